@@ -1,0 +1,105 @@
+"""Knobs: a frozen dataclass field that carries its label, help and limits, so form, command line, docs and checks agree."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any, TypeVar
+
+from adapters.errors import MethodError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One option as a form or a help page needs it. Limits are inclusive; `choices` only for text."""
+
+    name: str
+    kind: type
+    default: Any
+    label: str
+    help: str
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...]
+
+
+def knob(
+    default: Any,
+    *,
+    label: str,
+    help: str,  # noqa: A002 - the field's own word
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A dataclass field that is also a knob; the kind is the default's own type."""
+    return field(default=default, metadata={"label": label, "help": help, "low": low, "high": high, "choices": choices})
+
+
+def knobs(cls: type) -> list[Knob]:
+    """Every knob of an options class, in the order of its fields; fields made without `knob` are left out."""
+    return [_knob(each) for each in fields(cls) if "help" in each.metadata]
+
+
+def build(cls: type[T], values: Mapping[str, object]) -> T:
+    """An options object from form, command line or JSON values.
+
+    Raises:
+        MethodError: naming every unknown name, wrong type, value that is not finite, and value out of range at once.
+    """
+    known = {each.name: each for each in knobs(cls)}
+    faults = [f"{name!r} is not one of {', '.join(known)}" for name in values if name not in known]
+    checked = {}
+    for name, value in values.items():
+        if name in known:
+            try:
+                checked[name] = _coerce(known[name], value)
+            except ValueError as error:
+                faults.append(str(error))
+    if faults:
+        raise MethodError(f"These options cannot be used: {'; '.join(faults)}. Correct them and try again.")
+    return cls(**checked)
+
+
+def _knob(each: Field) -> Knob:
+    assert each.default is not MISSING
+    return Knob(name=each.name, kind=type(each.default), default=each.default, **each.metadata)
+
+
+def _coerce(knob_: Knob, value: object) -> object:
+    """The value in the knob's kind and inside its limits, or a ValueError with the sentence part that says why not."""
+    if knob_.kind is bool:
+        return _as_bool(knob_, value)
+    if knob_.kind is str:
+        return _as_choice(knob_, value)
+    return _as_number(knob_, value)
+
+
+def _as_bool(knob_: Knob, value: object) -> bool:
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    word = str(value).strip().lower()
+    if word not in words:
+        raise ValueError(f"{knob_.label} must be true or false, got {value!r}")
+    return words[word]
+
+
+def _as_choice(knob_: Knob, value: object) -> str:
+    if not isinstance(value, str) or (knob_.choices and value not in knob_.choices):
+        raise ValueError(f"{knob_.label} must be one of {', '.join(knob_.choices)}, got {value!r}")
+    return value
+
+
+def _as_number(knob_: Knob, value: object) -> int | float:
+    try:
+        number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else math.nan
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number) or (knob_.kind is int and number != int(number)):
+        wanted = "a whole number" if knob_.kind is int else "a number"
+        raise ValueError(f"{knob_.label} must be {wanted}, got {value!r}")
+    low = -math.inf if knob_.low is None else knob_.low
+    high = math.inf if knob_.high is None else knob_.high
+    if not low <= number <= high:
+        raise ValueError(f"{knob_.label} must be between {knob_.low:g} and {knob_.high:g}, got {value!r}")
+    return int(number) if knob_.kind is int else number

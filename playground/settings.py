@@ -1,0 +1,86 @@
+"""Limits and places, read once from the environment; knows nothing of models, pages or the database."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from playground.errors import UserError
+
+MEGABYTE = 1_000_000
+
+
+def setting(default: Any, *, env: str, help: str) -> Any:  # noqa: A002 - the field's own word
+    """A dataclass field with the environment variable that sets it and the sentence the docs print."""
+    return field(default=default, metadata={"env": env, "help": help})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a host may set. Sizes in bytes, times in seconds, lengths in characters unless the name says more."""
+
+    host: str = setting("127.0.0.1", env="HOST", help="Address the page is served on.")
+    port: int = setting(7860, env="PORT", help="Port the page is served on.")
+    data: Path = setting(Path(".data"), env="PLAYGROUND_DATA", help="Folder for visitors' work and the database.")
+    models: Path = setting(
+        Path(), env="PLAYGROUND_MODELS", help="Folder for converted models; `models` inside the data folder when empty."
+    )
+    chat_model: str = setting(
+        "HuggingFaceTB/SmolLM2-135M-Instruct", env="PLAYGROUND_CHAT_MODEL", help="A folder, or a model id on the Hub."
+    )
+    embedder: str = setting(
+        "sentence-transformers/all-MiniLM-L6-v2", env="PLAYGROUND_EMBEDDER", help="A folder, or a model id on the Hub."
+    )
+    file_bytes: int = setting(10 * MEGABYTE, env="PLAYGROUND_FILE_BYTES", help="Largest single upload.")
+    visitor_bytes: int = setting(30 * MEGABYTE, env="PLAYGROUND_VISITOR_BYTES", help="All uploads of one visitor.")
+    visitor_files: int = setting(20, env="PLAYGROUND_VISITOR_FILES", help="Files in one visitor's text.")
+    text_chars: int = setting(1_000_000, env="PLAYGROUND_TEXT_CHARS", help="Characters in one visitor's text.")
+    question_chars: int = setting(2_000, env="PLAYGROUND_QUESTION_CHARS", help="Characters in one question.")
+    max_steps: int = setting(2_000, env="PLAYGROUND_MAX_STEPS", help="Optimizer steps in one run.")
+    max_rank: int = setting(256, env="PLAYGROUND_MAX_RANK", help="Rank of an adapter.")
+    max_seconds: int = setting(3_600, env="PLAYGROUND_MAX_SECONDS", help="Wall time of one run.")
+    max_new_tokens: int = setting(512, env="PLAYGROUND_MAX_NEW_TOKENS", help="Tokens in one answer.")
+    visitor_runs: int = setting(20, env="PLAYGROUND_VISITOR_RUNS", help="Runs one visitor may keep.")
+    queued_runs: int = setting(20, env="PLAYGROUND_QUEUED_RUNS", help="Training runs waiting or running, all visitors.")
+    queue_size: int = setting(64, env="PLAYGROUND_QUEUE_SIZE", help="Questions waiting for the model, all visitors.")
+    lease_seconds: int = setting(
+        180, env="PLAYGROUND_LEASE_SECONDS", help="How long a run goes on after its page was last seen."
+    )
+    keep_days: int = setting(7, env="PLAYGROUND_KEEP_DAYS", help="Days an absent visitor's work is kept.")
+
+    def __post_init__(self) -> None:
+        """Resolve the folders, so that a worker started elsewhere means the same places."""
+        object.__setattr__(self, "data", self.data.expanduser().resolve())
+        models = self.models.expanduser().resolve() if self.models != Path() else self.data / "models"
+        object.__setattr__(self, "models", models)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Read every set variable; all faults are named in one UserError."""
+        environment = os.environ if environment is None else environment
+        values: dict[str, Any] = {}
+        faults = []
+        for each in fields(cls):
+            name = each.metadata["env"]
+            if not environment.get(name):
+                continue
+            try:
+                values[each.name] = _read(each.type, environment[name])
+            except ValueError:
+                faults.append(f"{name} must be a whole number above 0, got {environment[name]!r}")
+        if faults:
+            raise UserError(
+                f"The settings cannot be used: {'; '.join(faults)}. Correct the environment and start again."
+            )
+        return cls(**values)
+
+
+def _read(kind: Any, text: str) -> Any:
+    """One environment value as the field's type; whole numbers must be positive."""
+    if kind is int:
+        number = int(text)
+        if number < 1:
+            raise ValueError(text)
+        return number
+    return Path(text) if kind is Path else text
