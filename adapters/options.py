@@ -1,4 +1,4 @@
-"""Knobs: a frozen dataclass field that carries its label, help and limits, so form, command line, docs and checks agree."""
+"""Knobs: a frozen dataclass field that carries its label, help and limits, so every surface agrees."""
 
 import math
 from collections.abc import Mapping
