@@ -1,4 +1,4 @@
-"""Knobs: a frozen dataclass field that carries its label, help and limits, so every surface agrees."""
+"""Knobs: dataclass fields that carry their label, help and limits, so form, command line, docs and checks agree."""
 
 import math
 from collections.abc import Mapping
@@ -23,6 +23,11 @@ class Knob:
     high: float | None
     choices: tuple[str, ...]
 
+    @property
+    def fixed(self) -> bool:
+        """Whether one value alone is allowed; a form leaves such a knob out, its help says why."""
+        return self.low is not None and self.low == self.high
+
 
 def knob(
     default: Any,
@@ -35,6 +40,12 @@ def knob(
 ) -> Any:
     """A dataclass field that is also a knob; the kind is the default's own type."""
     return field(default=default, metadata={"label": label, "help": help, "low": low, "high": high, "choices": choices})
+
+
+def changed(cls: type, name: str, **changes: Any) -> Any:
+    """The knob `name` of a parent class with another default, help or limits; the rest stays as the parent says."""
+    parent = next(each for each in fields(cls) if each.name == name)
+    return knob(**{"default": parent.default, **parent.metadata, **changes})
 
 
 def knobs(cls: type) -> list[Knob]:
@@ -85,7 +96,9 @@ def _as_bool(knob_: Knob, value: object) -> bool:
 
 
 def _as_choice(knob_: Knob, value: object) -> str:
-    if not isinstance(value, str) or (knob_.choices and value not in knob_.choices):
+    if not isinstance(value, str):
+        raise ValueError(f"{knob_.label} must be text, got {value!r}")
+    if knob_.choices and value not in knob_.choices:
         raise ValueError(f"{knob_.label} must be one of {', '.join(knob_.choices)}, got {value!r}")
     return value
 
@@ -93,7 +106,7 @@ def _as_choice(knob_: Knob, value: object) -> str:
 def _as_number(knob_: Knob, value: object) -> int | float:
     try:
         number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else math.nan
-    except ValueError:
+    except (ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number) or (knob_.kind is int and number != int(number)):
         wanted = "a whole number" if knob_.kind is int else "a number"
@@ -101,5 +114,13 @@ def _as_number(knob_: Knob, value: object) -> int | float:
     low = -math.inf if knob_.low is None else knob_.low
     high = math.inf if knob_.high is None else knob_.high
     if not low <= number <= high:
-        raise ValueError(f"{knob_.label} must be between {knob_.low:g} and {knob_.high:g}, got {value!r}")
+        raise ValueError(f"{knob_.label} must be {_limits(knob_)}, got {value!r}")
     return int(number) if knob_.kind is int else number
+
+
+def _limits(knob_: Knob) -> str:
+    if knob_.fixed:
+        return f"{knob_.low:g} ({knob_.help.rstrip('.')})"
+    if knob_.low is None or knob_.high is None:
+        return f"at most {knob_.high:g}" if knob_.low is None else f"at least {knob_.low:g}"
+    return f"between {knob_.low:g} and {knob_.high:g}"

@@ -1,0 +1,141 @@
+"""Delta-LoRA: LoRA that also carries each step's change of B·A over into the layer's own weight.
+
+The weight itself is never written. Its updates telescope, ΔW = λ·s·(B·A − B₀·A₀) with A₀, B₀ the factors at the start
+step, so the forward pass adds that term and the finished adapter is a LoRA of rank 2r.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import PreTrainedModel
+
+from adapters.base import ADAPTER, Options, Paper, PlainLora
+from adapters.lora import LoraFamily
+from adapters.options import changed, knob
+from adapters.plain import PREFIX
+
+
+@dataclass(frozen=True)
+class DeltaLoraOptions(Options):
+    """Delta-LoRA's knobs; the paper uses ratio 2 and starts at step 500."""
+
+    dropout: float = changed(
+        Options,
+        "dropout",
+        high=0,
+        help="The method leaves dropout out: it would make B·A and the weight's update disagree.",
+    )
+    ratio: float = knob(
+        2.0, label="Update ratio λ", help="How strongly a change of B·A is carried over into the weight.", low=0, high=8
+    )
+    start_step: int = knob(
+        20,
+        label="Start step",
+        help="Plain LoRA for this many steps, at most half of the run; then the weight is updated too.",
+        low=0,
+    )
+
+
+class DeltaLora(LoraFamily[DeltaLoraOptions]):
+    """Delta-LoRA (2309.02411, algorithm 1): W ← W + λ·(α/r)·(B'·A' − B·A) after every step past the start step."""
+
+    label = "Delta-LoRA"
+    summary = "LoRA that also moves the layer's own weight along with each step, at no extra memory for gradients."
+    rule = "h = W·x + (α/r)·B·A·x, and W ← W + λ·(α/r)·Δ(B·A) after each step"
+    paper = Paper(
+        "Delta-LoRA: Fine-Tuning High-Rank Parameters with the Delta of Low-Rank Matrices", "2309.02411", 2023
+    )
+    Options = DeltaLoraOptions
+
+    def attach(self, base: PreTrainedModel, options: DeltaLoraOptions, seed: int, steps: int) -> PeftModel:
+        """See Method.attach."""
+        model = super().attach(base, options, seed, steps)
+        start = min(options.start_step, steps // 2)
+        for _, layer in list(_layers(model)):
+            layer.add_module("telescope", Telescope(options.ratio, start))
+            layer.register_forward_hook(_add_update)
+        self.after_step(model, 0)  # a start step of 0 counts from the first step on
+        return model
+
+    def after_step(self, model: PeftModel, step: int) -> None:
+        """Keep the factors as they are before the first step that counts."""
+        for _, layer in _layers(model):
+            if step == layer.telescope.start_step:
+                layer.telescope.begin(*_factors(layer))
+
+    def state(self, model: PeftModel) -> dict[str, Tensor]:
+        """A and B, and A₀ and B₀ once the start step is past."""
+        starts = {name: buffer.cpu().clone() for name, buffer in model.named_buffers() if ".telescope." in name}
+        return {**super().state(model), **starts}
+
+    def load_state(self, model: PeftModel, state: Mapping[str, Tensor]) -> None:
+        """See Method.load_state."""
+        starts = {name: tensor for name, tensor in state.items() if ".telescope." in name}
+        super().load_state(model, {name: tensor for name, tensor in state.items() if name not in starts})
+        for name, layer in _layers(model):
+            if starts:
+                A, B = _factors(layer)
+                telescope = f"{name}.telescope"
+                layer.telescope.begin(starts[f"{telescope}.start_A"].to(A), starts[f"{telescope}.start_B"].to(B))
+
+    def save(self, model: PeftModel, folder: Path) -> None:
+        """Write the equal plain LoRA: rank 2r past the start step, r before."""
+        layers = {name.removeprefix(PREFIX): _plain(layer) for name, layer in _layers(model)}
+        PlainLora(layers).save(folder, model.peft_config[ADAPTER].base_model_name_or_path or "")
+
+
+class Telescope(nn.Module):
+    """The factors at the start step of one layer, (rank, in) and (out, rank); None before it."""
+
+    start_A: Tensor | None
+    start_B: Tensor | None
+
+    def __init__(self, ratio: float, start_step: int) -> None:
+        super().__init__()
+        self.ratio = ratio
+        self.start_step = start_step
+        self.register_buffer("start_A", None, persistent=False)
+        self.register_buffer("start_B", None, persistent=False)
+
+    def begin(self, A: Tensor, B: Tensor) -> None:
+        """Take these factors as A₀ and B₀."""
+        self.start_A, self.start_B = A.detach().clone(), B.detach().clone()
+
+
+def _layers(model: PeftModel) -> Iterator[tuple[str, Any]]:
+    return ((name, module) for name, module in model.named_modules() if isinstance(module, LoraLayer))
+
+
+def _factors(layer: Any) -> tuple[Tensor, Tensor]:
+    return layer.lora_A[ADAPTER].weight, layer.lora_B[ADAPTER].weight
+
+
+def _add_update(layer: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
+    """Forward hook: add ΔW·x. As ΔW is no parameter, x gets a gradient through it, A and B get none."""
+    start_A, start_B = layer.telescope.start_A, layer.telescope.start_B
+    if start_A is None or start_B is None or layer.disable_adapters:
+        return None
+    A, B = (factor.detach() for factor in _factors(layer))
+    strength = layer.telescope.ratio * layer.scaling[ADAPTER]
+    low = F.linear(inputs[0].to(A.dtype), torch.cat([A, start_A]))
+    return output + F.linear(low, torch.cat([strength * B, -strength * start_B], dim=1)).to(output.dtype)
+
+
+def _plain(layer: Any) -> tuple[Tensor, Tensor]:
+    """s·B·A + λ·s·(B·A − B₀·A₀) as one product, rows and columns side by side."""
+    A, B = (factor.detach() for factor in _factors(layer))
+    start_A, start_B = layer.telescope.start_A, layer.telescope.start_B
+    scale, ratio = layer.scaling[ADAPTER], layer.telescope.ratio
+    if start_A is None or start_B is None:
+        return A, scale * B
+    return torch.cat([A, start_A]), torch.cat([scale * (1 + ratio) * B, -scale * ratio * start_B], dim=1)
+
+
+METHOD = DeltaLora()

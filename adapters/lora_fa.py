@@ -1,0 +1,94 @@
+"""LoRA-FA: LoRA with A frozen, so that a layer's input need not be kept for the backward pass."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from adapters.base import ADAPTER, Options, Paper
+from adapters.lora import LoraFamily
+from adapters.options import changed, knob
+
+
+@dataclass(frozen=True)
+class LoraFAOptions(Options):
+    """LoRA-FA's knobs."""
+
+    dropout: float = changed(
+        Options,
+        "dropout",
+        high=0,
+        help="Dropout would make every layer keep a mask as large as the input that LoRA-FA exists not to keep.",
+    )
+    learning_rate: float = changed(Options, "learning_rate", default=2e-3)
+    correction: bool = knob(
+        False,
+        label="Gradient correction",
+        help="Rescale B's gradient so that the step comes closest to full fine-tuning's; matters at high ranks only.",
+    )
+
+
+class LoraFA(LoraFamily[LoraFAOptions]):
+    """LoRA-FA (2308.03303): A stays as it was drawn. Version 2 of the paper adds the correction."""
+
+    label = "LoRA-FA"
+    summary = "LoRA that trains only the second matrix, so training needs less memory."
+    rule = "h = W·x + (α/r)·B·A·x, training B only"
+    paper = Paper(
+        "LoRA-FA: Memory-efficient Low-rank Adaptation for Large Language Models Fine-tuning", "2308.03303", 2023
+    )
+    Options = LoraFAOptions
+
+    def attach(self, base: PreTrainedModel, options: LoraFAOptions, seed: int, steps: int) -> PeftModel:
+        """See Method.attach."""
+        model = super().attach(base, options, seed, steps)
+        _keep_frozen(model)
+        return model
+
+    def trainable(self, layers: Sequence[tuple[int, int]], options: LoraFAOptions) -> int:
+        """B alone, out × rank."""
+        return sum(options.rank * outputs for _, outputs in layers)
+
+    def optimizer(self, model: PeftModel, options: LoraFAOptions) -> torch.optim.Optimizer:
+        """AdamW on B.
+
+        Not peft.optimizers.create_lorafa_optimizer: in peft 0.21.2 it corrects in bfloat16 and fails when a layer
+        got no gradient.
+        """
+        optimizer = super().optimizer(model, options)
+        if options.correction:
+            pairs = [_correction(layer) for layer in _layers(model)]
+            optimizer.register_step_pre_hook(lambda *_: _correct(pairs))
+        return optimizer
+
+
+def _layers(model: PeftModel) -> list[Any]:
+    return [module for module in model.modules() if isinstance(module, LoraLayer)]
+
+
+def _keep_frozen(model: PeftModel) -> None:
+    """Freeze A for good: peft 0.21.2 makes it trainable again in set_adapter() and after disable_adapter()."""
+    for layer in _layers(model):
+        layer.frozen_peft_weight_names = {ADAPTER: ("lora_A",)}
+    model.set_adapter(ADAPTER)
+
+
+def _correction(layer: Any) -> tuple[Tensor, Tensor]:
+    """B and the matrix (A·Aᵀ)⁺/s² (rank, rank), in the adapter's float32, that corrects B's gradient."""
+    A, B = layer.lora_A[ADAPTER].weight.detach(), layer.lora_B[ADAPTER].weight
+    return B, torch.linalg.pinv(A @ A.T, hermitian=True) / layer.scaling[ADAPTER] ** 2
+
+
+def _correct(pairs: list[tuple[Tensor, Tensor]]) -> None:
+    """The gradient of B whose step s·B·A is nearest to full fine-tuning's: g·(A·Aᵀ)⁻¹/s² (2308.03303v2)."""
+    for B, matrix in pairs:
+        if B.grad is not None:
+            B.grad.copy_(B.grad @ matrix)
+
+
+METHOD = LoraFA()

@@ -1,0 +1,57 @@
+"""LoRA+: the same model as LoRA; B takes larger steps than A."""
+
+from dataclasses import dataclass
+
+import torch
+from peft import PeftModel
+
+from adapters.base import Options, Paper
+from adapters.lora import LoraFamily
+from adapters.options import changed, knob
+
+
+@dataclass(frozen=True)
+class LoraPlusOptions(Options):
+    """LoRA+'s knobs; the learning rate is A's."""
+
+    learning_rate: float = changed(
+        Options,
+        "learning_rate",
+        default=5e-4,
+        help="How far one step moves matrix A; matrix B moves `ratio` times as far.",
+    )
+    ratio: float = knob(
+        16.0,
+        label="Ratio",
+        help="How many times larger B's learning rate is than A's; 1 is plain LoRA.",
+        low=1,
+        high=64,
+    )
+
+
+class LoraPlus(LoraFamily[LoraPlusOptions]):
+    """LoRA+ (2402.12354): learning rate η for A, ratio·η for B."""
+
+    label = "LoRA+"
+    summary = "LoRA whose second matrix learns faster than the first, which often gets there in fewer steps."
+    rule = "h = W·x + (α/r)·B·A·x, with η_B = ratio · η_A"
+    paper = Paper("LoRA+: Efficient Low Rank Adaptation of Large Models", "2402.12354", 2024)
+    Options = LoraPlusOptions
+
+    def optimizer(self, model: PeftModel, options: LoraPlusOptions) -> torch.optim.Optimizer:
+        """AdamW with two groups by name.
+
+        Not peft.optimizers.create_loraplus_optimizer: in peft 0.21.2 it ignores `weight_decay` and puts every
+        vector into the fast group.
+        """
+        trained = [(name, each) for name, each in model.named_parameters() if each.requires_grad]
+        fast = [each for name, each in trained if ".lora_B." in name]
+        slow = [each for name, each in trained if ".lora_B." not in name]
+        groups = [
+            {"params": slow, "lr": options.learning_rate},
+            {"params": fast, "lr": options.learning_rate * options.ratio},
+        ]
+        return torch.optim.AdamW(groups, weight_decay=options.weight_decay)
+
+
+METHOD = LoraPlus()

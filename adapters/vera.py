@@ -1,0 +1,118 @@
+"""VeRA: one pair of random matrices shared by all layers and never trained; each layer trains two vectors."""
+
+import json
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel, VeraConfig
+from peft.tuners.vera import VeraLayer
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from adapters.base import ADAPTER, Method, Options, Paper, PlainLora, adapter_tensors, target_layers, wrap
+from adapters.errors import MethodError
+from adapters.options import changed
+from adapters.plain import PREFIX, read_adapter, write_adapter
+
+
+@dataclass(frozen=True)
+class VeraOptions(Options):
+    """VeRA's knobs; its rank is cheap and its learning rate 10 to 100 times LoRA's."""
+
+    rank: int = changed(
+        Options,
+        "rank",
+        default=256,
+        high=1024,
+        help="Size of the shared random matrices: each layer trains only this many numbers and one per output.",
+    )
+    alpha: float = changed(
+        Options, "alpha", default=1.0, low=1, high=1, help="VeRA has no alpha: its trained vectors set the strength."
+    )
+    learning_rate: float = changed(Options, "learning_rate", default=2e-2)
+
+
+class Vera(Method[VeraOptions]):
+    """VeRA (2310.11454, eq. 2): d starts at 0.1, b at 0."""
+
+    label = "VeRA"
+    summary = (
+        "Trains two short vectors a layer over random matrices that all layers share; the adapter is a very small file."
+    )
+    rule = "h = W·x + b ⊙ B·(d ⊙ A·x), training b and d; A and B random, shared, frozen"
+    paper = Paper("VeRA: Vector-based Random Matrix Adaptation", "2310.11454", 2023)
+    Options = VeraOptions
+
+    def attach(self, base: PreTrainedModel, options: VeraOptions, seed: int, steps: int) -> PeftModel:
+        """See Method.attach; the seed is also the key that the shared matrices are drawn from."""
+        with warnings.catch_warnings():
+            # PEFT warns that the matrices are not in the file: they are drawn again, exactly, from the key.
+            warnings.simplefilter("ignore", UserWarning)
+            config = VeraConfig(
+                r=options.rank,
+                target_modules=list(target_layers(base, options)),
+                projection_prng_key=seed,
+                save_projection=False,
+                vera_dropout=options.dropout,
+                task_type="CAUSAL_LM",
+            )
+        model = wrap(base, config, seed)
+        _restore_projections(model)
+        return model
+
+    def trainable(self, layers: Sequence[tuple[int, int]], options: VeraOptions) -> int:
+        """The vectors b (out) and d (rank)."""
+        return sum(outputs + options.rank for _, outputs in layers)
+
+    def save(self, model: PeftModel, folder: Path) -> None:
+        """Write the vectors and the key, with the layers' input sizes that `plain` needs as metadata."""
+        layers = {name: module for name, module in model.named_modules() if isinstance(module, VeraLayer)}
+        metadata = {
+            "inputs": json.dumps({name.removeprefix(PREFIX): each.in_features for name, each in layers.items()})
+        }
+        write_adapter(folder, model.peft_config[ADAPTER], adapter_tensors(model), metadata)
+
+    def plain(self, folder: Path) -> PlainLora:
+        """See Method.plain. A is one tensor for all layers of equal input size; b and d go into each layer's B."""
+        config, tensors, metadata = read_adapter(folder)
+        if config.get("peft_type") != "VERA" or "inputs" not in metadata:
+            raise MethodError(f"The adapter in {folder.name!r} was not written by VeRA; read it with its own method.")
+        inputs: dict[str, int] = json.loads(metadata["inputs"])
+        vectors = {name: _vectors(tensors, name) for name in inputs}
+        A, B = projections(config, max(inputs.values()), max(len(b) for b, _ in vectors.values()))
+        slices = {size: A[:, :size].contiguous() for size in set(inputs.values())}
+        return PlainLora(
+            {name: (slices[inputs[name]], b[:, None] * B[: len(b)] * d) for name, (b, d) in vectors.items()}
+        )
+
+
+def projections(config: Mapping[str, Any], inputs: int, outputs: int) -> tuple[Tensor, Tensor]:
+    """The shared A (rank, largest in) and B (largest out, rank), drawn from the key exactly as PEFT draws them."""
+    generator = torch.Generator().manual_seed(config["projection_prng_key"])
+    return _kaiming((config["r"], inputs), generator), _kaiming((outputs, config["r"]), generator)
+
+
+def _restore_projections(model: PeftModel) -> None:
+    """Undo a rounding: peft 0.21.2 draws A and B in float32 but passes them through the base's number type."""
+    tuner: Any = model.base_model
+    A, B = tuner.vera_A[ADAPTER], tuner.vera_B[ADAPTER]
+    exact_A, exact_B = projections(model.peft_config[ADAPTER].to_dict(), A.shape[1], B.shape[0])
+    A.copy_(exact_A)
+    B.copy_(exact_B)
+
+
+def _kaiming(shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+    bound = math.sqrt(3.0) * (math.sqrt(2) / math.sqrt(shape[1]))
+    return torch.empty(shape).uniform_(-bound, bound, generator=generator)
+
+
+def _vectors(tensors: Mapping[str, Tensor], name: str) -> tuple[Tensor, Tensor]:
+    return tensors[f"{PREFIX}{name}.vera_lambda_b"], tensors[f"{PREFIX}{name}.vera_lambda_d"]
+
+
+METHOD = Vera()

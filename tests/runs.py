@@ -1,0 +1,54 @@
+"""Short runs of a method on the tiny model, for the tests of methods."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+import adapters
+from adapters.base import Method, Options
+from adapters.options import build
+from tests.conftest import tiny_llama
+
+STEPS = 6
+
+
+class Trained:
+    """A method attached to the tiny model, and its optimizer; `seed` differs from every default."""
+
+    def __init__(self, method: Method[Any], options: Options, base: PreTrainedModel | None = None) -> None:
+        self.method, self.options = method, options
+        self.model = method.attach(base or tiny_llama(), options, seed=7, steps=STEPS)
+        self.optimizer = method.optimizer(self.model, options)
+
+    def step(self, first: int, last: int) -> "Trained":
+        """Train from step `first` to step `last`, both included."""
+        for number in range(first, last + 1):
+            ids = batch(number)
+            self.model(input_ids=ids, labels=ids).loss.backward()
+            self.optimizer.step()
+            self.method.after_step(self.model, number)
+            self.optimizer.zero_grad()
+        return self
+
+    def logits(self) -> Tensor:
+        """What the adapted model says of the same tokens every time."""
+        return logits(self.model)
+
+
+def batch(number: int) -> Tensor:
+    """Token ids, 2 × 12, the same for the same number."""
+    return torch.randint(0, 259, (2, 12), generator=torch.Generator().manual_seed(number))
+
+
+@torch.no_grad()
+def logits(model: nn.Module) -> Tensor:
+    """Logits of one fixed batch, (2, 12, 259)."""
+    return model(input_ids=batch(99)).logits
+
+
+def make(id_: str, **values: object) -> tuple[Method[Any], Any]:
+    """A method and its options, with a learning rate that moves a tiny model in few steps."""
+    method = adapters.get(id_)
+    return method, build(method.Options, {"learning_rate": 0.02, **values})
