@@ -1,0 +1,220 @@
+"""A document to passages: cut at headings, then paragraphs, then sentences, packed up to the encoder's window.
+
+Knows no tokenizer: whoever calls it counts the tokens. Passages do not overlap.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from retrieval.parts import TRAIL, Document, Pair, Span, is_contents
+
+Located = TypeVar("Located", Span, Pair)
+CountTokens = Callable[[list[str]], list[int]]
+
+# An encoder may call a long unknown word one token, but the chat model that reads the passage will not.
+MAX_CHARS_PER_TOKEN = 12
+SENTENCE, PARAGRAPH, SECTION = 0, 1, 2
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
+_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’）]*|\n(?=\s*(?:[-*•‣–]|\d{1,3}[.)])\s)")
+_WEAK_BREAKS = [re.compile(mark) for mark in (r"[;:]\s", r"\n", r",\s", r"\s")]
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(\"'“‘])(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|e\.g|i\.e|cf|Fig|No|Nr|Vol|pp?|ca|approx|Inc|Ltd|"
+    r"bzw|z\.B|d\.h|u\.a|[A-Z]\.[A-Z])\.$|(?:^|\n)[ \t]*\d{1,3}\.$"
+)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A stretch of one document, `document.text[start:end] == text`, with where it stands and its length in tokens."""
+
+    text: str
+    source: str
+    page: str
+    heading: str
+    start: int
+    end: int
+    tokens: int
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """A sentence or part of one; `breaks` is what begins with it."""
+
+    start: int
+    end: int
+    breaks: int
+    tokens: int = 0
+    title: bool = False
+
+
+def split(document: Document, count_tokens: CountTokens, max_tokens: int = 126) -> list[Passage]:
+    """Passages of at most `max_tokens` tokens, special tokens not counted; 126 fills half of MiniLM's window of 256.
+
+    A table of contents gives no passage: it names every subject and explains none.
+    """
+    text = document.text
+    units = _fit(list(_units(document)), text, count_tokens, max_tokens)
+    groups = [_Unit(group[0].start, group[-1].end, SECTION) for group in _pack(units, text, max_tokens)]
+    page, heading, pair = _finder(document.pages), _finder(document.headings), _finder(document.pairs)
+    passages = []
+    # Tokens of the parts may not add up to those of the whole, so the whole is counted once more.
+    for unit in _fit(groups, text, count_tokens, max_tokens):
+        pages = [span.label for span in (page(unit.start), page(unit.end - 1)) if span]
+        section, asked = heading(unit.end - 1), pair(unit.start)
+        passages.append(
+            Passage(
+                text=text[unit.start : unit.end],
+                source=document.name,
+                page="–".join(dict.fromkeys(pages)),
+                heading=section.label if section else " ".join(asked.question.split()) if asked else "",
+                start=unit.start,
+                end=unit.end,
+                tokens=unit.tokens,
+            )
+        )
+    return passages
+
+
+def _units(document: Document) -> Iterator[_Unit]:
+    """Every sentence of the document in order, with the strongest break before it."""
+    text = document.text
+    for start, end, titled in _sections(document):
+        breaks = SECTION
+        for first, last in _cut(text, start, end, _BLANK_LINE):
+            if titled and breaks == SECTION:
+                line_end = text.find("\n", first, last)
+                line_end = last if line_end < 0 else line_end
+                yield _Unit(first, line_end, SECTION, title=True)
+                first, breaks = line_end, SENTENCE
+            for begin, stop in _sentences(text, first, last):
+                yield _Unit(begin, stop, breaks)
+                breaks = SENTENCE
+            breaks = PARAGRAPH
+
+
+def _sections(document: Document) -> list[tuple[int, int, bool]]:
+    """Start, end and whether a heading begins it, of every section and pair, without tables of contents."""
+    contents = [span.start for span in document.headings if is_contents(span.label.rsplit(TRAIL, 1)[-1])]
+    titled = {span.start for span in document.headings}
+    starts = sorted({0, *titled, *(pair.start for pair in document.pairs)})
+    every = [
+        (start, end, start in titled)
+        for start, end in zip(starts, [*starts[1:], len(document.text)], strict=True)
+        if document.text[start:end].strip()
+    ]
+    return [section for section in every if section[0] not in contents] or every
+
+
+def _cut(text: str, start: int, end: int, separator: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+    """The stretches between matches of the separator, without blanks around them."""
+    begin = start
+    for match in separator.finditer(text, start, end):
+        yield from _trimmed(text, begin, match.start())
+        begin = match.end()
+    yield from _trimmed(text, begin, end)
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    piece = text[start:end]
+    if piece.strip():
+        yield start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
+
+
+def _sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Sentences and list entries of one paragraph."""
+    begin = start
+    for match in _SENTENCE_END.finditer(text, begin, end):
+        following = text[match.end() : match.end() + 40].lstrip()[:1]
+        before = text[max(begin, match.start() - 12) : match.end()]
+        if match[0][0] == "." and (following.islower() or _ABBREVIATION.search(before)):
+            continue
+        yield from _trimmed(text, begin, match.end())
+        begin = match.end()
+    yield from _trimmed(text, begin, end)
+
+
+def _fit(units: list[_Unit], text: str, count_tokens: CountTokens, max_tokens: int) -> list[_Unit]:
+    """Units with their tokens counted; one that is too long is halved, at a blank where there is one, until it fits."""
+    fitting: list[_Unit] = []
+    waiting = units
+    while waiting:
+        counts = count_tokens([text[unit.start : unit.end] for unit in waiting])
+        counted = [replace(unit, tokens=count) for unit, count in zip(waiting, counts, strict=True)]
+        long = [unit for unit in counted if _too_long(unit, max_tokens)]
+        fitting += [unit for unit in counted if not _too_long(unit, max_tokens)]
+        waiting = [half for unit in long for half in _halves(unit, text)]
+    return sorted(fitting, key=lambda unit: unit.start)
+
+
+def _too_long(unit: _Unit, max_tokens: int) -> bool:
+    length = unit.end - unit.start
+    return length > 1 and (unit.tokens > max_tokens or length > max_tokens * MAX_CHARS_PER_TOKEN)
+
+
+def _halves(unit: _Unit, text: str) -> list[_Unit]:
+    """Two parts, cut near the middle: after a clause, else at a line break, a comma or a blank, else inside a word."""
+    middle = (unit.start + unit.end) // 2
+    reach = (unit.end - unit.start) // 4
+    for mark in _WEAK_BREAKS:
+        places = [match.end() for match in mark.finditer(text, middle - reach, middle + reach)]
+        if places:
+            middle = min(places, key=lambda place: abs(place - middle))
+            break
+    spans = [*_trimmed(text, unit.start, middle), *_trimmed(text, middle, unit.end)]
+    return [
+        replace(unit, start=start, end=end, breaks=SENTENCE if place else unit.breaks)
+        for place, (start, end) in enumerate(spans)
+    ]
+
+
+def _pack(units: Sequence[_Unit], text: str, max_tokens: int) -> list[list[_Unit]]:
+    """Groups of neighbouring units that fill a passage without crossing a section.
+
+    A paragraph that fits into a passage of its own is not begun in one that is half full already.
+    """
+    groups: list[list[_Unit]] = []
+    paragraphs = _paragraph_tokens(units)
+    used = 0
+    for place, unit in enumerate(units):
+        need = paragraphs.get(place, 0) if used > max_tokens / 2 else 0
+        need = max(unit.tokens, need if need <= max_tokens else 0)
+        full = not groups or used + need > max_tokens or _chars(groups[-1], unit) > max_tokens * MAX_CHARS_PER_TOKEN
+        if full or (unit.breaks == SECTION and not _leads_to(groups[-1], unit, text)):
+            groups.append([])
+            used = 0
+        groups[-1].append(unit)
+        used += unit.tokens
+    return groups
+
+
+def _leads_to(group: Sequence[_Unit], unit: _Unit, text: str) -> bool:
+    """Headings alone, with nothing left out before the unit: they go with the section below."""
+    return all(each.title for each in group) and not text[group[-1].end : unit.start].strip()
+
+
+def _chars(group: Sequence[_Unit], unit: _Unit) -> int:
+    return unit.end - group[0].start if group else 0
+
+
+def _paragraph_tokens(units: Sequence[_Unit]) -> dict[int, int]:
+    """Tokens of every paragraph, by the place of its first unit."""
+    totals: dict[int, int] = {}
+    first = 0
+    for place, unit in enumerate(units):
+        first = place if unit.breaks != SENTENCE else first
+        totals[first] = totals.get(first, 0) + unit.tokens
+    return totals
+
+
+def _finder(spans: Sequence[Located]) -> Callable[[int], Located | None]:
+    """Which of the spans, in order and apart, an offset lies in."""
+    starts = [span.start for span in spans]
+
+    def find(offset: int) -> Located | None:
+        place = bisect_right(starts, offset) - 1
+        return spans[place] if place >= 0 and offset < spans[place].end else None
+
+    return find

@@ -1,0 +1,109 @@
+"""Bytes to clean text: encodings, binary files in disguise, mojibake. Knows nothing of headings or pages."""
+
+import re
+import unicodedata
+
+import charset_normalizer
+import ftfy
+import ftfy.badness
+
+from retrieval.errors import RetrievalError
+
+BOMS = (
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+MAGIC = {
+    b"%PDF-": "a PDF",
+    b"PK\x03\x04": "a ZIP archive (DOCX, XLSX, …)",
+    b"\xd0\xcf\x11\xe0": "an old Office file",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"GIF8": "a picture",
+    b"\x7fELF": "a program",
+    b"MZ\x90": "a program",
+    b"\x1f\x8b": "a compressed archive",
+    b"SQLite format 3": "a database",
+}
+# Only repairs: quotes and full-width punctuation are the author's own.
+_REPAIRS = ftfy.TextFixerConfig(unescape_html=False, uncurl_quotes=False, fix_character_width=False, explain=False)
+# What Western European text in cp1252 holds; š, ž, þ, ð, ý are left out because there they betray Czech or Turkish.
+_WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüÿœßÀÁÂÃÄÅÆÇÈÉÊËÎÏÑÓÔÕÖØÚÛÜŒªº«»“”‘’„‚–—…€£°§©®·•¿¡½¼²³\u00a0")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
+_BLANK_LINES = re.compile(r"\n{3,}")
+
+
+def decode(data: bytes, name: str, declared: str | None = None) -> str:
+    """Text of a file in any usual encoding: byte order mark, UTF-8, the declared one, else the likeliest.
+
+    Raises:
+        RetrievalError: the bytes are not text.
+    """
+    for magic, kind in MAGIC.items():
+        if data.startswith(magic):
+            raise RetrievalError(f"{name} is {kind}, not text. Save it under its own file ending and add it again.")
+    for bom, encoding in BOMS:
+        if data.startswith(bom):
+            return _checked(data.decode(encoding, errors="replace"), name)
+    for encoding in filter(None, ("utf-8", declared)):
+        try:
+            return _checked(data.decode(encoding), name)
+        except (UnicodeDecodeError, LookupError):
+            continue
+    return _checked(_guess(data), name)
+
+
+def _guess(data: bytes) -> str:
+    """UTF-8 with a few broken bytes, UTF-16 without a mark, cp1252, or what charset-normalizer finds likeliest."""
+    text = data.decode("utf-8", errors="replace")
+    foreign = sum(character > "\x7f" for character in text)
+    if text.count("\ufffd") <= 0.05 * foreign:
+        return text
+    if data[:2000].count(0) > len(data[:2000]) // 4:
+        return data.decode("utf-16-be" if data[:2000:2].count(0) > data[1:2000:2].count(0) else "utf-16-le", "replace")
+    western = data.decode("cp1252", errors="replace")
+    if _is_western(western):
+        return western
+    best = charset_normalizer.from_bytes(data).best()
+    return str(best) if best else text
+
+
+def _is_western(text: str) -> bool:
+    """Few letters are accented, and only those of Western Europe: charset-normalizer takes French for Baltic."""
+    letters = sum(character.isalpha() for character in text)
+    accents = [character for character in text if character > "\x7f"]
+    return len(accents) < 0.25 * letters and _WESTERN.issuperset(accents)
+
+
+def _checked(text: str, name: str) -> str:
+    """The text, or a refusal where control characters or broken bytes show that it is none."""
+    strange = len(_CONTROL.findall(text)) + text.count("\ufffd")
+    if "\x00" in text or strange > 0.02 * len(text):
+        raise RetrievalError(f"{name} is not readable as text. Save it as UTF-8 text and add it again.")
+    return text
+
+
+def clean(text: str) -> tuple[str, int]:
+    """Repair mojibake, ligatures, control characters, line breaks and composed letters (NFC).
+
+    Returns the text and how many lines of mojibake were mended.
+    """
+    mended = 0
+    if ftfy.badness.is_bad(text):
+        mended = sum(_mended(line) for line in text.splitlines())
+    text = ftfy.fix_text(text.replace("\f", "\n\n").replace("\u00ad", ""), _REPAIRS).replace("\u00a0", " ")
+    text = _BLANK_LINES.sub("\n\n", _TRAILING.sub("", text)).strip("\n")
+    return unicodedata.normalize("NFC", text), mended
+
+
+def _mended(line: str) -> bool:
+    return bool(ftfy.badness.is_bad(line)) and not ftfy.badness.is_bad(ftfy.fix_encoding(line))
+
+
+def mended_note(lines: int) -> list[str]:
+    """The sentence for `Document.dropped`, or none."""
+    return [f"Lines of garbled characters mended: {lines}."] if lines else []

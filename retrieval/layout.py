@@ -1,0 +1,222 @@
+"""Lines on pages to paragraphs and headings; knows nothing of PDF. Lengths in points, y grows upwards.
+
+There are no blank lines in a PDF: a paragraph ends where the gap, the indent, the letter size or a line
+that stopped before its room was used says so.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from statistics import median
+
+HEADING_SIZE = 1.12  # times the body's size
+NEIGHBOURS = 2  # pages to either side whose running headers may be alike: left and right pages alternate
+ALIKE = 12  # characters that two running headers share at their start or end
+MAX_TITLE = 200
+CONTENTS_LINES = 3  # dotted lines that make a page one of a table of contents
+PARAGRAPH = "\n\n"
+_PAGE_NUMBER = re.compile(
+    r"^[\W_]*(?:page|seite|trang|página|p\.)?\s*(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:of|/|von|de|sur)\s*\d{1,4})?[\W_]*$",
+    re.I,
+)
+_BULLET = re.compile(r"^(?:[•‣◦▪●○■□–*·-]\s|\(?(?:\d{1,2}|[a-z])[.)]\s)")
+_NUMBER = re.compile(r"^(\d{1,2}(?:\.\d{1,2}){1,4})\.?\s+(?=[^\W\d_])")
+_LEADERS = re.compile(r"(?:\s?\.){4,}\s*(?=(?:\d{1,4}|[ivxlc]{1,7})?\W*$)")
+_ENDS = re.compile(r"[.!?:;…。！？][\"'”’»)\]]*$")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a page: left and top of its first letter, right and bottom of its last, its letters' height."""
+
+    text: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+    size: float
+
+
+Page = list[Line]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Text of one page that belongs together; level 0 is no heading; the joint parts it from the text before."""
+
+    text: str
+    level: int
+    joint: str
+    page: int
+
+
+def without_running(pages: Sequence[Page]) -> tuple[list[Page], int]:
+    """Pages without running headers, footers and page numbers, and how many such lines were left out."""
+    removed = 0
+    kept = list(pages)
+    for top in (True, False, True, False):
+        edges = [_edge(page, top) for page in kept]
+        running = _running(edges, body_size(kept))
+        removed += sum(running)
+        kept = [
+            [line for line in page if line is not edge] if drop else page
+            for page, edge, drop in zip(kept, edges, running, strict=True)
+        ]
+    return kept, removed
+
+
+def _edge(page: Page, top: bool) -> Line | None:
+    """The line nearest the upper or lower edge of the page."""
+    return (max if top else min)(page, key=lambda line: line.top, default=None)
+
+
+def _running(edges: Sequence[Line | None], body: float) -> list[bool]:
+    """Which pages' edge lines are page numbers, or are like those of near pages, at the same height."""
+    numbers = [line is not None and bool(_PAGE_NUMBER.match(line.text)) for line in edges]
+    numbered = sum(numbers) > 1 and 2 * sum(numbers) >= sum(line is not None for line in edges)
+    verdicts = []
+    for place, line in enumerate(edges):
+        near = [*edges[max(0, place - NEIGHBOURS) : place], *edges[place + 1 : place + 1 + NEIGHBOURS]]
+        repeats = line is not None and any(_alike(line, other) for other in near if other is not None)
+        small = line is not None and line.size <= HEADING_SIZE * body
+        verdicts.append(small and (repeats or (numbered and numbers[place])))
+    heights = _usual_heights(edges, verdicts)
+    return [
+        verdict or (line is not None and round(line.top) in heights and line.size <= HEADING_SIZE * body)
+        for line, verdict in zip(edges, verdicts, strict=True)
+    ]
+
+
+def _usual_heights(edges: Sequence[Line | None], verdicts: Sequence[bool]) -> set[int]:
+    """Where the edge line is nearly always a running one, so that the odd one out is one too."""
+    everything = Counter(round(line.top) for line in edges if line is not None)
+    running = Counter(
+        round(line.top) for line, verdict in zip(edges, verdicts, strict=True) if verdict and line is not None
+    )
+    return {height for height, count in running.items() if count >= 3 and count >= 0.6 * everything[height]}
+
+
+def _alike(line: Line, other: Line) -> bool:
+    """The same place, and the same words at one end; numbers may differ."""
+    first, second = _key(line), _key(other)
+    same = first == second or first[:ALIKE] == second[:ALIKE] or first[-ALIKE:] == second[-ALIKE:]
+    return abs(line.top - other.top) < 3 and min(len(first), len(second)) >= 4 and same
+
+
+def _key(line: Line) -> str:
+    return re.sub(r"\d+", "#", " ".join(line.text.casefold().split()))
+
+
+def without_leaders(page: Page) -> Page:
+    """A table of contents without the dots that lead to its page numbers."""
+    lines = [replace(line, text=_LEADERS.sub(" ", line.text).strip()) for line in page]
+    return [line for line in lines if line.text]
+
+
+def _is_contents(page: Page) -> bool:
+    return sum(bool(_LEADERS.search(line.text)) for line in page) >= CONTENTS_LINES
+
+
+def body_size(pages: Sequence[Page]) -> float:
+    """The letter size of most of the text."""
+    sizes: Counter[float] = Counter()
+    for line in chain.from_iterable(pages):
+        sizes[_rounded(line.size)] += len(line.text)
+    return sizes.most_common(1)[0][0] if sizes else 0.0
+
+
+def _rounded(size: float) -> float:
+    return round(size * 2) / 2
+
+
+_Linked = tuple[str, int, Line]
+
+
+@dataclass(frozen=True)
+class _Measures:
+    body: float
+    pitch: float
+    right: float
+    levels: dict[float, int]
+
+
+def _measure(pages: Sequence[Page]) -> _Measures:
+    """Body size, usual distance of lines in letter sizes, right margin, and the level of each larger size."""
+    body = body_size(pages)
+    lines = [line for line in chain.from_iterable(pages) if _rounded(line.size) == body]
+    gaps = [
+        (one.bottom - two.bottom) / body for page in pages for one, two in zip(page, page[1:], strict=False) if body
+    ]
+    close = [gap for gap in gaps if 0.8 < gap < 2.5]
+    rights = sorted(line.right for line in lines)
+    larger = {_rounded(line.size) for line in chain.from_iterable(pages) if line.size > HEADING_SIZE * body}
+    return _Measures(
+        body=body,
+        pitch=median(close) if close else 1.2,
+        right=rights[int(0.9 * (len(rights) - 1))] if rights else 0.0,
+        levels={size: level for level, size in enumerate(sorted(larger, reverse=True), start=1)},
+    )
+
+
+def blocks(pages: Sequence[Page]) -> list[Block]:
+    """Paragraphs, list entries and headings in reading order; a paragraph that crosses a page comes in two pieces."""
+    measures = _measure(pages)
+    contents = {number for number, page in enumerate(pages, start=1) if _is_contents(page)}
+    linked = list(_linked([without_leaders(page) for page in pages], measures, contents))
+    cuts = [
+        place
+        for place, (joint, page, _) in enumerate(linked)
+        if joint == PARAGRAPH or place == 0 or page != linked[place - 1][1]
+    ]
+    return [
+        _block(linked[start:end], measures, contents=linked[start][1] in contents)
+        for start, end in zip(cuts, [*cuts[1:], len(linked)], strict=True)
+    ]
+
+
+def _linked(pages: Sequence[Page], measures: _Measures, contents: set[int]) -> Iterator[_Linked]:
+    """Every line with its page (from 1) and the joint that parts it from the line before."""
+    previous: Line | None = None
+    for number, page in enumerate(pages, start=1):
+        for place, line in enumerate(page):
+            joint = PARAGRAPH if previous is None else _joint(previous, line, measures, place > 0)
+            yield "\n" if number in contents and joint != PARAGRAPH else joint, number, line
+            previous = line
+
+
+def _joint(previous: Line, line: Line, measures: _Measures, same_page: bool) -> str:
+    """A blank line, a line break, a blank or nothing."""
+    gap = (previous.bottom - line.bottom) / (line.size or 1)
+    if abs(line.size - previous.size) > 0.1 * measures.body:
+        return PARAGRAPH
+    if not same_page or gap < 0:  # a new page or column
+        goes_on = not _ENDS.search(previous.text) or line.text[0].islower()
+        return _glue(previous, line) if goes_on and not _BULLET.match(line.text) else PARAGRAPH
+    hanging = bool(_BULLET.match(previous.text) or _NUMBER.match(previous.text))
+    if gap > 1.35 * measures.pitch or (line.left > previous.left + 0.8 * line.size and not hanging):
+        return PARAGRAPH
+    first_word = len(line.text.split(maxsplit=1)[0]) * 0.55 * line.size
+    if _BULLET.match(line.text) or measures.right - previous.right > first_word + 1.5 * line.size:
+        return "\n"
+    return _glue(previous, line)
+
+
+def _glue(previous: Line, line: Line) -> str:
+    """Nothing after a hyphen that belongs to the word, else a blank."""
+    return "" if re.search(r"\w-$", previous.text) and line.text[0].isalnum() else " "
+
+
+def _block(run: Sequence[_Linked], measures: _Measures, contents: bool) -> Block:
+    """A heading is larger than the body or numbered "2.3", and no entry of a table of contents."""
+    joint, page, first = run[0]
+    text = first.text + "".join(link + line.text for link, _, line in run[1:])
+    level = 0
+    entry = contents and text[-1].isdigit()
+    if joint == PARAGRAPH and not entry and len(text) <= MAX_TITLE and any(map(str.isalpha, text)):
+        number = _NUMBER.match(text)
+        level = measures.levels.get(_rounded(first.size), 0)
+        if not level and not contents and number and len(run) <= 2 and not text.endswith("."):
+            level = len(measures.levels) + number[1].count(".")
+    return Block(text, level, joint, page)
