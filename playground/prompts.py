@@ -1,4 +1,4 @@
-"""One prompt skeleton for every arm: system, history, passages if any, question. Text in it is data, never control tokens."""
+"""One prompt skeleton for every arm: system, history, passages, question. Texts are data, never control tokens."""
 
 import hashlib
 from collections.abc import Sequence
@@ -43,7 +43,8 @@ def render(tokenizer: PreTrainedTokenizerBase, spoken: Sequence[dict[str, str]])
 def defuse(tokenizer: PreTrainedTokenizerBase, text: str) -> str:
     """The text with every control token's spelling broken, so that the tokenizer reads it as plain characters."""
     for token in tokenizer.get_added_vocab():
-        text = text.replace(token, f"{token[0]} {token[1:]}")
+        if token.strip():  # some vocabularies add runs of spaces, which control nothing
+            text = text.replace(token, f"{token[0]} {token[1:]}")
     return text
 
 

@@ -1,0 +1,175 @@
+"""The main job, timed as a visitor lives it: upload, index, quick training, one question in four panes; and its memory.
+
+`python -m benchmarks.journey [FILE]` starts the app on a free port with an empty data folder and talks to it over HTTP.
+"""
+
+import argparse
+import json
+import os
+import secrets
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from gradio_client import Client, handle_file
+
+from playground.ui.visitor import COOKIE
+
+ROOT = Path(__file__).parents[1]
+CONSTITUTION = ROOT / "playground" / "examples" / "us_constitution.txt"
+START_SECONDS = 120
+PANES = 4
+
+
+class Visitor:
+    """One browser's worth of calls to a running app; every visitor brings a secret of their own."""
+
+    def __init__(self, url: str, secret: str | None = None) -> None:
+        self.secret = secret or secrets.token_urlsafe(32)
+        self.client = Client(url, headers={"Cookie": f"{COOKIE}={self.secret}"}, verbose=False)
+
+    def add(self, file: Path) -> list[Any]:
+        """Upload one file and wait until it is indexed; the page's last updates."""
+        return list(self.client.submit([handle_file(str(file))], api_name="/add_files").result())
+
+    def add_text(self, text: str) -> list[Any]:
+        """Paste a text and wait until it is indexed."""
+        return list(self.client.submit(text, api_name="/add_text").result())
+
+    def train(self, name: str = "", **form: Any) -> list[Any]:
+        """Press Start; `form` holds values by the label of their control."""
+        return list(self.client.predict(name, **form, api_name="/train"))
+
+    def run_line(self) -> str:
+        """What the page says of the newest run; looking renews its lease."""
+        return str(self.client.predict(api_name="/run")[1])
+
+    def arms(self) -> list[str]:
+        """The ids of all that can be asked, the newest adapter first; the call also tells the session about them."""
+        return [id_ for _, id_ in self.client.predict(api_name="/panes")[0]["choices"]]
+
+    def ask(self, question: str, arms: list[str], **form: Any) -> Iterator[list[Any]]:
+        """The page's updates while all panes answer."""
+        padded = [*arms, *["none"] * (PANES - len(arms))]
+        yield from (list(each) for each in self.client.submit(question, *padded, **form, api_name="/ask"))
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running_app(data: Path, **environment: str) -> Iterator[tuple[str, psutil.Process]]:
+    """The app as its own process, up and answering; ended afterwards with all it started."""
+    port = free_port()
+    own = {"PLAYGROUND_DATA": str(data), "PORT": str(port), "PYTHONUNBUFFERED": "1", **environment}
+    with (data / "app.log").open("ab") as log:
+        app = psutil.Popen([sys.executable, "app.py"], cwd=ROOT, env={**os.environ, **own}, stdout=log, stderr=log)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_until_up(url, app)
+        yield url, app
+    finally:
+        for process in [*app.children(recursive=True), app]:
+            process.terminate()
+        app.wait(20)
+
+
+def memory(process: psutil.Process) -> int:
+    """Resident bytes of a process and all its children (pages they share are counted for each)."""
+    total = 0
+    for each in [process, *process.children(recursive=True)]:
+        try:
+            total += each.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return total
+
+
+class PeakMemory(threading.Thread):
+    """Watches `memory` five times a second until stopped."""
+
+    def __init__(self, process: psutil.Process) -> None:
+        super().__init__(daemon=True)
+        self.process, self.peak, self.ended = process, 0, threading.Event()
+
+    def run(self) -> None:
+        """See threading.Thread."""
+        while not self.ended.wait(0.2):
+            self.peak = max(self.peak, memory(self.process))
+
+
+def journey(url: str, file: Path, question: str) -> dict[str, Any]:
+    """Seconds from the upload to each milestone."""
+    visitor = Visitor(url)
+    began = time.monotonic()
+    visitor.add(file)
+    marks = {"indexed": time.monotonic() - began}
+    visitor.train()
+    while "Done:" not in (line := visitor.run_line()):
+        if "failed" in line:
+            raise RuntimeError(line)
+        time.sleep(1)
+    marks["trained"] = time.monotonic() - began
+    first = None
+    for updates in visitor.ask(question, visitor.arms()[1:5]):
+        if first is None and all(answered(updates)):
+            first = time.monotonic() - began
+    return {**marks, "all_panes_speak": first, "answered": time.monotonic() - began, "run": line}
+
+
+def answered(updates: list[Any]) -> list[bool]:
+    """For each pane, whether its last turn has words."""
+    chats = [updates[1 + 3 * pane] for pane in range(PANES)]
+    return [len(json.dumps(chat)) > 2 and "…" not in json.dumps(chat, ensure_ascii=False) for chat in chats]
+
+
+def _wait_until_up(url: str, app: psutil.Process) -> None:
+    for _ in range(START_SECONDS * 4):
+        try:
+            if httpx.get(url, timeout=2).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        if app.poll() is not None:
+            raise RuntimeError("the app ended before it answered; see app.log in its data folder")
+        time.sleep(0.25)
+    raise TimeoutError(f"the app did not answer within {START_SECONDS} s")
+
+
+def main() -> None:
+    """Run the journey once and print its figures as one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", nargs="?", type=Path, default=CONSTITUTION)
+    parser.add_argument("--question", default="How old must a Senator be?")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.monotonic()
+        with running_app(Path(folder), PLAYGROUND_MODELS=str(_models())) as (url, app):
+            served = time.monotonic() - began
+            peak = PeakMemory(app)
+            peak.start()
+            figures = journey(url, asked.file, asked.question)
+            peak.ended.set()
+    print(json.dumps({"page_served": served, **figures, "peak_gb": peak.peak / 1e9}, indent=1, ensure_ascii=False))
+
+
+def _models() -> Path:
+    from playground.settings import Settings
+
+    return Settings.from_environment().models
+
+
+if __name__ == "__main__":
+    main()

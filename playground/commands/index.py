@@ -1,0 +1,42 @@
+"""`index`: documents to a folder that `search` and `ask` look things up in."""
+
+import json
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from playground.commands.arguments import Line
+from playground.models import embedder_source
+from playground.settings import Settings
+from retrieval.documents import Document, Limits, read
+from retrieval.embed import Embedder
+from retrieval.index import build
+
+READ = "documents.json"
+
+
+def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
+    """Read, cut, embed and save; the text as it was read lies beside the index, for whoever checks an offset."""
+    documents, out = read_all(asked.files, settings), asked.out.resolve()
+    for document in documents:
+        yield None, "\n  ".join([f"{document.name}: {len(document.text):,} characters", *document.dropped])
+    source = embedder_source(settings)
+    index = build(documents, Embedder(source.folder, name=source.name))
+    index.save(out)
+    (out / READ).write_text(json.dumps([each.to_dict() for each in documents]), encoding="utf-8")
+    record = {
+        "index": str(asked.out),
+        "passages": len(index.passages),
+        "language": index.language,
+        "documents": [{"name": each.name, "characters": len(each.text), "dropped": each.dropped} for each in documents],
+    }
+    yield record, f"{len(index.passages):,} passages are filed in {asked.out}"
+
+
+def read_all(files: Sequence[Path], settings: Settings) -> list[Document]:
+    """The documents, in the order given.
+
+    Raises:
+        RetrievalError: for the first that cannot be read.
+    """
+    return [read(file, limits=Limits(max_chars=settings.text_chars)) for file in files]

@@ -1,0 +1,168 @@
+"""A visitor's conversation: each arm keeps its own turns. A question goes to the chosen arms."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from playground import chat
+from playground.chat import Answer, Arm, Decoding
+from playground.errors import UserError
+from playground.prompts import Turn
+from playground.services import Services
+from retrieval.search import Hit
+
+BASE, RAG, TUNED, BOTH = "base", "rag", "tuned", "both"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One turn of one arm, as it is stored and shown."""
+
+    question: str
+    answer: str
+    prompt_tokens: int
+    seconds_to_first_token: float | None
+    tokens_per_second: float | None
+    found: bool | None
+    dropped_turns: int
+    done: bool
+    stopped: bool
+    stamp_id: str
+    stamp: Mapping[str, Any]
+    passages: Sequence[Mapping[str, Any]] = field(default_factory=list)
+
+
+Conversation = dict[str, list[Record]]
+
+
+def arm_id(kind: str, run_id: str = "") -> str:
+    """`base`, `rag`, `tuned:RUN` or `both:RUN`: what a pane shows and under which key its turns are kept."""
+    return f"{kind}:{run_id}" if run_id else kind
+
+
+def load(services: Services, visitor: str) -> Conversation:
+    """The turns of every arm; empty for a new visitor."""
+    stored = services.store.conversation(visitor)
+    return {arm: [Record(**turn) for turn in turns] for arm, turns in stored.items()}
+
+
+def save(services: Services, visitor: str, conversation: Conversation) -> None:
+    """Keep the turns of every arm."""
+    services.store.save_conversation(
+        visitor, {arm: [asdict(turn) for turn in turns] for arm, turns in conversation.items()}
+    )
+
+
+def ask(
+    services: Services, visitor: str, question: str, arm_ids: Sequence[str], decoding: Decoding, ask_anyway: bool
+) -> Iterator[Conversation]:
+    """The conversation as it grows; saved when it ends, also when it is stopped or the page is gone.
+
+    Raises:
+        UserError: no arm, an empty or too long question, a retrieval arm without a text, or a missing adapter.
+    """
+    question = _checked(services, question, arm_ids)
+    before = load(services, visitor)
+    ids = list(dict.fromkeys(arm_ids))
+    arms = [_arm(services, visitor, each) for each in ids]
+    search = services.searcher(visitor) if any(arm.retrieval for arm in arms) else None
+    histories = [_turns(before.get(each, [])) for each in ids]
+    services.stops.discard(visitor)
+    now = before
+    try:
+        for answers in chat.answer(
+            services.chat,
+            arms,
+            question,
+            histories,
+            search,
+            decoding,
+            lambda: visitor in services.stops,
+            ask_anyway=ask_anyway,
+        ):
+            said = {
+                each: [*before.get(each, []), record(question, one)] for each, one in zip(ids, answers, strict=True)
+            }
+            now = {**before, **said}
+            yield now
+    finally:
+        save(services, visitor, {arm: [_ended(turn) for turn in turns] for arm, turns in now.items()})
+
+
+def take_back(services: Services, visitor: str, arm_ids: Sequence[str]) -> str:
+    """Remove the last turn of the chosen arms and return its question, to be asked again.
+
+    Raises:
+        UserError: when none of them has been asked anything.
+    """
+    conversation = load(services, visitor)
+    asked = [conversation[each][-1].question for each in arm_ids if conversation.get(each)]
+    if not asked:
+        raise UserError("There is no question to ask again yet. Type one and press “Ask”.")
+    for each in arm_ids:
+        if conversation.get(each) and conversation[each][-1].question == asked[0]:
+            conversation[each].pop()
+    save(services, visitor, conversation)
+    return asked[0]
+
+
+def record(question: str, answer: Answer) -> Record:
+    """An arm's answer as a turn to keep."""
+    return Record(
+        question,
+        answer.text,
+        answer.prompt_tokens,
+        answer.seconds_to_first_token,
+        answer.tokens_per_second,
+        answer.found,
+        answer.dropped_turns,
+        answer.done,
+        answer.stopped,
+        answer.stamp.id,
+        answer.stamp.to_dict(),
+        [passage(hit) for hit in answer.passages],
+    )
+
+
+def passage(hit: Hit) -> dict[str, Any]:
+    """A found passage with its place in the text: `start` and `end` are character offsets into what was read."""
+    found = hit.passage
+    return {
+        "text": found.text,
+        "source": found.source,
+        "page": found.page,
+        "heading": found.heading,
+        "start": found.start,
+        "end": found.end,
+        "score": round(float(hit.score), 4),
+    }
+
+
+def _checked(services: Services, question: str, arm_ids: Sequence[str]) -> str:
+    most = services.settings.question_chars
+    if not arm_ids:
+        raise UserError("No pane is open, so nobody would answer. Choose at least one pane.")
+    if not question.strip():
+        raise UserError("The question is empty. Type one and press “Ask”.")
+    if len(question) > most:
+        raise UserError(f"The question has {len(question)} characters; at most {most} are allowed. Shorten it.")
+    return question.strip()
+
+
+def _arm(services: Services, visitor: str, id_: str) -> Arm:
+    kind, _, run_id = id_.partition(":")
+    if kind not in (BASE, RAG, TUNED, BOTH):
+        raise UserError(f"There is no way to answer called {id_!r}. Choose one from the list above the pane.")
+    adapter = services.adapter(visitor, run_id) if kind in (TUNED, BOTH) else None
+    if kind in (RAG, BOTH) and not services.store.documents(visitor):
+        raise UserError("This pane looks things up in your text, but there is none yet. Add a text in the first tab.")
+    return Arm(id_, adapter, retrieval=kind in (RAG, BOTH))
+
+
+def _turns(records: Sequence[Record]) -> list[Turn]:
+    return [Turn(each.question, each.answer) for each in records if each.answer]
+
+
+def _ended(turn: Record) -> Record:
+    """A turn that was cut off by a closed page counts as stopped."""
+    return turn if turn.done else replace(turn, done=True, stopped=True)

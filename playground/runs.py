@@ -1,0 +1,160 @@
+"""What a run is told: method, options, settings; presets, and what they will cost, before anything starts."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from transformers import PretrainedConfig
+
+import adapters
+from adapters.base import Options
+from adapters.options import build, knob
+from playground.errors import UserError
+from playground.settings import Settings
+
+FORWARD, INPUT_GRADIENT = 2, 2  # floating-point operations a weight and token: one multiply, one add
+EFFICIENCY = 0.6  # share of a large product's speed that a whole training step reaches
+START_SECONDS = 12  # a worker's imports, model load and first held-out loss
+RUNTIME_BYTES = 900_000_000  # interpreter, torch, transformers
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How a run goes, whatever the method."""
+
+    steps: int = knob(40, label="Steps", help="Times the adapter is updated.", low=1, high=100_000)
+    batch_tokens: int = knob(512, label="Tokens a step", help="Text read before each update.", low=32, high=16_384)
+    window: int = knob(256, label="Window", help="Tokens the model sees at once while it learns.", low=32, high=2_048)
+    max_seconds: float = knob(3_600.0, label="Time limit", help="Seconds before it ends early.", low=1, high=86_400)
+    warmup_share: float = knob(0.1, label="Warm-up", help="Share of steps with a rising rate.", low=0, high=0.9)
+    heldout_share: float = knob(0.1, label="Held out", help="Share of text kept to test on.", low=0.01, high=0.5)
+    evaluations: int = knob(8, label="Tests", help="Times the held-out loss is measured.", low=1, high=100)
+    checkpoint_every: int = knob(20, label="Checkpoint every", help="Steps between saved states.", low=1, high=10_000)
+    seed: int = knob(0, label="Seed", help="Same seed, same run.", low=0, high=2**31 - 1)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named wish: time to spend, times to read the text, tokens a step, layers to adapt (0 = all)."""
+
+    seconds: float
+    epochs: float
+    batch_tokens: int
+    top_layers: int
+
+
+PRESETS: Mapping[str, Preset] = {
+    "quick": Preset(seconds=90, epochs=3, batch_tokens=512, top_layers=10),
+    "thorough": Preset(seconds=900, epochs=6, batch_tokens=1024, top_layers=0),
+}
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A run, whole: the same config on the same text and machine gives the same adapter."""
+
+    method: str
+    options: Options
+    settings: TrainSettings
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form, as stored beside the adapter."""
+        return {"method": self.method, "options": asdict(self.options), "settings": asdict(self.settings)}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> "RunConfig":
+        """The inverse of `to_dict`, checked like any other input."""
+        method = adapters.get(stored["method"])
+        return cls(stored["method"], build(method.Options, stored["options"]), build(TrainSettings, stored["settings"]))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will take on this machine: parameters, seconds from start to adapter, bytes at the peak."""
+
+    trainable: int
+    seconds: float
+    memory_bytes: int
+
+
+def plan(
+    method: str,
+    preset: Preset,
+    values: Mapping[str, object],
+    run_values: Mapping[str, object],
+    train_tokens: int,
+    model: PretrainedConfig,
+    gflops: float,
+) -> RunConfig:
+    """A preset on this text and machine: as many steps as fit its time and its number of readings.
+
+    `values` and `run_values` are what was asked for beyond the preset, and win; a run value of 0 leaves it the choice.
+
+    Raises:
+        MethodError: for values out of range, all named at once.
+    """
+    chosen = adapters.get(method)
+    top = min(preset.top_layers, model.num_hidden_layers)
+    beyond = {name: value for name, value in values.items() if (name, value) != ("top_layers", preset.top_layers)}
+    options = build(chosen.Options, {"top_layers": top, **beyond})
+    asked = {name: value for name, value in run_values.items() if value not in (0, None)}
+    settings = build(TrainSettings, {"batch_tokens": preset.batch_tokens, **asked})
+    if "steps" in asked:
+        return RunConfig(method, options, settings)
+    per_step = _step_seconds(options, settings, model, gflops)
+    by_time = int((preset.seconds - START_SECONDS) / (per_step * 1.15))
+    by_text = round(preset.epochs * train_tokens / settings.batch_tokens)
+    return RunConfig(method, options, replace(settings, steps=max(1, min(by_time, by_text))))
+
+
+def check_limits(config: RunConfig, settings: Settings) -> None:
+    """Refuse a run larger than the host allows.
+
+    Raises:
+        UserError: naming every limit passed.
+    """
+    asked = {
+        "steps": (config.settings.steps, settings.max_steps),
+        "rank": (config.options.rank, settings.max_rank),
+    }
+    faults = [
+        f"{name} is {value}, at most {most} is allowed here" for name, (value, most) in asked.items() if value > most
+    ]
+    if faults:
+        raise UserError(f"This run is too large for this host: {'; '.join(faults)}. Ask for less.")
+
+
+def estimate(
+    config: RunConfig, model: PretrainedConfig, shapes: Mapping[str, tuple[int, int]], gflops: float
+) -> Estimate:
+    """Time and memory from operation counts and the machine's measured speed; `shapes` are the adapted layers'."""
+    settings, options = config.settings, config.options
+    trainable = adapters.get(config.method).trainable(list(shapes.values()), options)
+    tests = (settings.evaluations + 1) * min(2_048, settings.batch_tokens * settings.steps)
+    test_seconds = tests * FORWARD * _weights(model) / (gflops * 1e9 * EFFICIENCY)
+    seconds = START_SECONDS + settings.steps * _step_seconds(options, settings, model, gflops) + test_seconds
+    return Estimate(trainable, seconds, _peak_bytes(trainable, options, settings, model))
+
+
+def _step_seconds(options: Options, settings: TrainSettings, model: PretrainedConfig, gflops: float) -> float:
+    """Forward through everything; backward through the head and the adapted layers only."""
+    head = model.vocab_size * model.hidden_size
+    adapted = (options.top_layers or model.num_hidden_layers) / model.num_hidden_layers
+    weights = FORWARD * _weights(model) + INPUT_GRADIENT * (head + adapted * (_weights(model) - head))
+    return settings.batch_tokens * weights / (gflops * 1e9 * EFFICIENCY)
+
+
+def _weights(model: PretrainedConfig) -> int:
+    """Weights that every token meets: attention, MLP and vocabulary head of a Llama-like decoder."""
+    hidden, head = model.hidden_size, model.hidden_size // model.num_attention_heads
+    attention = 2 * hidden * hidden + 2 * hidden * head * model.num_key_value_heads
+    return model.num_hidden_layers * (attention + 3 * hidden * model.intermediate_size) + model.vocab_size * hidden
+
+
+def _peak_bytes(trainable: int, options: Options, settings: TrainSettings, model: PretrainedConfig) -> int:
+    """Base, adapter with gradient and two moments, kept activations of one window, its logits and their gradient."""
+    layers = options.top_layers or model.num_hidden_layers
+    activations = 17 * model.hidden_size * settings.window * layers * 4
+    logits = 3 * settings.window * model.vocab_size * 4
+    weights = _weights(model) * 4
+    return RUNTIME_BYTES + weights + 16 * trainable + activations + logits

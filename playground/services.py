@@ -1,0 +1,133 @@
+"""What the page and the command line work with, put together once; knows no page and no command line."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import TypeVar
+
+from adapters.base import target_layers
+from playground import runs
+from playground.chat import ServedAdapter, load_adapter
+from playground.device import choose
+from playground.errors import UserError
+from playground.jobs import Jobs
+from playground.library import Library
+from playground.models import ChatModel, chat_source, embedder_source, load_chat
+from playground.runs import PRESETS, Estimate, RunConfig
+from playground.settings import Settings
+from playground.store import DAY, Store
+from retrieval.embed import Embedder
+from retrieval.search import Result, search
+
+T = TypeVar("T")
+ADAPTERS_IN_MEMORY = 8
+
+
+class Services:
+    """Settings, storage, jobs, the visitors' texts, and one resident copy of each model, loaded when first needed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.store = Store(settings)
+        self.jobs = Jobs(self.store, settings)
+        self.library = Library(self.store, settings, lambda: self.embedder)
+        self.stops: set[str] = set()
+        self._adapters: dict[str, ServedAdapter] = {}
+        self._tokens: dict[str, int] = {}
+        self._lock = threading.RLock()
+
+    @property
+    def chat(self) -> ChatModel:
+        """The resident base model; never modified after loading."""
+        with self._lock:
+            return self._chat
+
+    @property
+    def embedder(self) -> Embedder:
+        """The resident sentence encoder."""
+        with self._lock:
+            return self._embedder
+
+    def adapter(self, visitor: str, run_id: str) -> ServedAdapter:
+        """The adapter of one of this visitor's runs, from memory or disk; the oldest of many is dropped."""
+        folder = self.store.run(visitor, run_id).folder / "adapter"
+        with self._lock:
+            served = self._adapters.pop(run_id, None) or load_adapter(folder, self._chat)
+            self._adapters[run_id] = served
+            for oldest in list(self._adapters)[:-ADAPTERS_IN_MEMORY]:
+                del self._adapters[oldest]
+        return served
+
+    def tokens(self, visitor: str) -> dict[str, int]:
+        """How many of the model's tokens each document of this visitor has, by its id; counted once a content."""
+        counts = {}
+        for row in self.store.documents(visitor):
+            if row.digest not in self._tokens:
+                text = self.library.document(visitor, row.id).text
+                self._tokens[row.digest] = len(self.chat.tokenizer(text, add_special_tokens=False)["input_ids"])
+            counts[row.id] = self._tokens[row.digest]
+        return counts
+
+    def plan(
+        self, visitor: str, method: str, preset: str, values: Mapping[str, object], run_values: Mapping[str, object]
+    ) -> tuple[RunConfig, Estimate]:
+        """The run that a visitor asks for, inside this host's limits, and what it will take.
+
+        Raises:
+            UserError, MethodError: nothing to train on, a value out of range, or more than the host allows.
+        """
+        tokens = sum(self.tokens(visitor).values())
+        if not tokens:
+            raise UserError("There is no text to learn from yet. Add a file, paste a text or take an example first.")
+        model, speed = self.chat.model, choose().gflops
+        config = runs.plan(method, PRESETS[preset], values, run_values, tokens, model.config, speed)
+        config = replace(config, settings=replace(config.settings, max_seconds=float(self.settings.max_seconds)))
+        runs.check_limits(config, self.settings)
+        return config, runs.estimate(config, model.config, target_layers(model, config.options), speed)
+
+    def start_run(self, visitor: str, config: RunConfig, name: str) -> str:
+        """Queue a run on this visitor's text as it is now; returns the run's id."""
+        return self.jobs.submit(visitor, config, self.library.documents(visitor), name)
+
+    def forget(self, visitor: str) -> None:
+        """Start over: everything of this visitor is deleted, in memory too."""
+        for run in self.store.runs(visitor):
+            self.forget_adapter(run.id)
+        self.library.forget(visitor)
+
+    def forget_adapter(self, run_id: str) -> None:
+        """Drop a deleted or retrained adapter from memory."""
+        with self._lock:
+            self._adapters.pop(run_id, None)
+
+    def searcher(self, visitor: str) -> Callable[[str], Result]:
+        """A function that searches this visitor's text."""
+        index = self.library.index(visitor)
+        return lambda question: search(index, self.embedder, question)
+
+    def start(self) -> None:
+        """Go on with the queued runs, delete what was left alone for too long, and load both models on a thread."""
+        self.jobs.start()
+        for task in (self._warm_up, self._sweep_daily):
+            threading.Thread(target=task, daemon=True, name=task.__name__).start()
+        threading.Thread(target=lambda: (self.embedder, self.chat), daemon=True, name="warm-up").start()
+
+    def _warm_up(self) -> None:
+        """So that the first question does not wait for the models."""
+        self.embedder.encode(["warm"])
+        self.chat.model.eval()
+
+    def _sweep_daily(self) -> None:
+        while True:
+            self.store.sweep(time.time())
+            time.sleep(DAY)
+
+    @cached_property
+    def _chat(self) -> ChatModel:
+        return load_chat(chat_source(self.settings), choose())
+
+    @cached_property
+    def _embedder(self) -> Embedder:
+        return Embedder(embedder_source(self.settings).folder)

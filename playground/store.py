@@ -1,0 +1,299 @@
+"""Where everything of a visitor is kept: the only file that knows paths and SQL; knows nothing of models or pages.
+
+A visitor is known by a secret that only their browser holds; its hash is the visitor's id.
+"""
+
+import hashlib
+import json
+import secrets
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+from playground.errors import UserError
+from playground.settings import Settings
+
+DAY = 86_400
+NAME_CHARS = 60
+SECRET_CHARS = 32
+ACTIVE = ("queued", "running", "stopping")
+AT_WORK = "state IN ('running', 'stopping')"
+
+
+@dataclass(frozen=True)
+class DocumentRow:
+    """One document of a visitor. `path` holds its JSON; `digest` is its content's hash; `bytes` the upload's size."""
+
+    id: str
+    visitor: str
+    name: str
+    bytes: int
+    chars: int
+    digest: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One training run. `folder` holds all of it; times are unix seconds; `pid_started` tells a reused pid apart."""
+
+    id: str
+    visitor: str
+    name: str
+    method: str
+    state: str
+    pid: int | None
+    pid_started: float | None
+    created: float
+    queued: float
+    lease_until: float
+    error: str
+    figures: dict[str, Any]
+    folder: Path
+
+
+def clean_name(name: str, otherwise: str) -> str:
+    """A name a visitor gave, fit for display: printable, single spaces, at most 60 characters. Never used in a path."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in name)
+    return " ".join(printable.split())[:NAME_CHARS].strip() or otherwise
+
+
+def new_secret() -> str:
+    """What a new visitor's browser keeps in its cookie."""
+    return secrets.token_urlsafe(32)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old text or the new one, never a part."""
+    draft = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+class Store:
+    """Visitors, their documents, runs and conversation. Every method refuses, with a UserError, what is another's.
+
+    A connection lives for one call, so any thread and any forked process may use the same Store.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Make the data folder and bring its database up to date."""
+        self._settings = settings
+        self._visitors = settings.data / "visitors"
+        self._visitors.mkdir(parents=True, exist_ok=True)
+        with self._connected() as db:
+            db.execute("PRAGMA journal_mode = WAL")
+        with self._writing() as db:
+            _migrate(db)
+
+    def visitor(self, secret: str) -> str:
+        """The id that belongs to a secret; a new visitor is made, a known one is marked as seen now."""
+        if len(secret) < SECRET_CHARS:
+            raise UserError("This browser's session was not recognised. Reload the page to begin a new one.")
+        visitor = hashlib.sha256(secret.encode()).hexdigest()[:32]
+        seen = "INSERT INTO visitors VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET seen = excluded.seen"
+        with self._writing() as db:
+            db.execute(seen, (visitor, time.time()))
+        return visitor
+
+    def forget(self, visitor: str) -> None:
+        """Delete everything of a visitor, who may go on afresh; refused while a run of theirs is at work."""
+        with self._writing(visitor) as db:
+            if db.execute(f"SELECT 1 FROM runs WHERE visitor = ? AND {AT_WORK}", (visitor,)).fetchone():
+                raise UserError("A run of yours is still training. Stop it first, then start over.")
+            db.execute("DELETE FROM visitors WHERE id = ?", (visitor,))
+            db.execute("INSERT INTO visitors VALUES (?, ?)", (visitor, time.time()))
+            shutil.rmtree(self._visitors / visitor, ignore_errors=True)
+
+    def sweep(self, now: float) -> int:
+        """Delete visitors last seen over `keep_days` before `now`, and folders without a visitor; returns how many."""
+        with self._writing() as db:
+            query = f"DELETE FROM visitors WHERE seen < ? AND id NOT IN (SELECT visitor FROM runs WHERE {AT_WORK})"
+            gone = db.execute(query, (now - self._settings.keep_days * DAY,)).rowcount
+            known = {row["id"] for row in db.execute("SELECT id FROM visitors")}
+            for folder in self._visitors.iterdir():
+                if folder.name not in known:
+                    shutil.rmtree(folder, ignore_errors=True)
+        return gone
+
+    def add_document(self, visitor: str, name: str, content: Mapping[str, Any], size: int, chars: int) -> DocumentRow:
+        """Keep a document's JSON form. `size` is the upload in bytes."""
+        with self._writing(visitor) as db:
+            document = secrets.token_hex(8)
+            path = self._document_path(visitor, document)
+            row = DocumentRow(document, visitor, clean_name(name, "text"), size, chars, digest(content), path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, json.dumps(content, ensure_ascii=False))
+            db.execute("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?)", astuple(row)[:-1])
+        return row
+
+    def documents(self, visitor: str) -> list[DocumentRow]:
+        """A visitor's documents, oldest first."""
+        with self._reading(visitor) as db:
+            rows = db.execute("SELECT * FROM documents WHERE visitor = ? ORDER BY rowid", (visitor,)).fetchall()
+        return [DocumentRow(**row, path=self._document_path(visitor, row["id"])) for row in rows]
+
+    def remove_document(self, visitor: str, document: str) -> None:
+        """Delete one document."""
+        with self._writing(visitor) as db:
+            _owned(db, "documents", visitor, document)
+            db.execute("DELETE FROM documents WHERE id = ?", (document,))
+            self._document_path(visitor, document).unlink(missing_ok=True)
+
+    def index_folder(self, visitor: str) -> Path:
+        """Where a visitor's search indexes are kept."""
+        with self._reading(visitor):
+            return self._visitors / visitor / "indexes"
+
+    def add_run(self, visitor: str, name: str, method: str, lease_until: float, files: Mapping[str, str]) -> RunRow:
+        """Queue a run whose folder holds `files` (name -> text). The row comes last, so a queued run is whole."""
+        with self._writing(visitor) as db:
+            run, now = secrets.token_hex(8), time.time()
+            folder = self._visitors / visitor / "runs" / run
+            folder.mkdir(parents=True)
+            for file, text in files.items():
+                write_text(folder / file, text)
+            columns = "id, visitor, name, method, created, queued, lease_until"
+            values = (run, visitor, clean_name(name, method), method, now, now, lease_until)
+            db.execute(f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        return self.run(visitor, run)
+
+    def run(self, visitor: str, run: str) -> RunRow:
+        """One run of a visitor."""
+        with self._reading(visitor) as db:
+            return self._run_row(_owned(db, "runs", visitor, run))
+
+    def runs(self, visitor: str) -> list[RunRow]:
+        """A visitor's runs, oldest first."""
+        with self._reading(visitor) as db:
+            rows = db.execute("SELECT * FROM runs WHERE visitor = ? ORDER BY created, rowid", (visitor,)).fetchall()
+        return [self._run_row(row) for row in rows]
+
+    def active_runs(self) -> list[RunRow]:
+        """Runs of all visitors that wait or work, in the order of the queue; for the supervisor, never for a page."""
+        with self._connected() as db:
+            rows = db.execute(f"SELECT * FROM runs WHERE state IN {ACTIVE} ORDER BY queued, rowid").fetchall()
+        return [self._run_row(row) for row in rows]
+
+    def claim_run(self) -> RunRow | None:
+        """Mark the first run of the queue as running and return it; None when nothing waits."""
+        with self._writing() as db:
+            row = db.execute("SELECT * FROM runs WHERE state = 'queued' ORDER BY queued, rowid LIMIT 1").fetchone()
+            if row:
+                db.execute("UPDATE runs SET state = 'running', pid = NULL WHERE id = ?", (row["id"],))
+        return self.run(row["visitor"], row["id"]) if row else None
+
+    def move_run(self, visitor: str, run: str, states: Sequence[str], to: str, error: str = "") -> bool:
+        """Change a run's state if it is in one of `states`, else return False."""
+        with self._writing(visitor) as db:
+            row = _owned(db, "runs", visitor, run)
+            if row["state"] not in states:
+                return False
+            db.execute("UPDATE runs SET state = ?, error = ? WHERE id = ?", (to, error, run))
+        return True
+
+    def change_run(self, visitor: str, run: str, **columns: str | int | float) -> None:
+        """Set columns of a run: name (if blank: the method), pid, pid_started, queued, lease_until, figures (JSON)."""
+        with self._writing(visitor) as db:
+            row = _owned(db, "runs", visitor, run)
+            if "name" in columns:
+                columns["name"] = clean_name(str(columns["name"]), row["method"])
+            for column, value in columns.items():
+                db.execute(f"UPDATE runs SET {column} = ? WHERE id = ?", (value, run))
+
+    def delete_run(self, visitor: str, run: str) -> None:
+        """Delete a run and its folder; refused while it waits or works."""
+        with self._writing(visitor) as db:
+            row = _owned(db, "runs", visitor, run)
+            if row["state"] in ACTIVE:
+                raise UserError(f"The run {row['name']!r} is {row['state']}. Stop it first, then delete it.")
+            db.execute("DELETE FROM runs WHERE id = ?", (run,))
+            shutil.rmtree(self._visitors / visitor / "runs" / run, ignore_errors=True)
+
+    def save_conversation(self, visitor: str, conversation: Mapping[str, Any]) -> None:
+        """Keep a visitor's one conversation, in the page's own form."""
+        with self._writing(visitor) as db:
+            db.execute("INSERT OR REPLACE INTO conversations VALUES (?, ?)", (visitor, json.dumps(conversation)))
+
+    def conversation(self, visitor: str) -> dict[str, Any]:
+        """A visitor's saved conversation; empty when none was saved."""
+        with self._reading(visitor) as db:
+            row = db.execute("SELECT content FROM conversations WHERE visitor = ?", (visitor,)).fetchone()
+        return json.loads(row["content"]) if row else {}
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._settings.data / "playground.db", timeout=30, isolation_level=None)) as db:
+            db.row_factory = sqlite3.Row
+            db.execute("PRAGMA foreign_keys = ON")
+            yield db
+
+    @contextmanager
+    def _reading(self, visitor: str) -> Iterator[sqlite3.Connection]:
+        with self._connected() as db:
+            _known(db, visitor)
+            yield db
+
+    @contextmanager
+    def _writing(self, visitor: str | None = None) -> Iterator[sqlite3.Connection]:
+        """One transaction that holds the write lock from its start, so what it reads stays true until it ends."""
+        with self._connected() as db, db:
+            db.execute("BEGIN IMMEDIATE")
+            if visitor is not None:
+                _known(db, visitor)
+            yield db
+
+    def _document_path(self, visitor: str, document: str) -> Path:
+        return self._visitors / visitor / "documents" / f"{document}.json"
+
+    def _run_row(self, row: sqlite3.Row) -> RunRow:
+        folder = self._visitors / row["visitor"] / "runs" / row["id"]
+        return RunRow(**{**row, "figures": json.loads(row["figures"])}, folder=folder)
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """64 hex digits of a document's JSON form without its name: the same content under two names is the same."""
+    nameless = {key: value for key, value in content.items() if key != "name"}
+    return hashlib.sha256(json.dumps(nameless, sort_keys=True).encode()).hexdigest()
+
+
+def _known(db: sqlite3.Connection, visitor: str) -> None:
+    if db.execute("SELECT 1 FROM visitors WHERE id = ?", (visitor,)).fetchone() is None:
+        raise UserError("This session was not found; its work may have been deleted. Reload the page to begin afresh.")
+
+
+def _owned(db: sqlite3.Connection, table: str, visitor: str, id_: str) -> sqlite3.Row:
+    row = db.execute(f"SELECT * FROM {table} WHERE id = ? AND visitor = ?", (id_, visitor)).fetchone()
+    if row is None:
+        raise UserError(f"This {table[:-1]} was not found among yours; it may have been deleted. Reload the page.")
+    return row
+
+
+def _m001_initial(db: sqlite3.Connection) -> None:
+    db.execute("CREATE TABLE visitors (id TEXT PRIMARY KEY, seen REAL NOT NULL)")
+    owner = "visitor TEXT NOT NULL REFERENCES visitors ON DELETE CASCADE"
+    db.execute(f"CREATE TABLE documents (id TEXT PRIMARY KEY, {owner}, name TEXT, bytes INT, chars INT, digest TEXT)")
+    db.execute(
+        f"CREATE TABLE runs (id TEXT PRIMARY KEY, {owner}, name TEXT, method TEXT, state TEXT DEFAULT 'queued',"
+        " pid INT, pid_started REAL, created REAL, queued REAL, lease_until REAL, error TEXT DEFAULT '',"
+        " figures TEXT DEFAULT '{}')"
+    )
+    db.execute(f"CREATE TABLE conversations ({owner} PRIMARY KEY, content TEXT NOT NULL)")
+
+
+MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_m001_initial]
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    """Apply, in order and once each, the migrations this database has not seen."""
+    db.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied REAL NOT NULL)")
+    applied = {row["name"] for row in db.execute("SELECT name FROM migrations")}
+    for migration in MIGRATIONS:
+        if migration.__name__ not in applied:
+            migration(db)
+            db.execute("INSERT INTO migrations VALUES (?, ?)", (migration.__name__, time.time()))

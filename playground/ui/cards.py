@@ -1,0 +1,114 @@
+"""The methods as cards, and every method's knobs as controls made from its Options; knows no method by name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+import adapters
+from adapters.base import Method
+from adapters.options import Knob, knobs
+from playground.runs import TrainSettings
+from playground.ui.words import knob_key, mark
+
+RUN_KNOBS = ("steps", "batch_tokens", "window", "seed")
+
+
+@dataclass(frozen=True)
+class Controls:
+    """The form's controls, all methods' one after the other, then the run's own; flat, as a handler receives them."""
+
+    groups: Mapping[str, gr.Group]
+    methods: Mapping[str, list[Component]]
+    run: list[Component]
+
+    @property
+    def flat(self) -> list[Component]:
+        """Every control, in the order that `read` expects their values."""
+        return [each for controls in self.methods.values() for each in controls] + self.run
+
+    def read(self, method: str, values: tuple[Any, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """(the chosen method's options, the run's settings) from the values of `flat`."""
+        place = 0
+        chosen: dict[str, Any] = {}
+        for id_, controls in self.methods.items():
+            if id_ == method:
+                names = [knob.name for knob in knobs(adapters.get(id_).Options)]
+                chosen = dict(zip(names, values[place : place + len(controls)], strict=True))
+            place += len(controls)
+        return chosen, dict(zip(RUN_KNOBS, values[place:], strict=True))
+
+
+def build_cards(chosen: gr.Radio) -> list[gr.Column]:
+    """One card a method; pressing its button chooses it."""
+    cards = []
+    with gr.Row(elem_classes="cards"):
+        for id_, method in adapters.methods().items():
+            with gr.Column(elem_classes=card_classes(id_ == chosen.value), min_width=200) as card:
+                gr.Markdown(f"#### {method.label}")
+                gr.Markdown(mark(f"method.{id_}.summary"))
+                gr.Markdown(_fine_print(method), elem_classes="fine-print")
+                button = gr.Button(mark("train.choose_method"), size="sm")
+                button.click(
+                    lambda id_=id_: id_, None, chosen, queue=False, show_progress="hidden", api_visibility="private"
+                )
+            cards.append(card)
+    return cards
+
+
+def card_classes(chosen: bool) -> list[str]:
+    """A card's look."""
+    return ["card", "chosen"] if chosen else ["card"]
+
+
+def build_controls(chosen: str, top_layers: int) -> Controls:
+    """A group of controls for each method, only the chosen one's in sight, and the run's own."""
+    groups, methods = {}, {}
+    for id_, method in adapters.methods().items():
+        with gr.Group(visible=id_ == chosen) as group, gr.Row(elem_classes="knobs"):
+            methods[id_] = [_control(id_, knob, top_layers) for knob in knobs(method.Options)]
+        groups[id_] = group
+    gr.Markdown(mark("train.settings"))
+    with gr.Group(), gr.Row(elem_classes="knobs"):
+        run = [_control("run", knob) for knob in knobs(TrainSettings) if knob.name in RUN_KNOBS]
+    return Controls(groups, methods, run)
+
+
+def top_layers_of(controls: Controls, top_layers: int) -> list[Any]:
+    """Updates for `flat` that set every method's layer knob, as a preset asks, and leave all else."""
+    updates: list[Any] = []
+    for id_ in controls.methods:
+        names = [knob.name for knob in knobs(adapters.get(id_).Options)]
+        updates += [gr.update(value=top_layers) if name == "top_layers" else gr.skip() for name in names]
+    return updates + [gr.skip()] * len(controls.run)
+
+
+def knob_control(owner: str, knob: Knob, value: Any) -> Component:
+    """The control for one knob. The server checks the limits, so that the sentence stands beside the form."""
+    words = {"label": mark(knob_key(owner, knob, "label")), "info": mark(knob_key(owner, knob, "help"))}
+    fixed = knob.low is not None and knob.low == knob.high
+    if knob.kind is bool:
+        return gr.Checkbox(value=value, **words, min_width=160)
+    if knob.choices:
+        return gr.Dropdown(list(knob.choices), value=value, **words, min_width=160)
+    precision = 0 if knob.kind is int else None
+    return gr.Number(value=value, precision=precision, interactive=not fixed, **words, min_width=160)
+
+
+def _control(owner: str, knob: Knob, top_layers: int = 0) -> Component:
+    starts = {"top_layers": top_layers, "steps": 0, "batch_tokens": 0}
+    value = starts.get(knob.name, knob.default) if owner == "run" or knob.name == "top_layers" else knob.default
+    return knob_control(owner, knob, value)
+
+
+def _fine_print(method: Method[Any]) -> str:
+    paper = method.paper
+    return f"`{method.rule}`\n\n[{paper.title}]({paper.url}), {paper.year}"
+
+
+def method_name(id_: str) -> str:
+    """A method's label; a run of a method that this version lacks shows its id."""
+    known = adapters.methods()
+    return known[id_].label if id_ in known else id_

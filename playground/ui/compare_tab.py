@@ -1,0 +1,142 @@
+"""The Compare tab: one question, two to four panes, all streaming, the same decoding for each."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import gradio as gr
+
+from adapters.options import build, knobs
+from playground import conversation
+from playground.chat import Decoding
+from playground.conversation import Conversation
+from playground.services import Services
+from playground.ui.cards import knob_control
+from playground.ui.guard import guarded, guarded_stream, notice_box
+from playground.ui.pane import (
+    NONE,
+    PANES,
+    arm_choices,
+    build_pane,
+    chosen_arms,
+    column_classes,
+    draw,
+)
+from playground.ui.suggestions import build_suggestions, suggested
+from playground.ui.tab import QUIET, Tab
+from playground.ui.visitor import language_of, visitor_of
+from playground.ui.words import mark
+
+MODEL = "model"  # everything that computes with the resident model waits in one line
+
+
+class CompareTab:
+    """The tab's parts and what happens to them."""
+
+    def __init__(self, services: Services) -> None:
+        """Draw the tab and wire it."""
+        self.services = services
+        self.changed = gr.State(0)
+        gr.Markdown(mark("compare.intro"))
+        self._build_question()
+        with gr.Row(elem_classes="panes", equal_height=False):
+            self.panes = [build_pane(number) for number in range(1, PANES + 1)]
+        self.arms = [pane.arm for pane in self.panes]
+        self.drawn = [component for pane in self.panes for component in pane.drawn]
+        self._build_decoding()
+        self._wire()
+
+    @property
+    def tab(self) -> Tab:
+        """What the page redraws: the panes with their turns, and the suggestions."""
+        columns = [pane.column for pane in self.panes]
+        return Tab(
+            "panes", [*self.arms, *columns, *self.drawn, *self.suggestions], self.refresh, self.changed, self.arms
+        )
+
+    def _build_question(self) -> None:
+        with gr.Row(equal_height=False, elem_classes="ask"):
+            self.question = gr.Textbox(
+                label=mark("compare.question"), placeholder=mark("compare.question_hint"), lines=1, max_lines=4, scale=6
+            )
+            self.ask = gr.Button(mark("compare.ask"), variant="primary", min_width=90)
+            self.stop = gr.Button(mark("compare.stop"), variant="stop", min_width=90, visible=False)
+        self.suggestions = build_suggestions(self.question)
+        self.notice = notice_box()
+        with gr.Row():
+            self.retry = gr.Button(mark("compare.retry"), size="sm", min_width=110, scale=0)
+            self.clear = gr.Button(mark("compare.clear"), size="sm", min_width=110, scale=0)
+            self.anyway = gr.Checkbox(label=mark("compare.ask_anyway"), value=False, min_width=240, container=False)
+
+    def _build_decoding(self) -> None:
+        with gr.Accordion(mark("compare.decoding"), open=False), gr.Row(elem_classes="knobs"):
+            self.decoding = [knob_control("decoding", knob, knob.default) for knob in knobs(Decoding)]
+
+    def _wire(self) -> None:
+        outputs = [self.notice, *self.drawn]
+        inputs = [*self.arms, self.anyway, *self.decoding]
+        shared: dict[str, Any] = {
+            "concurrency_id": MODEL,
+            "concurrency_limit": 1,
+            "show_progress": "minimal",
+            "show_progress_on": self.notice,
+        }
+        answers = guarded_stream(len(outputs))(self._ask)
+        gr.on(
+            [self.ask.click, self.question.submit], answers, [self.question, *inputs], outputs, api_name="ask", **shared
+        )
+        again = guarded_stream(len(outputs))(self._retry)
+        self.retry.click(again, inputs, outputs, api_visibility="private", **shared)
+        self.stop.click(guarded(1)(self._stop), None, [self.notice], **QUIET)
+        self.clear.click(guarded(len(outputs))(self._clear), self.arms, outputs, **QUIET)
+        for pane in self.panes:
+            shown = [self.notice, pane.column, *pane.drawn]
+            pane.arm.input(guarded(len(shown))(self._show), pane.arm, shown, **QUIET)
+
+    def refresh(self, request: gr.Request, *arms_before: str) -> tuple[Any, ...]:
+        """The choices as they are now, empty panes filled with the newest adapter, and every stored turn."""
+        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        runs = self.services.store.runs(visitor)
+        choices, arms = arm_choices(language, runs), chosen_arms(arms_before, runs)
+        stored = conversation.load(self.services, visitor)
+        dropdowns = [gr.update(choices=choices, value=arm) for arm in arms]
+        columns = [gr.update(elem_classes=column_classes(arm)) for arm in arms]
+        return *dropdowns, *columns, *self._draw(language, arms, stored), *suggested(self.services, visitor)
+
+    def _draw(self, language: str, arms: Sequence[str], stored: Conversation) -> list[Any]:
+        return [update for arm in arms for update in draw(language, arm, stored)]
+
+    def _ask(self, request: gr.Request, question: str, *values: Any) -> Iterator[tuple[Any, ...]]:
+        arms, anyway, decoding = self._read(values)
+        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        asked = [arm for arm in arms if arm != NONE]
+        for stored in conversation.ask(self.services, visitor, question, asked, decoding, anyway):
+            yield tuple(self._draw(language, arms, stored))
+
+    def _retry(self, request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
+        arms, _, _ = self._read(values)
+        asked = [arm for arm in arms if arm != NONE]
+        question = conversation.take_back(self.services, visitor_of(self.services.store, request), asked)
+        yield from self._ask(request, question, *values)
+
+    def _read(self, values: Sequence[Any]) -> tuple[list[str], bool, Decoding]:
+        names = [knob.name for knob in knobs(Decoding)]
+        decoding = build(Decoding, dict(zip(names, values[PANES + 1 :], strict=True)))
+        return list(values[:PANES]), bool(values[PANES]), decoding
+
+    def _stop(self, request: gr.Request) -> tuple[Any, ...]:
+        self.services.stops.add(visitor_of(self.services.store, request))
+        return ()
+
+    def _clear(self, request: gr.Request, *arms: str) -> tuple[Any, ...]:
+        visitor = visitor_of(self.services.store, request)
+        conversation.save(self.services, visitor, {})
+        return tuple(self._draw(language_of(request), arms, {}))
+
+    def _show(self, request: gr.Request, arm: str) -> tuple[Any, ...]:
+        stored = conversation.load(self.services, visitor_of(self.services.store, request))
+        return gr.update(elem_classes=column_classes(arm)), *draw(language_of(request), arm, stored)
+
+
+def _answering(now: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Ask and Stop: only the one that can be pressed is in sight."""
+    return gr.update(visible=not now), gr.update(visible=now)

@@ -1,0 +1,84 @@
+"""The page: the bar, the tabs, and what keeps them in step with the store. No logic of its own."""
+
+from typing import Any
+
+import gradio as gr
+
+from playground.services import Services
+from playground.settings import Settings
+from playground.ui.bar import Bar
+from playground.ui.compare_tab import CompareTab
+from playground.ui.tab import QUIET, Tab
+from playground.ui.text_tab import TextTab
+from playground.ui.theme import css, theme
+from playground.ui.train_tab import TrainTab
+from playground.ui.visitor import language_of, middleware, visitor_of
+from playground.ui.words import i18n, mark
+
+TICK_SECONDS = 1.0
+CACHE_SECONDS = (600, 3_600)  # how often Gradio's upload cache is swept, and how old a file may grow in it
+
+
+def build(services: Services) -> gr.Blocks:
+    """The whole page, ready to be launched."""
+    with gr.Blocks(title="Gradio Playground", analytics_enabled=False, delete_cache=CACHE_SECONDS) as page:
+        gr.Markdown(mark("page.heading"), elem_classes="heading")
+        bar = Bar(services)
+        with gr.Tabs() as tabs:
+            with gr.Tab(mark("tab.text"), id="text"):
+                text = TextTab(services)
+            with gr.Tab(mark("tab.train"), id="train"):
+                train = TrainTab(services)
+            with gr.Tab(mark("tab.compare"), id="compare"):
+                compare = CompareTab(services)
+        text.next.click(lambda: gr.Tabs(selected="train"), None, tabs, **QUIET)
+        all_tabs = [bar.tab, text.tab, train.tab, compare.tab]
+        _keep_in_step(page, all_tabs)
+        _follow_runs(services, page, bar, train, all_tabs)
+    page.queue(api_open=False, max_size=services.settings.queue_size, default_concurrency_limit=4)
+    return page
+
+
+def launch(page: gr.Blocks, settings: Settings, **more: Any) -> Any:
+    """Serve the page where the settings say; `more` is for tests that must not block."""
+    return page.launch(
+        server_name=settings.host,
+        server_port=settings.port,
+        i18n=i18n(),
+        css=css(),
+        theme=theme(),
+        max_file_size=settings.file_bytes,
+        run_history=False,
+        footer_links=["settings"],
+        ssr_mode=False,
+        app_kwargs={"middleware": middleware(settings.visitor_bytes)},
+        **more,
+    )
+
+
+def _keep_in_step(page: gr.Blocks, tabs: list[Tab]) -> None:
+    """Redraw every tab when the page opens and when any of them changed the store."""
+    for tab in tabs:
+        page.load(tab.refresh, tab.inputs, tab.outputs, show_progress="hidden", api_name=tab.name)
+        for other in tabs:
+            other.changed.change(tab.refresh, tab.inputs, tab.outputs, **QUIET)
+
+
+def _follow_runs(services: Services, page: gr.Blocks, bar: Bar, train: TrainTab, tabs: list[Tab]) -> None:
+    """Once a second while a run waits or works: the bar and the plot. When its state changes: everything."""
+    timer = gr.Timer(TICK_SECONDS, active=False)
+    followed = gr.State("")
+
+    def tick(request: gr.Request) -> tuple[Any, ...]:
+        language, visitor = language_of(request), visitor_of(services.store, request)
+        active = services.jobs.active(visitor)
+        state = f"{active.id} {active.state}" if active else ""
+        follow = train.follow(language, visitor)
+        return bar.job_line(language, visitor), *follow, state, gr.update(active=active is not None)
+
+    shown = [bar.job, *train.run_outputs, followed, timer]
+    timer.tick(tick, None, shown, **QUIET)
+    page.load(tick, None, shown, show_progress="hidden", api_name="run")
+    train.changed.change(tick, None, shown, **QUIET)
+    for tab in tabs:
+        followed.change(tab.refresh, tab.inputs, tab.outputs, **QUIET)

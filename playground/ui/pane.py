@@ -1,0 +1,147 @@
+"""One pane of the comparison: which arm it shows, its turns, its figures and its proof. Draws; asks nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from playground.conversation import BASE, BOTH, RAG, TUNED, Conversation, Record, arm_id
+from playground.store import RunRow
+from playground.ui.show import harmless
+from playground.ui.words import mark, say
+
+NONE = "none"
+PANES = 4
+
+
+@dataclass(frozen=True)
+class Pane:
+    """The components of one pane."""
+
+    column: gr.Column
+    arm: gr.Dropdown
+    chat: gr.Chatbot
+    figures: gr.Textbox
+    proof: gr.JSON
+
+    @property
+    def drawn(self) -> list[Component]:
+        """What `draw` gives updates for."""
+        return [self.chat, self.figures, self.proof]
+
+
+def build_pane(number: int) -> Pane:
+    """An empty pane."""
+    with gr.Column(elem_classes=["pane", "arm-none"], min_width=240) as column:
+        always = [(mark("compare.none"), NONE), (mark("compare.base"), BASE), (mark("compare.rag"), RAG)]
+        arm = gr.Dropdown(always, value=NONE, label=mark(f"compare.pane_{number}"))
+        chat = gr.Chatbot(
+            label=mark("compare.answers"),
+            placeholder=mark("compare.empty"),
+            height=380,
+            render_markdown=False,
+            buttons=["copy"],
+            show_label=False,
+            elem_classes="live",
+            layout="bubble",
+        )
+        figures = gr.Textbox(label=mark("compare.figures"), interactive=False, lines=2, max_lines=3)
+        with gr.Accordion(mark("compare.stamp"), open=False):
+            proof = gr.JSON(show_label=False, max_height=260)
+    return Pane(column, arm, chat, figures, proof)
+
+
+def arm_choices(language: str, runs: Sequence[RunRow]) -> list[tuple[str, str]]:
+    """(label, arm id) for all that can be asked; only runs that left an adapter count."""
+    choices = [
+        (say(language, "compare.none"), NONE),
+        (say(language, "compare.base"), arm_id(BASE)),
+        (say(language, "compare.rag"), arm_id(RAG)),
+    ]
+    for run in reversed(usable(runs)):
+        choices.append((say(language, "compare.tuned", name=run.name), arm_id(TUNED, run.id)))
+        choices.append((say(language, "compare.both", name=run.name), arm_id(BOTH, run.id)))
+    return choices
+
+
+def usable(runs: Sequence[RunRow]) -> list[RunRow]:
+    """Runs whose adapter is on disk and not being trained on."""
+    ended = [run for run in runs if run.state in ("done", "stopped", "failed")]
+    return [run for run in ended if (run.folder / "adapter" / "run.json").exists()]
+
+
+def chosen_arms(before: Sequence[str], runs: Sequence[RunRow]) -> list[str]:
+    """What each pane shows: what was chosen and is still there; empty panes take the newest adapter's arms."""
+    ready = usable(runs)
+    known = {arm_id(kind, run.id) for run in ready for kind in (TUNED, BOTH)} | {arm_id(BASE), arm_id(RAG)}
+    kept = [arm if arm in known else NONE for arm in before]
+    wanted = [arm_id(BASE), arm_id(RAG)] if all(arm == NONE for arm in kept) else []
+    wanted += [arm_id(TUNED, ready[-1].id), arm_id(BOTH, ready[-1].id)] if ready else []
+    missing = [arm for arm in wanted if arm not in kept]
+    return [missing.pop(0) if arm == NONE and missing else arm for arm in kept]
+
+
+def column_classes(arm: str) -> list[str]:
+    """The same colour for the same kind of arm everywhere."""
+    return ["pane", f"arm-{arm.partition(':')[0]}"]
+
+
+def draw(language: str, arm: str, conversation: Conversation) -> tuple[Any, ...]:
+    """Updates for `drawn`: all turns of this arm, and the figures and proof of the last."""
+    records = conversation.get(arm, [])
+    shown = arm != NONE
+    if not records:
+        return gr.update(value=[], visible=shown), gr.update(value="", visible=shown), gr.update(value=None)
+    said = [message for turn in records for message in _messages(language, turn)]
+    proof = {"proof": records[-1].stamp_id, **records[-1].stamp}
+    return gr.update(value=said, visible=True), gr.update(value=_figures(language, records[-1]), visible=True), proof
+
+
+def _messages(language: str, turn: Record) -> list[dict[str, Any]]:
+    """A turn as chat messages; its passages fold up under the answer."""
+    said: list[dict[str, Any]] = [
+        {"role": "user", "content": harmless(turn.question)},
+        {"role": "assistant", "content": _text(language, turn)},
+    ]
+    if turn.passages:
+        key = "compare.nearest" if turn.found is False else "compare.passages"
+        title = say(language, key, count=len(turn.passages))
+        listed = "\n\n".join(_passage(language, number, each) for number, each in enumerate(turn.passages, start=1))
+        said.append({"role": "assistant", "content": listed, "metadata": {"title": title, "status": "done"}})
+    return said
+
+
+def _text(language: str, turn: Record) -> str:
+    if turn.found is False and turn.done and not turn.answer:
+        return say(language, "compare.not_found")
+    text = harmless(turn.answer) or "…"
+    return f"{text} {say(language, 'compare.stopped')}" if turn.stopped else text
+
+
+def _passage(language: str, number: int, found: Mapping[str, Any]) -> str:
+    place = [
+        found["source"],
+        say(language, "compare.page", page=found["page"]) if found["page"] else "",
+        found["heading"],
+    ]
+    score = say(language, "compare.score", score=f"{found['score']:.2f}")
+    head = " · ".join(harmless(str(each)) for each in [*place, score] if each)
+    return f"[{number}] {head}\n{harmless(found['text'])}"
+
+
+def _figures(language: str, turn: Record) -> str:
+    if turn.seconds_to_first_token is None:
+        return ""
+    line = say(
+        language,
+        "compare.figures_value",
+        first=f"{turn.seconds_to_first_token:.1f}",
+        speed=f"{turn.tokens_per_second:.0f}" if turn.tokens_per_second else "–",
+        prompt=turn.prompt_tokens,
+        proof=turn.stamp_id,
+    )
+    if turn.dropped_turns:
+        line = f"{line}\n{say(language, 'compare.dropped_turns', count=turn.dropped_turns)}"
+    return line

@@ -1,0 +1,124 @@
+"""One run as a visitor follows it: state, a plot of both losses, one line of plain words. Draws; changes nothing."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from playground.jobs import Snapshot
+from playground.ui.show import count, duration
+from playground.ui.words import mark, say
+
+COLOURS = {"train": "#8a8f98", "heldout": "#d9730d"}  # told apart by colour-blind eyes, on white and on black
+SMOOTHING = 0.7
+FLAT = 0.002  # a change of the held-out loss below this share is no change
+Events = Sequence[dict[str, Any]]
+
+
+def build_plot() -> gr.LinePlot:
+    """Loss against time, training and held-out."""
+    return gr.LinePlot(
+        x="seconds",
+        y="loss",
+        color="curve",
+        label=mark("train.plot"),
+        x_title=mark("train.plot_seconds"),
+        y_title=mark("train.plot_loss"),
+        height=260,
+        visible=False,
+    )
+
+
+def plot_update(language: str, events: Events) -> dict[str, Any]:
+    """The plot's data; hidden while there is nothing to draw."""
+    rows = points(events)
+    names = {curve: say(language, f"train.plot_{curve}") for curve in COLOURS}
+    frame = pd.DataFrame([{**row, "curve": names[row["curve"]]} for row in rows], columns=["seconds", "loss", "curve"])
+    return gr.update(value=frame, visible=len(rows) > 1, color_map={names[key]: COLOURS[key] for key in COLOURS})
+
+
+def points(events: Events) -> list[dict[str, Any]]:
+    """Training loss, smoothed since a step reads little text, and held-out loss as measured."""
+    rows = []
+    smooth = math.nan
+    for event in _steps(events):
+        if event["loss"] is not None:
+            smooth = event["loss"] if math.isnan(smooth) else SMOOTHING * smooth + (1 - SMOOTHING) * event["loss"]
+            rows.append({"seconds": event["seconds"], "loss": smooth, "curve": "train"})
+        if event["heldout_loss"] is not None:
+            rows.append({"seconds": event["seconds"], "loss": event["heldout_loss"], "curve": "heldout"})
+    return rows
+
+
+def state_line(language: str, run: Snapshot) -> str:
+    """Where the run stands, in one or two sentences."""
+    steps = _steps(run.events)
+    last = steps[-1] if steps else None
+    if run.state == "failed":
+        return say(language, "train.state.failed", error=run.error)
+    if run.state == "queued":
+        return say(language, "train.state.queued", place=run.position + 1)
+    if run.state == "stopping":
+        return say(language, "train.state.stopping")
+    if run.state == "stopped":
+        return _stopped(language, run, last)
+    if run.state == "done":
+        return _done(language, run)
+    return _running(language, last, run.events)
+
+
+def trend(events: Events) -> str:
+    """The key of the plain word for the held-out loss: its last change, as a share."""
+    losses = [event["heldout_loss"] for event in _steps(events) if event["heldout_loss"] is not None]
+    if len(losses) < 3:
+        return "train.trend.early"
+    change = (losses[-1] - losses[-2]) / losses[-2]
+    if change > FLAT:
+        return "train.trend.rising"
+    return "train.trend.improving" if change < -FLAT else "train.trend.flat"
+
+
+def percent(events: Events) -> int:
+    """How much of the run is done, 0 to 100."""
+    steps = _steps(events)
+    return round(100 * steps[-1]["step"] / steps[-1]["steps"]) if steps else 0
+
+
+def seconds_left(events: Events) -> float | None:
+    """The run's own estimate, once it has made a step."""
+    steps = _steps(events)
+    return steps[-1]["seconds_left"] if steps else None
+
+
+def _steps(events: Events) -> list[dict[str, Any]]:
+    return [event for event in events if event["event"] == "progress"]
+
+
+def _running(language: str, last: dict[str, Any] | None, events: Events) -> str:
+    if last is None or last["seconds_left"] is None:
+        return say(language, "train.state.starting")
+    left = duration(language, last["seconds_left"])
+    speed = count(last["tokens_per_second"])
+    line = say(language, "train.state.running", step=last["step"], steps=last["steps"], speed=speed, left=left)
+    return f"{line}\n{say(language, trend(events))}"
+
+
+def _stopped(language: str, run: Snapshot, last: dict[str, Any] | None) -> str:
+    line = (
+        say(language, "train.state.stopped", step=last["step"]) if last else say(language, "train.state.stopped_early")
+    )
+    return f"{run.error}\n{line}" if run.error else line
+
+
+def _done(language: str, run: Snapshot) -> str:
+    figures = run.figures
+    return say(
+        language,
+        "train.state.done",
+        steps=figures["step"],
+        time=duration(language, figures["seconds"]),
+        before=f"{figures['heldout_before']:.3f}",
+        after=f"{figures['heldout_after']:.3f}",
+    )

@@ -1,0 +1,32 @@
+"""What the page needs to know of a tab: how to draw it anew from what is stored."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block
+from gradio.components import Component
+
+# A change of a gr.State reaches the page only through the queue, so whatever bumps `changed` must pass it.
+CHANGING: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+
+
+@dataclass(frozen=True)
+class Tab:
+    """`refresh(request, *inputs)` updates `outputs`, for a program too: it is the endpoint `name`.
+
+    `changed` counts this tab's changes of the store.
+    """
+
+    name: str
+    outputs: Sequence[Block]
+    refresh: Callable[..., tuple[Any, ...]]
+    changed: gr.State
+    inputs: Sequence[Component] = ()
+
+
+def bump(number: int) -> int:
+    """The next value of a tab's `changed`: a new value is what tells the page."""
+    return number + 1

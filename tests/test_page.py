@@ -1,0 +1,211 @@
+"""The page through its own HTTP interface, with the tiny model: visitors apart, limits held, errors in one sentence."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from gradio_client import Client
+
+from benchmarks.journey import Visitor, free_port
+from playground.services import Services
+from playground.settings import Settings
+from playground.ui import page
+from playground.ui.pane import NONE, chosen_arms
+from playground.ui.run_view import points, trend
+from playground.ui.show import harmless
+from playground.ui.visitor import COOKIE, LANGUAGE_COOKIE
+from tests.conftest import tiny_llama, tiny_tokenizer
+
+CANARY = "The secret password of visitor one is marzipan-4711."
+PROSE = "\n\n".join(f"Rule {n} of the club says that member {n} brings biscuit {n} on day {n}." for n in range(60))
+ATTACK = '<img src="http://127.0.0.1:9/x.png"><script>alert(1)</script>![](http://127.0.0.1:9/y.png)'
+
+
+@pytest.fixture(scope="module")
+def long_window(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with a window that holds passages: its tokenizer makes a token of every byte."""
+    folder = tmp_path_factory.mktemp("long-window")
+    model = tiny_llama()
+    model.config.max_position_embeddings = 8_192
+    model.save_pretrained(folder)
+    tiny_tokenizer().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def app(long_window: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Services]]:
+    """The whole page on a free port, jobs running, the tiny model resident."""
+    settings = Settings(
+        data=tmp_path_factory.mktemp("data"), chat_model=str(long_window), port=free_port(), text_chars=50_000
+    )
+    services = Services(settings)
+    services.jobs.start()
+    built = page.build(services)
+    _, url, _ = page.launch(built, settings, prevent_thread_lock=True, quiet=True)
+    with closing(services.jobs):
+        yield url.rstrip("/"), services
+        built.close()
+
+
+@pytest.fixture
+def visitor(app: tuple[str, Services]) -> Visitor:
+    return Visitor(app[0])
+
+
+def told(updates: list[Any]) -> str:
+    """The sentence in the notice box."""
+    notice = updates[0]
+    return str(notice["value"] if isinstance(notice, dict) else notice)
+
+
+def test_the_page_makes_the_secret_and_keeps_it_from_scripts(app: tuple[str, Services]) -> None:
+    answer = httpx.get(app[0])
+    cookie = answer.headers["set-cookie"]
+    assert re.match(rf"{COOKIE}=[\w-]{{43}}; HttpOnly", cookie)
+    again = httpx.get(app[0], headers={"Cookie": cookie.partition(";")[0]})
+    assert again.headers["set-cookie"].partition(";")[0] == cookie.partition(";")[0]
+
+
+def test_without_the_cookie_nothing_is_done(app: tuple[str, Services]) -> None:
+    client = Client(app[0], verbose=False)
+    assert "cookie" in told(list(client.predict(PROSE, api_name="/add_text")))
+
+
+def test_a_text_is_read_and_indexed_and_the_figures_agree(visitor: Visitor) -> None:
+    updates = visitor.add_text(PROSE)
+    assert told(updates) == ""
+    lines = [each for each in updates if isinstance(each, str) and "vectors" in each]
+    files, characters, passages, vectors = re.findall(r"[\d,]+", lines[0])[:4]
+    assert (files, characters) == ("1", f"{len(PROSE):,}")
+    assert passages == vectors
+
+
+def test_one_visitor_never_meets_the_text_of_another(app: tuple[str, Services]) -> None:
+    first, second = Visitor(app[0]), Visitor(app[0])
+    first.add_text(f"{PROSE}\n\n{CANARY}")
+    second.add_text(PROSE)
+    question = "What is the secret password of visitor one?"
+    asked = list(second.ask(question, ["rag"]))
+    assert "marzipan" in str(list(first.ask(question, ["rag"]))[-1])
+    assert "marzipan" not in str(asked)
+    assert "marzipan" not in str(second.client.predict(api_name="/text"))
+
+
+def test_a_run_of_another_visitor_cannot_be_asked(app: tuple[str, Services]) -> None:
+    first, second = Visitor(app[0]), Visitor(app[0])
+    first.add_text(PROSE)
+    first.train("mine")
+    run = _wait_for(first, "Done:") and first.arms()[3].partition(":")[2]
+    first_answer = list(first.ask("What does rule 3 say?", [f"tuned:{run}"]))[-1]
+    assert told(first_answer) == ""
+    services = app[1]
+    stranger = services.store.visitor(second.secret)
+    with pytest.raises(ValueError, match="not found"):
+        services.adapter(stranger, run)
+
+
+def test_a_second_press_on_start_is_the_same_run(app: tuple[str, Services], visitor: Visitor) -> None:
+    visitor.add_text(PROSE)
+    assert told(visitor.train("one")) == ""
+    visitor.train("two")
+    runs = app[1].store.runs(app[1].store.visitor(visitor.secret))
+    assert len(runs) == 1
+    app[1].jobs.stop(runs[0].visitor, runs[0].id)
+
+
+@pytest.mark.parametrize(("text", "sentence"), [("", "empty"), ("x" * 60_000, "50,000")])
+def test_a_bad_text_is_refused_in_a_sentence(visitor: Visitor, text: str, sentence: str) -> None:
+    assert sentence in told(visitor.add_text(text))
+
+
+def test_training_without_a_text_says_what_is_missing(visitor: Visitor) -> None:
+    assert "no text" in told(visitor.train())
+
+
+@pytest.mark.parametrize(
+    ("question", "arms", "sentence"),
+    [("", ["base"], "empty"), ("x" * 3_000, ["base"], "2000"), ("Why?", [], "pane"), ("Why?", ["rag"], "text")],
+)
+def test_a_bad_question_is_refused_in_a_sentence(
+    visitor: Visitor, question: str, arms: list[str], sentence: str
+) -> None:
+    visitor.arms()
+    assert sentence in told(list(visitor.ask(question, arms))[-1])
+
+
+def test_the_conversation_is_still_there_in_a_new_session(app: tuple[str, Services]) -> None:
+    first = Visitor(app[0])
+    first.arms()
+    list(first.ask("Who are you, exactly?", ["base"]))
+    again = Visitor(app[0], first.secret)
+    assert "Who are you, exactly?" in str(again.client.predict(api_name="/panes"))
+
+
+def test_an_upload_over_the_visitors_total_is_refused_before_it_is_read(app: tuple[str, Services]) -> None:
+    limit = app[1].settings.visitor_bytes
+    answer = httpx.post(f"{app[0]}/gradio_api/upload", content=b"0" * (limit + 1))
+    assert answer.status_code == 413
+    assert f"{limit // 1_000_000} MB" in answer.text
+
+
+def test_calls_that_would_pass_the_queue_by_are_refused(app: tuple[str, Services]) -> None:
+    body = {"data": ["Who?", "base", NONE, NONE, NONE, False, 8, 0, 1, 1, 0], "session_hash": "x"}
+    assert httpx.post(f"{app[0]}/gradio_api/run/ask", json=body).status_code >= 400
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "app.py", "playground.db", "http://127.0.0.1:9/"])
+def test_no_file_of_the_server_is_served(app: tuple[str, Services], path: str) -> None:
+    assert httpx.get(f"{app[0]}/gradio_api/file={path}").status_code in (400, 403, 404)
+
+
+def test_words_with_figures_come_in_the_visitors_language(app: tuple[str, Services]) -> None:
+    secret = Visitor(app[0]).secret
+    cookie = {"Cookie": f"{COOKIE}={secret}; {LANGUAGE_COOKIE}=vi"}
+    vietnamese = Client(app[0], headers=cookie, verbose=False).predict(api_name="/visit")
+    english = Visitor(app[0], secret).client.predict(api_name="/visit")
+    assert english[0] == "none yet"
+    assert vietnamese[0] != english[0]
+
+
+def test_what_a_text_or_a_model_says_cannot_become_markup() -> None:
+    assert "<" not in harmless(ATTACK)
+
+
+def test_empty_panes_take_the_newest_adapter_and_chosen_ones_stay() -> None:
+    assert chosen_arms([NONE] * 4, []) == ["base", "rag", NONE, NONE]
+    assert chosen_arms(["rag", "base", NONE, NONE], []) == ["rag", "base", NONE, NONE]
+    assert chosen_arms(["tuned:gone", "base", NONE, NONE], []) == [NONE, "base", NONE, NONE]
+
+
+def test_the_trend_is_read_from_the_heldout_loss() -> None:
+    assert trend(_events(2.0, 1.9)) == "train.trend.early"
+    assert trend(_events(2.0, 1.9, 1.8)) == "train.trend.improving"
+    assert trend(_events(2.0, 1.8, 1.8)) == "train.trend.flat"
+    assert trend(_events(2.0, 1.8, 1.9)) == "train.trend.rising"
+
+
+def test_the_plot_has_both_curves() -> None:
+    drawn = points(_events(2.0, 1.9, 1.8))
+    assert [row["loss"] for row in drawn if row["curve"] == "heldout"] == [2.0, 1.9, 1.8]
+    assert {row["curve"] for row in drawn} == {"train", "heldout"}
+
+
+def _events(*heldout: float) -> list[dict[str, Any]]:
+    return [
+        {"event": "progress", "step": n, "steps": 9, "loss": 2.0, "heldout_loss": loss, "seconds": n}
+        for n, loss in enumerate(heldout)
+    ]
+
+
+def _wait_for(visitor: Visitor, words: str, seconds: float = 90) -> str:
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        if words in (line := visitor.run_line()):
+            return line
+        time.sleep(0.5)
+    raise AssertionError(f"waited {seconds} s for {words!r}; the page says {line!r}")

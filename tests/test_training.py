@@ -1,0 +1,136 @@
+"""The loop with every method on a tiny model: it learns, stops, resumes bit for bit and leaves the base untouched."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import adapters
+from adapters.base import target_layers
+from adapters.options import build
+from playground import training
+from playground.errors import UserError
+from playground.models import ChatModel
+from playground.runs import PRESETS, RunConfig, TrainSettings, check_limits, estimate, plan
+from playground.settings import Settings
+from playground.training import Finished, Progress
+from retrieval.documents import Document
+from tests.conftest import tiny_llama, tiny_tokenizer
+
+METHODS = sorted(adapters.methods())
+
+
+def chat() -> ChatModel:
+    return ChatModel(tiny_llama(), tiny_tokenizer(), "0" * 16, "tiny", torch.device("cpu"), 2048)
+
+
+def text() -> Document:
+    paragraphs = [f"The {n}th rule of the house is to close door {n} before opening door {n + 1}." for n in range(40)]
+    return Document("house.txt", "\n\n".join(paragraphs), (), (), (), (), ())
+
+
+def config(method: str, steps: int = 6, **options: Any) -> RunConfig:
+    settings = TrainSettings(steps=steps, batch_tokens=128, window=64, evaluations=2, checkpoint_every=2)
+    return RunConfig(method, build(adapters.get(method).Options, options), settings)
+
+
+def run(config_: RunConfig, out: Path, **more: Any) -> tuple[list[Progress], Finished]:
+    *progress, end = training.train(config_, chat(), [text()], out, **more)
+    assert isinstance(end, Finished)
+    return [each for each in progress if isinstance(each, Progress)], end
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_heldout_loss_falls_and_the_adapter_says_how_it_came_to_be(method: str, tmp_path: Path) -> None:
+    progress, end = run(config(method, steps=12), tmp_path)
+    assert end.heldout_after < end.heldout_before
+    assert (end.reason, end.step, len(progress)) == ("done", 12, 13)
+    record = json.loads((end.adapter / "run.json").read_text())
+    assert record["method"] == method
+    assert record["base"] == {"name": "tiny", "hash": "0" * 16}
+    assert record["figures"]["heldout_after"] == end.heldout_after
+    assert (end.adapter / "adapter_model.safetensors").exists()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_stopped_run_resumes_bit_for_bit(method: str, tmp_path: Path) -> None:
+    whole, end = run(config(method, dropout=0.0), tmp_path / "whole")
+    stopper = _after(3)
+    first, stopped = run(config(method, dropout=0.0), tmp_path / "parts", should_stop=stopper)
+    assert (stopped.reason, stopped.step) == ("stopped", 3)
+    rest, ended = run(config(method, dropout=0.0), tmp_path / "parts", resume=True)
+    assert [each.loss for each in first + rest] == [each.loss for each in whole]
+    weights = [(each.adapter / "adapter_model.safetensors").read_bytes() for each in (end, ended)]
+    assert weights[0] == weights[1]
+
+
+def test_dropout_resumes_too(tmp_path: Path) -> None:
+    whole, _ = run(config("lora", dropout=0.3), tmp_path / "whole")
+    run(config("lora", dropout=0.3), tmp_path / "parts", should_stop=_after(3))
+    rest, _ = run(config("lora", dropout=0.3), tmp_path / "parts", resume=True)
+    assert [each.loss for each in rest] == [each.loss for each in whole[4:]]
+
+
+def test_the_base_is_bit_identical_after_a_run(tmp_path: Path) -> None:
+    resident = chat()
+    before = {name: each.clone() for name, each in resident.model.state_dict().items()}
+    list(training.train(config("delta_lora", steps=30, start_step=1), resident, [text()], tmp_path))
+    after = {name.replace(".base_layer", ""): each for name, each in resident.model.state_dict().items()}
+    assert all(torch.equal(after[name], each) for name, each in before.items())
+
+
+def test_the_time_limit_ends_a_run_with_a_usable_adapter(tmp_path: Path) -> None:
+    short = RunConfig("lora", config("lora").options, TrainSettings(steps=10_000, window=64, max_seconds=1))
+    _, end = run(short, tmp_path)
+    assert end.reason == "time"
+    assert 0 < end.step < 10_000
+    assert (end.adapter / "adapter_model.safetensors").exists()
+
+
+def test_a_text_that_is_too_short_is_refused(tmp_path: Path) -> None:
+    tiny = Document("a.txt", "Too short.", (), (), (), (), ())
+    with pytest.raises(UserError, match="too short"):
+        list(training.train(config("lora"), chat(), [tiny], tmp_path))
+
+
+def test_a_plan_fits_its_preset_and_what_was_asked_wins() -> None:
+    model = chat().model.config
+    planned = plan("lora", PRESETS["quick"], {}, {"seed": 5, "steps": 0}, 10_000, model, gflops=100)
+    assert planned.settings.steps == round(PRESETS["quick"].epochs * 10_000 / planned.settings.batch_tokens)
+    slow = plan("lora", PRESETS["quick"], {}, {}, 10_000, model, gflops=0.05)
+    assert slow.settings.steps < planned.settings.steps
+    asked = plan("lora", PRESETS["quick"], {"rank": 4}, {"steps": 7}, 10_000, model, gflops=100)
+    assert (asked.settings.steps, asked.options.rank, planned.settings.seed) == (7, 4, 5)
+
+
+def test_a_config_survives_json() -> None:
+    made = config("lora_plus", rank=4)
+    assert RunConfig.from_dict(json.loads(json.dumps(made.to_dict()))) == made
+
+
+def test_limits_are_named_all_at_once() -> None:
+    large = config("lora", steps=50, rank=64)
+    with pytest.raises(UserError, match=r"steps is 50, at most 10.*rank is 64, at most 8"):
+        check_limits(large, Settings(max_steps=10, max_rank=8))
+
+
+def test_an_estimate_counts_the_trainable_parameters_exactly(tmp_path: Path) -> None:
+    made = config("lora", rank=4)
+    _, end = run(made, tmp_path)
+    shapes = target_layers(chat().model, made.options)
+    assert estimate(made, chat().model.config, shapes, gflops=1).trainable == end.trainable
+
+
+def _after(steps: int) -> Callable[[], bool]:
+    """A stop signal that comes once so many steps were let through."""
+    asked = 0
+
+    def should_stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > steps
+
+    return should_stop
