@@ -58,7 +58,7 @@ class Options:
         high=0.9,
     )
     learning_rate: float = knob(
-        1e-3,
+        3e-3,
         label="Learning rate",
         help="How far one step moves the trained numbers: too high and the loss jumps, too low and little is learnt.",
         low=1e-6,

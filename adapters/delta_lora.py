@@ -32,6 +32,7 @@ class DeltaLoraOptions(Options):
         high=0,
         help="The method leaves dropout out: it would make B·A and the weight's update disagree.",
     )
+    learning_rate: float = changed(Options, "learning_rate", default=2e-3)
     ratio: float = knob(
         2.0, label="Update ratio λ", help="How strongly a change of B·A is carried over into the weight.", low=0, high=8
     )

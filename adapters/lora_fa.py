@@ -25,7 +25,7 @@ class LoraFAOptions(Options):
         high=0,
         help="Dropout would make every layer keep a mask as large as the input that LoRA-FA exists not to keep.",
     )
-    learning_rate: float = changed(Options, "learning_rate", default=2e-3)
+    learning_rate: float = changed(Options, "learning_rate", default=5e-3)
     correction: bool = knob(
         False,
         label="Gradient correction",

@@ -22,7 +22,7 @@ from adapters.plain import PREFIX, read_adapter, write_adapter
 
 @dataclass(frozen=True)
 class VeraOptions(Options):
-    """VeRA's knobs; its rank is cheap and its learning rate 10 to 100 times LoRA's."""
+    """VeRA's knobs; its rank is cheap, and its learning rate 10 to 100 times LoRA's."""
 
     rank: int = changed(
         Options,
@@ -34,7 +34,7 @@ class VeraOptions(Options):
     alpha: float = changed(
         Options, "alpha", default=1.0, low=1, high=1, help="VeRA has no alpha: its trained vectors set the strength."
     )
-    learning_rate: float = changed(Options, "learning_rate", default=2e-2)
+    learning_rate: float = changed(Options, "learning_rate", default=5e-2)
 
 
 class Vera(Method[VeraOptions]):

@@ -26,7 +26,7 @@ from playground.ui.visitor import COOKIE
 ROOT = Path(__file__).parents[1]
 CONSTITUTION = ROOT / "playground" / "examples" / "us_constitution.txt"
 START_SECONDS = 120
-PANES = 4
+PANES, PANE_OUTPUTS = 4, 4  # as the page draws them: chat, figures, fold, proof
 
 
 class Visitor:
@@ -131,7 +131,7 @@ def journey(url: str, file: Path, question: str) -> dict[str, Any]:
 
 def answered(updates: list[Any]) -> list[bool]:
     """For each pane, whether its last turn has words."""
-    chats = [updates[1 + 3 * pane] for pane in range(PANES)]
+    chats = [updates[1 + PANE_OUTPUTS * pane] for pane in range(PANES)]
     return [len(json.dumps(chat)) > 2 and "…" not in json.dumps(chat, ensure_ascii=False) for chat in chats]
 
 

@@ -61,7 +61,7 @@ def ask(
     Raises:
         UserError: no arm, an empty or too long question, a retrieval arm without a text, or a missing adapter.
     """
-    question = _checked(services, question, arm_ids)
+    question = _checked(services, question, arm_ids, decoding)
     before = load(services, visitor)
     ids = list(dict.fromkeys(arm_ids))
     arms = [_arm(services, visitor, each) for each in ids]
@@ -138,14 +138,18 @@ def passage(hit: Hit) -> dict[str, Any]:
     }
 
 
-def _checked(services: Services, question: str, arm_ids: Sequence[str]) -> str:
-    most = services.settings.question_chars
+def _checked(services: Services, question: str, arm_ids: Sequence[str], decoding: Decoding) -> str:
+    most, longest = services.settings.question_chars, services.settings.max_new_tokens
     if not arm_ids:
         raise UserError("No pane is open, so nobody would answer. Choose at least one pane.")
     if not question.strip():
         raise UserError("The question is empty. Type one and press “Ask”.")
     if len(question) > most:
         raise UserError(f"The question has {len(question)} characters; at most {most} are allowed. Shorten it.")
+    if decoding.max_new_tokens > longest:
+        raise UserError(
+            f"An answer of {decoding.max_new_tokens} tokens was asked for; at most {longest} are allowed. Ask for less."
+        )
     return question.strip()
 
 

@@ -130,4 +130,5 @@ class Services:
 
     @cached_property
     def _embedder(self) -> Embedder:
-        return Embedder(embedder_source(self.settings).folder)
+        source = embedder_source(self.settings)
+        return Embedder(source.folder, name=source.name)

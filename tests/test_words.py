@@ -37,7 +37,7 @@ def calls() -> Iterator[tuple[ast.Call, str, ast.expr]]:
 def literal_calls() -> Iterator[tuple[ast.Call, str, str]]:
     for call, name, key in calls():
         if isinstance(key, ast.Constant):
-            yield call, name, key.value
+            yield call, name, str(key.value)
 
 
 def named_keys() -> set[str]:
@@ -45,14 +45,12 @@ def named_keys() -> set[str]:
     sections = "|".join({key.partition(".")[0] for key in ENGLISH})
     shape = re.compile(rf"({sections})\.[a-z0-9_.]+")
     strings = {node.value for node in source() if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    built = {value.value for _, _, key in calls() if isinstance(key, ast.JoinedStr) for value in constants(key)}
+    built = {part for _, _, key in calls() if isinstance(key, ast.JoinedStr) for part in fixed_parts(key)}
     return {key for _, _, key in literal_calls()} | {each for each in strings - built if shape.fullmatch(each)}
 
 
-def constants(key: ast.JoinedStr) -> Iterator[ast.Constant]:
-    for value in key.values:
-        if isinstance(value, ast.Constant):
-            yield value
+def fixed_parts(key: ast.JoinedStr) -> set[str]:
+    return {str(each.value) for each in key.values if isinstance(each, ast.Constant)}
 
 
 def built_keys() -> dict[str, set[str]]:
@@ -60,7 +58,7 @@ def built_keys() -> dict[str, set[str]]:
     found = {}
     for _, _, key in calls():
         if isinstance(key, ast.JoinedStr):
-            parts = [re.escape(each.value) if isinstance(each, ast.Constant) else "[a-z0-9_]+" for each in key.values]
+            parts = [re.escape(str(p.value)) if isinstance(p, ast.Constant) else "[a-z0-9_]+" for p in key.values]
             shape = re.compile("".join(parts))
             found[ast.unparse(key)] = {each for each in words.catalogue("en") if shape.fullmatch(each)}
     return found

@@ -88,13 +88,12 @@ def top_layers_of(controls: Controls, top_layers: int) -> list[Any]:
 def knob_control(owner: str, knob: Knob, value: Any) -> Component:
     """The control for one knob. The server checks the limits, so that the sentence stands beside the form."""
     words = {"label": mark(knob_key(owner, knob, "label")), "info": mark(knob_key(owner, knob, "help"))}
-    fixed = knob.low is not None and knob.low == knob.high
     if knob.kind is bool:
         return gr.Checkbox(value=value, **words, min_width=160)
     if knob.choices:
         return gr.Dropdown(list(knob.choices), value=value, **words, min_width=160)
     precision = 0 if knob.kind is int else None
-    return gr.Number(value=value, precision=precision, interactive=not fixed, **words, min_width=160)
+    return gr.Number(value=value, precision=precision, interactive=not knob.fixed, **words, min_width=160)
 
 
 def _control(owner: str, knob: Knob, top_layers: int = 0) -> Component:

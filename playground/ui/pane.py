@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
+from gradio.blocks import Block
 
 from playground.conversation import BASE, BOTH, RAG, TUNED, Conversation, Record, arm_id
 from playground.store import RunRow
@@ -24,12 +24,13 @@ class Pane:
     arm: gr.Dropdown
     chat: gr.Chatbot
     figures: gr.Textbox
+    folded: gr.Accordion
     proof: gr.JSON
 
     @property
-    def drawn(self) -> list[Component]:
+    def drawn(self) -> list[Block]:
         """What `draw` gives updates for."""
-        return [self.chat, self.figures, self.proof]
+        return [self.chat, self.figures, self.folded, self.proof]
 
 
 def build_pane(number: int) -> Pane:
@@ -48,9 +49,9 @@ def build_pane(number: int) -> Pane:
             layout="bubble",
         )
         figures = gr.Textbox(label=mark("compare.figures"), interactive=False, lines=2, max_lines=3)
-        with gr.Accordion(mark("compare.stamp"), open=False):
+        with gr.Accordion(mark("compare.stamp"), open=False, visible=False) as folded:
             proof = gr.JSON(show_label=False, max_height=260)
-    return Pane(column, arm, chat, figures, proof)
+    return Pane(column, arm, chat, figures, folded, proof)
 
 
 def arm_choices(language: str, runs: Sequence[RunRow]) -> list[tuple[str, str]]:
@@ -93,10 +94,12 @@ def draw(language: str, arm: str, conversation: Conversation) -> tuple[Any, ...]
     records = conversation.get(arm, [])
     shown = arm != NONE
     if not records:
-        return gr.update(value=[], visible=shown), gr.update(value="", visible=shown), gr.update(value=None)
+        unseen = gr.update(visible=False)
+        return gr.update(value=[], visible=shown), unseen, unseen, gr.update(value=None)
     said = [message for turn in records for message in _messages(language, turn)]
     proof = {"proof": records[-1].stamp_id, **records[-1].stamp}
-    return gr.update(value=said, visible=True), gr.update(value=_figures(language, records[-1]), visible=True), proof
+    figures = _figures(language, records[-1])
+    return gr.update(value=said, visible=True), gr.update(value=figures, visible=True), gr.update(visible=True), proof
 
 
 def _messages(language: str, turn: Record) -> list[dict[str, Any]]:

@@ -24,9 +24,7 @@ def build_plot() -> gr.LinePlot:
         y="loss",
         color="curve",
         label=mark("train.plot"),
-        x_title=mark("train.plot_seconds"),
-        y_title=mark("train.plot_loss"),
-        height=260,
+        height=300,
         visible=False,
     )
 
@@ -36,7 +34,14 @@ def plot_update(language: str, events: Events) -> dict[str, Any]:
     rows = points(events)
     names = {curve: say(language, f"train.plot_{curve}") for curve in COLOURS}
     frame = pd.DataFrame([{**row, "curve": names[row["curve"]]} for row in rows], columns=["seconds", "loss", "curve"])
-    return gr.update(value=frame, visible=len(rows) > 1, color_map={names[key]: COLOURS[key] for key in COLOURS})
+    return gr.update(
+        value=frame,
+        visible=len(rows) > 1,
+        x_title=say(language, "train.plot_seconds"),
+        y_title=say(language, "train.plot_loss"),
+        color_title=" ",
+        color_map={names[key]: COLOURS[key] for key in COLOURS},
+    )
 
 
 def points(events: Events) -> list[dict[str, Any]]:

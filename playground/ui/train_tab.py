@@ -90,7 +90,11 @@ class TrainTab:
             control.change(guarded(2)(self._estimate), self.form, [self.notice, self.estimate], **QUIET)
         started = [self.notice, self.name, *self.run_outputs, self.changed]
         self.start.click(
-            guarded(8)(self._start), [self.changed, self.name, *self.form], started, queue=False, api_name="train"
+            guarded(8)(self._start),
+            [self.changed, self.name, *self.form],
+            started,
+            show_progress="hidden",
+            api_name="train",
         )
         self.stop.click(
             guarded(7)(self._stop), self.changed, [self.notice, *self.run_outputs, self.changed], **CHANGING
