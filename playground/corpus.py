@@ -14,7 +14,7 @@ from retrieval.documents import Document, Pair
 
 NO_LOSS = -100
 MIN_TOKENS = 128
-MAX_HELDOUT_TOKENS = 2_048
+MAX_HELDOUT_TOKENS = 1_024
 
 
 @dataclass(frozen=True)

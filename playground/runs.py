@@ -9,12 +9,13 @@ from transformers import PretrainedConfig
 import adapters
 from adapters.base import Options
 from adapters.options import build, knob
+from playground.corpus import MAX_HELDOUT_TOKENS
 from playground.errors import UserError
 from playground.settings import Settings
 
 FORWARD, INPUT_GRADIENT = 2, 2  # floating-point operations a weight and token: one multiply, one add
-EFFICIENCY = 0.6  # share of a large product's speed that a whole training step reaches
-START_SECONDS = 12  # a worker's imports, model load and first held-out loss
+EFFICIENCY = 0.38  # share of a large product's speed that training reaches: measured, see docs/log.md
+START_SECONDS = 8  # a worker's imports and model load
 RUNTIME_BYTES = 900_000_000  # interpreter, torch, transformers
 
 
@@ -35,17 +36,17 @@ class TrainSettings:
 
 @dataclass(frozen=True)
 class Preset:
-    """A named wish: time to spend, times to read the text, tokens a step, layers to adapt (0 = all)."""
+    """A named wish: time to spend, times to read the text, tokens a step, held-out tests on the way."""
 
     seconds: float
     epochs: float
     batch_tokens: int
-    top_layers: int
+    evaluations: int
 
 
 PRESETS: Mapping[str, Preset] = {
-    "quick": Preset(seconds=90, epochs=3, batch_tokens=512, top_layers=10),
-    "thorough": Preset(seconds=900, epochs=6, batch_tokens=1024, top_layers=0),
+    "quick": Preset(seconds=90, epochs=3, batch_tokens=256, evaluations=4),
+    "thorough": Preset(seconds=900, epochs=6, batch_tokens=512, evaluations=10),
 }
 
 
@@ -93,16 +94,13 @@ def plan(
     Raises:
         MethodError: for values out of range, all named at once.
     """
-    chosen = adapters.get(method)
-    top = min(preset.top_layers, model.num_hidden_layers)
-    beyond = {name: value for name, value in values.items() if (name, value) != ("top_layers", preset.top_layers)}
-    options = build(chosen.Options, {"top_layers": top, **beyond})
+    options = build(adapters.get(method).Options, values)
     asked = {name: value for name, value in run_values.items() if value not in (0, None)}
-    settings = build(TrainSettings, {"batch_tokens": preset.batch_tokens, **asked})
+    settings = build(TrainSettings, {"batch_tokens": preset.batch_tokens, "evaluations": preset.evaluations, **asked})
     if "steps" in asked:
         return RunConfig(method, options, settings)
-    per_step = _step_seconds(options, settings, model, gflops)
-    by_time = int((preset.seconds - START_SECONDS) / (per_step * 1.15))
+    fixed = START_SECONDS + _tests_seconds(settings, train_tokens, model, gflops)
+    by_time = int((preset.seconds - fixed) / _step_seconds(options, settings, model, gflops))
     by_text = round(preset.epochs * train_tokens / settings.batch_tokens)
     return RunConfig(method, options, replace(settings, steps=max(1, min(by_time, by_text))))
 
@@ -125,14 +123,17 @@ def check_limits(config: RunConfig, settings: Settings) -> None:
 
 
 def estimate(
-    config: RunConfig, model: PretrainedConfig, shapes: Mapping[str, tuple[int, int]], gflops: float
+    config: RunConfig,
+    model: PretrainedConfig,
+    shapes: Mapping[str, tuple[int, int]],
+    train_tokens: int,
+    gflops: float,
 ) -> Estimate:
     """Time and memory from operation counts and the machine's measured speed; `shapes` are the adapted layers'."""
     settings, options = config.settings, config.options
     trainable = adapters.get(config.method).trainable(list(shapes.values()), options)
-    tests = (settings.evaluations + 1) * min(2_048, settings.batch_tokens * settings.steps)
-    test_seconds = tests * FORWARD * _weights(model) / (gflops * 1e9 * EFFICIENCY)
-    seconds = START_SECONDS + settings.steps * _step_seconds(options, settings, model, gflops) + test_seconds
+    stepping = settings.steps * _step_seconds(options, settings, model, gflops)
+    seconds = START_SECONDS + stepping + _tests_seconds(settings, train_tokens, model, gflops)
     return Estimate(trainable, seconds, _peak_bytes(trainable, options, settings, model))
 
 
@@ -142,6 +143,13 @@ def _step_seconds(options: Options, settings: TrainSettings, model: PretrainedCo
     adapted = (options.top_layers or model.num_hidden_layers) / model.num_hidden_layers
     weights = FORWARD * _weights(model) + INPUT_GRADIENT * (head + adapted * (_weights(model) - head))
     return settings.batch_tokens * weights / (gflops * 1e9 * EFFICIENCY)
+
+
+def _tests_seconds(settings: TrainSettings, train_tokens: int, model: PretrainedConfig, gflops: float) -> float:
+    """Every held-out test of a run, the one before its first step included."""
+    tokens = min(MAX_HELDOUT_TOKENS, settings.heldout_share * train_tokens)
+    tests = min(settings.evaluations, settings.steps) + 1
+    return tests * tokens * FORWARD * _weights(model) / (gflops * 1e9 * EFFICIENCY)
 
 
 def _weights(model: PretrainedConfig) -> int:

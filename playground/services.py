@@ -85,7 +85,7 @@ class Services:
         config = runs.plan(method, PRESETS[preset], values, run_values, tokens, model.config, speed)
         config = replace(config, settings=replace(config.settings, max_seconds=float(self.settings.max_seconds)))
         runs.check_limits(config, self.settings)
-        return config, runs.estimate(config, model.config, target_layers(model, config.options), speed)
+        return config, runs.estimate(config, model.config, target_layers(model, config.options), tokens, speed)
 
     def start_run(self, visitor: str, config: RunConfig, name: str) -> str:
         """Queue a run on this visitor's text as it is now; returns the run's id."""

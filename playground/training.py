@@ -198,7 +198,7 @@ def _advance(run: _Run, config: RunConfig, data: corpus.Corpus, started: float) 
     loss, tokens = _optimizer_step(run, batch)
     speed = tokens / (time.monotonic() - began)
     run.step, run.tokens = run.step + 1, run.tokens + tokens
-    every = max(1, settings.steps // settings.evaluations)
+    every = math.ceil(settings.steps / settings.evaluations)
     measured = None
     if run.step % every == 0 or run.step == settings.steps:
         measured = run.heldout_after = heldout_loss(run.model, data.heldout)

@@ -168,8 +168,8 @@ def test_words_with_figures_come_in_the_visitors_language(app: tuple[str, Servic
     cookie = {"Cookie": f"{COOKIE}={secret}; {LANGUAGE_COOKIE}=vi"}
     vietnamese = Client(app[0], headers=cookie, verbose=False).predict(api_name="/visit")
     english = Visitor(app[0], secret).client.predict(api_name="/visit")
-    assert english[0] == "none yet"
-    assert vietnamese[0] != english[0]
+    assert english[1] == "none yet"
+    assert vietnamese[1] != english[1]
 
 
 def test_what_a_text_or_a_model_says_cannot_become_markup() -> None:

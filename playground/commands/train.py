@@ -51,7 +51,7 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
     chat = load_chat(chat_source(settings), choose())
     config = stored.config if stored else _planned(asked, chat, documents)
     _prepare(asked.out, config, documents, asked.resume)
-    yield None, _outlook(config, chat)
+    yield None, _outlook(config, chat, documents)
     with _stoppable() as should_stop:
         for event in training.train(config, chat, documents, asked.out, should_stop, asked.resume):
             _log(asked.out, event)
@@ -93,12 +93,15 @@ def _values(asked: Namespace) -> tuple[Values, Values]:
 
 def _planned(asked: Namespace, chat: ChatModel, documents: Sequence[Document]) -> RunConfig:
     """The preset on this text and machine, within the steps and seconds that were asked for."""
-    tokens = sum(len(chat.tokenizer(each.text, add_special_tokens=False)["input_ids"]) for each in documents)
     preset = PRESETS[asked.preset]
     preset = replace(preset, seconds=asked.max_seconds or preset.seconds)
-    config = plan(asked.method, preset, *_values(asked), tokens, chat.model.config, choose().gflops)
+    config = plan(asked.method, preset, *_values(asked), _tokens(chat, documents), chat.model.config, choose().gflops)
     steps = min(config.settings.steps, asked.max_steps or config.settings.steps)
     return replace(config, settings=replace(config.settings, steps=steps))
+
+
+def _tokens(chat: ChatModel, documents: Sequence[Document]) -> int:
+    return sum(len(chat.tokenizer(each.text, add_special_tokens=False)["input_ids"]) for each in documents)
 
 
 def _stored(asked: Namespace, settings: Settings) -> _Stored:
@@ -172,9 +175,9 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _outlook(config: RunConfig, chat: ChatModel) -> str:
-    model = chat.model
-    cost = estimate(config, model.config, target_layers(model, config.options), choose().gflops)
+def _outlook(config: RunConfig, chat: ChatModel, documents: Sequence[Document]) -> str:
+    model, tokens = chat.model, _tokens(chat, documents)
+    cost = estimate(config, model.config, target_layers(model, config.options), tokens, choose().gflops)
     return (
         f"{config.method}: {config.settings.steps} step(s), {cost.trainable:,} numbers to train, "
         f"about {cost.seconds:.0f} s and {cost.memory_bytes / 1e9:.1f} GB"

@@ -42,7 +42,12 @@ class Bar:
     @property
     def tab(self) -> Tab:
         """What the page redraws."""
-        return Tab("visit", [self.text, self.model, self.adapters, self.job, self.language], self.refresh, self.changed)
+        return Tab(
+            "visit",
+            [self.notice, self.text, self.model, self.adapters, self.job, self.language],
+            self.refresh,
+            self.changed,
+        )
 
     def _field(self, name: str, scale: int) -> gr.Textbox:
         return gr.Textbox(label=mark(f"bar.{name}"), interactive=False, max_lines=1, scale=scale, min_width=120)
@@ -57,7 +62,10 @@ class Bar:
         self.language.input(None, self.language, None, js=SWITCH_LANGUAGE)
 
     def refresh(self, request: gr.Request) -> tuple[Any, ...]:
-        """The visit as it stands."""
+        """The visit as it stands, or why there can be none."""
+        return guarded(6)(self._drawn)(request)
+
+    def _drawn(self, request: gr.Request) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.store, request)
         adapters = usable(self.services.store.runs(visitor))
         ready = (

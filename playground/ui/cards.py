@@ -14,6 +14,7 @@ from playground.runs import TrainSettings
 from playground.ui.words import knob_key, mark
 
 RUN_KNOBS = ("steps", "batch_tokens", "window", "seed")
+LEFT_TO_PRESET = ("steps", "batch_tokens")  # while they are 0
 
 
 @dataclass(frozen=True)
@@ -63,26 +64,21 @@ def card_classes(chosen: bool) -> list[str]:
     return ["card", "chosen"] if chosen else ["card"]
 
 
-def build_controls(chosen: str, top_layers: int) -> Controls:
+def build_controls(chosen: str) -> Controls:
     """A group of controls for each method, only the chosen one's in sight, and the run's own."""
     groups, methods = {}, {}
     for id_, method in adapters.methods().items():
         with gr.Group(visible=id_ == chosen) as group, gr.Row(elem_classes="knobs"):
-            methods[id_] = [_control(id_, knob, top_layers) for knob in knobs(method.Options)]
+            methods[id_] = [knob_control(id_, knob, knob.default) for knob in knobs(method.Options)]
         groups[id_] = group
     gr.Markdown(mark("train.settings"))
     with gr.Group(), gr.Row(elem_classes="knobs"):
-        run = [_control("run", knob) for knob in knobs(TrainSettings) if knob.name in RUN_KNOBS]
+        run = [
+            knob_control("run", knob, 0 if knob.name in LEFT_TO_PRESET else knob.default)
+            for knob in knobs(TrainSettings)
+            if knob.name in RUN_KNOBS
+        ]
     return Controls(groups, methods, run)
-
-
-def top_layers_of(controls: Controls, top_layers: int) -> list[Any]:
-    """Updates for `flat` that set every method's layer knob, as a preset asks, and leave all else."""
-    updates: list[Any] = []
-    for id_ in controls.methods:
-        names = [knob.name for knob in knobs(adapters.get(id_).Options)]
-        updates += [gr.update(value=top_layers) if name == "top_layers" else gr.skip() for name in names]
-    return updates + [gr.skip()] * len(controls.run)
 
 
 def knob_control(owner: str, knob: Knob, value: Any) -> Component:
@@ -94,12 +90,6 @@ def knob_control(owner: str, knob: Knob, value: Any) -> Component:
         return gr.Dropdown(list(knob.choices), value=value, **words, min_width=160)
     precision = 0 if knob.kind is int else None
     return gr.Number(value=value, precision=precision, interactive=not knob.fixed, **words, min_width=160)
-
-
-def _control(owner: str, knob: Knob, top_layers: int = 0) -> Component:
-    starts = {"top_layers": top_layers, "steps": 0, "batch_tokens": 0}
-    value = starts.get(knob.name, knob.default) if owner == "run" or knob.name == "top_layers" else knob.default
-    return knob_control(owner, knob, value)
 
 
 def _fine_print(method: Method[Any]) -> str:

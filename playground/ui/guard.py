@@ -8,8 +8,9 @@ from typing import Any
 import gradio as gr
 
 from playground.errors import USER_FACING
+from playground.ui.visitor import language_of
+from playground.ui.words import say
 
-OURS = "Something went wrong on our side, and it is in the server's log. Nothing of yours was lost; please try again."
 log = logging.getLogger(__name__)
 
 
@@ -42,7 +43,7 @@ def guarded(outputs: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             try:
                 return _with_notice(handler(*args, **kwargs))
             except Exception as error:
-                return _told(error, outputs)
+                return _told(error, args, outputs)
 
         return safe
 
@@ -59,7 +60,7 @@ def guarded_stream(outputs: int) -> Callable[[Callable[..., Any]], Callable[...,
                 for values in handler(*args, **kwargs):
                     yield _with_notice(values)
             except Exception as error:
-                yield _told(error, outputs)
+                yield _told(error, args, outputs)
 
         return safe
 
@@ -73,9 +74,11 @@ def _with_notice(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return (notice(""), *values)
 
 
-def _told(error: Exception, outputs: int) -> tuple[Any, ...]:
+def _told(error: Exception, args: tuple[Any, ...], outputs: int) -> tuple[Any, ...]:
     """The sentence for the visitor; the traceback goes to the log only when the fault is ours."""
+    sentence = str(error)
     if not isinstance(error, USER_FACING):
         log.error("A handler failed", exc_info=error)
-    sentence = str(error) if isinstance(error, USER_FACING) else OURS
+        request = next(each for each in args if isinstance(each, gr.Request))
+        sentence = say(language_of(request), "notice.ours")
     return (notice(sentence), *[gr.skip()] * (outputs - 1))

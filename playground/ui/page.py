@@ -1,9 +1,12 @@
 """The page: the bar, the tabs, and what keeps them in step with the store. No logic of its own."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
+from playground.errors import UserError
 from playground.services import Services
 from playground.settings import Settings
 from playground.ui.bar import Bar
@@ -59,15 +62,29 @@ def launch(page: gr.Blocks, settings: Settings, **more: Any) -> Any:
 def _keep_in_step(page: gr.Blocks, tabs: list[Tab]) -> None:
     """Redraw every tab when the page opens and when any of them changed the store."""
     for tab in tabs:
-        page.load(tab.refresh, tab.inputs, tab.outputs, show_progress="hidden", api_name=tab.name)
+        redraw = _unless_unknown(tab)
+        page.load(redraw, tab.inputs, tab.outputs, show_progress="hidden", api_name=tab.name)
         for other in tabs:
-            other.changed.change(tab.refresh, tab.inputs, tab.outputs, **QUIET)
+            other.changed.change(redraw, tab.inputs, tab.outputs, **QUIET)
+
+
+def _unless_unknown(tab: Tab) -> Callable[..., Any]:
+    """The tab's refresh, which leaves the tab as it is for a visitor without a cookie: the bar tells them why."""
+
+    @functools.wraps(tab.refresh)
+    def refresh(*args: Any) -> Any:
+        try:
+            return tab.refresh(*args)
+        except UserError:
+            return [gr.skip()] * len(tab.outputs)
+
+    return refresh
 
 
 def _follow_runs(services: Services, page: gr.Blocks, bar: Bar, train: TrainTab, tabs: list[Tab]) -> None:
     """Once a second while a run waits or works: the bar and the plot. When its state changes: everything."""
     timer = gr.Timer(TICK_SECONDS, active=False)
-    followed = gr.State("")
+    followed = gr.Textbox(visible="hidden")  # its change reaches the page without the queue, unlike a gr.State's
 
     def tick(request: gr.Request) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(services.store, request)
@@ -81,4 +98,4 @@ def _follow_runs(services: Services, page: gr.Blocks, bar: Bar, train: TrainTab,
     page.load(tick, None, shown, show_progress="hidden", api_name="run")
     train.changed.change(tick, None, shown, **QUIET)
     for tab in tabs:
-        followed.change(tab.refresh, tab.inputs, tab.outputs, **QUIET)
+        followed.change(_unless_unknown(tab), tab.inputs, tab.outputs, **QUIET)

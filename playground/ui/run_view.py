@@ -24,7 +24,7 @@ def build_plot() -> gr.LinePlot:
         y="loss",
         color="curve",
         label=mark("train.plot"),
-        height=300,
+        height=360,
         visible=False,
     )
 

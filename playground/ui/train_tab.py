@@ -10,7 +10,7 @@ from playground.runs import PRESETS, Estimate, RunConfig
 from playground.services import Services
 from playground.store import RunRow
 from playground.ui.adapters_list import AdaptersList, build_adapters_list, list_updates
-from playground.ui.cards import Controls, build_cards, build_controls, card_classes, top_layers_of
+from playground.ui.cards import Controls, build_cards, build_controls, card_classes
 from playground.ui.guard import guarded, notice_box
 from playground.ui.run_view import build_plot, plot_update, state_line
 from playground.ui.show import count, duration
@@ -49,7 +49,7 @@ class TrainTab:
             self.preset = gr.Radio(presets, value=FIRST_PRESET, label=mark("train.preset"))
             self.name = gr.Textbox(label=mark("train.name"), placeholder=mark("train.name_hint"), max_lines=1)
         with gr.Accordion(mark("train.advanced"), open=False):
-            self.controls: Controls = build_controls(FIRST_METHOD, PRESETS[FIRST_PRESET].top_layers)
+            self.controls: Controls = build_controls(FIRST_METHOD)
         self.estimate = gr.Textbox(label=mark("train.estimate"), interactive=False, lines=1, max_lines=4)
         self.notice = notice_box()
         with gr.Row():
@@ -80,12 +80,8 @@ class TrainTab:
         return [self.list.empty, self.list.table, self.list.manage, self.list.chosen]
 
     def _wire(self) -> None:
-        flat = self.controls.flat
         shown = [*self.cards, *self.controls.groups.values()]
         self.method.change(self._show_method, self.method, shown, **QUIET)
-        self.preset.change(
-            lambda preset: top_layers_of(self.controls, PRESETS[preset].top_layers), self.preset, flat, **QUIET
-        )
         for control in self.form:
             control.change(guarded(2)(self._estimate), self.form, [self.notice, self.estimate], **QUIET)
         started = [self.notice, self.name, *self.run_outputs, self.changed]

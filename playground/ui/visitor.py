@@ -11,13 +11,10 @@ from starlette.middleware import Middleware
 
 from playground.errors import UserError
 from playground.store import Store
+from playground.ui.words import say
 
 COOKIE = "playground_visitor"
 LANGUAGE_COOKIE = "playground_language"
-NO_COOKIE = (
-    "Your browser did not send this page's cookie, so your text cannot be told from other visitors'. "
-    "Open the page in its own tab, or allow cookies for it."
-)
 # Gradio picks a language only among those it ships; this puts ours in the place of its English before it starts.
 CHOOSE_LANGUAGE = f"""<script>(() => {{
 const chosen = (document.cookie.match(/{LANGUAGE_COOKIE}=(\\w+)/) || [])[1] || navigator.language.slice(0, 2);
@@ -43,7 +40,7 @@ def visitor_of(store: Store, request: gr.Request) -> str:
     """
     secret = request.cookies.get(COOKIE)
     if not secret:
-        raise UserError(NO_COOKIE)
+        raise UserError(say(language_of(request), "notice.no_cookie"))
     return store.visitor(secret)
 
 
