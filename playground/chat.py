@@ -24,7 +24,7 @@ __all__ = ["Answer", "Arm", "Decoding", "ServedAdapter", "Stamp", "answer", "loa
 
 PASSAGE_TOKENS = 512
 HISTORY_ROOM = 2048  # tokens of a prompt with history: a longer one is read for longer than a person waits
-SHOW_EVERY = 0.1  # seconds between two snapshots
+SHOW_EVERY = 0.2  # seconds between two snapshots: drawing them costs a page as much as making them
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def answer(
     passage_tokens: int = PASSAGE_TOKENS,
     ask_anyway: bool = False,
 ) -> Iterator[list[Answer]]:
-    """Snapshots of all arms' answers, in their order, at most ten a second; the last one is complete.
+    """Snapshots of all arms' answers, in their order, at most five a second; the last one is complete.
 
     `histories` has one per arm; `search` may be None when no arm retrieves. Where the search finds nothing, the
     retrieval arms abstain: done at once, no text, the nearest passages shown. `ask_anyway` gives those to the model.

@@ -62,7 +62,7 @@ class CompareTab:
             self.stop = gr.Button(mark("compare.stop"), variant="stop", min_width=90, visible=False)
         self.suggestions = build_suggestions(self.question)
         self.notice = notice_box()
-        with gr.Row():
+        with gr.Row(elem_classes="again"):
             self.retry = gr.Button(mark("compare.retry"), size="sm", min_width=110, scale=0)
             self.clear = gr.Button(mark("compare.clear"), size="sm", min_width=110, scale=0)
             self.anyway = gr.Checkbox(label=mark("compare.ask_anyway"), value=False, min_width=240, container=False)
@@ -80,12 +80,15 @@ class CompareTab:
             "show_progress": "minimal",
             "show_progress_on": self.notice,
         }
-        answers = guarded_stream(len(outputs))(self._ask)
-        gr.on(
-            [self.ask.click, self.question.submit], answers, [self.question, *inputs], outputs, api_name="ask", **shared
-        )
-        again = guarded_stream(len(outputs))(self._retry)
-        self.retry.click(again, inputs, outputs, api_visibility="private", **shared)
+        asked = [self.ask.click, self.question.submit]
+        answers, again = (guarded_stream(len(outputs))(each) for each in (self._ask, self._retry))
+        gr.on([*asked, self.retry.click], lambda: _answering(True), None, [self.ask, self.stop], **QUIET)
+        events = [
+            gr.on(asked, answers, [self.question, *inputs], outputs, api_name="ask", **shared),
+            self.retry.click(again, inputs, outputs, api_visibility="private", **shared),
+        ]
+        for event in events:
+            event.then(lambda: _answering(False), None, [self.ask, self.stop], **QUIET)
         self.stop.click(guarded(1)(self._stop), None, [self.notice], **QUIET)
         self.clear.click(guarded(len(outputs))(self._clear), self.arms, outputs, **QUIET)
         for pane in self.panes:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from playground.jobs import Snapshot
 from playground.ui.show import count, duration
-from playground.ui.words import mark, say
+from playground.ui.words import say
 
 COLOURS = {"train": "#8a8f98", "heldout": "#d9730d"}  # told apart by colour-blind eyes, on white and on black
 SMOOTHING = 0.7
@@ -23,8 +23,8 @@ def build_plot() -> gr.LinePlot:
         x="seconds",
         y="loss",
         color="curve",
-        label=mark("train.plot"),
-        height=360,
+        show_label=False,
+        height=320,
         visible=False,
     )
 
@@ -38,7 +38,7 @@ def plot_update(language: str, events: Events) -> dict[str, Any]:
         value=frame,
         visible=len(rows) > 1,
         x_title=say(language, "train.plot_seconds"),
-        y_title=say(language, "train.plot_loss"),
+        y_title=say(language, "train.plot"),
         color_title=" ",
         color_map={names[key]: COLOURS[key] for key in COLOURS},
     )
