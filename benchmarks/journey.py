@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from playground.ui.visitor import COOKIE
 ROOT = Path(__file__).parents[1]
 CONSTITUTION = ROOT / "playground" / "examples" / "us_constitution.txt"
 START_SECONDS = 120
-PANES, PANE_OUTPUTS = 4, 4  # as the page draws them: chat, figures, fold, proof
+PANES, PANE_OUTPUTS = 4, 3  # chat, figures and proof: what the client is given of a pane
 
 
 class Visitor:
@@ -82,18 +82,18 @@ def running_app(data: Path, **environment: str) -> Iterator[tuple[str, psutil.Pr
         yield url, app
     finally:
         for process in [*app.children(recursive=True), app]:
-            process.terminate()
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
         app.wait(20)
 
 
 def memory(process: psutil.Process) -> int:
     """Resident bytes of a process and all its children (pages they share are counted for each)."""
     total = 0
-    for each in [process, *process.children(recursive=True)]:
-        try:
-            total += each.memory_info().rss
-        except psutil.NoSuchProcess:
-            continue
+    with suppress(psutil.NoSuchProcess):
+        for each in [process, *process.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
+                total += each.memory_info().rss
     return total
 
 
