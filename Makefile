@@ -5,9 +5,6 @@ FREE_MB := 3500
 VENV := .venv
 PY := $(VENV)/bin/python
 
-# Two processes that each use all cores (the page's model and a training run) are three times as fast when a waiting
-# thread sleeps instead of spinning.
-export OMP_WAIT_POLICY ?= PASSIVE
 export GRADIO_ANALYTICS_ENABLED ?= False
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 

@@ -4,8 +4,9 @@ import logging
 import os
 import sys
 
-# Read by torch when it is imported: with it, two processes on the same cores do not spin against each other.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Read by torch when it is imported. A waiting thread spins briefly: long enough for the next product of a step, short
+# enough not to take the core from a training run.
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 from playground.errors import UserError
 from playground.models import bring

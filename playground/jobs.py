@@ -180,7 +180,8 @@ class Jobs:
             command.append("--resume")
         path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
         own = {each.metadata["env"]: str(vars(self._settings)[each.name]) for each in fields(Settings)}
-        environment = {**os.environ, **own, "PYTHONPATH": path}
+        yielding = {"OMP_WAIT_POLICY": "PASSIVE"}  # its waiting threads leave the cores to the page
+        environment = {**os.environ, **own, **yielding, "PYTHONPATH": path}
         with (row.folder / "worker.log").open("ab") as log:
             worker = psutil.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
         self._store.change_run(row.visitor, row.id, pid=worker.pid, pid_started=worker.create_time())
