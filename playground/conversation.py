@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from playground import chat
 from playground.chat import Answer, Arm, Decoding
 from playground.errors import UserError
 from playground.prompts import Turn
@@ -65,21 +64,11 @@ def ask(
     before = load(services, visitor)
     ids = list(dict.fromkeys(arm_ids))
     arms = [_arm(services, visitor, each) for each in ids]
-    search = services.searcher(visitor) if any(arm.retrieval for arm in arms) else None
     histories = [_turns(before.get(each, [])) for each in ids]
     services.stops.discard(visitor)
     now = before
     try:
-        for answers in chat.answer(
-            services.chat,
-            arms,
-            question,
-            histories,
-            search,
-            decoding,
-            lambda: visitor in services.stops,
-            ask_anyway=ask_anyway,
-        ):
+        for answers in services.answer(visitor, arms, question, histories, decoding, ask_anyway):
             said = {
                 each: [*before.get(each, []), record(question, one)] for each, one in zip(ids, answers, strict=True)
             }

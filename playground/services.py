@@ -2,19 +2,20 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TypeVar
 
 from adapters.base import target_layers
-from playground import runs
-from playground.chat import ServedAdapter, load_adapter
-from playground.device import choose
+from playground import chat, runs
+from playground.chat import Answer, Arm, Decoding, ServedAdapter, load_adapter
+from playground.device import choose, gpu
 from playground.errors import UserError
 from playground.jobs import Jobs
 from playground.library import Library
 from playground.models import ChatModel, chat_source, embedder_source, load_chat
+from playground.prompts import Turn
 from playground.runs import PRESETS, Estimate, RunConfig
 from playground.settings import Settings
 from playground.store import DAY, Store
@@ -23,6 +24,7 @@ from retrieval.search import Result, search
 
 T = TypeVar("T")
 ADAPTERS_IN_MEMORY = 8
+ANSWER_SECONDS = 60  # of a lent GPU for one question
 
 
 class Services:
@@ -35,6 +37,7 @@ class Services:
         self.library = Library(self.store, settings, lambda: self.embedder)
         self.stops: set[str] = set()
         self._adapters: dict[str, ServedAdapter] = {}
+        self.answer = gpu(ANSWER_SECONDS)(self._answer)
         self._tokens: dict[str, int] = {}
         self._lock = threading.RLock()
 
@@ -113,6 +116,28 @@ class Services:
         for task in (self._warm_up, self._sweep_daily):
             threading.Thread(target=task, daemon=True, name=task.__name__).start()
         threading.Thread(target=lambda: (self.embedder, self.chat), daemon=True, name="warm-up").start()
+
+    def _answer(
+        self,
+        visitor: str,
+        arms: Sequence[Arm],
+        question: str,
+        histories: Sequence[Sequence[Turn]],
+        decoding: Decoding,
+        ask_anyway: bool,
+    ) -> Iterator[list[Answer]]:
+        """See `chat.answer`. Every argument can be pickled: on ZeroGPU this runs in a process forked for the call."""
+        search = self.searcher(visitor) if any(arm.retrieval for arm in arms) else None
+        yield from chat.answer(
+            self.chat,
+            arms,
+            question,
+            histories,
+            search,
+            decoding,
+            lambda: visitor in self.stops,
+            ask_anyway=ask_anyway,
+        )
 
     def _warm_up(self) -> None:
         """So that the first question does not wait for the models."""
