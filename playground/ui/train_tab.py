@@ -103,9 +103,12 @@ class TrainTab:
         """Everything of this tab that depends on what is stored."""
         language, visitor = language_of(request), visitor_of(self.services.store, request)
         _, estimate = guarded(2)(self._estimate)(request, *form)
-        minutes = round(self.services.settings.lease_seconds / 60)
-        lease = say(language, "train.lease", minutes=minutes)
-        return (estimate, *self.follow(language, visitor), *self._listed(language, visitor), lease)
+        return (
+            estimate,
+            *self.follow(language, visitor),
+            *self._listed(language, visitor),
+            self._house_rules(language),
+        )
 
     def follow(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `run_outputs`: the visitor's active run, else the newest; looking renews its lease."""
@@ -117,6 +120,21 @@ class TrainTab:
         run = self.services.jobs.snapshot(visitor, followed.id)
         line = f"{run.name}: {state_line(language, run)}"
         return (line, plot_update(language, run.events), *_buttons(run))
+
+    def _house_rules(self, language: str) -> str:
+        """When a run ends by itself, and the host's limits."""
+        limits = self.services.settings
+        lease = say(language, "train.lease", minutes=round(limits.lease_seconds / 60))
+        most = say(
+            language,
+            "train.limits",
+            steps=count(limits.max_steps),
+            rank=limits.max_rank,
+            seconds=duration(language, limits.max_seconds),
+            runs=limits.visitor_runs,
+            queued=limits.queued_runs,
+        )
+        return f"{lease} {most}"
 
     def _listed(self, language: str, visitor: str) -> tuple[Any, ...]:
         return list_updates(language, self.services.store.runs(visitor), None)
