@@ -18,7 +18,7 @@ class MappingForm:
         """Draw the form, unseen."""
         self._waiting: dict[str, list[Unmapped]] = {}
         with gr.Group(visible=False) as self.group:
-            gr.Markdown(mark("text.mapping"), container=True)
+            gr.Markdown(mark("text.mapping"), elem_classes="mapping-words")
             self.sample = gr.Dataframe(
                 label=mark("text.mapping_sample"), datatype="str", interactive=False, wrap=True, max_height=180
             )
