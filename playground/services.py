@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TypeVar
 
 from adapters.base import target_layers
 from playground import chat, runs
@@ -17,12 +16,12 @@ from playground.library import Library
 from playground.models import ChatModel, chat_source, embedder_source, load_chat
 from playground.prompts import Turn
 from playground.runs import PRESETS, Estimate, RunConfig
+from playground.serving import weights_age
 from playground.settings import Settings
 from playground.store import DAY, Store
 from retrieval.embed import Embedder
 from retrieval.search import Result, search
 
-T = TypeVar("T")
 ADAPTERS_IN_MEMORY = 8
 ANSWER_SECONDS = 60  # of a lent GPU for one question
 
@@ -36,7 +35,7 @@ class Services:
         self.jobs = Jobs(self.store, settings)
         self.library = Library(self.store, settings, lambda: self.embedder)
         self.stops: set[str] = set()
-        self._adapters: dict[str, ServedAdapter] = {}
+        self._adapters: dict[tuple[str, int], ServedAdapter] = {}
         self.answer = gpu(ANSWER_SECONDS)(self._answer)
         self._tokens: dict[str, int] = {}
         self._lock = threading.RLock()
@@ -54,11 +53,15 @@ class Services:
             return self._embedder
 
     def adapter(self, visitor: str, run_id: str) -> ServedAdapter:
-        """The adapter of one of this visitor's runs, from memory or disk; the oldest of many is dropped."""
+        """The adapter of one of this visitor's runs, from memory or disk; the oldest of many is dropped.
+
+        A run that went on since has written its weights anew, and is read anew.
+        """
         folder = self.store.run(visitor, run_id).folder / "adapter"
+        key = (run_id, weights_age(folder))
         with self._lock:
-            served = self._adapters.pop(run_id, None) or load_adapter(folder, self._chat)
-            self._adapters[run_id] = served
+            served = self._adapters.pop(key, None) or load_adapter(folder, self._chat)
+            self._adapters[key] = served
             for oldest in list(self._adapters)[:-ADAPTERS_IN_MEMORY]:
                 del self._adapters[oldest]
         return served
@@ -101,9 +104,10 @@ class Services:
         self.library.forget(visitor)
 
     def forget_adapter(self, run_id: str) -> None:
-        """Drop a deleted or retrained adapter from memory."""
+        """Drop a deleted adapter from memory."""
         with self._lock:
-            self._adapters.pop(run_id, None)
+            for key in [key for key in self._adapters if key[0] == run_id]:
+                del self._adapters[key]
 
     def searcher(self, visitor: str) -> Callable[[str], Result]:
         """A function that searches this visitor's text."""
@@ -115,7 +119,6 @@ class Services:
         self.jobs.start()
         for task in (self._warm_up, self._sweep_daily):
             threading.Thread(target=task, daemon=True, name=task.__name__).start()
-        threading.Thread(target=lambda: (self.embedder, self.chat), daemon=True, name="warm-up").start()
 
     def _answer(
         self,

@@ -61,6 +61,12 @@ def load_adapter(folder: Path, chat: ChatModel) -> ServedAdapter:
     return ServedAdapter(method.label, digest, method.id, _beside(chat.model, plain))
 
 
+def weights_age(folder: Path) -> int:
+    """When the weights in an adapter's folder were last written, in nanoseconds; 0 where there are none."""
+    weights = folder / WEIGHTS
+    return weights.stat().st_mtime_ns if weights.is_file() else 0
+
+
 @contextmanager
 def adapted(model: PreTrainedModel, rows: Sequence[PlainLora | None]) -> Iterator[None]:
     """Within, row i of a batch is computed with rows[i]: W·x + B·A·x; a row of None stays the base's, bit for bit.

@@ -1,6 +1,7 @@
 """The page through its own HTTP interface, with the tiny model: visitors apart, limits held, errors in one sentence."""
 
 import re
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -107,6 +108,38 @@ def test_a_run_of_another_visitor_cannot_be_asked(app: tuple[str, Services]) -> 
     stranger = services.store.visitor(second.secret)
     with pytest.raises(ValueError, match="not found"):
         services.adapter(stranger, run)
+
+
+def test_a_second_visitor_is_answered_while_the_first_one_trains(app: tuple[str, Services]) -> None:
+    first, second = Visitor(app[0]), Visitor(app[0])
+    first.add_text(PROSE)
+    first.train("busy")
+    said = list(second.ask("Who are you?", ["base"]))[-1]
+    active = app[1].jobs.active(app[1].store.visitor(first.secret))
+    assert told(said) == ""
+    assert "Who are you?" in str(said)
+    assert active is not None
+    app[1].jobs.stop(active.visitor, active.id)
+
+
+def test_an_upload_leaves_nothing_in_the_cache_that_an_address_could_reach(visitor: Visitor, tmp_path: Path) -> None:
+    name = f"canary-{tmp_path.name}.txt"
+    (tmp_path / name).write_text(PROSE)
+    assert told(visitor.add(tmp_path / name)) == ""
+    assert list(Path(tempfile.gettempdir(), "gradio").rglob(name)) == []
+
+
+def test_a_cookie_that_is_not_ours_is_replaced(app: tuple[str, Services]) -> None:
+    answer = httpx.get(app[0], headers={"Cookie": f"{COOKIE}=short"})
+    assert re.match(rf"{COOKIE}=[\w-]{{43}}; HttpOnly", answer.headers["set-cookie"])
+
+
+def test_starting_over_deletes_everything(app: tuple[str, Services], visitor: Visitor) -> None:
+    visitor.add_text(PROSE)
+    services, id_ = app[1], app[1].store.visitor(visitor.secret)
+    services.forget(id_)
+    assert services.store.documents(id_) == []
+    assert visitor.client.predict(api_name="/visit")[1] == "none yet"
 
 
 def test_a_second_press_on_start_is_the_same_run(app: tuple[str, Services], visitor: Visitor) -> None:

@@ -4,8 +4,9 @@ from typing import Any
 
 import gradio as gr
 
+from playground.errors import UserError
 from playground.services import Services
-from playground.ui.guard import Told, guarded, notice_box
+from playground.ui.guard import Told, guarded, notice, notice_box
 from playground.ui.pane import usable
 from playground.ui.run_view import percent, seconds_left
 from playground.ui.show import count, duration
@@ -14,7 +15,9 @@ from playground.ui.visitor import LANGUAGE_COOKIE, language_of, visitor_of
 from playground.ui.words import LANGUAGES, mark, say
 
 SWITCH_LANGUAGE = (
-    f"(language) => {{ document.cookie = `{LANGUAGE_COOKIE}=${{language}}; path=/; max-age=31536000; SameSite=Lax`;"
+    "(language) => { const framed = 'SameSite=None; Secure; Partitioned';"
+    " const place = location.protocol === 'https:' ? framed : 'SameSite=Lax';"
+    f" document.cookie = `{LANGUAGE_COOKIE}=${{language}}; path=/; max-age=31536000; ${{place}}`;"
     " location.reload(); }"
 )
 
@@ -63,7 +66,10 @@ class Bar:
 
     def refresh(self, request: gr.Request) -> tuple[Any, ...]:
         """The visit as it stands, or why there can be none."""
-        return guarded(6)(self._drawn)(request)
+        try:
+            return gr.skip(), *self._drawn(request)
+        except UserError as error:
+            return notice(str(error)), *[gr.skip()] * 5
 
     def _drawn(self, request: gr.Request) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.store, request)

@@ -122,9 +122,12 @@ class TextTab:
     def _add_files(self, request: gr.Request, files: Sequence[str] | None, changed: int) -> Iterator[tuple[Any, ...]]:
         visitor = visitor_of(self.services.store, request)
         paths = [Path(file) for file in files or ()]
-        yield from self._added(
-            request, self.services.library.add(visitor, [(path, path.name) for path in paths]), changed
-        )
+        added = self.services.library.add(visitor, [(path, path.name) for path in paths])
+        waiting = {table.path for table in added.unmapped}
+        for path in paths:
+            if path not in waiting:
+                path.unlink(missing_ok=True)  # Gradio's copy, which whoever knows its address could read
+        yield from self._added(request, added, changed)
 
     def _add_text(self, request: gr.Request, text: str, changed: int) -> Iterator[tuple[Any, ...]]:
         name = say(language_of(request), "text.paste_name")

@@ -183,7 +183,6 @@ class TrainTab:
     def _resume_run(self, visitor: str) -> None:
         newest = max(self.services.store.runs(visitor), key=lambda run: run.queued)
         self.services.jobs.resume(visitor, newest.id)
-        self.services.forget_adapter(newest.id)
 
 
 def estimate_sentence(language: str, config: RunConfig, cost: Estimate, parameters: int) -> str:

@@ -1,6 +1,7 @@
 """Who is asking: a server-made secret in an HttpOnly cookie, the language, and a cap on what one upload may send."""
 
 import os
+import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
@@ -14,6 +15,7 @@ from playground.store import Store
 from playground.ui.words import say
 
 COOKIE = "playground_visitor"
+SECRET = re.compile(r"[\w-]{32,128}", re.ASCII)
 LANGUAGE_COOKIE = "playground_language"
 # Gradio picks a language only among those it ships; this puts ours in the place of its English before it starts.
 CHOOSE_LANGUAGE = f"""<script>(() => {{
@@ -97,13 +99,14 @@ class _FirstPage:
 
 
 def _cookie(scope: Message) -> str:
-    """The secret the browser holds, or a new one."""
+    """The secret the browser holds, or a new one where it holds none of ours."""
     jar: SimpleCookie = SimpleCookie()
     try:
         jar.load(dict(scope["headers"]).get(b"cookie", b"").decode("latin-1"))
     except CookieError:
         jar.clear()
-    return jar[COOKIE].value if COOKIE in jar else secrets.token_urlsafe(32)
+    held = jar[COOKIE].value if COOKIE in jar else ""
+    return held if SECRET.fullmatch(held) else secrets.token_urlsafe(32)
 
 
 def _set_cookie(secret: str) -> bytes:
