@@ -18,6 +18,7 @@ from playground.ui.page import build, launch
 def main() -> None:
     """Bring what is missing, start the jobs, serve the page."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it advises a package that is not needed here
     settings = Settings.from_environment()
     try:
         bring(settings, logging.getLogger("playground").info)

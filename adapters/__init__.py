@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @cache
 def methods() -> dict[str, Method[Any]]:
-    """Every method by its id (= its file's name), the oldest paper first."""
+    """Every method by its id (= its file's name), the oldest paper first, the baseline last."""
     modules = {info.name: import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)}
     found = {name: module.METHOD for name, module in modules.items() if "METHOD" in vars(module)}
-    return dict(sorted(found.items(), key=lambda pair: pair[1].paper.arxiv))
+    return dict(sorted(found.items(), key=lambda pair: (pair[1].baseline, pair[1].paper.arxiv)))
 
 
 def get(id_: str) -> Method[Any]:

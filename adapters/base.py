@@ -4,27 +4,35 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import torch
-from peft import PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from adapters.errors import MethodError
 from adapters.options import knob
-from adapters.plain import PlainLora, write_adapter
+from adapters.plain import PlainLora
 
-ADAPTER = "default"  # the name PEFT gives to a model's only adapter
+Role = Literal["frozen", "shared", "learns"]
 
 
 @dataclass(frozen=True)
 class Paper:
-    """Where a method was published."""
+    """Where a method was published; the arXiv id tells the month."""
 
     title: str
     arxiv: str
-    year: int
+
+    @property
+    def year(self) -> int:
+        """The year of the first version."""
+        return 2000 + int(self.arxiv[:2])
+
+    @property
+    def month(self) -> int:
+        """The month of the first version, from 1."""
+        return int(self.arxiv[2:4])
 
     @property
     def url(self) -> str:
@@ -33,30 +41,29 @@ class Paper:
 
 
 @dataclass(frozen=True)
+class Part:
+    """One matrix or vector (one column) beside or in an adapted layer, as drawings and costs need it.
+
+    "shared" is frozen and common to all layers; `stored` says that the adapter's file holds it.
+    """
+
+    name: str
+    rows: int
+    columns: int
+    role: Role
+    stored: bool = True
+    bits: float = 32
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers it has."""
+        return self.rows * self.columns
+
+
+@dataclass(frozen=True)
 class Options:
     """What every method can be asked. A method extends this class, and fixes a knob that means nothing to it."""
 
-    rank: int = knob(
-        8,
-        label="Rank",
-        help="Size of the adapter in each layer: a larger one can learn more, and costs memory, time and file size.",
-        low=1,
-        high=256,
-    )
-    alpha: float = knob(
-        16.0,
-        label="Alpha",
-        help="Strength of the adapter: what it adds to a layer is multiplied by alpha / rank.",
-        low=0.1,
-        high=1024,
-    )
-    dropout: float = knob(
-        0.0,
-        label="Dropout",
-        help="Share of the adapter's inputs switched off at random in each step; a little slows learning by heart.",
-        low=0,
-        high=0.9,
-    )
     learning_rate: float = knob(
         3e-3,
         label="Learning rate",
@@ -71,12 +78,6 @@ class Options:
         low=0,
         high=1,
     )
-    targets: str = knob(
-        "all-linear",
-        label="Parts to adapt",
-        help="all-linear adapts attention and feed-forward parts of each layer; attention alone trains fewer numbers.",
-        choices=("all-linear", "attention"),
-    )
     top_layers: int = knob(
         0,
         label="Top layers only",
@@ -88,64 +89,90 @@ class Options:
 OptionsT = TypeVar("OptionsT", bound=Options)
 
 
+@dataclass(frozen=True)
+class Rival:
+    """A plain setting of another method that should be tried before this method's gain is believed."""
+
+    method: str
+    options: Mapping[str, object]
+    reason: str
+
+
 class Method(ABC, Generic[OptionsT]):
-    """A way to train an adapter over an untouched base model; one instance, METHOD, in a file named like its id.
+    """A way to train over an untouched base model; one instance, METHOD, in a file named like its id.
 
     An instance keeps no state: all that belongs to a run lives in the model, the optimizer and the options.
     """
 
     label: str
     summary: str
+    good_for: str
     rule: str
     paper: Paper
     Options: type[OptionsT]
+    caveat = ""  # what its card has to admit
+    baseline = False  # what the others are measured against; listed last
+    weights_file = "adapter_model.safetensors"
 
     @property
     def id(self) -> str:
         """The file's name: what the form shows, the command line takes and a saved run records."""
         return type(self).__module__.rpartition(".")[2]
 
-    @abstractmethod
-    def attach(self, base: PreTrainedModel, options: OptionsT, seed: int, steps: int) -> PeftModel:
-        """Freeze the base, in place, and add the trainable parts; equal seeds give equal adapters.
+    def unavailable(self) -> str:
+        """Why it cannot train on this machine, in a sentence; empty where it can."""
+        return ""
 
-        `steps` is the number of optimizer steps that the run plans. `detach` undoes this.
+    def rival(self, options: OptionsT) -> Rival | None:
+        """The plain setting that this method, with these options, must beat to be worth its name."""
+        return None
+
+    def frozen(self, base: PreTrainedModel) -> PreTrainedModel:
+        """The base as this method trains over it: itself, or a copy in another form; never changed by training."""
+        return base
+
+    @abstractmethod
+    def attach(self, base: PreTrainedModel, options: OptionsT, seed: int, steps: int) -> nn.Module:
+        """A model to train, made from `frozen(base)`; equal seeds give equal models.
+
+        It may wrap the base in place, which `detach` undoes, but changes none of its weights. `steps` is the number
+        of optimizer steps that the run plans.
 
         Raises:
             MethodError: the options do not fit this base model.
         """
 
     @abstractmethod
-    def trainable(self, layers: Sequence[tuple[int, int]], options: OptionsT) -> int:
-        """How many numbers are trained, exactly, from the (in, out) shapes of the adapted layers."""
+    def parts(self, inputs: int, outputs: int, options: OptionsT) -> tuple[Part, ...]:
+        """What an adapted layer of this shape consists of, its own weight W first."""
 
     @abstractmethod
-    def plain(self, folder: Path) -> PlainLora:
-        """The plain LoRA that equals the adapter in a folder written by `save`.
+    def trainable(self, base: nn.Module, options: OptionsT) -> int:
+        """How many numbers are trained, exactly; the base may lie on the meta device."""
 
-        Raises:
-            MethodError: the folder is missing or damaged, or another method wrote it.
-        """
-
-    def optimizer(self, model: PeftModel, options: OptionsT) -> torch.optim.Optimizer:
+    def optimizer(self, model: nn.Module, options: OptionsT) -> torch.optim.Optimizer:
         """AdamW on what is trainable; made after `load_state` when a run resumes."""
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         return torch.optim.AdamW(trained, lr=options.learning_rate, weight_decay=options.weight_decay)
 
-    def after_step(self, model: PeftModel, step: int) -> None:
+    def penalty(self, model: nn.Module) -> Tensor | None:
+        """What a step minimises beside the mean loss a token; no figure of the loss includes it."""
+        return None
+
+    def after_step(self, model: nn.Module, step: int) -> None:
         """Called right after every optimizer.step(), before the gradients are cleared; `step` counts from 1."""
 
-    def state(self, model: PeftModel) -> dict[str, Tensor]:
+    def state(self, model: nn.Module) -> dict[str, Tensor]:
         """Copies, on the CPU, of all that an exact resume needs beside the optimizer's own state."""
-        return {name: parameter.detach().to("cpu", copy=True) for name, parameter in _adapter(model).items()}
+        return {name: parameter.detach().to("cpu", copy=True) for name, parameter in self.live(model).items()}
 
-    def load_state(self, model: PeftModel, state: Mapping[str, Tensor]) -> None:
+    def load_state(self, model: nn.Module, state: Mapping[str, Tensor]) -> None:
         """Put a state back into a model attached with the same options.
 
         Raises:
             MethodError: the state belongs to other options or another base model.
         """
-        live = _adapter(model)
+        live = self.live(model)
         if {name: tensor.shape for name, tensor in live.items()} != {name: each.shape for name, each in state.items()}:
             raise MethodError(
                 f"The checkpoint does not fit this run: its {len(state)} tensors differ in name or shape from the "
@@ -155,12 +182,32 @@ class Method(ABC, Generic[OptionsT]):
             for name, tensor in live.items():
                 tensor.copy_(state[name])
 
-    def save(self, model: PeftModel, folder: Path) -> None:
-        """Write the smallest faithful form that PeftModel.from_pretrained loads, under the base's name_or_path."""
-        write_adapter(folder, model.peft_config[ADAPTER], adapter_tensors(model))
+    def live(self, model: nn.Module) -> dict[str, nn.Parameter]:
+        """What a run adds to the base or changes of it, trained or frozen, by its name in the model."""
+        return {name: each for name, each in model.named_parameters() if each.requires_grad}
+
+    @abstractmethod
+    def save(self, model: nn.Module, folder: Path) -> None:
+        """Write the smallest faithful form that `load` reads, in safetensors and JSON."""
+
+    @abstractmethod
+    def load(self, base: PreTrainedModel, folder: Path) -> nn.Module:
+        """The trained model as anyone gets it with PEFT or transformers alone, over a fresh base."""
+
+    @abstractmethod
+    def plain(self, folder: Path) -> PlainLora:
+        """The plain LoRA that equals the adapter in a folder written by `save`.
+
+        Raises:
+            MethodError: the folder is missing or damaged, another method wrote it, or there is no such form.
+        """
+
+    def served(self, base: PreTrainedModel, folder: Path) -> PlainLora | PreTrainedModel:
+        """What answers: a change of some rows beside the base, or a model of its own. Raises like `plain`."""
+        return self.plain(folder)
 
 
-def target_layers(base: nn.Module, options: Options) -> dict[str, tuple[int, int]]:
+def target_layers(base: nn.Module, top_layers: int = 0, targets: str = "all-linear") -> dict[str, tuple[int, int]]:
     """The linear layers to adapt, in the model's order: module name -> (in_features, out_features).
 
     A layer counts if it stands in a numbered block ("model.layers.3…"), so the vocabulary head never does.
@@ -169,47 +216,35 @@ def target_layers(base: nn.Module, options: Options) -> dict[str, tuple[int, int
         MethodError: more top layers than there are blocks, or no layer that can be adapted.
     """
     shapes = {name: (m.in_features, m.out_features) for name, m in base.named_modules() if isinstance(m, nn.Linear)}
-    blocks = sorted({number for name in shapes if (number := _block(name)) is not None})
-    if options.top_layers > len(blocks):
-        raise MethodError(
-            f"Top layers only is {options.top_layers}, but this model has {len(blocks)} layers; "
-            f"choose 0 (all) to {len(blocks)}."
-        )
-    chosen = blocks[-options.top_layers :]
-    kept = {name: shape for name, shape in shapes.items() if _block(name) in chosen and _is_target(name, options)}
+    chosen = top_blocks(shapes, top_layers)
+    kept = {name: shape for name, shape in shapes.items() if block(name) in chosen and _is_target(name, targets)}
     if not kept:
         raise MethodError(
-            f"This base model has no linear layers for {options.targets!r} in numbered blocks; use another base model "
+            f"This base model has no linear layers for {targets!r} in numbered blocks; use another base model "
             "or other parts to adapt."
         )
     return kept
 
 
-def wrap(base: PreTrainedModel, config: PeftConfig, seed: int) -> PeftModel:
-    """PEFT's model around the base, its random numbers from `seed` alone and the global generator left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return get_peft_model(base, config)
+def top_blocks(names: Sequence[str] | Mapping[str, object], top_layers: int) -> list[int]:
+    """The numbers of the blocks nearest the output among those that these names stand in; all of them for 0.
+
+    Raises:
+        MethodError: there are fewer.
+    """
+    blocks = sorted({number for name in names if (number := block(name)) is not None})
+    if top_layers > len(blocks):
+        raise MethodError(
+            f"Top layers only is {top_layers}, but this model has {len(blocks)} layers; "
+            f"choose 0 (all) to {len(blocks)}."
+        )
+    return blocks[-top_layers:]
 
 
-def detach(model: PeftModel) -> PreTrainedModel:
-    """The bare base model, bit for bit as it was before `attach`; the adapter is lost."""
-    return model.unload()
-
-
-def adapter_tensors(model: PeftModel) -> dict[str, Tensor]:
-    """The adapter's tensors under the keys of PEFT's file format."""
-    return get_peft_model_state_dict(model, save_embedding_layers=False)
-
-
-def _adapter(model: PeftModel) -> dict[str, nn.Parameter]:
-    """The adapter's live parameters, trained or frozen, by their names in the model."""
-    return {name: each for name, each in model.named_parameters() if f".{model.base_model.prefix}" in name}
-
-
-def _block(name: str) -> int | None:
+def block(name: str) -> int | None:
+    """The number of the block that a module or parameter stands in."""
     return next((int(part) for part in name.split(".") if part.isdigit()), None)
 
 
-def _is_target(name: str, options: Options) -> bool:
-    return options.targets == "all-linear" or any("attn" in part or "attention" in part for part in name.split("."))
+def _is_target(name: str, targets: str) -> bool:
+    return targets == "all-linear" or any("attn" in part or "attention" in part for part in name.split("."))

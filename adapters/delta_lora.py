@@ -16,23 +16,24 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
-from adapters.base import ADAPTER, Options, Paper, PlainLora
+from adapters.base import Paper, Part, Rival
+from adapters.beside import ADAPTER, AdapterOptions, config_of
 from adapters.lora import LoraFamily
 from adapters.options import changed, knob
-from adapters.plain import PREFIX
+from adapters.plain import PREFIX, PlainLora
 
 
 @dataclass(frozen=True)
-class DeltaLoraOptions(Options):
+class DeltaLoraOptions(AdapterOptions):
     """Delta-LoRA's knobs; the paper uses ratio 2 and starts at step 500."""
 
     dropout: float = changed(
-        Options,
+        AdapterOptions,
         "dropout",
         high=0,
         help="The method leaves dropout out: it would make B·A and the weight's update disagree.",
     )
-    learning_rate: float = changed(Options, "learning_rate", default=2e-3)
+    learning_rate: float = changed(AdapterOptions, "learning_rate", default=2e-3)
     ratio: float = knob(
         2.0, label="Update ratio λ", help="How strongly a change of B·A is carried over into the weight.", low=0, high=8
     )
@@ -49,11 +50,29 @@ class DeltaLora(LoraFamily[DeltaLoraOptions]):
 
     label = "Delta-LoRA"
     summary = "LoRA that also moves the layer's own weight along with each step, at no extra memory for gradients."
+    good_for = "Seeing how much of a method's gain is a larger step: compare it with its rival."
     rule = "h = W·x + (α/r)·B·A·x, and W ← W + λ·(α/r)·Δ(B·A) after each step"
-    paper = Paper(
-        "Delta-LoRA: Fine-Tuning High-Rank Parameters with the Delta of Low-Rank Matrices", "2309.02411", 2023
-    )
+    paper = Paper("Delta-LoRA: Fine-Tuning High-Rank Parameters with the Delta of Low-Rank Matrices", "2309.02411")
     Options = DeltaLoraOptions
+    caveat = (
+        "Its sum is a change of rank 2r at most, and with Adam it nearly is LoRA with alpha times 1 + λ when it starts "
+        "at step 0. Judge it against that LoRA."
+    )
+
+    def rival(self, options: DeltaLoraOptions) -> Rival:
+        """LoRA whose product counts as much as this method's does once it has started."""
+        alike = {"rank": options.rank, "targets": options.targets, "top_layers": options.top_layers}
+        alpha = (1 + options.ratio) * options.alpha
+        rates = {"learning_rate": options.learning_rate, "weight_decay": options.weight_decay}
+        return Rival("lora", {**alike, **rates, "alpha": alpha}, f"LoRA, (1 + λ)·α = {alpha:g}")
+
+    def parts(self, inputs: int, outputs: int, options: DeltaLoraOptions) -> tuple[Part, ...]:
+        """LoRA's, and the factors of the start step, which the weight's movement is told from."""
+        start = (
+            Part("A₀", options.rank, inputs, "frozen"),
+            Part("B₀", outputs, options.rank, "frozen"),
+        )
+        return *super().parts(inputs, outputs, options), *start
 
     def attach(self, base: PreTrainedModel, options: DeltaLoraOptions, seed: int, steps: int) -> PeftModel:
         """See Method.attach."""
@@ -65,18 +84,18 @@ class DeltaLora(LoraFamily[DeltaLoraOptions]):
         self.after_step(model, 0)  # a start step of 0 counts from the first step on
         return model
 
-    def after_step(self, model: PeftModel, step: int) -> None:
+    def after_step(self, model: nn.Module, step: int) -> None:
         """Keep the factors as they are before the first step that counts."""
         for _, layer in _layers(model):
             if step == layer.telescope.start_step:
                 layer.telescope.begin(*_factors(layer))
 
-    def state(self, model: PeftModel) -> dict[str, Tensor]:
+    def state(self, model: nn.Module) -> dict[str, Tensor]:
         """A and B, and A₀ and B₀ once the start step is past."""
         starts = {name: buffer.cpu().clone() for name, buffer in model.named_buffers() if ".telescope." in name}
         return {**super().state(model), **starts}
 
-    def load_state(self, model: PeftModel, state: Mapping[str, Tensor]) -> None:
+    def load_state(self, model: nn.Module, state: Mapping[str, Tensor]) -> None:
         """See Method.load_state."""
         starts = {name: tensor for name, tensor in state.items() if ".telescope." in name}
         super().load_state(model, {name: tensor for name, tensor in state.items() if name not in starts})
@@ -86,10 +105,10 @@ class DeltaLora(LoraFamily[DeltaLoraOptions]):
                 telescope = f"{name}.telescope"
                 layer.telescope.begin(starts[f"{telescope}.start_A"].to(A), starts[f"{telescope}.start_B"].to(B))
 
-    def save(self, model: PeftModel, folder: Path) -> None:
+    def save(self, model: nn.Module, folder: Path) -> None:
         """Write the equal plain LoRA: rank 2r past the start step, r before."""
         layers = {name.removeprefix(PREFIX): _plain(layer) for name, layer in _layers(model)}
-        PlainLora(layers).save(folder, model.peft_config[ADAPTER].base_model_name_or_path or "")
+        PlainLora(layers).save(folder, config_of(model).base_model_name_or_path or "")
 
 
 class Telescope(nn.Module):
@@ -110,7 +129,7 @@ class Telescope(nn.Module):
         self.start_A, self.start_B = A.detach().clone(), B.detach().clone()
 
 
-def _layers(model: PeftModel) -> Iterator[tuple[str, Any]]:
+def _layers(model: nn.Module) -> Iterator[tuple[str, Any]]:
     return ((name, module) for name, module in model.named_modules() if isinstance(module, LoraLayer))
 
 

@@ -1,36 +1,36 @@
 """LoRA, and what its relatives share: two small matrices A and B beside every adapted layer."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from peft import LoraConfig, PeftModel
-from transformers import PreTrainedModel
+from peft import LoraConfig
 
-from adapters.base import Method, Options, OptionsT, Paper, PlainLora, target_layers, wrap
+from adapters.base import Paper, Part
+from adapters.beside import Adapter, AdapterOptions, AdapterT
 from adapters.options import knob
+from adapters.plain import PlainLora
 
 
-class LoraFamily(Method[OptionsT]):
+class LoraFamily(Adapter[AdapterT]):
     """Methods whose model is PEFT's LoRA layer: A Kaiming-uniform, B zero, output B·A·x times alpha / rank."""
 
-    def config(self, base: PreTrainedModel, options: OptionsT) -> LoraConfig:
-        """PEFT's configuration of these options for this base model."""
+    def config(self, layers: list[str], options: AdapterT, seed: int, steps: int) -> LoraConfig:
+        """See Adapter.config."""
         return LoraConfig(
             r=options.rank,
             lora_alpha=options.alpha,  # type: ignore[arg-type]  # PEFT divides it; a fraction is fine
             lora_dropout=options.dropout,
-            target_modules=list(target_layers(base, options)),
+            target_modules=layers,
             task_type="CAUSAL_LM",
         )
 
-    def attach(self, base: PreTrainedModel, options: OptionsT, seed: int, steps: int) -> PeftModel:
-        """See Method.attach."""
-        return wrap(base, self.config(base, options), seed)
-
-    def trainable(self, layers: Sequence[tuple[int, int]], options: OptionsT) -> int:
-        """A is rank × in, B is out × rank."""
-        return sum(options.rank * (inputs + outputs) for inputs, outputs in layers)
+    def parts(self, inputs: int, outputs: int, options: AdapterT) -> tuple[Part, ...]:
+        """W, A and B."""
+        return (
+            Part("W", outputs, inputs, "frozen", stored=False),
+            Part("A", options.rank, inputs, "learns"),
+            Part("B", outputs, options.rank, "learns"),
+        )
 
     def plain(self, folder: Path) -> PlainLora:
         """See Method.plain; only the scale moves, into B."""
@@ -38,7 +38,7 @@ class LoraFamily(Method[OptionsT]):
 
 
 @dataclass(frozen=True)
-class LoraOptions(Options):
+class LoraOptions(AdapterOptions):
     """LoRA's knobs."""
 
     rslora: bool = knob(
@@ -56,13 +56,14 @@ class Lora(LoraFamily[LoraOptions]):
         "Leaves the model as it is and trains two thin matrices beside each layer; "
         "their product is the change. The usual choice."
     )
+    good_for = "A first try, and the yardstick for the others."
     rule = "h = W·x + (α/r)·B·A·x, training A and B"
-    paper = Paper("LoRA: Low-Rank Adaptation of Large Language Models", "2106.09685", 2021)
+    paper = Paper("LoRA: Low-Rank Adaptation of Large Language Models", "2106.09685")
     Options = LoraOptions
 
-    def config(self, base: PreTrainedModel, options: LoraOptions) -> LoraConfig:
-        """PEFT's configuration, with the scale that was asked for."""
-        config = super().config(base, options)
+    def config(self, layers: list[str], options: LoraOptions, seed: int, steps: int) -> LoraConfig:
+        """See Adapter.config; with the scale that was asked for."""
+        config = super().config(layers, options, seed, steps)
         config.use_rslora = options.rslora
         return config
 

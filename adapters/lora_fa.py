@@ -1,31 +1,31 @@
 """LoRA-FA: LoRA with A frozen, so that a layer's input need not be kept for the backward pass."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from peft import PeftModel
 from peft.tuners.lora import LoraLayer
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from adapters.base import ADAPTER, Options, Paper
+from adapters.base import Paper, Part
+from adapters.beside import ADAPTER, AdapterOptions
 from adapters.lora import LoraFamily
 from adapters.options import changed, knob
 
 
 @dataclass(frozen=True)
-class LoraFAOptions(Options):
+class LoraFAOptions(AdapterOptions):
     """LoRA-FA's knobs."""
 
     dropout: float = changed(
-        Options,
+        AdapterOptions,
         "dropout",
         high=0,
         help="Dropout would make every layer keep a mask as large as the input that LoRA-FA exists not to keep.",
     )
-    learning_rate: float = changed(Options, "learning_rate", default=5e-3)
+    learning_rate: float = changed(AdapterOptions, "learning_rate", default=5e-3)
     correction: bool = knob(
         False,
         label="Gradient correction",
@@ -38,10 +38,9 @@ class LoraFA(LoraFamily[LoraFAOptions]):
 
     label = "LoRA-FA"
     summary = "LoRA that trains only the second matrix, so training needs less memory."
+    good_for = "Long windows or little memory: a layer's input need not be kept until the backward pass."
     rule = "h = W·x + (α/r)·B·A·x, training B only"
-    paper = Paper(
-        "LoRA-FA: Memory-efficient Low-rank Adaptation for Large Language Models Fine-tuning", "2308.03303", 2023
-    )
+    paper = Paper("LoRA-FA: Memory-efficient Low-rank Adaptation for Large Language Models Fine-tuning", "2308.03303")
     Options = LoraFAOptions
 
     def attach(self, base: PreTrainedModel, options: LoraFAOptions, seed: int, steps: int) -> PeftModel:
@@ -50,11 +49,12 @@ class LoraFA(LoraFamily[LoraFAOptions]):
         _keep_frozen(model)
         return model
 
-    def trainable(self, layers: Sequence[tuple[int, int]], options: LoraFAOptions) -> int:
-        """B alone, out × rank."""
-        return sum(options.rank * outputs for _, outputs in layers)
+    def parts(self, inputs: int, outputs: int, options: LoraFAOptions) -> tuple[Part, ...]:
+        """LoRA's, A frozen."""
+        weight, A, B = super().parts(inputs, outputs, options)
+        return weight, replace(A, role="frozen"), B
 
-    def optimizer(self, model: PeftModel, options: LoraFAOptions) -> torch.optim.Optimizer:
+    def optimizer(self, model: nn.Module, options: LoraFAOptions) -> torch.optim.Optimizer:
         """AdamW on B.
 
         Not peft.optimizers.create_lorafa_optimizer: in peft 0.21.2 it corrects in bfloat16 and fails when a layer
@@ -67,7 +67,7 @@ class LoraFA(LoraFamily[LoraFAOptions]):
         return optimizer
 
 
-def _layers(model: PeftModel) -> list[Any]:
+def _layers(model: nn.Module) -> list[Any]:
     return [module for module in model.modules() if isinstance(module, LoraLayer)]
 
 

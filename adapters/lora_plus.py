@@ -3,19 +3,20 @@
 from dataclasses import dataclass
 
 import torch
-from peft import PeftModel
+from torch import nn
 
-from adapters.base import Options, Paper
+from adapters.base import Paper
+from adapters.beside import AdapterOptions
 from adapters.lora import LoraFamily
 from adapters.options import changed, knob
 
 
 @dataclass(frozen=True)
-class LoraPlusOptions(Options):
+class LoraPlusOptions(AdapterOptions):
     """LoRA+'s knobs; the learning rate is A's."""
 
     learning_rate: float = changed(
-        Options,
+        AdapterOptions,
         "learning_rate",
         default=5e-4,
         help="How far one step moves matrix A; matrix B moves `ratio` times as far.",
@@ -34,11 +35,12 @@ class LoraPlus(LoraFamily[LoraPlusOptions]):
 
     label = "LoRA+"
     summary = "LoRA whose second matrix learns faster than the first, which often gets there in fewer steps."
+    good_for = "Getting to LoRA's loss in fewer steps, where the ratio suits the task."
     rule = "h = W·x + (α/r)·B·A·x, with η_B = ratio · η_A"
-    paper = Paper("LoRA+: Efficient Low Rank Adaptation of Large Models", "2402.12354", 2024)
+    paper = Paper("LoRA+: Efficient Low Rank Adaptation of Large Models", "2402.12354")
     Options = LoraPlusOptions
 
-    def optimizer(self, model: PeftModel, options: LoraPlusOptions) -> torch.optim.Optimizer:
+    def optimizer(self, model: nn.Module, options: LoraPlusOptions) -> torch.optim.Optimizer:
         """AdamW with two groups by name.
 
         Not peft.optimizers.create_loraplus_optimizer: in peft 0.21.2 it ignores `weight_decay` and puts every

@@ -4,7 +4,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
 from peft.utils.other import get_pattern_key
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from adapters.errors import MethodError
 
@@ -26,18 +26,31 @@ class PlainLora:
     """W + B·A for every adapted layer: A is (rank, in), B is (out, rank) with every scale already folded in.
 
     Keys are module names in the bare base model, such as "model.layers.0.self_attn.q_proj". Ranks may differ.
+    Where a layer has `scales`, (out,), each row of W + B·A is multiplied by its own; no LoRA file can say that.
     """
 
     layers: Mapping[str, tuple[Tensor, Tensor]]
+    scales: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
         """Bytes in memory; a tensor that layers share counts once."""
-        tensors = {tensor.data_ptr(): tensor for pair in self.layers.values() for tensor in pair}
+        pairs = [tensor for pair in self.layers.values() for tensor in pair]
+        tensors = {tensor.data_ptr(): tensor for tensor in [*pairs, *self.scales.values()]}
         return sum(tensor.nbytes for tensor in tensors.values())
+
+    def merge_into(self, model: nn.Module) -> None:
+        """Write the change into the model's own weights, in their number type."""
+        with torch.no_grad():
+            for name, (A, B) in self.layers.items():
+                weight = model.get_parameter(f"{name}.weight")
+                weight.add_(B @ A)
+                if name in self.scales:
+                    weight.mul_(self.scales[name][:, None])
 
     def save(self, folder: Path, base_name: str) -> None:
         """Write a standard PEFT LoRA folder whose alpha equals the rank in every layer, so that its scale is 1."""
+        assert not self.scales
         ranks = {name: A.shape[0] for name, (A, _) in self.layers.items()}
         usual = Counter(ranks.values()).most_common(1)[0][0]
         others = {name: rank for name, rank in ranks.items() if rank != usual}
@@ -63,10 +76,15 @@ class PlainLora:
             MethodError: the folder is missing or damaged, or holds something other than a plain LoRA.
         """
         config, tensors, _ = read_adapter(folder)
-        names = sorted({key.removeprefix(PREFIX).rpartition(".lora_")[0] for key in tensors})
+        names = _layer_names(tensors)
         _refuse_other_kinds(folder, config, set(tensors) ^ {key for name in names for key in _keys(name)})
+        return cls.of(config, tensors)
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> "PlainLora":
+        """The content of a LoRA folder, with alpha/rank (or alpha/√rank) folded into B."""
         layers = {}
-        for name in names:
+        for name in _layer_names(tensors):
             A, B = (tensors[key] for key in _keys(name))
             layers[name] = (A, B * _scale(config, name, A.shape[0]))
         return cls(layers)
@@ -103,6 +121,10 @@ def read_adapter(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], dict[
             f"The adapter in {folder.name!r} cannot be read: {CONFIG_NAME} or {SAFETENSORS_WEIGHTS_NAME} is missing or "
             "damaged. Train it again, or restore the folder."
         ) from error
+
+
+def _layer_names(tensors: Mapping[str, Tensor]) -> list[str]:
+    return sorted({key.removeprefix(PREFIX).rpartition(".lora_")[0] for key in tensors})
 
 
 def _keys(name: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 import json
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,71 +11,87 @@ from typing import Any
 import torch
 from peft import PeftModel, VeraConfig
 from peft.tuners.vera import VeraLayer
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from adapters.base import ADAPTER, Method, Options, Paper, PlainLora, adapter_tensors, target_layers, wrap
+from adapters.base import Paper, Part
+from adapters.beside import ADAPTER, Adapter, AdapterOptions, adapter_tensors, config_of
 from adapters.errors import MethodError
 from adapters.options import changed
-from adapters.plain import PREFIX, read_adapter, write_adapter
+from adapters.plain import PREFIX, PlainLora, read_adapter, write_adapter
 
 
 @dataclass(frozen=True)
-class VeraOptions(Options):
+class VeraOptions(AdapterOptions):
     """VeRA's knobs; its rank is cheap, and its learning rate 10 to 100 times LoRA's."""
 
     rank: int = changed(
-        Options,
+        AdapterOptions,
         "rank",
         default=256,
         high=1024,
         help="Size of the shared random matrices: each layer trains only this many numbers and one per output.",
     )
     alpha: float = changed(
-        Options, "alpha", default=1.0, low=1, high=1, help="VeRA has no alpha: its trained vectors set the strength."
+        AdapterOptions,
+        "alpha",
+        default=1.0,
+        low=1,
+        high=1,
+        help="VeRA has no alpha: its trained vectors set the strength.",
     )
-    learning_rate: float = changed(Options, "learning_rate", default=5e-2)
+    learning_rate: float = changed(AdapterOptions, "learning_rate", default=5e-2)
 
 
-class Vera(Method[VeraOptions]):
+class Vera(Adapter[VeraOptions]):
     """VeRA (2310.11454, eq. 2): d starts at 0.1, b at 0."""
 
     label = "VeRA"
     summary = (
         "Trains two short vectors a layer over random matrices that all layers share; the adapter is a very small file."
     )
+    good_for = "Keeping very many adapters: a file is a tenth of LoRA's or less."
     rule = "h = W·x + b ⊙ B·(d ⊙ A·x), training b and d; A and B random, shared, frozen"
-    paper = Paper("VeRA: Vector-based Random Matrix Adaptation", "2310.11454", 2023)
+    paper = Paper("VeRA: Vector-based Random Matrix Adaptation", "2310.11454")
     Options = VeraOptions
 
     def attach(self, base: PreTrainedModel, options: VeraOptions, seed: int, steps: int) -> PeftModel:
-        """See Method.attach; the seed is also the key that the shared matrices are drawn from."""
+        """See Method.attach."""
+        model = super().attach(base, options, seed, steps)
+        _restore_projections(model)
+        return model
+
+    def config(self, layers: list[str], options: VeraOptions, seed: int, steps: int) -> VeraConfig:
+        """See Adapter.config; the seed is also the key that the shared matrices are drawn from."""
         with warnings.catch_warnings():
             # PEFT warns that the matrices are not in the file: they are drawn again, exactly, from the key.
             warnings.simplefilter("ignore", UserWarning)
-            config = VeraConfig(
+            return VeraConfig(
                 r=options.rank,
-                target_modules=list(target_layers(base, options)),
+                target_modules=layers,
                 projection_prng_key=seed,
                 save_projection=False,
                 vera_dropout=options.dropout,
                 task_type="CAUSAL_LM",
             )
-        model = wrap(base, config, seed)
-        _restore_projections(model)
-        return model
 
-    def trainable(self, layers: Sequence[tuple[int, int]], options: VeraOptions) -> int:
-        """The vectors b (out) and d (rank)."""
-        return sum(outputs + options.rank for _, outputs in layers)
+    def parts(self, inputs: int, outputs: int, options: VeraOptions) -> tuple[Part, ...]:
+        """W, the shared A and B, and the vectors d and b."""
+        return (
+            Part("W", outputs, inputs, "frozen", stored=False),
+            Part("A", options.rank, inputs, "shared", stored=False),
+            Part("d", options.rank, 1, "learns"),
+            Part("B", outputs, options.rank, "shared", stored=False),
+            Part("b", outputs, 1, "learns"),
+        )
 
-    def save(self, model: PeftModel, folder: Path) -> None:
+    def save(self, model: nn.Module, folder: Path) -> None:
         """Write the vectors and the key, with the layers' input sizes that `plain` needs as metadata."""
         layers = {name: module for name, module in model.named_modules() if isinstance(module, VeraLayer)}
         metadata = {
             "inputs": json.dumps({name.removeprefix(PREFIX): each.in_features for name, each in layers.items()})
         }
-        write_adapter(folder, model.peft_config[ADAPTER], adapter_tensors(model), metadata)
+        write_adapter(folder, config_of(model), adapter_tensors(model), metadata)
 
     def plain(self, folder: Path) -> PlainLora:
         """See Method.plain. A is one tensor for all layers of equal input size; b and d go into each layer's B."""

@@ -14,7 +14,6 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-import adapters
 from adapters.base import PlainLora, target_layers
 from playground import decoding
 from playground.decoding import Decoding, Prompt, generate
@@ -91,7 +90,7 @@ def timed(run: Callable[[], Iterator[None]]) -> tuple[float, float, float]:
 def random_lora(model: PreTrainedModel) -> PlainLora:
     """Rank 8 on all linear layers."""
     random = torch.Generator().manual_seed(0)
-    shapes = target_layers(model, adapters.get("lora").Options())
+    shapes = target_layers(model)
     return PlainLora(
         {
             name: (torch.randn(8, wide, generator=random) / 50, torch.randn(high, 8, generator=random) / 50)

@@ -4,12 +4,13 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 import torch
 import transformers
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from playground import prompts
 from playground.decoding import Decoding, Prompt, Token, generate, never
@@ -115,9 +116,9 @@ def answer(
     speaking = [pane for pane in panes if pane.prompt.ids]
     yield _snapshots(panes)
     shown = time.perf_counter()
-    for token in generate(chat, [pane.prompt for pane in speaking], decoding, should_stop):
+    for pane, token in _tokens(chat, speaking, decoding, should_stop):
         now = time.perf_counter()
-        speaking[token.row].take(token, now - asked)
+        pane.take(token, now - asked)
         if now - shown >= SHOW_EVERY:
             shown = now
             yield _snapshots(panes)
@@ -179,6 +180,34 @@ class _Pane:
             done=self.done or self.stopped,
             stopped=self.stopped,
         )
+
+
+def _tokens(
+    chat: ChatModel, panes: Sequence[_Pane], decoding: Decoding, should_stop: Callable[[], bool]
+) -> Iterator[tuple[_Pane, Token]]:
+    """All panes' tokens as they come: those over the resident model share a batch, and take turns with the others'."""
+    models = {id(model): model for model in (_model(chat, pane) for pane in panes)}
+    groups = [(model, [pane for pane in panes if _model(chat, pane) is model]) for model in models.values()]
+    streams = [(group, _stream(replace(chat, model=model), group, decoding, should_stop)) for model, group in groups]
+    while streams:
+        for turn in list(streams):
+            group, stream = turn
+            came = list(islice(stream, len(group)))
+            yield from came
+            if not came:
+                streams.remove(turn)
+
+
+def _stream(
+    chat: ChatModel, panes: Sequence[_Pane], decoding: Decoding, should_stop: Callable[[], bool]
+) -> Iterator[tuple[_Pane, Token]]:
+    for token in generate(chat, [pane.prompt for pane in panes], decoding, should_stop):
+        yield panes[token.row], token
+
+
+def _model(chat: ChatModel, pane: _Pane) -> PreTrainedModel:
+    adapter = pane.arm.adapter
+    return adapter.model if adapter and adapter.model else chat.model
 
 
 def _snapshots(panes: Sequence[_Pane]) -> list[Answer]:

@@ -5,6 +5,7 @@ Knows the words of every command and imports nothing heavy, so that help and bad
 
 import argparse
 import json
+import logging
 import os
 import sys
 import warnings
@@ -35,6 +36,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it advises a package that is not needed here
     try:
         asked = parse(sys.argv[1:] if words is None else words)
         _run(asked, Settings.from_environment())

@@ -7,6 +7,7 @@ import json
 import logging
 import math
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -235,6 +236,8 @@ def work(folder: Path, settings: Settings, resume: bool, slice_seconds: float = 
     ends = time.monotonic() + slice_seconds
     for event in _train(folder, settings, resume, lambda: asked_to_stop(folder) or time.monotonic() >= ends):
         _log(folder, event)
+    if event["event"] == "finished":
+        shutil.rmtree(folder / "checkpoint", ignore_errors=True)  # nothing goes on from here
     return event["event"]
 
 
@@ -242,10 +245,12 @@ def _train(folder: Path, settings: Settings, resume: bool, should_stop: Callable
     """The events of a run as its log shows them: first "started", last how it ended."""
     yield {"event": "started", "pid": os.getpid(), "resumed": resume}
     try:
-        chat = load_chat(chat_source(settings), device.choose())
         config = RunConfig.from_dict(json.loads((folder / CONFIG).read_text()))
         documents = [Document.from_dict(each) for each in json.loads((folder / DOCUMENTS).read_text())]
-        for event in training.train(config, chat, documents, folder, should_stop, resume):
+        chat = load_chat(chat_source(settings), device.choose())
+        events = training.train(config, chat, documents, folder, should_stop, resume)
+        del chat  # training decides how long the base is needed
+        for event in events:
             shown = {key: value for key, value in event.to_dict().items() if key != "adapter"}
             if shown.get("reason") == "stopped":
                 shown["event"] = "stopped" if asked_to_stop(folder) else "slice"

@@ -1,13 +1,16 @@
 """What a run is told: method, options, settings; presets, and what they will cost, before anything starts."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import Any
 
-from transformers import PretrainedConfig
+from transformers import AutoConfig, PretrainedConfig
 
 import adapters
 from adapters.base import Options
+from adapters.cost import FLOAT, Cost, measure
 from adapters.options import build, knob
 from playground.corpus import MAX_HELDOUT_TOKENS
 from playground.errors import UserError
@@ -16,6 +19,7 @@ from playground.settings import Settings
 FORWARD, INPUT_GRADIENT = 2, 2  # floating-point operations a weight and token: one multiply, one add
 EFFICIENCY = 0.38  # share of a large product's speed that training reaches: measured, see docs/log.md
 START_SECONDS = 8  # a worker's imports and model load
+UPDATE_SECONDS = 2e-9  # of AdamW for one trained number
 RUNTIME_BYTES = 900_000_000  # interpreter, torch, transformers
 
 
@@ -71,11 +75,15 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run will take on this machine: parameters, seconds from start to adapter, bytes at the peak."""
+    """What a run will take on this machine: parameters, seconds from start to adapter, bytes in memory and on disk.
+
+    `disk_bytes` is the most at any time: the result and two checkpoints.
+    """
 
     trainable: int
     seconds: float
     memory_bytes: int
+    disk_bytes: int
 
 
 def plan(
@@ -92,7 +100,7 @@ def plan(
     `values` and `run_values` are what was asked for beyond the preset, and win; a run value of 0 leaves it the choice.
 
     Raises:
-        MethodError: for values out of range, all named at once.
+        MethodError: for values out of range, all named at once, or options that do not fit the model.
     """
     options = build(adapters.get(method).Options, values)
     asked = {name: value for name, value in run_values.items() if value not in (0, None)}
@@ -100,7 +108,8 @@ def plan(
     if "steps" in asked:
         return RunConfig(method, options, settings)
     fixed = START_SECONDS + _tests_seconds(settings, train_tokens, model, gflops)
-    by_time = int((preset.seconds - fixed) / _step_seconds(options, settings, model, gflops))
+    a_step = _step_seconds(_cost(method, options, model), options, settings, model, gflops)
+    by_time = int((preset.seconds - fixed) / a_step)
     by_text = round(preset.epochs * train_tokens / settings.batch_tokens)
     return RunConfig(method, options, replace(settings, steps=max(1, min(by_time, by_text))))
 
@@ -113,7 +122,7 @@ def check_limits(config: RunConfig, settings: Settings) -> None:
     """
     asked = {
         "steps": (config.settings.steps, settings.max_steps),
-        "rank": (config.options.rank, settings.max_rank),
+        "rank": (asdict(config.options).get("rank", 0), settings.max_rank),
     }
     faults = [
         f"{name} is {value}, at most {most} is allowed here" for name, (value, most) in asked.items() if value > most
@@ -122,27 +131,59 @@ def check_limits(config: RunConfig, settings: Settings) -> None:
         raise UserError(f"This run is too large for this host: {'; '.join(faults)}. Ask for less.")
 
 
-def estimate(
-    config: RunConfig,
-    model: PretrainedConfig,
-    shapes: Mapping[str, tuple[int, int]],
-    train_tokens: int,
-    gflops: float,
-) -> Estimate:
-    """Time and memory from operation counts and the machine's measured speed; `shapes` are the adapted layers'."""
+def check_room(cost: Estimate, memory_bytes: int, disk_bytes: int) -> None:
+    """Refuse a run that this machine cannot hold.
+
+    Raises:
+        UserError: naming what is short.
+    """
+    for what, needed, there in (
+        ("memory", cost.memory_bytes, memory_bytes),
+        ("free disk", cost.disk_bytes, disk_bytes),
+    ):
+        if needed > there:
+            raise UserError(
+                f"This run needs about {needed / 1e9:.1f} GB of {what}, and this machine has {there / 1e9:.1f} GB. "
+                "Choose an adapter method, fewer top layers or a shorter window."
+            )
+
+
+def estimate(config: RunConfig, model: PretrainedConfig, train_tokens: int, gflops: float) -> Estimate:
+    """Time and memory from operation counts, the machine's measured speed and the method's measured cost.
+
+    Raises:
+        MethodError: the options do not fit the model, or the method cannot run here.
+    """
     settings, options = config.settings, config.options
-    trainable = adapters.get(config.method).trainable(list(shapes.values()), options)
-    stepping = settings.steps * _step_seconds(options, settings, model, gflops)
+    cost = _cost(config.method, options, model)
+    stepping = settings.steps * _step_seconds(cost, options, settings, model, gflops)
     seconds = START_SECONDS + stepping + _tests_seconds(settings, train_tokens, model, gflops)
-    return Estimate(trainable, seconds, _peak_bytes(trainable, options, settings, model))
+    logits = 3 * settings.window * model.vocab_size * FLOAT
+    memory = RUNTIME_BYTES + cost.peak_bytes(settings.window) + logits
+    checkpoint = FLOAT * cost.trainable + cost.optimizer_bytes
+    return Estimate(cost.trainable, seconds, memory, cost.file_bytes + 2 * checkpoint)
 
 
-def _step_seconds(options: Options, settings: TrainSettings, model: PretrainedConfig, gflops: float) -> float:
-    """Forward through everything; backward through the head and the adapted layers only."""
+def _cost(method: str, options: Options, model: PretrainedConfig) -> Cost:
+    return _measured(method, options, model.to_json_string())
+
+
+@lru_cache(maxsize=64)
+def _measured(method: str, options: Options, model: str) -> Cost:
+    """Once for each setting, so that a plan and its estimate agree."""
+    values = json.loads(model)
+    return measure(adapters.get(method), AutoConfig.for_model(**values), options)
+
+
+def _step_seconds(
+    cost: Cost, options: Options, settings: TrainSettings, model: PretrainedConfig, gflops: float
+) -> float:
+    """Forward through everything; backward through the head and the adapted layers only; then the update."""
     head = model.vocab_size * model.hidden_size
     adapted = (options.top_layers or model.num_hidden_layers) / model.num_hidden_layers
-    weights = FORWARD * _weights(model) + INPUT_GRADIENT * (head + adapted * (_weights(model) - head))
-    return settings.batch_tokens * weights / (gflops * 1e9 * EFFICIENCY)
+    blocks = (FORWARD + INPUT_GRADIENT * adapted * cost.slowdown) * (_weights(model) - head)
+    operations = blocks + (FORWARD + INPUT_GRADIENT) * head
+    return settings.batch_tokens * operations / (gflops * 1e9 * EFFICIENCY) + cost.trainable * UPDATE_SECONDS
 
 
 def _tests_seconds(settings: TrainSettings, train_tokens: int, model: PretrainedConfig, gflops: float) -> float:
@@ -157,12 +198,3 @@ def _weights(model: PretrainedConfig) -> int:
     hidden, head = model.hidden_size, model.hidden_size // model.num_attention_heads
     attention = 2 * hidden * hidden + 2 * hidden * head * model.num_key_value_heads
     return model.num_hidden_layers * (attention + 3 * hidden * model.intermediate_size) + model.vocab_size * hidden
-
-
-def _peak_bytes(trainable: int, options: Options, settings: TrainSettings, model: PretrainedConfig) -> int:
-    """Base, adapter with gradient and two moments, kept activations of one window, its logits and their gradient."""
-    layers = options.top_layers or model.num_hidden_layers
-    activations = 17 * model.hidden_size * settings.window * layers * 4
-    logits = 3 * settings.window * model.vocab_size * 4
-    weights = _weights(model) * 4
-    return RUNTIME_BYTES + weights + 16 * trainable + activations + logits

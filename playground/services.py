@@ -1,12 +1,16 @@
 """What the page and the command line work with, put together once; knows no page and no command line."""
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from adapters.base import target_layers
+import psutil
+
+import adapters
+from adapters.cost import Cost, measure
 from playground import chat, runs
 from playground.chat import Answer, Arm, Decoding, ServedAdapter, load_adapter
 from playground.device import choose, gpu
@@ -22,7 +26,7 @@ from playground.store import DAY, Store
 from retrieval.embed import Embedder
 from retrieval.search import Result, search
 
-ADAPTERS_IN_MEMORY = 8
+ADAPTER_BYTES = 1_500_000_000  # of memory for adapters, the one just asked for always included
 ANSWER_SECONDS = 60  # of a lent GPU for one question
 
 
@@ -39,6 +43,7 @@ class Services:
         self.answer = gpu(ANSWER_SECONDS)(self._answer)
         self._tokens: dict[str, int] = {}
         self._lock = threading.RLock()
+        self._measuring = threading.Lock()
 
     @property
     def chat(self) -> ChatModel:
@@ -53,7 +58,7 @@ class Services:
             return self._embedder
 
     def adapter(self, visitor: str, run_id: str) -> ServedAdapter:
-        """The adapter of one of this visitor's runs, from memory or disk; the oldest of many is dropped.
+        """The adapter of one of this visitor's runs, from memory or disk; those not asked for longest are dropped.
 
         A run that went on since has written its weights anew, and is read anew.
         """
@@ -62,8 +67,8 @@ class Services:
         with self._lock:
             served = self._adapters.pop(key, None) or load_adapter(folder, self._chat)
             self._adapters[key] = served
-            for oldest in list(self._adapters)[:-ADAPTERS_IN_MEMORY]:
-                del self._adapters[oldest]
+            while len(self._adapters) > 1 and sum(each.nbytes for each in self._adapters.values()) > ADAPTER_BYTES:
+                del self._adapters[next(iter(self._adapters))]
         return served
 
     def tokens(self, visitor: str) -> dict[str, int]:
@@ -91,7 +96,10 @@ class Services:
         config = runs.plan(method, PRESETS[preset], values, run_values, tokens, model.config, speed)
         config = replace(config, settings=replace(config.settings, max_seconds=float(self.settings.max_seconds)))
         runs.check_limits(config, self.settings)
-        return config, runs.estimate(config, model.config, target_layers(model, config.options), tokens, speed)
+        cost = runs.estimate(config, model.config, tokens, speed)
+        free = shutil.disk_usage(self.settings.data).free
+        runs.check_room(cost, psutil.virtual_memory().total, free)
+        return config, cost
 
     def start_run(self, visitor: str, config: RunConfig, name: str) -> str:
         """Queue a run on this visitor's text as it is now; returns the run's id."""
@@ -151,6 +159,17 @@ class Services:
         while True:
             self.store.sweep(time.time())
             time.sleep(DAY)
+
+    @property
+    def costs(self) -> dict[str, Cost]:
+        """What each method that can run here costs on the chat model at its defaults; measured once, in seconds."""
+        with self._measuring:
+            return self._costs
+
+    @cached_property
+    def _costs(self) -> dict[str, Cost]:
+        here = {id_: method for id_, method in adapters.methods().items() if not method.unavailable()}
+        return {id_: measure(method, self.chat.model.config, method.Options()) for id_, method in here.items()}
 
     @cached_property
     def _chat(self) -> ChatModel:

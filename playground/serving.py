@@ -1,6 +1,5 @@
 """One resident, never modified base model that computes each row of a batch with an adapter of the row's own."""
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -18,22 +17,40 @@ import adapters
 from adapters.base import PlainLora
 from playground.errors import UserError
 from playground.models import ChatModel
+from playground.wheels import weights_digest
 
-WEIGHTS = "adapter_model.safetensors"
 DEFAULT_METHOD = "lora"
 FEW = 6  # rows; from 8 on the usual product is the faster one
-
-Group = tuple[Tensor, Tensor, Tensor]  # the rows (int64) of one adapter, and its A and B in one layer
 
 
 @dataclass(frozen=True)
 class ServedAdapter:
-    """A trained adapter in the base's number type and on its device; `hash` names its weights file."""
+    """What a run left, in the base's number type and on its device: a change beside the base, or a model of its own.
+
+    `hash` names its weights file.
+    """
 
     name: str
     hash: str
     method: str
-    plain: PlainLora
+    plain: PlainLora | None
+    model: PreTrainedModel | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        own = sum(int(each.nbytes) for each in self.model.parameters()) if self.model else 0
+        return own + (self.plain.nbytes if self.plain else 0)
+
+
+@dataclass(frozen=True)
+class _Group:
+    """The rows (int64) of one adapter, and its A, B and row scales in one layer."""
+
+    rows: Tensor
+    A: Tensor
+    B: Tensor
+    scale: Tensor | None
 
 
 def load_adapter(folder: Path, chat: ChatModel) -> ServedAdapter:
@@ -43,9 +60,6 @@ def load_adapter(folder: Path, chat: ChatModel) -> ServedAdapter:
         UserError: no weights in the folder, or weights of another base model.
         MethodError: the method cannot read them.
     """
-    weights = folder / WEIGHTS
-    if not weights.is_file():
-        raise UserError(f"There is no adapter in {folder.name!r}: {WEIGHTS} is missing. Train it, or choose another.")
     record = folder / "run.json"
     run = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
     base = run.get("base", {"name": chat.name, "hash": chat.hash})
@@ -55,29 +69,33 @@ def load_adapter(folder: Path, chat: ChatModel) -> ServedAdapter:
             f"{chat.name} ({chat.hash}). Train it again, or choose another."
         )
     method = adapters.get(run.get("method", DEFAULT_METHOD))
-    plain = method.plain(folder)
-    _refuse_misfits(plain, chat)
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
-    return ServedAdapter(method.label, digest, method.id, _beside(chat.model, plain))
+    weights = folder / method.weights_file
+    if not weights.is_file():
+        raise UserError(f"There is no adapter in {folder.name!r}: no {weights.name}. Train it, or choose another.")
+    served = method.served(chat.model, folder)
+    digest = weights_digest(folder)[:16]
+    if not isinstance(served, PlainLora):
+        return ServedAdapter(method.label, digest, method.id, None, served)
+    _refuse_misfits(served, chat)
+    return ServedAdapter(method.label, digest, method.id, _beside(chat.model, served))
 
 
 def weights_age(folder: Path) -> int:
     """When the weights in an adapter's folder were last written, in nanoseconds; 0 where there are none."""
-    weights = folder / WEIGHTS
-    return weights.stat().st_mtime_ns if weights.is_file() else 0
+    return max((each.stat().st_mtime_ns for each in folder.glob("*.safetensors")), default=0)
 
 
 @contextmanager
 def adapted(model: PreTrainedModel, rows: Sequence[PlainLora | None]) -> Iterator[None]:
-    """Within, row i of a batch is computed with rows[i]: W·x + B·A·x; a row of None stays the base's, bit for bit.
+    """Within, row i of a batch is computed with rows[i]: W·x + B·A·x, scaled; None stays the base's, bit for bit.
 
     Hooks add the products and are gone afterwards, whatever happens; no weight and no module is replaced.
     """
-    layers: dict[str, list[Group]] = defaultdict(list)
+    layers: dict[str, list[_Group]] = defaultdict(list)
     for adapter in {id(each): each for each in rows if each is not None}.values():
         mine = torch.tensor([row for row, each in enumerate(rows) if each is adapter], device=model.device)
         for name, (A, B) in adapter.layers.items():
-            layers[name].append((mine, A, B))
+            layers[name].append(_Group(mine, A, B, adapter.scales.get(name)))
     with ExitStack() as hooks:
         for name, groups in layers.items():
             hook = model.get_submodule(name).register_forward_hook(partial(_add, groups))
@@ -103,13 +121,18 @@ def _beside(model: PreTrainedModel, plain: PlainLora) -> PlainLora:
     """The adapter on the model's device in its number type; tensors that layers share stay shared."""
     tensors = {id(each): each for pair in plain.layers.values() for each in pair}
     moved = {key: each.to(model.device, model.dtype) for key, each in tensors.items()}
-    return PlainLora({name: (moved[id(A)], moved[id(B)]) for name, (A, B) in plain.layers.items()})
+    scales = {name: each.to(model.device, model.dtype) for name, each in plain.scales.items()}
+    return PlainLora({name: (moved[id(A)], moved[id(B)]) for name, (A, B) in plain.layers.items()}, scales)
 
 
-def _add(groups: Sequence[Group], _layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
-    for rows, A, B in groups:
-        change = inputs[0].index_select(0, rows) @ A.T @ B.T
-        output.index_add_(0, rows, change)
+def _add(groups: Sequence[_Group], layer: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    for group in groups:
+        change = inputs[0].index_select(0, group.rows) @ group.A.T @ group.B.T
+        if group.scale is not None:
+            bias = 0 if layer.bias is None else layer.bias
+            own = output.index_select(0, group.rows) - bias
+            change = (own + change) * group.scale - own
+        output.index_add_(0, group.rows, change)
 
 
 def _weights_first(layer: nn.Linear, x: Tensor) -> Tensor:

@@ -15,8 +15,7 @@ import peft
 import torch
 import transformers
 from datasets import Dataset
-from peft import PeftModel
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -78,7 +77,7 @@ class _Run:
     """What the loop carries from step to step."""
 
     method: Method
-    model: PeftModel
+    model: nn.Module
     optimizer: torch.optim.Optimizer
     schedule: LambdaLR
     step: int = 0
@@ -108,6 +107,8 @@ def train(
         documents, chat.tokenizer, window=settings.window, heldout_share=settings.heldout_share, seed=settings.seed
     )
     run = _prepare(config, chat, out if resume else None)
+    base = {"name": chat.name, "hash": chat.hash}
+    del chat  # a method that trains over a copy lets the original go
     started = time.monotonic() - run.seconds
     if run.step == 0:
         run.heldout_before = run.heldout_after = heldout_loss(run.model, data.heldout)
@@ -123,7 +124,7 @@ def train(
     _save_checkpoint(run, out)
     if run.step < settings.steps:
         run.heldout_after = heldout_loss(run.model, data.heldout)
-    yield _finish(run, config, chat, data, out, reason)
+    yield _finish(run, config, base, data, out, reason)
 
 
 def heldout_loss(model: torch.nn.Module, examples: Dataset) -> float:
@@ -215,6 +216,8 @@ def _optimizer_step(run: _Run, batch: list[dict[str, list[int]]]) -> tuple[float
         loss, _ = example_loss(run.model, each)
         (loss / max(counted, 1)).backward()
         total += loss.item()
+    if (penalty := run.method.penalty(run.model)) is not None:
+        penalty.backward()
     torch.nn.utils.clip_grad_norm_([p for p in run.model.parameters() if p.requires_grad], CLIP)
     run.optimizer.step()
     run.method.after_step(run.model, run.step + 1)
@@ -266,7 +269,7 @@ def _restore(run: _Run, saved: Checkpoint) -> None:
     run.heldout_before, run.heldout_after = facts["heldout_before"], facts["heldout_after"]
 
 
-def _finish(run: _Run, config: RunConfig, chat: ChatModel, data: corpus.Corpus, out: Path, reason: str) -> Finished:
+def _finish(run: _Run, config: RunConfig, base: dict, data: corpus.Corpus, out: Path, reason: str) -> Finished:
     """Write the adapter and the record of how it came to be."""
     folder = out / "adapter"
     folder.mkdir(parents=True, exist_ok=True)
@@ -286,7 +289,7 @@ def _finish(run: _Run, config: RunConfig, chat: ChatModel, data: corpus.Corpus, 
     )
     record = {
         **config.to_dict(),
-        "base": {"name": chat.name, "hash": chat.hash},
+        "base": base,
         "data_hash": data.data_hash,
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__, "peft": peft.__version__},
         "figures": {key: value for key, value in end.to_dict().items() if key not in ("event", "adapter")},

@@ -21,7 +21,7 @@ from playground.prompts import Turn
 from playground.settings import Settings
 from retrieval.chunks import Passage
 from retrieval.search import Hit, Result
-from tests.small_chat import lora, small_chat, untouched
+from tests.small_chat import lively, lora, small_chat, untouched
 
 SETTINGS = Decoding(max_new_tokens=12)
 TEXTS = ["The archive opens at nine.", "Tickets cost four euros.", "Hội trường ở tầng hai."]
@@ -64,6 +64,21 @@ def test_four_arms_answer_as_each_would_alone(chat: ChatModel) -> None:
     assert [said(each) for each in answers] == [said(ask(chat, [arm], finds())[0]) for arm in four_arms()]
     assert len({each.text for each in answers}) == 4
     assert all(each.done and not each.stopped and each.tokens == 12 for each in answers)
+    assert untouched(chat)
+
+
+def test_a_whole_model_and_scaled_rows_answer_beside_the_others_as_they_would_alone(chat: ChatModel) -> None:
+    scales = {name: 0.8 + 0.4 * torch.rand(len(B)) for name, (_, B) in lora(3).layers.items()}
+    dora = ServedAdapter("DoRA", "d" * 16, "dora", PlainLora(lora(3).layers, scales))
+    other = lively()
+    with torch.no_grad():
+        other.model.layers[0].self_attn.q_proj.weight.mul_(-1)
+    full = ServedAdapter("Full", "f" * 16, "full", None, other)
+    arms = [*four_arms(), Arm("dora", dora), Arm("full", full), Arm("full-rag", full, True)]
+    answers = ask(chat, arms, finds())
+    assert [said(each) for each in answers] == [said(ask(chat, [arm], finds())[0]) for arm in arms]
+    assert len({each.text for each in answers}) == 7
+    assert answers[5].stamp.adapter_hash == "f" * 16
     assert untouched(chat)
 
 

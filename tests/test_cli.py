@@ -85,7 +85,8 @@ def run(capfd: pytest.CaptureFixture[str]) -> Run:
 
 
 def train(run: Run, *words: str, method: str = "lora", out: str = "run") -> Ran:
-    ran = run("--json", "train", "town.md", "--method", method, "--out", out, *FAST, *words)
+    fast = FAST if "rank" in {each.name for each in knobs(adapters.get(method).Options)} else FAST[:-2]
+    ran = run("--json", "train", "town.md", "--method", method, "--out", out, *fast, *words)
     assert ran.code == 0, ran.err
     return ran
 
@@ -208,7 +209,7 @@ def test_methods_lists_every_method_with_its_options(run: Run) -> None:
         known = knobs(adapters.get(each["id"]).Options)
         assert [option["name"] for option in each["options"]] == [knob.name for knob in known]
         assert each["paper"]["url"].startswith("https://arxiv.org/abs/")
-    rank = lines[0]["options"][0]
+    (rank,) = [each for each in lines[0]["options"] if each["name"] == "rank"]
     assert (rank["name"], rank["type"], rank["low"], rank["high"]) == ("rank", "int", 1, 256)
     shown = run("methods").out
     assert all(f"--{knob.name.replace('_', '-')} " in shown for knob in knobs(TrainSettings))
@@ -401,27 +402,33 @@ def logits(model: Any) -> Tensor:
     return model(input_ids=torch.arange(3, 43, 2)[None]).logits
 
 
+NOT_PLAIN = ("dora", "full")
+
+
 @pytest.mark.parametrize("method", adapters.methods())
 def test_every_export_loads_without_us_and_says_the_same(run: Run, tiny_model_folder: Path, method: str) -> None:
     train(run, "--learning-rate", "0.02", method=method)
     chat = load_chat(chat_source(Settings.from_environment()), Device("cpu", torch.float32, 1.0))
     before = logits(chat.model)
-    with adapted(chat.model, [load_adapter(Path("run/adapter"), chat).plain]):
-        served = logits(chat.model)
+    adapter = load_adapter(Path("run/adapter"), chat)
+    with adapted(chat.model, [adapter.plain]):
+        served = logits(adapter.model or chat.model)
     assert not torch.allclose(served, before, atol=1e-3)
-    for form in ("native", "plain", "merged"):
+    forms = ("native", "merged") if method in NOT_PLAIN else ("native", "plain", "merged")
+    for form in forms:
         (line,) = run("export", "run", "--form", form, "--out", form, "--json").lines
         assert (line["form"], line["out"], line["bytes"] > 0) == (form, form, True)
-    assert sorted(each.name for each in Path("native").iterdir()) == [
-        "adapter_config.json",
-        "adapter_model.safetensors",
-        "run.json",
-    ]
+    names = {each.name for each in Path("native").iterdir()}
+    assert {adapters.get(method).weights_file, "run.json"} < names
+    assert {Path(each).suffix for each in names} == {".json", ".safetensors"}
     base = AutoModelForCausalLM.from_pretrained
-    for form in ("native", "plain"):
-        loaded = PeftModel.from_pretrained(base(tiny_model_folder), form).eval()
-        torch.testing.assert_close(logits(loaded), served, atol=1e-4, rtol=1e-4)
+    for form in forms[:-1]:
+        whole = form == "native" and method == "full"
+        loaded = base(form) if whole else PeftModel.from_pretrained(base(tiny_model_folder), form)
+        torch.testing.assert_close(logits(loaded.eval()), served, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(logits(base("merged")), served, atol=1e-4, rtol=1e-4)
     assert AutoTokenizer.from_pretrained("merged").chat_template == chat.tokenizer.chat_template
     assert {each.suffix for each in Path("merged").iterdir()} <= {".json", ".safetensors", ".jinja"}
-    assert run("export", "run", "--form", "plain", "--out", "plain").code == 2
+    refused = run("export", "run", "--form", "plain", "--out", "plain")
+    assert refused.code == 2
+    assert ("no plain LoRA equals" in refused.err) == (method in NOT_PLAIN)

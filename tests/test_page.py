@@ -113,13 +113,15 @@ def test_a_run_of_another_visitor_cannot_be_asked(app: tuple[str, Services]) -> 
 def test_a_second_visitor_is_answered_while_the_first_one_trains(app: tuple[str, Services]) -> None:
     first, second = Visitor(app[0]), Visitor(app[0])
     first.add_text(PROSE)
-    first.train("busy")
+    services, id_ = app[1], app[1].store.visitor(first.secret)
+    long, _ = services.plan(id_, "lora", "quick", {}, {"steps": 2_000})
+    services.start_run(id_, long, "busy")
     said = list(second.ask("Who are you?", ["base"]))[-1]
-    active = app[1].jobs.active(app[1].store.visitor(first.secret))
+    active = services.jobs.active(id_)
     assert told(said) == ""
     assert "Who are you?" in str(said)
     assert active is not None
-    app[1].jobs.stop(active.visitor, active.id)
+    services.jobs.stop(active.visitor, active.id)
 
 
 def test_an_upload_leaves_nothing_in_the_cache_that_an_address_could_reach(visitor: Visitor, tmp_path: Path) -> None:

@@ -7,14 +7,14 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 
 import adapters
-from adapters.base import Options, target_layers
+from adapters.base import target_layers
 from adapters.plain import PlainLora
 from tests.conftest import tiny_llama
 from tests.runs import Trained, logits, make
 
 
 def test_a_plain_lora_of_many_ranks_survives_its_folder(tmp_path: Path) -> None:
-    shapes = target_layers(tiny_llama(layers=3), Options())
+    shapes = target_layers(tiny_llama(layers=3))
     layers = {
         name: (torch.randn(2 + number % 3, inputs), torch.randn(outputs, 2 + number % 3))
         for number, (name, (inputs, outputs)) in enumerate(shapes.items())
@@ -55,11 +55,15 @@ def test_peft_s_own_folder_is_read_with_its_patterns(tmp_path: Path) -> None:
 
 
 def test_equal_adapters_make_equal_files(tmp_path: Path) -> None:
-    for id_ in adapters.methods():
+    for id_, method in adapters.methods().items():
         for name in ("first", "second"):
-            run = Trained(*make(id_, rank=4)).step(1, 2)
+            run = Trained(*make(id_)).step(1, 2)
             run.method.save(run.model, tmp_path / id_ / name)
-        for file in ("adapter_config.json", "adapter_model.safetensors"):
+        files = sorted(each.name for each in (tmp_path / id_ / "first").iterdir())
+        assert method.weights_file in files
+        for file in files:
             assert (tmp_path / id_ / "first" / file).read_bytes() == (tmp_path / id_ / "second" / file).read_bytes()
-        config = json.loads((tmp_path / id_ / "first" / "adapter_config.json").read_text())
-        assert config["target_modules"] == sorted(config["target_modules"])  # a set's order differs between processes
+        if "adapter_config.json" in files:
+            config = json.loads((tmp_path / id_ / "first" / "adapter_config.json").read_text())
+            # A set's order differs between processes.
+            assert config["target_modules"] == sorted(config["target_modules"])

@@ -1,15 +1,17 @@
 """The loop with every method on a tiny model: it learns, stops, resumes bit for bit and leaves the base untouched."""
 
+import gc
 import json
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from transformers import LlamaConfig
 
 import adapters
-from adapters.base import target_layers
 from adapters.options import build
 from playground import training
 from playground.errors import UserError
@@ -52,18 +54,18 @@ def test_heldout_loss_falls_and_the_adapter_says_how_it_came_to_be(method: str, 
     assert record["method"] == method
     assert record["base"] == {"name": "tiny", "hash": "0" * 16}
     assert record["figures"]["heldout_after"] == end.heldout_after
-    assert (end.adapter / "adapter_model.safetensors").exists()
+    assert (end.adapter / adapters.get(method).weights_file).exists()
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_stopped_run_resumes_bit_for_bit(method: str, tmp_path: Path) -> None:
-    whole, end = run(config(method, dropout=0.0), tmp_path / "whole")
+    whole, end = run(config(method), tmp_path / "whole")
     stopper = _after(3)
-    first, stopped = run(config(method, dropout=0.0), tmp_path / "parts", should_stop=stopper)
+    first, stopped = run(config(method), tmp_path / "parts", should_stop=stopper)
     assert (stopped.reason, stopped.step) == ("stopped", 3)
-    rest, ended = run(config(method, dropout=0.0), tmp_path / "parts", resume=True)
+    rest, ended = run(config(method), tmp_path / "parts", resume=True)
     assert [each.loss for each in first + rest] == [each.loss for each in whole]
-    weights = [(each.adapter / "adapter_model.safetensors").read_bytes() for each in (end, ended)]
+    weights = [(each.adapter / adapters.get(method).weights_file).read_bytes() for each in (end, ended)]
     assert weights[0] == weights[1]
 
 
@@ -120,8 +122,27 @@ def test_limits_are_named_all_at_once() -> None:
 def test_an_estimate_counts_the_trainable_parameters_exactly(tmp_path: Path) -> None:
     made = config("lora", rank=4)
     _, end = run(made, tmp_path)
-    shapes = target_layers(chat().model, made.options)
-    assert estimate(made, chat().model.config, shapes, train_tokens=1_000, gflops=1).trainable == end.trainable
+    cost = estimate(made, chat().model.config, train_tokens=1_000, gflops=1)
+    assert cost.trainable == end.trainable
+    assert cost.disk_bytes == 4 * end.trainable + 2 * 12 * end.trainable
+
+
+def test_a_slower_method_gets_fewer_steps_in_the_same_time() -> None:
+    shape = LlamaConfig(vocab_size=64, hidden_size=256, intermediate_size=512, num_hidden_layers=8)
+    steps = {
+        id_: plan(id_, PRESETS["quick"], {}, {}, 10**9, shape, gflops=50).settings.steps for id_ in ("lora", "dora")
+    }
+    assert steps["dora"] < steps["lora"]
+
+
+def test_a_method_that_trains_over_a_copy_lets_the_original_go(tmp_path: Path) -> None:
+    started = ChatModel(tiny_llama(), tiny_tokenizer(), "0" * 16, "tiny", torch.device("cpu"), 2048)
+    original = weakref.ref(started.model)
+    events = training.train(config("full"), started, [text()], tmp_path)
+    del started
+    next(events)
+    gc.collect()
+    assert original() is None
 
 
 def _after(steps: int) -> Callable[[], bool]:

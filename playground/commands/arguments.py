@@ -18,7 +18,7 @@ ARMS = ("base", "rag", "tuned", "both")
 NEEDS = {"adapter": ("tuned", "both"), "index": ("rag", "both")}
 INDEX_FILES = ("manifest.json", "passages.json", "vectors.npy", "documents.json")
 RUN_FILES = ("config.json", "documents.json", "events.jsonl", "checkpoint", "adapter", "worker.log", "lease", "stop")
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
+WEIGHTS = "*.safetensors"  # of an adapter, or of a whole model
 LARGEST_SEED = 2**31 - 1
 
 
@@ -68,7 +68,7 @@ def index(text: str) -> Path:
 def adapter(text: str) -> Path:
     """The adapter's own folder, given it or the run's."""
     for folder in (Path(text), Path(text) / "adapter"):
-        if (folder / ADAPTER_WEIGHTS).is_file():
+        if any(folder.glob(WEIGHTS)):
             return folder
     raise ArgumentTypeError(f"{text} holds no adapter, make one with `train FILE... --method ID --out {text}`")
 

@@ -5,10 +5,12 @@ import shutil
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 
 import adapters
+from adapters.base import Method
 from adapters.plain import read_adapter
 from playground.commands.arguments import Line
 from playground.device import Device
@@ -17,7 +19,7 @@ from playground.serving import DEFAULT_METHOD, load_adapter
 from playground.settings import Settings
 
 RECORD = "run.json"
-NATIVE = ("adapter_config.json", "adapter_model.safetensors", RECORD)
+NATIVE = (".json", ".safetensors")
 
 
 def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
@@ -34,26 +36,29 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
 
 
 def _copy(folder: Path, out: Path) -> None:
-    for name in NATIVE:
-        if (folder / name).is_file():
-            shutil.copyfile(folder / name, out / name)
+    for path in folder.iterdir():
+        if path.suffix in NATIVE:
+            shutil.copyfile(path, out / path.name)
+
+
+def _method(folder: Path) -> Method[Any]:
+    record = folder / RECORD
+    trained = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    return adapters.get(trained.get("method", DEFAULT_METHOD))
 
 
 def _write_plain(folder: Path, out: Path) -> None:
     """Needs no base model: its name stands in the adapter's own config."""
-    record = folder / RECORD
-    trained = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    plain = _method(folder).plain(folder)
     config, _, _ = read_adapter(folder)
-    plain = adapters.get(trained.get("method", DEFAULT_METHOD)).plain(folder)
     plain.save(out, config.get("base_model_name_or_path") or "")
 
 
 def _merge(folder: Path, settings: Settings, out: Path) -> None:
-    """W + B·A in float32, whatever the chat model is served in here: a smaller type would round the change away."""
+    """In float32, whatever the chat model is served in here: a smaller type would round the change away."""
     chat = load_chat(chat_source(settings), Device("cpu", torch.float32, 0.0))
-    layers = load_adapter(folder, chat).plain.layers
-    with torch.no_grad():
-        for name, (A, B) in layers.items():
-            chat.model.get_parameter(f"{name}.weight").add_(B @ A)
-    chat.model.save_pretrained(out)
+    served = load_adapter(folder, chat)
+    if served.plain:
+        served.plain.merge_into(chat.model)
+    (served.model or chat.model).save_pretrained(out)
     chat.tokenizer.save_pretrained(out)

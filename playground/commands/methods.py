@@ -31,6 +31,9 @@ def _record(method: Method[Any]) -> dict[str, Any]:
         "label": method.label,
         "summary": method.summary,
         "rule": method.rule,
+        "good_for": method.good_for,
+        "caveat": method.caveat,
+        "unavailable": method.unavailable(),
         "paper": {"title": paper.title, "url": paper.url, "year": paper.year},
         "options": [_option(each) for each in knobs(method.Options)],
     }
@@ -50,7 +53,9 @@ def _option(knob: Knob) -> dict[str, Any]:
 
 def _text(method: Method[Any]) -> str:
     paper = method.paper
-    lines = [f"{method.id}: {method.summary}", f"  {method.rule}", f"  {paper.title} ({paper.year}), {paper.url}"]
+    lines = [f"{method.id}: {method.summary}", f"  {method.rule}", f"  Good for: {method.good_for}"]
+    lines += [f"  {each}" for each in (method.caveat, method.unavailable()) if each]
+    lines.append(f"  {paper.title} ({paper.year}), {paper.url}")
     return "\n".join([*lines, *(_flag(each) for each in knobs(method.Options) if not each.fixed)]) + "\n"
 
 

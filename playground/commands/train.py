@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import adapters
-from adapters.base import target_layers
 from adapters.options import build, knobs
 from playground import training
 from playground.commands.arguments import RUN_FILES, Line
@@ -177,7 +176,7 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
 
 def _outlook(config: RunConfig, chat: ChatModel, documents: Sequence[Document]) -> str:
     model, tokens = chat.model, _tokens(chat, documents)
-    cost = estimate(config, model.config, target_layers(model, config.options), tokens, choose().gflops)
+    cost = estimate(config, model.config, tokens, choose().gflops)
     return (
         f"{config.method}: {config.settings.steps} step(s), {cost.trainable:,} numbers to train, "
         f"about {cost.seconds:.0f} s and {cost.memory_bytes / 1e9:.1f} GB"

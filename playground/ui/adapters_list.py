@@ -75,7 +75,7 @@ def _table(language: str, runs: Sequence[RunRow]) -> dict[str, Any]:
 
 def _row(language: str, run: RunRow) -> list[str]:
     figures = run.figures
-    file = run.folder / "adapter" / "adapter_model.safetensors"
+    file = next((run.folder / "adapter").glob("*.safetensors"), None)
     loss = f"{figures['heldout_before']:.3f} → {figures['heldout_after']:.3f}" if "heldout_after" in figures else "–"
     return [
         run.name,
@@ -85,8 +85,8 @@ def _row(language: str, run: RunRow) -> list[str]:
         loss,
         count(figures["seconds"]) if "seconds" in figures else "–",
         count(figures["trainable"]) if "trainable" in figures else "–",
-        size(language, file.stat().st_size) if file.exists() else "–",
-        _place(file) if file.exists() else "–",
+        size(language, file.stat().st_size) if file else "–",
+        _place(file) if file else "–",
     ]
 
 

@@ -1,62 +1,30 @@
-"""The methods as cards, and every method's knobs as controls made from its Options; knows no method by name."""
+"""The methods as cards, each with its drawing, its bars and its button; knows no method by name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 import adapters
 from adapters.base import Method
-from adapters.options import Knob, knobs
-from playground.runs import TrainSettings
-from playground.ui.words import knob_key, mark
-
-RUN_KNOBS = ("steps", "batch_tokens", "window", "seed")
-LEFT_TO_PRESET = ("steps", "batch_tokens")  # while they are 0
+from playground.ui.about import Measured, picture
+from playground.ui.tab import QUIET
+from playground.ui.words import mark
 
 
 @dataclass(frozen=True)
-class Controls:
-    """The form's controls, all methods' one after the other, then the run's own; flat, as a handler receives them."""
+class Card:
+    """The parts of a card that change."""
 
-    groups: Mapping[str, gr.Group]
-    methods: Mapping[str, list[Component]]
-    run: list[Component]
-
-    @property
-    def flat(self) -> list[Component]:
-        """Every control, in the order that `read` expects their values."""
-        return [each for controls in self.methods.values() for each in controls] + self.run
-
-    def read(self, method: str, values: tuple[Any, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """(the chosen method's options, the run's settings) from the values of `flat`."""
-        place = 0
-        chosen: dict[str, Any] = {}
-        for id_, controls in self.methods.items():
-            if id_ == method:
-                names = [knob.name for knob in knobs(adapters.get(id_).Options)]
-                chosen = dict(zip(names, values[place : place + len(controls)], strict=True))
-            place += len(controls)
-        return chosen, dict(zip(RUN_KNOBS, values[place:], strict=True))
+    column: gr.Column
+    picture: gr.HTML
 
 
-def build_cards(chosen: gr.Radio) -> list[gr.Column]:
+def build_cards(chosen: gr.Radio) -> Mapping[str, Card]:
     """One card a method; pressing its button chooses it."""
-    cards = []
     with gr.Row(elem_classes="cards"):
-        for id_, method in adapters.methods().items():
-            with gr.Column(elem_classes=card_classes(id_ == chosen.value), min_width=200) as card:
-                gr.Markdown(f"#### {method.label}")
-                gr.Markdown(mark(f"method.{id_}.summary"))
-                gr.Markdown(_fine_print(method), elem_classes="fine-print")
-                button = gr.Button(mark("train.choose_method"), size="sm")
-                button.click(
-                    lambda id_=id_: id_, None, chosen, queue=False, show_progress="hidden", api_visibility="private"
-                )
-            cards.append(card)
-    return cards
+        return {id_: _card(method, chosen) for id_, method in adapters.methods().items()}
 
 
 def card_classes(chosen: bool) -> list[str]:
@@ -64,40 +32,26 @@ def card_classes(chosen: bool) -> list[str]:
     return ["card", "chosen"] if chosen else ["card"]
 
 
-def build_controls(chosen: str) -> Controls:
-    """A group of controls for each method, only the chosen one's in sight, and the run's own."""
-    groups, methods = {}, {}
-    for id_, method in adapters.methods().items():
-        with gr.Group(visible=id_ == chosen) as group, gr.Row(elem_classes="knobs"):
-            methods[id_] = [knob_control(id_, knob, knob.default) for knob in knobs(method.Options)]
-        groups[id_] = group
-    gr.Markdown(mark("train.settings"))
-    with gr.Group(), gr.Row(elem_classes="knobs"):
-        run = [
-            knob_control("run", knob, 0 if knob.name in LEFT_TO_PRESET else knob.default)
-            for knob in knobs(TrainSettings)
-            if knob.name in RUN_KNOBS
-        ]
-    return Controls(groups, methods, run)
-
-
-def knob_control(owner: str, knob: Knob, value: Any) -> Component:
-    """The control for one knob. The server checks the limits, so that the sentence stands beside the form."""
-    words = {"label": mark(knob_key(owner, knob, "label")), "info": mark(knob_key(owner, knob, "help"))}
-    if knob.kind is bool:
-        return gr.Checkbox(value=value, **words, min_width=160)
-    if knob.choices:
-        return gr.Dropdown(list(knob.choices), value=value, **words, min_width=160)
-    precision = 0 if knob.kind is int else None
-    return gr.Number(value=value, precision=precision, interactive=not knob.fixed, **words, min_width=160)
-
-
-def _fine_print(method: Method[Any]) -> str:
-    paper = method.paper
-    return f"`{method.rule}`\n\n[{paper.title}]({paper.url}), {paper.year}"
+def pictures(language: str, known: Measured) -> list[str]:
+    """What the cards show of what is known so far."""
+    return [picture(language, method, known) for method in adapters.methods().values()]
 
 
 def method_name(id_: str) -> str:
     """A method's label; a run of a method that this version lacks shows its id."""
     known = adapters.methods()
     return known[id_].label if id_ in known else id_
+
+
+def _card(method: Method[Any], chosen: gr.Radio) -> Card:
+    id_, reason = method.id, method.unavailable()
+    with gr.Column(elem_classes=card_classes(id_ == chosen.value), min_width=200) as column:
+        gr.Markdown(f"#### {method.label}")
+        drawn = gr.HTML(elem_classes="told")
+        gr.Markdown(mark(f"method.{id_}.summary"), elem_classes="summary")
+        if reason:
+            gr.Markdown(reason, elem_classes="fine-print reason")
+        words = f"{mark('train.choose_method')} {method.label}"
+        button = gr.Button(words, size="sm", interactive=not reason)
+    button.click(lambda: id_, None, chosen, **QUIET)
+    return Card(column, drawn)

@@ -10,7 +10,7 @@ from playground import conversation
 from playground.chat import Decoding
 from playground.conversation import Conversation
 from playground.services import Services
-from playground.ui.cards import knob_control
+from playground.ui.controls import knob_control
 from playground.ui.guard import guarded, guarded_stream, notice_box
 from playground.ui.pane import (
     NONE,

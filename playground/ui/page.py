@@ -11,6 +11,7 @@ from playground.services import Services
 from playground.settings import Settings
 from playground.ui.bar import Bar
 from playground.ui.compare_tab import CompareTab
+from playground.ui.learn_tab import LearnTab
 from playground.ui.tab import QUIET, Tab
 from playground.ui.text_tab import TextTab
 from playground.ui.theme import css, theme
@@ -31,9 +32,11 @@ def build(services: Services) -> gr.Blocks:
             with gr.Tab(mark("tab.text"), id="text"):
                 text = TextTab(services)
             with gr.Tab(mark("tab.train"), id="train"):
-                train = TrainTab(services)
+                train = TrainTab(services, page)
             with gr.Tab(mark("tab.compare"), id="compare"):
                 compare = CompareTab(services)
+            with gr.Tab(mark("tab.learn"), id="learn"):
+                LearnTab(services, page)
         text.next.click(lambda: gr.Tabs(selected="train"), None, tabs, **QUIET)
         all_tabs = [bar.tab, text.tab, train.tab, compare.tab]
         _keep_in_step(page, all_tabs)

@@ -10,7 +10,8 @@ from playground.runs import PRESETS, Estimate, RunConfig
 from playground.services import Services
 from playground.store import RunRow
 from playground.ui.adapters_list import AdaptersList, build_adapters_list, list_updates
-from playground.ui.cards import Controls, build_cards, build_controls, card_classes
+from playground.ui.choice import MethodChoice
+from playground.ui.controls import Controls, build_controls
 from playground.ui.guard import guarded, notice_box
 from playground.ui.run_view import build_plot, plot_update, state_line
 from playground.ui.show import count, duration
@@ -24,7 +25,7 @@ FIRST_METHOD, FIRST_PRESET = "lora", "quick"
 class TrainTab:
     """The tab's parts and what happens to them; every handler asks the store who is asking."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, page: gr.Blocks) -> None:
         """Draw the tab and wire it."""
         self.services = services
         self.changed = gr.State(0)
@@ -33,6 +34,7 @@ class TrainTab:
         self._build_run()
         self.list: AdaptersList = build_adapters_list(services, self.notice, self.changed)
         self._wire()
+        self.choice.wire(page, self.controls, self.form, self.notice)
 
     @property
     def tab(self) -> Tab:
@@ -41,9 +43,7 @@ class TrainTab:
         return Tab("runs", outputs, self.refresh, self.changed, self.form)
 
     def _build_form(self) -> None:
-        choices = [(method.label, id_) for id_, method in adapters.methods().items()]
-        self.method = gr.Radio(choices, value=FIRST_METHOD, label=mark("train.method"))
-        self.cards = build_cards(self.method)
+        self.choice = MethodChoice(self.services, FIRST_METHOD)
         with gr.Row(equal_height=True):
             presets = [(mark(f"train.preset.{id_}"), id_) for id_ in PRESETS]
             self.preset = gr.Radio(presets, value=FIRST_PRESET, label=mark("train.preset"))
@@ -67,7 +67,7 @@ class TrainTab:
     @property
     def form(self) -> list[Any]:
         """All that a run is made from."""
-        return [self.method, self.preset, *self.controls.flat]
+        return [self.choice.method, self.preset, *self.controls.flat]
 
     @property
     def run_outputs(self) -> list[Any]:
@@ -80,8 +80,6 @@ class TrainTab:
         return [self.list.empty, self.list.table, self.list.manage, self.list.chosen]
 
     def _wire(self) -> None:
-        shown = [*self.cards, *self.controls.groups.values()]
-        self.method.change(self._show_method, self.method, shown, **QUIET)
         for control in self.form:
             control.change(guarded(2)(self._estimate), self.form, [self.notice, self.estimate], **QUIET)
         started = [self.notice, self.name, *self.run_outputs, self.changed]
@@ -138,10 +136,6 @@ class TrainTab:
 
     def _listed(self, language: str, visitor: str) -> tuple[Any, ...]:
         return list_updates(language, self.services.store.runs(visitor), None)
-
-    def _show_method(self, chosen: str) -> list[Any]:
-        cards = [gr.update(elem_classes=card_classes(id_ == chosen)) for id_ in adapters.methods()]
-        return [*cards, *[gr.update(visible=id_ == chosen) for id_ in self.controls.groups]]
 
     def _estimate(self, request: gr.Request, method: str, preset: str, *values: Any) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.store, request)

@@ -64,5 +64,6 @@ def _from_code() -> dict[str, str]:
             words[knob_key(owner, knob, "label")] = knob.label
             words[knob_key(owner, knob, "help")] = knob.help
     for name, method in adapters.methods().items():
-        words[f"method.{name}.summary"] = method.summary
+        told = {"summary": method.summary, "rule": method.rule, "good_for": method.good_for, "caveat": method.caveat}
+        words.update({f"method.{name}.{part}": text for part, text in told.items() if text})
     return words

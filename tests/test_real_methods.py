@@ -37,15 +37,15 @@ def run(*words: str) -> list[dict[str, Any]]:
 
 
 def train(method: str, out: Path) -> dict[str, Any]:
-    """The last event of eight steps; the held-out loss is measured before and after them only, which takes time."""
-    words = ["--preset", "quick", "--max-steps", "8", "--evaluations", "1", "--out", str(out)]
+    """The last event of six steps; the held-out loss is measured before and after them only, which takes time."""
+    words = ["--preset", "quick", "--max-steps", "6", "--evaluations", "1", "--out", str(out)]
     return run("train", str(TEXT), "--method", method, *words)[-1]
 
 
 @pytest.mark.parametrize("method", adapters.methods())
-def test_every_method_learns_a_text_in_eight_steps(method: str, tmp_path: Path) -> None:
+def test_every_method_learns_a_text_in_six_steps(method: str, tmp_path: Path) -> None:
     last = train(method, tmp_path / "run")
-    assert (last["reason"], last["step"]) == ("done", 8)
+    assert (last["reason"], last["step"]) == ("done", 6)
     assert last["heldout_after"] < last["heldout_before"]
     if method == "lora":
         question = "What does the Constitution say about the age of the President?"

@@ -1,0 +1,153 @@
+"""AdaLoRA: LoRA whose ranks move during training to the layers where they matter most."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import AdaLoraConfig
+from torch import Tensor, nn
+
+from adapters.base import Paper, Part
+from adapters.beside import Adapter, AdapterOptions, config_of
+from adapters.errors import MethodError
+from adapters.options import changed, knob
+from adapters.plain import PREFIX, PlainLora, read_adapter
+
+IMPORTANCE = ("ipt", "exp_avg_ipt", "exp_avg_unc")  # what PEFT's allocator remembers of every number
+WARM_UP, FINAL = 0.1, 0.3  # shares of the steps before the first rank is taken away and after the last
+
+
+@dataclass(frozen=True)
+class AdaLoraOptions(AdapterOptions):
+    """AdaLoRA's knobs."""
+
+    rank: int = changed(
+        AdapterOptions,
+        "rank",
+        label="Average rank",
+        help="Ranks that a layer has on average at the end; each layer gets more or fewer, as it needs.",
+    )
+    learning_rate: float = changed(AdapterOptions, "learning_rate", default=3e-2)
+    spare: int = knob(
+        4,
+        label="Spare ranks",
+        help="Ranks that every layer starts with beyond the average; the least useful of all are taken away.",
+        low=1,  # without any, peft 0.21.2 fails in its first allocation
+        high=64,
+    )
+    orthogonality: float = knob(
+        0.5,
+        label="Orthogonality",
+        help="How strongly the rows of A and the columns of B are kept at right angles, so that ranks can be compared.",
+        low=0,
+        high=10,
+    )
+
+
+class AdaLora(Adapter[AdaLoraOptions]):
+    """AdaLoRA (2303.10512, eq. 3, 4 and 12): W + P·Λ·Q under a budget of ranks that falls by a cubic curve."""
+
+    label = "AdaLoRA"
+    summary = "LoRA that starts with too many ranks and takes away those that prove least useful, layer by layer."
+    good_for = "Finding out which layers a text changes; long runs."
+    rule = "h = W·x + (α/r₀)·B·(E ⊙ A·x), training A, E and B; the smallest of E are set to 0"
+    paper = Paper("AdaLoRA: Adaptive Budget Allocation for Parameter-Efficient Fine-Tuning", "2303.10512")
+    Options = AdaLoraOptions
+    caveat = "Ranks that were taken away are only set to 0 while it trains: it saves no time, only file size."
+
+    def config(self, layers: list[str], options: AdaLoraOptions, seed: int, steps: int) -> AdaLoraConfig:
+        """See Adapter.config; the budget follows the real number of optimizer steps."""
+        return AdaLoraConfig(
+            target_r=options.rank,
+            init_r=options.rank + options.spare,
+            tinit=int(WARM_UP * steps),
+            tfinal=int(FINAL * steps),
+            total_step=steps,
+            lora_alpha=options.alpha,  # type: ignore[arg-type]  # PEFT divides it; a fraction is fine
+            lora_dropout=options.dropout,
+            orth_reg_weight=options.orthogonality,
+            target_modules=layers,
+            task_type="CAUSAL_LM",
+        )
+
+    def parts(self, inputs: int, outputs: int, options: AdaLoraOptions) -> tuple[Part, ...]:
+        """W and the ranks that a layer starts with."""
+        start = options.rank + options.spare
+        return (
+            Part("W", outputs, inputs, "frozen", stored=False),
+            Part("A", start, inputs, "learns"),
+            Part("E", start, 1, "learns"),
+            Part("B", outputs, start, "learns"),
+        )
+
+    def penalty(self, model: nn.Module) -> Tensor:
+        """Mean distance of A·Aᵀ and Bᵀ·B from the identity, weighted (eq. 4).
+
+        PEFT adds it to the model's own `.loss`, in evaluation too (peft 0.21.2), so no loss is ever taken from there.
+        """
+        grams = []
+        for name, each in model.named_parameters():
+            if ".lora_A." in name or ".lora_B." in name:
+                grams.append(each @ each.T if ".lora_A." in name else each.T @ each)
+        far = [torch.linalg.norm(gram - torch.eye(len(gram), device=gram.device)) for gram in grams]
+        return config_of(model).orth_reg_weight * torch.stack(far).mean()
+
+    def after_step(self, model: nn.Module, step: int) -> None:
+        """Weigh every rank by the gradients just used, and set those beyond the budget to 0."""
+        _tuner(model).update_and_allocate(step)
+
+    def state(self, model: nn.Module) -> dict[str, Tensor]:
+        """The factors, every number's importance, and which ranks are left."""
+        allocator, pattern = _tuner(model).rankallocator, config_of(model).rank_pattern or {}
+        remembered = {
+            f"importance.{kind}.{name}": each.detach().cpu().clone()
+            for kind in IMPORTANCE
+            for name, each in vars(allocator)[kind].items()
+        }
+        left = {f"ranks.{name}": torch.tensor(each) for name, each in pattern.items()}
+        return {**super().state(model), **remembered, **left}
+
+    def load_state(self, model: nn.Module, state: Mapping[str, Tensor]) -> None:
+        """See Method.load_state."""
+        own = {name: each for name, each in state.items() if name.partition(".")[0] not in ("importance", "ranks")}
+        super().load_state(model, own)
+        allocator = _tuner(model).rankallocator
+        for kind in IMPORTANCE:
+            vars(allocator)[kind] = _named(state, f"importance.{kind}.", model)
+        left = _named(state, "ranks.", model)
+        config_of(model).rank_pattern = {name: each.tolist() for name, each in left.items()} or None
+
+    def save(self, model: nn.Module, folder: Path) -> None:
+        """See Method.save; peft 0.21.2 renames the live list of ranks while it saves, which is put back."""
+        before = config_of(model).rank_pattern
+        super().save(model, folder)
+        config_of(model).rank_pattern = before
+
+    def plain(self, folder: Path) -> PlainLora:
+        """See Method.plain. E goes into A, the scale into B; ranks that were taken away are not in the file."""
+        config, tensors, _ = read_adapter(folder)
+        if config.get("peft_type") != "ADALORA":
+            raise MethodError(f"The adapter in {folder.name!r} is not AdaLoRA's; read it with its own method.")
+        scale = config["lora_alpha"] / (config["init_r"] + 1e-5)
+        layers = {}
+        for name in sorted({key.removeprefix(PREFIX).rpartition(".lora_")[0] for key in tensors}):
+            A, B, E = (tensors[f"{PREFIX}{name}.lora_{each}"] for each in "ABE")
+            if len(E):  # a layer may have lost all of its ranks
+                layers[name] = (E * A, B * scale)
+        return PlainLora(layers)
+
+
+def _tuner(model: nn.Module) -> Any:
+    return model.base_model
+
+
+def _named(state: Mapping[str, Tensor], prefix: str, model: nn.Module) -> dict[str, Tensor]:
+    """The entries under a prefix, without it, beside the model."""
+    device = next(model.parameters()).device
+    found = {name: each for name, each in state.items() if name.startswith(prefix)}
+    return {name.removeprefix(prefix): each.to(device).clone() for name, each in found.items()}
+
+
+METHOD = AdaLora()

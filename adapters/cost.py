@@ -1,0 +1,180 @@
+"""What a method costs on a model, before anything is trained: exact counts, and one real block run a few times."""
+
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Any
+from weakref import WeakSet
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+
+from adapters import get
+from adapters.base import Method, Options, target_layers, top_blocks
+
+FLOAT = 4  # bytes
+MOMENTS = 2  # numbers that AdamW keeps for every trained one
+YARDSTICK = "lora"  # the method whose time is 1
+PROBE_TOKENS = 128
+REPEATS = 3
+
+_alone = Lock()  # the number of threads is the process's, not the caller's
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What training with a method takes on one model, in float32.
+
+    `file_bytes` is what a finished run leaves, at most. For the backward pass all blocks together keep `kept_bytes`
+    for each token and `kept_once` however many there are. `slowdown` is a block's time forward and backward over
+    LoRA's, measured on this machine.
+    """
+
+    trainable: int
+    parameters: int
+    file_bytes: int
+    frozen_bytes: int
+    kept_bytes: int
+    kept_once: int
+    slowdown: float
+
+    @property
+    def share(self) -> float:
+        """Trained numbers per number of the model."""
+        return self.trainable / self.parameters
+
+    @property
+    def optimizer_bytes(self) -> int:
+        """AdamW's moments."""
+        return MOMENTS * FLOAT * self.trainable
+
+    def peak_bytes(self, tokens: int) -> int:
+        """Weights, gradients, moments, and what `tokens` tokens read at once make the blocks keep."""
+        learning = 2 * FLOAT * self.trainable + self.optimizer_bytes
+        return self.frozen_bytes + learning + self.kept_once + tokens * self.kept_bytes
+
+
+def measure(method: Method[Any], config: PretrainedConfig, options: Options) -> Cost:
+    """Count on an empty model of this shape, and run one of its blocks for what cannot be counted.
+
+    Raises:
+        MethodError: the options do not fit the model, or the method cannot run here.
+    """
+    with torch.device("meta"):
+        empty = AutoModelForCausalLM.from_config(config)
+    blocks = len(top_blocks([name for name, _ in empty.named_parameters()], options.top_layers))
+    model, plain = (_one_block(*each, config) for each in ((method, options), _yardstick()))
+    half, whole = (_block_keeps(model, tokens) for tokens in (PROBE_TOKENS // 2, PROBE_TOKENS))
+    each = (whole - half) // (PROBE_TOKENS - PROBE_TOKENS // 2)
+    seconds, usual = _fastest([model, plain])
+    trainable = method.trainable(empty, options)
+    return Cost(
+        trainable=trainable,
+        parameters=empty.num_parameters(),
+        file_bytes=_file_bytes(method, empty, options),
+        frozen_bytes=_frozen_bytes(method, empty, options, trainable),
+        kept_bytes=blocks * each,
+        kept_once=blocks * (whole - PROBE_TOKENS * each),
+        slowdown=seconds / usual,
+    )
+
+
+def _yardstick() -> tuple[Method[Any], Options]:
+    method = get(YARDSTICK)
+    return method, method.Options()
+
+
+def _file_bytes(method: Method[Any], empty: PreTrainedModel, options: Options) -> int:
+    """A baseline leaves the whole model, an adapter its stored parts."""
+    if method.baseline:
+        return FLOAT * empty.num_parameters()
+    shapes = _adapted(method, empty, options).values()
+    return FLOAT * sum(part.numbers for shape in shapes for part in method.parts(*shape, options) if part.stored)
+
+
+def _frozen_bytes(method: Method[Any], empty: PreTrainedModel, options: Options, trainable: int) -> int:
+    """The weights that stay as they are: all but those in squeezed layers at four bytes each."""
+    shapes = target_layers(empty).values()
+    weights = [part for shape in shapes for part in method.parts(*shape, options)[:1]]
+    saved = sum(part.numbers * (FLOAT - part.bits / 8) for part in weights)
+    own = trainable if method.baseline else 0
+    return round(FLOAT * (empty.num_parameters() - own) - saved)
+
+
+def _adapted(method: Method[Any], empty: nn.Module, options: Options) -> dict[str, tuple[int, int]]:
+    targets = {each: value for each, value in vars(options).items() if each in ("top_layers", "targets")}
+    return target_layers(empty, **targets)
+
+
+def _one_block(method: Method[Any], options: Options, config: PretrainedConfig) -> nn.Module:
+    """One block of the model's shape behind a tiny vocabulary, ready to be trained, its input asking for a gradient."""
+    small = deepcopy(config)
+    small.num_hidden_layers, small.vocab_size = 1, 8
+    small.bos_token_id = small.eos_token_id = small.pad_token_id = 0
+    with torch.random.fork_rng(devices=[]):
+        base = AutoModelForCausalLM.from_config(small, dtype=torch.float32)
+    base.get_input_embeddings().register_forward_hook(lambda _module, _inputs, output: output.requires_grad_())
+    return method.attach(base, replace(options, top_layers=0), seed=0, steps=2).train()
+
+
+class _Kept:
+    """What autograd holds on to in place of a tensor; it goes when the part of the graph that needs it goes."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+
+def bytes_kept(layer: nn.Module, forward: Callable[[], object]) -> int:
+    """Bytes that a layer, called by `forward`, keeps until its backward pass; parameters are there anyway."""
+    there = {each.untyped_storage().data_ptr() for each in [*layer.parameters(), *layer.buffers()]}
+    held: WeakSet[_Kept] = WeakSet()
+
+    def pack(tensor: Tensor) -> _Kept:
+        kept = _Kept(tensor)
+        held.add(kept)
+        return kept
+
+    watch = saved_tensors_hooks(pack, lambda kept: kept.tensor)
+    begin = layer.register_forward_pre_hook(lambda *_: watch.__enter__())
+    end = layer.register_forward_hook(lambda *_: watch.__exit__())
+    output = forward()  # keeps the graph alive until all is counted
+    begin.remove()
+    end.remove()
+    storages = {kept.tensor.untyped_storage().data_ptr(): kept.tensor.untyped_storage() for kept in held}
+    del output
+    return sum(storage.nbytes() for pointer, storage in storages.items() if pointer not in there)
+
+
+def _fastest(models: list[nn.Module]) -> list[float]:
+    """Each model's fastest pass of a few, in processor seconds: what else the machine does shall not count.
+
+    On one thread, since several that wait for each other burn processor time; they take turns between models.
+    """
+    with _alone:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            rounds = [[_pass(model) for model in models] for _ in range(REPEATS)]
+        finally:
+            torch.set_num_threads(threads)
+    return [min(times) for times in zip(*rounds, strict=True)]
+
+
+def _block_keeps(model: nn.Module, tokens: int) -> int:
+    blocks = next(each for each in model.modules() if isinstance(each, nn.ModuleList))
+    return bytes_kept(blocks[0], lambda: _forward(model, tokens))
+
+
+def _forward(model: nn.Module, tokens: int) -> Tensor:
+    logits: Tensor = model(input_ids=torch.zeros(1, tokens, dtype=torch.long)).logits
+    return logits
+
+
+def _pass(model: nn.Module) -> float:
+    began = time.thread_time()
+    _forward(model, PROBE_TOKENS).sum().backward()
+    return time.thread_time() - began

@@ -1,0 +1,107 @@
+"""QLoRA: LoRA over a copy of the model whose linear layers are kept in four bits."""
+
+import copy
+import importlib
+import importlib.util
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import PreTrainedModel
+
+from adapters.base import Paper, Part, target_layers
+from adapters.beside import AdapterOptions
+from adapters.errors import MethodError
+from adapters.lora import LoraFamily
+
+KERNELS = "bitsandbytes"
+BITS = 4 + 8 / 64 + 32 / (64 * 256)  # a weight, its share of a block's 8-bit scale, and of that scale's scale
+
+
+@dataclass(frozen=True)
+class QLoraOptions(AdapterOptions):
+    """QLoRA's knobs are LoRA's."""
+
+
+class QLora(LoraFamily[QLoraOptions]):
+    """QLoRA (2305.14314, eq. 5): NF4 with double quantisation; LoRA on all linear layers."""
+
+    label = "QLoRA"
+    summary = "LoRA over a copy of the model squeezed into four bits a weight, so that larger models fit."
+    good_for = "Models that do not fit otherwise; for one as small as this it saves little."
+    rule = "h = NF4(W)·x + (α/r)·B·A·x, training A and B"
+    paper = Paper("QLoRA: Efficient Finetuning of Quantized LLMs", "2305.14314")
+    Options = QLoraOptions
+    caveat = "It learns over the rounded model and answers here over the exact one, which differs a little."
+
+    def unavailable(self) -> str:
+        """Four-bit kernels come in a package that not every machine has."""
+        if importlib.util.find_spec(KERNELS):
+            return ""
+        return f"QLoRA needs the package {KERNELS}, which is not installed here; LoRA trains the same adapter."
+
+    def frozen(self, base: PreTrainedModel) -> PreTrainedModel:
+        """A copy whose linear layers in the blocks are NF4; all other tensors are the base's own."""
+        if reason := self.unavailable():
+            raise MethodError(reason)
+        shared = {id(each): each for each in [*base.parameters(), *base.buffers()]}
+        model = copy.deepcopy(base, shared)
+        for name in target_layers(base):
+            parent, _, own = name.rpartition(".")
+            setattr(model.get_submodule(parent), own, NF4Linear(base.get_submodule(name)))
+        return model
+
+    def parts(self, inputs: int, outputs: int, options: QLoraOptions) -> tuple[Part, ...]:
+        """LoRA's, W in four bits."""
+        weight, *learnt = super().parts(inputs, outputs, options)
+        return replace(weight, bits=BITS), *learnt
+
+
+class NF4Linear(nn.Linear):
+    """A frozen linear layer whose weight is kept in NF4 with doubly quantised scales.
+
+    Not bitsandbytes' own Linear4bit: in evaluation, on CPUs with AVX512_BF16, version 0.50.2 repacks the weight for
+    good and multiplies in bfloat16, so that a look at the held-out loss would change the run.
+    """
+
+    def __init__(self, linear: Any) -> None:
+        super().__init__(linear.in_features, linear.out_features, bias=False, device="meta")
+        self.bias = linear.bias
+        weight, self.quantisation = _kernels().quantize_4bit(
+            linear.weight.detach(), compress_statistics=True, quant_type="nf4"
+        )
+        self.weight = nn.Parameter(weight, requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """X of (…, in) to (…, out)."""
+        product: Tensor = _Product.apply(x, self.weight, self.quantisation)
+        return product if self.bias is None else product + self.bias
+
+    def dequantised(self) -> Tensor:
+        """The weight as it is multiplied with, (out, in)."""
+        weight: Tensor = _kernels().dequantize_4bit(self.weight, self.quantisation)
+        return weight
+
+
+class _Product(torch.autograd.Function):
+    """x·Wᵀ, for which only the four-bit W is kept until the backward pass."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor, weight: Tensor, quantisation: Any) -> Tensor:
+        context.save_for_backward(weight)
+        context.quantisation = quantisation
+        return F.linear(x, _kernels().dequantize_4bit(weight, quantisation).to(x.dtype))
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        weight = _kernels().dequantize_4bit(*context.saved_tensors, context.quantisation)
+        return gradients[0] @ weight.to(gradients[0].dtype), None, None
+
+
+def _kernels() -> Any:
+    return importlib.import_module(f"{KERNELS}.functional")  # heavy, and not on every machine
+
+
+METHOD = QLora()

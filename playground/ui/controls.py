@@ -1,0 +1,78 @@
+"""Every method's knobs, and the run's own, as controls made from their Options; knows no method by name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+import adapters
+from adapters.options import Knob, knobs
+from playground.runs import TrainSettings
+from playground.ui.words import knob_key, mark
+
+RUN_KNOBS = ("steps", "batch_tokens", "window", "seed")
+LEFT_TO_PRESET = ("steps", "batch_tokens")  # while they are 0
+
+
+@dataclass(frozen=True)
+class Controls:
+    """The form's controls, all methods' one after the other, then the run's own; flat, as a handler receives them."""
+
+    groups: Mapping[str, gr.Group]
+    methods: Mapping[str, list[Component]]
+    run: list[Component]
+
+    @property
+    def flat(self) -> list[Component]:
+        """Every control, in the order that `read` expects their values."""
+        return [each for controls in self.methods.values() for each in controls] + self.run
+
+    def read(self, method: str, values: tuple[Any, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """(the chosen method's options, the run's settings) from the values of `flat`."""
+        place = 0
+        chosen: dict[str, Any] = {}
+        for id_, controls in self.methods.items():
+            if id_ == method:
+                names = [knob.name for knob in knobs(adapters.get(id_).Options)]
+                chosen = dict(zip(names, values[place : place + len(controls)], strict=True))
+            place += len(controls)
+        return chosen, dict(zip(RUN_KNOBS, values[place:], strict=True))
+
+    def fill(self, method: str, options: Mapping[str, object]) -> list[Any]:
+        """Updates for `flat` that set one method's options, the unnamed ones to their defaults, and leave the rest."""
+        updates: list[Any] = []
+        for id_ in self.methods:
+            for knob in knobs(adapters.get(id_).Options):
+                value = options.get(knob.name, knob.default)
+                updates.append(gr.update(value=value) if id_ == method else gr.skip())
+        return updates + [gr.skip()] * len(self.run)
+
+
+def build_controls(chosen: str) -> Controls:
+    """A group of controls for each method, only the chosen one's in sight, and the run's own."""
+    groups, methods = {}, {}
+    for id_, method in adapters.methods().items():
+        with gr.Group(visible=id_ == chosen) as group, gr.Row(elem_classes="knobs"):
+            methods[id_] = [knob_control(id_, knob, knob.default) for knob in knobs(method.Options)]
+        groups[id_] = group
+    gr.Markdown(mark("train.settings"))
+    with gr.Group(), gr.Row(elem_classes="knobs"):
+        run = [
+            knob_control("run", knob, 0 if knob.name in LEFT_TO_PRESET else knob.default)
+            for knob in knobs(TrainSettings)
+            if knob.name in RUN_KNOBS
+        ]
+    return Controls(groups, methods, run)
+
+
+def knob_control(owner: str, knob: Knob, value: Any) -> Component:
+    """The control for one knob. The server checks the limits, so that the sentence stands beside the form."""
+    words = {"label": mark(knob_key(owner, knob, "label")), "info": mark(knob_key(owner, knob, "help"))}
+    if knob.kind is bool:
+        return gr.Checkbox(value=value, **words, min_width=160)
+    if knob.choices:
+        return gr.Dropdown(list(knob.choices), value=value, **words, min_width=160)
+    precision = 0 if knob.kind is int else None
+    return gr.Number(value=value, precision=precision, interactive=not knob.fixed, **words, min_width=160)
