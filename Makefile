@@ -33,7 +33,7 @@ check: $(VENV)/.testing  ## check style, types and the direction of imports
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-bench: $(if $(NAME),install)  ## list the benchmarks; `make bench NAME=speed` runs one, ARGS="…" goes to it
+bench: $(if $(NAME),install $(VENV)/.benching)  ## list the benchmarks; `make bench NAME=speed` runs one, ARGS="…" goes to it
 ifdef NAME
 	@$(PY) -m benchmarks.$(NAME) $(ARGS)
 else
@@ -77,6 +77,11 @@ $(VENV)/.models: $(VENV)/.packages
 $(VENV)/.testing: tests/requirements.txt $(VENV)/.packages
 	@echo "Installing what testing and checking need"
 	@$(PY) -m pip install -r tests/requirements.txt || { \
+	    echo "pip says why above. Check the connection, then run the same command again."; exit 1; }
+	@touch $@
+
+$(VENV)/.benching: benchmarks/requirements.txt $(VENV)/.packages
+	@$(PY) -m pip install -r benchmarks/requirements.txt || { \
 	    echo "pip says why above. Check the connection, then run the same command again."; exit 1; }
 	@touch $@
 
