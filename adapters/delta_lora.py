@@ -35,12 +35,16 @@ class DeltaLoraOptions(AdapterOptions):
     )
     learning_rate: float = changed(AdapterOptions, "learning_rate", default=2e-3)
     ratio: float = knob(
-        2.0, label="Update ratio λ", help="How strongly a change of B·A is carried over into the weight.", low=0, high=8
+        2.0,
+        label="Update ratio λ",
+        help="How strongly a change of B·A is carried over into the weight; 2 is the paper's.",
+        low=0,
+        high=8,
     )
     start_step: int = knob(
         20,
         label="Start step",
-        help="Plain LoRA for this many steps, at most half of the run; then the weight is updated too.",
+        help="Plain LoRA for so many steps, half the run at most; then W moves too. The paper's 500 suits long runs.",
         low=0,
     )
 
