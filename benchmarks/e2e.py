@@ -34,7 +34,7 @@ from playground.settings import Settings
 from retrieval.documents import Document
 from retrieval.parts import Pair
 
-STEPS, TOKENS = 40, 512
+STEPS, TOKENS = 30, 512
 ANSWER_TOKENS = 80
 ROWS = 24  # answers written at once
 RESAMPLES = 1000
@@ -57,7 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "playground-e2e")
-    parser.add_argument("--limit", type=int, default=210, help="facts of the test set to write about, evenly taken")
+    parser.add_argument("--limit", type=int, default=157, help="facts of the test set to write about, evenly taken")
     asked = parser.parse_args()
     facts, references = test_set(asked.data / "testset_w_refs.csv", asked.limit)
     answers = {BASE: written(BASE, None, facts, asked.out / "base")}
