@@ -43,7 +43,9 @@ def test_every_sentence_of_the_answer_is_a_claim_of_its_own() -> None:
     assert moon.evidence == ()
 
 
-@pytest.mark.parametrize("answer", ["The fee is ninety dollars a week.", "I do not know.", "Photosynthesis makes sugar."])
+@pytest.mark.parametrize(
+    "answer", ["The fee is ninety dollars a week.", "I do not know.", "Photosynthesis makes sugar."]
+)
 def test_an_answer_that_no_sentence_holds_has_no_support(answer: str) -> None:
     assert quoted(TEXT, answer) == [[]]
 
