@@ -102,7 +102,7 @@ def draw(language: str, arm: str, conversation: Conversation) -> tuple[Any, ...]
         return gr.update(value=[], visible=shown), *sources, unseen, unseen, gr.update(value=None)
     said = [message for turn in records for message in _messages(language, turn, last=turn is records[-1])]
     proof = {"proof": records[-1].stamp_id, **records[-1].stamp}
-    figures = gr.update(value=_figures(language, records[-1]), visible=True)
+    figures = gr.update(value=_figures(language, records[-1]), visible=not abstains(records[-1]))
     return gr.update(value=said, visible=True), *sources, figures, gr.update(visible=True), proof
 
 

@@ -16,7 +16,7 @@ from playground.ui.words import mark, say
 from retrieval.excerpt import PASSAGE, SUPPORT, Range, marked
 
 CITATION = "citation"
-COLOURS = {CITATION: "transparent", PASSAGE: "#7a8088", SUPPORT: "#e69f00"}  # style.css names the last one too
+COLOURS = {CITATION: "transparent", PASSAGE: "#9db7d5", SUPPORT: "#e69f00"}  # style.css names the last one too
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def build_sources() -> Sources:
     """No passages yet."""
     anyway = gr.Button(mark("compare.anyway_now"), size="sm", visible=False)
     with gr.Accordion(mark("compare.sources"), open=True, visible=False) as folded:
-        told = gr.Markdown(elem_classes="fine-print", visible=False)
+        told = gr.Markdown(elem_classes="support", visible=False)
         passages = gr.HighlightedText(
             label=mark("compare.sources"),
             color_map=COLOURS,
