@@ -8,14 +8,19 @@ from playground.chat import Answer, Arm, Decoding
 from playground.errors import UserError
 from playground.prompts import Turn
 from playground.services import Services
+from retrieval.parts import Document
 from retrieval.search import Hit
+from retrieval.support import support
 
 BASE, RAG, TUNED, BOTH = "base", "rag", "tuned", "both"
 
 
 @dataclass(frozen=True)
 class Record:
-    """One turn of one arm, as it is stored and shown."""
+    """One turn of one arm, as it is stored and shown.
+
+    `claims` are the sentences of a whole answer, each with the sentences of its passages that support it.
+    """
 
     question: str
     answer: str
@@ -29,6 +34,7 @@ class Record:
     stamp_id: str
     stamp: Mapping[str, Any]
     passages: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    claims: Sequence[Mapping[str, Any]] = field(default_factory=list)
 
 
 Conversation = dict[str, list[Record]]
@@ -110,6 +116,7 @@ def record(question: str, answer: Answer) -> Record:
         answer.stamp.id,
         answer.stamp.to_dict(),
         [passage(hit) for hit in answer.passages],
+        _claims(question, answer),
     )
 
 
@@ -125,6 +132,27 @@ def passage(hit: Hit) -> dict[str, Any]:
         "end": found.end,
         "score": round(float(hit.score), 4),
     }
+
+
+def cited(services: Services, visitor: str, place: Mapping[str, Any]) -> tuple[str, Document]:
+    """The id and the document that a stored passage was taken from.
+
+    Raises:
+        UserError: when it is not among the visitor's documents as it was.
+    """
+    for row in services.store.documents(visitor):
+        if row.name == place["source"]:
+            document = services.library.document(visitor, row.id)
+            if document.text[place["start"] : place["end"]] == place["text"]:
+                return row.id, document
+    raise UserError(f"{place['source']} is no longer among your texts as it was when this was asked. Ask again.")
+
+
+def _claims(question: str, answer: Answer) -> list[dict[str, Any]]:
+    """Only of a whole answer: half a sentence would claim something else."""
+    if not answer.done or not answer.passages:
+        return []
+    return [asdict(claim) for claim in support(answer.text, question, [hit.passage for hit in answer.passages])]
 
 
 def _checked(services: Services, question: str, arm_ids: Sequence[str], decoding: Decoding) -> str:

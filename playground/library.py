@@ -26,6 +26,10 @@ FIRST_CHARS = 300
 Progress = Callable[[int, int], None]
 
 
+class IndexCancelled(UserError):
+    """The visitor no longer wants the index that is being built."""
+
+
 @dataclass(frozen=True)
 class Unmapped:
     """A table whose columns a person must choose; add it again with a mapping."""
@@ -71,6 +75,7 @@ class Library:
         self._lock = threading.Lock()
         self._adding: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._indexing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._cancelled: set[str] = set()
 
     def add(self, visitor: str, files: Sequence[tuple[Path, str]], mapping: Mapping[str, str] | None = None) -> Added:
         """Read and keep files, given as path and the visitor's own name for it. A bad one does not stop the others."""
@@ -133,13 +138,21 @@ class Library:
     def index(self, visitor: str, progress: Progress | None = None) -> Index:
         """The search index of the visitor's text as it is now; built if need be, once however many ask for it.
 
-        `progress` gets the passages embedded and all that have to be. Raises UserError when there is no text.
+        `progress` gets the passages embedded and all that have to be.
+
+        Raises:
+            UserError: there is no text, or the visitor cancelled meanwhile.
         """
         with self._indexing[visitor]:
+            self._cancelled.discard(visitor)
             rows = self._store.documents(visitor)
             if not rows:
                 raise UserError("There is no text to search. Add a file, paste a text or choose an example first.")
-            return self._ready(visitor, _text_hash(rows)) or self._build(visitor, rows, progress)
+            return self._ready(visitor, _text_hash(rows)) or self._build(visitor, rows, self._unless(visitor, progress))
+
+    def cancel_index(self, visitor: str) -> None:
+        """Stop building this visitor's index; the text stays."""
+        self._cancelled.add(visitor)
 
     def forget(self, visitor: str) -> None:
         """Delete everything of a visitor, in memory too; refused while a run of theirs is at work."""
@@ -205,6 +218,19 @@ class Library:
                     shutil.rmtree(other, ignore_errors=True)
             self._remember(visitor, text, index)
         return index
+
+    def _unless(self, visitor: str, progress: Progress | None) -> Progress:
+        """The same progress, which ends the work once it is cancelled."""
+
+        def step(done: int, total: int) -> None:
+            if visitor in self._cancelled:
+                raise IndexCancelled(
+                    "Indexing was cancelled. Your text is still here; add or remove a file to index it."
+                )
+            if progress:
+                progress(done, total)
+
+        return step
 
     def _remember(self, visitor: str, text: str, index: Index) -> None:
         with self._lock:

@@ -78,6 +78,12 @@ def split(document: Document, count_tokens: CountTokens, max_tokens: int = 126) 
     return passages
 
 
+def sentences(text: str) -> list[tuple[int, int]]:
+    """Start and end of every sentence, list entry and heading of a text."""
+    paragraphs = _cut(text, 0, len(text), _BLANK_LINE)
+    return [each for start, end in paragraphs for each in _sentences(text, start, end)]
+
+
 def _units(document: Document) -> Iterator[_Unit]:
     """Every sentence of the document in order, with the strongest break before it."""
     text = document.text

@@ -13,7 +13,7 @@ import pytest
 
 from playground import library as library_module
 from playground.errors import UserError
-from playground.library import Added, Library
+from playground.library import Added, IndexCancelled, Library
 from playground.settings import Settings
 from playground.store import Store, new_secret
 
@@ -40,6 +40,16 @@ class LetterEmbedder:
     def count_tokens(self, texts: list[str]) -> list[int]:
         """Words of each text."""
         return [len(text.split()) for text in texts]
+
+
+class SlowEmbedder(LetterEmbedder):
+    """Tells of its progress after every text."""
+
+    def encode(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> np.ndarray:
+        """Unit vectors (n, 26)."""
+        for done in range(len(texts) if progress else 0):
+            progress(done + 1, len(texts))  # type: ignore[misc]
+        return super().encode(texts)
 
 
 @pytest.fixture
@@ -308,3 +318,21 @@ def test_forget_leaves_nothing_on_disk_or_in_memory(library: Library, settings: 
     assert library.documents(visitor) == []
     assert not list((settings.data / "visitors").iterdir())
     assert not library._indexes
+
+
+def test_cancelled_indexing_ends_at_once_and_leaves_the_text(store: Store, settings: Settings, visitor: str) -> None:
+    library = Library(store, settings, SlowEmbedder)  # type: ignore[arg-type]
+    for number in range(3):
+        library.add_text(visitor, f"{STREET * 5}{number}", str(number))
+    steps = []
+
+    def stop_at_once(done: int, total: int) -> None:
+        steps.append(done)
+        library.cancel_index(visitor)
+
+    with pytest.raises(IndexCancelled, match="still here"):
+        library.index(visitor, stop_at_once)
+    assert steps == [1]
+    assert library.ready_index(visitor) is None
+    assert len(library.documents(visitor)) == 3
+    assert len(library.index(visitor).vectors) == len(library.index(visitor).passages)

@@ -1,6 +1,6 @@
 """The Compare tab: one question, two to four panes, all streaming, the same decoding for each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -21,6 +21,7 @@ from playground.ui.pane import (
     column_classes,
     draw,
 )
+from playground.ui.reader import FOCUS, GO_BACK, Place, Reader, closed
 from playground.ui.suggestions import build_suggestions, suggested
 from playground.ui.tab import QUIET, Tab
 from playground.ui.visitor import language_of, visitor_of
@@ -42,16 +43,18 @@ class CompareTab:
             self.panes = [build_pane(number) for number in range(1, PANES + 1)]
         self.arms = [pane.arm for pane in self.panes]
         self.drawn = [component for pane in self.panes for component in pane.drawn]
+        self.reader_notice = notice_box()
+        self.reader = Reader(services)
         self._build_decoding()
         self._wire()
+        self._wire_reader()
 
     @property
     def tab(self) -> Tab:
-        """What the page redraws: the panes with their turns, and the suggestions."""
+        """What the page redraws: the panes with their turns, the suggestions, and the reader if its text is gone."""
         columns = [pane.column for pane in self.panes]
-        return Tab(
-            "panes", [*self.arms, *columns, *self.drawn, *self.suggestions], self.refresh, self.changed, self.arms
-        )
+        outputs = [*self.arms, *columns, *self.drawn, *self.suggestions, *self.reader.outputs]
+        return Tab("panes", outputs, self.refresh, self.changed, [self.reader.place, *self.arms])
 
     def _build_question(self) -> None:
         with gr.Row(equal_height=False, elem_classes="ask"):
@@ -82,11 +85,21 @@ class CompareTab:
         }
         asked = [self.ask.click, self.question.submit]
         answers, again = (guarded_stream(len(outputs))(each) for each in (self._ask, self._retry))
-        gr.on([*asked, self.retry.click], lambda: _answering(True), None, [self.ask, self.stop], **QUIET)
+        anyway = [pane.sources.anyway for pane in self.panes]
+        gr.on(
+            [*asked, self.retry.click, *(each.click for each in anyway)],
+            lambda: _answering(True),
+            None,
+            [self.ask, self.stop],
+            **QUIET,
+        )
         events = [
             gr.on(asked, answers, [self.question, *inputs], outputs, api_name="ask", **shared),
             self.retry.click(again, inputs, outputs, api_visibility="private", **shared),
         ]
+        for number, button in enumerate(anyway):
+            answer = guarded_stream(len(outputs))(self._asker_anyway(number))
+            events.append(button.click(answer, inputs, outputs, api_visibility="private", **shared))
         for event in events:
             event.then(lambda: _answering(False), None, [self.ask, self.stop], **QUIET)
         self.stop.click(guarded(1)(self._stop), None, [self.notice], **QUIET)
@@ -95,7 +108,17 @@ class CompareTab:
             shown = [self.notice, pane.column, *pane.drawn]
             pane.arm.input(guarded(len(shown))(self._show), pane.arm, shown, **QUIET)
 
-    def refresh(self, request: gr.Request, *arms_before: str) -> tuple[Any, ...]:
+    def _wire_reader(self) -> None:
+        outputs = [self.reader_notice, *self.reader.outputs]
+        safe = guarded(len(outputs))
+        for pane in self.panes:
+            opened = pane.sources.passages.select(safe(self.reader.opened), pane.arm, outputs, **QUIET)
+            opened.then(None, js=FOCUS, **QUIET)
+        for button, move in self.reader.moves():
+            button.click(safe(move), self.reader.place, outputs, **QUIET)
+        self.reader.close.click(closed, None, self.reader.outputs, **QUIET).then(None, js=GO_BACK, **QUIET)
+
+    def refresh(self, request: gr.Request, place: Place | None, *arms_before: str) -> tuple[Any, ...]:
         """The choices as they are now, empty panes filled with the newest adapter, and every stored turn."""
         language, visitor = language_of(request), visitor_of(self.services.store, request)
         runs = self.services.store.runs(visitor)
@@ -103,7 +126,8 @@ class CompareTab:
         stored = conversation.load(self.services, visitor)
         dropdowns = [gr.update(choices=choices, value=arm) for arm in arms]
         columns = [gr.update(elem_classes=column_classes(arm)) for arm in arms]
-        return *dropdowns, *columns, *self._draw(language, arms, stored), *suggested(self.services, visitor)
+        drawn, reader = self._draw(language, arms, stored), self.reader.kept(visitor, place)
+        return *dropdowns, *columns, *drawn, *suggested(self.services, visitor), *reader
 
     def _draw(self, language: str, arms: Sequence[str], stored: Conversation) -> list[Any]:
         return [update for arm in arms for update in draw(language, arm, stored)]
@@ -120,6 +144,18 @@ class CompareTab:
         asked = [arm for arm in arms if arm != NONE]
         question = conversation.take_back(self.services, visitor_of(self.services.store, request), asked)
         yield from self._ask(request, question, *values)
+
+    def _asker_anyway(self, number: int) -> Callable[..., Iterator[tuple[Any, ...]]]:
+        """A handler that has one abstaining pane answer its last question with the nearest passages."""
+
+        def ask(request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
+            arms, _, decoding = self._read(values)
+            language, visitor = language_of(request), visitor_of(self.services.store, request)
+            question = conversation.take_back(self.services, visitor, [arms[number]])
+            for stored in conversation.ask(self.services, visitor, question, [arms[number]], decoding, True):
+                yield tuple(self._draw(language, arms, stored))
+
+        return ask
 
     def _read(self, values: Sequence[Any]) -> tuple[list[str], bool, Decoding]:
         names = [knob.name for knob in knobs(Decoding)]

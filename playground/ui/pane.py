@@ -1,6 +1,6 @@
 """One pane of the comparison: which arm it shows, its turns, its figures and its proof. Draws; asks nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from gradio.blocks import Block
 from playground.conversation import BASE, BOTH, RAG, TUNED, Conversation, Record, arm_id
 from playground.store import RunRow
 from playground.ui.show import harmless
+from playground.ui.sources import Sources, abstains, build_sources, draw_sources, pieces
 from playground.ui.words import mark, say
 
 NONE = "none"
@@ -23,6 +24,7 @@ class Pane:
     column: gr.Column
     arm: gr.Dropdown
     chat: gr.Chatbot
+    sources: Sources
     figures: gr.Textbox
     folded: gr.Accordion
     proof: gr.JSON
@@ -30,7 +32,7 @@ class Pane:
     @property
     def drawn(self) -> list[Block]:
         """What `draw` gives updates for."""
-        return [self.chat, self.figures, self.folded, self.proof]
+        return [self.chat, *self.sources.drawn, self.figures, self.folded, self.proof]
 
 
 def build_pane(number: int) -> Pane:
@@ -48,10 +50,11 @@ def build_pane(number: int) -> Pane:
             elem_classes="live",
             layout="bubble",
         )
+        sources = build_sources()
         figures = gr.Textbox(label=mark("compare.figures"), interactive=False, lines=2, max_lines=3)
         with gr.Accordion(mark("compare.stamp"), open=False, visible=False) as folded:
             proof = gr.JSON(show_label=False, max_height=260)
-    return Pane(column, arm, chat, figures, folded, proof)
+    return Pane(column, arm, chat, sources, figures, folded, proof)
 
 
 def arm_choices(language: str, runs: Sequence[RunRow]) -> list[tuple[str, str]]:
@@ -90,48 +93,48 @@ def column_classes(arm: str) -> list[str]:
 
 
 def draw(language: str, arm: str, conversation: Conversation) -> tuple[Any, ...]:
-    """Updates for `drawn`: all turns of this arm, and the figures and proof of the last."""
+    """Updates for `drawn`: all turns of this arm, and the passages, figures and proof of the last."""
     records = conversation.get(arm, [])
     shown = arm != NONE
+    sources = draw_sources(language, records[-1] if records else None)
     if not records:
         unseen = gr.update(visible=False)
-        return gr.update(value=[], visible=shown), unseen, unseen, gr.update(value=None)
-    said = [message for turn in records for message in _messages(language, turn)]
+        return gr.update(value=[], visible=shown), *sources, unseen, unseen, gr.update(value=None)
+    said = [message for turn in records for message in _messages(language, turn, last=turn is records[-1])]
     proof = {"proof": records[-1].stamp_id, **records[-1].stamp}
-    figures = _figures(language, records[-1])
-    return gr.update(value=said, visible=True), gr.update(value=figures, visible=True), gr.update(visible=True), proof
+    figures = gr.update(value=_figures(language, records[-1]), visible=not abstains(records[-1]))
+    return gr.update(value=said, visible=True), *sources, figures, gr.update(visible=True), proof
 
 
-def _messages(language: str, turn: Record) -> list[dict[str, Any]]:
-    """A turn as chat messages; its passages fold up under the answer."""
+def _messages(language: str, turn: Record, last: bool) -> list[dict[str, Any]]:
+    """A turn as chat messages; the passages of all but the last, which has a list of its own, fold up under it."""
     said: list[dict[str, Any]] = [
         {"role": "user", "content": harmless(turn.question)},
         {"role": "assistant", "content": _text(language, turn)},
     ]
-    if turn.passages:
+    if turn.passages and not last:
         key = "compare.nearest" if turn.found is False else "compare.passages"
         title = say(language, key, count=len(turn.passages))
-        listed = "\n\n".join(_passage(language, number, each) for number, each in enumerate(turn.passages, start=1))
+        listed = harmless("".join(piece.text for piece in pieces(language, turn)))
         said.append({"role": "assistant", "content": listed, "metadata": {"title": title, "status": "done"}})
     return said
 
 
 def _text(language: str, turn: Record) -> str:
-    if turn.found is False and turn.done and not turn.answer:
+    if abstains(turn):
         return say(language, "compare.not_found")
-    text = harmless(turn.answer) or "…"
+    text = harmless(_cited(turn)) or "…"
     return f"{text} {say(language, 'compare.stopped')}" if turn.stopped else text
 
 
-def _passage(language: str, number: int, found: Mapping[str, Any]) -> str:
-    place = [
-        found["source"],
-        say(language, "compare.page", page=found["page"]) if found["page"] else "",
-        found["heading"],
-    ]
-    score = say(language, "compare.score", score=f"{found['score']:.2f}")
-    head = " · ".join(harmless(str(each)) for each in [*place, score] if each)
-    return f"[{number}] {head}\n{harmless(found['text'])}"
+def _cited(turn: Record) -> str:
+    """The answer with the numbers of the passages that support it behind each sentence."""
+    text = turn.answer
+    for claim in reversed(turn.claims):
+        numbers = sorted({each["passage"] + 1 for each in claim["evidence"]})
+        cited = "".join(f" [{number}]" for number in numbers)
+        text = text[: claim["end"]] + cited + text[claim["end"] :]
+    return text
 
 
 def _figures(language: str, turn: Record) -> str:

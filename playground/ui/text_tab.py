@@ -10,7 +10,7 @@ import gradio as gr
 from playground.library import Added
 from playground.services import Services
 from playground.ui.guard import Told, guarded, guarded_stream, notice_box
-from playground.ui.indexing import index_line, index_progress
+from playground.ui.indexing import index_broken, index_line, index_progress
 from playground.ui.mapping import MappingForm
 from playground.ui.show import count
 from playground.ui.tab import QUIET, Tab, bump
@@ -44,7 +44,8 @@ class TextTab:
     @property
     def read_outputs(self) -> list[Any]:
         """What shows the visitor's text."""
-        return [self.empty, self.table, self.details, self.chosen, self.first_lines, self.dropped, self.index_state]
+        looked_at = [self.chosen, self.first_lines, self.dropped]
+        return [self.empty, self.table, self.details, *looked_at, self.index_state, self.cancel]
 
     def _build_ways_in(self) -> None:
         gr.Markdown(mark("text.intro"))
@@ -74,8 +75,9 @@ class TextTab:
             show_label=False,
         )
         self.index_state = gr.Textbox(
-            label=mark("text.index"), interactive=False, lines=1, max_lines=3, elem_classes="live"
+            label=mark("text.index"), interactive=False, lines=1, max_lines=4, elem_classes="live"
         )
+        self.cancel = gr.Button(mark("text.index_cancel"), size="sm", variant="stop", visible=False)
         with gr.Column(visible=False) as self.details:
             with gr.Row(elem_classes="ask"):
                 self.chosen = gr.Dropdown([], label=mark("text.choose"), scale=3, min_width=180)
@@ -101,6 +103,7 @@ class TextTab:
         self.mapping.apply.click(stream(self._add_mapped), mapped, shown, api_visibility="private", **shared)
         self.mapping.cancel.click(self._leave_out, None, self.mapping.outputs, **QUIET)
         self.remove.click(stream(self._remove), [self.chosen, self.changed], shown, api_visibility="private", **shared)
+        self.cancel.click(self._cancel, None, self.cancel, **QUIET)
         details = [self.notice, self.first_lines, self.dropped]
         self.chosen.input(guarded(3)(self._look), self.chosen, details, **QUIET)
 
@@ -165,11 +168,17 @@ class TextTab:
         form = self.mapping.opened(visitor, added.unmapped)
         told = Told("\n".join(added.refusals))
         for line in index_progress(self.services, language, visitor):
-            yield told, *form, *self._read(language, visitor, line), gr.skip()
+            yield told, *form, *self._read(language, visitor, line, working=True), gr.skip()
         line = index_line(self.services, language, visitor)
+        loud = index_broken(language, self.services.library.ready_index(visitor))
+        told = Told("\n".join(filter(None, [*added.refusals, loud])))
         yield told, *form, *self._read(language, visitor, line), bump(changed)
 
-    def _read(self, language: str, visitor: str, state: str) -> tuple[Any, ...]:
+    def _cancel(self, request: gr.Request) -> dict[str, Any]:
+        self.services.library.cancel_index(visitor_of(self.services.store, request))
+        return gr.update(visible=False)
+
+    def _read(self, language: str, visitor: str, state: str, working: bool = False) -> tuple[Any, ...]:
         """Updates for `read_outputs`; the newest document is looked at."""
         summaries = self.services.library.summary(visitor)
         tokens = self.services.tokens(visitor)
@@ -198,6 +207,7 @@ class TextTab:
             last.first_lines if last else "",
             _dropped(language, last.dropped) if last else "",
             state,
+            gr.update(visible=working),
         )
 
     def _look(self, request: gr.Request, document: str) -> tuple[Any, ...]:
