@@ -33,7 +33,7 @@ _REPAIRS = ftfy.TextFixerConfig(unescape_html=False, uncurl_quotes=False, fix_ch
 # What Western European text in cp1252 holds; š, ž, þ, ð, ý are left out because there they betray Czech or Turkish.
 _WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüÿœßÀÁÂÃÄÅÆÇÈÉÊËÎÏÑÓÔÕÖØÚÛÜŒªº«»“”‘’„‚–—…€£°§©®·•¿¡½¼²³\u00a0")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-_TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
+_TRAILING = re.compile(r"(?<![ \t])[ \t]+$", re.MULTILINE)  # tried once per run of blanks: else quadratic
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 

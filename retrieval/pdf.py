@@ -33,7 +33,7 @@ def read_pdf(data: bytes, name: str, limits: Limits) -> Document:
     if empty == len(pages):
         raise RetrievalError(f"{name} holds pictures of pages, not text. Run text recognition (OCR) on it first.")
     pages, running = layout.without_running(pages)
-    draft = Draft()
+    draft = Draft(limits.max_chars)
     for block in layout.blocks(pages):
         start = draft.heading(block.text, block.level) if block.level else draft.add(block.text, block.joint)
         draft.page(start, str(block.page))

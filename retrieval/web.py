@@ -7,7 +7,7 @@ from itertools import groupby
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from retrieval.decode import clean, decode, mended_note
-from retrieval.parts import Document, Draft
+from retrieval.parts import Document, Draft, Limits
 
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 UNREAD = (
@@ -23,11 +23,11 @@ _WHITESPACE = re.compile(r"[ \t\r\n\f]+")
 _DECLARED = re.compile(rb"<(?:meta|\?xml)[^>]{0,200}?(?:charset|encoding)\s*=\s*[\"']?([\w-]{2,20})", re.IGNORECASE)
 
 
-def read_html(data: bytes, name: str) -> Document:
+def read_html(data: bytes, name: str, limits: Limits) -> Document:
     """The page's readable text: a paragraph a block element, table cells parted by " | ", list entries with "- "."""
     declared = _DECLARED.search(data[:4096])
     tree = LexborHTMLParser(decode(data, name, declared[1].decode("ascii") if declared else None))
-    draft = Draft()
+    draft = Draft(limits.max_chars)
     mended = 0
     for block, raw in _blocks(tree):
         text, lines = clean(raw)

@@ -27,7 +27,7 @@ def read_docx(data: bytes, name: str, limits: Limits) -> Document:
         raise RetrievalError(
             f"{name} is damaged and cannot be read. Save it again as DOCX and add it again."
         ) from error
-    draft = Draft()
+    draft = Draft(limits.max_chars)
     mended = 0
     for raw, level, joint in _blocks(word):
         text, lines = clean(raw)
