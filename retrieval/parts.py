@@ -38,12 +38,14 @@ class Pair:
 class Limits:
     """How much one file may hold: characters of text, pages of a PDF, bytes of the file and of what it unpacks to.
 
-    The last three bind the process that reads it: its memory, its processor seconds, the bytes it may hand back.
+    XML has its own limit, as its tree is many times as large. The last three bind the process that reads the file: its
+    memory, its processor seconds, the bytes it may hand back.
     """
 
     max_chars: int = 1_000_000
     max_pages: int = 1_000
     max_uncompressed_bytes: int = 100_000_000
+    max_xml_bytes: int = 40_000_000
     memory_bytes: int = 1_000_000_000
     seconds: int = 20
     answer_bytes: int = 50_000_000

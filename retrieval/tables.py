@@ -59,7 +59,7 @@ def read_json(data: bytes, name: str) -> Table:
     if not isinstance(values, list):
         values = [_parse(line) for line in text.split("\n") if line.strip()]
     objects = [value for value in values if isinstance(value, dict)]
-    flat = [row for value in objects for row in _instances(value)]
+    flat = [row for value in objects for row in _instances(value) if row]
     columns = tuple(dict.fromkeys(column for row in flat for column in row))
     _check_columns(columns, name)
     rows = [{column: _cell(row.get(column)) for column in columns} for row in flat]
