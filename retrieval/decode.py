@@ -108,6 +108,8 @@ def clean(text: str) -> tuple[str, int]:
 
     Returns the text and how many lines of mojibake were mended.
     """
+    if text.isascii() and text.isprintable():  # a table has many such cells, and nothing is to be done
+        return text.rstrip(" "), 0
     mended = 0
     if ftfy.badness.is_bad(text):
         mended = sum(_mended(line) for line in text.splitlines())

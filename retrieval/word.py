@@ -79,6 +79,7 @@ def _excess(entries: Sequence[zipfile.ZipInfo], parts: Sequence[zipfile.ZipInfo]
 
 def _blocks(word: Word) -> Iterator[tuple[str, int, str]]:
     """Text, heading level (0 = none) and the joint before it, for every paragraph and table row that says something."""
+    styles = {style.style_id: style.name or "" for style in word.styles}  # once: each look-up searches them all
     listed = False
     for item in word.iter_inner_content():
         if isinstance(item, Table):
@@ -86,24 +87,24 @@ def _blocks(word: Word) -> Iterator[tuple[str, int, str]]:
             for number, row in enumerate(_rows(item)):
                 yield row, 0, "\n" if number else "\n\n"
         elif any(map(str.isalnum, item.text)):
-            is_list = _is_list(item)
+            style = styles.get(item._p.style or "", "")
+            is_list = _is_list(item, style)
             text = f"- {item.text.strip()}" if is_list else item.text
-            yield text, _level(item), "\n" if is_list and listed else "\n\n"
+            yield text, _level(style), "\n" if is_list and listed else "\n\n"
             listed = is_list
 
 
-def _level(paragraph: Paragraph) -> int:
+def _level(style: str) -> int:
     """Word's built-in styles are named in English in every language: "Title", "Heading 1" … "Heading 9"."""
-    name = (paragraph.style.name or "") if paragraph.style else ""
-    if name == "Title":
+    if style == "Title":
         return 1
-    return int(name[8:]) if name.startswith("Heading ") and name[8:].isdigit() else 0
+    return int(style[8:]) if style.startswith("Heading ") and style[8:].isdigit() else 0
 
 
-def _is_list(paragraph: Paragraph) -> bool:
+def _is_list(paragraph: Paragraph, style: str) -> bool:
     properties = paragraph._p.pPr
-    styled = paragraph.style is not None and (paragraph.style.name or "").startswith("List ")
-    return styled or (properties is not None and properties.numPr is not None and not _level(paragraph))
+    numbered = properties is not None and properties.numPr is not None
+    return style.startswith("List ") or (numbered and not _level(style))
 
 
 def _rows(table: Table) -> Iterator[str]:
