@@ -1,14 +1,12 @@
-"""How well the retrieval package reads, cuts, finds and abstains, with its defaults: `python -m benchmarks.retrieval`.
+"""How well the retrieval package cuts, finds and abstains, with its defaults: `python -m benchmarks.retrieval`.
 
-Needs a folder with `xquad_half/`, `debian_faq/` and, for `--full`, `scifact/`. Paragraph rows index the authors' own
+Needs a folder with `xquad_half/` and, for `--full`, `scifact/`. Paragraph rows index the authors' own
 paragraphs; chunked rows go through `split`.
 """
 
 import argparse
 import json
 import math
-import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -18,14 +16,13 @@ from typing import Any
 import numpy as np
 
 from retrieval.chunks import Passage
-from retrieval.documents import Document, read
+from retrieval.documents import Document
 from retrieval.embed import Embedder
 from retrieval.index import Index, build
 from retrieval.search import GATE, Result, search, within_budget
 
 CONTEXT_TOKENS = 512
 FALSE_ABSTENTION = 0.05
-HTML_CHAPTERS = {"basic-defs": (1, 2), "choosing": (3, 4), "pkg-basics": (7, 8)}
 Row = tuple[str, str]
 
 
@@ -148,28 +145,6 @@ def auroc(above: np.ndarray, below: np.ndarray) -> float:
     return float((differences > 0).mean() + 0.5 * (differences == 0).mean())
 
 
-def reading_rows(folder: Path) -> list[Row]:
-    """Words of the Debian FAQ's own text that its PDF and three of its HTML chapters give back."""
-    truth = (folder / "debian-faq.en.txt").read_text(encoding="utf-8")
-    rows = [("Debian FAQ, words of its TXT in its PDF", _recovered(truth, read(folder / "debian-faq.en.pdf").text))]
-    body = truth[truth.index("Chapter\xa01.") :]
-    for name, (first, following) in HTML_CHAPTERS.items():
-        chapter = body[body.index(f"Chapter\xa0{first}.") : body.index(f"\nChapter\xa0{following}.")]
-        chapter = chapter[chapter.index("\n") :]
-        rows.append((f"Debian FAQ, words in {name}.html", _recovered(chapter, read(folder / f"{name}.en.html").text)))
-    return rows
-
-
-def _recovered(truth: str, text: str) -> str:
-    wanted, had = _words(truth), _words(text)
-    both = sum((wanted & had).values())
-    return f"{both / sum(wanted.values()):.4f} recovered  {both / sum(had.values()):.4f} of what was read is right"
-
-
-def _words(text: str) -> Counter[str]:
-    return Counter(re.findall(r"\w+", text.lower()))
-
-
 def scifact_row(folder: Path, embedder: Remembering) -> Row:
     """nDCG@10 over whole abstracts, title first; the encoder truncates those over its window."""
     corpus = list(_json_lines(folder / "corpus.jsonl"))
@@ -207,7 +182,7 @@ def _share(truths: Iterator[bool]) -> float:
 def main() -> None:
     """Print one table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with xquad_half, debian_faq and scifact")
+    parser.add_argument("--data", type=Path, required=True, help="folder with xquad_half and scifact")
     parser.add_argument("--embedder", type=Path, help="folder of a sentence encoder; the wheel's MiniLM when left out")
     parser.add_argument("--full", action="store_true", help="SciFact too: 5,183 abstracts, minutes on a core")
     options = parser.parse_args()
@@ -217,7 +192,6 @@ def main() -> None:
         paragraph_row("XQuAD-en, paragraphs", options.data / "xquad_half/xquad.en.json", "en", embedder),
         paragraph_row("XQuAD-vi, paragraphs", options.data / "xquad_half/xquad.vi.json", "vi", embedder),
         *chunked_rows(options.data / "xquad_half/xquad.en.json", embedder),
-        *reading_rows(options.data / "debian_faq"),
     ]
     if options.full:
         rows.append(scifact_row(options.data / "scifact", embedder))

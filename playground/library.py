@@ -13,7 +13,8 @@ from pathlib import Path
 from playground.errors import UserError
 from playground.settings import MEGABYTE, Settings
 from playground.store import NAME_CHARS, DocumentRow, Store, clean_name, digest
-from retrieval.documents import Document, Limits, NeedsMapping, read
+from retrieval.apart import read_apart
+from retrieval.documents import Document, Limits, NeedsMapping
 from retrieval.embed import Embedder
 from retrieval.errors import RetrievalError
 from retrieval.index import Index, build, load
@@ -162,11 +163,11 @@ class Library:
                 del self._indexes[key]
 
     def _add(self, visitor: str, path: Path, name: str, mapping: Mapping[str, str] | None) -> DocumentRow:
-        limits = Limits(max_chars=self._settings.text_chars)
         with self._adding[visitor]:
             rows, size, shown = self._store.documents(visitor), path.stat().st_size, _shown(name)
             self._check_size(shown, size, rows)
-            document = read(path, shown, mapping, limits)
+            # Pasted text too: a short one can cost minutes, in a pattern that meets its worst case.
+            document = read_apart(path, shown, mapping, reading_limits(self._settings))
             content = document.to_dict()
             self._check_text(shown, len(document.text), digest(content), rows)
             return self._store.add_document(visitor, shown, content, size, len(document.text))
@@ -237,6 +238,16 @@ class Library:
             self._indexes[visitor, text] = index
             while len(self._indexes) > INDEXES_IN_MEMORY:
                 self._indexes.popitem(last=False)
+
+
+def reading_limits(settings: Settings) -> Limits:
+    """What one file may hold and what reading it may take."""
+    return Limits(
+        max_chars=settings.text_chars,
+        max_pages=settings.pdf_pages,
+        memory_bytes=settings.read_bytes,
+        seconds=settings.read_seconds,
+    )
 
 
 def _shown(name: str) -> str:

@@ -36,6 +36,13 @@ class Settings:
     visitor_bytes: int = setting(30 * MEGABYTE, env="PLAYGROUND_VISITOR_BYTES", help="All uploads of one visitor.")
     visitor_files: int = setting(20, env="PLAYGROUND_VISITOR_FILES", help="Files in one visitor's text.")
     text_chars: int = setting(1_000_000, env="PLAYGROUND_TEXT_CHARS", help="Characters in one visitor's text.")
+    pdf_pages: int = setting(1_000, env="PLAYGROUND_PDF_PAGES", help="Pages of one PDF.")
+    read_bytes: int = setting(
+        1_000 * MEGABYTE, env="PLAYGROUND_READ_BYTES", help="Memory of the process that reads one file."
+    )
+    read_seconds: int = setting(
+        20, env="PLAYGROUND_READ_SECONDS", help="Processor time for reading one file; by the clock three times that."
+    )
     question_chars: int = setting(2_000, env="PLAYGROUND_QUESTION_CHARS", help="Characters in one question.")
     max_steps: int = setting(2_000, env="PLAYGROUND_MAX_STEPS", help="Optimizer steps in one run.")
     max_rank: int = setting(256, env="PLAYGROUND_MAX_RANK", help="Rank of an adapter.")

@@ -26,6 +26,13 @@ MAGIC = {
     b"\x7fELF": "a program",
     b"MZ\x90": "a program",
     b"\x1f\x8b": "a compressed archive",
+    b"7z\xbc\xaf": "a compressed archive",
+    b"Rar!\x1a": "a compressed archive",
+    b"\xfd7zXZ": "a compressed archive",
+    b"RIFF": "a picture, sound or film",
+    b"ID3": "a sound",
+    b"OggS": "a sound or film",
+    b"{\\rtf": "an RTF file",
     b"SQLite format 3": "a database",
 }
 # Only repairs: quotes and full-width punctuation are the author's own.
@@ -33,7 +40,7 @@ _REPAIRS = ftfy.TextFixerConfig(unescape_html=False, uncurl_quotes=False, fix_ch
 # What Western European text in cp1252 holds; š, ž, þ, ð, ý are left out because there they betray Czech or Turkish.
 _WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüÿœßÀÁÂÃÄÅÆÇÈÉÊËÎÏÑÓÔÕÖØÚÛÜŒªº«»“”‘’„‚–—…€£°§©®·•¿¡½¼²³\u00a0")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-_TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
+_TRAILING = re.compile(r"(?<![ \t])[ \t]+$", re.MULTILINE)  # tried once per run of blanks: else quadratic
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -43,9 +50,7 @@ def decode(data: bytes, name: str, declared: str | None = None) -> str:
     Raises:
         RetrievalError: the bytes are not text.
     """
-    for magic, kind in MAGIC.items():
-        if data.startswith(magic):
-            raise RetrievalError(f"{name} is {kind}, not text. Save it under its own file ending and add it again.")
+    refuse_disguised(data, name, "text")
     for bom, encoding in BOMS:
         if data.startswith(bom):
             return _checked(data.decode(encoding, errors="replace"), name)
@@ -55,6 +60,17 @@ def decode(data: bytes, name: str, declared: str | None = None) -> str:
         except (UnicodeDecodeError, LookupError):
             continue
     return _checked(_guess(data), name)
+
+
+def refuse_disguised(data: bytes, name: str, wanted: str, magic: bytes | None = None) -> None:
+    """Refuse a file whose first bytes are those of another kind than its own `magic`.
+
+    Raises:
+        RetrievalError: it is of another kind.
+    """
+    for other, kind in MAGIC.items():
+        if other != magic and data.startswith(other):
+            raise RetrievalError(f"{name} is {kind}, not {wanted}. Save it under its own file ending and add it again.")
 
 
 def _guess(data: bytes) -> str:
@@ -92,6 +108,8 @@ def clean(text: str) -> tuple[str, int]:
 
     Returns the text and how many lines of mojibake were mended.
     """
+    if text.isascii() and text.isprintable():  # a table has many such cells, and nothing is to be done
+        return text.rstrip(" "), 0
     mended = 0
     if ftfy.badness.is_bad(text):
         mended = sum(_mended(line) for line in text.splitlines())

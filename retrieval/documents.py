@@ -4,34 +4,74 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from retrieval.errors import RetrievalError
-from retrieval.parts import Document, Limits, NeedsMapping, Pair, Span
-from retrieval.pdf import read_pdf
-from retrieval.plain import read_markdown, read_plain
-from retrieval.records import read_records
-from retrieval.tables import Table, read_csv, read_json
-from retrieval.web import read_html
-from retrieval.word import read_docx
+from retrieval.parts import Document, Limits, NeedsMapping, Pair, Span, TooLong
 
 __all__ = ["SUFFIXES", "Document", "Limits", "NeedsMapping", "Pair", "Span", "read"]
 
-TABLES: dict[str, Callable[[bytes, str], Table]] = {
-    ".csv": read_csv,
-    ".tsv": read_csv,
-    ".jsonl": read_json,
-    ".json": read_json,
-}
-READERS: dict[str, Callable[[bytes, str, Limits], Document]] = {
-    ".txt": lambda data, name, _: read_plain(data, name),
-    ".rst": lambda data, name, _: read_plain(data, name),
-    ".md": lambda data, name, _: read_markdown(data, name),
-    ".markdown": lambda data, name, _: read_markdown(data, name),
-    ".html": lambda data, name, _: read_html(data, name),
-    ".htm": lambda data, name, _: read_html(data, name),
-    ".pdf": read_pdf,
-    ".docx": read_docx,
-}
-SUFFIXES = (*READERS, *TABLES)
+Columns = Mapping[str, str] | None
 LIMITS = Limits()
+
+
+# Each reader imports its own library: a process that reads one file starts with that library only.
+def _plain(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.plain import read_plain
+
+    return read_plain(data, name)
+
+
+def _markdown(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.plain import read_markdown
+
+    return read_markdown(data, name)
+
+
+def _html(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.web import read_html
+
+    return read_html(data, name, limits)
+
+
+def _pdf(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.pdf import read_pdf
+
+    return read_pdf(data, name, limits)
+
+
+def _docx(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.word import read_docx
+
+    return read_docx(data, name, limits)
+
+
+def _csv(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.records import read_records
+    from retrieval.tables import read_csv
+
+    return read_records(read_csv(data, name), name, mapping, limits)
+
+
+def _json(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.records import read_records
+    from retrieval.tables import read_json
+
+    return read_records(read_json(data, name), name, mapping, limits)
+
+
+READERS: dict[str, Callable[[bytes, str, Limits, Columns], Document]] = {
+    ".txt": _plain,
+    ".rst": _plain,
+    ".md": _markdown,
+    ".markdown": _markdown,
+    ".html": _html,
+    ".htm": _html,
+    ".pdf": _pdf,
+    ".docx": _docx,
+    ".csv": _csv,
+    ".tsv": _csv,
+    ".jsonl": _json,
+    ".json": _json,
+}
+SUFFIXES = tuple(READERS)
 
 
 def read(
@@ -48,10 +88,12 @@ def read(
     if suffix not in SUFFIXES:
         raise RetrievalError(f"{name} is of an unknown type; known are {', '.join(SUFFIXES)}. Save it as one of these.")
     data = _bytes(path, name, limits)
-    if suffix in TABLES:
-        document = read_records(TABLES[suffix](data, name), name, mapping)
-    else:
-        document = READERS[suffix](data, name, limits)
+    try:
+        document = READERS[suffix](data, name, limits, mapping)
+    except TooLong as error:
+        raise RetrievalError(
+            f"{name} has more than {limits.max_chars:,} characters, the limit. Add a part of it."
+        ) from error
     if not any(map(str.isalnum, document.text)):
         raise RetrievalError(f"{name} has no text in it. Add a file with text.")
     if len(document.text) > limits.max_chars:

@@ -7,7 +7,7 @@ from itertools import groupby
 from retrieval.parts import Mark, is_contents
 
 MAX_TITLE = 200
-_ATX = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
+_ATX = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*))?$")
 _SETEXT = re.compile(r"^ {0,3}(=+|-+)[ \t]*$")
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)")
 _NOT_A_TITLE = re.compile(r"^(\s*$| {4}|\t| {0,3}([-*+>#|]|\d+[.)] ))")
@@ -28,12 +28,20 @@ def markdown(text: str) -> list[Mark]:
     previous: tuple[int, str] | None = None
     for start, line in _outside_code(text):
         atx, setext = _ATX.match(line), _SETEXT.match(line)
-        if atx and atx[2]:
-            marks.append(Mark(start, len(atx[1]), atx[2].strip()))
+        title = _without_closing(atx[2]) if atx and atx[2] else ""
+        if atx and title:
+            marks.append(Mark(start, len(atx[1]), title))
         elif setext and previous:
             marks.append(Mark(previous[0], 1 if setext[1][0] == "=" else 2, previous[1].strip()))
         previous = None if _NOT_A_TITLE.match(line) or atx or setext else (start, line)
     return marks
+
+
+def _without_closing(title: str) -> str:
+    """A heading's words without the marks that may close it: "A ##" is A, "C#" stays."""
+    title = title.strip()
+    shorter = title.rstrip("#")
+    return shorter.rstrip() if not shorter or shorter[-1] in " \t" else title
 
 
 def _outside_code(text: str) -> Iterator[tuple[int, str]]:

@@ -16,6 +16,10 @@ NEIGHBOURS = 2  # pages to either side whose running headers may be alike: left 
 ALIKE = 12  # characters that two running headers share at their start or end
 MAX_TITLE = 200
 CONTENTS_LINES = 3  # dotted lines that make a page one of a table of contents
+MARGIN_LINES = 8  # of body text on a page that show its right margin
+PARAGRAPH_GAP = 1.35  # times the usual distance of lines
+LIST_GAP = 2.0  # the same between two entries of a list
+SAME_LINE = 0.2  # letter sizes between the baselines of two pieces of one line
 PARAGRAPH = "\n\n"
 _PAGE_NUMBER = re.compile(
     r"^[\W_]*(?:page|seite|trang|página|p\.)?\s*(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:of|/|von|de|sur)\s*\d{1,4})?[\W_]*$",
@@ -24,19 +28,26 @@ _PAGE_NUMBER = re.compile(
 _BULLET = re.compile(r"^(?:[•‣◦▪●○■□–*·-]\s|\(?(?:\d{1,2}|[a-z])[.)]\s)")
 _NUMBER = re.compile(r"^(\d{1,2}(?:\.\d{1,2}){1,4})\.?\s+(?=[^\W\d_])")
 _LEADERS = re.compile(r"(?:\s?\.){4,}\s*(?=(?:\d{1,4}|[ivxlc]{1,7})?\W*$)")
+_SCHEME = re.compile(r"\bhttps?:$")
+# Broken where no sentence ends; after a slash only within parentheses, as an address may end in one.
+_ADDRESS = re.compile(r"(?:^|:)//\S*[._#?=&~]$|\(https?://[^\s)]*/$")
 _ENDS = re.compile(r"[.!?:;…。！？][\"'”’»)\]]*$")
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a page: left and top of its first letter, right and bottom of its last, its letters' height."""
+    """One line of a page: left and top of its first letter, right end of its last, its baseline, its letters' size.
+
+    PDFium makes one line of two where it joins a broken word: its last letter then stands lower, by `drop`.
+    """
 
     text: str
     left: float
     top: float
     right: float
-    bottom: float
+    base: float
     size: float
+    drop: float = 0.0
 
 
 Page = list[Line]
@@ -74,6 +85,8 @@ def _edge(page: Page, top: bool) -> Line | None:
 
 def _running(edges: Sequence[Line | None], body: float) -> list[bool]:
     """Which pages' edge lines are page numbers, or are like those of near pages, at the same height."""
+    # An entry of a table of contents is like its neighbours, and yet the only one of its kind.
+    edges = [None if line is None or _LEADERS.search(line.text) else line for line in edges]
     numbers = [line is not None and bool(_PAGE_NUMBER.match(line.text)) for line in edges]
     numbered = sum(numbers) > 1 and 2 * sum(numbers) >= sum(line is not None for line in edges)
     verdicts = []
@@ -146,18 +159,22 @@ def _measure(pages: Sequence[Page]) -> _Measures:
     """Body size, usual distance of lines in letter sizes, right margin, and the level of each larger size."""
     body = body_size(pages)
     lines = [line for line in chain.from_iterable(pages) if _rounded(line.size) == body]
-    gaps = [
-        (one.bottom - two.bottom) / body for page in pages for one, two in zip(page, page[1:], strict=False) if body
-    ]
+    gaps = [(one.base - two.base) / body for page in pages for one, two in zip(page, page[1:], strict=False) if body]
     close = [gap for gap in gaps if 0.8 < gap < 2.5]
-    rights = sorted(line.right for line in lines)
     larger = {_rounded(line.size) for line in chain.from_iterable(pages) if line.size > HEADING_SIZE * body}
     return _Measures(
         body=body,
         pitch=median(close) if close else 1.2,
-        right=rights[int(0.9 * (len(rights) - 1))] if rights else 0.0,
+        right=_right_margin(lines, 0.0),
         levels={size: level for level, size in enumerate(sorted(larger, reverse=True), start=1)},
     )
+
+
+def _right_margin(lines: Sequence[Line], usual: float) -> float:
+    """Where full lines end; the usual place when there are too few to tell."""
+    rights = sorted(line.right for line in lines)
+    enough = len(rights) >= MARGIN_LINES or not usual
+    return rights[int(0.9 * (len(rights) - 1))] if rights and enough else usual
 
 
 def blocks(pages: Sequence[Page]) -> list[Block]:
@@ -180,22 +197,27 @@ def _linked(pages: Sequence[Page], measures: _Measures, contents: set[int]) -> I
     """Every line with its page (from 1) and the joint that parts it from the line before."""
     previous: Line | None = None
     for number, page in enumerate(pages, start=1):
+        margin = _right_margin([line for line in page if _rounded(line.size) == measures.body], measures.right)
+        here = replace(measures, right=margin)  # left and right pages have their own
         for place, line in enumerate(page):
-            joint = PARAGRAPH if previous is None else _joint(previous, line, measures, place > 0)
+            joint = PARAGRAPH if previous is None else _joint(previous, line, here, place > 0)
             yield "\n" if number in contents and joint != PARAGRAPH else joint, number, line
             previous = line
 
 
 def _joint(previous: Line, line: Line, measures: _Measures, same_page: bool) -> str:
     """A blank line, a line break, a blank or nothing."""
-    gap = (previous.bottom - line.bottom) / (line.size or 1)
+    gap = (previous.base - previous.drop - line.base) / (line.size or 1)
     if abs(line.size - previous.size) > 0.1 * measures.body:
         return PARAGRAPH
+    if same_page and abs(gap) < SAME_LINE and line.left >= previous.right:
+        return "" if line.text[0] in ",.;:!?)" else " "
     if not same_page or gap < 0:  # a new page or column
         goes_on = not _ENDS.search(previous.text) or line.text[0].islower()
         return _glue(previous, line) if goes_on and not _BULLET.match(line.text) else PARAGRAPH
     hanging = bool(_BULLET.match(previous.text) or _NUMBER.match(previous.text))
-    if gap > 1.35 * measures.pitch or (line.left > previous.left + 0.8 * line.size and not hanging):
+    wide = LIST_GAP if _BULLET.match(line.text) and hanging else PARAGRAPH_GAP
+    if gap > wide * measures.pitch or (line.left > previous.left + 0.8 * line.size and not hanging):
         return PARAGRAPH
     first_word = len(line.text.split(maxsplit=1)[0]) * 0.55 * line.size
     if _BULLET.match(line.text) or measures.right - previous.right > first_word + 1.5 * line.size:
@@ -204,7 +226,12 @@ def _joint(previous: Line, line: Line, measures: _Measures, same_page: bool) -> 
 
 
 def _glue(previous: Line, line: Line) -> str:
-    """Nothing after a hyphen that belongs to the word, else a blank."""
+    """Nothing after a hyphen that belongs to the word, or within a web address, else a blank."""
+    begins = line.text[0].islower() or line.text[0].isdigit()
+    if _SCHEME.search(previous.text):
+        return "" if line.text.startswith("//") else " "
+    if begins and _ADDRESS.search(previous.text):
+        return ""
     return "" if re.search(r"\w-$", previous.text) and line.text[0].isalnum() else " "
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from retrieval.errors import RetrievalError
 
 TRAIL = " > "
+MAX_LABEL = 200  # of each heading in a trail: a long one above many others would multiply
 _CONTENTS = re.compile(
     r"(table of )?contents|inhalt(sverzeichnis)?|table des matières|sommaire|índice|contenido|sumário|indice|mục lục",
     re.IGNORECASE,
@@ -35,11 +36,24 @@ class Pair:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one file may hold: characters of text, pages of a PDF, bytes of the file and of what it unpacks to."""
+    """How much one file may hold: characters of text, pages of a PDF, bytes of the file and of what it unpacks to.
+
+    XML has its own limit, as its tree is many times as large. The last three bind the process that reads the file: its
+    memory, its processor seconds, the bytes it may hand back.
+    """
 
     max_chars: int = 1_000_000
     max_pages: int = 1_000
     max_uncompressed_bytes: int = 100_000_000
+    max_xml_bytes: int = 40_000_000
+    memory_bytes: int = 1_000_000_000
+    seconds: int = 20
+    answer_bytes: int = 50_000_000
+
+    @property
+    def clock_seconds(self) -> int:
+        """Seconds by the clock: a busy machine gives a process a third of a core at times."""
+        return 3 * self.seconds
 
 
 @dataclass(frozen=True)
@@ -92,6 +106,10 @@ class NeedsMapping(RetrievalError):
         self.rows = tuple(rows)
 
 
+class TooLong(Exception):
+    """The text of a file grew past its limit while it was read."""
+
+
 @dataclass(frozen=True)
 class Mark:
     """Where a heading starts, how deep it is (1 = outermost) and what it says."""
@@ -112,7 +130,7 @@ def sections(marks: Sequence[Mark], length: int) -> tuple[Span, ...]:
     above: list[Mark] = []
     for mark in marks:
         above = [each for each in above if each.level < mark.level] + [mark]
-        starts.append((mark.start, TRAIL.join(each.title for each in above)))
+        starts.append((mark.start, TRAIL.join(each.title[:MAX_LABEL] for each in above)))
         above = [each for each in above if not is_contents(each.title)]
     return _spans(starts, length)
 
@@ -125,8 +143,9 @@ def _spans(starts: Sequence[tuple[int, str]], length: int) -> tuple[Span, ...]:
 
 @dataclass
 class Draft:
-    """Text that grows piece by piece and remembers the offset of every heading, page and pair."""
+    """Text that grows piece by piece, to a limit, and remembers the offset of every heading, page and pair."""
 
+    max_chars: int
     marks: list[Mark] = field(default_factory=list)
     page_starts: list[tuple[int, str]] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
@@ -134,11 +153,17 @@ class Draft:
     _length: int = 0
 
     def add(self, text: str, joint: str = "\n\n") -> int:
-        """Append a piece after a joint (none before the first piece); returns the piece's offset."""
+        """Append a piece after a joint (none before the first piece); returns the piece's offset.
+
+        Raises:
+            TooLong: the text would grow past its limit.
+        """
         joint = joint if self._pieces else ""
         start = self._length + len(joint)
         self._pieces += [joint, text]
         self._length = start + len(text)
+        if self._length > self.max_chars:
+            raise TooLong
         return start
 
     def heading(self, title: str, level: int) -> int:

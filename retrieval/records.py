@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from retrieval.decode import clean, mended_note
 from retrieval.errors import RetrievalError
-from retrieval.parts import Document, Draft, NeedsMapping
+from retrieval.parts import Document, Draft, Limits, NeedsMapping
 from retrieval.tables import Row, Table
 
 # Column names as they are spelt after `_normal`; the first that fits wins.
@@ -45,12 +45,13 @@ class Roles:
     text: str = ""
 
 
-def read_records(table: Table, name: str, mapping: Mapping[str, str] | None) -> Document:
+def read_records(table: Table, name: str, mapping: Mapping[str, str] | None, limits: Limits) -> Document:
     """A document of pairs or of paragraphs.
 
     Raises:
         NeedsMapping: no column is recognised.
         RetrievalError: the mapping names what is not there, or no row has both a question and an answer.
+        TooLong: more text than the limits allow.
     """
     roles = _mapped(table, name, mapping) if mapping else _recognised(table)
     if roles is None:
@@ -60,7 +61,7 @@ def read_records(table: Table, name: str, mapping: Mapping[str, str] | None) -> 
             table.columns,
             table.rows[:SAMPLE_ROWS],
         )
-    draft = Draft()
+    draft = Draft(limits.max_chars)
     empty = mended = 0
     for row in table.rows:
         lines = _append_text(draft, row, roles) if roles.text else _append_pairs(draft, row, roles)

@@ -3,14 +3,10 @@
 import csv
 import io
 import json
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
-
-import datasets
 
 from retrieval.decode import decode
 from retrieval.errors import RetrievalError
@@ -63,7 +59,7 @@ def read_json(data: bytes, name: str) -> Table:
     if not isinstance(values, list):
         values = [_parse(line) for line in text.split("\n") if line.strip()]
     objects = [value for value in values if isinstance(value, dict)]
-    flat = [row for value in objects for row in _instances(value)]
+    flat = [row for value in objects for row in _instances(value) if row]
     columns = tuple(dict.fromkeys(column for row in flat for column in row))
     _check_columns(columns, name)
     rows = [{column: _cell(row.get(column)) for column in columns} for row in flat]
@@ -73,24 +69,7 @@ def read_json(data: bytes, name: str) -> Table:
 def _table(columns: tuple[str, ...], rows: list[Row], malformed: int, name: str) -> Table:
     if not rows:
         raise RetrievalError(f"{name} has no well-formed row ({malformed} malformed). Check the file and add it again.")
-    return Table(columns, _through_datasets(columns, rows), malformed)
-
-
-def _through_datasets(columns: tuple[str, ...], rows: Iterable[Row]) -> list[Row]:
-    """Rows as `datasets` reads them; its cache lies in a folder that is removed, so no text stays behind."""
-    with tempfile.TemporaryDirectory() as folder:
-        datasets.disable_progress_bars()
-        file = Path(folder) / "rows.jsonl"
-        file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-        table = datasets.load_dataset(
-            "json",
-            data_files=str(file),
-            split="train",
-            cache_dir=f"{folder}/cache",
-            features=datasets.Features({column: datasets.Value("string") for column in columns}),
-            keep_in_memory=True,
-        )
-        return list(table)
+    return Table(columns, rows, malformed)
 
 
 def _delimiter(text: str) -> str:

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import tempfile
+import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from retrieval.documents import SUFFIXES, Document, Limits, NeedsMapping, read
 from retrieval.errors import RetrievalError
 from retrieval.language import Terms, detect
 from retrieval.layout import Line, blocks, without_running
+from retrieval.pdf import _mend
 
 Write = Callable[[str, "str | bytes"], Path]
 
@@ -61,6 +63,14 @@ def tiny_pdf(pages: list[list[tuple[int, int, str]]], extra: str = "", size: int
     table = "".join(f"{offset:010d} 00000 n \n" for offset in offsets)
     trailer = f"trailer << /Size {len(objects) + 1} /Root 1 0 R {extra} >>\nstartxref\n{len(data)}\n%%EOF"
     return f"{data}xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}{trailer}".encode("latin-1")
+
+
+def with_stream(data: bytes, before: str) -> bytes:
+    """A tiny PDF with more at the start of its first page; its table of offsets is off, which readers repair."""
+    head, rest = data.split(b"stream\n", 1)
+    length = int(re.search(rb"/Length (\d+)", head)[1])
+    head = head.replace(b"/Length %d" % length, b"/Length %d" % (length + len(before)))
+    return head + b"stream\n" + before.encode() + rest
 
 
 def word_file(document: object) -> bytes:
@@ -146,6 +156,15 @@ def test_html_gives_what_a_person_reads(write: Write) -> None:
     assert labels(document) == ["A b", "A b > C"]
 
 
+def test_a_link_to_another_site_keeps_its_address(write: Write) -> None:
+    page = (
+        '<head><link rel="canonical" href="https://here.org/a"></head><h1><a href="https://x.org">T</a></h1><p>See '
+        '<a href="https://x.org/b">this</a>, <a href="https://HERE.org/c">that</a>, <a href="/d">those</a>, '
+        '<a href="https://x.org/e/">https://x.org/e</a>, <a href="javascript:f()">f</a><a href="https://x.org/g"><img></a>'
+    )
+    assert read(write("a.html", page)).text == "T\n\nSee this (https://x.org/b), that, those, https://x.org/e, f"
+
+
 def test_html_in_its_declared_encoding(write: Write) -> None:
     page = '<meta charset="windows-1251"><p>Привет</p>'
     assert read(write("a.htm", page.encode("cp1251"))).text == "Привет"
@@ -218,7 +237,7 @@ def test_a_zip_that_is_no_word_file_is_refused(write: Write) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("a.txt", "x")
-    with pytest.raises(RetrievalError, match="damaged DOCX|damaged and cannot be read"):
+    with pytest.raises(RetrievalError, match="without a Word text"):
         read(write("a.docx", buffer.getvalue()))
 
 
@@ -248,6 +267,42 @@ def test_broken_words_are_joined_and_true_hyphens_stay(write: Write) -> None:
     lines = ["A well-known town has all the infor-", "mation one needs, and it is a well-", "known place to be."]
     document = read(write("a.pdf", tiny_pdf([[(72, 700 - 12 * place, text) for place, text in enumerate(lines)]])))
     assert document.text == "A well-known town has all the information one needs, and it is a well-known place to be."
+
+
+def test_a_broken_compound_keeps_its_hyphen() -> None:
+    text = ["the user\x02friendly and infor\x02mation of a user who is friendly"]
+    (page,), _ = _mend([[line(each, 700) for each in text]])
+    assert page[0].text == "the user-friendly and information of a user who is friendly"
+
+
+def test_a_broken_web_address_is_joined() -> None:
+    texts = [
+        "See the fine manual of it (https:",
+        "//example.org/a_",
+        "long_name and https://example.org.",
+        "Then go on",
+    ]
+    made = blocks([[line(text, 700 - 12 * place) for place, text in enumerate(texts)]])
+    assert (
+        made[0].text == "See the fine manual of it (https://example.org/a_long_name and https://example.org. Then go on"
+    )
+
+
+def test_pieces_of_one_line_stay_together() -> None:
+    pieces = [line("Within each of the trees 2", 700, right=200), line(", there are", 700, left=200, right=260)]
+    assert [block.text for block in blocks([pieces])] == ["Within each of the trees 2, there are"]
+
+
+def test_entries_of_a_table_of_contents_are_no_running_headers() -> None:
+    pages = [[line(f"Where is it? . . . . . . . . . . . {number}", 60)] for number in range(1, 6)]
+    assert without_running(pages) == (pages, 0)
+
+
+def test_a_raised_mark_is_parted_from_its_word_and_sets_no_size(write: Write) -> None:
+    raised = "BT /F1 6 Tf 72 703 Td (1) Tj ET BT /F1 10 Tf 75.5 700 Td (The note fills its line) Tj ET\n"
+    data = tiny_pdf([[(72, 688, "and goes on.")]])
+    document = read(write("a.pdf", with_stream(data, raised)))
+    assert document.text == "1 The note fills its line and goes on."
 
 
 def test_a_paragraph_that_crosses_a_page_stays_one() -> None:
@@ -325,7 +380,9 @@ def test_a_real_pdf_gives_back_its_words(shared_data: Path) -> None:
 
     document = read(shared_data / "debian_faq/debian-faq.en.pdf")
     truth = words((shared_data / "debian_faq/debian-faq.en.txt").read_text())
-    assert sum((truth & words(document.text)).values()) >= 0.95 * sum(truth.values())
+    assert sum((truth & words(document.text)).values()) >= 0.98 * sum(truth.values())
+    assert "1 The Linux Standard Base" in document.text
+    assert "(https://www.debian.org/releases/stable/installmanual). We" in document.text
     assert "Getting and installing Debian GNU/Linux > 2.1 What is the latest version of Debian?" in labels(document)
     assert not re.search(r"^CHAPTER \d+\.", document.text, re.MULTILINE)
 
@@ -430,17 +487,48 @@ def test_useless_tables_are_refused(write: Write, name: str, content: str, messa
         read(write(name, content))
 
 
-def test_no_text_stays_in_a_cache(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_leaves_no_file_behind(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
     read(write("a.jsonl", jsonl({"q": "a?", "a": "b"})))
     assert not list(temporary.iterdir())
-    assert not (tmp_path / "cache").exists()
 
 
 # Refusals of any file
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.pdf", b"\x89PNG\r\n\x1a\n", "is a picture, not a PDF"),
+        ("a.pdf", b"PK\x03\x04", "is a ZIP archive .* not a PDF"),
+        ("a.docx", tiny_pdf([[(72, 700, "text")]]), "is a PDF, not a Word file"),
+        ("a.docx", b"\x1f\x8b\x08", "is a compressed archive, not a Word file"),
+        ("a.txt", b"{\\rtf1 words}", "is an RTF file, not text"),
+        ("a.csv", b"RIFF\x00\x00\x00\x00WEBP", "is a picture, sound or film, not text"),
+        ("a.json", b"{}", "no well-formed row"),
+        ("a.docx", word_file(docx.Document()), "no text"),
+        ("a.html", "<div>" * 10_001 + "deep", "more than 10,000 deep"),
+        ("a.html", "<p>a" * 1_000, "more than 1,000 characters, the limit"),
+        ("a.jsonl", '{"q": "a", "a": "b"}\n' * 1_000, "more than 1,000 characters, the limit"),
+    ],
+)
+def test_each_kind_without_text_has_its_own_reason(write: Write, name: str, content: str | bytes, message: str) -> None:
+    with pytest.raises(RetrievalError, match=rf"^{re.escape(name)} .*{message}.*\.$"):
+        read(write(name, content), limits=Limits(max_chars=1_000))
+
+
+@pytest.mark.parametrize(("name", "text"), [("a.txt", " " * 300_000 + "x"), ("a.md", "# a" + " \t" * 150_000 + "x")])
+def test_long_runs_of_blanks_take_no_long_time(write: Write, name: str, text: str) -> None:
+    begun = time.process_time()
+    read(write(name, text))
+    assert time.process_time() - begun < 5
+
+
+def test_a_long_heading_above_many_others_does_not_multiply(write: Write) -> None:
+    document = read(write("a.md", "# " + "long " * 1_000 + "\n" + "## a\n" * 1_000))
+    assert max(map(len, labels(document))) < 250
 
 
 @pytest.mark.parametrize(
