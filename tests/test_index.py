@@ -10,11 +10,13 @@ from zlib import crc32
 import numpy as np
 import pytest
 
+from retrieval.build import build
 from retrieval.chunks import Passage
 from retrieval.documents import Document
 from retrieval.embed import Embedder
 from retrieval.errors import RetrievalError
-from retrieval.index import Index, build, load
+from retrieval.index import Index
+from retrieval.saved import load, save, vectors_by_hash
 
 
 class FakeEmbedder:
@@ -51,7 +53,7 @@ def embedder() -> FakeEmbedder:
 @pytest.fixture
 def folder(tmp_path: Path, embedder: FakeEmbedder) -> Path:
     """A saved index."""
-    build([RIVERS, BREAD], embedder).save(tmp_path / "index")
+    save(build([RIVERS, BREAD], embedder), tmp_path / "index")
     return tmp_path / "index"
 
 
@@ -74,7 +76,7 @@ def test_the_folder_holds_text_and_numbers_only(folder: Path, embedder: FakeEmbe
 
 
 def test_saving_again_replaces_the_folder_and_leaves_no_other(folder: Path, embedder: FakeEmbedder) -> None:
-    build([BREAD], embedder).save(folder)
+    save(build([BREAD], embedder), folder)
     assert [each.source for each in load(folder, embedder).passages] == ["bread.txt"]
     assert [each.name for each in folder.parent.iterdir()] == ["index"]
     assert len(list(folder.iterdir())) == 3
@@ -83,32 +85,36 @@ def test_saving_again_replaces_the_folder_and_leaves_no_other(folder: Path, embe
 def test_a_save_that_fails_leaves_the_old_index(
     folder: Path, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrieval.index._npy", lambda array: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr("retrieval.saved._npy", lambda array: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
-        build([BREAD], embedder).save(folder)
+        save(build([BREAD], embedder), folder)
     assert len(load(folder, embedder).passages) == 2
     assert [each.name for each in folder.parent.iterdir()] == ["index"]
 
 
 def test_known_passages_are_not_embedded_again(embedder: FakeEmbedder) -> None:
-    first = build([RIVERS], embedder)
+    known: dict[str, np.ndarray] = {}
+    build([RIVERS], embedder, known=known)
     embedder.encoded.clear()
-    second = build([RIVERS, BREAD], embedder, previous=first)
+    second = build([RIVERS, BREAD], embedder, known=known)
     assert embedder.encoded == [BREAD.text]
     np.testing.assert_array_equal(second.vectors, build([RIVERS, BREAD], embedder).vectors)
 
 
-def test_vectors_of_another_embedder_are_not_reused(embedder: FakeEmbedder) -> None:
-    first = build([RIVERS], embedder)
-    embedder.hash = "f" * 16
+def test_the_vectors_of_a_saved_index_are_reused_by_the_same_embedder_only(
+    folder: Path, embedder: FakeEmbedder
+) -> None:
     embedder.encoded.clear()
-    build([RIVERS], embedder, previous=first)
-    assert len(embedder.encoded) == len(first.passages)
+    build([RIVERS, BREAD], embedder, known=vectors_by_hash(folder, embedder))
+    assert embedder.encoded == []
+    embedder.hash = "f" * 16
+    with pytest.raises(RetrievalError, match="was built with fake"):
+        vectors_by_hash(folder, embedder)
 
 
 def test_another_embedder_is_refused(folder: Path, embedder: FakeEmbedder) -> None:
     embedder.hash = "f" * 16
-    with pytest.raises(RetrievalError, match=r"was built with fake \(0123456789abcdef\).*Build the index again"):
+    with pytest.raises(RetrievalError, match=r"was built with fake \(0123456789abcdef, 64 .*Build the index again"):
         load(folder, embedder)
 
 
