@@ -6,7 +6,8 @@ their code (facebookresearch/faiss#5400).
 
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import bm25s
@@ -17,7 +18,7 @@ from retrieval.chunks import Passage
 from retrieval.errors import RetrievalError
 from retrieval.language import Terms
 
-BM25_K1, BM25_B = 1.5, 0.75
+BM25_K1, BM25_B = 1.2, 0.75
 EXACT_LIMIT = 100_000  # vectors; comparing all of them takes about 20 ms there, and ten times as long at a million
 PER_CELL = 1_000  # vectors of a cell: larger cells are read longer, more cells take longer to make
 TRAIN_PER_CELL = 50
@@ -63,9 +64,10 @@ class Nearest:
 
     def search(self, query: np.ndarray, count: int) -> np.ndarray:
         """Places of the nearest `count` vectors to the query (dimension,), best first."""
-        if self.kind == "Flat":
-            return self._index.search(query[None], count)[1][0]
-        return self._in_full(self._index, query, count)
+        with _one_thread():
+            if self.kind == "Flat":
+                return self._index.search(query[None], count)[1][0]
+            return self._in_full(self._index, query, count)
 
     def _cells(self) -> faiss.Index:
         """Train and fill the cells, then double the cells read until recall suffices or all of them are read."""
@@ -101,6 +103,17 @@ class Nearest:
             float(np.mean([len(np.intersect1d(self._in_full(index, query, width), true)) for query, true in pairs]))
             / width
         )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One question is too little to share: threads that wait for each other took three times as long."""
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
 
 
 def _questions(vectors: np.ndarray, chance: np.random.Generator) -> np.ndarray:

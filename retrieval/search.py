@@ -33,8 +33,11 @@ class Mix:
     threshold: float
 
 
-TRUSTED = Mix(dense=0.6, cosine=1.0, coverage=0.3, threshold=0.501)
-FOREIGN = Mix(dense=0.2, cosine=0.0, coverage=1.0, threshold=0.4)  # an English encoder on another language
+# On the tuning half, 2.6 % of the English and 5 % of the Vietnamese questions fall below; with their article removed
+# 95 % and 89 % do.
+TRUSTED = Mix(dense=0.6, cosine=1.0, coverage=0.3, threshold=0.5)
+# An English encoder on another language: its cosine says little of the order and nothing of what is there.
+FOREIGN = Mix(dense=0.2, cosine=0.0, coverage=1.0, threshold=0.36)
 
 
 @dataclass(frozen=True)
