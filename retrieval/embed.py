@@ -52,19 +52,21 @@ class Embedder:
     def encode(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
         """Vectors (n, dimension), float32, of length 1, in the order of the texts. `progress` gets done and total.
 
-        A batch is of texts about equally long, a step of batches of every length, so that all steps take as long.
+        A batch is of texts with about as many tokens, which leaves little padding; a step is of batches of every
+        length, so that all steps take as long.
         """
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         done = 0
-        for places in _steps([len(text) for text in texts], self._batch):
+        for batches in _steps(self.count_tokens(list(texts)), self._batch):
             with self._lock:
-                vectors[places] = self._model.encode(
-                    [texts[place] for place in places],
-                    batch_size=self._batch,
-                    normalize_embeddings=True,
-                    show_progress_bar=False,
-                )
-            done += len(places)
+                for places in batches:
+                    vectors[places] = self._model.encode(
+                        [texts[place] for place in places],
+                        batch_size=self._batch,
+                        normalize_embeddings=True,
+                        show_progress_bar=False,
+                    )
+            done += sum(map(len, batches))
             if progress:
                 progress(done, len(texts))
         return vectors
@@ -74,9 +76,9 @@ class Embedder:
         return [len(each) for each in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 
 
-def _steps(lengths: Sequence[int], batch: int) -> list[list[int]]:
-    """Places, a step's together: batches of neighbours in length, dealt out to the steps in turn."""
+def _steps(lengths: Sequence[int], batch: int) -> list[list[list[int]]]:
+    """The batches of each step, as places: neighbours in length make a batch, and batches are dealt out in turn."""
     by_length = sorted(range(len(lengths)), key=lambda place: -lengths[place])
     batches = [by_length[start : start + batch] for start in range(0, len(by_length), batch)]
     count = -(-len(batches) // BATCHES_PER_STEP)
-    return [[place for each in batches[number::count] for place in each] for number in range(count)]
+    return [batches[number::count] for number in range(count)]
