@@ -15,7 +15,7 @@ from retrieval.chunks import Passage
 from retrieval.documents import Document
 from retrieval.embed import Embedder
 from retrieval.errors import RetrievalError
-from retrieval.index import Index
+from retrieval.index import RECALL, Index, Nearest
 from retrieval.saved import load, save, vectors_by_hash
 
 
@@ -159,6 +159,41 @@ def test_fewer_vectors_than_passages_is_refused(embedder: FakeEmbedder) -> None:
         Index(index.passages, index.vectors[:1], "fake", embedder.hash, "en")
     with pytest.raises(RetrievalError, match="not numbers"):
         Index(index.passages, index.vectors * np.float32(np.nan), "fake", embedder.hash, "en")
+
+
+def test_counts_that_are_not_those_of_the_manifest_are_refused(folder: Path, embedder: FakeEmbedder) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert (manifest["passages"], manifest["vectors"], manifest["folded"]) == (2, 2, 0)
+    assert (manifest["kind"], manifest["recall"]) == ("Flat", 1.0)
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "vectors": 3}))
+    with pytest.raises(RetrievalError, match="promises 2 passages and 3 vectors of 64 numbers; there are 2"):
+        load(folder, embedder)
+
+
+def test_repeats_are_folded_counted_and_kept_in_mind(embedder: FakeEmbedder, tmp_path: Path) -> None:
+    index = build([BREAD, Document("again.txt", BREAD.text.upper())], embedder)
+    assert (len(index.passages), len(index.vectors), index.folded) == (1, 1, 1)
+    save(index, tmp_path / "index")
+    assert load(tmp_path / "index", embedder).folded == 1
+
+
+def test_too_few_vectors_from_the_embedder_fail_loudly(embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedder, "encode", lambda texts, progress=None: np.zeros((1, 64), np.float32))
+    with pytest.raises(RetrievalError, match=r"made vectors of \(1, 64\) for 2 passages"):
+        build([RIVERS, BREAD], embedder)
+
+
+def test_beyond_the_limit_search_is_approximate_and_says_how_good_it_is() -> None:
+    chance = np.random.default_rng(1)
+    vectors = chance.standard_normal((3_000, 32), dtype=np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    exact, near = Nearest(vectors), Nearest(vectors, exact_limit=2_000)
+    assert (exact.kind, exact.recall) == ("Flat", 1.0)
+    assert near.kind == "IVF3,SQ8"
+    assert near.recall >= RECALL
+    queries = vectors[:50] + chance.standard_normal((50, 32), dtype=np.float32) / 10
+    found = [len(np.intersect1d(exact.search(each, 10), near.search(each, 10))) for each in queries]
+    assert np.mean(found) / 10 >= RECALL
 
 
 def test_no_text_is_refused(embedder: FakeEmbedder) -> None:
