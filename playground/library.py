@@ -1,34 +1,27 @@
 """A visitor's text: files in and out under the limits, what was read from them, and its search index."""
 
-import hashlib
 import json
-import shutil
 import tempfile
 import threading
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from playground.errors import UserError
+from playground.indexes import Indexes, text_hash
 from playground.settings import MEGABYTE, Settings
 from playground.store import NAME_CHARS, DocumentRow, Store, clean_name, digest
 from retrieval.apart import read_apart
+from retrieval.build import Progress, ShouldStop
 from retrieval.documents import Document, Limits, NeedsMapping
 from retrieval.embed import Embedder
 from retrieval.errors import RetrievalError
-from retrieval.index import Index, build, load
+from retrieval.index import Index
 from retrieval.language import detect
 
 EXAMPLES = Path(__file__).parent / "examples"
-INDEXES_IN_MEMORY = 4
 FIRST_CHARS = 300
-
-Progress = Callable[[int, int], None]
-
-
-class IndexCancelled(UserError):
-    """The visitor no longer wants the index that is being built."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +64,8 @@ class Library:
     def __init__(self, store: Store, settings: Settings, embedder: Callable[[], Embedder]) -> None:
         self._store = store
         self._settings = settings
-        self._embedder = embedder
-        self._indexes: OrderedDict[tuple[str, str], Index] = OrderedDict()
-        self._lock = threading.Lock()
+        self._indexes = Indexes(store, embedder, _load)
         self._adding: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._indexing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._cancelled: set[str] = set()
 
     def add(self, visitor: str, files: Sequence[tuple[Path, str]], mapping: Mapping[str, str] | None = None) -> Added:
         """Read and keep files, given as path and the visitor's own name for it. A bad one does not stop the others."""
@@ -130,37 +119,32 @@ class Library:
 
     def text_hash(self, visitor: str) -> str:
         """16 hex digits that change whenever the visitor's text does."""
-        return _text_hash(self._store.documents(visitor))
+        return text_hash(self._store.documents(visitor))
 
     def ready_index(self, visitor: str) -> Index | None:
         """The search index of the visitor's text as it is now, if it was built before; never builds one."""
-        return self._ready(visitor, self.text_hash(visitor))
+        return self._indexes.ready(visitor)
 
-    def index(self, visitor: str, progress: Progress | None = None) -> Index:
+    def index(self, visitor: str, progress: Progress | None = None, should_stop: ShouldStop | None = None) -> Index:
         """The search index of the visitor's text as it is now; built if need be, once however many ask for it.
 
-        `progress` gets the passages embedded and all that have to be.
-
-        Raises:
-            UserError: there is no text, or the visitor cancelled meanwhile.
+        `progress` gets the passages embedded and all that have to be. Raises UserError when there is no text, and
+        Stopped when it was cancelled; the index before stays in use then, and what was embedded is not lost.
         """
-        with self._indexing[visitor]:
-            self._cancelled.discard(visitor)
-            rows = self._store.documents(visitor)
-            if not rows:
-                raise UserError("There is no text to search. Add a file, paste a text or choose an example first.")
-            return self._ready(visitor, _text_hash(rows)) or self._build(visitor, rows, self._unless(visitor, progress))
+        return self._indexes.index(visitor, progress, should_stop)
+
+    def usable_index(self, visitor: str) -> Index:
+        """The index to search at once: while a new one is built, the one before, of documents that are still there."""
+        return self._indexes.usable(visitor)
 
     def cancel_index(self, visitor: str) -> None:
-        """Stop building this visitor's index; the text stays."""
-        self._cancelled.add(visitor)
+        """Stop building this visitor's index, for all who wait for it."""
+        self._indexes.cancel(visitor)
 
     def forget(self, visitor: str) -> None:
         """Delete everything of a visitor, in memory too; refused while a run of theirs is at work."""
         self._store.forget(visitor)
-        with self._lock:
-            for key in [key for key in self._indexes if key[0] == visitor]:
-                del self._indexes[key]
+        self._indexes.forget(visitor)
 
     def _add(self, visitor: str, path: Path, name: str, mapping: Mapping[str, str] | None) -> DocumentRow:
         with self._adding[visitor]:
@@ -194,51 +178,6 @@ class Library:
                 f"With {name} your text has {total:,} characters; the limit is {limit:,}. Remove a file or add a part."
             )
 
-    def _ready(self, visitor: str, text: str) -> Index | None:
-        """The index of the text with this hash, from memory or disk; one that does not load is as good as none."""
-        with self._lock:
-            if (visitor, text) in self._indexes:
-                self._indexes.move_to_end((visitor, text))
-                return self._indexes[visitor, text]
-        folder = self._store.index_folder(visitor) / text
-        index = _saved(folder, self._embedder()) if folder.exists() else None
-        if index:
-            self._remember(visitor, text, index)
-        return index
-
-    def _build(self, visitor: str, rows: Sequence[DocumentRow], progress: Progress | None) -> Index:
-        """Build with what the index before has in common; kept unless the text changed meanwhile."""
-        text, folder, embedder = _text_hash(rows), self._store.index_folder(visitor), self._embedder()
-        before = next(folder.glob("[!.]*"), None)
-        previous = _saved(before, embedder) if before else None
-        index = build([_load(row) for row in rows], embedder, progress, previous)
-        if self.text_hash(visitor) == text:
-            index.save(folder / text)
-            for other in folder.iterdir():
-                if other.name != text:
-                    shutil.rmtree(other, ignore_errors=True)
-            self._remember(visitor, text, index)
-        return index
-
-    def _unless(self, visitor: str, progress: Progress | None) -> Progress:
-        """The same progress, which ends the work once it is cancelled."""
-
-        def step(done: int, total: int) -> None:
-            if visitor in self._cancelled:
-                raise IndexCancelled(
-                    "Indexing was cancelled. Your text is still here; add or remove a file to index it."
-                )
-            if progress:
-                progress(done, total)
-
-        return step
-
-    def _remember(self, visitor: str, text: str, index: Index) -> None:
-        with self._lock:
-            self._indexes[visitor, text] = index
-            while len(self._indexes) > INDEXES_IN_MEMORY:
-                self._indexes.popitem(last=False)
-
 
 def reading_limits(settings: Settings) -> Limits:
     """What one file may hold and what reading it may take."""
@@ -264,19 +203,6 @@ def _megabytes(size: int, limit: int) -> str:
 def _load(row: DocumentRow) -> Document:
     document = Document.from_dict(json.loads(row.path.read_text(encoding="utf-8")))
     return replace(document, name=row.name)
-
-
-def _saved(folder: Path, embedder: Embedder) -> Index | None:
-    """A saved index; None for a damaged one or another embedder's."""
-    try:
-        return load(folder, embedder)
-    except RetrievalError:
-        return None
-
-
-def _text_hash(rows: Sequence[DocumentRow]) -> str:
-    named = "\0".join(f"{row.name}\0{row.digest}" for row in rows)
-    return hashlib.sha256(named.encode()).hexdigest()[:16]
 
 
 def _summary(row: DocumentRow, document: Document) -> Summary:

@@ -118,9 +118,13 @@ class Services:
                 del self._adapters[key]
 
     def searcher(self, visitor: str) -> Callable[[str], Result]:
-        """A function that searches this visitor's text."""
-        index = self.library.index(visitor)
+        """A function that searches this visitor's text; while it is indexed anew, as it was before."""
+        index = self.library.usable_index(visitor)
         return lambda question: search(index, self.embedder, question)
+
+    def cancel_index(self, visitor: str) -> None:
+        """Stop indexing this visitor's text; the index before stays in use."""
+        self.library.cancel_index(visitor)
 
     def start(self) -> None:
         """Go on with the queued runs, delete what was left alone for too long, and load both models on a thread."""

@@ -1,37 +1,31 @@
 """The index of a text: passages, their vectors in FAISS, their terms in BM25. The only module that knows FAISS.
 
-On disk are text, numbers and a manifest only; FAISS and BM25 are built anew at loading, because reading an index
-that somebody else wrote can run their code (facebookresearch/faiss#5400).
+Immutable once made, and always made from numbers and text: reading an index file that somebody else wrote can run
+their code (facebookresearch/faiss#5400).
 """
 
-import hashlib
-import io
-import json
 import math
-import os
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import bm25s
 import faiss
 import numpy as np
 
-from retrieval.chunks import Passage, split
+from retrieval.chunks import Passage
 from retrieval.errors import RetrievalError
-from retrieval.language import Terms, detect
-from retrieval.parts import Document
+from retrieval.language import Terms
 
-FORMAT = 1
-MANIFEST, PASSAGES, VECTORS = "manifest.json", "passages.json", "vectors.npy"
-SPECIAL_TOKENS = 2
-MAX_PASSAGE_TOKENS = 126
-BM25_K1, BM25_B = 1.5, 0.75
+BM25_K1, BM25_B = 1.2, 0.75
+EXACT_LIMIT = 100_000  # vectors; comparing all of them takes about 20 ms there, and ten times as long at a million
+PER_CELL = 1_000  # vectors of a cell: larger cells are read longer, more cells take longer to make
+TRAIN_PER_CELL = 50
+OVERSAMPLE = 4  # candidates by 8-bit numbers for each that is wanted, which are then compared in full
+FIRST_PROBES = 8  # cells read at first
+RECALL = 0.95  # least share of the true ten nearest that is found
+SAMPLE = 200  # questions by which recall is measured
 
 
 class Encoder(Protocol):
@@ -52,26 +46,98 @@ class Encoder(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Manifest:
-    """What an index was built from and with; `files` are the SHA-256 of its two data files."""
+class Nearest:
+    """The vectors with the greatest product with a query: exact up to `EXACT_LIMIT` vectors, approximate beyond.
 
-    embedder: str
-    embedder_hash: str
-    dimension: int
-    language: str
-    documents: tuple[str, ...]
-    chunk_hashes: tuple[str, ...]
-    versions: dict[str, str]
-    files: dict[str, str]
-    format: int = FORMAT
+    Approximate means cells of k-means with 8-bit numbers, of which as many are read as a recall of `RECALL` needs.
+    `kind` is FAISS's name of the index; `recall` the share of the exact ten nearest that it finds.
+    """
+
+    def __init__(self, vectors: np.ndarray, exact_limit: int = EXACT_LIMIT) -> None:
+        self._vectors = vectors
+        self.kind, self.recall = "Flat", 1.0
+        if len(vectors) > exact_limit:
+            self._index: faiss.Index = self._cells()
+        else:
+            self._index = faiss.IndexFlatIP(vectors.shape[1])
+            self._index.add(vectors)
+
+    def search(self, query: np.ndarray, count: int) -> np.ndarray:
+        """Places of the nearest `count` vectors to the query (dimension,), best first."""
+        with _one_thread():
+            if self.kind == "Flat":
+                return self._index.search(query[None], count)[1][0]
+            return self._in_full(self._index, query, count)
+
+    def _cells(self) -> faiss.Index:
+        """Train and fill the cells, then double the cells read until recall suffices or all of them are read."""
+        count, dimension = self._vectors.shape
+        cells = max(1, count // PER_CELL)
+        self.kind = f"IVF{cells},SQ8"
+        product = faiss.METRIC_INNER_PRODUCT
+        index = faiss.IndexIVFScalarQuantizer(
+            faiss.IndexFlatIP(dimension), dimension, cells, faiss.ScalarQuantizer.QT_8bit, product
+        )
+        chance = np.random.default_rng(0)
+        index.train(self._vectors[chance.permutation(count)[: TRAIN_PER_CELL * cells]])
+        index.add(self._vectors)
+        queries = _questions(self._vectors, chance)
+        exact = faiss.knn(queries, self._vectors, 10, metric=product)[1]
+        index.nprobe = min(FIRST_PROBES, cells)
+        while (recall := self._recall(index, queries, exact)) < RECALL and index.nprobe < cells:
+            index.nprobe = min(2 * index.nprobe, cells)
+        self.recall = recall
+        return index
+
+    def _in_full(self, index: faiss.Index, query: np.ndarray, count: int) -> np.ndarray:
+        """The nearest by 8-bit numbers, ordered by the vectors themselves."""
+        places = index.search(query[None], OVERSAMPLE * count)[1][0]
+        places = places[places >= 0]
+        return places[np.argsort(-(self._vectors[places] @ query), kind="stable")[:count]]
+
+    def _recall(self, index: faiss.Index, queries: np.ndarray, exact: np.ndarray) -> float:
+        """The share of the exact nearest that is found."""
+        width = exact.shape[1]
+        pairs = zip(queries, exact, strict=True)
+        return (
+            float(np.mean([len(np.intersect1d(self._in_full(index, query, width), true)) for query, true in pairs]))
+            / width
+        )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One question is too little to share: threads that wait for each other took three times as long."""
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
+
+
+def _questions(vectors: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+    """Stand-ins for questions: vectors with as much noise added, a cosine of about 0.7 from their passage."""
+    chosen = vectors[chance.permutation(len(vectors))[:SAMPLE]]
+    noise = chance.standard_normal(chosen.shape, dtype=np.float32)
+    mixed = chosen + noise / np.linalg.norm(noise, axis=1, keepdims=True)
+    return mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
 
 
 class Index:
-    """Passages with vectors (n, dimension) and BM25 weights; immutable, so any number of threads may search it."""
+    """Passages with vectors (n, dimension) and BM25 weights; immutable, so any number of threads may search it.
+
+    `folded` is how many further passages said nothing new and were left out.
+    """
 
     def __init__(
-        self, passages: Sequence[Passage], vectors: np.ndarray, embedder: str, embedder_hash: str, language: str
+        self,
+        passages: Sequence[Passage],
+        vectors: np.ndarray,
+        embedder: str,
+        embedder_hash: str,
+        language: str,
+        folded: int = 0,
     ) -> None:
         """Build FAISS and BM25.
 
@@ -89,17 +155,38 @@ class Index:
         self.embedder = embedder
         self.embedder_hash = embedder_hash
         self.language = language
+        self.folded = folded
         self.terms = Terms(language)
         corpus = [self.terms(passage.text) for passage in passages]
         self._frequency = Counter(term for terms in corpus for term in set(terms))
-        self._flat = faiss.IndexFlatIP(vectors.shape[1])
-        self._flat.add(vectors)
+        self._nearest = Nearest(vectors)
         self._bm25 = _bm25(corpus)
+
+    @property
+    def kind(self) -> str:
+        """FAISS's name for how vectors are searched; "Flat" is exact."""
+        return self._nearest.kind
+
+    @property
+    def recall(self) -> float:
+        """The share of the exact ten nearest vectors that is found, measured on a sample; 1 where exact."""
+        return self._nearest.recall
+
+    def only(self, sources: Collection[str]) -> "Index":
+        """The index without passages of other documents; itself where there are none."""
+        kept = [place for place, passage in enumerate(self.passages) if passage.source in sources]
+        if len(kept) == len(self.passages):
+            return self
+        passages = [self.passages[place] for place in kept]
+        return Index(passages, self.vectors[kept], self.embedder, self.embedder_hash, self.language, self.folded)
 
     def nearest(self, query: np.ndarray, count: int) -> np.ndarray:
         """Places of the passages whose vectors have the greatest product with the query (dimension,), best first."""
-        _, places = self._flat.search(query[None], min(count, len(self.passages)))
-        return places[0]
+        return self._nearest.search(query, min(count, len(self.passages)))
+
+    def terms_of(self, place: int) -> set[str]:
+        """The different terms of the passage at a place."""
+        return set(self.terms(self.passages[place].text))
 
     def bm25(self, terms: Sequence[str]) -> np.ndarray:
         """BM25 of every passage (n,) for the terms of a question; zeros where there are none."""
@@ -116,113 +203,6 @@ class Index:
         total = sum(weights.values())
         return sum(weights[term] for term in weights.keys() & set(self.terms(passage.text))) / total if total else 0.0
 
-    def save(self, folder: Path) -> None:
-        """Write the folder whole or not at all; an older one of this name is replaced."""
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
-            files = {PASSAGES: _json([asdict(passage) for passage in self.passages]), VECTORS: _npy(self.vectors)}
-            for name, data in files.items():
-                (new / name).write_bytes(data)
-            (new / MANIFEST).write_bytes(_json(asdict(self._manifest(files))))
-            if folder.exists():
-                os.replace(folder, new / "replaced")
-            os.replace(new, folder)
-            shutil.rmtree(folder / "replaced", ignore_errors=True)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
-
-    def _manifest(self, files: dict[str, bytes]) -> Manifest:
-        return Manifest(
-            embedder=self.embedder,
-            embedder_hash=self.embedder_hash,
-            dimension=self.vectors.shape[1],
-            language=self.language,
-            documents=tuple(dict.fromkeys(passage.source for passage in self.passages)),
-            chunk_hashes=tuple(chunk_hash(passage.text) for passage in self.passages),
-            versions={name: version(name) for name in ("faiss-cpu", "bm25s", "sentence-transformers")},
-            files={name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
-        )
-
-
-def chunk_hash(text: str) -> str:
-    """16 hex digits that name a passage's text."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def build(
-    documents: Sequence[Document], embedder: Encoder, progress: Any = None, previous: Index | None = None
-) -> Index:
-    """Cut, embed and index; passages that `previous` already holds keep their vectors. `progress` gets done and total.
-
-    Raises:
-        RetrievalError: no text.
-    """
-    max_tokens = min(MAX_PASSAGE_TOKENS, embedder.window - SPECIAL_TOKENS)
-    passages = [passage for document in documents for passage in split(document, embedder.count_tokens, max_tokens)]
-    if not passages:
-        raise RetrievalError("There is no text to index. Add a file with text first.")
-    known = _known(previous, embedder)
-    hashes = [chunk_hash(passage.text) for passage in passages]
-    fresh = {name: passage.text for name, passage in zip(hashes, passages, strict=True) if name not in known}
-    encoded = embedder.encode(list(fresh.values()), progress)
-    known.update(zip(fresh, encoded, strict=True))
-    vectors = np.stack([known[name] for name in hashes])
-    return Index(passages, vectors, embedder.name, embedder.hash, _language(documents))
-
-
-def _language(documents: Sequence[Document]) -> str:
-    """The language of most of the text."""
-    chars: Counter[str] = Counter()
-    for document in documents:
-        chars[detect(document.text)] += len(document.text)
-    return chars.most_common(1)[0][0]
-
-
-def _known(previous: Index | None, embedder: Encoder) -> dict[str, np.ndarray]:
-    if previous is None or previous.embedder_hash != embedder.hash:
-        return {}
-    hashes = (chunk_hash(passage.text) for passage in previous.passages)
-    return dict(zip(hashes, previous.vectors, strict=True))
-
-
-def load(folder: Path, embedder: Encoder) -> Index:
-    """Read a saved index back.
-
-    Raises:
-        RetrievalError: it is missing, damaged, or was built with another embedding model.
-    """
-    try:
-        return _load(folder, embedder)
-    except RetrievalError:
-        raise
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise RetrievalError(f"The index cannot be read ({type(error).__name__}). Build the index again.") from error
-
-
-def _load(folder: Path, embedder: Encoder) -> Index:
-    manifest = json.loads((folder / MANIFEST).read_bytes())
-    if manifest["format"] != FORMAT:
-        raise RetrievalError(f"The index has format {manifest['format']}, not {FORMAT}. Build the index again.")
-    if manifest["embedder_hash"] != embedder.hash or manifest["dimension"] != embedder.dimension:
-        raise RetrievalError(
-            f"The index was built with {manifest['embedder']} ({manifest['embedder_hash']}), not with "
-            f"{embedder.name} ({embedder.hash}). Build the index again."
-        )
-    data = {name: _checked(folder / name, manifest["files"][name]) for name in (PASSAGES, VECTORS)}
-    passages = [Passage(**each) for each in json.loads(data[PASSAGES])]
-    vectors = np.load(io.BytesIO(data[VECTORS]), allow_pickle=False)
-    if [chunk_hash(passage.text) for passage in passages] != manifest["chunk_hashes"]:
-        raise RetrievalError("The passages of the index are not those of its manifest. Build the index again.")
-    return Index(passages, vectors, manifest["embedder"], manifest["embedder_hash"], manifest["language"])
-
-
-def _checked(file: Path, digest: str) -> bytes:
-    data = file.read_bytes()
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise RetrievalError(f"The index is damaged: {file.name} has changed. Build the index again.")
-    return data
-
 
 def _bm25(corpus: list[list[str]]) -> bm25s.BM25 | None:
     """Lucene's BM25 of the terms of every passage; None where no passage has a term."""
@@ -231,13 +211,3 @@ def _bm25(corpus: list[list[str]]) -> bm25s.BM25 | None:
     bm25 = bm25s.BM25(method="lucene", k1=BM25_K1, b=BM25_B)
     bm25.index(corpus, show_progress=False)
     return bm25
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode()
-
-
-def _npy(array: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()

@@ -1,7 +1,8 @@
 """A question to ranked passages, or to "not in your text". Knows the index, not how it is stored.
 
 Scores of both retrievers are scaled to 0…1 within the question's candidates and mixed (convex combination: Bruch, Gai
-and Ingber 2023, arXiv 2210.11934).
+and Ingber 2023, arXiv 2210.11934). Weights and thresholds were chosen by `benchmarks/tuning.py` on articles and claims
+other than those that `benchmarks/retrieval.py` reports on.
 """
 
 from collections.abc import Sequence
@@ -15,13 +16,28 @@ from retrieval.index import Encoder, Index
 from retrieval.language import UNKNOWN
 
 CANDIDATES = 200  # best passages of either retriever that are mixed
-DENSE_WEIGHT = 0.5
-FOREIGN_DENSE_WEIGHT = 0.2  # an English encoder on another language: in Vietnamese hit@1 is .42, BM25's .93
 ENGLISH = ("en", UNKNOWN)  # text too short to tell is taken for English
-COVERAGE_WEIGHT = 0.3
-GATE = 0.501  # on XQuAD 2 % of answerable questions fall below, and 95 % of those whose article was removed
-FOREIGN_GATE = 0.4  # of coverage alone: in Vietnamese the cosine says nothing (AUROC .65; coverage .97)
-DUPLICATE = 0.95  # cosine of passages that say the same
+DUPLICATE = 0.95  # cosine of passages that say nearly the same
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How far the encoder is trusted: `dense` is its weight in the order of the passages, the rest is BM25's.
+
+    The gate is `cosine` times the best cosine plus `coverage` times the first passage's coverage of the question.
+    """
+
+    dense: float
+    cosine: float
+    coverage: float
+    threshold: float
+
+
+# On the tuning half, 2.6 % of the English and 5 % of the Vietnamese questions fall below; with their article removed
+# 95 % and 89 % do.
+TRUSTED = Mix(dense=0.6, cosine=1.0, coverage=0.3, threshold=0.5)
+# An English encoder on another language: its cosine says little of the order and nothing of what is there.
+FOREIGN = Mix(dense=0.2, cosine=0.0, coverage=1.0, threshold=0.36)
 
 
 @dataclass(frozen=True)
@@ -43,32 +59,35 @@ class Result:
     found: bool
     hits: tuple[Hit, ...]
     gate: float
-    threshold: float = GATE
+    threshold: float = TRUSTED.threshold
 
 
-def search(index: Index, embedder: Encoder, question: str, k: int = 5) -> Result:
-    """The k best passages for a question, near duplicates left out.
+def mix_for(index: Index, embedder: Encoder) -> Mix:
+    """The mix for the language of the text and the languages of the encoder."""
+    return TRUSTED if index.language in ENGLISH or embedder.multilingual else FOREIGN
+
+
+def search(index: Index, embedder: Encoder, question: str, k: int = 5, mix: Mix | None = None) -> Result:
+    """The k best passages for a question, without those that repeat a better one; `mix` is chosen when left out.
 
     Raises:
         RetrievalError: the question is blank, the index is empty or of another embedding model.
     """
     question = _checked(index, embedder, question)
+    mix = mix or mix_for(index, embedder)
     terms = index.terms(question)
     query = embedder.encode([question])[0]
     lexical = index.bm25(terms)
     places = _candidates(index, query, lexical)
     dense, lexical = index.vectors[places] @ query, lexical[places]
-    foreign = index.language not in ENGLISH and not embedder.multilingual
-    weight = FOREIGN_DENSE_WEIGHT if foreign else DENSE_WEIGHT
-    mixed = weight * _scaled(dense) + (1 - weight) * _scaled(lexical)
+    mixed = mix.dense * _scaled(dense) + (1 - mix.dense) * _scaled(lexical)
     hits = []
-    for row in _without_duplicates(index.vectors[places], np.argsort(-mixed, kind="stable"), k):
+    for row in _without_repeats(index, places, np.argsort(-mixed, kind="stable"), k):
         passage = index.passages[places[row]]
         coverage = index.coverage(terms, passage)
         hits.append(Hit(passage, float(mixed[row]), float(dense[row]), float(lexical[row]), coverage))
-    gate = hits[0].coverage if foreign else float(dense.max()) + COVERAGE_WEIGHT * hits[0].coverage
-    threshold = FOREIGN_GATE if foreign else GATE
-    return Result(question, gate >= threshold, tuple(hits), gate, threshold)
+    gate = mix.cosine * float(dense.max()) + mix.coverage * hits[0].coverage
+    return Result(question, gate >= mix.threshold, tuple(hits), gate, mix.threshold)
 
 
 def _checked(index: Index, embedder: Encoder, question: str) -> str:
@@ -83,8 +102,9 @@ def _checked(index: Index, embedder: Encoder, question: str) -> str:
 
 def _candidates(index: Index, query: np.ndarray, lexical: np.ndarray) -> np.ndarray:
     """Places of the best passages of either retriever, ascending."""
-    by_terms = np.argsort(-lexical, kind="stable")[:CANDIDATES]
-    return np.union1d(index.nearest(query, CANDIDATES), by_terms)
+    count = min(CANDIDATES, len(lexical))
+    by_terms = np.argpartition(-lexical, count - 1)[:count]
+    return np.union1d(index.nearest(query, count), by_terms)
 
 
 def _scaled(scores: np.ndarray) -> np.ndarray:
@@ -93,13 +113,19 @@ def _scaled(scores: np.ndarray) -> np.ndarray:
     return (scores - low) / (high - low) if high > low else np.zeros_like(scores)
 
 
-def _without_duplicates(vectors: np.ndarray, order: np.ndarray, k: int) -> list[int]:
-    """The first k rows in order of which none is nearly the same as an earlier one."""
+def _without_repeats(index: Index, places: np.ndarray, order: np.ndarray, k: int) -> list[int]:
+    """The first k rows in order that are not nearly the same as an earlier one, or that hold a term it lacks.
+
+    Two passages that differ by one name or number are near, and only one of them has the answer.
+    """
     kept: list[int] = []
+    vectors = index.vectors[places]
     for row in order:
         if len(kept) == k:
             break
-        if not kept or (vectors[kept] @ vectors[row]).max() <= DUPLICATE:
+        near = [each for each in kept if vectors[each] @ vectors[row] > DUPLICATE]
+        terms = index.terms_of(places[row]) if near else set()
+        if not any(terms <= index.terms_of(places[each]) for each in near):
             kept.append(int(row))
     return kept
 

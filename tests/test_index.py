@@ -10,11 +10,13 @@ from zlib import crc32
 import numpy as np
 import pytest
 
+from retrieval.build import build
 from retrieval.chunks import Passage
 from retrieval.documents import Document
 from retrieval.embed import Embedder
 from retrieval.errors import RetrievalError
-from retrieval.index import Index, build, load
+from retrieval.index import RECALL, Index, Nearest
+from retrieval.saved import load, save, vectors_by_hash
 
 
 class FakeEmbedder:
@@ -51,7 +53,7 @@ def embedder() -> FakeEmbedder:
 @pytest.fixture
 def folder(tmp_path: Path, embedder: FakeEmbedder) -> Path:
     """A saved index."""
-    build([RIVERS, BREAD], embedder).save(tmp_path / "index")
+    save(build([RIVERS, BREAD], embedder), tmp_path / "index")
     return tmp_path / "index"
 
 
@@ -74,7 +76,7 @@ def test_the_folder_holds_text_and_numbers_only(folder: Path, embedder: FakeEmbe
 
 
 def test_saving_again_replaces_the_folder_and_leaves_no_other(folder: Path, embedder: FakeEmbedder) -> None:
-    build([BREAD], embedder).save(folder)
+    save(build([BREAD], embedder), folder)
     assert [each.source for each in load(folder, embedder).passages] == ["bread.txt"]
     assert [each.name for each in folder.parent.iterdir()] == ["index"]
     assert len(list(folder.iterdir())) == 3
@@ -83,32 +85,36 @@ def test_saving_again_replaces_the_folder_and_leaves_no_other(folder: Path, embe
 def test_a_save_that_fails_leaves_the_old_index(
     folder: Path, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrieval.index._npy", lambda array: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr("retrieval.saved._npy", lambda array: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
-        build([BREAD], embedder).save(folder)
+        save(build([BREAD], embedder), folder)
     assert len(load(folder, embedder).passages) == 2
     assert [each.name for each in folder.parent.iterdir()] == ["index"]
 
 
 def test_known_passages_are_not_embedded_again(embedder: FakeEmbedder) -> None:
-    first = build([RIVERS], embedder)
+    known: dict[str, np.ndarray] = {}
+    build([RIVERS], embedder, known=known)
     embedder.encoded.clear()
-    second = build([RIVERS, BREAD], embedder, previous=first)
+    second = build([RIVERS, BREAD], embedder, known=known)
     assert embedder.encoded == [BREAD.text]
     np.testing.assert_array_equal(second.vectors, build([RIVERS, BREAD], embedder).vectors)
 
 
-def test_vectors_of_another_embedder_are_not_reused(embedder: FakeEmbedder) -> None:
-    first = build([RIVERS], embedder)
-    embedder.hash = "f" * 16
+def test_the_vectors_of_a_saved_index_are_reused_by_the_same_embedder_only(
+    folder: Path, embedder: FakeEmbedder
+) -> None:
     embedder.encoded.clear()
-    build([RIVERS], embedder, previous=first)
-    assert len(embedder.encoded) == len(first.passages)
+    build([RIVERS, BREAD], embedder, known=vectors_by_hash(folder, embedder))
+    assert embedder.encoded == []
+    embedder.hash = "f" * 16
+    with pytest.raises(RetrievalError, match="was built with fake"):
+        vectors_by_hash(folder, embedder)
 
 
 def test_another_embedder_is_refused(folder: Path, embedder: FakeEmbedder) -> None:
     embedder.hash = "f" * 16
-    with pytest.raises(RetrievalError, match=r"was built with fake \(0123456789abcdef\).*Build the index again"):
+    with pytest.raises(RetrievalError, match=r"was built with fake \(0123456789abcdef, 64 .*Build the index again"):
         load(folder, embedder)
 
 
@@ -153,6 +159,41 @@ def test_fewer_vectors_than_passages_is_refused(embedder: FakeEmbedder) -> None:
         Index(index.passages, index.vectors[:1], "fake", embedder.hash, "en")
     with pytest.raises(RetrievalError, match="not numbers"):
         Index(index.passages, index.vectors * np.float32(np.nan), "fake", embedder.hash, "en")
+
+
+def test_counts_that_are_not_those_of_the_manifest_are_refused(folder: Path, embedder: FakeEmbedder) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert (manifest["passages"], manifest["vectors"], manifest["folded"]) == (2, 2, 0)
+    assert (manifest["kind"], manifest["recall"]) == ("Flat", 1.0)
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "vectors": 3}))
+    with pytest.raises(RetrievalError, match="promises 2 passages and 3 vectors of 64 numbers; there are 2"):
+        load(folder, embedder)
+
+
+def test_repeats_are_folded_counted_and_kept_in_mind(embedder: FakeEmbedder, tmp_path: Path) -> None:
+    index = build([BREAD, Document("again.txt", BREAD.text.upper())], embedder)
+    assert (len(index.passages), len(index.vectors), index.folded) == (1, 1, 1)
+    save(index, tmp_path / "index")
+    assert load(tmp_path / "index", embedder).folded == 1
+
+
+def test_too_few_vectors_from_the_embedder_fail_loudly(embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedder, "encode", lambda texts, progress=None: np.zeros((1, 64), np.float32))
+    with pytest.raises(RetrievalError, match=r"made vectors of \(1, 64\) for 2 passages"):
+        build([RIVERS, BREAD], embedder)
+
+
+def test_beyond_the_limit_search_is_approximate_and_says_how_good_it_is() -> None:
+    chance = np.random.default_rng(1)
+    vectors = chance.standard_normal((3_000, 32), dtype=np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    exact, near = Nearest(vectors), Nearest(vectors, exact_limit=2_000)
+    assert (exact.kind, exact.recall) == ("Flat", 1.0)
+    assert near.kind == "IVF3,SQ8"
+    assert near.recall >= RECALL
+    queries = vectors[:50] + chance.standard_normal((50, 32), dtype=np.float32) / 10
+    found = [len(np.intersect1d(exact.search(each, 10), near.search(each, 10))) for each in queries]
+    assert np.mean(found) / 10 >= RECALL
 
 
 def test_no_text_is_refused(embedder: FakeEmbedder) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from playground import library as library_module
+from playground import indexes as indexes_module
 from playground.errors import UserError
-from playground.library import Added, IndexCancelled, Library
+from playground.library import Added, Library
 from playground.settings import Settings
 from playground.store import Store, new_secret
+from retrieval import build as build_module
+from retrieval.errors import Stopped
 
 STREET = "The bakery is in Rose Street. It opens at seven.\n"
 
@@ -40,16 +42,6 @@ class LetterEmbedder:
     def count_tokens(self, texts: list[str]) -> list[int]:
         """Words of each text."""
         return [len(text.split()) for text in texts]
-
-
-class SlowEmbedder(LetterEmbedder):
-    """Tells of its progress after every text."""
-
-    def encode(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> np.ndarray:
-        """Unit vectors (n, 26)."""
-        for done in range(len(texts) if progress else 0):
-            progress(done + 1, len(texts))  # type: ignore[misc]
-        return super().encode(texts)
 
 
 @pytest.fixture
@@ -293,7 +285,8 @@ def test_an_index_of_text_deleted_meanwhile_is_not_kept(
         begun.wait(10)
         library.forget(visitor)
         forgotten.set()
-        building.result()
+        with pytest.raises(Stopped):
+            building.result()
     assert not list((settings.data / "visitors").rglob("*"))
     assert library.ready_index(visitor) is None
 
@@ -301,7 +294,7 @@ def test_an_index_of_text_deleted_meanwhile_is_not_kept(
 def test_the_oldest_index_leaves_the_memory(
     library: Library, store: Store, embedder: LetterEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(library_module, "INDEXES_IN_MEMORY", 2)
+    monkeypatch.setattr(indexes_module, "IN_MEMORY", 2)
     visitors = [store.visitor(new_secret()) for _ in range(3)]
     for each in visitors:
         library.add_text(each, STREET)
@@ -317,22 +310,50 @@ def test_forget_leaves_nothing_on_disk_or_in_memory(library: Library, settings: 
     library.forget(visitor)
     assert library.documents(visitor) == []
     assert not list((settings.data / "visitors").iterdir())
-    assert not library._indexes
+    assert not library._indexes._held
 
 
-def test_cancelled_indexing_ends_at_once_and_leaves_the_text(store: Store, settings: Settings, visitor: str) -> None:
-    library = Library(store, settings, SlowEmbedder)  # type: ignore[arg-type]
-    for number in range(3):
-        library.add_text(visitor, f"{STREET * 5}{number}", str(number))
-    steps = []
-
-    def stop_at_once(done: int, total: int) -> None:
-        steps.append(done)
-        library.cancel_index(visitor)
-
-    with pytest.raises(IndexCancelled, match="still here"):
-        library.index(visitor, stop_at_once)
-    assert steps == [1]
+def test_a_cancelled_index_goes_on_where_it_was_and_the_one_before_stays(
+    library: Library, embedder: LetterEmbedder, visitor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build_module, "SLICE", 1)
+    library.add_text(visitor, STREET)
+    before = library.index(visitor)
+    library.add_text(visitor, "The mill is by the river.", "mill")
+    library.add_text(visitor, "The church is on the hill.", "church")
+    with pytest.raises(Stopped, match="stopped with 2 of 2"):
+        library.index(visitor, lambda done, _: library.cancel_index(visitor) if done == 1 else None)
+    assert len(embedder.encoded) == 3
     assert library.ready_index(visitor) is None
-    assert len(library.documents(visitor)) == 3
-    assert len(library.index(visitor).vectors) == len(library.index(visitor).passages)
+    assert library.index(visitor) is not before
+    assert len(embedder.encoded) == 4
+    library.add_text(visitor, "One more.", "more")
+    with pytest.raises(Stopped):
+        library.index(visitor, should_stop=lambda: True)
+
+
+def test_while_an_index_is_built_the_one_before_answers_without_documents_that_are_gone(
+    library: Library, embedder: LetterEmbedder, visitor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    street = library.add_text(visitor, STREET).documents[0].id
+    library.add_text(visitor, "The mill is by the river.", "mill")
+    before = library.index(visitor)
+    library.add_text(visitor, "The church is on the hill.", "church")
+    begun, go_on = threading.Event(), threading.Event()
+    encode = embedder.encode
+
+    def slow(texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> np.ndarray:
+        begun.set()
+        go_on.wait(10)
+        return encode(texts, progress)
+
+    monkeypatch.setattr(embedder, "encode", slow)
+    with ThreadPoolExecutor(1) as pool:
+        building = pool.submit(library.index, visitor)
+        begun.wait(10)
+        assert library.usable_index(visitor) is before
+        library.remove(visitor, street)
+        assert [each.source for each in library.usable_index(visitor).passages] == ["mill.txt"]
+        go_on.set()
+        assert len(building.result().passages) == 3
+    assert [each.source for each in library.usable_index(visitor).passages] == ["mill.txt", "church.txt"]

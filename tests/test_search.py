@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from retrieval.build import build
 from retrieval.chunks import Passage
 from retrieval.documents import Document
 from retrieval.embed import Embedder
 from retrieval.errors import RetrievalError
-from retrieval.index import Index, build
-from retrieval.search import GATE, Hit, search, within_budget
+from retrieval.index import Index
+from retrieval.search import TRUSTED, Hit, search, within_budget
 
 TEXT = """The Danube rises in the Black Forest and flows through ten countries to the Black Sea.
 
@@ -63,7 +64,7 @@ def test_the_right_passage_comes_first_and_is_found(index: Index, embedder: Embe
     result = search(index, embedder, question)
     assert word in result.hits[0].passage.text
     assert result.found
-    assert result.gate >= GATE
+    assert result.gate >= TRUSTED.threshold
     scores = [hit.score for hit in result.hits]
     assert scores == sorted(scores, reverse=True)
     assert all(0 <= score <= 1 for score in scores)

@@ -8,9 +8,10 @@ from pathlib import Path
 from playground.commands.arguments import Line
 from playground.models import embedder_source
 from playground.settings import Settings
+from retrieval.build import build
 from retrieval.documents import Document, Limits, read
 from retrieval.embed import Embedder
-from retrieval.index import build
+from retrieval.saved import save
 
 READ = "documents.json"
 
@@ -22,7 +23,7 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
         yield None, "\n  ".join([f"{document.name}: {len(document.text):,} characters", *document.dropped])
     source = embedder_source(settings)
     index = build(documents, Embedder(source.folder, name=source.name))
-    index.save(out)
+    save(index, out)
     (out / READ).write_text(json.dumps([each.to_dict() for each in documents]), encoding="utf-8")
     record = {
         "index": str(asked.out),

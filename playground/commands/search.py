@@ -9,7 +9,7 @@ from playground.conversation import passage
 from playground.models import embedder_source
 from playground.settings import Settings
 from retrieval.embed import Embedder
-from retrieval.index import load
+from retrieval.saved import load
 from retrieval.search import Hit, Result, search
 
 

@@ -5,10 +5,10 @@ import threading
 import time
 from collections.abc import Iterator
 
-from playground.library import IndexCancelled
 from playground.services import Services
 from playground.ui.show import count, duration
 from playground.ui.words import say
+from retrieval.errors import Stopped
 from retrieval.index import Index
 from retrieval.search import ENGLISH
 
@@ -32,7 +32,7 @@ def index_progress(services: Services, language: str, visitor: str) -> Iterator[
             shown = spent
             left = duration(language, spent / done * (total - done))
             yield say(language, "text.index_working", done=count(done), total=count(total), left=left)
-    if failed and not isinstance(failed[0], IndexCancelled):
+    if failed and not isinstance(failed[0], Stopped):
         raise failed[0]
 
 

@@ -1,0 +1,88 @@
+"""What the weights and thresholds of `retrieval/search.py` were chosen from: `python -m benchmarks.tuning`.
+
+Reads XQuAD's articles with an even number and SciFact's train claims only; nothing here is reported as a result.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.sets import (
+    FALSE_ABSTENTION,
+    Question,
+    Remembering,
+    add_folders,
+    auroc,
+    embedder_in,
+    gate_scores,
+    ndcg,
+    paragraph_ranks,
+    scifact,
+    scifact_claims,
+    whole_paragraphs,
+    xquad,
+)  # fmt: skip
+from retrieval.search import FOREIGN, TRUSTED, Mix, search
+
+DENSE = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)
+COVERAGE = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+
+
+def tuning_half(data: Path, language: str) -> list[Question]:
+    """The questions of the articles that are not reported."""
+    return [each for each in xquad(data, language)[1] if not each.reported]
+
+
+def xquad_weights(data: Path, embedder: Remembering, language: str, mix: Mix) -> None:
+    """R@1, R@5 and mean reciprocal rank of the paragraph for every weight of the cosine."""
+    index = whole_paragraphs(xquad(data, language)[0], embedder, language)
+    questions = tuning_half(data, language)
+    embedder.encode([each.text for each in questions])
+    for dense in DENSE:
+        changed = replace(mix, dense=dense)
+        found = [search(index, embedder, each.text, 10, changed).hits for each in questions]
+        ranks = paragraph_ranks(found, questions)
+        figures = f"R@1 {(ranks == 1).mean():.4f}  R@5 {(ranks <= 5).mean():.4f}  MRR@10 {(1 / ranks).mean():.4f}"
+        print(f"XQuAD-{language} dense {dense}: {figures}")
+
+
+def scifact_weights(data: Path, embedder: Remembering) -> None:
+    """nDCG@10 of the train claims for every weight of the cosine."""
+    index, claims = scifact(data, embedder), scifact_claims(data, "train")
+    embedder.encode([text for text, _ in claims])
+    for dense in DENSE:
+        mix = replace(TRUSTED, dense=dense)
+        found = [search(index, embedder, text, 10, mix).hits for text, _ in claims]
+        gains = [
+            ndcg([hit.passage.source for hit in hits], cited) for hits, (_, cited) in zip(found, claims, strict=True)
+        ]
+        print(f"SciFact train dense {dense}: nDCG@10 {np.mean(gains):.4f}")
+
+
+def gates(data: Path, embedder: Remembering, language: str, mixes: Sequence[Mix]) -> None:
+    """How well each gate parts questions whose article is there from those whose article was removed."""
+    for mix in mixes:
+        kept, removed = gate_scores(data, embedder, language, tuning_half(data, language), mix)
+        threshold = float(np.quantile(kept, FALSE_ABSTENTION))
+        caught = f"AUROC {auroc(kept, removed):.4f}, {(removed < threshold).mean():.4f} caught below {threshold:.3f}"
+        print(f"XQuAD-{language} gate {mix.cosine} x cosine + {mix.coverage} x coverage: {caught}")
+
+
+def main() -> None:
+    """Print every choice that was looked at, weight by weight."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_folders(parser)
+    asked = parser.parse_args()
+    embedder = embedder_in(asked.embedder, asked.cache)
+    xquad_weights(asked.data, embedder, "en", TRUSTED)
+    xquad_weights(asked.data, embedder, "vi", FOREIGN)
+    scifact_weights(asked.data, embedder)
+    gates(asked.data, embedder, "en", [replace(TRUSTED, coverage=each) for each in COVERAGE])
+    gates(asked.data, embedder, "vi", [FOREIGN, *(replace(FOREIGN, cosine=1.0, coverage=each) for each in COVERAGE)])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Documents to an index: cut, fold repeats, embed what is new. Can be watched and stopped."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from retrieval.chunks import Passage, split
+from retrieval.errors import RetrievalError, Stopped
+from retrieval.fold import repeats
+from retrieval.index import Encoder, Index
+from retrieval.language import detect
+from retrieval.parts import Document
+from retrieval.saved import chunk_hash
+
+SPECIAL_TOKENS = 2
+MAX_PASSAGE_TOKENS = 126
+SLICE = 512  # passages whose vectors are kept if the next are not made
+
+Progress = Callable[[int, int], None]
+ShouldStop = Callable[[], bool]
+
+
+def build(
+    documents: Sequence[Document],
+    embedder: Encoder,
+    progress: Progress | None = None,
+    known: dict[str, np.ndarray] | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Index:
+    """An index of the documents. `known` are vectors by `chunk_hash`: its passages are not embedded, others are added.
+
+    `progress` gets the passages embedded and all that have to be; each step takes about as long as any other.
+
+    Raises:
+        RetrievalError: no text, or not one vector for every passage.
+        Stopped: `should_stop` said so; what was embedded is in `known`.
+    """
+    known = {} if known is None else known
+    step = _watched(progress, should_stop)
+    passages, folded = _passages(documents, embedder)
+    names = [chunk_hash(passage.text) for passage in passages]
+    fresh = {name: passage.text for name, passage in zip(names, passages, strict=True) if name not in known}
+    _embed(fresh, embedder, known, step)
+    vectors = np.stack([known[name] for name in names])
+    return Index(passages, vectors, embedder.name, embedder.hash, _language(documents), folded)
+
+
+def _passages(documents: Sequence[Document], embedder: Encoder) -> tuple[list[Passage], int]:
+    """The passages that say something new, and the number of the others."""
+    max_tokens = min(MAX_PASSAGE_TOKENS, embedder.window - SPECIAL_TOKENS)
+    every = [passage for document in documents for passage in split(document, embedder.count_tokens, max_tokens)]
+    if not every:
+        raise RetrievalError("There is no text to index. Add a file with text first.")
+    folded = repeats(every)
+    return [passage for place, passage in enumerate(every) if place not in folded], len(folded)
+
+
+def _embed(fresh: dict[str, str], embedder: Encoder, known: dict[str, np.ndarray], step: Progress) -> None:
+    """Add the vectors of these texts to the known ones, a slice at a time."""
+    names = list(fresh)
+    step(0, len(names))
+    for start in range(0, len(names), SLICE):
+        part = names[start : start + SLICE]
+        vectors = embedder.encode(
+            [fresh[name] for name in part], lambda done, _, start=start: step(start + done, len(names))
+        )
+        if vectors.shape != (len(part), embedder.dimension):
+            raise RetrievalError(
+                f"The embedder made vectors of {vectors.shape} for {len(part)} passages. Try again, or choose another."
+            )
+        known.update(zip(part, vectors, strict=True))
+
+
+def _watched(progress: Progress | None, should_stop: ShouldStop | None) -> Progress:
+    """Progress that ends the work when it is to stop: between two batches is the only place to do so."""
+
+    def step(done: int, total: int) -> None:
+        if should_stop and should_stop():
+            raise Stopped(
+                f"Indexing was stopped with {done:,} of {total:,} passages embedded. Start it again to go on."
+            )
+        if progress and done:
+            progress(done, total)
+
+    return step
+
+
+def _language(documents: Sequence[Document]) -> str:
+    """The language of most of the text."""
+    chars: Counter[str] = Counter()
+    for document in documents:
+        chars[detect(document.text)] += len(document.text)
+    return chars.most_common(1)[0][0]
