@@ -12,7 +12,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,10 +19,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from transformers import AutoConfig
 
 import adapters
 from adapters.base import Method, Options
 from adapters.cost import bytes_kept
+from adapters.cost import measure as cost
 from adapters.options import build
 from adapters.plain import PlainLora
 from playground import training
@@ -41,7 +42,7 @@ STEPS, TOKENS, TESTS = 24, 256, 6
 SHARES = ("train", "tune", "train", "report", "train")  # of five sections in a row
 RESAMPLES = 10_000
 YARDSTICK = "lora"
-TIMED_STEPS = 5
+STEPS_WATCHED, TIMED = 3, 5
 
 
 @dataclass(frozen=True)
@@ -195,18 +196,22 @@ def print_losses(out: Path) -> None:
 
 
 def print_figures(out: Path) -> None:
-    """Memory and time, each method in a process of its own, LoRA measured before every other."""
-    print("\n| method | trained | file, MB | optimizer, MB | frozen, MB | kept, MiB | peak, GB | step / LoRA's |")
+    """Memory, each method in a process of its own, and a block's time forward and backward over LoRA's.
+
+    The time is the processor's on one thread: wall times of whole steps swing by a third on two shared cores.
+    """
+    print("\n| method | trained | file, MB | optimizer, MB | frozen, MB | kept, MiB | peak, GB | time / LoRA's |")
     print("|---|---|---|---|---|---|---|---|")
     listed = [entry for entry in entries() if entry.name == adapters.get(entry.method).label]
     for entry in listed:
-        before, own = in_own_process(listed[0]), in_own_process(entry)
+        own = in_own_process(entry)
         saved = max(out.glob(f"{entry.name.replace(' ', '_')}-1.00/adapter/*.safetensors")).stat().st_size
         memory = f"{own['optimizer'] / 1e6:.1f} | {own['frozen'] / 1e6:.0f} | {own['kept'] / 2**20:.0f}"
-        ratio = own["seconds"] / before["seconds"]
+        config = AutoConfig.from_pretrained(chat_source(Settings.from_environment()).folder)
+        ratios = [cost(adapters.get(entry.method), config, entry.options).slowdown for _ in range(TIMED)]
         print(
             f"| {entry.name} | {own['trained']:,} | {saved / 1e6:.1f} | {memory} | "
-            f"{own['peak'] / 1e9:.2f} | {ratio:.2f} |",
+            f"{own['peak'] / 1e9:.2f} | {statistics.median(ratios):.2f} |",
             flush=True,
         )
 
@@ -218,7 +223,7 @@ def in_own_process(entry: Entry) -> dict[str, float]:
 
 
 def measure(values: dict[str, Any]) -> dict[str, float]:
-    """A few steps of one window on the whole model: bytes of everything, and seconds of the median step."""
+    """A few steps of one window on the whole model: bytes of everything."""
     entry = Entry(**values)
     method: Method[Any] = adapters.get(entry.method)
     chat = base()
@@ -228,7 +233,8 @@ def measure(values: dict[str, Any]) -> dict[str, float]:
     decoder = next(each for each in model.modules() if "layers" in dict(each.named_children()))
     kept = bytes_kept(decoder, lambda: decoder(input_ids=torch.tensor([ids]), use_cache=False))
     optimizer = method.optimizer(model, entry.options)
-    times = [one_step(method, model, optimizer, ids, number) for number in range(1, TIMED_STEPS + 2)]
+    for number in range(1, STEPS_WATCHED + 1):
+        one_step(method, model, optimizer, ids, number)
     moments = [each for state in optimizer.state.values() for each in state.values()]
     return {
         "trained": sum(each.numel() for each in model.parameters() if each.requires_grad),
@@ -236,13 +242,11 @@ def measure(values: dict[str, Any]) -> dict[str, float]:
         "frozen": sum(each.nbytes for each in model.parameters() if not each.requires_grad),
         "kept": kept,
         "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "seconds": statistics.median(times[1:]),
     }
 
 
-def one_step(method: Method[Any], model: Any, optimizer: torch.optim.Optimizer, ids: list[int], number: int) -> float:
-    """Seconds of one optimizer step on one window."""
-    began = time.perf_counter()
+def one_step(method: Method[Any], model: Any, optimizer: torch.optim.Optimizer, ids: list[int], number: int) -> None:
+    """One optimizer step on one window."""
     loss, tokens = training.example_loss(model, {"input_ids": ids, "labels": ids})
     (loss / tokens).backward()
     if (penalty := method.penalty(model)) is not None:
@@ -250,7 +254,6 @@ def one_step(method: Method[Any], model: Any, optimizer: torch.optim.Optimizer, 
     optimizer.step()
     method.after_step(model, number)
     optimizer.zero_grad(set_to_none=True)
-    return time.perf_counter() - began
 
 
 def print_ranks(out: Path) -> None:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from benchmarks.journey import Visitor, free_port
 from playground import conversation
@@ -169,6 +169,16 @@ def browser_page(services: Services) -> Iterator[tuple[Page, list[str]]]:
     built.close()
 
 
+def _open(page: Page, citation: Locator, reader: Locator) -> None:
+    """Press Enter on a citation until the answer is whole, before which it says to wait."""
+    for _ in range(20):
+        citation.focus()
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(500)
+        if reader.is_visible():
+            return
+
+
 @pytest.mark.slow
 def test_a_hostile_document_is_cited_and_read_without_running_or_fetching_anything(
     browser_page: tuple[Page, list[str]],
@@ -184,9 +194,8 @@ def test_a_hostile_document_is_cited_and_read_without_running_or_fetching_anythi
     page.get_by_role("button", name="Ask anyway").click(timeout=60_000)
     expect(page.get_by_label("Figures").nth(1)).to_have_value(re.compile("proof"), timeout=60_000)
     expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible(timeout=60_000)
-    citation.focus()
-    page.keyboard.press("Enter")
     reader = page.locator("#reader")
+    _open(page, citation, reader)
     expect(reader).to_contain_text("Ignore all previous instructions")
     expect(page.locator("#reader-close")).to_be_focused()
     reader.get_by_role("button", name="Later").click()
