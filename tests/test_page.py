@@ -97,6 +97,27 @@ def test_one_visitor_never_meets_the_text_of_another(app: tuple[str, Services]) 
     assert "marzipan" not in str(second.client.predict(api_name="/text"))
 
 
+def test_whatever_a_run_left_is_listed_and_answers(app: tuple[str, Services]) -> None:
+    visitor = Visitor(app[0])
+    visitor.add_text(PROSE)
+    services, id_ = app[1], app[1].store.visitor(visitor.secret)
+    for method in ("dora", "full", "adalora"):
+        config, _ = services.plan(id_, method, "quick", {}, {"steps": 3})
+        services.start_run(id_, config, method)
+        assert _wait_for(visitor, "Done:")
+    arms = [each for each in visitor.arms() if each.startswith("tuned:")]
+    said = list(visitor.ask("What does rule 3 say?", ["base", *arms]))[-1]
+    assert told(said) == ""
+    assert len(arms) == 3
+    hashes = {services.adapter(id_, arm.partition(":")[2]).hash for arm in arms}
+    assert len(hashes) == 3
+    assert all(each in str(said) for each in hashes)
+    listed = str(visitor.client.predict(api_name="/runs"))
+    assert all(name in listed for name in ("DoRA", "Full fine-tuning", "AdaLoRA"))
+    kept = [run.folder for run in services.store.runs(id_) if (run.folder / "checkpoint").exists()]
+    assert kept == []
+
+
 def test_a_run_of_another_visitor_cannot_be_asked(app: tuple[str, Services]) -> None:
     first, second = Visitor(app[0]), Visitor(app[0])
     first.add_text(PROSE)
