@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -21,8 +21,7 @@ from sacrebleu.metrics import BLEU
 from sacrebleu.significance import PairedTest
 
 import adapters
-from adapters.base import Options
-from adapters.options import build
+from benchmarks.entries import Entry, entries, folder_name
 from playground import prompts, training
 from playground.chat import visible
 from playground.decoding import Decoding, Prompt, generate
@@ -43,15 +42,6 @@ BASE = "Base model, untrained"
 PAPERS = {"LoRA": "70.4 ± .1", "VeRA": "70.1", "Delta-LoRA": "70.84", "Full fine-tuning": "68.2"}
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A row of the table."""
-
-    name: str
-    method: str
-    options: Options
-
-
 def main() -> None:
     """Do what is missing, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -62,23 +52,10 @@ def main() -> None:
     facts, references = test_set(asked.data / "testset_w_refs.csv", asked.limit)
     answers = {BASE: written(BASE, None, facts, asked.out / "base")}
     for entry in entries():
-        folder = asked.out / entry.name.replace("/", "-").replace(" ", "_")
+        folder = asked.out / entry.folder
         train_once(entry, asked.data / "devset.csv", folder)
         answers[entry.name] = written(entry.name, folder / "adapter", facts, folder)
     print_table(answers, references, asked.out)
-
-
-def entries() -> list[Entry]:
-    """Every method that can run here, at its defaults, and what it has to beat."""
-    found = []
-    for id_, method in adapters.methods().items():
-        if method.unavailable():
-            print(f"{method.label} is left out: {method.unavailable()}")
-            continue
-        found.append(Entry(method.label, id_, method.Options()))
-        if rival := method.rival(method.Options()):
-            found.append(Entry(rival.reason, rival.method, build(adapters.get(rival.method).Options, rival.options)))
-    return found
 
 
 def test_set(path: Path, limit: int) -> tuple[list[str], list[list[str]]]:
@@ -163,7 +140,7 @@ def print_table(answers: dict[str, list[str]], references: list[list[str]], out:
     print("|---|---|---|---|---|")
     for name in answers:
         result = results[name]
-        folder = out / name.replace("/", "-").replace(" ", "_") / "trained.json"
+        folder = out / folder_name(name) / "trained.json"
         seconds = f"{json.loads(folder.read_text())['seconds']:.0f}" if folder.exists() else "–"
         p = "" if result.p_value is None else f"{'yes' if result.p_value < 0.05 else 'no'} ({result.p_value:.3f})"
         print(f"| {name} | {result.score:.1f} ± {result.ci:.1f} | {p} | {seconds} | {PAPERS.get(name, '–')} |")

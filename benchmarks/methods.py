@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,12 @@ import torch
 from transformers import AutoConfig
 
 import adapters
-from adapters.base import Method, Options
+from adapters.base import Method
 from adapters.cost import bytes_kept
 from adapters.cost import measure as cost
 from adapters.options import build
 from adapters.plain import PlainLora
+from benchmarks.entries import Entry, entries
 from playground import training
 from playground.corpus import sections
 from playground.device import Device
@@ -43,20 +44,6 @@ SHARES = ("train", "tune", "train", "report", "train")  # of five sections in a 
 RESAMPLES = 10_000
 YARDSTICK = "lora"
 STEPS_WATCHED, TIMED = 3, 5
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A row of the table: a method at some options, under a name."""
-
-    name: str
-    method: str
-    values: dict[str, Any]
-
-    @property
-    def options(self) -> Options:
-        """The method's options."""
-        return build(adapters.get(self.method).Options, self.values)
 
 
 def main() -> None:
@@ -82,20 +69,6 @@ def main() -> None:
     print_rounding()
 
 
-def entries() -> list[Entry]:
-    """Every method that can run here, at its defaults, and what it has to beat."""
-    found = []
-    for id_, method in adapters.methods().items():
-        if method.unavailable():
-            print(f"{method.label} is left out: {method.unavailable()}")
-            continue
-        found.append(Entry(method.label, id_, asdict(method.Options())))
-        if rival := method.rival(method.Options()):
-            values = asdict(build(adapters.get(rival.method).Options, rival.options))
-            found.append(Entry(rival.reason, rival.method, values))
-    return found
-
-
 def texts() -> dict[str, list[str]]:
     """The sections to learn from, to choose the rate by, and to report on."""
     pieces = sections(read(TEXT, TEXT.name))
@@ -107,7 +80,7 @@ def texts() -> dict[str, list[str]]:
 
 def train_once(entry: Entry, factor: float, out: Path) -> None:
     """Train one entry at one rate and keep the losses of all held-out sections; nothing where they are kept already."""
-    folder = out / f"{entry.name}-{factor:.2f}".replace("/", "-").replace(" ", "_")
+    folder = out / f"{entry.folder}-{factor:.2f}"
     if (folder / "losses.json").exists():
         return
     values = {**entry.values, "learning_rate": entry.values["learning_rate"] * factor}
@@ -162,7 +135,7 @@ def mean(losses: list[tuple[float, int]]) -> float:
 
 def best(entry: Entry, out: Path) -> dict[str, Any]:
     """The record of the rate with the least loss on the sections held out for the choice."""
-    name = entry.name.replace("/", "-").replace(" ", "_")
+    name = entry.folder
     records = [json.loads(path.read_text()) for path in sorted(out.glob(f"{name}-[0-9]*/losses.json"))]
     return min(records, key=lambda record: mean(record["tune"]))
 
@@ -205,7 +178,7 @@ def print_figures(out: Path) -> None:
     listed = [entry for entry in entries() if entry.name == adapters.get(entry.method).label]
     for entry in listed:
         own = in_own_process(entry)
-        saved = max(out.glob(f"{entry.name.replace(' ', '_')}-1.00/adapter/*.safetensors")).stat().st_size
+        saved = max(out.glob(f"{entry.folder}-1.00/adapter/*.safetensors")).stat().st_size
         memory = f"{own['optimizer'] / 1e6:.1f} | {own['frozen'] / 1e6:.0f} | {own['kept'] / 2**20:.0f}"
         config = AutoConfig.from_pretrained(chat_source(Settings.from_environment()).folder)
         ratios = [cost(adapters.get(entry.method), config, entry.options).slowdown for _ in range(TIMED)]

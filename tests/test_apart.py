@@ -23,23 +23,11 @@ from retrieval import apart
 from retrieval.apart import read_apart
 from retrieval.documents import Limits, NeedsMapping, read
 from retrieval.errors import RetrievalError
+from tests.conftest import Write
 
 LIMITS = Limits(seconds=5)
 SMALL = Limits(seconds=5, memory_bytes=300_000_000)
 SHORT = Limits(seconds=1)
-Write = Callable[[str, "str | bytes"], Path]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Writes a file and returns its path."""
-
-    def write_file(name: str, content: str | bytes) -> Path:
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write_file
 
 
 @pytest.fixture

@@ -18,20 +18,7 @@ from retrieval.errors import RetrievalError
 from retrieval.language import Terms, detect
 from retrieval.layout import Line, blocks, without_running
 from retrieval.pdf import _mend
-
-Write = Callable[[str, "str | bytes"], Path]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Writes a file and returns its path."""
-
-    def write_file(name: str, content: str | bytes) -> Path:
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write_file
+from tests.conftest import Write
 
 
 def jsonl(*rows: object) -> str:
