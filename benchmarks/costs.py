@@ -36,6 +36,10 @@ class Counting:
         self.texts += len(texts)
         return self._embedder.encode(texts, progress)
 
+    def encode_query(self, question: str) -> np.ndarray:
+        """The vector of a question (dimension,)."""
+        return self.encode([question])[0]
+
 
 def edit(text: str, folder: Path) -> tuple[float, int, int]:
     """Seconds from the edited file until a search finds its new sentence; passages embedded, passages in all."""
