@@ -3,8 +3,10 @@
 import hashlib
 import shutil
 import threading
+import time
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,19 @@ from retrieval.saved import load, save, vectors_by_hash
 IN_MEMORY = 4
 
 
+@dataclass(frozen=True)
+class Building:
+    """How far an index is: passages embedded, all that have to be (0 until it is known), `time.monotonic` of its start.
+
+    `stopping` once it was cancelled.
+    """
+
+    began: float
+    done: int = 0
+    total: int = 0
+    stopping: bool = False
+
+
 class Indexes:
     """One index a visitor, of the text as it is now; `read` gives a document of the store as it was read."""
 
@@ -33,6 +48,7 @@ class Indexes:
         self._building: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._cancels: Counter[str] = Counter()
         self._unfinished: dict[str, dict[str, np.ndarray]] = {}
+        self._at_work: dict[str, Building] = {}
 
     def ready(self, visitor: str) -> Index | None:
         """The index of the text as it is now, if it was built before."""
@@ -54,7 +70,11 @@ class Indexes:
             rows = self._store.documents(visitor)
             if not rows:
                 raise UserError("There is no text to search. Add a file, paste a text or choose an example first.")
-            return self._ready(visitor, text_hash(rows)) or self._build(visitor, rows, progress, stop)
+            self._at_work[visitor] = Building(time.monotonic())
+            try:
+                return self._ready(visitor, text_hash(rows)) or self._build(visitor, rows, progress, stop)
+            finally:
+                del self._at_work[visitor]
 
     def usable(self, visitor: str) -> Index:
         """The index to search at once: while a new one is built, the one before, of documents that are still there.
@@ -69,6 +89,11 @@ class Indexes:
     def cancel(self, visitor: str) -> None:
         """Stop building this visitor's index, and whoever waits to build it too."""
         self._cancels[visitor] += 1
+        self._work(visitor, stopping=True)
+
+    def building(self, visitor: str) -> Building | None:
+        """How far the index is that is being built for this visitor, if one is."""
+        return self._at_work.get(visitor)
 
     def forget(self, visitor: str) -> None:
         """Drop what is in memory of a visitor, and what is being built."""
@@ -103,8 +128,14 @@ class Indexes:
         """Build with the vectors there are; kept unless the text changed meanwhile."""
         text, folder, embedder = text_hash(rows), self._store.index_folder(visitor), self._embedder()
         known = self._unfinished.pop(visitor, {}) | _known(folder, embedder)
+
+        def report(done: int, total: int) -> None:
+            self._work(visitor, done=done, total=total)
+            if progress:
+                progress(done, total)
+
         try:
-            index = build([self._read(row) for row in rows], embedder, progress, known, stop)
+            index = build([self._read(row) for row in rows], embedder, report, known, stop)
         except Stopped:
             if self._store.documents(visitor):
                 self._unfinished[visitor] = known
@@ -116,6 +147,11 @@ class Indexes:
                     shutil.rmtree(other, ignore_errors=True)
             self._remember(visitor, text, index)
         return index
+
+    def _work(self, visitor: str, **news: int) -> None:
+        with self._lock:
+            if visitor in self._at_work:
+                self._at_work[visitor] = replace(self._at_work[visitor], **news)
 
     def _remember(self, visitor: str, text: str, index: Index) -> None:
         with self._lock:

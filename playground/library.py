@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from playground.errors import UserError
-from playground.indexes import Indexes, text_hash
+from playground.indexes import Building, Indexes, text_hash
 from playground.settings import MEGABYTE, Settings
 from playground.store import NAME_CHARS, DocumentRow, Store, clean_name, digest
 from retrieval.apart import read_apart
@@ -136,6 +136,10 @@ class Library:
     def usable_index(self, visitor: str) -> Index:
         """The index to search at once: while a new one is built, the one before, of documents that are still there."""
         return self._indexes.usable(visitor)
+
+    def building(self, visitor: str) -> Building | None:
+        """How far the index is that is being built for this visitor, if one is."""
+        return self._indexes.building(visitor)
 
     def cancel_index(self, visitor: str) -> None:
         """Stop building this visitor's index, for all who wait for it."""
