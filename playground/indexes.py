@@ -8,6 +8,7 @@ from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,9 +38,14 @@ class Building:
 
 
 class Indexes:
-    """One index a visitor, of the text as it is now; `read` gives a document of the store as it was read."""
+    """One index a visitor, of the text as it is now and of the visitor's `embedder` as it is now.
 
-    def __init__(self, store: Store, embedder: Callable[[], Embedder], read: Callable[[DocumentRow], Document]) -> None:
+    `read` gives a document of the store as it was read.
+    """
+
+    def __init__(
+        self, store: Store, embedder: Callable[[str], Embedder], read: Callable[[DocumentRow], Document]
+    ) -> None:
         self._store = store
         self._embedder = embedder
         self._read = read
@@ -47,7 +53,7 @@ class Indexes:
         self._lock = threading.Lock()
         self._building: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._cancels: Counter[str] = Counter()
-        self._unfinished: dict[str, dict[str, np.ndarray]] = {}
+        self._unfinished: dict[str, tuple[str, dict[str, np.ndarray]]] = {}
         self._at_work: dict[str, Building] = {}
 
     def ready(self, visitor: str) -> Index | None:
@@ -104,30 +110,35 @@ class Indexes:
 
     def _ready(self, visitor: str, text: str) -> Index | None:
         """The index of the text with this hash, from memory or disk; one that does not load is as good as none."""
-        with self._lock:
-            held, index = self._held.get(visitor, ("", None))
-            if held == text:
-                self._held.move_to_end(visitor)
-                return index
+        held = self._in_memory(visitor)
+        if held and held[0] == text:
+            return held[1]
         folder = self._store.index_folder(visitor) / text
-        index = _saved(folder, self._embedder()) if folder.exists() else None
+        index = _saved(folder, self._embedder(visitor)) if folder.exists() else None
         if index:
             self._remember(visitor, text, index)
         return index
 
+    def _in_memory(self, visitor: str) -> tuple[str, Index] | None:
+        """The index that is held and its text's hash, unless the visitor changed to another embedder since."""
+        with self._lock:
+            held = self._held.get(visitor)
+            if held:
+                self._held.move_to_end(visitor)
+        return held if held and held[1].embedder_hash == self._embedder(visitor).hash else None
+
     def _before(self, visitor: str) -> Index | None:
         """The index of the text as it was, without documents that are gone; None where nothing is left."""
-        with self._lock:
-            _, index = self._held.get(visitor, ("", None))
-        folder = _newest(self._store.index_folder(visitor))
-        index = index or (_saved(folder, self._embedder()) if folder else None)
+        held, folder = self._in_memory(visitor), _newest(self._store.index_folder(visitor))
+        index = held[1] if held else _saved(folder, self._embedder(visitor)) if folder else None
         index = index.only({row.name for row in self._store.documents(visitor)}) if index else None
         return index if index and index.passages else None
 
     def _build(self, visitor: str, rows: Sequence[DocumentRow], progress: Progress | None, stop: ShouldStop) -> Index:
         """Build with the vectors there are; kept unless the text changed meanwhile."""
-        text, folder, embedder = text_hash(rows), self._store.index_folder(visitor), self._embedder()
-        known = self._unfinished.pop(visitor, {}) | _known(folder, embedder)
+        text, folder, embedder = text_hash(rows), self._store.index_folder(visitor), self._embedder(visitor)
+        made_with, unfinished = self._unfinished.pop(visitor, ("", {}))
+        known = (unfinished if made_with == embedder.hash else {}) | _known(folder, embedder)
 
         def report(done: int, total: int) -> None:
             self._work(visitor, done=done, total=total)
@@ -138,7 +149,7 @@ class Indexes:
             index = build([self._read(row) for row in rows], embedder, report, known, stop)
         except Stopped:
             if self._store.documents(visitor):
-                self._unfinished[visitor] = known
+                self._unfinished[visitor] = (embedder.hash, known)
             raise
         if text_hash(self._store.documents(visitor)) == text:
             save(index, folder / text)
@@ -148,7 +159,7 @@ class Indexes:
             self._remember(visitor, text, index)
         return index
 
-    def _work(self, visitor: str, **news: int) -> None:
+    def _work(self, visitor: str, **news: Any) -> None:
         with self._lock:
             if visitor in self._at_work:
                 self._at_work[visitor] = replace(self._at_work[visitor], **news)

@@ -59,9 +59,12 @@ class Summary:
 
 
 class Library:
-    """All visitors' texts. Every method takes the visitor's id and sees nothing of another's."""
+    """All visitors' texts. Every method takes the visitor's id and sees nothing of another's.
 
-    def __init__(self, store: Store, settings: Settings, embedder: Callable[[], Embedder]) -> None:
+    `embedder` gives the one of a visitor.
+    """
+
+    def __init__(self, store: Store, settings: Settings, embedder: Callable[[str], Embedder]) -> None:
         self._store = store
         self._settings = settings
         self._indexes = Indexes(store, embedder, _load)

@@ -61,7 +61,7 @@ def embedder() -> LetterEmbedder:
 @pytest.fixture
 def make(store: Store, settings: Settings, embedder: LetterEmbedder) -> Callable[..., Library]:
     """A library with these limits."""
-    return lambda **limits: Library(store, replace(settings, **limits), lambda: embedder)  # type: ignore[arg-type,return-value]
+    return lambda **limits: Library(store, replace(settings, **limits), lambda _: embedder)  # type: ignore[arg-type,return-value]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from playground import schema
 from playground import store as store_module
 from playground.errors import UserError
 from playground.settings import Settings
@@ -232,12 +233,23 @@ def test_a_failed_change_leaves_the_database_as_it_was(
 def test_each_migration_is_applied_once(
     store: Store, settings: Settings, visitor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def m002_colour(db: store_module.sqlite3.Connection) -> None:
+    def m099_colour(db: store_module.sqlite3.Connection) -> None:
         db.execute("ALTER TABLE visitors ADD COLUMN colour TEXT DEFAULT 'blue'")
 
-    monkeypatch.setattr(store_module, "MIGRATIONS", [*store_module.MIGRATIONS, m002_colour])
+    monkeypatch.setattr(schema, "MIGRATIONS", [*schema.MIGRATIONS, m099_colour])
     for _ in range(2):
         assert Store(settings).documents(visitor) == []
+
+
+def test_a_database_of_before_gets_a_choice_of_embedder(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as early:
+        early.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+        visitor, stranger = (Store(settings).visitor(new_secret()) for _ in range(2))
+    store = Store(settings)
+    store.choose_embedder(visitor, "another")
+    assert [store.embedder(each) for each in (visitor, stranger)] == ["another", ""]
+    store.forget(visitor)
+    assert store.embedder(visitor) == ""
 
 
 def test_many_threads_write_at_once(store: Store, visitor: str) -> None:

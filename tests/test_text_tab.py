@@ -57,22 +57,30 @@ def until(true: Callable[[], Any], seconds: float = 30) -> bool:
     return bool(true())
 
 
+class Held:
+    """Embedding that has begun and waits until it may go on."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+
 @pytest.fixture
-def held(services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """No passage is embedded until the event is set."""
-    go_on, embedder = threading.Event(), services.embedder
+def held(services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+    """The first passages are not embedded until they may be."""
+    held, embedder = Held(), services.embedders.own()
     encode = embedder.encode
 
     def wait_and_encode(*args: Any) -> Any:
-        go_on.wait(60)
+        held.begun.set()
+        held.go_on.wait(60)
         return encode(*args)
 
     monkeypatch.setattr(embedder, "encode", wait_and_encode)
-    yield go_on
-    go_on.set()
+    yield held
+    held.go_on.set()
 
 
-def test_indexing_can_be_cancelled_from_its_start(tab: TextTab, services: Services, held: threading.Event) -> None:
+def test_indexing_can_be_cancelled_from_its_start(tab: TextTab, services: Services, held: Held) -> None:
     request = browser()
     services.library.add_text(services.store.visitor(request.cookies[COOKIE]), PROSE)
     began = time.monotonic()
@@ -80,29 +88,30 @@ def test_indexing_can_be_cancelled_from_its_start(tab: TextTab, services: Servic
     line, cancel, _ = next(updates)[-3:]
     assert time.monotonic() - began < 0.3
     assert (line, cancel["visible"]) == (SOON, True)
+    assert held.begun.wait(30)
     tab._cancel(request)
     assert [next(updates)[-3], next(updates)[-2]["visible"]] == [STOPPING, False]
-    held.set()
+    held.go_on.set()
     line, cancel, _ = list(updates)[-1][-3:]
     assert line.startswith(MISSING)
     assert not cancel["visible"]
 
 
 def test_a_page_opened_while_a_text_is_indexed_shows_it_and_can_cancel_it(
-    tab: TextTab, services: Services, held: threading.Event
+    tab: TextTab, services: Services, held: Held
 ) -> None:
     request = browser()
     visitor = services.store.visitor(request.cookies[COOKIE])
     services.library.add_text(visitor, PROSE)
     next(tab._added(request, Added(), 0))
-    assert until(lambda: services.library.building(visitor))
+    assert held.begun.wait(30)
     opened = tab.refresh(request)
     assert state(opened, tab) == (SOON, True)
     assert opened[-1].active
     assert state(tab.refresh(browser()), tab)[1] is False
     tab._cancel(request)
     assert state(tab._watch(request), tab) == (STOPPING, False)
-    held.set()
+    held.go_on.set()
     assert until(lambda: services.library.building(visitor) is None)
     line, _, under_way, timer = tab._watch(request)
     assert line.startswith(MISSING)

@@ -61,7 +61,7 @@ def index_line(services: Services, language: str, visitor: str) -> str:
         passages=count(len(index.passages)),
         vectors=count(len(index.vectors)),
     )
-    by_words = index.language not in ENGLISH and not services.embedder.multilingual
+    by_words = index.language not in ENGLISH and not services.embedders.of(visitor).multilingual
     return f"{ready}\n{say(language, 'text.index_by_words')}" if by_words else ready
 
 
