@@ -144,6 +144,12 @@ def _index(commands: Any) -> None:
     parser = _add(commands, "index", "file documents for look-up", arguments.check_index)
     _files(parser, "+")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the index")
+    parser.add_argument(
+        "--embedder",
+        type=arguments.embedder,
+        metavar="NAME|FOLDER",
+        help="one that `models` lists, another of the Hub, or a folder (PLAYGROUND_EMBEDDER)",
+    )
 
 
 def _search(commands: Any) -> None:

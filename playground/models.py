@@ -79,6 +79,27 @@ def embedder_source(settings: Settings, name: str = "") -> Source:
     return _present("embedder", settings, name)
 
 
+def embedder_by_hash(settings: Settings, name: str, digest: str) -> Source:
+    """The embedder with these weights (16 hex digits): the settings' own, or the one of this name or in this folder.
+
+    Raises UserError when it is not on this machine.
+    """
+    for each in ("", name):
+        with suppress(UserError):
+            source = embedder_source(settings, each)
+            if wheels.weights_digest(source.folder)[:16] == digest:
+                return source
+    raise UserError(
+        f"The index was built with the embedder {name} ({digest}), which is not on this machine. Bring it back, or "
+        "build the index again."
+    )
+
+
+def is_here(settings: Settings, name: str) -> bool:
+    """Whether the embedder of this name lies on this machine. Meets no network."""
+    return _find("embedder", name, settings) is not None
+
+
 def embedders_here(settings: Settings) -> list[Source]:
     """The embedders on this machine: the settings' own first, then those of `EMBEDDERS`. Meets no network."""
     own = embedder_source(settings)

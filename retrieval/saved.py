@@ -96,6 +96,19 @@ def load(folder: Path, embedder: Encoder) -> Index:
     return Index(passages, vectors, embedder.name, embedder.hash, manifest.language, manifest.folded)
 
 
+def built_with(folder: Path) -> tuple[str, str]:
+    """The name and the weights' hash of the embedder that a saved index was built with.
+
+    Raises:
+        RetrievalError: it is missing or damaged.
+    """
+    try:
+        values = json.loads((folder / MANIFEST).read_bytes())
+        return str(values["embedder"]), str(values["embedder_hash"])
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise _unreadable(error) from error
+
+
 def vectors_by_hash(folder: Path, embedder: Encoder) -> dict[str, np.ndarray]:
     """The vectors of a saved index by the hash of their passage, without building it.
 
@@ -112,7 +125,11 @@ def _read(folder: Path, embedder: Encoder) -> tuple[Manifest, list[Passage], np.
     except RetrievalError:
         raise
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise RetrievalError(f"The index cannot be read ({type(error).__name__}). Build the index again.") from error
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: Exception) -> RetrievalError:
+    return RetrievalError(f"The index cannot be read ({type(error).__name__}). Build the index again.")
 
 
 def _checked(folder: Path, embedder: Encoder) -> tuple[Manifest, list[Passage], np.ndarray]:

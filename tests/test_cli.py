@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from huggingface_hub import constants
 from peft import PeftModel
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -26,11 +27,13 @@ from playground.cli import main
 from playground.commands import arguments
 from playground.device import Device
 from playground.jobs import read_events
-from playground.models import chat_source, load_chat
+from playground.models import EMBEDDERS, chat_source, load_chat
 from playground.runs import PRESETS, TrainSettings
 from playground.serving import adapted, load_adapter
 from playground.settings import Settings
 from retrieval.documents import Document
+from tests.small_encoder import small_encoder
+from tests.small_hub import small_hub, use
 from tests.test_apart import SHOWN, deflated, pdf
 
 TEXT = "\n\n".join(
@@ -127,6 +130,9 @@ def test_help_and_bad_arguments_meet_nothing_heavy(tmp_path: Path) -> None:
         ("index town.md --out full", "holds mine.txt"),
         ("index town.md --out town.md", "town.md cannot be written"),
         ("index town.xyz --out i", "unknown type"),
+        ("index town.md --out i --embedder ./nowhere", "./nowhere is no folder"),
+        ("index town.md --out i --embedder full", "full is no sentence encoder, it lacks model.safetensors"),
+        ("index town.md --out i --embedder owner/none", "owner/none could not be fetched from the Hub"),
         ("search nowhere q", "nowhere holds no index"),
         ("search index", "no question"),
         ("search index q -k 0", "'0'"),
@@ -190,16 +196,17 @@ def test_bad_input_is_one_sentence_and_exit_2(run: Run, tmp_path: Path, words: s
 def test_models_says_what_there_is_and_what_is_missing(
     run: Run, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chat, embedder = run("models", "--json").lines
+    chat, embedder, *others = run("models", "--json").lines
     assert (chat["role"], chat["origin"], chat["folder"]) == ("chat", "folder", str(tiny_model_folder))
     assert chat["available"]
     assert chat["gflops"] > 0
     assert chat["dtype"] in ("float32", "bfloat16")
     assert (embedder["role"], embedder["available"]) == ("embedder", True)
+    assert [(each["name"], each["available"]) for each in others] == [(EMBEDDERS[1].name, False)]
     monkeypatch.setenv("PLAYGROUND_CHAT_MODEL", "./nowhere")
     missing = run("--json", "models")
     assert missing.code == 0
-    assert [each["available"] for each in missing.lines] == [False, True]
+    assert [each["available"] for each in missing.lines] == [False, True, False]
     assert "which is no folder" in run("models").out
 
 
@@ -237,6 +244,35 @@ def test_an_index_answers_with_passages_that_can_be_checked(run: Run, tmp_path: 
     assert not other["found"]
     assert len(other["passages"]) > 1
     assert "Not in this text" in run("search", "index", "Which pizza topping is the best?").out
+
+
+def test_an_index_is_searched_with_the_embedder_that_it_was_built_with(run: Run, tmp_path: Path) -> None:
+    small_encoder(tmp_path / "encoder")
+    made = run("index", "town.md", "--out", "index", "--embedder", "./encoder", "--json")
+    assert made.lines[-1]["embedder"] == str(tmp_path / "encoder")
+    (line,) = run("search", "index", "When does the school begin?", "--json").lines
+    assert {each["source"] for each in line["passages"]} == {"town.md"}
+    assert run("ask", "When?", "--index", "index", "--arms", "rag", "--max-new-tokens", "1", "--ask-anyway").code == 0
+    (tmp_path / "encoder").rename(tmp_path / "elsewhere")
+    for words in (("search", "index", "When?"), ("ask", "When?", "--index", "index")):
+        ran = run(*words)
+        assert (ran.code, ran.out) == (2, "")
+        assert "which is not on this machine. Bring it back, or build the index again." in ran.err
+    small_encoder(tmp_path / "encoder", seed=2)
+    assert "which is not on this machine" in run("search", "index", "When?").err, "other weights of the same name"
+
+
+def test_an_embedder_that_is_not_here_is_fetched(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    encoder = small_encoder(tmp_path / "encoder")
+    with small_hub({"owner/encoder": encoder}) as (hub, address):
+        use(address, monkeypatch)
+        made = run("index", "town.md", "--out", "index", "--embedder", "owner/encoder")
+        assert (made.code, "it is fetched from the Hub" in made.out) == (0, True)
+        asked = len(hub.asked)
+        assert run("search", "index", "When?").code == 0
+        assert run("index", "town.md", "--out", "index", "--embedder", "owner/encoder").code == 0
+    assert len(hub.asked) == asked
 
 
 def test_an_index_replaces_an_older_one_of_its_own(run: Run, tmp_path: Path) -> None:

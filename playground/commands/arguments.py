@@ -5,6 +5,7 @@ Functions that read one argument raise ArgumentTypeError, the `check_` ones User
 
 import json
 import math
+import re
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ ARMS = ("base", "rag", "tuned", "both")
 NEEDS = {"adapter": ("tuned", "both"), "index": ("rag", "both")}
 INDEX_FILES = ("manifest.json", "passages.json", "vectors.npy", "documents.json")
 RUN_FILES = ("config.json", "documents.json", "events.jsonl", "checkpoint", "adapter", "worker.log", "lease", "stop")
+ENCODER_FILES = ("model.safetensors", "tokenizer.json", "modules.json")
+HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 WEIGHTS = "*.safetensors"  # of an adapter, or of a whole model
 LARGEST_SEED = 2**31 - 1
 
@@ -56,6 +59,18 @@ def file(text: str) -> Path:
     if not Path(text).is_file():
         raise ArgumentTypeError(f"{text} is {'a folder' if Path(text).is_dir() else 'missing'}, name a file")
     return Path(text)
+
+
+def embedder(text: str) -> str:
+    """A folder with a sentence encoder, in full, or what may be a model's name on the Hub."""
+    folder = Path(text).expanduser()
+    if folder.is_dir():
+        if missing := [name for name in ENCODER_FILES if not (folder / name).is_file()]:
+            raise ArgumentTypeError(f"{text} is no sentence encoder, it lacks {', '.join(missing)}")
+        return str(folder.resolve())
+    if not HUB_NAME.fullmatch(text):
+        raise ArgumentTypeError(f"{text} is no folder, nor a name on the Hub like owner/model")
+    return text
 
 
 def index(text: str) -> Path:

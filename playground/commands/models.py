@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -9,17 +10,20 @@ import torch
 from playground.commands.arguments import Line
 from playground.device import Device, choose
 from playground.errors import UserError
-from playground.models import Source, chat_source, embedder_source
+from playground.models import EMBEDDERS, Known, Source, chat_source, embedder_source, is_here
 from playground.settings import Settings
 
 
 def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
-    """A line for the chat model and one for the embedder, which works on the CPU whatever else there is."""
+    """A line for the chat model, one for the embedder, which works on the CPU, and one for each other to choose."""
     here = choose()
     yield _line("chat", settings.chat_model, chat_source, settings, here, here.gflops)
     processor = Device("cpu", torch.float32, here.gflops)
     gflops = here.gflops if here == processor else None
     yield _line("embedder", settings.embedder, embedder_source, settings, processor, gflops)
+    for known in EMBEDDERS:
+        if known.name != settings.embedder:
+            yield _other(known, settings)
 
 
 def _line(
@@ -41,3 +45,12 @@ def _line(
     record |= {"dtype": dtype, "device": device.name, "gflops": gflops}
     speed = f" at {gflops:.0f} GFLOP/s" if gflops else ""
     return record, f"{text}\n  runs on {device.name} in {dtype}{speed}"
+
+
+def _other(known: Known, settings: Settings) -> Line:
+    """An embedder that `index` can be asked for."""
+    here = is_here(settings, known.name)
+    record = {**asdict(known), "role": "embedder", "available": here}
+    text = f"embedder: {known.name}, {known.languages} language(s), {known.megabytes} MB, {known.licence}"
+    how = "uses it" if here else "fetches it from the Hub and uses it"
+    return record, f"{text}\n  not the one in the settings; `index --embedder {known.name}` {how}"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from playground.commands.arguments import Line
 from playground.conversation import passage
-from playground.models import embedder_source
+from playground.models import embedder_by_hash
 from playground.settings import Settings
 from retrieval.embed import Embedder
-from retrieval.saved import load
+from retrieval.saved import built_with, load
 from retrieval.search import Hit, Result, search
 
 
@@ -24,13 +24,13 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
 
 
 def searcher(folder: Path, settings: Settings, k: int) -> Callable[[str], Result]:
-    """A function that searches the index in a folder.
+    """A function that searches the index in a folder with the embedder that it was built with.
 
     Raises:
-        RetrievalError: a damaged index, or one of another embedder. UserError: no embedder.
+        RetrievalError: a damaged index. UserError: its embedder is not here.
     """
-    source = embedder_source(settings)
-    embedder = Embedder(source.folder, name=source.name)
+    name, digest = built_with(folder)
+    embedder = Embedder(embedder_by_hash(settings, name, digest).folder, name=name)
     index = load(folder, embedder)
     return lambda question: search(index, embedder, question, k)
 
