@@ -5,15 +5,14 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
 from typing import Any
 
 import torch
 import transformers
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from playground import prompts
-from playground.decoding import Decoding, Prompt, Token, generate, never
+from playground.decoding import Decoding, Prompt, Token, begin, never
 from playground.errors import UserError
 from playground.models import ChatModel
 from playground.prompts import Turn
@@ -67,7 +66,7 @@ class Answer:
     `passages` are those in the prompt; where `found` is False and the arm abstains, the nearest ones, unread.
     `seconds_to_first_token` counts from the question and includes the search and the reading of shorter prompts;
     `tokens_per_second` is the pace once all prompts have been read, which the arms share.
-    `dropped_turns` of the history were left out so that the prompt fits.
+    `dropped_turns` of the history were left out so that the prompt fits; `ahead` questions are to be answered first.
     """
 
     arm: str
@@ -82,6 +81,7 @@ class Answer:
     stamp: Stamp
     done: bool
     stopped: bool
+    ahead: int = 0
 
 
 def answer(
@@ -94,11 +94,13 @@ def answer(
     should_stop: Callable[[], bool] = never,
     passage_tokens: int = PASSAGE_TOKENS,
     ask_anyway: bool = False,
+    scope: str = "",
 ) -> Iterator[list[Answer]]:
     """Snapshots of all arms' answers, in their order, at most five a second; the last one is complete.
 
     `histories` has one per arm; `search` may be None when no arm retrieves. Where the search finds nothing, the
     retrieval arms abstain: done at once, no text, the nearest passages shown. `ask_anyway` gives those to the model.
+    What was read is kept for later questions of the same `scope`, a visitor's name; for none if it is empty.
 
     Raises:
         UserError: the question is empty, or does not fit the model's window beside the answer.
@@ -110,18 +112,21 @@ def answer(
     if any(arm.retrieval for arm in arms):
         evidence = _look_up(question, search, min(passage_tokens, chat.window // 2), ask_anyway)
     panes = [
-        _pane(chat, arm, question, history, evidence if arm.retrieval else None, decoding)
+        _pane(chat, arm, question, history, evidence if arm.retrieval else None, decoding, scope)
         for arm, history in zip(arms, histories, strict=True)
     ]
     speaking = [pane for pane in panes if pane.prompt.ids]
     yield _snapshots(panes)
     shown = time.perf_counter()
-    for pane, token in _tokens(chat, speaking, decoding, should_stop):
-        now = time.perf_counter()
-        pane.take(token, now - asked)
-        if now - shown >= SHOW_EVERY:
-            shown = now
-            yield _snapshots(panes)
+    with begin(chat, [pane.prompt for pane in speaking], decoding, should_stop) as going:
+        for ahead in going.waiting():
+            yield [replace(each, ahead=ahead) for each in _snapshots(panes)]
+        for token in going.tokens():
+            now = time.perf_counter()
+            speaking[token.row].take(token, now - asked)
+            if now - shown >= SHOW_EVERY:
+                shown = now
+                yield _snapshots(panes)
     for pane in panes:
         pane.stopped = not pane.done
     yield _snapshots(panes)
@@ -182,34 +187,6 @@ class _Pane:
         )
 
 
-def _tokens(
-    chat: ChatModel, panes: Sequence[_Pane], decoding: Decoding, should_stop: Callable[[], bool]
-) -> Iterator[tuple[_Pane, Token]]:
-    """All panes' tokens as they come: those over the resident model share a batch, and take turns with the others'."""
-    models = {id(model): model for model in (_model(chat, pane) for pane in panes)}
-    groups = [(model, [pane for pane in panes if _model(chat, pane) is model]) for model in models.values()]
-    streams = [(group, _stream(replace(chat, model=model), group, decoding, should_stop)) for model, group in groups]
-    while streams:
-        for turn in list(streams):
-            group, stream = turn
-            came = list(islice(stream, len(group)))
-            yield from came
-            if not came:
-                streams.remove(turn)
-
-
-def _stream(
-    chat: ChatModel, panes: Sequence[_Pane], decoding: Decoding, should_stop: Callable[[], bool]
-) -> Iterator[tuple[_Pane, Token]]:
-    for token in generate(chat, [pane.prompt for pane in panes], decoding, should_stop):
-        yield panes[token.row], token
-
-
-def _model(chat: ChatModel, pane: _Pane) -> PreTrainedModel:
-    adapter = pane.arm.adapter
-    return adapter.model if adapter and adapter.model else chat.model
-
-
 def _snapshots(panes: Sequence[_Pane]) -> list[Answer]:
     firsts = [pane.first for pane in panes if pane.prompt.ids]
     begun = [each for each in firsts if each is not None]
@@ -231,6 +208,7 @@ def _pane(
     history: Sequence[Turn],
     evidence: _Evidence | None,
     decoding: Decoding,
+    scope: str,
 ) -> _Pane:
     abstains = evidence is not None and not evidence.used
     passages = [hit.passage for hit in evidence.hits] if evidence and evidence.used else []
@@ -245,7 +223,8 @@ def _pane(
         decoding=decoding,
         versions={"torch": torch.__version__, "transformers": transformers.__version__},
     )
-    prompt = Prompt(ids, arm.adapter.plain if arm.adapter else None)
+    own = arm.adapter.model if arm.adapter else None
+    prompt = Prompt(ids, arm.adapter.plain if arm.adapter else None, own, scope)
     return _Pane(chat.tokenizer, arm, evidence, prompt, dropped, stamp, done=abstains)
 
 
