@@ -1,7 +1,8 @@
 """Products of a few rows with large matrices, computed in the order that is faster on this machine."""
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
+from statistics import median
 from time import perf_counter
 
 import torch
@@ -9,7 +10,8 @@ from torch import Tensor
 
 COUNTS = (2, 4, 8, 16, 32, 64, 128, 256)  # rows that are timed; a count between two goes by the larger
 TIMED_BYTES = 60_000_000  # of matrices in one trial: more than a processor's caches hold
-REPEATS = 4
+MOST_TIMED = 48  # matrices in one trial; where they are so small, the order matters little
+REPEATS = 5
 
 
 def product(x: Tensor, weights: Sequence[Tensor]) -> Tensor:
@@ -42,17 +44,19 @@ def calibrate(inputs: int, dtype: torch.dtype, device: str) -> None:
 @cache
 def _faster_first(rows: int, inputs: int, dtype: torch.dtype) -> bool:
     square = inputs * inputs * torch.empty(0, dtype=dtype).element_size()
-    weights = [torch.ones(inputs, inputs, dtype=dtype) for _ in range(max(1, TIMED_BYTES // square))]
+    weights = [torch.ones(inputs, inputs, dtype=dtype) for _ in range(min(MOST_TIMED, 1 + TIMED_BYTES // square))]
     x = torch.ones(rows, inputs, dtype=dtype)
-    trials = [
-        (
-            _seconds(lambda weight: (weight @ x.T).T.contiguous(), weights),
-            _seconds(lambda weight: x @ weight.T, weights),
-        )
-        for _ in range(REPEATS)
-    ]
-    # By turns, and the best of each: the trials that nothing else on the machine disturbed.
-    return min(first for first, _ in trials) < min(usual for _, usual in trials)
+    first, usual = partial(_first, x), partial(_usual, x)
+    # What else goes on here lasts longer than a trial, so two in a row are compared with each other.
+    return median(_seconds(first, weights) / _seconds(usual, weights) for _ in range(REPEATS)) < 1
+
+
+def _first(x: Tensor, weight: Tensor) -> Tensor:
+    return (weight @ x.T).T.contiguous()
+
+
+def _usual(x: Tensor, weight: Tensor) -> Tensor:
+    return x @ weight.T
 
 
 def _seconds(multiply: Callable[[Tensor], Tensor], weights: Sequence[Tensor]) -> float:
