@@ -21,8 +21,8 @@ from playground.commands.methods import flag
 from playground.corpus import data_hash
 from playground.device import choose
 from playground.errors import UserError
-from playground.jobs import CONFIG, DOCUMENTS, EVENTS
 from playground.models import ChatModel, chat_source, load_chat
+from playground.run_folder import CONFIG, DOCUMENTS, log_event
 from playground.runs import PRESETS, RunConfig, TrainSettings, estimate, plan
 from playground.settings import Settings
 from playground.training import Finished, Progress
@@ -153,8 +153,7 @@ def _log(out: Path, event: Progress | Finished) -> None:
     shown = {key: value for key, value in event.to_dict().items() if key != "adapter"}
     if shown.get("reason") == "stopped":
         shown["event"] = "stopped"
-    with (out / EVENTS).open("a", encoding="utf-8") as log:
-        log.write(f"\n{json.dumps(shown)}\n")
+    log_event(out, shown)
 
 
 @contextmanager
