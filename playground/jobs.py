@@ -3,6 +3,7 @@
 What a run does is a file in `kinds/`, named by the run's config and called by the worker.
 """
 
+import errno
 import json
 import logging
 import math
@@ -24,7 +25,7 @@ from playground.run_folder import CONFIG, DOCUMENTS, ENDINGS, EVENTS, LEASE, STO
 from playground.runs import RunConfig
 from playground.settings import Settings
 from playground.store import ACTIVE, RunRow, Store, write_text
-from playground.worker import FAULT, NO_MEMORY, work
+from playground.worker import FAULT, NO_MEMORY, NO_ROOM, work
 from retrieval.documents import Document
 
 POLL_SECONDS = 0.25
@@ -228,7 +229,7 @@ class Jobs:
         last = read_events(row.folder)[-1:]
         if last and last[0]["event"] in ENDINGS:
             state, error = ENDINGS[last[0]["event"]], last[0].get("error", "")
-            if state != "failed":
+            if "reason" in last[0]:
                 self._store.change_run(row.visitor, row.id, figures=json.dumps(last[0]))
         else:
             state, error = self._without_ending(row, code)
@@ -239,6 +240,8 @@ class Jobs:
         now = self._store.run(row.visitor, row.id)
         if now.state == "stopping" or (code is None and now.lease_until <= time.time()):
             return "stopped", ""
+        if code == errno.ENOSPC:
+            return "stopped", NO_ROOM
         return ("queued", "") if code is None else ("failed", NO_MEMORY if code == -signal.SIGKILL else FAULT)
 
 

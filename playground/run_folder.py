@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 CONFIG, DOCUMENTS, EVENTS, LEASE, STOP = "config.json", "documents.json", "events.jsonl", "lease", "stop"
-CHECKPOINT = "checkpoint"
+CHECKPOINT, ADAPTER = "checkpoint", "adapter"
 ENDINGS = {"finished": "done", "stopped": "stopped", "failed": "failed"}  # a run's last event -> its state
 
 

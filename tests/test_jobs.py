@@ -1,5 +1,6 @@
 """The queue's rules, the worker in this process with a stand-in for training, and true workers on the tiny model."""
 
+import errno
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ import pytest
 
 import adapters
 from playground import jobs as jobs_module
+from playground import worker
 from playground.errors import UserError
 from playground.jobs import Job, Jobs, Snapshot
 from playground.kinds import train as training_job
@@ -301,6 +303,38 @@ def test_work_tells_the_visitor_a_sentence_and_the_log_a_traceback(
     assert work(folder, settings) == "failed"
     assert read_events(folder)[-1] == {"event": "failed", "error": sentence}
     assert ("Traceback" in caplog.text) == logged
+
+
+def test_a_full_disk_pauses_the_run_and_the_visitor_learns_why(
+    folder: Path, jobs: Jobs, store: Store, settings: Settings, visitor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> Iterator[Event]:
+        yield Event({"event": "progress", "step": 1})
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    use(monkeypatch, full)
+    assert work(folder, settings) == "stopped"
+    row = store.claim_run()
+    assert row
+    jobs._settle(row, 0)
+    assert (store.run(visitor, row.id).state, store.run(visitor, row.id).error) == ("stopped", worker.NO_ROOM)
+    jobs.resume(visitor, row.id)
+    assert store.run(visitor, row.id).state == "queued"
+
+
+def test_a_disk_without_room_for_the_event_itself_is_told_by_the_exit_code(
+    folder: Path, jobs: Jobs, store: Store, visitor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    monkeypatch.setattr(worker, "log_event", full)
+    monkeypatch.setattr(sys, "argv", ["worker", str(folder)])
+    code = worker.main()
+    row = store.claim_run()
+    assert row
+    jobs._settle(row, code)
+    assert (store.run(visitor, row.id).state, store.run(visitor, row.id).error) == ("stopped", worker.NO_ROOM)
 
 
 def test_work_stops_when_asked_and_at_the_end_of_its_lease(

@@ -22,10 +22,11 @@ from playground.corpus import data_hash
 from playground.device import choose
 from playground.errors import UserError
 from playground.models import ChatModel, chat_source, load_chat
+from playground.outcome import Finished
 from playground.run_folder import CONFIG, DOCUMENTS, log_event
 from playground.runs import PRESETS, RunConfig, TrainSettings, estimate, plan
 from playground.settings import Settings
-from playground.training import Finished, Progress
+from playground.training import Progress
 from retrieval.documents import Document
 
 Values = dict[str, object]
@@ -194,8 +195,16 @@ def _progress(event: Progress) -> str:
 
 
 def _end(event: Finished) -> str:
-    reasons = {"done": "", "stopped": ", stopped early", "time": ", when its time was over"}
+    reasons = {
+        "done": "",
+        "early": ", no longer improving",
+        "time": ", when its time was over",
+        "stopped": ", stopped early",
+    }
+    losses = f"Held-out loss {event.heldout_before:.3f} before"
+    if event.heldout_after is not None:
+        losses = f"{losses} and {event.heldout_after:.3f} after step {event.best_step}, whose adapter is kept"
     return (
-        f"Held-out loss {event.heldout_before:.3f} before and {event.heldout_after:.3f} after {event.step} steps in "
-        f"{event.seconds:.0f} s{reasons[event.reason]}\nThe adapter is in {event.adapter}"
+        f"{losses}; {event.step} steps in {event.seconds:.0f} s{reasons[event.reason]}\n"
+        f"The adapter is in {event.adapter}"
     )
