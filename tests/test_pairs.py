@@ -59,7 +59,7 @@ def test_a_numbered_article_is_named_with_the_articles_above_it() -> None:
     found = {each.question: each for each in pairs.make(read(CONSTITUTION))}
     assert found["What does Article II, Section 4 say?"].kind == "item"
     assert found["What does Article II, Section 4 say?"].answer.startswith(
-        "The President, Vice President and all civil"
+        "The President, Vice President and all Civil"
     )
 
 

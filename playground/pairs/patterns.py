@@ -47,7 +47,7 @@ _PERSON = _any(
     "inventor engineer writer author poet king queen president emperor philosopher scientist physicist mathematician "
     "politician general player coach singer actor actress composer painter theologian reformer leader founder "
     "geologist historian scholar artist preacher pastor missionary businessman developer programmer chemist priest "
-    "monk duke bishop nobleman explorer lawyer teacher professor"
+    "monk duke bishop nobleman explorer lawyer teacher professor student member son daughter native pupil"
 )
 _NGUOI = _any(
     "người nhà_văn nhà_thơ nhà_khoa_học nhà_vật_lý nhà_toán_học nhà_triết_học nhà_sử_học nhà_hóa_học nhà_phát_minh "
@@ -134,7 +134,7 @@ ENGLISH = Language(
     pointing=frozenset(
         "it this that these those there here he she they we you i his her its their our your such both another others "
         "thus however therefore also then so and but or otherwise instead likewise similarly finally moreover "
-        "furthermore which who see let's that's it's here's there's he's she's they're we're you're one".split()
+        "furthermore which who see now until one let's that's it's here's there's he's she's they're we're".split()
     ),
     not_subjects=frozenset(
         "what when where while if because since as although though unless until after before during in on at by for "
@@ -145,7 +145,7 @@ ENGLISH = Language(
     not_inside=frozenset(
         "is are was were be been has have had do does did will would can could should may might must shall which who "
         "whom that because if when while said says there this these those it he she they we you i such most following "
-        "above below same last other only answer result reason problem effort".split()
+        "above below same first second last other only answer result reason problem effort".split()
     ),
 )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from playground.pairs.patterns import LANGUAGES, NUMBERED, Rule
+from playground.pairs.patterns import ENGLISH, LANGUAGES, NUMBERED, VIETNAMESE, Rule
 from playground.sections import Section
 from retrieval.chunks import sentences
 from retrieval.language import detect
@@ -44,7 +44,8 @@ _TERM = re.compile(
 _PROPER = rf"[{_UPPER}][\w’'-]*(?:/\w+)*"
 _NAME = re.compile(rf"(?<=[\w,;)]\s){_PROPER}(?:\s(?:(?:of|and|the|de|von)\s)?{_PROPER}){{0,4}}(?![\w’'-]|\s?[\d/])")
 _FIGURE = re.compile(r"(?<![\w.,/:(-])(?:\d{1,3}(?:[.,]\d{3})+|\d+(?:[.,]\d+)?)(?![\w/:)%-]|[.,]\d)")
-_QUOTED = re.compile(r"(?<=[“\"])[^“”\"]{3,40}(?=[”\"])")
+_LABELLED = re.compile(r"(?:\S+ ){0,2}\S+: ")
+_QUOTED = re.compile(r"(?<=[“\"])\w[\w-]+(?: [\w-]+){0,2}(?=[”\"])")
 _WORD = re.compile(r"\w+")
 
 
@@ -199,7 +200,8 @@ class Maker:
         if not 1 <= len(words) <= SUBJECT_WORDS or re.search(r"[,;:\"“”…]|- ", _without_brackets(subject)):
             return False
         first = words[0]
-        outside = first in language.pointing or first in language.not_subjects
+        acts = len(words) > 1 and first.endswith("ing") and language is ENGLISH
+        outside = acts or first in language.pointing or first in language.not_subjects
         return (
             not outside
             and words[-1] not in ARTICLES
@@ -223,13 +225,15 @@ class Maker:
             yield Found("cloze", question, sentence.start + start, sentence.start + end)
 
     def _tells(self, sentence: str, start: int, end: int) -> bool:
-        """Whether the gap's words are not everywhere in the text, and nowhere else in the sentence."""
-        gap, rest = _WORD.findall(sentence[start:end]), _WORD.findall(sentence[:start] + " " + sentence[end:])
-        before = _WORD.findall(sentence[:start])
-        counted = gap[0].isdigit() and before and before[-1][:1].isupper()  # Section 5
-        if gap[0] == "I" or counted or all(self._written[word] > self._common for word in gap):
+        """Whether the gap's words are whole, not everywhere in the text, and nowhere else in the sentence."""
+        gap, before = _WORD.findall(sentence[start:end]), sentence[:start].split()
+        half = before and before[-1][:1].isupper() and not self._written[before[-1].lower()]  # Van Rossum, Section 5
+        lone = len(gap) == 1 and self._language is VIETNAMESE and not gap[0].isascii()  # a syllable of a name
+        long = [word for word in gap if len(word) > 1 or word.isdigit()]
+        if half or lone or gap[0] == "I" or all(self._written[word] > self._common for word in long):
             return False
-        return {word.casefold() for word in gap}.isdisjoint(word.casefold() for word in rest)
+        rest = _WORD.findall(sentence[:start] + " " + sentence[end:])
+        return {_stem(word) for word in gap}.isdisjoint(map(_stem, rest))
 
     def _lowered_first(self, phrase: str) -> str:
         """The phrase inside a sentence: its first word small, unless the text writes it large there too."""
@@ -259,6 +263,7 @@ def _is_prose(sentence: _Sentence) -> bool:
         and SENTENCE_WORDS[0] <= len(words.split()) <= SENTENCE_WORDS[1]
         and letters > 0.88 * len(words)
         and not _CODE.search(words)
+        and not _LABELLED.match(words)
         and words.count("(") == words.count(")")
         and words.count('"') % 2 == 0
     )
@@ -297,7 +302,11 @@ def _without_brackets(phrase: str) -> str:
 
 def _content(text: str) -> set[str]:
     """Beginnings of the longer words."""
-    return {word.casefold()[:5] for word in _WORD.findall(text) if len(word) > 3}
+    return {_stem(word) for word in _WORD.findall(text) if len(word) > 3}
+
+
+def _stem(word: str) -> str:
+    return word.casefold()[:5]
 
 
 def _filled(rule: Rule, match: re.Match[str], wording: dict[str, Callable[[str], str]]) -> str:
