@@ -35,6 +35,12 @@ class TrainSettings:
     heldout_share: float = knob(0.1, label="Held out", help="Share of text kept to test on.", low=0.01, high=0.5)
     evaluations: int = knob(8, label="Tests", help="Times the held-out loss is measured.", low=1, high=100)
     checkpoint_every: int = knob(20, label="Checkpoint every", help="Steps between saved states.", low=1, high=10_000)
+    pairs_share: float = knob(
+        0.25, label="Questions", help="Share of what it reads that is questions made from the text.", low=0, high=1
+    )
+    with_passages: bool = knob(
+        False, label="Train with passages", help="Questions bring passages of the text, as retrieval's prompts do."
+    )
     seed: int = knob(0, label="Seed", help="Same seed, same run.", low=0, high=2**31 - 1)
 
 
