@@ -36,6 +36,12 @@ class TrainSettings:
     evaluations: int = knob(8, label="Tests", help="Times the held-out loss is measured.", low=1, high=100)
     patience: int = knob(0, label="Patience", help="Tests without gain before it ends; 0: never.", low=0, high=100)
     checkpoint_every: int = knob(20, label="Checkpoint every", help="Steps between saved states.", low=1, high=10_000)
+    pairs_share: float = knob(
+        0.25, label="Questions", help="Share of what it reads that is questions made from the text.", low=0, high=1
+    )
+    with_passages: bool = knob(
+        False, label="Train with passages", help="Questions bring passages of the text, as retrieval's prompts do."
+    )
     seed: int = knob(0, label="Seed", help="Same seed, same run.", low=0, high=2**31 - 1)
 
 

@@ -73,7 +73,13 @@ def train(
     """
     settings = config.settings
     data = corpus.build(
-        documents, chat.tokenizer, window=settings.window, heldout_share=settings.heldout_share, seed=settings.seed
+        documents,
+        chat.tokenizer,
+        window=settings.window,
+        heldout_share=settings.heldout_share,
+        seed=settings.seed,
+        pairs_share=settings.pairs_share,
+        with_passages=settings.with_passages,
     )
     run = _prepare(config, chat, out if resume else None)
     run.lower = _lower(config, run, chat.hash, data, shared or out / "lower")
