@@ -26,6 +26,8 @@ QUIET = {
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     "TRANSFORMERS_VERBOSITY": "error",
 }
+# One advises a package that is not needed here; the other tells a host why a file broke its reader.
+QUIETER = ("bitsandbytes", "retrieval.apart")
 SWITCHES = ("-h", "--help", "--json", "--resume", "--ask-anyway")
 
 
@@ -36,7 +38,8 @@ def main(words: Sequence[str] | None = None) -> int:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it advises a package that is not needed here
+    for name in QUIETER:
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         asked = parse(sys.argv[1:] if words is None else words)
         _run(asked, Settings.from_environment())

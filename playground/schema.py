@@ -26,7 +26,12 @@ def _m002_kinds_of_runs(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE visitors ADD COLUMN served REAL NOT NULL DEFAULT 0")
 
 
-MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_m001_initial, _m002_kinds_of_runs]
+def _m003_embedder(db: sqlite3.Connection) -> None:
+    """A visitor may choose an embedder."""
+    db.execute("ALTER TABLE visitors ADD COLUMN embedder TEXT NOT NULL DEFAULT ''")
+
+
+MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_m001_initial, _m002_kinds_of_runs, _m003_embedder]
 
 
 def migrate(db: sqlite3.Connection) -> None:

@@ -14,16 +14,16 @@ from adapters.cost import Cost, measure
 from playground import chat, runs
 from playground.chat import Answer, Arm, Decoding, ServedAdapter, load_adapter
 from playground.device import choose, gpu
+from playground.embedders import Embedders
 from playground.errors import UserError
 from playground.jobs import Jobs
 from playground.library import Library
-from playground.models import ChatModel, chat_source, embedder_source, load_chat
+from playground.models import ChatModel, chat_source, load_chat
 from playground.prompts import Turn
 from playground.runs import PRESETS, Estimate, RunConfig
 from playground.serving import weights_age
 from playground.settings import Settings
 from playground.store import DAY, Store
-from retrieval.embed import Embedder
 from retrieval.search import Result, search
 
 ADAPTER_BYTES = 1_500_000_000  # of memory for adapters, the one just asked for always included
@@ -37,7 +37,8 @@ class Services:
         self.settings = settings
         self.store = Store(settings)
         self.jobs = Jobs(self.store, settings)
-        self.library = Library(self.store, settings, lambda: self.embedder)
+        self.embedders = Embedders(self.store, settings)
+        self.library = Library(self.store, settings, self.embedders.of)
         self.stops: set[str] = set()
         self._adapters: dict[tuple[str, int], ServedAdapter] = {}
         self.answer = gpu(ANSWER_SECONDS)(self._answer)
@@ -50,12 +51,6 @@ class Services:
         """The resident base model; never modified after loading."""
         with self._lock:
             return self._chat
-
-    @property
-    def embedder(self) -> Embedder:
-        """The resident sentence encoder."""
-        with self._lock:
-            return self._embedder
 
     def adapter(self, visitor: str, run_id: str) -> ServedAdapter:
         """The adapter of one of this visitor's runs, from memory or disk; those not asked for longest are dropped.
@@ -109,6 +104,7 @@ class Services:
         """Start over: everything of this visitor is deleted, in memory too."""
         for run in self.store.runs(visitor):
             self.forget_adapter(run.id)
+        self.embedders.forget(visitor)
         self.library.forget(visitor)
 
     def forget_adapter(self, run_id: str) -> None:
@@ -120,16 +116,26 @@ class Services:
     def searcher(self, visitor: str) -> Callable[[str], Result]:
         """A function that searches this visitor's text; while it is indexed anew, as it was before."""
         index = self.library.usable_index(visitor)
-        return lambda question: search(index, self.embedder, question)
+        embedder = self.embedders.of(visitor)
+        return lambda question: search(index, embedder, question)
+
+    def choose_embedder(self, visitor: str, name: str) -> None:
+        """Embed this visitor's text with another embedder once that is here; refused where it is not on offer."""
+
+        def index_anew() -> None:
+            self.library.cancel_index(visitor)
+            self.library.index(visitor)
+
+        self.embedders.choose(visitor, name, index_anew)
 
     def cancel_index(self, visitor: str) -> None:
         """Stop indexing this visitor's text; the index before stays in use."""
         self.library.cancel_index(visitor)
 
     def start(self) -> None:
-        """Go on with the queued runs, delete what was left alone for too long, and load both models on a thread."""
+        """Go on with the queued runs; on threads, load the models, ask the Hub, delete what was left alone too long."""
         self.jobs.start()
-        for task in (self._warm_up, self._sweep_daily):
+        for task in (self._warm_up, self._sweep_daily, self.embedders.ask_hub):
             threading.Thread(target=task, daemon=True, name=task.__name__).start()
 
     def _answer(
@@ -156,7 +162,7 @@ class Services:
 
     def _warm_up(self) -> None:
         """So that the first question does not wait for the models."""
-        self.embedder.encode(["warm"])
+        self.embedders.own().encode(["warm"])
         self.chat.model.eval()
 
     def _sweep_daily(self) -> None:
@@ -178,8 +184,3 @@ class Services:
     @cached_property
     def _chat(self) -> ChatModel:
         return load_chat(chat_source(self.settings), choose())
-
-    @cached_property
-    def _embedder(self) -> Embedder:
-        source = embedder_source(self.settings)
-        return Embedder(source.folder, name=source.name)

@@ -238,6 +238,16 @@ class Store:
             row = db.execute("SELECT content FROM conversations WHERE visitor = ?", (visitor,)).fetchone()
         return json.loads(row["content"]) if row else {}
 
+    def embedder(self, visitor: str) -> str:
+        """The name of the embedder that a visitor chose; empty where none was."""
+        with self._reading(visitor) as db:
+            return str(db.execute("SELECT embedder FROM visitors WHERE id = ?", (visitor,)).fetchone()["embedder"])
+
+    def choose_embedder(self, visitor: str, name: str) -> None:
+        """Keep which embedder a visitor chose."""
+        with self._writing(visitor) as db:
+            db.execute("UPDATE visitors SET embedder = ? WHERE id = ?", (name, visitor))
+
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._settings.data / "playground.db", timeout=30, isolation_level=None)) as db:

@@ -254,6 +254,17 @@ def test_a_database_of_the_first_version_keeps_its_runs(settings: Settings, monk
     assert (run.name, run.kind, run.bundle, run.kept) == ("old", "train", "", False)
 
 
+def test_a_database_of_before_gets_a_choice_of_embedder(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as early:
+        early.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+        visitor, stranger = (Store(settings).visitor(new_secret()) for _ in range(2))
+    store = Store(settings)
+    store.choose_embedder(visitor, "another")
+    assert [store.embedder(each) for each in (visitor, stranger)] == ["another", ""]
+    store.forget(visitor)
+    assert store.embedder(visitor) == ""
+
+
 def test_many_threads_write_at_once(store: Store, visitor: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: store.add_document(visitor, str(number), CONTENT, 1, 1), range(40)))
