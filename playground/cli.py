@@ -28,7 +28,7 @@ QUIET = {
 }
 # One advises a package that is not needed here; the other tells a host why a file broke its reader.
 QUIETER = ("bitsandbytes", "retrieval.apart")
-SWITCHES = ("-h", "--help", "--json", "--resume", "--ask-anyway")
+SWITCHES = ("-h", "--help", "--json", "--resume", "--plan-only", "--ask-anyway")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -167,6 +167,7 @@ def _train(commands: Any) -> None:
     parser.add_argument("--max-seconds", type=arguments.seconds, metavar="S", help="plan for this time, and end then")
     parser.add_argument("--seed", type=arguments.seed, metavar="N", help="same seed, same run (0)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in the folder, as it was planned")
+    parser.add_argument("--plan-only", action="store_true", help="write the run's folder, and train nothing yet")
 
 
 def _ask(commands: Any) -> None:

@@ -42,3 +42,8 @@ def asked_to_stop(folder: Path) -> bool:
 def read_config(folder: Path) -> dict[str, Any]:
     """A run's config; a folder that says no kind is a training run's."""
     return {"kind": "train", **json.loads((folder / CONFIG).read_text(encoding="utf-8"))}
+
+
+def shared_folder(folder: Path) -> Path:
+    """What all runs of one visitor may share, beside their folder."""
+    return folder.parent.parent / "shared"

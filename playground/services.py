@@ -23,6 +23,7 @@ from playground.prompts import Turn
 from playground.runs import PRESETS, Estimate, RunConfig
 from playground.serving import weights_age
 from playground.settings import Settings
+from playground.speed import speed_of
 from playground.store import DAY, Store
 from retrieval.search import Result, search
 
@@ -87,7 +88,7 @@ class Services:
         tokens = sum(self.tokens(visitor).values())
         if not tokens:
             raise UserError("There is no text to learn from yet. Add a file, paste a text or take an example first.")
-        model, speed = self.chat.model, choose().gflops
+        model, speed = self.chat.model, speed_of(self.chat.model, choose())
         config = runs.plan(method, PRESETS[preset], values, run_values, tokens, model.config, speed)
         config = replace(config, settings=replace(config.settings, max_seconds=float(self.settings.max_seconds)))
         runs.check_limits(config, self.settings)

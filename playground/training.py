@@ -1,7 +1,13 @@
-"""The training loop: knows the Method contract and no method, yields progress, leaves checkpoints and an adapter."""
+"""The training loop: knows the Method contract and no method, yields progress, leaves checkpoints and an adapter.
 
+`accelerate launch -m playground.training FOLDER` trains a planned run on several processes, each reading its share.
+"""
+
+import json
 import math
 import random
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,15 +21,16 @@ from torch.optim.lr_scheduler import LambdaLR
 import adapters
 from adapters.base import block_count
 from adapters.beside import inside
-from playground import checkpoints, corpus, lean
+from playground import checkpoints, corpus, device, lean, parallel
 from playground.interrupt import Interrupted, interruptible
 from playground.lower import LowerLayers, fits
-from playground.models import ChatModel
+from playground.models import ChatModel, chat_source, load_chat
 from playground.outcome import Finished, Outcome
 from playground.passes import counted, losses
-from playground.run_folder import CHECKPOINT
+from playground.run_folder import CHECKPOINT, CONFIG, DOCUMENTS, log_event
 from playground.run_state import RunState, restore, restore_method, save_checkpoint
 from playground.runs import RunConfig, TrainSettings
+from playground.settings import Settings
 from retrieval.documents import Document
 
 CLIP = 1.0
@@ -202,9 +209,10 @@ def _advance(run: RunState, settings: TrainSettings, data: corpus.Corpus, starte
 def _optimizer_step(run: RunState, batch: list[dict[str, list[int]]]) -> tuple[float, int]:
     """Gradients summed pack by pack (no padding), then one clipped update; returns mean loss and tokens read."""
     count, total = max(counted(batch), 1), 0.0
-    for loss in losses(inside(run.model), batch, run.lower):
+    for loss in losses(inside(run.model), parallel.share(batch), run.lower):
         (loss / count).backward()
         total += loss.item()
+    total = parallel.sum_gradients(run.model, total)
     if (penalty := run.method.penalty(run.model)) is not None:
         penalty.backward()
     torch.nn.utils.clip_grad_norm_([p for p in run.model.parameters() if p.requires_grad], CLIP)
@@ -231,3 +239,19 @@ def _order(count: int, seed: int, epoch: int) -> list[int]:
     order = list(range(count))
     random.Random(seed * 1_000_003 + epoch).shuffle(order)
     return order
+
+
+def main(folder: Path) -> None:
+    """Train the run that was planned in a folder, as one of a group of processes; the first of them writes it."""
+    with parallel.joined(), tempfile.TemporaryDirectory() as elsewhere:
+        config = RunConfig.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+        texts = json.loads((folder / DOCUMENTS).read_text(encoding="utf-8"))
+        chat = load_chat(chat_source(Settings.from_environment()), device.choose())
+        out = folder if parallel.first() else Path(elsewhere)
+        for event in train(config, chat, [Document.from_dict(each) for each in texts], out):
+            if parallel.first():
+                log_event(folder, event.to_dict())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
