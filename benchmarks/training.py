@@ -24,6 +24,7 @@ from adapters.beside import inside
 from benchmarks.sets import json_lines
 from playground import corpus, loss
 from playground.device import Device
+from playground.jobs import WORKER
 from playground.models import ChatModel, chat_source, load_chat
 from playground.packs import Row
 from playground.passes import counted, losses
@@ -32,7 +33,6 @@ from retrieval.documents import Document, Pair, read
 
 RANK, ALPHA, RATE, CLIP = 8, 16.0, 1e-3, 1.0
 PAIRS, WINDOWS, WINDOW = 8, 4, 256  # examples a step, windows a step, tokens of a window
-WAITING = {"GOMP_SPINCOUNT": "2000"}  # as the app starts its worker
 
 
 def main() -> None:
@@ -94,7 +94,7 @@ def _line(name: str, each: dict[str, Any], ours: dict[str, Any], more: str = "")
 def measured(data: Path, work: dict[str, Any]) -> dict[str, Any]:
     """One side in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.training", "--data", str(data), "--side", json.dumps(work)]
-    environment = {**os.environ, **({} if work["batch"] else WAITING)}
+    environment = {**os.environ, **({} if work["batch"] else WORKER)}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
