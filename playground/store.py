@@ -9,13 +9,14 @@ import secrets
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 from playground.errors import UserError
+from playground.schema import migrate
 from playground.settings import Settings
 
 DAY = 86_400
@@ -89,14 +90,14 @@ class Store:
         with self._connected() as db:
             db.execute("PRAGMA journal_mode = WAL")
         with self._writing() as db:
-            _migrate(db)
+            migrate(db)
 
     def visitor(self, secret: str) -> str:
         """The id that belongs to a secret; a new visitor is made, a known one is marked as seen now."""
         if len(secret) < SECRET_CHARS:
             raise UserError("This browser's session was not recognised. Reload the page to begin a new one.")
         visitor = hashlib.sha256(secret.encode()).hexdigest()[:32]
-        seen = "INSERT INTO visitors VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET seen = excluded.seen"
+        seen = "INSERT INTO visitors (id, seen) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET seen = excluded.seen"
         with self._writing() as db:
             db.execute(seen, (visitor, time.time()))
         return visitor
@@ -107,7 +108,7 @@ class Store:
             if db.execute(f"SELECT 1 FROM runs WHERE visitor = ? AND {AT_WORK}", (visitor,)).fetchone():
                 raise UserError("A run of yours is still training. Stop it first, then start over.")
             db.execute("DELETE FROM visitors WHERE id = ?", (visitor,))
-            db.execute("INSERT INTO visitors VALUES (?, ?)", (visitor, time.time()))
+            db.execute("INSERT INTO visitors (id, seen) VALUES (?, ?)", (visitor, time.time()))
             shutil.rmtree(self._visitors / visitor, ignore_errors=True)
 
     def sweep(self, now: float) -> int:
@@ -144,6 +145,17 @@ class Store:
             _owned(db, "documents", visitor, document)
             db.execute("DELETE FROM documents WHERE id = ?", (document,))
             self._document_path(visitor, document).unlink(missing_ok=True)
+
+    def left_out(self, visitor: str) -> list[str]:
+        """The kinds of findings that a visitor leaves out of training."""
+        with self._reading(visitor) as db:
+            row = db.execute("SELECT left_out FROM visitors WHERE id = ?", (visitor,)).fetchone()
+        return list(json.loads(row["left_out"]))
+
+    def leave_out(self, visitor: str, kinds: Collection[str]) -> None:
+        """Keep which kinds a visitor leaves out, in place of those before."""
+        with self._writing(visitor) as db:
+            db.execute("UPDATE visitors SET left_out = ? WHERE id = ?", (json.dumps(sorted(kinds)), visitor))
 
     def index_folder(self, visitor: str) -> Path:
         """Where a visitor's search indexes are kept."""
@@ -272,28 +284,3 @@ def _owned(db: sqlite3.Connection, table: str, visitor: str, id_: str) -> sqlite
     if row is None:
         raise UserError(f"This {table[:-1]} was not found among yours; it may have been deleted. Reload the page.")
     return row
-
-
-def _m001_initial(db: sqlite3.Connection) -> None:
-    db.execute("CREATE TABLE visitors (id TEXT PRIMARY KEY, seen REAL NOT NULL)")
-    owner = "visitor TEXT NOT NULL REFERENCES visitors ON DELETE CASCADE"
-    db.execute(f"CREATE TABLE documents (id TEXT PRIMARY KEY, {owner}, name TEXT, bytes INT, chars INT, digest TEXT)")
-    db.execute(
-        f"CREATE TABLE runs (id TEXT PRIMARY KEY, {owner}, name TEXT, method TEXT, state TEXT DEFAULT 'queued',"
-        " pid INT, pid_started REAL, created REAL, queued REAL, lease_until REAL, error TEXT DEFAULT '',"
-        " figures TEXT DEFAULT '{}')"
-    )
-    db.execute(f"CREATE TABLE conversations ({owner} PRIMARY KEY, content TEXT NOT NULL)")
-
-
-MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_m001_initial]
-
-
-def _migrate(db: sqlite3.Connection) -> None:
-    """Apply, in order and once each, the migrations this database has not seen."""
-    db.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied REAL NOT NULL)")
-    applied = {row["name"] for row in db.execute("SELECT name FROM migrations")}
-    for migration in MIGRATIONS:
-        if migration.__name__ not in applied:
-            migration(db)
-            db.execute("INSERT INTO migrations VALUES (?, ?)", (migration.__name__, time.time()))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from playground import schema
 from playground import store as store_module
 from playground.errors import UserError
 from playground.settings import Settings
@@ -232,12 +233,22 @@ def test_a_failed_change_leaves_the_database_as_it_was(
 def test_each_migration_is_applied_once(
     store: Store, settings: Settings, visitor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def m002_colour(db: store_module.sqlite3.Connection) -> None:
+    def m099_colour(db: store_module.sqlite3.Connection) -> None:
         db.execute("ALTER TABLE visitors ADD COLUMN colour TEXT DEFAULT 'blue'")
 
-    monkeypatch.setattr(store_module, "MIGRATIONS", [*store_module.MIGRATIONS, m002_colour])
+    monkeypatch.setattr(schema, "MIGRATIONS", [*schema.MIGRATIONS, m099_colour])
     for _ in range(2):
         assert Store(settings).documents(visitor) == []
+
+
+def test_what_a_visitor_leaves_out_is_kept_and_is_that_visitors_alone(settings: Settings, store: Store) -> None:
+    visitor, stranger = (store.visitor(new_secret()) for _ in range(2))
+    assert store.left_out(visitor) == []
+    store.leave_out(visitor, {"email", "broken"})
+    assert Store(settings).left_out(visitor) == ["broken", "email"]
+    assert store.left_out(stranger) == []
+    store.forget(visitor)
+    assert store.left_out(visitor) == []
 
 
 def test_many_threads_write_at_once(store: Store, visitor: str) -> None:
