@@ -25,6 +25,7 @@ from playground.serving import weights_age
 from playground.settings import Settings
 from playground.speed import speed_of
 from playground.store import DAY, Store
+from playground.training_text import TrainingText
 from retrieval.search import Result, search
 
 ADAPTER_BYTES = 1_500_000_000  # of memory for adapters, the one just asked for always included
@@ -40,6 +41,7 @@ class Services:
         self.jobs = Jobs(self.store, settings)
         self.embedders = Embedders(self.store, settings)
         self.library = Library(self.store, settings, self.embedders.of)
+        self.training_text = TrainingText(self.library, self.store, lambda: self.chat.tokenizer)
         self.stops: set[str] = set()
         self._adapters: dict[tuple[str, int], ServedAdapter] = {}
         self.answer = gpu(ANSWER_SECONDS)(self._answer)
@@ -85,7 +87,7 @@ class Services:
         Raises:
             UserError, MethodError: nothing to train on, a value out of range, or more than the host allows.
         """
-        tokens = sum(self.tokens(visitor).values())
+        tokens = round(sum(self.tokens(visitor).values()) * self.training_text.share(visitor))
         if not tokens:
             raise UserError("There is no text to learn from yet. Add a file, paste a text or take an example first.")
         model, speed = self.chat.model, speed_of(self.chat.model, choose())
@@ -98,8 +100,8 @@ class Services:
         return config, cost
 
     def start_run(self, visitor: str, config: RunConfig, name: str) -> str:
-        """Queue a run on this visitor's text as it is now; returns the run's id."""
-        return self.jobs.submit(visitor, config, self.library.documents(visitor), name)
+        """Queue a run on this visitor's text as it is now, without what is left out; returns the run's id."""
+        return self.jobs.submit(visitor, config, self.training_text.documents(visitor), name)
 
     def forget(self, visitor: str) -> None:
         """Start over: everything of this visitor is deleted, in memory too."""
@@ -107,6 +109,7 @@ class Services:
             self.forget_adapter(run.id)
         self.embedders.forget(visitor)
         self.library.forget(visitor)
+        self.training_text.forget(visitor)
 
     def forget_adapter(self, run_id: str) -> None:
         """Drop a deleted adapter from memory."""
