@@ -26,7 +26,7 @@ QUIET = {
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     "TRANSFORMERS_VERBOSITY": "error",
 }
-SWITCHES = ("-h", "--help", "--json", "--resume", "--ask-anyway")
+SWITCHES = ("-h", "--help", "--json", "--resume", "--ask-anyway", "--show-prompt")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -170,12 +170,15 @@ def _ask(commands: Any) -> None:
     parser = _add(commands, "ask", "put one question to several ways of answering", arguments.check_ask)
     parser.add_argument("question", metavar="QUESTION", help="in quotation marks")
     parser.add_argument("--adapter", type=arguments.adapter, metavar="DIR", help="what `train` made")
+    parser.add_argument("--other", type=arguments.adapter, metavar="DIR", help="another adapter, to set against it")
     parser.add_argument("--index", type=arguments.index, metavar="DIR", help="what `index` made")
-    parser.add_argument("--arms", type=arguments.arms, help=f"some of {','.join(arguments.ARMS)} (all that can be)")
+    most = f"some of {','.join(arguments.ARMS)} (all that can be, but {','.join(arguments.ON_DEMAND)})"
+    parser.add_argument("--arms", type=arguments.arms, help=most)
     parser.add_argument("--max-new-tokens", type=arguments.whole, metavar="N", help="tokens in an answer, at most")
     parser.add_argument("--temperature", type=arguments.number, metavar="T", help="0 (default): the likeliest tokens")
     parser.add_argument("--seed", type=arguments.seed, metavar="N", help="same seed, same answer, unless at 0 anyway")
     parser.add_argument("--ask-anyway", action="store_true", help="ask the model even where the index has no answer")
+    parser.add_argument("--show-prompt", action="store_true", help="print what exactly was sent, too")
 
 
 def _export(commands: Any) -> None:

@@ -15,6 +15,7 @@ from playground import chat, runs
 from playground.chat import Answer, Arm, Decoding, ServedAdapter, load_adapter
 from playground.device import choose, gpu
 from playground.errors import UserError
+from playground.fewshot import Chooser, Examples, placed_pairs
 from playground.jobs import Jobs
 from playground.library import Library
 from playground.models import ChatModel, chat_source, embedder_source, load_chat
@@ -39,6 +40,7 @@ class Services:
         self.jobs = Jobs(self.store, settings)
         self.library = Library(self.store, settings, lambda: self.embedder)
         self.stops: set[str] = set()
+        self._chooser = Chooser(lambda: self.embedder)
         self._adapters: dict[tuple[str, int], ServedAdapter] = {}
         self.answer = gpu(ANSWER_SECONDS)(self._answer)
         self._tokens: dict[str, int] = {}
@@ -109,6 +111,7 @@ class Services:
         """Start over: everything of this visitor is deleted, in memory too."""
         for run in self.store.runs(visitor):
             self.forget_adapter(run.id)
+        self._chooser.forget([turn.question for _, turn in placed_pairs(self.library.documents(visitor))])
         self.library.forget(visitor)
 
     def forget_adapter(self, run_id: str) -> None:
@@ -121,6 +124,11 @@ class Services:
         """A function that searches this visitor's text; while it is indexed anew, as it was before."""
         index = self.library.usable_index(visitor)
         return lambda question: search(index, self.embedder, question)
+
+    def examples(self, visitor: str) -> Callable[[str], Examples]:
+        """A function that chooses, for a question, worked examples from this visitor's question–answer pairs."""
+        pairs = placed_pairs(self.library.documents(visitor))
+        return lambda question: self._chooser.choose(question, pairs)
 
     def cancel_index(self, visitor: str) -> None:
         """Stop indexing this visitor's text; the index before stays in use."""
@@ -143,6 +151,7 @@ class Services:
     ) -> Iterator[list[Answer]]:
         """See `chat.answer`. Every argument can be pickled: on ZeroGPU this runs in a process forked for the call."""
         search = self.searcher(visitor) if any(arm.retrieval for arm in arms) else None
+        examples = self.examples(visitor) if any(arm.few_shot for arm in arms) else None
         yield from chat.answer(
             self.chat,
             arms,
@@ -152,6 +161,7 @@ class Services:
             decoding,
             lambda: visitor in self.stops,
             ask_anyway=ask_anyway,
+            examples=examples,
         )
 
     def _warm_up(self) -> None:

@@ -14,8 +14,13 @@ from playground.errors import UserError
 
 Line = tuple[dict[str, Any] | None, str]  # what a command yields: an object for --json, or none, and text for a person
 
-ARMS = ("base", "rag", "tuned", "both")
-NEEDS = {"adapter": ("tuned", "both"), "index": ("rag", "both")}
+ARMS = ("base", "rag", "few_shot", "tuned", "both", "other", "other_both")
+NEEDS = {
+    "adapter": ("tuned", "both"),
+    "other": ("other", "other_both"),
+    "index": ("rag", "both", "other_both", "few_shot"),
+}
+ON_DEMAND = ("few_shot",)  # not every text has question–answer pairs
 INDEX_FILES = ("manifest.json", "passages.json", "vectors.npy", "documents.json")
 RUN_FILES = ("config.json", "documents.json", "events.jsonl", "checkpoint", "adapter", "worker.log", "lease", "stop")
 WEIGHTS = "*.safetensors"  # of an adapter, or of a whole model
@@ -126,13 +131,13 @@ def check_ask(asked: Namespace) -> None:
     """Arms that what is given allows; all of those where none were chosen."""
     if not asked.question.strip():
         raise UserError("The question is empty; type one in quotation marks.")
-    given = {"adapter": asked.adapter, "index": asked.index}
+    given = {"adapter": asked.adapter, "other": asked.other, "index": asked.index}
     for name, needing in NEEDS.items():
         lacking = [each for each in asked.arms or () if each in needing and given[name] is None]
         if lacking:
             raise UserError(f"The arm {lacking[0]} needs --{name} DIR; add it, or choose other --arms.")
     able = [arm for arm in ARMS if all(given[name] for name, needing in NEEDS.items() if arm in needing)]
-    asked.arms = asked.arms or able
+    asked.arms = asked.arms or [arm for arm in able if arm not in ON_DEMAND]
 
 
 def check_export(asked: Namespace) -> None:
