@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 LONG = 12  # words of an answer from which order counts too, and ROUGE-L is the measure
 EXACT, WORDED, BROKEN, ABSTAINED, WRONG = "exact", "worded", "broken", "abstained", "wrong"
@@ -46,14 +47,26 @@ class Grade:
         return self.outcome in RIGHT
 
 
-def grade(text: str, answers: Sequence[str], question: str = "", cut: bool = False) -> Grade:
-    """The best grade against any of the answers; `cut` says that the answer ended at its limit."""
+def grade(text: str, answers: Sequence[str], question: str = "", cut: bool = False, parts: Sequence[str] = ()) -> Grade:
+    """The best grade against any of the answers, or against all `parts` of one.
+
+    `cut` says that the answer ended at its limit.
+    """
     exact = max((float(normalise(text) == normalise(each)) for each in answers), default=0.0)
     f1 = max((token_f1(text, each) for each in answers), default=0.0)
     rouge = max((rouge_l(text, each) for each in answers), default=0.0)
-    return Grade(_outcome(text, answers, question, cut, exact, max(f1, rouge)), exact, f1, rouge)
+    long = any(len(normalise(each).split()) >= LONG for each in answers)
+    told = all(holds(text, each) for each in parts) if parts else any(holds(text, each) for each in answers)
+    if told or (long and not parts and max(f1, rouge) >= F1_RIGHT):
+        outcome = EXACT if exact else WORDED
+    elif broken(text, question, cut):
+        outcome = BROKEN
+    else:
+        outcome = ABSTAINED if abstains(text) else WRONG
+    return Grade(outcome, exact, f1, rouge)
 
 
+@lru_cache(maxsize=20_000)
 def normalise(text: str) -> str:
     """Lower case, composed, without punctuation, English articles and needless blanks."""
     lowered = unicodedata.normalize("NFC", text).lower().translate(_PUNCTUATION)
@@ -104,17 +117,6 @@ def abstention(abstained: Sequence[bool], unanswerable: Sequence[bool]) -> tuple
     """Precision and recall of saying "I do not know"; no number where there is nothing to divide by."""
     rightly = sum(one and two for one, two in zip(abstained, unanswerable, strict=True))
     return _share(rightly, sum(abstained)), _share(rightly, sum(unanswerable))
-
-
-def _outcome(text: str, answers: Sequence[str], question: str, cut: bool, exact: float, overlap: float) -> str:
-    long = any(len(normalise(each).split()) >= LONG for each in answers)
-    if exact:
-        return EXACT
-    if any(holds(text, each) for each in answers) or (long and overlap >= F1_RIGHT):
-        return WORDED
-    if broken(text, question, cut):
-        return BROKEN
-    return ABSTAINED if abstains(text) else WRONG
 
 
 def _loops(words: Sequence[str]) -> bool:

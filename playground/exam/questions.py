@@ -128,7 +128,7 @@ def _csv(data: bytes, name: str) -> list[tuple[int, Mapping[str, Any]]]:
 
 
 def _json_lines(data: bytes, name: str) -> list[tuple[int, Mapping[str, Any]]]:
-    rows = []
+    rows: list[tuple[int, Mapping[str, Any]]] = []
     for line, text in enumerate(data.decode("utf-8-sig", "replace").split("\n"), start=1):
         if not text.strip():
             continue
@@ -186,7 +186,7 @@ def _first(row: Mapping[str, Any], names: Sequence[str], where: str) -> str:
 
 def _texts(row: Mapping[str, Any], names: Sequence[str], where: str) -> tuple[str, ...]:
     """What stands under the first of the names that the row has: one text, a list of them, or SQuAD's `text`."""
-    value = next((row[name] for name in names if row.get(name)), [])
+    value: Any = next((row[name] for name in names if row.get(name)), [])
     if isinstance(value, str) and names is ACCEPTABLE:
         value = value.split("|")
     value = value.get("text", []) if isinstance(value, dict) else value

@@ -24,6 +24,7 @@ def _rules(*pairs: tuple[str, str]) -> Rules:
 QUESTIONS: Mapping[str, Rules] = {
     "en": _rules(
         (r"What does “(.+)” mean\?", r"How would you explain the term “\1”?"),
+        (r"What (?:is|does it) mean[t]? (?:by )?(.+)\?", r"Explain the meaning of \1."),
         (r"What (is|are|was|were) (.+) composed of\?", r"Name the parts that make up \2."),
         (r"What (is|are|was|were) (.+) called\?", r"By which name does one know \2?"),
         (r"What do(?:es)? (.+) consist of\?", r"Of which parts is \1 made?"),
