@@ -13,9 +13,11 @@ import adapters
 from adapters.cost import Cost, measure
 from playground import chat, runs
 from playground.chat import Answer, Arm, Decoding, ServedAdapter, load_adapter
+from playground.decoding import batch_of
 from playground.device import choose, gpu
 from playground.errors import UserError
 from playground.fewshot import Chooser, Examples, placed_pairs
+from playground.forward import forward_of
 from playground.jobs import Jobs
 from playground.library import Library
 from playground.models import ChatModel, chat_source, embedder_source, load_chat
@@ -113,6 +115,8 @@ class Services:
             self.forget_adapter(run.id)
         self._chooser.forget([turn.question for _, turn in placed_pairs(self.library.documents(visitor))])
         self.library.forget(visitor)
+        if "_chat" in vars(self):
+            batch_of(self._chat.model).forget(visitor)
 
     def forget_adapter(self, run_id: str) -> None:
         """Drop a deleted adapter from memory."""
@@ -162,12 +166,13 @@ class Services:
             lambda: visitor in self.stops,
             ask_anyway=ask_anyway,
             examples=examples,
+            scope=visitor,
         )
 
     def _warm_up(self) -> None:
         """So that the first question does not wait for the models."""
         self.embedder.encode(["warm"])
-        self.chat.model.eval()
+        forward_of(self.chat.model)
 
     def _sweep_daily(self) -> None:
         while True:

@@ -12,10 +12,11 @@ from playground.exam.likelihood import chosen, continuations, likelihoods
 from playground.exam.questions import Question
 from playground.exam.results import NO_CHOICE, Result
 from playground.exam.settings import ExamSettings
+from playground.forward import forward_of
 from playground.models import ChatModel
 from retrieval.support import support
 
-FLOAT = 4
+SCOPE = "exam"  # under which what was read for a free answer is kept for the choices
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,6 @@ def answered(
         UserError: a question does not fit the model's window.
     """
     arm = material.arm(name)
-    chat = replace(chat, model=arm.adapter.model) if arm.adapter and arm.adapter.model else chat
     decoding = Decoding(max_new_tokens=settings.answer_tokens)
     sheets = [_sheet(chat, arm, question, material, settings, decoding) for question in questions]
     said = _said(chat, sheets, decoding, should_stop)
@@ -69,7 +69,7 @@ def _sheet(
 ) -> _Sheet:
     began = time.perf_counter()
     asked = give(arm.name, question, material, chat, settings.passage_tokens)
-    prepared = prepare(chat, arm, question.question, (), asked.given, decoding)
+    prepared = prepare(chat, arm, question.question, (), asked.given, decoding, SCOPE)
     return _Sheet(arm, question, asked, prepared, time.perf_counter() - began)
 
 
@@ -108,7 +108,8 @@ def _result(chat: ChatModel, sheet: _Sheet, said: _Said, settings: ExamSettings)
         tokens=said.tokens,
         prompt_tokens=prompt_tokens,
         seconds=said.seconds,
-        memory_bytes=(prompt_tokens + said.tokens) * bytes_per_token(chat),
+        memory_bytes=(prompt_tokens + said.tokens)
+        * forward_of(sheet.prepared.prompt.model or chat.model).bytes_per_token,
         choice=choice,
         loss=loss,
         loss_tokens=loss_tokens,
@@ -146,7 +147,7 @@ def _choice(chat: ChatModel, sheet: _Sheet) -> tuple[int, float | None, int]:
     question = sheet.question
     if not question.answers or not question.answerable:
         return NO_CHOICE, None, 0
-    found = likelihoods(chat.model, _prompt(chat, sheet), continuations(chat.tokenizer, question))
+    found = likelihoods(chat, _prompt(chat, sheet), continuations(chat.tokenizer, question))
     return chosen(found) if question.choices else NO_CHOICE, found[0].loss, found[0].tokens
 
 
@@ -156,11 +157,4 @@ def _prompt(chat: ChatModel, sheet: _Sheet) -> Prompt:
     if not given.abstains or given.evidence is None:
         return sheet.prepared.prompt
     read = replace(given, evidence=replace(given.evidence, used=True))
-    return prepare(chat, sheet.arm, sheet.question.question, (), read, Decoding(max_new_tokens=1)).prompt
-
-
-def bytes_per_token(chat: ChatModel) -> int:
-    """Bytes of a token's keys and values in all layers."""
-    config = chat.model.config
-    heads = config.num_key_value_heads or config.num_attention_heads
-    return int(2 * heads * (config.hidden_size // config.num_attention_heads) * config.num_hidden_layers * FLOAT)
+    return prepare(chat, sheet.arm, sheet.question.question, (), read, Decoding(max_new_tokens=1), SCOPE).prompt

@@ -6,20 +6,19 @@ with which the model itself begins ("The answer is"); without them the likelihoo
 hardly better with its passage in the prompt than without.
 """
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
-from adapters.base import PlainLora
-from playground.decoding import Prompt
+from playground.decoding import Prompt, batch_of
 from playground.exam.grading import LONG
 from playground.exam.questions import RECALL, Question
-from playground.serving import adapted
+from playground.forward import forward_of
+from playground.models import ChatModel
+from playground.packing import Segment
 from retrieval.language import detect
 
 PIECE = 512  # prompt tokens read at once
@@ -68,42 +67,31 @@ def chosen(found: Sequence[Likelihood]) -> int:
     return max(range(len(scores)), key=scores.__getitem__)
 
 
-def likelihoods(model: PreTrainedModel, prompt: Prompt, following: Continuations) -> list[Likelihood]:
-    """The likelihood of each of the answers after the prompt and the lead."""
-    answers, lead = following.answers, following.lead
-    with torch.inference_mode():
-        cache, first = _read(model, Prompt([*prompt.ids, *lead], prompt.adapter))
-        if len(answers) > 1:
-            cache.batch_repeat_interleave(len(answers))
-        longest = max(map(len, answers))
-        rest = first[None, None].expand(len(answers), 1, -1)
-        if longest > 1:
-            # What stands right of an answer's end is seen by nothing that counts, so any token may fill it.
-            padded = torch.tensor([[*ids, *[ids[-1]] * (longest - len(ids))] for ids in answers], device=model.device)
-            more = _forward(model, [prompt.adapter] * len(answers), cache, padded[:, :-1])
-            rest = torch.cat([rest, more.float()], dim=1)
-        return [_summed(logits, ids) for logits, ids in zip(rest, answers, strict=True)]
+def likelihoods(chat: ChatModel, prompt: Prompt, following: Continuations) -> list[Likelihood]:
+    """The likelihood of each of the answers after the prompt and the lead; what is remembered is not read again."""
+    model = prompt.model or chat.model
+    forward = forward_of(model)
+    ids = [*prompt.ids, *following.lead]
+    memory = batch_of(chat.model).recall(prompt.scope, prompt.adapter or model, ids, len(ids))
+    logits = torch.empty(0)
+    while memory.length < len(ids):
+        piece = ids[memory.length : memory.length + PIECE]
+        logits = forward([Segment(piece, memory, prompt.adapter)])[0][-1]
+        memory.length += len(piece)
+    # The last token of an answer foretells nothing that counts, so it is not read.
+    long = [place for place, answer in enumerate(following.answers) if len(answer) > 1]
+    segments = [
+        Segment(answer[:-1], memory.copy(len(ids), len(ids) + len(answer)), prompt.adapter, keep=len(answer) - 1)
+        for answer in (following.answers[place] for place in long)
+    ]
+    more = dict(zip(long, forward(segments) if segments else [], strict=True))
+    return [
+        _summed(torch.cat([logits[None], more[place]]) if place in more else logits[None], answer)
+        for place, answer in enumerate(following.answers)
+    ]
 
 
 def _summed(logits: Tensor, ids: Sequence[int]) -> Likelihood:
     """Of an answer whose token n is foretold by logits[n]."""
-    scores = logits[: len(ids)].log_softmax(-1)
+    scores = logits.log_softmax(-1)
     return Likelihood(float(scores[torch.arange(len(ids)), torch.tensor(ids)].sum()), len(ids))
-
-
-def _read(model: PreTrainedModel, prompt: Prompt) -> tuple[DynamicCache, Tensor]:
-    """The prompt's keys and values, and the logits that follow it, (vocabulary,)."""
-    cache = DynamicCache()
-    logits = torch.empty(0)
-    for start in range(0, len(prompt.ids), PIECE):
-        ids = torch.tensor([prompt.ids[start : start + PIECE]], device=model.device)
-        logits = _forward(model, [prompt.adapter], cache, ids, logits_to_keep=1)[0, -1]
-    return cache, logits.float()
-
-
-def _forward(
-    model: PreTrainedModel, rows: Sequence[PlainLora | None], cache: DynamicCache, ids: Tensor, **more: Any
-) -> Tensor:
-    name = "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
-    with adapted(model, rows):
-        return model(input_ids=ids, **{name: cache}, use_cache=True, **more).logits
