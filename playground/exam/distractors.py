@@ -11,6 +11,7 @@ from playground.exam.questions import Question
 COUNT = 3  # beside the true answer: a guess is right one time in four
 NEAR = 1  # of them from the question's own section, so that finding the section is not yet the answer
 SIMILAR = 12  # of the candidates most like the true answer, from which the others are drawn
+LENGTHY = "long"
 _YEAR = re.compile(r"1\d{3}|20\d{2}")
 _NUMBER = re.compile(r"\d")
 
@@ -40,15 +41,23 @@ class Pool:
 
     def _drawn(self, question: Question) -> list[str]:
         truth = question.answers[0]
-        same = self._by_shape.get(shape(truth), [])
-        fitting = [each for each in same if not self._hints(each.text, question)]
-        fitting.sort(key=lambda each: (abs(len(each.text) - len(truth)), each.text))
+        fitting = self._fitting(question, [shape(truth)])
+        if len(fitting) < COUNT and shape(truth) != LENGTHY:
+            fitting += self._fitting(question, [each for each in self._by_shape if each not in (shape(truth), LENGTHY)])
         chance = random.Random(f"{self._seed} {question.id}")
         near = [each.text for each in fitting if each.section == question.section][: 2 * NEAR]
         far = [each.text for each in fitting if each.section != question.section][:SIMILAR]
         chance.shuffle(near)
         chance.shuffle(far)
         return list(_different([*near[:NEAR], *far, *near[NEAR:]]))[:COUNT]
+
+    def _fitting(self, question: Question, shapes: Sequence[str]) -> list[Candidate]:
+        """Wrong answers of these shapes, those first that are as long as the true one."""
+        truth = question.answers[0]
+        found = [
+            each for kind in shapes for each in self._by_shape.get(kind, []) if not self._hints(each.text, question)
+        ]
+        return sorted(found, key=lambda each: (abs(len(each.text) - len(truth)), each.text))
 
     def _hints(self, text: str, question: Question) -> bool:
         """Whether it is no wrong answer, or one that the question names."""
@@ -59,7 +68,7 @@ class Pool:
 def shape(answer: str) -> str:
     """Year, number, name, words or long: what an answer looks like to who does not know it."""
     if len(answer.split()) >= LONG:
-        return "long"
+        return LENGTHY
     if _YEAR.fullmatch(answer.strip()):
         return "year"
     if _NUMBER.search(answer):

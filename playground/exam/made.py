@@ -30,6 +30,7 @@ from retrieval.language import Terms, detect
 OWN_SEED = 7_919  # added to the exam's, so that gaps fall elsewhere than in training
 SENTENCE_WORDS = (14, 45)
 FIRST_WORDS = 8  # of a sentence to be continued, at least
+FEW_SECTIONS = 10  # fewer say too little of how far questions stand or fall together
 PER_SECTION = 4  # facts that one section may give, so that a long one does not fill the exam
 WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {"recall": "Continue this sentence: “{first} …”", "two": "Answer both. First: {one} Second: {two}"},
@@ -44,6 +45,7 @@ _UPPER = "".join(filter(str.isupper, map(chr, range(0x1F00))))  # Latin, Greek a
 _NAME = re.compile(
     rf"(?<=[\w,;)“\"]\s)[{_UPPER}][\w’'-]+(?:\s[{_UPPER}][\w’'-]+){{0,3}}(?!\s?[\d/]|\s[IVXLC]+\b|[\w’'-])"
 )
+_FIGURE = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?![\w/])")
 _PROSE = re.compile(r"[^\W\d_].*[.!?]", re.DOTALL)
 
 
@@ -67,12 +69,13 @@ class Fact:
 
 def candidates(documents: Sequence[Document], seed: int) -> dict[str, list[Question]]:
     """All questions of each kind that the rules find, in a random order that takes turns among the sections."""
-    facts = spread([fact for document in documents for fact in _facts(document, seed)], seed)
+    named = SectionNames(documents)
+    facts = spread([fact for document in documents for fact in _facts(document, named, seed)], seed)
     pool = Pool([Candidate(fact.answer, fact.section) for fact in facts], seed)
     literal = [pool.give(fact.asked(LITERAL)) for fact in facts]
     changed = ((fact, rewording.by_rules(fact.question, fact.language)) for fact in facts)
     return {
-        RECALL: _recall(documents, seed),
+        RECALL: _recall(documents, named, seed),
         LITERAL: literal,
         REWORDED: [pool.give(fact.asked(REWORDED, words)) for fact, words in changed if words],
         TWO_PLACES: list(_two_places(facts, literal)),
@@ -80,17 +83,39 @@ def candidates(documents: Sequence[Document], seed: int) -> dict[str, list[Quest
     }
 
 
+class SectionNames:
+    """What a place of the text stands or falls with: its section, or in a text of few sections its paragraph."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self._cuts = {document.name: sections.cut(document) for document in documents}
+        self._texts = {document.name: document.text for document in documents}
+        self._fine = sum(map(len, self._cuts.values())) < FEW_SECTIONS
+
+    def __call__(self, place: Place) -> str:
+        """The name; the document's own where it has no section."""
+        cuts = self._cuts.get(place.source, ())
+        paragraph = self._texts.get(place.source, "").count("\n\n", 0, place.start)
+        return f"{place.source}#{paragraph if self._fine else sections.place_of(cuts, place.start) if cuts else 0}"
+
+
 def name_sections(questions: Sequence[Question], documents: Sequence[Document]) -> list[Question]:
     """The questions, each with the section that its answer stands in; one without a place is its own section."""
-    cuts = {document.name: sections.cut(document) for document in documents}
-    named = []
-    for question in questions:
-        section = question.section or question.id
-        if question.places and not question.section and (found := cuts.get(question.places[0].source)):
-            number = sections.place_of(found, question.places[0].start)
-            section = f"{question.places[0].source}#{number}"
-        named.append(replace(question, section=section))
-    return named
+    names = SectionNames(documents)
+    return [
+        each if each.section else replace(each, section=names(each.places[0]) if each.places else each.id)
+        for each in questions
+    ]
+
+
+def spans(documents: Sequence[Document]) -> list[Candidate]:
+    """Every name and figure of the text, to draw wrong answers from."""
+    named = SectionNames(documents)
+    found = []
+    for document in documents:
+        for match in (*_NAME.finditer(document.text), *_FIGURE.finditer(document.text)):
+            place = Place(document.name, match.start(), match.end())
+            found.append(Candidate(" ".join(match[0].split()), named(place)))
+    return found
 
 
 def spread(facts: Sequence[Fact], seed: int) -> list[Fact]:
@@ -106,27 +131,27 @@ def spread(facts: Sequence[Fact], seed: int) -> list[Fact]:
     return [heap[place] for place in range(PER_SECTION) for heap in heaps if place < len(heap)]
 
 
-def _facts(document: Document, seed: int) -> Iterator[Fact]:
+def _facts(document: Document, named: SectionNames, seed: int) -> Iterator[Fact]:
     language = _language(document)
-    for number, pair in enumerate(document.pairs):  # each is a section of its own
+    for pair in document.pairs:
         place = Place(document.name, pair.end - len(pair.answer), pair.end)
-        yield Fact(pair.question, pair.answer, place, f"{document.name}#{number}", language, "pairs")
+        yield Fact(pair.question, pair.answer, place, named(place), language, "pairs")
     for made in pairs.make(document, seed + OWN_SEED):
         place = Place(document.name, made.start, made.end)
-        yield Fact(made.question, made.answer, place, f"{document.name}#{made.section}", language, "made")
+        yield Fact(made.question, made.answer, place, named(place), language, "made")
 
 
-def _recall(documents: Sequence[Document], seed: int) -> list[Question]:
+def _recall(documents: Sequence[Document], named: SectionNames, seed: int) -> list[Question]:
     """Sentences to be continued; the wrong continuations are those of other sentences."""
-    facts = spread([fact for document in documents for fact in _begun(document)], seed)
+    facts = spread([fact for document in documents for fact in _begun(document, named)], seed)
     pool = Pool([Candidate(fact.answer, fact.section) for fact in facts], seed)
     return [pool.give(fact.asked(RECALL)) for fact in facts]
 
 
-def _begun(document: Document) -> Iterator[Fact]:
+def _begun(document: Document, named: SectionNames) -> Iterator[Fact]:
     """Every sentence of prose, asked by its first half."""
     language, text = _language(document), document.text
-    for number, section in enumerate(sections.cut(document)):
+    for section in sections.cut(document):
         for start, end in sentences(text[section.body : section.end]):
             words = list(re.finditer(r"\S+", text[section.body + start : section.body + end]))
             whole = text[section.body + start : section.body + end]
@@ -137,7 +162,7 @@ def _begun(document: Document) -> Iterator[Fact]:
             first, rest = " ".join(whole[:begin].split()), " ".join(whole[begin:].split())
             place = Place(document.name, section.body + start + begin, section.body + end)
             question = WORDS[language]["recall"].format(first=first)
-            yield Fact(question, rest, place, f"{document.name}#{number}", language, "made")
+            yield Fact(question, rest, place, named(place), language, "made")
 
 
 def _two_places(facts: Sequence[Fact], literal: Sequence[Question]) -> Iterator[Question]:
@@ -168,10 +193,8 @@ def _two_places(facts: Sequence[Fact], literal: Sequence[Question]) -> Iterator[
 
 def _unanswerable(facts: Sequence[Fact], documents: Sequence[Document], seed: int) -> list[Question]:
     """By turns a question with a name exchanged, and one whose section is taken out of the index."""
-    said = _Said(documents)
-    swapped = list(_swapped(facts, said, seed))
-    taken = {each.section for each in swapped}
-    withheld = [replace(fact.asked(UNANSWERABLE), withheld=True) for fact in facts if fact.section not in taken]
+    swapped = list(_swapped(facts[::2], _Said(documents), seed))
+    withheld = [replace(fact.asked(UNANSWERABLE), withheld=True) for fact in facts[1::2]]
     mixed = [each for pair in zip(swapped, withheld, strict=False) for each in pair]
     return mixed + swapped[len(withheld) :] + withheld[len(swapped) :]
 

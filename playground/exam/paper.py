@@ -1,7 +1,7 @@
 """Draws up an exam: how many questions of each kind, checked, none that an adapter was taught. Asks no model."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from playground.exam.questions import (
 )
 from retrieval.documents import Document
 
+MANY = 40  # questions of a file whose own answers are enough to draw wrong ones from
 SHARES = {LITERAL: 0.35, REWORDED: 0.2, RECALL: 0.15, UNANSWERABLE: 0.2, TWO_PLACES: 0.1}
 
 
@@ -56,8 +57,7 @@ def from_file(questions: Sequence[Question], documents: Sequence[Document], seed
     """A person's own questions with sections and distractors, and what was found in them; then the general ones."""
     named = made.name_sections(list({each.id: each for each in questions}.values()), documents)
     answers = [Candidate(each.answers[0], each.section) for each in named if each.answers]
-    of_text = [Candidate(each.answers[0], each.section) for each in _facts(documents, seed)]
-    pool = Pool(answers if len(answers) > 40 else answers + of_text, seed)
+    pool = Pool(answers if len(answers) >= MANY else answers + made.spans(documents), seed)
     whole = [pool.give(each) for each in named]
     return Paper(whole + general(), check(whole, documents) + leaks(whole, rows))
 
@@ -103,10 +103,6 @@ def recheck(paper: Paper, documents: Sequence[Document], rows: Sequence[Row]) ->
     """The paper with what is found wrong now."""
     own = [each for each in paper.questions if each.kind != GENERAL]
     return replace(paper, findings=check(own, documents) + leaks(own, rows))
-
-
-def _facts(documents: Sequence[Document], seed: int) -> Iterator[Question]:
-    yield from made.candidates(documents, seed)[LITERAL]
 
 
 def _faultless(

@@ -107,13 +107,18 @@ def _gap(found: Difference) -> dict[str, Value]:
     low, high = sorted((100 * sign * found.low, 100 * sign * found.high))
     enough = "∞" if math.isinf(found.needed) else f"{found.needed:,.0f}"
     return {
-        "gap": f"{abs(100 * found.value):.0f}",
-        "low": f"{low:.0f}",
-        "high": f"{high:.0f}",
+        "gap": _points(abs(100 * found.value)),
+        "low": _points(low),
+        "high": _points(high),
         "p": f"{found.adjusted:.3f}" if found.adjusted >= 0.001 else "< 0.001",
         "questions": found.questions,
         "needed": enough,
     }
+
+
+def _points(value: float) -> str:
+    """A whole number, never "-0"."""
+    return str(round(value)) if math.isfinite(value) else "–"
 
 
 def _turned(found: Difference | None) -> Difference | None:
