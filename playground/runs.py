@@ -34,7 +34,14 @@ class TrainSettings:
     warmup_share: float = knob(0.1, label="Warm-up", help="Share of steps with a rising rate.", low=0, high=0.9)
     heldout_share: float = knob(0.1, label="Held out", help="Share of text kept to test on.", low=0.01, high=0.5)
     evaluations: int = knob(8, label="Tests", help="Times the held-out loss is measured.", low=1, high=100)
+    patience: int = knob(0, label="Patience", help="Tests without gain before it ends; 0: never.", low=0, high=100)
     checkpoint_every: int = knob(20, label="Checkpoint every", help="Steps between saved states.", low=1, high=10_000)
+    pairs_share: float = knob(
+        0.25, label="Questions", help="Share of what it reads that is questions made from the text.", low=0, high=1
+    )
+    with_passages: bool = knob(
+        False, label="Train with passages", help="Questions bring passages of the text, as retrieval's prompts do."
+    )
     seed: int = knob(0, label="Seed", help="Same seed, same run.", low=0, high=2**31 - 1)
 
 
@@ -77,7 +84,7 @@ class RunConfig:
 class Estimate:
     """What a run will take on this machine: parameters, seconds from start to adapter, bytes in memory and on disk.
 
-    `disk_bytes` is the most at any time: the result and two checkpoints.
+    `disk_bytes` is the most at any time: the adapter before and the new one, two checkpoints and a third being written.
     """
 
     trainable: int
@@ -161,7 +168,7 @@ def estimate(config: RunConfig, model: PretrainedConfig, train_tokens: int, gflo
     logits = 3 * settings.window * model.vocab_size * FLOAT
     memory = RUNTIME_BYTES + cost.peak_bytes(settings.window) + logits
     checkpoint = FLOAT * cost.trainable + cost.optimizer_bytes
-    return Estimate(cost.trainable, seconds, memory, cost.file_bytes + 2 * checkpoint)
+    return Estimate(cost.trainable, seconds, memory, 2 * cost.file_bytes + 3 * checkpoint)
 
 
 def _cost(method: str, options: Options, model: PretrainedConfig) -> Cost:

@@ -21,12 +21,12 @@ from transformers.utils.logging import disable_progress_bar, enable_progress_bar
 
 import adapters
 from adapters.options import knobs
-from playground import jobs
+from playground import worker
 from playground.cli import main
 from playground.commands import arguments
 from playground.device import Device
-from playground.jobs import read_events
 from playground.models import chat_source, load_chat
+from playground.run_folder import read_events
 from playground.runs import PRESETS, TrainSettings
 from playground.serving import adapted, load_adapter
 from playground.settings import Settings
@@ -340,7 +340,7 @@ def test_a_job_s_worker_goes_on_with_a_stopped_run(
 ) -> None:
     interrupted(monkeypatch, capfd)
     (tmp_path / "run/lease").write_text(str(time.time() + 60))
-    assert jobs.work(tmp_path / "run", Settings.from_environment(), resume=True) == "finished"
+    assert worker.work(tmp_path / "run", Settings.from_environment()) == "finished"
     assert read_events(tmp_path / "run")[-1]["step"] == 4
 
 

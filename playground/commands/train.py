@@ -21,11 +21,12 @@ from playground.commands.methods import flag
 from playground.corpus import data_hash
 from playground.device import choose
 from playground.errors import UserError
-from playground.jobs import CONFIG, DOCUMENTS, EVENTS
 from playground.models import ChatModel, chat_source, load_chat
+from playground.outcome import Finished
+from playground.run_folder import CONFIG, DOCUMENTS, log_event
 from playground.runs import PRESETS, RunConfig, TrainSettings, estimate, plan
 from playground.settings import Settings
-from playground.training import Finished, Progress
+from playground.training import Progress
 from retrieval.documents import Document
 
 Values = dict[str, object]
@@ -153,8 +154,7 @@ def _log(out: Path, event: Progress | Finished) -> None:
     shown = {key: value for key, value in event.to_dict().items() if key != "adapter"}
     if shown.get("reason") == "stopped":
         shown["event"] = "stopped"
-    with (out / EVENTS).open("a", encoding="utf-8") as log:
-        log.write(f"\n{json.dumps(shown)}\n")
+    log_event(out, shown)
 
 
 @contextmanager
@@ -195,8 +195,16 @@ def _progress(event: Progress) -> str:
 
 
 def _end(event: Finished) -> str:
-    reasons = {"done": "", "stopped": ", stopped early", "time": ", when its time was over"}
+    reasons = {
+        "done": "",
+        "early": ", no longer improving",
+        "time": ", when its time was over",
+        "stopped": ", stopped early",
+    }
+    losses = f"Held-out loss {event.heldout_before:.3f} before"
+    if event.heldout_after is not None:
+        losses = f"{losses} and {event.heldout_after:.3f} after step {event.best_step}, whose adapter is kept"
     return (
-        f"Held-out loss {event.heldout_before:.3f} before and {event.heldout_after:.3f} after {event.step} steps in "
-        f"{event.seconds:.0f} s{reasons[event.reason]}\nThe adapter is in {event.adapter}"
+        f"{losses}; {event.step} steps in {event.seconds:.0f} s{reasons[event.reason]}\n"
+        f"The adapter is in {event.adapter}"
     )

@@ -1,13 +1,13 @@
 """What an adapter was taught, read from its run's folder: what the leak check compares with."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
 
 from playground import corpus
 from playground.exam.checks import Row
+from playground.examples import NO_LOSS, Example
 from playground.runs import RunConfig
 from retrieval.documents import Document
 
@@ -19,16 +19,19 @@ def rows(run: Path, tokenizer: PreTrainedTokenizerBase) -> list[Row]:
         return []
     settings = RunConfig.from_dict(json.loads(config.read_text(encoding="utf-8"))).settings
     texts = [Document.from_dict(each) for each in json.loads(documents.read_text(encoding="utf-8"))]
-    data = corpus.build(
-        texts, tokenizer, window=settings.window, heldout_share=settings.heldout_share, seed=settings.seed
+    found = corpus.sides(
+        texts,
+        tokenizer,
+        settings.window,
+        settings.heldout_share,
+        settings.seed,
+        settings.pairs_share,
+        settings.with_passages,
     )
-    return list(_rows(data.train, tokenizer))
+    return [_row(each, tokenizer) for each in found.train]
 
 
-def _rows(examples: corpus.Dataset, tokenizer: PreTrainedTokenizerBase) -> Iterator[Row]:
-    for each in examples:
-        taught = [token for token in each["labels"] if token != corpus.NO_LOSS]
-        yield Row(
-            str(tokenizer.decode(each["input_ids"], skip_special_tokens=True)),
-            str(tokenizer.decode(taught, skip_special_tokens=True)),
-        )
+def _row(example: Example, tokenizer: PreTrainedTokenizerBase) -> Row:
+    taught = [token for token in example.labels if token != NO_LOSS]
+    shown, said = (tokenizer.decode(ids, skip_special_tokens=True) for ids in (example.input_ids, taught))
+    return Row(str(shown), str(said))
