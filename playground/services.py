@@ -13,9 +13,12 @@ import adapters
 from adapters.cost import Cost, measure
 from playground import chat, runs
 from playground.chat import Answer, Arm, Decoding, ServedAdapter, load_adapter
+from playground.decoding import batch_of
 from playground.device import choose, gpu
 from playground.embedders import Embedders
 from playground.errors import UserError
+from playground.fewshot import Chooser, Examples, placed_pairs
+from playground.forward import forward_of
 from playground.jobs import Jobs
 from playground.library import Library
 from playground.models import ChatModel, chat_source, load_chat
@@ -43,6 +46,7 @@ class Services:
         self.library = Library(self.store, settings, self.embedders.of)
         self.training_text = TrainingText(self.library, self.store, lambda: self.chat.tokenizer)
         self.stops: set[str] = set()
+        self._chooser = Chooser(self.embedders.own)
         self._adapters: dict[tuple[str, int], ServedAdapter] = {}
         self.answer = gpu(ANSWER_SECONDS)(self._answer)
         self._tokens: dict[str, int] = {}
@@ -108,8 +112,11 @@ class Services:
         for run in self.store.runs(visitor):
             self.forget_adapter(run.id)
         self.embedders.forget(visitor)
+        self._chooser.forget([turn.question for _, turn in placed_pairs(self.library.documents(visitor))])
         self.library.forget(visitor)
         self.training_text.forget(visitor)
+        if "_chat" in vars(self):
+            batch_of(self._chat.model).forget(visitor)
 
     def forget_adapter(self, run_id: str) -> None:
         """Drop a deleted adapter from memory."""
@@ -132,6 +139,11 @@ class Services:
 
         self.embedders.choose(visitor, name, index_anew)
 
+    def examples(self, visitor: str) -> Callable[[str], Examples]:
+        """A function that chooses, for a question, worked examples from this visitor's question–answer pairs."""
+        pairs = placed_pairs(self.library.documents(visitor))
+        return lambda question: self._chooser.choose(question, pairs)
+
     def cancel_index(self, visitor: str) -> None:
         """Stop indexing this visitor's text; the index before stays in use."""
         self.library.cancel_index(visitor)
@@ -153,6 +165,7 @@ class Services:
     ) -> Iterator[list[Answer]]:
         """See `chat.answer`. Every argument can be pickled: on ZeroGPU this runs in a process forked for the call."""
         search = self.searcher(visitor) if any(arm.retrieval for arm in arms) else None
+        examples = self.examples(visitor) if any(arm.few_shot for arm in arms) else None
         yield from chat.answer(
             self.chat,
             arms,
@@ -162,12 +175,14 @@ class Services:
             decoding,
             lambda: visitor in self.stops,
             ask_anyway=ask_anyway,
+            examples=examples,
+            scope=visitor,
         )
 
     def _warm_up(self) -> None:
         """So that the first question does not wait for the models."""
         self.embedders.own().encode(["warm"])
-        self.chat.model.eval()
+        forward_of(self.chat.model)
 
     def _sweep_daily(self) -> None:
         while True:

@@ -404,6 +404,23 @@ def test_ask_answers_with_every_arm_that_can_be(run: Run) -> None:
     assert [each["arm"] for each in some.lines] == ["tuned", "base"]
 
 
+def test_few_shot_and_a_second_adapter_answer_when_they_are_named(run: Run, tmp_path: Path) -> None:
+    train(run)
+    train(run, "--seed", "1", out="second")
+    rows = ["question,answer", "Who keeps the keys?,The harbour master.", "When do ships leave?,At dawn."]
+    (tmp_path / "pairs.csv").write_text("\n".join(rows))
+    assert run("index", "pairs.csv", "--out", "index").code == 0
+    words = ["ask", "When do ships come?", "--index", "index", "--max-new-tokens", "3"]
+    base, few = run(*words, "--arms", "base,few_shot", "--json").lines
+    assert "The harbour master." in few["prompt"]
+    assert "The harbour master." not in base["prompt"]
+    assert few["stamp"]["examples"][0].startswith("pairs.csv:")
+    assert [each["arm"] for each in run(*words, "--json").lines] == ["base", "rag"]
+    tuned, other = run("ask", "Who?", "--adapter", "run", "--other", "second", "--arms", "tuned,other", "--json").lines
+    assert tuned["stamp"]["adapter_hash"] != other["stamp"]["adapter_hash"]
+    assert "It was sent:\n<|im_start|>system" in run(*words, "--show-prompt").out
+
+
 def test_ask_abstains_where_the_index_has_no_answer(run: Run) -> None:
     assert run("index", "town.md", "--out", "index").code == 0
     words = ["ask", "Which pizza topping is the best?", "--index", "index", "--max-new-tokens", "3", "--json"]
