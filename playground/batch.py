@@ -9,7 +9,7 @@ from itertools import groupby
 from types import TracebackType
 
 from playground.forward import forward_of
-from playground.memory import Remembered
+from playground.memory import Memory, Remembered
 from playground.rows import Row, Token
 
 PIECE = 256  # prompt tokens read in one pass: between two passes each row can be stopped, and the others get a token
@@ -34,6 +34,12 @@ class Batch:
         with self._changed:
             self._changed.wait_for(lambda: not self._stepping)
             self._remembered.forget(scope)
+
+    def recall(self, scope: str, reader: object, ids: Sequence[int], capacity: int) -> Memory:
+        """A copy of what is kept of a prompt's beginning, to be read on from outside the batch."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._stepping)
+            return self._remembered.recall(scope, reader, ids, capacity)
 
     def join(self, question: "Question") -> None:
         """Take a place at the end of the line."""

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 
 import adapters
 from adapters.base import PlainLora
+from adapters.plain import saved_scale
 from playground.errors import UserError
 from playground.models import ChatModel
 from playground.wheels import weights_digest
@@ -27,7 +28,7 @@ FEW = 6  # rows; from 8 on the usual product is the faster one
 class ServedAdapter:
     """What a run left, in the base's number type and on its device: a change beside the base, or a model of its own.
 
-    `hash` names its weights file.
+    `hash` names its weights file; `scale` is what the product of its matrices is multiplied by, already folded in.
     """
 
     name: str
@@ -35,6 +36,7 @@ class ServedAdapter:
     method: str
     plain: PlainLora | None
     model: PreTrainedModel | None = None
+    scale: float = 1.0
 
     @property
     def nbytes(self) -> int:
@@ -77,7 +79,7 @@ def load_adapter(folder: Path, chat: ChatModel) -> ServedAdapter:
     if not isinstance(served, PlainLora):
         return ServedAdapter(method.label, digest, method.id, None, served)
     _refuse_misfits(served, chat)
-    return ServedAdapter(method.label, digest, method.id, _beside(chat.model, served))
+    return ServedAdapter(method.label, digest, method.id, _beside(chat.model, served), scale=saved_scale(folder))
 
 
 def weights_age(folder: Path) -> int:

@@ -9,13 +9,14 @@ import secrets
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 from playground.errors import UserError
+from playground.schema import migrate
 from playground.settings import Settings
 
 DAY = 86_400
@@ -40,10 +41,15 @@ class DocumentRow:
 
 @dataclass(frozen=True)
 class RunRow:
-    """One training run. `folder` holds all of it; times are unix seconds; `pid_started` tells a reused pid apart."""
+    """One run of a kind. `folder` holds all of it; times are unix seconds; `pid_started` tells a reused pid apart.
+
+    Runs of one `bundle` were queued together; `expected` is the estimate in seconds, 0 without one; a `kept` run goes
+    on without its page.
+    """
 
     id: str
     visitor: str
+    kind: str
     name: str
     method: str
     state: str
@@ -54,6 +60,9 @@ class RunRow:
     lease_until: float
     error: str
     figures: dict[str, Any]
+    bundle: str
+    expected: float
+    kept: bool
     folder: Path
 
 
@@ -89,14 +98,14 @@ class Store:
         with self._connected() as db:
             db.execute("PRAGMA journal_mode = WAL")
         with self._writing() as db:
-            _migrate(db)
+            migrate(db)
 
     def visitor(self, secret: str) -> str:
         """The id that belongs to a secret; a new visitor is made, a known one is marked as seen now."""
         if len(secret) < SECRET_CHARS:
             raise UserError("This browser's session was not recognised. Reload the page to begin a new one.")
         visitor = hashlib.sha256(secret.encode()).hexdigest()[:32]
-        seen = "INSERT INTO visitors VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET seen = excluded.seen"
+        seen = "INSERT INTO visitors (id, seen) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET seen = excluded.seen"
         with self._writing() as db:
             db.execute(seen, (visitor, time.time()))
         return visitor
@@ -107,7 +116,7 @@ class Store:
             if db.execute(f"SELECT 1 FROM runs WHERE visitor = ? AND {AT_WORK}", (visitor,)).fetchone():
                 raise UserError("A run of yours is still training. Stop it first, then start over.")
             db.execute("DELETE FROM visitors WHERE id = ?", (visitor,))
-            db.execute("INSERT INTO visitors VALUES (?, ?)", (visitor, time.time()))
+            db.execute("INSERT INTO visitors (id, seen) VALUES (?, ?)", (visitor, time.time()))
             shutil.rmtree(self._visitors / visitor, ignore_errors=True)
 
     def sweep(self, now: float) -> int:
@@ -145,12 +154,25 @@ class Store:
             db.execute("DELETE FROM documents WHERE id = ?", (document,))
             self._document_path(visitor, document).unlink(missing_ok=True)
 
+    def left_out(self, visitor: str) -> list[str]:
+        """The kinds of findings that a visitor leaves out of training."""
+        with self._reading(visitor) as db:
+            row = db.execute("SELECT left_out FROM visitors WHERE id = ?", (visitor,)).fetchone()
+        return list(json.loads(row["left_out"]))
+
+    def leave_out(self, visitor: str, kinds: Collection[str]) -> None:
+        """Keep which kinds a visitor leaves out, in place of those before."""
+        with self._writing(visitor) as db:
+            db.execute("UPDATE visitors SET left_out = ? WHERE id = ?", (json.dumps(sorted(kinds)), visitor))
+
     def index_folder(self, visitor: str) -> Path:
         """Where a visitor's search indexes are kept."""
         with self._reading(visitor):
             return self._visitors / visitor / "indexes"
 
-    def add_run(self, visitor: str, name: str, method: str, lease_until: float, files: Mapping[str, str]) -> RunRow:
+    def add_run(
+        self, visitor: str, kind: str, name: str, method: str, lease_until: float, files: Mapping[str, str]
+    ) -> RunRow:
         """Queue a run whose folder holds `files` (name -> text). The row comes last, so a queued run is whole."""
         with self._writing(visitor) as db:
             run, now = secrets.token_hex(8), time.time()
@@ -158,9 +180,9 @@ class Store:
             folder.mkdir(parents=True)
             for file, text in files.items():
                 write_text(folder / file, text)
-            columns = "id, visitor, name, method, created, queued, lease_until"
-            values = (run, visitor, clean_name(name, method), method, now, now, lease_until)
-            db.execute(f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+            columns = "id, visitor, kind, name, method, created, queued, lease_until"
+            values = (run, visitor, kind, clean_name(name, method), method, now, now, lease_until)
+            db.execute(f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
         return self.run(visitor, run)
 
     def run(self, visitor: str, run: str) -> RunRow:
@@ -168,10 +190,11 @@ class Store:
         with self._reading(visitor) as db:
             return self._run_row(_owned(db, "runs", visitor, run))
 
-    def runs(self, visitor: str) -> list[RunRow]:
-        """A visitor's runs, oldest first."""
+    def runs(self, visitor: str, kind: str = "train") -> list[RunRow]:
+        """A visitor's runs of a kind, oldest first."""
+        query = "SELECT * FROM runs WHERE visitor = ? AND kind = ? ORDER BY created, rowid"
         with self._reading(visitor) as db:
-            rows = db.execute("SELECT * FROM runs WHERE visitor = ? ORDER BY created, rowid", (visitor,)).fetchall()
+            rows = db.execute(query, (visitor, kind)).fetchall()
         return [self._run_row(row) for row in rows]
 
     def active_runs(self) -> list[RunRow]:
@@ -226,6 +249,16 @@ class Store:
             row = db.execute("SELECT content FROM conversations WHERE visitor = ?", (visitor,)).fetchone()
         return json.loads(row["content"]) if row else {}
 
+    def embedder(self, visitor: str) -> str:
+        """The name of the embedder that a visitor chose; empty where none was."""
+        with self._reading(visitor) as db:
+            return str(db.execute("SELECT embedder FROM visitors WHERE id = ?", (visitor,)).fetchone()["embedder"])
+
+    def choose_embedder(self, visitor: str, name: str) -> None:
+        """Keep which embedder a visitor chose."""
+        with self._writing(visitor) as db:
+            db.execute("UPDATE visitors SET embedder = ? WHERE id = ?", (name, visitor))
+
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._settings.data / "playground.db", timeout=30, isolation_level=None)) as db:
@@ -253,7 +286,7 @@ class Store:
 
     def _run_row(self, row: sqlite3.Row) -> RunRow:
         folder = self._visitors / row["visitor"] / "runs" / row["id"]
-        return RunRow(**{**row, "figures": json.loads(row["figures"])}, folder=folder)
+        return RunRow(**{**row, "figures": json.loads(row["figures"]), "kept": bool(row["kept"])}, folder=folder)
 
 
 def digest(content: Mapping[str, Any]) -> str:
@@ -272,28 +305,3 @@ def _owned(db: sqlite3.Connection, table: str, visitor: str, id_: str) -> sqlite
     if row is None:
         raise UserError(f"This {table[:-1]} was not found among yours; it may have been deleted. Reload the page.")
     return row
-
-
-def _m001_initial(db: sqlite3.Connection) -> None:
-    db.execute("CREATE TABLE visitors (id TEXT PRIMARY KEY, seen REAL NOT NULL)")
-    owner = "visitor TEXT NOT NULL REFERENCES visitors ON DELETE CASCADE"
-    db.execute(f"CREATE TABLE documents (id TEXT PRIMARY KEY, {owner}, name TEXT, bytes INT, chars INT, digest TEXT)")
-    db.execute(
-        f"CREATE TABLE runs (id TEXT PRIMARY KEY, {owner}, name TEXT, method TEXT, state TEXT DEFAULT 'queued',"
-        " pid INT, pid_started REAL, created REAL, queued REAL, lease_until REAL, error TEXT DEFAULT '',"
-        " figures TEXT DEFAULT '{}')"
-    )
-    db.execute(f"CREATE TABLE conversations ({owner} PRIMARY KEY, content TEXT NOT NULL)")
-
-
-MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_m001_initial]
-
-
-def _migrate(db: sqlite3.Connection) -> None:
-    """Apply, in order and once each, the migrations this database has not seen."""
-    db.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied REAL NOT NULL)")
-    applied = {row["name"] for row in db.execute("SELECT name FROM migrations")}
-    for migration in MIGRATIONS:
-        if migration.__name__ not in applied:
-            migration(db)
-            db.execute("INSERT INTO migrations VALUES (?, ?)", (migration.__name__, time.time()))

@@ -1,176 +1,163 @@
-"""A pass over rows of different lengths: the model's own logits, whatever its architecture and whoever is beside it."""
+"""Packs, the lean pass, the fused loss and product, and the kept lower layers: all equal to transformers and PEFT."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
-from transformers import (
-    GPT2Config,
-    GPT2LMHeadModel,
-    LlamaConfig,
-    LlamaForCausalLM,
-    MistralConfig,
-    MistralForCausalLM,
-    PreTrainedModel,
-    Qwen2Config,
-    Qwen2ForCausalLM,
-    Qwen3Config,
-    Qwen3ForCausalLM,
-)
+from torch.nn.functional import cross_entropy
 
 import adapters
-from adapters.base import PlainLora
-from playground import forward as forward_module
-from playground import products
-from playground.errors import UserError
-from playground.forward import TheirForward, forward_of
-from playground.llama import OurForward
-from playground.memory import Memory
-from playground.packing import Forward, Segment
-from playground.products import product
-from playground.serving import adapted
-from tests.runs import STEPS, Trained, make
-from tests.small_chat import lively, lora, small_chat
+from adapters.beside import inside
+from adapters.options import build
+from playground.corpus import NO_LOSS
+from playground.loss import head_loss
+from playground.lower import LowerLayers
+from playground.packs import pack, packs
+from playground.passes import counted, losses
+from tests.conftest import tiny_llama
 
-SHAPE: dict[str, Any] = {
-    "vocab_size": 259,
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "pad_token_id": 2,
-}
-KINDS = {
-    "llama": lambda: LlamaForCausalLM(LlamaConfig(**SHAPE)),
-    "llama, biased": lambda: LlamaForCausalLM(LlamaConfig(**SHAPE, attention_bias=True, mlp_bias=True)),
-    "qwen2": lambda: Qwen2ForCausalLM(Qwen2Config(**SHAPE)),
-    "qwen2, sliding": lambda: Qwen2ForCausalLM(
-        Qwen2Config(**SHAPE, use_sliding_window=True, sliding_window=7, max_window_layers=0)
-    ),
-    "qwen3": lambda: Qwen3ForCausalLM(Qwen3Config(**SHAPE)),
-    "mistral, sliding": lambda: MistralForCausalLM(MistralConfig(**SHAPE, sliding_window=7)),
-    "gpt2": lambda: GPT2LMHeadModel(GPT2Config(vocab_size=259, n_embd=32, n_layer=2, n_head=4)),
-}
-OURS = {"llama", "llama, biased", "qwen2"}
-TEXT = [(11 * place) % 250 + 5 for place in range(40)]
+METHODS = sorted(adapters.methods())
 
 
-def strong(kind: str) -> PreTrainedModel:
-    """A model of this kind whose weights, biases too, are far from zero."""
-    torch.manual_seed(1)
-    model = KINDS[kind]().eval()
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.normal_(0, 0.3)
-    return model
+def example(seed: int, length: int, prompt: int = 0, system: int = 0) -> dict[str, list[int]]:
+    """Random ids behind a common start of `system` tokens; the prompt carries no loss."""
+    start = torch.randint(3, 259, (system,), generator=torch.Generator().manual_seed(99)).tolist()
+    ids = start + torch.randint(3, 259, (length,), generator=torch.Generator().manual_seed(seed)).tolist()
+    return {"input_ids": ids, "labels": [NO_LOSS] * (system + prompt) + ids[system + prompt :]}
 
 
-@torch.inference_mode()
-def own(model: PreTrainedModel, ids: list[int]) -> Tensor:
-    return model(input_ids=torch.tensor([ids])).logits[0]
+RAGGED = [example(n, length, prompt=3, system=12) for n, length in enumerate((5, 31, 9, 17, 9))]
+PROSE = [example(n, 24) for n in (7, 8)]
 
 
-def read(forward: Forward, ids: list[int], adapter: PlainLora | None = None, pieces: int = 1) -> Memory:
-    memory, step = Memory(60), len(ids) // pieces
-    for start in range(0, len(ids), step):
-        forward([Segment(ids[start : start + step], memory, adapter)])
-        memory.length += len(ids[start : start + step])
-    return memory
+def reference(model: nn.Module, examples: list[dict[str, list[int]]]) -> Tensor:
+    """Each example alone, through transformers and PEFT, over all logits."""
+    total = torch.zeros(())
+    for each in examples:
+        logits = model(input_ids=torch.tensor([each["input_ids"]])).logits[0, :-1]
+        labels = torch.tensor(each["labels"][1:])
+        total = total + cross_entropy(logits, labels, reduction="sum", ignore_index=NO_LOSS)
+    return total
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_rows_of_different_lengths_get_the_models_own_logits(kind: str) -> None:
-    model = strong(kind)
-    forward = forward_of(model)
-    assert isinstance(forward, OurForward) is (kind in OURS)
-    long, short = read(forward, TEXT[:32], pieces=4), read(forward, TEXT[:3])
-    rows = [Segment(TEXT[32:33], long), Segment(TEXT[3:20], short, keep=5), Segment(TEXT[5:15], Memory(60))]
-    for found, ids, keep in zip(forward(rows), (TEXT[:33], TEXT[:20], TEXT[5:15]), (1, 5, 1), strict=True):
-        torch.testing.assert_close(found, own(model, ids)[-keep:], atol=2e-4, rtol=2e-4)
+def attached(method: str, top_layers: int = 0) -> nn.Module:
+    """A method on the tiny model, its numbers moved away from where nothing has an effect."""
+    own = adapters.get(method)
+    model = own.attach(tiny_llama(layers=3), build(own.Options, {"top_layers": top_layers}), seed=1, steps=4)
+    generator = torch.Generator().manual_seed(5)
+    for each in model.parameters():
+        if each.requires_grad:
+            each.data.add_(torch.randn(each.shape, generator=generator), alpha=0.05)
+    return model.train()
 
 
-@pytest.mark.parametrize("kind", ["llama, biased", "qwen2, sliding"])
-def test_adapters_of_any_rank_with_scaled_rows_beside_biases_are_added_alike(kind: str) -> None:
-    model = strong(kind)
-    forward = forward_of(model)
-    some = [fit(model, 1, rank=4), fit(model, 2, rank=50, part="_proj", scaled=True), fit(model, 3, 2, "v_proj"), None]
-    found = forward([Segment(TEXT[: 9 + n], Memory(60), each, keep=2) for n, each in enumerate(some)])
-    for number, (each, logits) in enumerate(zip(some, found, strict=True)):
-        with torch.inference_mode(), adapted(model, [each]):
-            alone = model(input_ids=torch.tensor([TEXT[: 9 + number]])).logits[0, -2:]
-        torch.testing.assert_close(logits, alone, atol=2e-4, rtol=2e-4)
+def gradients(model: nn.Module) -> Iterator[Tensor]:
+    for each in model.parameters():
+        if each.requires_grad:
+            yield torch.zeros_like(each) if each.grad is None else each.grad.clone()
+            each.grad = None
 
 
-def fit(model: PreTrainedModel, seed: int, rank: int = 4, part: str = "", scaled: bool = False) -> PlainLora:
-    """An adapter of the layers whose names hold `part`."""
-    random = torch.Generator().manual_seed(seed)
-    layers = {
-        name: (
-            torch.randn(rank, layer.in_features, generator=random) / 8,
-            torch.randn(layer.out_features, rank, generator=random) / 8,
-        )
-        for name, layer in model.named_modules()
-        if isinstance(layer, nn.Linear) and name != "lm_head" and part in name
-    }
-    scales = {name: 0.5 + torch.rand(len(B), generator=random) for name, (_, B) in layers.items()} if scaled else {}
-    return PlainLora(layers, scales)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("examples", [RAGGED, PROSE, RAGGED[:1]], ids=["ragged", "prose", "alone"])
+def test_loss_and_gradients_are_those_of_the_examples_alone(method: str, examples: list[Any]) -> None:
+    model = attached(method)
+    expected = reference(model, examples)
+    expected.backward()
+    wanted = list(gradients(model))
+    found = torch.zeros(())
+    for loss in losses(inside(model), examples):
+        loss.backward()
+        found = found + loss.detach()
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+    for got, want in zip(gradients(model), wanted, strict=True):
+        assert torch.allclose(got, want, rtol=1e-3, atol=2e-5 * float(want.abs().max() + 1))
 
 
-def test_each_method_beside_all_others_gets_what_it_gets_alone(tmp_path: Any) -> None:
-    resident, served = small_chat().model, []
-    for number, (id_, method) in enumerate(adapters.methods().items()):
-        if method.unavailable():
-            continue
-        values = {"rank": 2 + number} if "rank" in method.Options.__dataclass_fields__ and id_ != "vera" else {}
-        run = Trained(*make(id_, **values), base=lively()).step(1, STEPS)
-        method.save(run.model, tmp_path / id_)
-        served.append(method.served(resident, tmp_path / id_))
-    assert len(served) >= 8
-    plain = [each for each in served if isinstance(each, PlainLora)]
-    forward = forward_of(resident)
-    together = forward([Segment(TEXT[: 7 + n], Memory(60), each) for n, each in enumerate([None, *plain])])
-    for number, each in enumerate([None, *plain]):
-        alone = forward([Segment(TEXT[: 7 + number], Memory(60), each)])[0]
-        torch.testing.assert_close(together[number], alone, atol=1e-4, rtol=1e-4)
-        with torch.inference_mode(), adapted(resident, [each]):
-            expected = resident(input_ids=torch.tensor([TEXT[: 7 + number]])).logits[0, -1:]
-        torch.testing.assert_close(together[number], expected, atol=1e-4, rtol=1e-4)
+def test_another_architecture_goes_example_by_example() -> None:
+    class Other(type(tiny_llama())):  # type: ignore[misc]
+        """A model whose modules are not known."""
+
+    model = tiny_llama()
+    model.__class__ = Other
+    assert sum(losses(model, RAGGED)).item() == pytest.approx(reference(tiny_llama(), RAGGED).item(), rel=1e-5)
 
 
-def test_our_pass_is_left_where_its_logits_are_not_the_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(OurForward, "logits", lambda self, packed: torch.zeros(len(packed.wanted), 259))
-    assert isinstance(forward_of(lively()), TheirForward)
-    monkeypatch.setattr(TheirForward, "logits", lambda self, packed: torch.zeros(len(packed.wanted), 259))
-    with pytest.raises(UserError, match="several rows at once come out other than alone"):
-        forward_of(lively())
+def test_what_examples_share_at_their_start_is_in_a_pack_once() -> None:
+    packed = pack(RAGGED)
+    alone = sum(len(each["input_ids"]) for each in RAGGED)
+    assert len(packed.ids) == alone - 12 * (len(RAGGED) - 1)
+    assert len(packed.targets) == counted(RAGGED)
 
 
-def test_what_is_known_of_a_model_goes_with_it() -> None:
-    before = len(forward_module._known)
-    model = lively()
-    forward_of(model)
-    assert len(forward_module._known) == before + 1
-    del model
-    assert len(forward_module._known) == before
+def test_a_short_common_start_is_not_shared_and_one_example_keeps_its_last_token() -> None:
+    assert len(pack([example(1, 9, system=4), example(2, 9, system=4)]).ids) == 26
+    same = example(1, 20)
+    assert len(pack([same, same]).ids) == 21
 
 
-@pytest.mark.parametrize("first", [True, False])
-@pytest.mark.parametrize("rows", [1, 2, 9])
-def test_both_orders_of_a_product_give_the_same(first: bool, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "weights_first", lambda *_: first)
-    random = torch.Generator().manual_seed(0)
-    weights = [torch.randn(high, 24, generator=random) for high in (40, 7)]
-    for x in (torch.randn(rows, 24, generator=random), torch.randn(24, rows, generator=random).T):
-        torch.testing.assert_close(product(x, weights), x @ torch.cat(weights).T)
-        torch.testing.assert_close(product(x, weights[:1]), x @ weights[0].T)
+def test_a_pack_ends_before_it_grows_too_long() -> None:
+    lengths = [(1, 60), (2, 10), (3, 20), (4, 25)]
+    found = [len(members) for members, _ in packs([example(*each) for each in lengths], most=50)]
+    assert found == [2, 1, 1]
 
 
-def test_an_adapter_that_is_gone_is_forgotten() -> None:
-    model, adapter = lively(), lora(1)
-    forward = OurForward(model)
-    read(forward, TEXT[:9], adapter)
-    assert len(forward._head._changes._known) == 1
-    del adapter
-    assert not forward._head._changes._known
+def test_an_example_without_loss_gives_none() -> None:
+    assert list(losses(tiny_llama(), [{"input_ids": [5, 6, 7], "labels": [NO_LOSS] * 3}])) == []
+
+
+@pytest.mark.parametrize("rows", [1, 255, 600])
+def test_the_fused_loss_is_cross_entropy_with_its_gradients(rows: int) -> None:
+    generator = torch.Generator().manual_seed(rows)
+    hidden = (5 * torch.randn(rows, 16, generator=generator)).requires_grad_()
+    weight = torch.randn(7_000, 16, generator=generator).requires_grad_()
+    targets = torch.randint(0, 7_000, (rows,), generator=generator)
+    plain = cross_entropy(hidden @ weight.T, targets, reduction="sum")
+    wanted = torch.autograd.grad(2 * plain, (hidden, weight))
+    fused = head_loss(hidden, weight, targets)
+    found = torch.autograd.grad(2 * fused, (hidden, weight))
+    assert fused.item() == pytest.approx(plain.item(), rel=1e-5)
+    assert all(torch.allclose(a, b, rtol=1e-3, atol=1e-4) for a, b in zip(found, wanted, strict=True))
+
+
+def test_large_scores_do_not_overflow() -> None:
+    hidden, weight = torch.full((1, 1), 1e3), torch.tensor([[1.0], [-1.0], [1.0]])
+    assert head_loss(hidden, weight, torch.tensor([0])).item() == pytest.approx(0.6931, abs=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_kept_lower_layers_change_neither_loss_nor_gradients(method: str, tmp_path: Path) -> None:
+    model = attached(method, top_layers=1)
+    wanted = sum(losses(inside(model), RAGGED))
+    wanted.backward()
+    before = list(gradients(model))
+    lower = LowerLayers(inside(model), 2, RAGGED, tmp_path, "base")
+    for _ in range(2):
+        found = sum(losses(inside(model), RAGGED, lower))
+        found.backward()
+        assert found.item() == pytest.approx(wanted.item(), rel=1e-5)
+        for got, want in zip(gradients(model), before, strict=True):
+            assert torch.allclose(got, want, rtol=1e-3, atol=2e-5 * float(want.abs().max() + 1))
+
+
+def test_lower_layers_are_computed_once_and_found_again(tmp_path: Path) -> None:
+    first = tiny_llama()
+    want = [each.item() for each in losses(first, RAGGED, LowerLayers(first, 1, RAGGED, tmp_path, "base"))]
+    again = tiny_llama()
+    again.model.layers[0] = None  # type: ignore[assignment]  # nothing can be computed with it
+    assert [each.item() for each in losses(again, RAGGED, LowerLayers(again, 1, RAGGED, tmp_path, "base"))] == want
+    with pytest.raises(TypeError):
+        list(losses(again, RAGGED, LowerLayers(again, 1, RAGGED, tmp_path, "another base")))
+
+
+def test_lower_layers_of_older_texts_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_llama()
+    LowerLayers(model, 1, RAGGED, tmp_path, "first")
+    size = next(tmp_path.iterdir()).stat().st_size
+    monkeypatch.setattr("playground.lower.MOST_BYTES", 2 * size)
+    for key in ("second", "third"):
+        LowerLayers(model, 1, RAGGED, tmp_path, key)
+    assert len(list(tmp_path.iterdir())) == 2
