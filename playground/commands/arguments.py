@@ -21,6 +21,7 @@ NEEDS = {
     "index": ("rag", "both", "other_both", "few_shot"),
 }
 ON_DEMAND = ("few_shot",)  # not every text has question–answer pairs
+FORMS = ("native", "plain", "merged", "gguf")  # those of playground.export, which is heavy to import
 INDEX_FILES = ("manifest.json", "passages.json", "vectors.npy", "documents.json")
 RUN_FILES = ("config.json", "documents.json", "events.jsonl", "checkpoint", "adapter", "worker.log", "lease", "stop")
 WEIGHTS = "*.safetensors"  # of an adapter, or of a whole model
