@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from playground import pairs
 from playground.errors import UserError
 from playground.prompts import Turn
 from retrieval.parts import Document
@@ -68,14 +69,14 @@ class Chooser:
         self._vectors: OrderedDict[str, np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
 
-    def choose(self, question: str, pairs: Sequence[tuple[str, Turn]], count: int = EXAMPLES) -> Examples:
+    def choose(self, question: str, placed: Sequence[tuple[str, Turn]], count: int = EXAMPLES) -> Examples:
         """The `count` pairs, given with their places, whose questions are most like this one.
 
         Raises:
             UserError: there is no pair, or none but the question itself.
         """
         asked = _words(question)
-        others = [(place, turn) for place, turn in pairs if _words(turn.question) != asked]
+        others = [(place, turn) for place, turn in placed if _words(turn.question) != asked]
         if not others:
             raise UserError(
                 "Few-shot needs question–answer pairs of your text to show as examples, and there are none beside this "
@@ -86,7 +87,7 @@ class Chooser:
         near = np.array(vectors) @ query
         best = np.argsort(-near, kind="stable")[:count]
         chosen = tuple(Example(listed[n][1], listed[n][0], float(near[n])) for n in best)
-        return Examples(chosen, same=len(others) < len(pairs))
+        return Examples(chosen, same=len(others) < len(placed))
 
     def forget(self, questions: Sequence[str]) -> None:
         """Drop what is in memory of these questions."""
@@ -106,23 +107,30 @@ class Chooser:
 
 
 def placed_pairs(documents: Sequence[Document]) -> list[tuple[str, Turn]]:
-    """The question–answer pairs of these documents, each with its place."""
-    return [
-        (f"{document.name}:{pair.start}-{pair.end}", Turn(pair.question, pair.answer))
-        for document in documents
-        for pair in document.pairs
-    ]
+    """The question–answer pairs of these documents with their places: their own, else those made of them by rules.
+
+    Sentences with a gap are no questions: they serve only where nothing else was made.
+    """
+    found = []
+    for document in documents:
+        made = [] if document.pairs else pairs.make(document)
+        asked = [each for each in made if each.kind != "cloze"] or made
+        found += [
+            (f"{document.name}:{pair.start}-{pair.end}", Turn(pair.question, pair.answer))
+            for pair in (document.pairs or asked)
+        ]
+    return found
 
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(re.findall(r"\w+", text.casefold()))
 
 
-def _shortlist(asked: tuple[str, ...], pairs: Sequence[tuple[str, Turn]]) -> list[tuple[str, Turn]]:
+def _shortlist(asked: tuple[str, ...], placed: Sequence[tuple[str, Turn]]) -> list[tuple[str, Turn]]:
     """All pairs where they are few, else those that share most words with the question, rare ones counting more."""
-    if len(pairs) <= SHORTLIST:
-        return list(pairs)
-    words = [set(_words(turn.question)) for _, turn in pairs]
+    if len(placed) <= SHORTLIST:
+        return list(placed)
+    words = [set(_words(turn.question)) for _, turn in placed]
     common = Counter(word for each in words for word in each)
     shared = [sum(1 / common[word] for word in each.intersection(asked)) for each in words]
-    return [pairs[n] for n in np.argsort(-np.array(shared), kind="stable")[:SHORTLIST]]
+    return [placed[n] for n in np.argsort(-np.array(shared), kind="stable")[:SHORTLIST]]

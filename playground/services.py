@@ -41,6 +41,7 @@ class Services:
         self.library = Library(self.store, settings, lambda: self.embedder)
         self.stops: set[str] = set()
         self._chooser = Chooser(lambda: self.embedder)
+        self._pairs: dict[str, tuple[str, list[tuple[str, Turn]]]] = {}
         self._adapters: dict[tuple[str, int], ServedAdapter] = {}
         self.answer = gpu(ANSWER_SECONDS)(self._answer)
         self._tokens: dict[str, int] = {}
@@ -111,7 +112,8 @@ class Services:
         """Start over: everything of this visitor is deleted, in memory too."""
         for run in self.store.runs(visitor):
             self.forget_adapter(run.id)
-        self._chooser.forget([turn.question for _, turn in placed_pairs(self.library.documents(visitor))])
+        _, placed = self._pairs.pop(visitor, ("", []))
+        self._chooser.forget([turn.question for _, turn in placed])
         self.library.forget(visitor)
 
     def forget_adapter(self, run_id: str) -> None:
@@ -127,7 +129,7 @@ class Services:
 
     def examples(self, visitor: str) -> Callable[[str], Examples]:
         """A function that chooses, for a question, worked examples from this visitor's question–answer pairs."""
-        pairs = placed_pairs(self.library.documents(visitor))
+        pairs = self._placed_pairs(visitor)
         return lambda question: self._chooser.choose(question, pairs)
 
     def cancel_index(self, visitor: str) -> None:
@@ -163,6 +165,15 @@ class Services:
             ask_anyway=ask_anyway,
             examples=examples,
         )
+
+    def _placed_pairs(self, visitor: str) -> list[tuple[str, Turn]]:
+        """The pairs of the text as it is now, made once: a long text takes seconds."""
+        text = self.library.text_hash(visitor)
+        made_of, placed = self._pairs.get(visitor, ("", []))
+        if made_of != text:
+            placed = placed_pairs(self.library.documents(visitor))
+            self._pairs[visitor] = (text, placed)
+        return placed
 
     def _warm_up(self) -> None:
         """So that the first question does not wait for the models."""

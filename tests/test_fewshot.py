@@ -11,7 +11,7 @@ from playground.errors import UserError
 from playground.fewshot import SHORTLIST, Chooser, Examples, placed_pairs
 from playground.models import ChatModel
 from playground.prompts import Turn
-from retrieval.parts import Document, Pair
+from retrieval.parts import Document, Pair, Span
 from tests.small_chat import small_chat
 
 PAIRS = [("When does the baker open?", "At six."), ("Where is the harbour?", "By the river."), ("Who rings?", "Ann.")]
@@ -86,6 +86,15 @@ def test_of_very_many_pairs_those_with_shared_words_are_embedded(chooser: Choose
     assert len(embedder.encoded) == SHORTLIST + 1
     assert "What is rule 1100 of the club?" in embedder.encoded
     assert len(found.chosen) == 3
+
+
+def test_a_text_without_pairs_of_its_own_gives_those_made_by_rules() -> None:
+    text = "# What is the harbour?\n\nThe harbour is where the ships of the town lie at night."
+    document = Document("town.md", text, headings=(Span(0, len(text), "What is the harbour?"),))
+    ((place, turn),) = placed_pairs([document])
+    assert turn.question == "What is the harbour?"
+    start, end = map(int, place.rpartition(":")[2].split("-"))
+    assert text[start:end] == turn.answer
 
 
 def test_examples_keep_to_their_budget(chooser: Chooser) -> None:
