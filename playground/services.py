@@ -6,17 +6,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 
 import psutil
 
 import adapters
 from adapters.cost import Cost, measure
-from playground import chat, runs
+from playground import chat, incoming, runs
 from playground.chat import Answer, Arm, Decoding, ServedAdapter, load_adapter
 from playground.device import choose, gpu
 from playground.errors import UserError
 from playground.fewshot import Chooser, Examples, placed_pairs
-from playground.jobs import Jobs
+from playground.jobs import EVENTS, Jobs
 from playground.library import Library
 from playground.models import ChatModel, chat_source, embedder_source, load_chat
 from playground.prompts import Turn
@@ -107,6 +108,25 @@ class Services:
     def start_run(self, visitor: str, config: RunConfig, name: str) -> str:
         """Queue a run on this visitor's text as it is now; returns the run's id."""
         return self.jobs.submit(visitor, config, self.library.documents(visitor), name)
+
+    def bring_adapter(self, visitor: str, files: Sequence[tuple[str, Path]], name: str) -> str:
+        """Keep an adapter that a visitor brings, given as names and paths of its files or a zip; returns the run's id.
+
+        Raises:
+            UserError, MethodError: too many runs, or nothing that can be read and fits the base model.
+        """
+        kept = len(self.store.runs(visitor))
+        if kept >= self.settings.visitor_runs:
+            raise UserError(
+                f"You keep {kept} runs, the most allowed. Delete one you no longer need, then bring this one."
+            )
+        came = incoming.read(files, self.settings.adapter_bytes, self.settings.max_rank)
+
+        def fill(folder: Path) -> None:
+            incoming.write(came, folder / "adapter", self.chat)
+            (folder / EVENTS).write_text("")
+
+        return self.store.add_brought_run(visitor, name, came.method, came.figures, fill).id
 
     def forget(self, visitor: str) -> None:
         """Start over: everything of this visitor is deleted, in memory too."""

@@ -1,4 +1,4 @@
-"""Where everything of a visitor is kept: the only file that knows paths and SQL; knows nothing of models or pages.
+"""Where everything of a visitor is kept: the only file that knows paths and reads or writes; knows no model or page.
 
 A visitor is known by a secret that only their browser holds; its hash is the visitor's id.
 """
@@ -11,56 +11,21 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 from playground.errors import UserError
+from playground.migrations import migrate
+from playground.rows import NAME_CHARS, DocumentRow, RunRow, VoteRow, clean_name
 from playground.settings import Settings
 
+__all__ = ["NAME_CHARS", "DocumentRow", "RunRow", "Store", "VoteRow", "clean_name", "new_secret", "write_text"]
+
 DAY = 86_400
-NAME_CHARS = 60
 SECRET_CHARS = 32
 ACTIVE = ("queued", "running", "stopping")
 AT_WORK = "state IN ('running', 'stopping')"
-
-
-@dataclass(frozen=True)
-class DocumentRow:
-    """One document of a visitor. `path` holds its JSON; `digest` is its content's hash; `bytes` the upload's size."""
-
-    id: str
-    visitor: str
-    name: str
-    bytes: int
-    chars: int
-    digest: str
-    path: Path
-
-
-@dataclass(frozen=True)
-class RunRow:
-    """One training run. `folder` holds all of it; times are unix seconds; `pid_started` tells a reused pid apart."""
-
-    id: str
-    visitor: str
-    name: str
-    method: str
-    state: str
-    pid: int | None
-    pid_started: float | None
-    created: float
-    queued: float
-    lease_until: float
-    error: str
-    figures: dict[str, Any]
-    folder: Path
-
-
-def clean_name(name: str, otherwise: str) -> str:
-    """A name a visitor gave, fit for display: printable, single spaces, at most 60 characters. Never used in a path."""
-    printable = "".join(letter if letter.isprintable() else " " for letter in name)
-    return " ".join(printable.split())[:NAME_CHARS].strip() or otherwise
 
 
 def new_secret() -> str:
@@ -89,7 +54,7 @@ class Store:
         with self._connected() as db:
             db.execute("PRAGMA journal_mode = WAL")
         with self._writing() as db:
-            _migrate(db)
+            migrate(db)
 
     def visitor(self, secret: str) -> str:
         """The id that belongs to a secret; a new visitor is made, a known one is marked as seen now."""
@@ -163,6 +128,25 @@ class Store:
             db.execute(f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", values)
         return self.run(visitor, run)
 
+    def add_brought_run(
+        self, visitor: str, name: str, method: str, figures: Mapping[str, Any], fill: Callable[[Path], None]
+    ) -> RunRow:
+        """Keep an adapter that was trained elsewhere as a run that is done; `fill` makes its folder, or raises."""
+        run, now = secrets.token_hex(8), time.time()
+        with self._reading(visitor):
+            folder = self._visitors / visitor / "runs" / run
+        folder.mkdir(parents=True)
+        try:
+            fill(folder)
+            with self._writing(visitor) as db:
+                columns = "id, visitor, name, method, state, created, queued, lease_until, figures"
+                values = (run, visitor, clean_name(name, method), method, "done", now, now, now, json.dumps(figures))
+                db.execute(f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return self.run(visitor, run)
+
     def run(self, visitor: str, run: str) -> RunRow:
         """One run of a visitor."""
         with self._reading(visitor) as db:
@@ -226,6 +210,23 @@ class Store:
             row = db.execute("SELECT content FROM conversations WHERE visitor = ?", (visitor,)).fetchone()
         return json.loads(row["content"]) if row else {}
 
+    def add_vote(self, visitor: str, content: Mapping[str, Any]) -> None:
+        """Keep one vote: the fields of a VoteRow but id, visitor and time."""
+        with self._writing(visitor) as db:
+            row = {"id": secrets.token_hex(8), "visitor": visitor, "voted": time.time(), **content}
+            row["stamps"] = json.dumps(row["stamps"])
+            db.execute(f"INSERT INTO votes ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", (*row.values(),))
+
+    def votes(self, visitor: str) -> list[VoteRow]:
+        """A visitor's votes, oldest first."""
+        with self._reading(visitor) as db:
+            return _votes(db.execute("SELECT * FROM votes WHERE visitor = ? ORDER BY voted, rowid", (visitor,)))
+
+    def all_votes(self) -> list[VoteRow]:
+        """All visitors' votes, oldest first; for standings that the host shares, of which no text is shown."""
+        with self._connected() as db:
+            return _votes(db.execute("SELECT * FROM votes ORDER BY voted, rowid"))
+
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._settings.data / "playground.db", timeout=30, isolation_level=None)) as db:
@@ -274,26 +275,5 @@ def _owned(db: sqlite3.Connection, table: str, visitor: str, id_: str) -> sqlite
     return row
 
 
-def _m001_initial(db: sqlite3.Connection) -> None:
-    db.execute("CREATE TABLE visitors (id TEXT PRIMARY KEY, seen REAL NOT NULL)")
-    owner = "visitor TEXT NOT NULL REFERENCES visitors ON DELETE CASCADE"
-    db.execute(f"CREATE TABLE documents (id TEXT PRIMARY KEY, {owner}, name TEXT, bytes INT, chars INT, digest TEXT)")
-    db.execute(
-        f"CREATE TABLE runs (id TEXT PRIMARY KEY, {owner}, name TEXT, method TEXT, state TEXT DEFAULT 'queued',"
-        " pid INT, pid_started REAL, created REAL, queued REAL, lease_until REAL, error TEXT DEFAULT '',"
-        " figures TEXT DEFAULT '{}')"
-    )
-    db.execute(f"CREATE TABLE conversations ({owner} PRIMARY KEY, content TEXT NOT NULL)")
-
-
-MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_m001_initial]
-
-
-def _migrate(db: sqlite3.Connection) -> None:
-    """Apply, in order and once each, the migrations this database has not seen."""
-    db.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied REAL NOT NULL)")
-    applied = {row["name"] for row in db.execute("SELECT name FROM migrations")}
-    for migration in MIGRATIONS:
-        if migration.__name__ not in applied:
-            migration(db)
-            db.execute("INSERT INTO migrations VALUES (?, ?)", (migration.__name__, time.time()))
+def _votes(rows: sqlite3.Cursor) -> list[VoteRow]:
+    return [VoteRow(**{**row, "stamps": json.loads(row["stamps"])}) for row in rows.fetchall()]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from playground import migrations
 from playground import store as store_module
 from playground.errors import UserError
 from playground.settings import Settings
@@ -232,10 +233,10 @@ def test_a_failed_change_leaves_the_database_as_it_was(
 def test_each_migration_is_applied_once(
     store: Store, settings: Settings, visitor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def m002_colour(db: store_module.sqlite3.Connection) -> None:
+    def m002_colour(db: migrations.sqlite3.Connection) -> None:
         db.execute("ALTER TABLE visitors ADD COLUMN colour TEXT DEFAULT 'blue'")
 
-    monkeypatch.setattr(store_module, "MIGRATIONS", [*store_module.MIGRATIONS, m002_colour])
+    monkeypatch.setattr(migrations, "MIGRATIONS", [*migrations.MIGRATIONS, m002_colour])
     for _ in range(2):
         assert Store(settings).documents(visitor) == []
 
