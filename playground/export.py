@@ -20,6 +20,7 @@ from playground.serving import DEFAULT_METHOD, load_adapter
 from playground.settings import Settings
 
 FORMS = ("native", "plain", "merged", "gguf")
+WHOLE = ("merged", "gguf")  # as large as the base model
 RECORD = "run.json"
 GGUF = "model.gguf"
 KEPT = (".json", ".safetensors")

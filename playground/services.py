@@ -12,7 +12,7 @@ import psutil
 
 import adapters
 from adapters.cost import Cost, measure
-from playground import chat, incoming, runs
+from playground import chat, export, incoming, runs
 from playground.chat import Answer, Arm, Decoding, ServedAdapter, load_adapter
 from playground.device import choose, gpu
 from playground.errors import UserError
@@ -127,6 +127,20 @@ class Services:
             (folder / EVENTS).write_text("")
 
         return self.store.add_brought_run(visitor, name, came.method, came.figures, fill).id
+
+    def export(self, visitor: str, run_id: str, form: str, out: Path) -> None:
+        """Fill a folder with what one of this visitor's runs learnt, in one of the forms of `export`.
+
+        Raises:
+            UserError, MethodError: no adapter, no such form of it, or no room.
+        """
+        run = self.store.run(visitor, run_id)
+        if not (run.folder / "adapter").is_dir():
+            raise UserError(f"The run {run.name!r} has left no adapter yet. Let it make a step first, then export it.")
+        needed = 3 * 4 * self.chat.model.num_parameters() if form in export.WHOLE else 0
+        if shutil.disk_usage(self.settings.data).free < needed:
+            raise UserError(f"The disk has no room for a whole model ({needed / 1e9:.1f} GB). Take the adapter alone.")
+        export.write(form, run.folder / "adapter", out, self.settings, run.name)
 
     def forget(self, visitor: str) -> None:
         """Start over: everything of this visitor is deleted, in memory too."""

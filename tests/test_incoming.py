@@ -1,4 +1,4 @@
-"""Adapters that visitors bring: ours, PEFT's own and hostile ones; each becomes a run or a sentence, and runs nothing."""
+"""Adapters that visitors bring: ours, PEFT's own, hostile ones; each becomes a run or a sentence, and runs nothing."""
 
 import json
 import os
