@@ -26,7 +26,9 @@ QUIET = {
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     "TRANSFORMERS_VERBOSITY": "error",
 }
-SWITCHES = ("-h", "--help", "--json", "--resume", "--ask-anyway", "--show-prompt")
+# One advises a package that is not needed here; the other tells a host why a file broke its reader.
+QUIETER = ("bitsandbytes", "retrieval.apart")
+SWITCHES = ("-h", "--help", "--json", "--resume", "--plan-only", "--ask-anyway", "--show-prompt")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -36,7 +38,8 @@ def main(words: Sequence[str] | None = None) -> int:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it advises a package that is not needed here
+    for name in QUIETER:
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         asked = parse(sys.argv[1:] if words is None else words)
         _run(asked, Settings.from_environment())
@@ -164,6 +167,7 @@ def _train(commands: Any) -> None:
     parser.add_argument("--max-seconds", type=arguments.seconds, metavar="S", help="plan for this time, and end then")
     parser.add_argument("--seed", type=arguments.seed, metavar="N", help="same seed, same run (0)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in the folder, as it was planned")
+    parser.add_argument("--plan-only", action="store_true", help="write the run's folder, and train nothing yet")
 
 
 def _ask(commands: Any) -> None:

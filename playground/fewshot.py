@@ -26,6 +26,8 @@ IN_MEMORY = 20_000  # vectors, of all visitors
 class Encoder(Protocol):
     """What choosing needs of an embedder."""
 
+    hash: str
+
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors (n, dimension), float32."""
         ...
@@ -62,14 +64,15 @@ class Examples:
 
 
 class Chooser:
-    """Chooses examples; keeps the vectors of questions it met, by their text alone."""
+    """Chooses examples; keeps the vectors of questions it met, by the encoder and their text alone."""
 
-    def __init__(self, encoder: Callable[[], Encoder]) -> None:
-        self._encoder = encoder
-        self._vectors: OrderedDict[str, np.ndarray] = OrderedDict()
+    def __init__(self) -> None:
+        self._vectors: OrderedDict[tuple[str, str], np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
 
-    def choose(self, question: str, placed: Sequence[tuple[str, Turn]], count: int = EXAMPLES) -> Examples:
+    def choose(
+        self, encoder: Encoder, question: str, placed: Sequence[tuple[str, Turn]], count: int = EXAMPLES
+    ) -> Examples:
         """The `count` pairs, given with their places, whose questions are most like this one.
 
         Raises:
@@ -83,7 +86,7 @@ class Chooser:
                 "question. Add a file of pairs (CSV or JSONL) or a text with questions, or choose another arm."
             )
         listed = _shortlist(asked, others)
-        query, *vectors = self._encode([question, *(turn.question for _, turn in listed)])
+        query, *vectors = self._encode(encoder, [question, *(turn.question for _, turn in listed)])
         near = np.array(vectors) @ query
         best = np.argsort(-near, kind="stable")[:count]
         chosen = tuple(Example(listed[n][1], listed[n][0], float(near[n])) for n in best)
@@ -91,16 +94,18 @@ class Chooser:
 
     def forget(self, questions: Sequence[str]) -> None:
         """Drop what is in memory of these questions."""
+        gone = set(questions)
         with self._lock:
-            for each in questions:
-                self._vectors.pop(each, None)
+            for key in [key for key in self._vectors if key[1] in gone]:
+                del self._vectors[key]
 
-    def _encode(self, texts: Sequence[str]) -> list[np.ndarray]:
+    def _encode(self, encoder: Encoder, texts: Sequence[str]) -> list[np.ndarray]:
+        keys = [(encoder.hash, text) for text in texts]
         with self._lock:
-            new = [text for text in dict.fromkeys(texts) if text not in self._vectors]
+            new = [key for key in dict.fromkeys(keys) if key not in self._vectors]
             if new:
-                self._vectors.update(zip(new, self._encoder().encode(new), strict=True))
-            found = [self._vectors[text] for text in texts]
+                self._vectors.update(zip(new, encoder.encode([text for _, text in new]), strict=True))
+            found = [self._vectors[key] for key in keys]
             while len(self._vectors) > IN_MEMORY:
                 self._vectors.popitem(last=False)
         return found

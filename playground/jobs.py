@@ -1,41 +1,39 @@
-"""Training runs as jobs: a queue, one worker process at a time, leases and resuming; knows no page and no method.
+"""Visitors' runs as jobs: a queue, one worker process at a time, leases and resuming; knows no page and no kind of run.
 
-A worker (`python -m playground.jobs FOLDER`) knows only its run's folder: it outlives the server and ends at its lease.
+What a run does is a file in `kinds/`, named by the run's config and called by the worker.
 """
 
+import errno
 import json
 import logging
 import math
 import os
-import shutil
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import psutil
-import torch
 
-from playground import device, training
-from playground.errors import USER_FACING, UserError
-from playground.models import chat_source, load_chat
+from playground import device
+from playground.errors import UserError
+from playground.run_folder import CONFIG, DOCUMENTS, ENDINGS, EVENTS, LEASE, STOP, asked_to_stop, log_event, read_events
 from playground.runs import RunConfig
 from playground.settings import Settings
 from playground.store import ACTIVE, RunRow, Store, write_text
+from playground.worker import FAULT, NO_MEMORY, NO_ROOM, work
 from retrieval.documents import Document
 
-CONFIG, DOCUMENTS, EVENTS, LEASE, STOP = "config.json", "documents.json", "events.jsonl", "lease", "stop"
-ENDINGS = {"finished": "done", "stopped": "stopped", "failed": "failed"}  # a run's last event -> its state
 POLL_SECONDS = 0.25
+# Its threads wait briefly before they leave the cores to the page, and it keeps the memory that a pass gives back.
+WORKER = {"GOMP_SPINCOUNT": "20000"} | dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(1 << 32))
 STOP_SECONDS = 10.0  # from a request to stop until the worker is killed
 SLICE_SECONDS, STEP_SECONDS = 60, 42  # of GPU lent at a time; of that for steps, the rest loads the model and saves
 EXPIRED = "The page was closed before this run's turn came. Resume it to queue again."
-FAULT = "Training failed through a fault of this program, not of your text. Resume the run, or train again."
-NO_MEMORY = "The system ended the worker, probably for lack of memory. Choose fewer layers or a shorter window."
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +47,22 @@ class Snapshot(RunRow):
     events: list[dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class Job:
+    """What can be queued: a kind from `kinds/`, its config, and further files of its folder (name -> text).
+
+    `method` is shown in the list of runs; a blank `name` becomes it.
+    """
+
+    kind: str
+    config: Mapping[str, Any]
+    files: Mapping[str, str]
+    method: str
+    name: str = ""
+
+
 class Jobs:
-    """The queue of all visitors' runs. A visitor has at most one run queued or running, so first come is fair."""
+    """The queue of all visitors' runs. A visitor has at most one run of a kind in it, so first come is fair."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
@@ -69,17 +81,22 @@ class Jobs:
         self._supervisor.join()
 
     def submit(self, visitor: str, config: RunConfig, documents: Sequence[Document], name: str = "") -> str:
-        """Queue a run and return its id; with one queued or running already (a double click), that one's id."""
+        """Queue a training run and return its id; with one queued or running already, that one's id."""
+        if not documents:
+            raise UserError("There is no text to train on. Add a file, paste a text or choose an example first.")
+        contents = json.dumps([document.to_dict() for document in documents])
+        return self.add(visitor, Job("train", config.to_dict(), {DOCUMENTS: contents}, config.method, name))
+
+    def add(self, visitor: str, job: Job) -> str:
+        """Queue a job and return its run's id; with one of its kind active already (a double click), that one's id."""
         with self._lock:
-            if active := self.active(visitor):
+            if active := self.active(visitor, job.kind):
                 return active.id
-            if not documents:
-                raise UserError("There is no text to train on. Add a file, paste a text or choose an example first.")
             self._check_room(len(self._store.runs(visitor)))
             until = time.time() + self._settings.lease_seconds
-            contents = json.dumps([document.to_dict() for document in documents])
-            files = {CONFIG: json.dumps(config.to_dict()), DOCUMENTS: contents, EVENTS: "", LEASE: str(until)}
-            return self._store.add_run(visitor, name, config.method, until, files).id
+            config = json.dumps({"kind": job.kind, **job.config})
+            files = {**job.files, CONFIG: config, EVENTS: "", LEASE: str(until)}
+            return self._store.add_run(visitor, job.kind, job.name, job.method, until, files).id
 
     def snapshot(self, visitor: str, run: str) -> Snapshot:
         """The run as it stands; looking at an active run renews its lease."""
@@ -89,9 +106,9 @@ class Jobs:
         position, starts_in = self._place(row)
         return Snapshot(**vars(row), position=position, starts_in=starts_in, events=read_events(row.folder))
 
-    def active(self, visitor: str) -> RunRow | None:
-        """The visitor's run that waits or works, if there is one."""
-        return next((row for row in self._store.runs(visitor) if row.state in ACTIVE), None)
+    def active(self, visitor: str, kind: str = "train") -> RunRow | None:
+        """The visitor's run of a kind that waits or works, if there is one."""
+        return next((row for row in self._store.runs(visitor, kind) if row.state in ACTIVE), None)
 
     def stop(self, visitor: str, run: str) -> None:
         """Stop a run: at once while it waits, else at its next step, and by force after ten seconds."""
@@ -103,13 +120,13 @@ class Jobs:
         """Queue a stopped or failed run again; it goes on from its newest checkpoint, or from the start without one."""
         with self._lock:
             row = self._store.run(visitor, run)
-            if active := self.active(visitor):
+            if active := self.active(visitor, row.kind):
                 raise UserError(f"Your run {active.name!r} is {active.state}. Stop it or wait for it, then resume.")
             if row.state == "done":
                 raise UserError(f"The run {row.name!r} is done, so nothing is left to resume. Train a new run.")
             self._check_room(0)
             (row.folder / STOP).unlink(missing_ok=True)
-            _log(row.folder, {"event": "queued"})
+            log_event(row.folder, {"event": "queued"})
             self._renew(row)
             self._store.change_run(visitor, run, queued=time.time())
             self._store.move_run(visitor, run, ["stopped", "failed"], "queued")
@@ -176,13 +193,10 @@ class Jobs:
             self._watch(row, self._spawn(row))
 
     def _spawn(self, row: RunRow) -> psutil.Process:
-        command = [sys.executable, "-m", "playground.jobs", str(row.folder)]
-        if (row.folder / "checkpoint").exists():
-            command.append("--resume")
+        command = [sys.executable, "-m", "playground.worker", str(row.folder)]
         path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
         own = {each.metadata["env"]: str(vars(self._settings)[each.name]) for each in fields(Settings)}
-        yielding = {"OMP_WAIT_POLICY": "PASSIVE"}  # its waiting threads leave the cores to the page
-        environment = {**os.environ, **own, **yielding, "PYTHONPATH": path}
+        environment = {**os.environ, **own, **WORKER, "PYTHONPATH": path}
         with (row.folder / "worker.log").open("ab") as log:
             worker = psutil.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
         self._store.change_run(row.visitor, row.id, pid=worker.pid, pid_started=worker.create_time())
@@ -201,12 +215,11 @@ class Jobs:
                 worker.kill()
 
     def _work_in_slices(self, row: RunRow) -> None:
-        """Train inside this process on a GPU that is lent for a minute at a time, going on from checkpoints."""
+        """Work inside this process on a GPU that is lent for a minute at a time, going on from checkpoints."""
         work_slice = device.gpu(SLICE_SECONDS)(work)
         reached = -1
         while not self._closing.is_set():
-            resume = (row.folder / "checkpoint").exists()
-            if work_slice(row.folder, self._settings, resume, STEP_SECONDS) != "slice":
+            if work_slice(row.folder, self._settings, STEP_SECONDS) != "slice":
                 return self._settle(row, None)
             before, reached = reached, read_events(row.folder)[-1]["step"]
             if reached <= before:
@@ -217,7 +230,7 @@ class Jobs:
         last = read_events(row.folder)[-1:]
         if last and last[0]["event"] in ENDINGS:
             state, error = ENDINGS[last[0]["event"]], last[0].get("error", "")
-            if state != "failed":
+            if "reason" in last[0]:
                 self._store.change_run(row.visitor, row.id, figures=json.dumps(last[0]))
         else:
             state, error = self._without_ending(row, code)
@@ -228,66 +241,9 @@ class Jobs:
         now = self._store.run(row.visitor, row.id)
         if now.state == "stopping" or (code is None and now.lease_until <= time.time()):
             return "stopped", ""
+        if code == errno.ENOSPC:
+            return "stopped", NO_ROOM
         return ("queued", "") if code is None else ("failed", NO_MEMORY if code == -signal.SIGKILL else FAULT)
-
-
-def work(folder: Path, settings: Settings, resume: bool, slice_seconds: float = math.inf) -> str:
-    """Train the run in a folder to its end, a stop, its lease or `slice_seconds`; returns the last event logged."""
-    ends = time.monotonic() + slice_seconds
-    for event in _train(folder, settings, resume, lambda: asked_to_stop(folder) or time.monotonic() >= ends):
-        _log(folder, event)
-    if event["event"] == "finished":
-        shutil.rmtree(folder / "checkpoint", ignore_errors=True)  # nothing goes on from here
-    return event["event"]
-
-
-def _train(folder: Path, settings: Settings, resume: bool, should_stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-    """The events of a run as its log shows them: first "started", last how it ended."""
-    yield {"event": "started", "pid": os.getpid(), "resumed": resume}
-    try:
-        config = RunConfig.from_dict(json.loads((folder / CONFIG).read_text()))
-        documents = [Document.from_dict(each) for each in json.loads((folder / DOCUMENTS).read_text())]
-        chat = load_chat(chat_source(settings), device.choose())
-        events = training.train(config, chat, documents, folder, should_stop, resume)
-        del chat  # training decides how long the base is needed
-        for event in events:
-            shown = {key: value for key, value in event.to_dict().items() if key != "adapter"}
-            if shown.get("reason") == "stopped":
-                shown["event"] = "stopped" if asked_to_stop(folder) else "slice"
-            yield shown
-    except USER_FACING as error:
-        yield {"event": "failed", "error": str(error)}
-    except Exception as error:
-        logger.exception("training failed")
-        no_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
-        yield {"event": "failed", "error": NO_MEMORY if no_memory else FAULT}
-
-
-def _log(folder: Path, event: dict[str, Any]) -> None:
-    with (folder / EVENTS).open("a", encoding="utf-8") as log:
-        log.write(f"\n{json.dumps(event)}\n")  # the first break ends a line that a kill cut short
-
-
-def asked_to_stop(folder: Path) -> bool:
-    """True once a stop was asked or the lease is over."""
-    return (folder / STOP).exists() or time.time() >= float((folder / LEASE).read_text())
-
-
-def read_events(folder: Path) -> list[dict[str, Any]]:
-    """A run's events in order. A line cut by a kill is passed over; steps trained again replace the earlier ones."""
-    events: list[dict[str, Any]] = []
-    reached = -1
-    for line in (folder / EVENTS).read_text(encoding="utf-8").splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if event["event"] == "progress":
-            if event["step"] <= reached:
-                events = [each for each in events if each.get("step", -1) < event["step"]]
-            reached = event["step"]
-        events.append(event)
-    return events
 
 
 def _living(row: RunRow) -> psutil.Process | None:
@@ -298,7 +254,3 @@ def _living(row: RunRow) -> psutil.Process | None:
         return worker if same and worker.status() != psutil.STATUS_ZOMBIE else None
     except (psutil.NoSuchProcess, ValueError):
         return None
-
-
-if __name__ == "__main__":
-    sys.exit(work(Path(sys.argv[1]), Settings.from_environment(), "--resume" in sys.argv[2:]) == "failed")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from retrieval.documents import Document
 from retrieval.parts import TRAIL, is_contents
 
-MAX_CHARS = 2_000  # some 500 tokens; a longer section is cut between paragraphs, or a text without headings had one
+MAX_CHARS = 1_000  # some 250 tokens; a longer section is cut between paragraphs, or a text without headings had one
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 
 

@@ -15,17 +15,18 @@ from adapters.cost import Cost, measure
 from playground import chat, export, incoming, runs
 from playground.chat import Answer, Arm, Decoding, ServedAdapter, load_adapter
 from playground.device import choose, gpu
+from playground.embedders import Embedders
 from playground.errors import UserError
 from playground.fewshot import Chooser, Examples, placed_pairs
 from playground.jobs import EVENTS, Jobs
 from playground.library import Library
-from playground.models import ChatModel, chat_source, embedder_source, load_chat
+from playground.models import ChatModel, chat_source, load_chat
 from playground.prompts import Turn
 from playground.runs import PRESETS, Estimate, RunConfig
 from playground.serving import weights_age
 from playground.settings import Settings
+from playground.speed import speed_of
 from playground.store import DAY, Store
-from retrieval.embed import Embedder
 from retrieval.search import Result, search
 
 ADAPTER_BYTES = 1_500_000_000  # of memory for adapters, the one just asked for always included
@@ -39,9 +40,10 @@ class Services:
         self.settings = settings
         self.store = Store(settings)
         self.jobs = Jobs(self.store, settings)
-        self.library = Library(self.store, settings, lambda: self.embedder)
+        self.embedders = Embedders(self.store, settings)
+        self.library = Library(self.store, settings, self.embedders.of)
         self.stops: set[str] = set()
-        self._chooser = Chooser(lambda: self.embedder)
+        self._chooser = Chooser()
         self._pairs: dict[str, tuple[str, list[tuple[str, Turn]]]] = {}
         self._adapters: dict[tuple[str, int], ServedAdapter] = {}
         self.answer = gpu(ANSWER_SECONDS)(self._answer)
@@ -54,12 +56,6 @@ class Services:
         """The resident base model; never modified after loading."""
         with self._lock:
             return self._chat
-
-    @property
-    def embedder(self) -> Embedder:
-        """The resident sentence encoder."""
-        with self._lock:
-            return self._embedder
 
     def adapter(self, visitor: str, run_id: str) -> ServedAdapter:
         """The adapter of one of this visitor's runs, from memory or disk; those not asked for longest are dropped.
@@ -96,7 +92,7 @@ class Services:
         tokens = sum(self.tokens(visitor).values())
         if not tokens:
             raise UserError("There is no text to learn from yet. Add a file, paste a text or take an example first.")
-        model, speed = self.chat.model, choose().gflops
+        model, speed = self.chat.model, speed_of(self.chat.model, choose())
         config = runs.plan(method, PRESETS[preset], values, run_values, tokens, model.config, speed)
         config = replace(config, settings=replace(config.settings, max_seconds=float(self.settings.max_seconds)))
         runs.check_limits(config, self.settings)
@@ -126,7 +122,7 @@ class Services:
             incoming.write(came, folder / "adapter", self.chat)
             (folder / EVENTS).write_text("")
 
-        return self.store.add_brought_run(visitor, name, came.method, came.figures, fill).id
+        return self.store.add_brought_run(visitor, "train", name, came.method, came.figures, fill).id
 
     def export(self, visitor: str, run_id: str, form: str, out: Path) -> None:
         """Fill a folder with what one of this visitor's runs learnt, in one of the forms of `export`.
@@ -148,6 +144,7 @@ class Services:
             self.forget_adapter(run.id)
         _, placed = self._pairs.pop(visitor, ("", []))
         self._chooser.forget([turn.question for _, turn in placed])
+        self.embedders.forget(visitor)
         self.library.forget(visitor)
 
     def forget_adapter(self, run_id: str) -> None:
@@ -159,21 +156,31 @@ class Services:
     def searcher(self, visitor: str) -> Callable[[str], Result]:
         """A function that searches this visitor's text; while it is indexed anew, as it was before."""
         index = self.library.usable_index(visitor)
-        return lambda question: search(index, self.embedder, question)
+        embedder = self.embedders.of(visitor)
+        return lambda question: search(index, embedder, question)
+
+    def choose_embedder(self, visitor: str, name: str) -> None:
+        """Embed this visitor's text with another embedder once that is here; refused where it is not on offer."""
+
+        def index_anew() -> None:
+            self.library.cancel_index(visitor)
+            self.library.index(visitor)
+
+        self.embedders.choose(visitor, name, index_anew)
 
     def examples(self, visitor: str) -> Callable[[str], Examples]:
         """A function that chooses, for a question, worked examples from this visitor's question–answer pairs."""
-        pairs = self._placed_pairs(visitor)
-        return lambda question: self._chooser.choose(question, pairs)
+        pairs, embedder = self._placed_pairs(visitor), self.embedders.of(visitor)
+        return lambda question: self._chooser.choose(embedder, question, pairs)
 
     def cancel_index(self, visitor: str) -> None:
         """Stop indexing this visitor's text; the index before stays in use."""
         self.library.cancel_index(visitor)
 
     def start(self) -> None:
-        """Go on with the queued runs, delete what was left alone for too long, and load both models on a thread."""
+        """Go on with the queued runs; on threads, load the models, ask the Hub, delete what was left alone too long."""
         self.jobs.start()
-        for task in (self._warm_up, self._sweep_daily):
+        for task in (self._warm_up, self._sweep_daily, self.embedders.ask_hub):
             threading.Thread(target=task, daemon=True, name=task.__name__).start()
 
     def _answer(
@@ -211,7 +218,7 @@ class Services:
 
     def _warm_up(self) -> None:
         """So that the first question does not wait for the models."""
-        self.embedder.encode(["warm"])
+        self.embedders.own().encode(["warm"])
         self.chat.model.eval()
 
     def _sweep_daily(self) -> None:
@@ -233,8 +240,3 @@ class Services:
     @cached_property
     def _chat(self) -> ChatModel:
         return load_chat(chat_source(self.settings), choose())
-
-    @cached_property
-    def _embedder(self) -> Embedder:
-        source = embedder_source(self.settings)
-        return Embedder(source.folder, name=source.name)

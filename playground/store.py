@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from playground.errors import UserError
-from playground.migrations import migrate
-from playground.rows import NAME_CHARS, DocumentRow, RunRow, VoteRow, clean_name
+from playground.schema import migrate
 from playground.settings import Settings
+from playground.tables import NAME_CHARS, DocumentRow, RunRow, VoteRow, clean_name
 
 __all__ = ["NAME_CHARS", "DocumentRow", "RunRow", "Store", "VoteRow", "clean_name", "new_secret", "write_text"]
 
@@ -61,7 +61,7 @@ class Store:
         if len(secret) < SECRET_CHARS:
             raise UserError("This browser's session was not recognised. Reload the page to begin a new one.")
         visitor = hashlib.sha256(secret.encode()).hexdigest()[:32]
-        seen = "INSERT INTO visitors VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET seen = excluded.seen"
+        seen = "INSERT INTO visitors (id, seen) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET seen = excluded.seen"
         with self._writing() as db:
             db.execute(seen, (visitor, time.time()))
         return visitor
@@ -72,7 +72,7 @@ class Store:
             if db.execute(f"SELECT 1 FROM runs WHERE visitor = ? AND {AT_WORK}", (visitor,)).fetchone():
                 raise UserError("A run of yours is still training. Stop it first, then start over.")
             db.execute("DELETE FROM visitors WHERE id = ?", (visitor,))
-            db.execute("INSERT INTO visitors VALUES (?, ?)", (visitor, time.time()))
+            db.execute("INSERT INTO visitors (id, seen) VALUES (?, ?)", (visitor, time.time()))
             shutil.rmtree(self._visitors / visitor, ignore_errors=True)
 
     def sweep(self, now: float) -> int:
@@ -115,7 +115,9 @@ class Store:
         with self._reading(visitor):
             return self._visitors / visitor / "indexes"
 
-    def add_run(self, visitor: str, name: str, method: str, lease_until: float, files: Mapping[str, str]) -> RunRow:
+    def add_run(
+        self, visitor: str, kind: str, name: str, method: str, lease_until: float, files: Mapping[str, str]
+    ) -> RunRow:
         """Queue a run whose folder holds `files` (name -> text). The row comes last, so a queued run is whole."""
         with self._writing(visitor) as db:
             run, now = secrets.token_hex(8), time.time()
@@ -123,13 +125,13 @@ class Store:
             folder.mkdir(parents=True)
             for file, text in files.items():
                 write_text(folder / file, text)
-            columns = "id, visitor, name, method, created, queued, lease_until"
-            values = (run, visitor, clean_name(name, method), method, now, now, lease_until)
-            db.execute(f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+            columns = "id, visitor, kind, name, method, created, queued, lease_until"
+            values = (run, visitor, kind, clean_name(name, method), method, now, now, lease_until)
+            db.execute(f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
         return self.run(visitor, run)
 
     def add_brought_run(
-        self, visitor: str, name: str, method: str, figures: Mapping[str, Any], fill: Callable[[Path], None]
+        self, visitor: str, kind: str, name: str, method: str, figures: Mapping[str, Any], fill: Callable[[Path], None]
     ) -> RunRow:
         """Keep an adapter that was trained elsewhere as a run that is done; `fill` makes its folder, or raises."""
         run, now = secrets.token_hex(8), time.time()
@@ -139,9 +141,11 @@ class Store:
         try:
             fill(folder)
             with self._writing(visitor) as db:
-                columns = "id, visitor, name, method, state, created, queued, lease_until, figures"
-                values = (run, visitor, clean_name(name, method), method, "done", now, now, now, json.dumps(figures))
-                db.execute(f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+                told = (run, visitor, kind, clean_name(name, method), method, "done", json.dumps(figures))
+                columns = "id, visitor, kind, name, method, state, figures, created, queued, lease_until"
+                db.execute(
+                    f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*told, now, now, now)
+                )
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -152,10 +156,11 @@ class Store:
         with self._reading(visitor) as db:
             return self._run_row(_owned(db, "runs", visitor, run))
 
-    def runs(self, visitor: str) -> list[RunRow]:
-        """A visitor's runs, oldest first."""
+    def runs(self, visitor: str, kind: str = "train") -> list[RunRow]:
+        """A visitor's runs of a kind, oldest first."""
+        query = "SELECT * FROM runs WHERE visitor = ? AND kind = ? ORDER BY created, rowid"
         with self._reading(visitor) as db:
-            rows = db.execute("SELECT * FROM runs WHERE visitor = ? ORDER BY created, rowid", (visitor,)).fetchall()
+            rows = db.execute(query, (visitor, kind)).fetchall()
         return [self._run_row(row) for row in rows]
 
     def active_runs(self) -> list[RunRow]:
@@ -227,6 +232,16 @@ class Store:
         with self._connected() as db:
             return _votes(db.execute("SELECT * FROM votes ORDER BY voted, rowid"))
 
+    def embedder(self, visitor: str) -> str:
+        """The name of the embedder that a visitor chose; empty where none was."""
+        with self._reading(visitor) as db:
+            return str(db.execute("SELECT embedder FROM visitors WHERE id = ?", (visitor,)).fetchone()["embedder"])
+
+    def choose_embedder(self, visitor: str, name: str) -> None:
+        """Keep which embedder a visitor chose."""
+        with self._writing(visitor) as db:
+            db.execute("UPDATE visitors SET embedder = ? WHERE id = ?", (name, visitor))
+
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._settings.data / "playground.db", timeout=30, isolation_level=None)) as db:
@@ -254,7 +269,7 @@ class Store:
 
     def _run_row(self, row: sqlite3.Row) -> RunRow:
         folder = self._visitors / row["visitor"] / "runs" / row["id"]
-        return RunRow(**{**row, "figures": json.loads(row["figures"])}, folder=folder)
+        return RunRow(**{**row, "figures": json.loads(row["figures"]), "kept": bool(row["kept"])}, folder=folder)
 
 
 def digest(content: Mapping[str, Any]) -> str:

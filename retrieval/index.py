@@ -40,7 +40,11 @@ class Encoder(Protocol):
     multilingual: bool
 
     def encode(self, texts: Sequence[str], progress: Any = None) -> np.ndarray:
-        """Unit vectors (n, dimension), float32."""
+        """Unit vectors of passages (n, dimension), float32."""
+        ...
+
+    def encode_query(self, question: str) -> np.ndarray:
+        """The unit vector of a question (dimension,), float32."""
         ...
 
     def count_tokens(self, texts: list[str]) -> list[int]:

@@ -21,16 +21,17 @@ from transformers.utils.logging import disable_progress_bar, enable_progress_bar
 
 import adapters
 from adapters.options import knobs
-from playground import jobs
+from playground import worker
 from playground.cli import main
 from playground.commands import arguments
 from playground.device import Device
-from playground.jobs import read_events
 from playground.models import chat_source, load_chat
+from playground.run_folder import read_events
 from playground.runs import PRESETS, TrainSettings
 from playground.serving import adapted, load_adapter
 from playground.settings import Settings
 from retrieval.documents import Document
+from tests.test_apart import SHOWN, deflated, pdf
 
 TEXT = "\n\n".join(
     [
@@ -246,6 +247,25 @@ def test_an_index_replaces_an_older_one_of_its_own(run: Run, tmp_path: Path) -> 
     assert {each["source"] for each in line["passages"]} == {"other.txt"}
 
 
+@pytest.mark.parametrize("words", ["index bomb.pdf --out i", "train bomb.pdf --method lora --out r"])
+def test_a_bomb_costs_its_reader_and_one_sentence(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setenv("PLAYGROUND_READ_BYTES", "300000000")
+    monkeypatch.setenv("PLAYGROUND_READ_SECONDS", "5")
+    (tmp_path / "bomb.pdf").write_bytes(pdf(deflated(b" " * 1_000_000, 600)))
+    ran = run(*words.split())
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("bomb.pdf broke its reader")
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_a_file_is_read_within_the_hosts_limits(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLAYGROUND_PDF_PAGES", "7")
+    (tmp_path / "many.pdf").write_bytes(pdf(deflated(SHOWN, 1), 8))
+    assert run("index", "many.pdf", "--out", "i").err == "many.pdf has 8 pages; the limit is 7. Add a part of it.\n"
+
+
 def test_training_reports_every_step_and_leaves_a_run_folder(run: Run, tmp_path: Path) -> None:
     *steps, last = train(run, "--seed", "3", "--rslora").lines
     assert [each["step"] for each in steps] == [0, 1, 2, 3, 4]
@@ -340,7 +360,7 @@ def test_a_job_s_worker_goes_on_with_a_stopped_run(
 ) -> None:
     interrupted(monkeypatch, capfd)
     (tmp_path / "run/lease").write_text(str(time.time() + 60))
-    assert jobs.work(tmp_path / "run", Settings.from_environment(), resume=True) == "finished"
+    assert worker.work(tmp_path / "run", Settings.from_environment()) == "finished"
     assert read_events(tmp_path / "run")[-1]["step"] == 4
 
 

@@ -1,5 +1,6 @@
 """The queue's rules, the worker in this process with a stand-in for training, and true workers on the tiny model."""
 
+import errno
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import psutil
@@ -17,11 +19,15 @@ import pytest
 
 import adapters
 from playground import jobs as jobs_module
+from playground import worker
 from playground.errors import UserError
-from playground.jobs import Jobs, Snapshot, read_events, work
+from playground.jobs import Job, Jobs, Snapshot
+from playground.kinds import train as training_job
+from playground.run_folder import read_events
 from playground.runs import RunConfig, TrainSettings
 from playground.settings import Settings
 from playground.store import RunRow, Store, new_secret
+from playground.worker import work
 from retrieval.documents import Document
 
 SENTENCES = "\n\n".join(f"House {number} stands beside house {number + 1}." for number in range(200))
@@ -203,7 +209,7 @@ def test_a_run_whose_page_was_closed_before_its_turn_is_not_started(
     started: Jobs, store: Store, settings: Settings, visitor: str
 ) -> None:
     files = {"events.jsonl": "", "lease": "0"}
-    run = store.add_run(visitor, "late", "lora", 0.0, files).id
+    run = store.add_run(visitor, "train", "late", "lora", 0.0, files).id
     seen = wait(started, visitor, run, ended, look=False)
     assert (seen.state, seen.error, seen.pid) == ("stopped", jobs_module.EXPIRED, None)
 
@@ -255,19 +261,19 @@ def counted(total: int, pause: float = 0.0) -> Callable[..., Iterator[Event]]:
 @pytest.fixture
 def folder(jobs: Jobs, store: Store, visitor: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A queued run's folder, and no model to wait for."""
-    monkeypatch.setattr(jobs_module, "load_chat", lambda source, device: None)
+    monkeypatch.setattr(training_job, "load_chat", lambda source, device: None)
     return store.run(visitor, jobs.submit(visitor, config(), TEXT)).folder
 
 
 def use(monkeypatch: pytest.MonkeyPatch, train: Callable[..., Any]) -> None:
-    monkeypatch.setattr(jobs_module.training, "train", train)
+    monkeypatch.setattr(training_job.training, "train", train)
 
 
 def test_work_logs_every_event_and_no_server_path(
     folder: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, counted(2))
-    assert work(folder, settings, resume=False) == "finished"
+    assert work(folder, settings) == "finished"
     assert [event["event"] for event in read_events(folder)] == ["started", "progress", "progress", "finished"]
     assert str(settings.data) not in (folder / "events.jsonl").read_text()
 
@@ -294,9 +300,41 @@ def test_work_tells_the_visitor_a_sentence_and_the_log_a_traceback(
         raise fault
 
     use(monkeypatch, broken)
-    assert work(folder, settings, resume=False) == "failed"
+    assert work(folder, settings) == "failed"
     assert read_events(folder)[-1] == {"event": "failed", "error": sentence}
     assert ("Traceback" in caplog.text) == logged
+
+
+def test_a_full_disk_pauses_the_run_and_the_visitor_learns_why(
+    folder: Path, jobs: Jobs, store: Store, settings: Settings, visitor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> Iterator[Event]:
+        yield Event({"event": "progress", "step": 1})
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    use(monkeypatch, full)
+    assert work(folder, settings) == "stopped"
+    row = store.claim_run()
+    assert row
+    jobs._settle(row, 0)
+    assert (store.run(visitor, row.id).state, store.run(visitor, row.id).error) == ("stopped", worker.NO_ROOM)
+    jobs.resume(visitor, row.id)
+    assert store.run(visitor, row.id).state == "queued"
+
+
+def test_a_disk_without_room_for_the_event_itself_is_told_by_the_exit_code(
+    folder: Path, jobs: Jobs, store: Store, visitor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    monkeypatch.setattr(worker, "log_event", full)
+    monkeypatch.setattr(sys, "argv", ["worker", str(folder)])
+    code = worker.main()
+    row = store.claim_run()
+    assert row
+    jobs._settle(row, code)
+    assert (store.run(visitor, row.id).state, store.run(visitor, row.id).error) == ("stopped", worker.NO_ROOM)
 
 
 def test_work_stops_when_asked_and_at_the_end_of_its_lease(
@@ -304,13 +342,44 @@ def test_work_stops_when_asked_and_at_the_end_of_its_lease(
 ) -> None:
     use(monkeypatch, counted(LONG, 0.01))
     (folder / "lease").write_text(str(time.time() + 0.2))
-    assert work(folder, settings, resume=False) == "stopped"
+    assert work(folder, settings) == "stopped"
     reached = read_events(folder)[-1]["step"]
     assert 0 < reached < 25
     (folder / "lease").write_text(str(time.time() + 100))
     (folder / "stop").touch()
-    assert work(folder, settings, resume=True) == "stopped"
+    assert work(folder, settings) == "stopped"
     assert read_events(folder)[-1]["step"] == reached
+
+
+@pytest.fixture
+def counting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kind of run beside training."""
+
+    def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+        total = json.loads((folder / "numbers.json").read_text())[-1]
+        yield {"event": "progress", "step": total, "steps": total, "seconds_left": 0.0}
+        yield {"event": "finished", "reason": "stopped" if should_stop() else "done", "total": total}
+
+    module = ModuleType("playground.kinds.count")
+    module.run = run  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+
+
+COUNT = Job("count", {}, {"numbers.json": "[1, 2, 3]"}, "counting")
+
+
+@pytest.mark.usefixtures("counting")
+def test_a_kind_of_run_is_one_module(jobs: Jobs, store: Store, settings: Settings, visitor: str) -> None:
+    row = store.run(visitor, jobs.add(visitor, COUNT))
+    assert work(row.folder, settings) == "finished"
+    assert read_events(row.folder)[-1]["total"] == 3
+
+
+def test_runs_of_two_kinds_wait_side_by_side_and_are_listed_apart(jobs: Jobs, store: Store, visitor: str) -> None:
+    trained, counted_ = jobs.submit(visitor, config(), TEXT), jobs.add(visitor, COUNT)
+    assert jobs.add(visitor, COUNT) == counted_
+    assert [row.id for row in store.runs(visitor)] == [trained]
+    assert [row.id for row in store.runs(visitor, "count")] == [counted_]
 
 
 def lend(monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -413,7 +482,7 @@ def test_a_resumed_run_is_not_taken_for_ended_before_its_worker_speaks(
 ) -> None:
     use(monkeypatch, counted(2))
     (folder / "stop").touch()
-    assert work(folder, settings, resume=False) == "stopped"
+    assert work(folder, settings) == "stopped"
     store.move_run(visitor, folder.name, ["queued"], "stopped")
     jobs.resume(visitor, folder.name)
     row = store.claim_run()

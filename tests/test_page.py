@@ -187,7 +187,7 @@ def test_the_files_of_an_upload_are_not_kept_where_an_address_could_reach_them(
 def test_a_run_of_another_visitor_cannot_be_exported(app: tuple[str, Services], tmp_path: Path) -> None:
     services = app[1]
     first, second = (services.store.visitor(Visitor(app[0]).secret) for _ in range(2))
-    run = services.store.add_brought_run(first, "mine", "lora", {}, lambda folder: None).id
+    run = services.store.add_brought_run(first, "train", "mine", "lora", {}, lambda folder: None).id
     with pytest.raises(ValueError, match="not found among yours"):
         services.export(second, run, "native", tmp_path)
     with pytest.raises(ValueError, match="left no adapter"):

@@ -81,7 +81,8 @@ def _table(language: str, runs: Sequence[RunRow]) -> dict[str, Any]:
 def _row(language: str, run: RunRow) -> list[str]:
     figures = run.figures
     file = next((run.folder / "adapter").glob("*.safetensors"), None)
-    loss = f"{figures['heldout_before']:.3f} → {figures['heldout_after']:.3f}" if "heldout_after" in figures else "–"
+    tested = figures.get("heldout_after") is not None
+    loss = f"{figures['heldout_before']:.3f} → {figures['heldout_after']:.3f}" if tested else "–"
     return [
         run.name,
         method_name(run.method),

@@ -12,7 +12,7 @@ from adapters.options import Knob, knobs
 from playground.runs import TrainSettings
 from playground.ui.words import knob_key, mark
 
-RUN_KNOBS = ("steps", "batch_tokens", "window", "seed")
+RUN_KNOBS = ("steps", "batch_tokens", "window", "patience", "seed")
 LEFT_TO_PRESET = ("steps", "batch_tokens")  # while they are 0
 
 

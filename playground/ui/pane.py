@@ -74,9 +74,8 @@ def arm_choices(language: str, runs: Sequence[RunRow]) -> list[tuple[str, str]]:
 
 
 def usable(runs: Sequence[RunRow]) -> list[RunRow]:
-    """Runs whose adapter is on disk and not being trained on."""
-    ended = [run for run in runs if run.state in ("done", "stopped", "failed")]
-    return [run for run in ended if (run.folder / "adapter" / "run.json").exists()]
+    """Runs whose adapter is on disk; one that still trains has its best so far there, whole at any moment."""
+    return [run for run in runs if (run.folder / "adapter" / "run.json").exists()]
 
 
 def chosen_arms(before: Sequence[str], runs: Sequence[RunRow]) -> list[str]:

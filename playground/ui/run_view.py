@@ -125,5 +125,5 @@ def _done(language: str, run: Snapshot) -> str:
         steps=figures["step"],
         time=duration(language, figures["seconds"]),
         before=f"{figures['heldout_before']:.3f}",
-        after=f"{figures['heldout_after']:.3f}",
+        after=f"{figures['heldout_after']:.3f}" if figures["heldout_after"] is not None else "–",
     )

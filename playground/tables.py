@@ -23,10 +23,15 @@ class DocumentRow:
 
 @dataclass(frozen=True)
 class RunRow:
-    """One training run. `folder` holds all of it; times are unix seconds; `pid_started` tells a reused pid apart."""
+    """One run of a kind. `folder` holds all of it; times are unix seconds; `pid_started` tells a reused pid apart.
+
+    Runs of one `bundle` were queued together; `expected` is the estimate in seconds, 0 without one; a `kept` run goes
+    on without its page.
+    """
 
     id: str
     visitor: str
+    kind: str
     name: str
     method: str
     state: str
@@ -37,6 +42,9 @@ class RunRow:
     lease_until: float
     error: str
     figures: dict[str, Any]
+    bundle: str
+    expected: float
+    kept: bool
     folder: Path
 
 
