@@ -1,4 +1,4 @@
-"""Where everything of a visitor is kept: the only file that knows paths and SQL; knows nothing of models or pages.
+"""Where everything of a visitor is kept: the only file that knows paths and reads or writes; knows no model or page.
 
 A visitor is known by a secret that only their browser holds; its hash is the visitor's id.
 """
@@ -9,67 +9,23 @@ import secrets
 import shutil
 import sqlite3
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 from playground.errors import UserError
 from playground.schema import migrate
 from playground.settings import Settings
+from playground.tables import NAME_CHARS, DocumentRow, RunRow, VoteRow, clean_name
+
+__all__ = ["NAME_CHARS", "DocumentRow", "RunRow", "Store", "VoteRow", "clean_name", "new_secret", "write_text"]
 
 DAY = 86_400
-NAME_CHARS = 60
 SECRET_CHARS = 32
 ACTIVE = ("queued", "running", "stopping")
 AT_WORK = "state IN ('running', 'stopping')"
-
-
-@dataclass(frozen=True)
-class DocumentRow:
-    """One document of a visitor. `path` holds its JSON; `digest` is its content's hash; `bytes` the upload's size."""
-
-    id: str
-    visitor: str
-    name: str
-    bytes: int
-    chars: int
-    digest: str
-    path: Path
-
-
-@dataclass(frozen=True)
-class RunRow:
-    """One run of a kind. `folder` holds all of it; times are unix seconds; `pid_started` tells a reused pid apart.
-
-    Runs of one `bundle` were queued together; `expected` is the estimate in seconds, 0 without one; a `kept` run goes
-    on without its page.
-    """
-
-    id: str
-    visitor: str
-    kind: str
-    name: str
-    method: str
-    state: str
-    pid: int | None
-    pid_started: float | None
-    created: float
-    queued: float
-    lease_until: float
-    error: str
-    figures: dict[str, Any]
-    bundle: str
-    expected: float
-    kept: bool
-    folder: Path
-
-
-def clean_name(name: str, otherwise: str) -> str:
-    """A name a visitor gave, fit for display: printable, single spaces, at most 60 characters. Never used in a path."""
-    printable = "".join(letter if letter.isprintable() else " " for letter in name)
-    return " ".join(printable.split())[:NAME_CHARS].strip() or otherwise
 
 
 def new_secret() -> str:
@@ -185,6 +141,27 @@ class Store:
             db.execute(f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
         return self.run(visitor, run)
 
+    def add_brought_run(
+        self, visitor: str, kind: str, name: str, method: str, figures: Mapping[str, Any], fill: Callable[[Path], None]
+    ) -> RunRow:
+        """Keep an adapter that was trained elsewhere as a run that is done; `fill` makes its folder, or raises."""
+        run, now = secrets.token_hex(8), time.time()
+        with self._reading(visitor):
+            folder = self._visitors / visitor / "runs" / run
+        folder.mkdir(parents=True)
+        try:
+            fill(folder)
+            with self._writing(visitor) as db:
+                told = (run, visitor, kind, clean_name(name, method), method, "done", json.dumps(figures))
+                columns = "id, visitor, kind, name, method, state, figures, created, queued, lease_until"
+                db.execute(
+                    f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*told, now, now, now)
+                )
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return self.run(visitor, run)
+
     def run(self, visitor: str, run: str) -> RunRow:
         """One run of a visitor."""
         with self._reading(visitor) as db:
@@ -249,6 +226,23 @@ class Store:
             row = db.execute("SELECT content FROM conversations WHERE visitor = ?", (visitor,)).fetchone()
         return json.loads(row["content"]) if row else {}
 
+    def add_vote(self, visitor: str, content: Mapping[str, Any]) -> None:
+        """Keep one vote: the fields of a VoteRow but id, visitor and time."""
+        with self._writing(visitor) as db:
+            row = {"id": secrets.token_hex(8), "visitor": visitor, "voted": time.time(), **content}
+            row["stamps"] = json.dumps(row["stamps"])
+            db.execute(f"INSERT INTO votes ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", (*row.values(),))
+
+    def votes(self, visitor: str) -> list[VoteRow]:
+        """A visitor's votes, oldest first."""
+        with self._reading(visitor) as db:
+            return _votes(db.execute("SELECT * FROM votes WHERE visitor = ? ORDER BY voted, rowid", (visitor,)))
+
+    def all_votes(self) -> list[VoteRow]:
+        """All visitors' votes, oldest first; for standings that the host shares, of which no text is shown."""
+        with self._connected() as db:
+            return _votes(db.execute("SELECT * FROM votes ORDER BY voted, rowid"))
+
     def embedder(self, visitor: str) -> str:
         """The name of the embedder that a visitor chose; empty where none was."""
         with self._reading(visitor) as db:
@@ -305,3 +299,7 @@ def _owned(db: sqlite3.Connection, table: str, visitor: str, id_: str) -> sqlite
     if row is None:
         raise UserError(f"This {table[:-1]} was not found among yours; it may have been deleted. Reload the page.")
     return row
+
+
+def _votes(rows: sqlite3.Cursor) -> list[VoteRow]:
+    return [VoteRow(**{**row, "stamps": json.loads(row["stamps"])}) for row in rows.fetchall()]
