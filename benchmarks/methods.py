@@ -23,6 +23,7 @@ from transformers import AutoConfig
 
 import adapters
 from adapters.base import Method
+from adapters.beside import inside
 from adapters.cost import bytes_kept
 from adapters.cost import measure as cost
 from adapters.options import build
@@ -32,6 +33,7 @@ from playground import training
 from playground.corpus import sections
 from playground.device import Device
 from playground.models import ChatModel, chat_source, load_chat
+from playground.passes import counted, losses
 from playground.runs import RunConfig, TrainSettings
 from playground.serving import adapted, load_adapter
 from playground.settings import Settings
@@ -114,8 +116,8 @@ def section_losses(chat: ChatModel, folder: Path, pieces: list[str]) -> list[tup
     found = []
     with torch.no_grad(), adapted(model, rows):
         for piece in pieces:
-            parts = [training.example_loss(model, each) for each in windows(chat, piece)]
-            found.append((sum(loss.item() for loss, _ in parts), sum(tokens for _, tokens in parts)))
+            parts = list(windows(chat, piece))
+            found.append((sum(loss.item() for loss in losses(model, parts)), counted(parts)))
     return found
 
 
@@ -220,8 +222,9 @@ def measure(values: dict[str, Any]) -> dict[str, float]:
 
 def one_step(method: Method[Any], model: Any, optimizer: torch.optim.Optimizer, ids: list[int], number: int) -> None:
     """One optimizer step on one window."""
-    loss, tokens = training.example_loss(model, {"input_ids": ids, "labels": ids})
-    (loss / tokens).backward()
+    rows = [{"input_ids": ids, "labels": ids}]
+    for loss in losses(inside(model), rows):
+        (loss / counted(rows)).backward()
     if (penalty := method.penalty(model)) is not None:
         penalty.backward()
     optimizer.step()

@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from adapters.base import Method
 from playground import checkpoints
 from playground.checkpoints import Checkpoint, RandomState
+from playground.lower import LowerLayers
 from playground.run_folder import CHECKPOINT
 
 METHOD, OPTIMIZER, RANDOM = "method", "optimizer", "random"
@@ -29,6 +30,7 @@ class RunState:
     model: nn.Module
     optimizer: Optimizer
     schedule: LambdaLR
+    lower: LowerLayers | None = None
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0

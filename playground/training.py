@@ -10,15 +10,17 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from torch import Tensor
-from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import LambdaLR
 
 import adapters
-from playground import checkpoints, corpus
+from adapters.base import block_count
+from adapters.beside import inside
+from playground import checkpoints, corpus, lean
 from playground.interrupt import Interrupted, interruptible
+from playground.lower import LowerLayers, fits
 from playground.models import ChatModel
 from playground.outcome import Finished, Outcome
+from playground.passes import counted, losses
 from playground.run_folder import CHECKPOINT
 from playground.run_state import RunState, restore, restore_method, save_checkpoint
 from playground.runs import RunConfig, TrainSettings
@@ -56,12 +58,14 @@ def train(
     out: Path,
     should_stop: Callable[[], bool] = never,
     resume: bool = False,
+    shared: Path | None = None,
 ) -> Iterator[Progress | Finished]:
     """Fine-tune and yield an event a step; ends with `out/adapter` written, also when stopped early.
 
     From the first held-out test on `out/adapter` holds the best so far, whole at any moment. `should_stop` is asked
     many times within a step, and a step that is left in its middle leaves no trace. With `resume`, goes on from the
-    newest whole checkpoint in `out/checkpoint` as if never stopped.
+    newest whole checkpoint in `out/checkpoint` as if never stopped. What the frozen layers below the adapted ones make
+    of the text is kept in the folder `shared`, for other runs on the same text too.
 
     Raises:
         UserError: for a text too short to train on. MethodError: for options that do not fit the model.
@@ -72,13 +76,14 @@ def train(
         documents, chat.tokenizer, window=settings.window, heldout_share=settings.heldout_share, seed=settings.seed
     )
     run = _prepare(config, chat, out if resume else None)
+    run.lower = _lower(config, run, chat.hash, data, shared or out / "lower")
     outcome = Outcome(config, {"name": chat.name, "hash": chat.hash}, data.data_hash, out)
     del chat  # a method that trains over a copy lets the original go
     outcome.make_up_for_a_kill(run)
     with interruptible(run.model, should_stop):
         reason = yield from _steps(run, settings, data, outcome, should_stop)
     save_checkpoint(run, out)
-    if reason == "time" and run.best_step < run.step and run.judge(heldout_loss(run.model, data.heldout)):
+    if reason == "time" and run.best_step < run.step and run.judge(heldout_loss(run.model, data.heldout, run.lower)):
         outcome.keep(run)
     yield outcome.close(run, reason)
 
@@ -94,7 +99,7 @@ def _steps(
     started = time.monotonic() - run.seconds
     try:
         if run.step == 0 and run.untested is None:
-            run.heldout_before = heldout_loss(run.model, data.heldout)
+            run.heldout_before = heldout_loss(run.model, data.heldout, run.lower)
             yield Progress(0, settings.steps, None, run.heldout_before, 0.0, time.monotonic() - started, None)
         while run.step < settings.steps or run.untested is not None:
             if (reason := _reason_to_end(run, settings, time.monotonic() - started, should_stop)) != "done":
@@ -112,30 +117,15 @@ def _steps(
     return "done"
 
 
-def heldout_loss(model: torch.nn.Module, examples: Dataset) -> float:
-    """Mean loss in nats over every held-out token that carries loss, from the logits (never a model's own `.loss`)."""
+def heldout_loss(model: torch.nn.Module, examples: Dataset, lower: LowerLayers | None = None) -> float:
+    """Mean loss in nats over every held-out token that carries loss (never a model's own `.loss`)."""
     was_training = model.training
     model.eval()
-    total, count = 0.0, 0
+    rows = list(examples)
     with torch.no_grad():
-        for each in examples:
-            loss, tokens = example_loss(model, each)
-            total, count = total + loss.item(), count + tokens
+        total = sum(loss.item() for loss in losses(inside(model), rows, lower))
     model.train(was_training)
-    return total / max(count, 1)
-
-
-def example_loss(model: torch.nn.Module, example: dict[str, list[int]]) -> tuple[Tensor, int]:
-    """Summed loss of one example and the number of tokens it is summed over.
-
-    Logits are made only at positions that predict a token with loss: shape (positions, vocabulary).
-    """
-    device = next(model.parameters()).device
-    ids = torch.tensor([example["input_ids"]], device=device)
-    targets = torch.tensor(example["labels"][1:], device=device)
-    positions = (targets != corpus.NO_LOSS).nonzero().squeeze(1)
-    logits = model(input_ids=ids, logits_to_keep=positions, use_cache=False).logits[0]
-    return cross_entropy(logits.float(), targets[positions], reduction="sum"), len(positions)
+    return total / max(counted(rows), 1)
 
 
 def _prepare(config: RunConfig, chat: ChatModel, out: Path | None) -> RunState:
@@ -153,6 +143,16 @@ def _prepare(config: RunConfig, chat: ChatModel, out: Path | None) -> RunState:
     if saved:
         restore(run, saved)
     return run
+
+
+def _lower(config: RunConfig, run: RunState, base: str, data: corpus.Corpus, folder: Path) -> LowerLayers | None:
+    """What the layers below the adapted ones say, where there are such layers and their answers can be kept."""
+    model, adapted = inside(run.model), config.options.top_layers
+    rows = [*data.train, *data.heldout]
+    if not adapted or not lean.applies(model) or not fits(model, rows):
+        return None
+    key = f"{base} {run.method.frozen_form}"
+    return LowerLayers(model, block_count(model) - adapted, rows, folder, key)
 
 
 def _schedule(steps: int, warmup_share: float) -> Callable[[int], float]:
@@ -187,7 +187,7 @@ def _advance(run: RunState, settings: TrainSettings, data: corpus.Corpus, starte
         run.step, run.tokens, run.random = run.step + 1, run.tokens + tokens, checkpoints.random_state()
     every = math.ceil(settings.steps / settings.evaluations)
     due = run.step % every == 0 or run.step == settings.steps
-    measured = heldout_loss(run.model, data.heldout) if due else None
+    measured = heldout_loss(run.model, data.heldout, run.lower) if due else None
     loss, run.untested = run.untested, None
     run.seconds = time.monotonic() - started
     left = run.seconds / run.step * (settings.steps - run.step)
@@ -195,12 +195,10 @@ def _advance(run: RunState, settings: TrainSettings, data: corpus.Corpus, starte
 
 
 def _optimizer_step(run: RunState, batch: list[dict[str, list[int]]]) -> tuple[float, int]:
-    """Gradients summed example by example (no padding), then one clipped update; returns mean loss and tokens read."""
-    counted = sum(label != corpus.NO_LOSS for each in batch for label in each["labels"][1:])
-    total = 0.0
-    for each in batch:
-        loss, _ = example_loss(run.model, each)
-        (loss / max(counted, 1)).backward()
+    """Gradients summed pack by pack (no padding), then one clipped update; returns mean loss and tokens read."""
+    count, total = max(counted(batch), 1), 0.0
+    for loss in losses(inside(run.model), batch, run.lower):
+        (loss / count).backward()
         total += loss.item()
     if (penalty := run.method.penalty(run.model)) is not None:
         penalty.backward()
@@ -209,7 +207,7 @@ def _optimizer_step(run: RunState, batch: list[dict[str, list[int]]]) -> tuple[f
     run.method.after_step(run.model, run.step + 1)
     run.optimizer.zero_grad(set_to_none=True)
     run.schedule.step()
-    return total / max(counted, 1), sum(len(each["input_ids"]) for each in batch)
+    return total / count, sum(len(each["input_ids"]) for each in batch)
 
 
 def _batch(examples: Dataset, step: int, batch_tokens: int, seed: int) -> list[dict[str, list[int]]]:

@@ -18,7 +18,8 @@ def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> It
     config = RunConfig.from_dict(read_config(folder))
     documents = [Document.from_dict(each) for each in json.loads((folder / DOCUMENTS).read_text())]
     chat = load_chat(chat_source(settings), device.choose())
-    events = training.train(config, chat, documents, folder, should_stop, (folder / CHECKPOINT).exists())
+    resume, shared = (folder / CHECKPOINT).exists(), folder.parent / "lower"
+    events = training.train(config, chat, documents, folder, should_stop, resume, shared)
     del chat  # training decides how long the base is needed
     for event in events:
         yield {key: value for key, value in event.to_dict().items() if key != "adapter"}
