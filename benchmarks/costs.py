@@ -36,6 +36,10 @@ class Counting:
         self.texts += len(texts)
         return self._embedder.encode(texts, progress)
 
+    def encode_query(self, question: str) -> np.ndarray:
+        """The vector of a question (dimension,)."""
+        return self.encode([question])[0]
+
 
 def edit(text: str, folder: Path) -> tuple[float, int, int]:
     """Seconds from the edited file until a search finds its new sentence; passages embedded, passages in all."""
@@ -43,7 +47,7 @@ def edit(text: str, folder: Path) -> tuple[float, int, int]:
     with tempfile.TemporaryDirectory() as data:
         settings = Settings(data=Path(data))
         store = Store(settings)
-        library = Library(store, settings, lambda: embedder)  # type: ignore[arg-type,return-value]
+        library = Library(store, settings, lambda _: embedder)  # type: ignore[arg-type,return-value]
         visitor = store.visitor(new_secret())
         document = library.add_text(visitor, text, "law").documents[0].id
         search(library.index(visitor), embedder, QUESTION)

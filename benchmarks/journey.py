@@ -26,7 +26,7 @@ from playground.ui.visitor import COOKIE
 ROOT = Path(__file__).parents[1]
 CONSTITUTION = ROOT / "playground" / "examples" / "us_constitution.txt"
 START_SECONDS = 120
-PANES, PANE_OUTPUTS = 4, 3  # chat, figures and proof: what the client is given of a pane
+PANES, PANE_OUTPUTS = 4, 6  # chat, support, passages, figures, proof and prompt: what the client is given of a pane
 
 
 class Visitor:
@@ -123,7 +123,8 @@ def journey(url: str, file: Path, question: str) -> dict[str, Any]:
         time.sleep(1)
     marks["trained"] = time.monotonic() - began
     first = None
-    for updates in visitor.ask(question, visitor.arms()[1:5]):
+    arms = [arm for arm in visitor.arms() if arm not in ("none", "few_shot")]
+    for updates in visitor.ask(question, arms[:PANES]):
         if first is None and all(answered(updates)):
             first = time.monotonic() - began
     return {**marks, "all_panes_speak": first, "answered": time.monotonic() - began, "run": line}

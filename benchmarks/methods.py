@@ -30,11 +30,11 @@ from adapters.options import build
 from adapters.plain import PlainLora
 from benchmarks.entries import Entry, entries
 from playground import training
-from playground.corpus import sections
 from playground.device import Device
 from playground.models import ChatModel, chat_source, load_chat
 from playground.passes import counted, losses
 from playground.runs import RunConfig, TrainSettings
+from playground.sections import cut
 from playground.serving import adapted, load_adapter
 from playground.settings import Settings
 from retrieval.documents import Document, read
@@ -73,7 +73,8 @@ def main() -> None:
 
 def texts() -> dict[str, list[str]]:
     """The sections to learn from, to choose the rate by, and to report on."""
-    pieces = sections(read(TEXT, TEXT.name))
+    document = read(TEXT, TEXT.name)
+    pieces = [document.text[each.start : each.end].strip() for each in cut(document)]
     split: dict[str, list[str]] = {"train": [], "tune": [], "report": []}
     for number, piece in enumerate(pieces):
         split[SHARES[number % len(SHARES)]].append(piece)
@@ -88,7 +89,12 @@ def train_once(entry: Entry, factor: float, out: Path) -> None:
     values = {**entry.values, "learning_rate": entry.values["learning_rate"] * factor}
     options = build(adapters.get(entry.method).Options, values)
     settings = TrainSettings(
-        steps=STEPS, batch_tokens=TOKENS, window=TOKENS, evaluations=TESTS, checkpoint_every=10 * STEPS
+        steps=STEPS,
+        batch_tokens=TOKENS,
+        window=TOKENS,
+        evaluations=TESTS,
+        checkpoint_every=10 * STEPS,
+        pairs_share=0.0,
     )
     split = texts()
     documents = [Document("train", "\n\n".join(split["train"]))]

@@ -47,6 +47,10 @@ class Remembering:
             self._write()
         return np.stack([self._vectors[chunk_hash(text)] for text in texts])
 
+    def encode_query(self, question: str) -> np.ndarray:
+        """The vector of a question (dimension,)."""
+        return self.encode([question])[0]
+
     def count_tokens(self, texts: list[str]) -> list[int]:
         """Tokens of each text."""
         return self._embedder.count_tokens(texts)

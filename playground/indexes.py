@@ -3,9 +3,12 @@
 import hashlib
 import shutil
 import threading
+import time
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,10 +24,28 @@ from retrieval.saved import load, save, vectors_by_hash
 IN_MEMORY = 4
 
 
-class Indexes:
-    """One index a visitor, of the text as it is now; `read` gives a document of the store as it was read."""
+@dataclass(frozen=True)
+class Building:
+    """How far an index is: passages embedded, all that have to be (0 until it is known), `time.monotonic` of its start.
 
-    def __init__(self, store: Store, embedder: Callable[[], Embedder], read: Callable[[DocumentRow], Document]) -> None:
+    `stopping` once it was cancelled.
+    """
+
+    began: float
+    done: int = 0
+    total: int = 0
+    stopping: bool = False
+
+
+class Indexes:
+    """One index a visitor, of the text as it is now and of the visitor's `embedder` as it is now.
+
+    `read` gives a document of the store as it was read.
+    """
+
+    def __init__(
+        self, store: Store, embedder: Callable[[str], Embedder], read: Callable[[DocumentRow], Document]
+    ) -> None:
         self._store = store
         self._embedder = embedder
         self._read = read
@@ -32,7 +53,8 @@ class Indexes:
         self._lock = threading.Lock()
         self._building: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._cancels: Counter[str] = Counter()
-        self._unfinished: dict[str, dict[str, np.ndarray]] = {}
+        self._unfinished: dict[str, tuple[str, dict[str, np.ndarray]]] = {}
+        self._at_work: dict[str, Building] = {}
 
     def ready(self, visitor: str) -> Index | None:
         """The index of the text as it is now, if it was built before."""
@@ -54,7 +76,11 @@ class Indexes:
             rows = self._store.documents(visitor)
             if not rows:
                 raise UserError("There is no text to search. Add a file, paste a text or choose an example first.")
-            return self._ready(visitor, text_hash(rows)) or self._build(visitor, rows, progress, stop)
+            self._at_work[visitor] = Building(time.monotonic())
+            try:
+                return self._ready(visitor, text_hash(rows)) or self._build(visitor, rows, progress, stop)
+            finally:
+                del self._at_work[visitor]
 
     def usable(self, visitor: str) -> Index:
         """The index to search at once: while a new one is built, the one before, of documents that are still there.
@@ -69,6 +95,11 @@ class Indexes:
     def cancel(self, visitor: str) -> None:
         """Stop building this visitor's index, and whoever waits to build it too."""
         self._cancels[visitor] += 1
+        self._work(visitor, stopping=True)
+
+    def building(self, visitor: str) -> Building | None:
+        """How far the index is that is being built for this visitor, if one is."""
+        return self._at_work.get(visitor)
 
     def forget(self, visitor: str) -> None:
         """Drop what is in memory of a visitor, and what is being built."""
@@ -79,35 +110,46 @@ class Indexes:
 
     def _ready(self, visitor: str, text: str) -> Index | None:
         """The index of the text with this hash, from memory or disk; one that does not load is as good as none."""
-        with self._lock:
-            held, index = self._held.get(visitor, ("", None))
-            if held == text:
-                self._held.move_to_end(visitor)
-                return index
+        held = self._in_memory(visitor)
+        if held and held[0] == text:
+            return held[1]
         folder = self._store.index_folder(visitor) / text
-        index = _saved(folder, self._embedder()) if folder.exists() else None
+        index = _saved(folder, self._embedder(visitor)) if folder.exists() else None
         if index:
             self._remember(visitor, text, index)
         return index
 
+    def _in_memory(self, visitor: str) -> tuple[str, Index] | None:
+        """The index that is held and its text's hash, unless the visitor changed to another embedder since."""
+        with self._lock:
+            held = self._held.get(visitor)
+            if held:
+                self._held.move_to_end(visitor)
+        return held if held and held[1].embedder_hash == self._embedder(visitor).hash else None
+
     def _before(self, visitor: str) -> Index | None:
         """The index of the text as it was, without documents that are gone; None where nothing is left."""
-        with self._lock:
-            _, index = self._held.get(visitor, ("", None))
-        folder = _newest(self._store.index_folder(visitor))
-        index = index or (_saved(folder, self._embedder()) if folder else None)
+        held, folder = self._in_memory(visitor), _newest(self._store.index_folder(visitor))
+        index = held[1] if held else _saved(folder, self._embedder(visitor)) if folder else None
         index = index.only({row.name for row in self._store.documents(visitor)}) if index else None
         return index if index and index.passages else None
 
     def _build(self, visitor: str, rows: Sequence[DocumentRow], progress: Progress | None, stop: ShouldStop) -> Index:
         """Build with the vectors there are; kept unless the text changed meanwhile."""
-        text, folder, embedder = text_hash(rows), self._store.index_folder(visitor), self._embedder()
-        known = self._unfinished.pop(visitor, {}) | _known(folder, embedder)
+        text, folder, embedder = text_hash(rows), self._store.index_folder(visitor), self._embedder(visitor)
+        made_with, unfinished = self._unfinished.pop(visitor, ("", {}))
+        known = (unfinished if made_with == embedder.hash else {}) | _known(folder, embedder)
+
+        def report(done: int, total: int) -> None:
+            self._work(visitor, done=done, total=total)
+            if progress:
+                progress(done, total)
+
         try:
-            index = build([self._read(row) for row in rows], embedder, progress, known, stop)
+            index = build([self._read(row) for row in rows], embedder, report, known, stop)
         except Stopped:
             if self._store.documents(visitor):
-                self._unfinished[visitor] = known
+                self._unfinished[visitor] = (embedder.hash, known)
             raise
         if text_hash(self._store.documents(visitor)) == text:
             save(index, folder / text)
@@ -116,6 +158,11 @@ class Indexes:
                     shutil.rmtree(other, ignore_errors=True)
             self._remember(visitor, text, index)
         return index
+
+    def _work(self, visitor: str, **news: Any) -> None:
+        with self._lock:
+            if visitor in self._at_work:
+                self._at_work[visitor] = replace(self._at_work[visitor], **news)
 
     def _remember(self, visitor: str, text: str, index: Index) -> None:
         with self._lock:

@@ -164,7 +164,12 @@ class Jobs:
         until = self._lease(job.kept)
         config = json.dumps({"kind": job.kind, **job.config})
         files = {**job.files, CONFIG: config, EVENTS: "", LEASE: str(until)}
-        columns = {"lease_until": until, "bundle": bundle, "expected": job.expected, "kept": job.kept}
+        columns: dict[str, str | float] = {
+            "lease_until": until,
+            "bundle": bundle,
+            "expected": job.expected,
+            "kept": job.kept,
+        }
         return self._store.add_run(visitor, job.kind, job.name, job.method, files, **columns)
 
     def _check_room(self, kept: int, more: int) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from playground.errors import UserError
-from playground.indexes import Indexes, text_hash
+from playground.indexes import Building, Indexes, text_hash
 from playground.settings import MEGABYTE, Settings
 from playground.store import NAME_CHARS, DocumentRow, Store, clean_name, digest
 from retrieval.apart import read_apart
@@ -59,9 +59,12 @@ class Summary:
 
 
 class Library:
-    """All visitors' texts. Every method takes the visitor's id and sees nothing of another's."""
+    """All visitors' texts. Every method takes the visitor's id and sees nothing of another's.
 
-    def __init__(self, store: Store, settings: Settings, embedder: Callable[[], Embedder]) -> None:
+    `embedder` gives the one of a visitor.
+    """
+
+    def __init__(self, store: Store, settings: Settings, embedder: Callable[[str], Embedder]) -> None:
         self._store = store
         self._settings = settings
         self._indexes = Indexes(store, embedder, _load)
@@ -136,6 +139,10 @@ class Library:
     def usable_index(self, visitor: str) -> Index:
         """The index to search at once: while a new one is built, the one before, of documents that are still there."""
         return self._indexes.usable(visitor)
+
+    def building(self, visitor: str) -> Building | None:
+        """How far the index is that is being built for this visitor, if one is."""
+        return self._indexes.building(visitor)
 
     def cancel_index(self, visitor: str) -> None:
         """Stop building this visitor's index, for all who wait for it."""

@@ -1,24 +1,44 @@
 """Which chat model and embedder, where they come from, and how they are loaded: safetensors only, never remote code."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub import HfApi, constants, snapshot_download
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+from huggingface_hub.file_download import repo_folder_name
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from playground import wheels
 from playground.device import Device
 from playground.errors import UserError
-from playground.settings import Settings
+from playground.settings import MEGABYTE, Settings
 
-HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.jinja"]  # never *.bin, never *.py
+HUB_TEXTS, HUB_WEIGHTS = ["*.json", "*.txt", "*.jinja"], ["*.safetensors"]  # never *.bin, never *.py
 HUB_SECONDS = 5.0  # for a first answer; without one the Hub counts as absent
 VARIABLES = {"chat": "PLAYGROUND_CHAT_MODEL", "embedder": "PLAYGROUND_EMBEDDER"}
+
+
+@dataclass(frozen=True)
+class Known:
+    """An embedder on the Hub that a visitor may choose: how many languages it knows, its megabytes, its licence."""
+
+    name: str
+    languages: int
+    megabytes: int
+    licence: str
+
+
+# Only such as need no prompt, or whose own configuration has it: with E5's left out, its cosines say little.
+EMBEDDERS = (
+    Known("sentence-transformers/all-MiniLM-L6-v2", 1, 91, "Apache-2.0"),
+    Known("sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", 50, 480, "Apache-2.0"),
+)
 
 
 @dataclass(frozen=True)
@@ -51,12 +71,59 @@ def chat_source(settings: Settings) -> Source:
     return _present("chat", settings)
 
 
-def embedder_source(settings: Settings) -> Source:
-    """Where the embedder lies: the folder in the settings, the Hub's cache, or the installed wheel.
+def embedder_source(settings: Settings, name: str = "") -> Source:
+    """Where an embedder lies, the settings' own or a named one: a folder, the Hub's cache, or the installed wheel.
 
     Meets no network. Raises UserError, saying what to do, when it is not on this machine.
     """
-    return _present("embedder", settings)
+    return _present("embedder", settings, name)
+
+
+def embedders_here(settings: Settings) -> list[Source]:
+    """The embedders on this machine: the settings' own first, then those of `EMBEDDERS`. Meets no network."""
+    own = embedder_source(settings)
+    others = [_find("embedder", each.name, settings) for each in EMBEDDERS if each.name != own.name]
+    return [own, *(each for each in others if each)]
+
+
+def on_hub(names: Sequence[str]) -> list[str]:
+    """Which of these models the Hub gives as safetensors; none where it does not answer at once."""
+    given = []
+    try:
+        for name in names:
+            files = HfApi().model_info(name, timeout=HUB_SECONDS).siblings or []
+            given += [name] if any(file.rfilename.endswith(".safetensors") for file in files) else []
+    except Exception:  # whatever its client or the HTTP library raise, there is no Hub for us
+        return given
+    return given
+
+
+def fetch_embedder(name: str) -> None:
+    """Bring an embedder from the Hub into its cache.
+
+    Raises UserError without room on the disk, and when the Hub does not give it.
+    """
+    needed = next((each.megabytes for each in EMBEDDERS if each.name == name), 0)
+    cache = Path(constants.HF_HUB_CACHE)
+    cache.mkdir(parents=True, exist_ok=True)
+    if (free := shutil.disk_usage(cache).free // MEGABYTE) < 2 * needed:
+        raise UserError(f"The disk has {free} MB free, too little to fetch {name} ({needed} MB). Choose another one.")
+    try:
+        _download(name)
+    except Exception as fault:
+        raise UserError(
+            f"{name} could not be fetched from the Hub: {_first_line(fault)}. Try again later, or choose another one."
+        ) from fault
+
+
+def fetched_megabytes(name: str) -> int:
+    """How much of a model has come from the Hub so far."""
+    folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model") / "blobs"
+    sizes = []
+    for file in folder.glob("*"):
+        with suppress(FileNotFoundError):  # a part that was just put in its place
+            sizes.append(file.stat().st_size)
+    return sum(sizes) // MEGABYTE
 
 
 def bring(settings: Settings, report: Callable[[str], None]) -> list[Source]:
@@ -67,7 +134,7 @@ def bring(settings: Settings, report: Callable[[str], None]) -> list[Source]:
     sources = []
     for role in VARIABLES:
         report(f"The {role} model {_wanted(role, settings)}")
-        if _find(role, settings) is None:
+        if _find(role, _wanted(role, settings), settings) is None:
             _fetch(role, settings, report)
         source = _present(role, settings)
         report(f"  is ready in {source.folder} (from the {source.origin})")
@@ -108,19 +175,19 @@ def _wanted(role: str, settings: Settings) -> str:
     return settings.chat_model if role == "chat" else settings.embedder
 
 
-def _present(role: str, settings: Settings) -> Source:
-    source = _find(role, settings)
+def _present(role: str, settings: Settings, name: str = "") -> Source:
+    name = name or _wanted(role, settings)
+    source = _find(role, name, settings)
     if source is None:
         raise UserError(
-            f"The {role} model {_wanted(role, settings)} is not on this machine as safetensors. Run `make install` "
-            f"once with a connection, or name a folder in {VARIABLES[role]}."
+            f"The {role} model {name} is not on this machine as safetensors. Run `make install` once with a "
+            f"connection, or name a folder in {VARIABLES[role]}."
         )
     return source
 
 
-def _find(role: str, settings: Settings) -> Source | None:
-    """The first of folder, Hub's cache and wheel that holds the model which the settings ask for."""
-    name = _wanted(role, settings)
+def _find(role: str, name: str, settings: Settings) -> Source | None:
+    """The first of folder, Hub's cache and wheel that holds the model of this name."""
     if (folder := _named_folder(role, name)) is not None:
         return Source(role, folder.name, "folder", folder)
     if (folder := _cached(role, name)) is not None:
@@ -145,7 +212,7 @@ def _named_folder(role: str, name: str) -> Path | None:
 def _cached(role: str, name: str) -> Path | None:
     """The model's snapshot in the Hub's cache, where it is whole."""
     try:
-        folder = Path(snapshot_download(name, allow_patterns=HUB_FILES, local_files_only=True))
+        folder = Path(snapshot_download(name, allow_patterns=HUB_WEIGHTS, local_files_only=True))
     except LocalEntryNotFoundError:
         return None
     except HFValidationError as fault:
@@ -162,8 +229,7 @@ def _fetch(role: str, settings: Settings, report: Callable[[str], None]) -> None
     name = _wanted(role, settings)
     report("  is not on this machine; asking the Hugging Face Hub")
     try:
-        HfApi().model_info(name, timeout=HUB_SECONDS)  # the download alone would wait for ever on a silent network
-        snapshot_download(name, allow_patterns=HUB_FILES)
+        _download(name)
     except Exception as fault:  # whatever its client or the HTTP library raise, there is no Hub for us
         report(f"  the Hub does not give it: {_first_line(fault)}")
         if name != wheels.CHAT_MODEL:
@@ -172,6 +238,13 @@ def _fetch(role: str, settings: Settings, report: Callable[[str], None]) -> None
                 f"connection, or name a folder in {VARIABLES[role]}."
             ) from fault
         wheels.bring_chat(settings.models, report)
+
+
+def _download(name: str) -> None:
+    """Fill the Hub's cache, weights last: a model that has them is whole."""
+    HfApi().model_info(name, timeout=HUB_SECONDS)  # the download alone would wait for ever on a silent network
+    for patterns in (HUB_TEXTS, HUB_WEIGHTS):
+        snapshot_download(name, allow_patterns=patterns)
 
 
 def _first_line(fault: BaseException) -> str:

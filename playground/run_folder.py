@@ -50,3 +50,8 @@ def time_to_end(folder: Path, grace: float) -> float:
 def read_config(folder: Path) -> dict[str, Any]:
     """A run's config; a folder that says no kind is a training run's."""
     return {"kind": "train", **json.loads((folder / CONFIG).read_text(encoding="utf-8"))}
+
+
+def shared_folder(folder: Path) -> Path:
+    """What all runs of one visitor may share, beside their folder."""
+    return folder.parent.parent / "shared"

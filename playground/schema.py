@@ -26,7 +26,22 @@ def _m002_kinds_of_runs(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE visitors ADD COLUMN served REAL NOT NULL DEFAULT 0")
 
 
-MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_m001_initial, _m002_kinds_of_runs]
+def _m003_embedder(db: sqlite3.Connection) -> None:
+    """A visitor may choose an embedder."""
+    db.execute("ALTER TABLE visitors ADD COLUMN embedder TEXT NOT NULL DEFAULT ''")
+
+
+def _m004_left_out(db: sqlite3.Connection) -> None:
+    """A visitor may leave parts of the text out of training."""
+    db.execute("ALTER TABLE visitors ADD COLUMN left_out TEXT NOT NULL DEFAULT '[]'")
+
+
+MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
+    _m001_initial,
+    _m002_kinds_of_runs,
+    _m003_embedder,
+    _m004_left_out,
+]
 
 
 def migrate(db: sqlite3.Connection) -> None:

@@ -13,17 +13,22 @@ import adapters
 from adapters.cost import Cost, measure
 from playground import chat, runs
 from playground.chat import Answer, Arm, Decoding, ServedAdapter, load_adapter
+from playground.decoding import batch_of
 from playground.device import choose, gpu
+from playground.embedders import Embedders
 from playground.errors import UserError
+from playground.fewshot import Chooser, Examples, placed_pairs
+from playground.forward import forward_of
 from playground.jobs import Jobs
 from playground.library import Library
-from playground.models import ChatModel, chat_source, embedder_source, load_chat
+from playground.models import ChatModel, chat_source, load_chat
 from playground.prompts import Turn
 from playground.runs import PRESETS, Estimate, RunConfig
 from playground.serving import weights_age
 from playground.settings import Settings
+from playground.speed import speed_of
 from playground.store import DAY, Store
-from retrieval.embed import Embedder
+from playground.training_text import TrainingText
 from retrieval.search import Result, search
 
 ADAPTER_BYTES = 1_500_000_000  # of memory for adapters, the one just asked for always included
@@ -37,8 +42,11 @@ class Services:
         self.settings = settings
         self.store = Store(settings)
         self.jobs = Jobs(self.store, settings)
-        self.library = Library(self.store, settings, lambda: self.embedder)
+        self.embedders = Embedders(self.store, settings)
+        self.library = Library(self.store, settings, self.embedders.of)
+        self.training_text = TrainingText(self.library, self.store, lambda: self.chat.tokenizer)
         self.stops: set[str] = set()
+        self._chooser = Chooser(self.embedders.own)
         self._adapters: dict[tuple[str, int], ServedAdapter] = {}
         self.answer = gpu(ANSWER_SECONDS)(self._answer)
         self._tokens: dict[str, int] = {}
@@ -50,12 +58,6 @@ class Services:
         """The resident base model; never modified after loading."""
         with self._lock:
             return self._chat
-
-    @property
-    def embedder(self) -> Embedder:
-        """The resident sentence encoder."""
-        with self._lock:
-            return self._embedder
 
     def adapter(self, visitor: str, run_id: str) -> ServedAdapter:
         """The adapter of one of this visitor's runs, from memory or disk; those not asked for longest are dropped.
@@ -89,10 +91,10 @@ class Services:
         Raises:
             UserError, MethodError: nothing to train on, a value out of range, or more than the host allows.
         """
-        tokens = sum(self.tokens(visitor).values())
+        tokens = round(sum(self.tokens(visitor).values()) * self.training_text.share(visitor))
         if not tokens:
             raise UserError("There is no text to learn from yet. Add a file, paste a text or take an example first.")
-        model, speed = self.chat.model, choose().gflops
+        model, speed = self.chat.model, speed_of(self.chat.model, choose())
         config = runs.plan(method, PRESETS[preset], values, run_values, tokens, model.config, speed)
         config = replace(config, settings=replace(config.settings, max_seconds=float(self.settings.max_seconds)))
         runs.check_limits(config, self.settings)
@@ -102,14 +104,19 @@ class Services:
         return config, cost
 
     def start_run(self, visitor: str, config: RunConfig, name: str) -> str:
-        """Queue a run on this visitor's text as it is now; returns the run's id."""
-        return self.jobs.submit(visitor, config, self.library.documents(visitor), name)
+        """Queue a run on this visitor's text as it is now, without what is left out; returns the run's id."""
+        return self.jobs.submit(visitor, config, self.training_text.documents(visitor), name)
 
     def forget(self, visitor: str) -> None:
         """Start over: everything of this visitor is deleted, in memory too."""
         for run in self.store.runs(visitor):
             self.forget_adapter(run.id)
+        self.embedders.forget(visitor)
+        self._chooser.forget([turn.question for _, turn in placed_pairs(self.library.documents(visitor))])
         self.library.forget(visitor)
+        self.training_text.forget(visitor)
+        if "_chat" in vars(self):
+            batch_of(self._chat.model).forget(visitor)
 
     def forget_adapter(self, run_id: str) -> None:
         """Drop a deleted adapter from memory."""
@@ -120,16 +127,31 @@ class Services:
     def searcher(self, visitor: str) -> Callable[[str], Result]:
         """A function that searches this visitor's text; while it is indexed anew, as it was before."""
         index = self.library.usable_index(visitor)
-        return lambda question: search(index, self.embedder, question)
+        embedder = self.embedders.of(visitor)
+        return lambda question: search(index, embedder, question)
+
+    def choose_embedder(self, visitor: str, name: str) -> None:
+        """Embed this visitor's text with another embedder once that is here; refused where it is not on offer."""
+
+        def index_anew() -> None:
+            self.library.cancel_index(visitor)
+            self.library.index(visitor)
+
+        self.embedders.choose(visitor, name, index_anew)
+
+    def examples(self, visitor: str) -> Callable[[str], Examples]:
+        """A function that chooses, for a question, worked examples from this visitor's question–answer pairs."""
+        pairs = placed_pairs(self.library.documents(visitor))
+        return lambda question: self._chooser.choose(question, pairs)
 
     def cancel_index(self, visitor: str) -> None:
         """Stop indexing this visitor's text; the index before stays in use."""
         self.library.cancel_index(visitor)
 
     def start(self) -> None:
-        """Go on with the queued runs, delete what was left alone for too long, and load both models on a thread."""
+        """Go on with the queued runs; on threads, load the models, ask the Hub, delete what was left alone too long."""
         self.jobs.start()
-        for task in (self._warm_up, self._sweep_daily):
+        for task in (self._warm_up, self._sweep_daily, self.embedders.ask_hub):
             threading.Thread(target=task, daemon=True, name=task.__name__).start()
 
     def _answer(
@@ -143,6 +165,7 @@ class Services:
     ) -> Iterator[list[Answer]]:
         """See `chat.answer`. Every argument can be pickled: on ZeroGPU this runs in a process forked for the call."""
         search = self.searcher(visitor) if any(arm.retrieval for arm in arms) else None
+        examples = self.examples(visitor) if any(arm.few_shot for arm in arms) else None
         yield from chat.answer(
             self.chat,
             arms,
@@ -152,12 +175,14 @@ class Services:
             decoding,
             lambda: visitor in self.stops,
             ask_anyway=ask_anyway,
+            examples=examples,
+            scope=visitor,
         )
 
     def _warm_up(self) -> None:
         """So that the first question does not wait for the models."""
-        self.embedder.encode(["warm"])
-        self.chat.model.eval()
+        self.embedders.own().encode(["warm"])
+        forward_of(self.chat.model)
 
     def _sweep_daily(self) -> None:
         while True:
@@ -178,8 +203,3 @@ class Services:
     @cached_property
     def _chat(self) -> ChatModel:
         return load_chat(chat_source(self.settings), choose())
-
-    @cached_property
-    def _embedder(self) -> Embedder:
-        source = embedder_source(self.settings)
-        return Embedder(source.folder, name=source.name)

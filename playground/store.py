@@ -8,7 +8,7 @@ import json
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,17 @@ class Store(RunRows):
             db.execute("DELETE FROM documents WHERE id = ?", (document,))
             self._document_path(visitor, document).unlink(missing_ok=True)
 
+    def left_out(self, visitor: str) -> list[str]:
+        """The kinds of findings that a visitor leaves out of training."""
+        with self._reading(visitor) as db:
+            row = db.execute("SELECT left_out FROM visitors WHERE id = ?", (visitor,)).fetchone()
+        return list(json.loads(row["left_out"]))
+
+    def leave_out(self, visitor: str, kinds: Collection[str]) -> None:
+        """Keep which kinds a visitor leaves out, in place of those before."""
+        with self._writing(visitor) as db:
+            db.execute("UPDATE visitors SET left_out = ? WHERE id = ?", (json.dumps(sorted(kinds)), visitor))
+
     def index_folder(self, visitor: str) -> Path:
         """Where a visitor's search indexes are kept."""
         with self._reading(visitor):
@@ -124,6 +135,16 @@ class Store(RunRows):
         with self._reading(visitor) as db:
             row = db.execute("SELECT content FROM conversations WHERE visitor = ?", (visitor,)).fetchone()
         return json.loads(row["content"]) if row else {}
+
+    def embedder(self, visitor: str) -> str:
+        """The name of the embedder that a visitor chose; empty where none was."""
+        with self._reading(visitor) as db:
+            return str(db.execute("SELECT embedder FROM visitors WHERE id = ?", (visitor,)).fetchone()["embedder"])
+
+    def choose_embedder(self, visitor: str, name: str) -> None:
+        """Keep which embedder a visitor chose."""
+        with self._writing(visitor) as db:
+            db.execute("UPDATE visitors SET embedder = ? WHERE id = ?", (name, visitor))
 
     def _document_path(self, visitor: str, document: str) -> Path:
         return self._visitors / visitor / "documents" / f"{document}.json"

@@ -22,6 +22,8 @@ from playground.store import RunRow, Store
 from playground.worker import FAULT, NO_MEMORY, NO_ROOM, work
 
 POLL_SECONDS = 0.25
+# Its threads wait briefly before they leave the cores to the page, and it keeps the memory that a pass gives back.
+WORKER = {"GOMP_SPINCOUNT": "20000"} | dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(1 << 32))
 GRACE_SECONDS = 10.0  # after the end of a lease until the worker is killed
 SLICE_SECONDS, STEP_SECONDS = 60, 42  # of GPU lent at a time; of that for steps, the rest loads the model and saves
 EXPIRED = "The page was closed before this run's turn came. Resume it to queue again."
@@ -105,8 +107,7 @@ class Supervisor:
         command = [sys.executable, "-m", "playground.worker", str(row.folder)]
         path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
         own = {each.metadata["env"]: str(vars(self._settings)[each.name]) for each in fields(Settings)}
-        yielding = {"OMP_WAIT_POLICY": "PASSIVE"}  # its waiting threads leave the cores to the page
-        environment = {**os.environ, **own, **yielding, "PYTHONPATH": path}
+        environment = {**os.environ, **own, **WORKER, "PYTHONPATH": path}
         with (row.folder / "worker.log").open("ab") as log:
             worker = psutil.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
         self._store.change_run(row.visitor, row.id, pid=worker.pid, pid_started=worker.create_time())

@@ -1,7 +1,13 @@
-"""The training loop: knows the Method contract and no method, yields progress, leaves checkpoints and an adapter."""
+"""The training loop: knows the Method contract and no method, yields progress, leaves checkpoints and an adapter.
 
+`accelerate launch -m playground.training FOLDER` trains a planned run on several processes, each reading its share.
+"""
+
+import json
 import math
 import random
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,15 +21,16 @@ from torch.optim.lr_scheduler import LambdaLR
 import adapters
 from adapters.base import block_count
 from adapters.beside import inside
-from playground import checkpoints, corpus, lean
+from playground import checkpoints, corpus, device, lean, parallel
 from playground.interrupt import Interrupted, interruptible
 from playground.lower import LowerLayers, fits
-from playground.models import ChatModel
+from playground.models import ChatModel, chat_source, load_chat
 from playground.outcome import Finished, Outcome
 from playground.passes import counted, losses
-from playground.run_folder import CHECKPOINT
+from playground.run_folder import CHECKPOINT, CONFIG, DOCUMENTS, log_event
 from playground.run_state import RunState, restore, restore_method, save_checkpoint
 from playground.runs import RunConfig, TrainSettings
+from playground.settings import Settings
 from retrieval.documents import Document
 
 CLIP = 1.0
@@ -73,7 +80,13 @@ def train(
     """
     settings = config.settings
     data = corpus.build(
-        documents, chat.tokenizer, window=settings.window, heldout_share=settings.heldout_share, seed=settings.seed
+        documents,
+        chat.tokenizer,
+        window=settings.window,
+        heldout_share=settings.heldout_share,
+        seed=settings.seed,
+        pairs_share=settings.pairs_share,
+        with_passages=settings.with_passages,
     )
     run = _prepare(config, chat, out if resume else None)
     run.lower = _lower(config, run, chat.hash, data, shared or out / "lower")
@@ -83,7 +96,7 @@ def train(
     with interruptible(run.model, should_stop):
         reason = yield from _steps(run, settings, data, outcome, should_stop)
     save_checkpoint(run, out)
-    if reason == "time" and run.best_step < run.step and run.judge(heldout_loss(run.model, data.heldout, run.lower)):
+    if reason == "time" and run.best_step < run.step and run.judge(heldout_loss(run, data.heldout)):
         outcome.keep(run)
     yield outcome.close(run, reason)
 
@@ -99,7 +112,7 @@ def _steps(
     started = time.monotonic() - run.seconds
     try:
         if run.step == 0 and run.untested is None:
-            run.heldout_before = heldout_loss(run.model, data.heldout, run.lower)
+            run.heldout_before = heldout_loss(run, data.heldout)
             yield Progress(0, settings.steps, None, run.heldout_before, 0.0, time.monotonic() - started, None)
         while run.step < settings.steps or run.untested is not None:
             if (reason := _reason_to_end(run, settings, time.monotonic() - started, should_stop)) != "done":
@@ -117,14 +130,14 @@ def _steps(
     return "done"
 
 
-def heldout_loss(model: torch.nn.Module, examples: Dataset, lower: LowerLayers | None = None) -> float:
+def heldout_loss(run: RunState, examples: Dataset) -> float:
     """Mean loss in nats over every held-out token that carries loss (never a model's own `.loss`)."""
-    was_training = model.training
-    model.eval()
+    was_training = run.model.training
+    run.model.eval()
     rows = list(examples)
     with torch.no_grad():
-        total = sum(loss.item() for loss in losses(inside(model), rows, lower))
-    model.train(was_training)
+        total = sum(loss.item() for loss in losses(inside(run.model), rows, run.lower))
+    run.model.train(was_training)
     return total / max(counted(rows), 1)
 
 
@@ -151,8 +164,7 @@ def _lower(config: RunConfig, run: RunState, base: str, data: corpus.Corpus, fol
     rows = [*data.train, *data.heldout]
     if not adapted or not lean.applies(model) or not fits(model, rows):
         return None
-    key = f"{base} {run.method.frozen_form}"
-    return LowerLayers(model, block_count(model) - adapted, rows, folder, key)
+    return LowerLayers(model, block_count(model) - adapted, rows, folder, f"{base} {run.method.frozen_form}")
 
 
 def _schedule(steps: int, warmup_share: float) -> Callable[[int], float]:
@@ -187,7 +199,7 @@ def _advance(run: RunState, settings: TrainSettings, data: corpus.Corpus, starte
         run.step, run.tokens, run.random = run.step + 1, run.tokens + tokens, checkpoints.random_state()
     every = math.ceil(settings.steps / settings.evaluations)
     due = run.step % every == 0 or run.step == settings.steps
-    measured = heldout_loss(run.model, data.heldout, run.lower) if due else None
+    measured = heldout_loss(run, data.heldout) if due else None
     loss, run.untested = run.untested, None
     run.seconds = time.monotonic() - started
     left = run.seconds / run.step * (settings.steps - run.step)
@@ -197,9 +209,10 @@ def _advance(run: RunState, settings: TrainSettings, data: corpus.Corpus, starte
 def _optimizer_step(run: RunState, batch: list[dict[str, list[int]]]) -> tuple[float, int]:
     """Gradients summed pack by pack (no padding), then one clipped update; returns mean loss and tokens read."""
     count, total = max(counted(batch), 1), 0.0
-    for loss in losses(inside(run.model), batch, run.lower):
+    for loss in losses(inside(run.model), parallel.share(batch), run.lower):
         (loss / count).backward()
         total += loss.item()
+    total = parallel.sum_gradients(run.model, total)
     if (penalty := run.method.penalty(run.model)) is not None:
         penalty.backward()
     torch.nn.utils.clip_grad_norm_([p for p in run.model.parameters() if p.requires_grad], CLIP)
@@ -226,3 +239,19 @@ def _order(count: int, seed: int, epoch: int) -> list[int]:
     order = list(range(count))
     random.Random(seed * 1_000_003 + epoch).shuffle(order)
     return order
+
+
+def main(folder: Path) -> None:
+    """Train the run that was planned in a folder, as one of a group of processes; the first of them writes it."""
+    with parallel.joined(), tempfile.TemporaryDirectory() as elsewhere:
+        config = RunConfig.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+        texts = json.loads((folder / DOCUMENTS).read_text(encoding="utf-8"))
+        chat = load_chat(chat_source(Settings.from_environment()), device.choose())
+        out = folder if parallel.first() else Path(elsewhere)
+        for event in train(config, chat, [Document.from_dict(each) for each in texts], out):
+            if parallel.first():
+                log_event(folder, event.to_dict())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

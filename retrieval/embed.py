@@ -1,11 +1,13 @@
 """Text to vectors with a sentence encoder from a local folder. The only module that knows sentence-transformers."""
 
 import hashlib
+import json
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
@@ -13,9 +15,11 @@ from retrieval.errors import RetrievalError
 
 Progress = Callable[[int, int], None]
 
-WEIGHTS = "model.safetensors"
+WEIGHTS, TOKENIZER, MODULES = "model.safetensors", "tokenizer.json", "modules.json"
+OURS = "sentence_transformers."  # where every part of an encoder comes from; any other would be its author's code
 CPU_BATCH = 16  # on a CPU a smaller batch of about equal lengths beats a larger product with padding
 GPU_BATCH = 64
+BLOCK = 1_000_000  # bytes
 BATCHES_PER_STEP = 8
 MULTILINGUAL_VOCABULARY = 80_000  # English encoders have 30,000 to 50,000 tokens, multilingual ones 100,000 and more
 
@@ -28,39 +32,43 @@ class Embedder:
     """
 
     def __init__(self, folder: Path, device: str = "cpu", name: str = "") -> None:
-        """Load from a folder with `model.safetensors` and `tokenizer.json`.
+        """Load from a folder that `is_encoder`.
 
         Raises:
-            RetrievalError: the folder is not a sentence encoder with safetensors weights.
+            RetrievalError: the folder is not a sentence encoder with safetensors weights, or needs its author's code.
         """
-        missing = [file for file in (WEIGHTS, "tokenizer.json", "modules.json") if not (folder / file).is_file()]
-        if missing:
-            raise RetrievalError(f"{folder} is no sentence encoder: it lacks {', '.join(missing)}. Choose another one.")
-        self._model = SentenceTransformer(str(folder), device=device, local_files_only=True)
+        _check(folder)
+        try:
+            self._model = SentenceTransformer(str(folder), device=device, local_files_only=True)
+        except (OSError, ValueError, KeyError, SafetensorError) as fault:
+            reason = (str(fault).splitlines() or [type(fault).__name__])[0].rstrip(".")
+            raise RetrievalError(f"The sentence encoder in {folder} cannot be loaded: {reason}.") from fault
         self._lock = threading.Lock()
         self._batch = CPU_BATCH if device == "cpu" else GPU_BATCH
         # Its own tokenizer: the model's truncates, and is not to be used by two threads at once.
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self.name = name or folder.name
-        self.hash = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()[:16]
+        self.hash = weights_hash(folder)
         self.dimension = int(self._model.get_embedding_dimension() or 0)
-        self.window = int(self._model.max_seq_length or 0)
+        prompts = [prompt for prompt in self._model.prompts.values() if prompt]
+        self.window = int(self._model.max_seq_length or 0) - max(self.count_tokens(prompts), default=0)
         self.multilingual = self._tokenizer.get_vocab_size() > MULTILINGUAL_VOCABULARY
 
     def encode(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
-        """Vectors (n, dimension), float32, of length 1, in the order of the texts. `progress` gets done and total.
+        """Vectors of passages (n, dimension), float32, of length 1, in order. `progress` gets done and total.
 
-        A batch is of texts with about as many tokens, which leaves little padding; a step is of batches of every
-        length, so that all steps take as long.
+        A model that was trained with a prompt before its passages gets it, as its own configuration says. A batch is
+        of texts with about as many tokens, which leaves little padding; a step is of batches of every length, so that
+        all steps take as long.
         """
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         done = 0
         for batches in _steps(self.count_tokens(list(texts)), self._batch):
             with self._lock:
                 for places in batches:
-                    vectors[places] = self._model.encode(
+                    vectors[places] = self._model.encode_document(
                         [texts[place] for place in places],
                         batch_size=self._batch,
                         normalize_embeddings=True,
@@ -71,9 +79,44 @@ class Embedder:
                 progress(done, len(texts))
         return vectors
 
+    def encode_query(self, question: str) -> np.ndarray:
+        """The vector of a question (dimension,), as `encode`'s, with the model's own prompt for questions."""
+        with self._lock:
+            return self._model.encode_query([question], normalize_embeddings=True, show_progress_bar=False)[0]
+
     def count_tokens(self, texts: list[str]) -> list[int]:
         """Tokens of each text without special tokens, however long it is."""
         return [len(each) for each in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+
+
+def is_encoder(folder: Path) -> bool:
+    """Whether the files of a sentence encoder are there: safetensors weights, tokenizer, list of modules."""
+    return not _missing(folder)
+
+
+def weights_hash(folder: Path) -> str:
+    """16 hex digits of the SHA-256 of an encoder's weights."""
+    digest = hashlib.sha256()
+    with (folder / WEIGHTS).open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def _missing(folder: Path) -> list[str]:
+    return [file for file in (WEIGHTS, TOKENIZER, MODULES) if not (folder / file).is_file()]
+
+
+def _check(folder: Path) -> None:
+    """Refuse what is no encoder, and one with parts that are not the library's."""
+    if missing := _missing(folder):
+        raise RetrievalError(f"{folder} is no sentence encoder: it lacks {', '.join(missing)}. Choose another one.")
+    try:
+        kinds = [str(module["type"]) for module in json.loads((folder / MODULES).read_text(encoding="utf-8"))]
+    except (ValueError, TypeError, KeyError) as fault:
+        raise RetrievalError(f"The sentence encoder in {folder} is damaged: {MODULES} cannot be read.") from fault
+    if foreign := [kind for kind in kinds if not kind.startswith(OURS)]:
+        raise RetrievalError(f"The sentence encoder in {folder} needs its author's code, {foreign[0]}; none is run.")
 
 
 def _steps(lengths: Sequence[int], batch: int) -> list[list[list[int]]]:

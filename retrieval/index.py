@@ -4,10 +4,12 @@ Immutable once made, and always made from numbers and text: reading an index fil
 their code (facebookresearch/faiss#5400).
 """
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Protocol
 
 import bm25s
@@ -38,7 +40,11 @@ class Encoder(Protocol):
     multilingual: bool
 
     def encode(self, texts: Sequence[str], progress: Any = None) -> np.ndarray:
-        """Unit vectors (n, dimension), float32."""
+        """Unit vectors of passages (n, dimension), float32."""
+        ...
+
+    def encode_query(self, question: str) -> np.ndarray:
+        """The unit vector of a question (dimension,), float32."""
         ...
 
     def count_tokens(self, texts: list[str]) -> list[int]:
@@ -161,6 +167,14 @@ class Index:
         self._frequency = Counter(term for terms in corpus for term in set(terms))
         self._nearest = Nearest(vectors)
         self._bm25 = _bm25(corpus)
+
+    @cached_property
+    def hash(self) -> str:
+        """16 hex digits of the passages with their places and the encoder: equal where the same is searched."""
+        digest = hashlib.sha256(f"{self.embedder_hash}\0{self.language}".encode())
+        for passage in self.passages:
+            digest.update(repr(passage).encode())
+        return digest.hexdigest()[:16]
 
     @property
     def kind(self) -> str:

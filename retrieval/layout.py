@@ -64,7 +64,10 @@ class Block:
 
 
 def without_running(pages: Sequence[Page]) -> tuple[list[Page], int]:
-    """Pages without running headers, footers and page numbers, and how many such lines were left out."""
+    """Pages without running headers, footers and page numbers, and how many such lines were left out.
+
+    Where every line runs through the pages, that is the text: a form, or the slides of one sentence.
+    """
     removed = 0
     kept = list(pages)
     for top in (True, False, True, False):
@@ -75,7 +78,7 @@ def without_running(pages: Sequence[Page]) -> tuple[list[Page], int]:
             [line for line in page if line is not edge] if drop else page
             for page, edge, drop in zip(kept, edges, running, strict=True)
         ]
-    return kept, removed
+    return (kept, removed) if any(kept) else (list(pages), 0)
 
 
 def _edge(page: Page, top: bool) -> Line | None:

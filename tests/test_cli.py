@@ -31,6 +31,7 @@ from playground.runs import PRESETS, TrainSettings
 from playground.serving import adapted, load_adapter
 from playground.settings import Settings
 from retrieval.documents import Document
+from tests.test_apart import SHOWN, deflated, pdf
 
 TEXT = "\n\n".join(
     [
@@ -246,6 +247,25 @@ def test_an_index_replaces_an_older_one_of_its_own(run: Run, tmp_path: Path) -> 
     assert {each["source"] for each in line["passages"]} == {"other.txt"}
 
 
+@pytest.mark.parametrize("words", ["index bomb.pdf --out i", "train bomb.pdf --method lora --out r"])
+def test_a_bomb_costs_its_reader_and_one_sentence(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setenv("PLAYGROUND_READ_BYTES", "300000000")
+    monkeypatch.setenv("PLAYGROUND_READ_SECONDS", "5")
+    (tmp_path / "bomb.pdf").write_bytes(pdf(deflated(b" " * 1_000_000, 600)))
+    ran = run(*words.split())
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("bomb.pdf broke its reader")
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_a_file_is_read_within_the_hosts_limits(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLAYGROUND_PDF_PAGES", "7")
+    (tmp_path / "many.pdf").write_bytes(pdf(deflated(SHOWN, 1), 8))
+    assert run("index", "many.pdf", "--out", "i").err == "many.pdf has 8 pages; the limit is 7. Add a part of it.\n"
+
+
 def test_training_reports_every_step_and_leaves_a_run_folder(run: Run, tmp_path: Path) -> None:
     *steps, last = train(run, "--seed", "3", "--rslora").lines
     assert [each["step"] for each in steps] == [0, 1, 2, 3, 4]
@@ -382,6 +402,23 @@ def test_ask_answers_with_every_arm_that_can_be(run: Run) -> None:
     assert "town.md, Ships, characters " in shown
     some = run("ask", "Who?", "--adapter", "run/adapter", "--arms", "tuned,base", "--max-new-tokens", "2", "--json")
     assert [each["arm"] for each in some.lines] == ["tuned", "base"]
+
+
+def test_few_shot_and_a_second_adapter_answer_when_they_are_named(run: Run, tmp_path: Path) -> None:
+    train(run)
+    train(run, "--seed", "1", out="second")
+    rows = ["question,answer", "Who keeps the keys?,The harbour master.", "When do ships leave?,At dawn."]
+    (tmp_path / "pairs.csv").write_text("\n".join(rows))
+    assert run("index", "pairs.csv", "--out", "index").code == 0
+    words = ["ask", "When do ships come?", "--index", "index", "--max-new-tokens", "3"]
+    base, few = run(*words, "--arms", "base,few_shot", "--json").lines
+    assert "The harbour master." in few["prompt"]
+    assert "The harbour master." not in base["prompt"]
+    assert few["stamp"]["examples"][0].startswith("pairs.csv:")
+    assert [each["arm"] for each in run(*words, "--json").lines] == ["base", "rag"]
+    tuned, other = run("ask", "Who?", "--adapter", "run", "--other", "second", "--arms", "tuned,other", "--json").lines
+    assert tuned["stamp"]["adapter_hash"] != other["stamp"]["adapter_hash"]
+    assert "It was sent:\n<|im_start|>system" in run(*words, "--show-prompt").out
 
 
 def test_ask_abstains_where_the_index_has_no_answer(run: Run) -> None:

@@ -231,6 +231,12 @@ def test_a_zip_that_is_no_word_file_is_refused(write: Write) -> None:
 # PDF
 
 
+def test_a_pdf_whose_pages_all_say_the_same_keeps_its_text(write: Write) -> None:
+    document = read(write("a.pdf", tiny_pdf([[(72, 700, "Only this line.")]] * 3)))
+    assert document.text.split("\n\n") == ["Only this line."] * 3
+    assert document.dropped == ()
+
+
 def test_pdf_joins_lines_keeps_pages_and_drops_what_repeats(write: Write) -> None:
     starts = [
         "The river rises in the hills and",

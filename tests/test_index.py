@@ -17,6 +17,7 @@ from retrieval.embed import Embedder
 from retrieval.errors import RetrievalError
 from retrieval.index import RECALL, Index, Nearest
 from retrieval.saved import load, save, vectors_by_hash
+from tests.small_encoder import small_encoder
 
 
 class FakeEmbedder:
@@ -35,6 +36,10 @@ class FakeEmbedder:
             for word in text.lower().split():
                 vectors[row, crc32(word.encode()) % self.dimension] += 1
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def encode_query(self, question: str) -> np.ndarray:
+        """The vector of a question (dimension,)."""
+        return self.encode([question])[0]
 
     def count_tokens(self, texts: list[str]) -> list[int]:
         """A token is a word."""
@@ -258,3 +263,29 @@ def test_passages_stay_inside_the_real_window(minilm: Embedder) -> None:
     index = build([Document("a.txt", text)], minilm)
     assert max(minilm.count_tokens([each.text for each in index.passages])) <= 126
     assert all(isinstance(each, Passage) and text[each.start : each.end] == each.text for each in index.passages)
+
+
+def test_a_models_own_prompts_stand_before_questions_and_passages(tmp_path: Path) -> None:
+    plain = Embedder(small_encoder(tmp_path / "plain"))
+    prompted = Embedder(small_encoder(tmp_path / "prompted", prompts={"query": "query: ", "document": "passage: "}))
+    np.testing.assert_allclose(prompted.encode_query("bread"), plain.encode_query("query: bread"), atol=1e-6)
+    np.testing.assert_allclose(prompted.encode(["bread"]), plain.encode(["passage: bread"]), atol=1e-6)
+    np.testing.assert_allclose(plain.encode_query("bread"), plain.encode(["bread"])[0], atol=1e-6)
+    assert prompted.window == plain.window - len("passage:")
+
+
+def test_an_encoder_that_needs_its_authors_code_is_refused(tmp_path: Path) -> None:
+    folder = small_encoder(tmp_path / "foreign")
+    (folder / "mine.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    modules = json.loads((folder / "modules.json").read_text())
+    (folder / "modules.json").write_text(json.dumps([{**modules[0], "type": "mine.Model"}, *modules[1:]]))
+    with pytest.raises(RetrievalError, match=r"needs its author's code, mine\.Model; none is run"):
+        Embedder(folder)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_damaged_encoder_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    folder = small_encoder(tmp_path / "encoder")
+    (folder / "model.safetensors").write_bytes(b"cut off")
+    with pytest.raises(RetrievalError, match="cannot be loaded"):
+        Embedder(folder)

@@ -39,6 +39,10 @@ class LetterEmbedder:
             progress(len(texts), len(texts))
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
+    def encode_query(self, question: str) -> np.ndarray:
+        """The vector of a question (dimension,)."""
+        return self.encode([question])[0]
+
     def count_tokens(self, texts: list[str]) -> list[int]:
         """Words of each text."""
         return [len(text.split()) for text in texts]
@@ -57,7 +61,7 @@ def embedder() -> LetterEmbedder:
 @pytest.fixture
 def make(store: Store, settings: Settings, embedder: LetterEmbedder) -> Callable[..., Library]:
     """A library with these limits."""
-    return lambda **limits: Library(store, replace(settings, **limits), lambda: embedder)  # type: ignore[arg-type,return-value]
+    return lambda **limits: Library(store, replace(settings, **limits), lambda _: embedder)  # type: ignore[arg-type,return-value]
 
 
 @pytest.fixture

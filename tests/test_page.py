@@ -118,11 +118,28 @@ def test_whatever_a_run_left_is_listed_and_answers(app: tuple[str, Services]) ->
     assert kept == []
 
 
+def test_each_pane_shows_what_exactly_was_sent_to_it_as_plain_text(visitor: Visitor) -> None:
+    visitor.add_text(f"{ATTACK}\n\n{PROSE}")
+    visitor.arms()
+    asked = list(visitor.ask(f"What does rule 3 say? {ATTACK}", ["base", "rag"]))[-1]
+    sent = [each for each in asked if isinstance(each, str) and each.startswith("<|im_start|>system")]
+    assert len(sent) == 2
+    assert all(each.count(f"What does rule 3 say? {ATTACK}<|im_end|>") == 1 for each in sent)
+    assert ("[1] " in sent[0], "[1] " in sent[1]) == (False, True)
+
+
+def test_a_text_without_pairs_says_so_to_whoever_asks_for_few_shot(visitor: Visitor) -> None:
+    visitor.add_text(PROSE)
+    visitor.arms()
+    assert "pairs" in told(list(visitor.ask("Why?", ["base", "few_shot"]))[-1])
+
+
 def test_a_run_of_another_visitor_cannot_be_asked(app: tuple[str, Services]) -> None:
     first, second = Visitor(app[0]), Visitor(app[0])
     first.add_text(PROSE)
     first.train("mine")
-    run = _wait_for(first, "Done:") and first.arms()[3].partition(":")[2]
+    assert _wait_for(first, "Done:")
+    run = next(arm for arm in first.arms() if arm.startswith("tuned:")).partition(":")[2]
     first_answer = list(first.ask("What does rule 3 say?", [f"tuned:{run}"]))[-1]
     assert told(first_answer) == ""
     services = app[1]

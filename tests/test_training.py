@@ -25,6 +25,7 @@ from playground.models import ChatModel
 from playground.outcome import Finished
 from playground.runs import PRESETS, RunConfig, TrainSettings, check_limits, estimate, plan
 from playground.settings import Settings
+from playground.speed import assumed
 from playground.training import Progress
 from retrieval.documents import Document
 from tests.conftest import tiny_llama, tiny_tokenizer
@@ -204,11 +205,11 @@ def test_a_text_that_is_too_short_is_refused(tmp_path: Path) -> None:
 
 def test_a_plan_fits_its_preset_and_what_was_asked_wins() -> None:
     model = chat().model.config
-    planned = plan("lora", PRESETS["quick"], {}, {"seed": 5, "steps": 0}, 10_000, model, gflops=100)
+    planned = plan("lora", PRESETS["quick"], {}, {"seed": 5, "steps": 0}, 10_000, model, assumed(model, 100))
     assert planned.settings.steps == round(PRESETS["quick"].epochs * 10_000 / planned.settings.batch_tokens)
-    slow = plan("lora", PRESETS["quick"], {}, {}, 10_000, model, gflops=0.05)
+    slow = plan("lora", PRESETS["quick"], {}, {}, 10_000, model, assumed(model, 0.05))
     assert slow.settings.steps < planned.settings.steps
-    asked = plan("lora", PRESETS["quick"], {"rank": 4}, {"steps": 7}, 10_000, model, gflops=100)
+    asked = plan("lora", PRESETS["quick"], {"rank": 4}, {"steps": 7}, 10_000, model, assumed(model, 100))
     assert (asked.settings.steps, asked.options.rank, planned.settings.seed) == (7, 4, 5)
 
 
@@ -226,16 +227,15 @@ def test_limits_are_named_all_at_once() -> None:
 def test_an_estimate_counts_the_trainable_parameters_exactly(tmp_path: Path) -> None:
     made = config("lora", rank=4)
     _, end = run(made, tmp_path)
-    cost = estimate(made, chat().model.config, train_tokens=1_000, gflops=1)
+    cost = estimate(made, chat().model.config, 1_000, assumed(chat().model.config, 1))
     assert cost.trainable == end.trainable
     assert cost.disk_bytes == 2 * 4 * end.trainable + 3 * 12 * end.trainable
 
 
 def test_a_slower_method_gets_fewer_steps_in_the_same_time() -> None:
     shape = LlamaConfig(vocab_size=64, hidden_size=256, intermediate_size=512, num_hidden_layers=8)
-    steps = {
-        id_: plan(id_, PRESETS["quick"], {}, {}, 10**9, shape, gflops=50).settings.steps for id_ in ("lora", "dora")
-    }
+    speed = assumed(shape, 50)
+    steps = {id_: plan(id_, PRESETS["quick"], {}, {}, 10**9, shape, speed).settings.steps for id_ in ("lora", "dora")}
     assert steps["dora"] < steps["lora"]
 
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from playground.commands.arguments import Line
+from playground.library import reading_limits
 from playground.models import embedder_source
 from playground.settings import Settings
+from retrieval.apart import read_apart
 from retrieval.build import build
-from retrieval.documents import Document, Limits, read
+from retrieval.documents import Document
 from retrieval.embed import Embedder
 from retrieval.saved import save
 
@@ -35,9 +37,10 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
 
 
 def read_all(files: Sequence[Path], settings: Settings) -> list[Document]:
-    """The documents, in the order given.
+    """The documents, in the order given, each read in a process of its own as on the page.
 
     Raises:
         RetrievalError: for the first that cannot be read.
     """
-    return [read(file, limits=Limits(max_chars=settings.text_chars)) for file in files]
+    limits = reading_limits(settings)
+    return [read_apart(file, file.name, None, limits) for file in files]

@@ -26,6 +26,7 @@ from playground.outcome import Finished
 from playground.run_folder import CONFIG, DOCUMENTS, log_event
 from playground.runs import PRESETS, RunConfig, TrainSettings, estimate, plan
 from playground.settings import Settings
+from playground.speed import speed_of
 from playground.training import Progress
 from retrieval.documents import Document
 
@@ -52,7 +53,9 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
     config = stored.config if stored else _planned(asked, chat, documents)
     _prepare(asked.out, config, documents, asked.resume)
     yield None, _outlook(config, chat, documents)
-    with _stoppable() as should_stop:
+    if asked.plan_only:
+        return
+    with stoppable() as should_stop:
         for event in training.train(config, chat, documents, asked.out, should_stop, asked.resume):
             _log(asked.out, event)
             yield event.to_dict(), _progress(event) if isinstance(event, Progress) else _end(event)
@@ -95,7 +98,14 @@ def _planned(asked: Namespace, chat: ChatModel, documents: Sequence[Document]) -
     """The preset on this text and machine, within the steps and seconds that were asked for."""
     preset = PRESETS[asked.preset]
     preset = replace(preset, seconds=asked.max_seconds or preset.seconds)
-    config = plan(asked.method, preset, *_values(asked), _tokens(chat, documents), chat.model.config, choose().gflops)
+    config = plan(
+        asked.method,
+        preset,
+        *_values(asked),
+        _tokens(chat, documents),
+        chat.model.config,
+        speed_of(chat.model, choose()),
+    )
     steps = min(config.settings.steps, asked.max_steps or config.settings.steps)
     return replace(config, settings=replace(config.settings, steps=steps))
 
@@ -158,7 +168,7 @@ def _log(out: Path, event: Progress | Finished) -> None:
 
 
 @contextmanager
-def _stoppable() -> Iterator[Callable[[], bool]]:
+def stoppable() -> Iterator[Callable[[], bool]]:
     """Within, the first Ctrl-C only asks to stop, so that the adapter is saved; a second one interrupts as usual."""
     asked = threading.Event()
 
@@ -176,7 +186,7 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
 
 def _outlook(config: RunConfig, chat: ChatModel, documents: Sequence[Document]) -> str:
     model, tokens = chat.model, _tokens(chat, documents)
-    cost = estimate(config, model.config, tokens, choose().gflops)
+    cost = estimate(config, model.config, tokens, speed_of(model, choose()))
     return (
         f"{config.method}: {config.settings.steps} step(s), {cost.trainable:,} numbers to train, "
         f"about {cost.seconds:.0f} s and {cost.memory_bytes / 1e9:.1f} GB"

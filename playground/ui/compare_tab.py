@@ -38,6 +38,7 @@ class CompareTab:
         self.services = services
         self.changed = gr.State(0)
         gr.Markdown(mark("compare.intro"))
+        gr.Markdown(mark("compare.mind"), elem_classes="fine-print")
         self._build_question()
         with gr.Row(elem_classes="panes", equal_height=False):
             self.panes = [build_pane(number) for number in range(1, PANES + 1)]

@@ -1,10 +1,10 @@
-"""Builds a visitor's index on a thread, so that a page can be told how far it is while it goes on."""
+"""Builds a visitor's index on a thread, and tells how far it is, to whoever asked for it and to a page opened since."""
 
-import queue
 import threading
 import time
 from collections.abc import Iterator
 
+from playground.indexes import Building
 from playground.services import Services
 from playground.ui.show import count, duration
 from playground.ui.words import say
@@ -13,27 +13,34 @@ from retrieval.index import Index
 from retrieval.search import ENGLISH
 
 SHOW_EVERY = 0.5  # seconds between two lines
-News = queue.Queue[tuple[int, int] | None]
 
 
 def index_progress(services: Services, language: str, visitor: str) -> Iterator[str]:
-    """A line now and then until the index is ready or given up; what went wrong on the thread is raised here."""
+    """A line at once and then now and then until the index is ready or given up.
+
+    What went wrong on the thread is raised here.
+    """
     if not services.store.documents(visitor):
         return
-    news: News = queue.Queue()
     failed: list[Exception] = []
-    threading.Thread(target=_build, args=(services, visitor, news, failed), daemon=True).start()
-    began = time.monotonic()
-    shown = -SHOW_EVERY
-    while (step := news.get()) is not None:
-        done, total = step
-        spent = time.monotonic() - began
-        if done and spent - shown >= SHOW_EVERY:
-            shown = spent
-            left = duration(language, spent / done * (total - done))
-            yield say(language, "text.index_working", done=count(done), total=count(total), left=left)
+    building = threading.Thread(target=_build, args=(services, visitor, failed), daemon=True)
+    building.start()
+    while building.is_alive():
+        yield building_line(language, services.library.building(visitor))
+        building.join(SHOW_EVERY)
     if failed and not isinstance(failed[0], Stopped):
         raise failed[0]
+
+
+def building_line(language: str, building: Building | None) -> str:
+    """How far an index is; None is one that is about to begin."""
+    if building is None or not (building.done or building.stopping):
+        return say(language, "text.index_starting")
+    if building.stopping:
+        return say(language, "text.index_stopping")
+    done, total = building.done, building.total
+    left = duration(language, (time.monotonic() - building.began) / done * (total - done))
+    return say(language, "text.index_working", done=count(done), total=count(total), left=left)
 
 
 def index_line(services: Services, language: str, visitor: str) -> str:
@@ -54,7 +61,7 @@ def index_line(services: Services, language: str, visitor: str) -> str:
         passages=count(len(index.passages)),
         vectors=count(len(index.vectors)),
     )
-    by_words = index.language not in ENGLISH and not services.embedder.multilingual
+    by_words = index.language not in ENGLISH and not services.embedders.of(visitor).multilingual
     return f"{ready}\n{say(language, 'text.index_by_words')}" if by_words else ready
 
 
@@ -65,10 +72,8 @@ def index_broken(language: str, index: Index | None) -> str:
     return say(language, "text.index_broken", passages=count(len(index.passages)), vectors=count(len(index.vectors)))
 
 
-def _build(services: Services, visitor: str, news: News, failed: list[Exception]) -> None:
+def _build(services: Services, visitor: str, failed: list[Exception]) -> None:
     try:
-        services.library.index(visitor, lambda done, total: news.put((done, total)))
+        services.library.index(visitor)
     except Exception as error:
         failed.append(error)
-    finally:
-        news.put(None)
