@@ -52,6 +52,15 @@ class Visitor:
         """What the page says of the newest run; looking renews its lease."""
         return str(self.client.predict(api_name="/run")[1])
 
+    def export(self, run: str, form: str) -> list[Any]:
+        """Make an export's zip; the page's updates, the second of which holds the downloaded file."""
+        self.client.predict(api_name="/runs")  # the session learns which runs can be chosen
+        return list(self.client.predict(run, form, api_name="/export"))
+
+    def bring(self, *files: Path, name: str = "") -> list[Any]:
+        """Upload an adapter; the page's updates."""
+        return list(self.client.predict([handle_file(str(each)) for each in files], name, api_name="/bring_adapter"))
+
     def arms(self) -> list[str]:
         """The ids of all that can be asked, the newest adapter first; the call also tells the session about them."""
         return [id_ for _, id_ in self.client.predict(api_name="/panes")[0]["choices"]]

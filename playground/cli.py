@@ -210,8 +210,8 @@ def _export(commands: Any) -> None:
     parser.add_argument(
         "--form",
         required=True,
-        choices=("native", "plain", "merged"),
-        help="the method's own files, a plain LoRA, or a whole model with the adapter in its weights",
+        choices=arguments.FORMS,
+        help="the method's own files, a plain LoRA, a whole model with the adapter in its weights, or that as GGUF",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
 

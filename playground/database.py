@@ -10,14 +10,6 @@ from playground.errors import UserError
 from playground.schema import migrate
 from playground.settings import Settings
 
-NAME_CHARS = 60
-
-
-def clean_name(name: str, otherwise: str) -> str:
-    """A name a visitor gave, fit for display: printable, single spaces, at most 60 characters. Never used in a path."""
-    printable = "".join(letter if letter.isprintable() else " " for letter in name)
-    return " ".join(printable.split())[:NAME_CHARS].strip() or otherwise
-
 
 def write_text(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old text or the new one, never a part."""

@@ -26,9 +26,15 @@ class Lookup:
         self._ids.append(id_)
 
     def guesses(self, most: int) -> list[int]:
-        """What followed the last tokens where they stood before; none where they are new."""
+        """What followed the last tokens where they last stood before; none where they are new."""
         place = self._follows.get(tuple(self._ids[-MATCH:]))
-        return [] if place is None else self._ids[place : place + min(self._reach, most)]
+        if place is None:
+            return []
+        found = self._ids[place : place + min(self._reach, most)]
+        period = len(self._ids) - place
+        while len(found) < min(self._reach, most):  # what repeats itself up to now may go on so
+            found.append(found[-period])
+        return found
 
     def judge(self, guessed: int, right: int) -> None:
         """Guess further ahead while all guesses are right, less far after a wrong one."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import rms_norm
 from transformers import LlamaForCausalLM, PreTrainedModel, Qwen2ForCausalLM
 
+from playground.changes import Changes
 from playground.packing import Forward, Packed, Span
 from playground.products import product
 
@@ -71,7 +72,7 @@ class OurForward(Forward):
     ) -> Tensor:
         """What each token gathers from its row, (tokens, heads · size)."""
         cos, sin = angles
-        heads = layer.look(x, packed.spans).contiguous().view(len(x), -1, self._size)
+        heads = layer.look(x, packed.spans).view(len(x), -1, self._size)
         heads = torch.addcmul(heads * cos, heads.roll(self._size // 2, dims=-1), sin)
         asking, asked = heads[:, : self._asking], heads[:, self._asking :]
         return packed.attend(number, asking, asked, self._scale).flatten(1)
@@ -111,19 +112,16 @@ class _Linear:
     def __init__(self, names: Sequence[str], modules: Sequence[nn.Linear]) -> None:
         self._modules = modules
         ends = list(accumulate(each.out_features for each in modules))
-        self._parts = list(zip(names, [0, *ends[:-1]], ends, strict=True))
+        self._places = list(zip(names, [0, *ends[:-1]], ends, strict=True))
+        self._changes = Changes(self._places)
 
     def __call__(self, x: Tensor, spans: Sequence[Span]) -> Tensor:
         """Their outputs side by side, (tokens, sum of outputs), for x of (tokens, inputs)."""
         out = product(x, [each.weight for each in self._modules])
         for adapter, start, end in spans:
-            for name, left, right in self._parts:
-                if name in adapter.layers:
-                    A, B = adapter.layers[name]
-                    change = out[start:end, left:right].addmm_(x[start:end] @ A.T, B.T)
-                    if name in adapter.scales:
-                        change.mul_(adapter.scales[name])
-        for module, (_, left, right) in zip(self._modules, self._parts, strict=True):
+            for change in self._changes.of(adapter):
+                change.apply(out[start:end], x[start:end])
+        for module, (_, left, right) in zip(self._modules, self._places, strict=True):
             if module.bias is not None:
                 out[:, left:right] += module.bias
         return out

@@ -1,7 +1,8 @@
 """Products of a few rows with large matrices, computed in the order that is faster on this machine."""
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
+from statistics import median
 from time import perf_counter
 
 import torch
@@ -9,29 +10,21 @@ from torch import Tensor
 
 COUNTS = (2, 4, 8, 16, 32, 64, 128, 256)  # rows that are timed; a count between two goes by the larger
 TIMED_BYTES = 60_000_000  # of matrices in one trial: more than a processor's caches hold
-REPEATS = 3
+MOST_TIMED = 48  # matrices in one trial; where they are so small, the order matters little
+REPEATS = 5
 
 
 def product(x: Tensor, weights: Sequence[Tensor]) -> Tensor:
-    """x·[W₁; W₂; …]ᵀ of shape (rows, sum of outputs), for x of (rows, inputs) and matrices of (outputs, inputs).
-
-    The result may lie column by column.
-    """
-    rows, high = len(x), sum(len(each) for each in weights)
-    if rows == 1 and x.device.type == "cpu":
+    """x·[W₁; W₂; …]ᵀ of shape (rows, sum of outputs), for x of (rows, inputs) and matrices of (outputs, inputs)."""
+    if len(x) == 1 and x.device.type == "cpu":
         # A lone row would go to the matrix-vector routine, which reads the weights at half the speed.
-        return product(x.repeat(2, 1), weights)[:1]
-    first = weights_first(rows, weights[0].shape[1], x.dtype, x.device.type)
-    out = x.new_empty(high, rows) if first else x.new_empty(rows, high)
-    start = 0
-    for weight in weights:
-        end = start + len(weight)
-        if first:
-            torch.mm(weight, x.T, out=out[start:end])
-        else:
-            torch.mm(x, weight.T, out=out[:, start:end])
-        start = end
-    return out.T if first else out
+        return product(torch.cat((x, x)), weights)[:1]
+    x = x.contiguous()  # laid out column by column, it would take four times as long
+    if not weights_first(len(x), x.shape[1], x.dtype, x.device.type):
+        return torch.cat([x @ each.T for each in weights], dim=1) if len(weights) > 1 else x @ weights[0].T
+    found = [each @ x.T for each in weights]
+    # Laid out row by row again: what comes next would take longer otherwise.
+    return (torch.cat(found) if len(found) > 1 else found[0]).T.contiguous()
 
 
 def weights_first(rows: int, inputs: int, dtype: torch.dtype, device: str) -> bool:
@@ -51,18 +44,23 @@ def calibrate(inputs: int, dtype: torch.dtype, device: str) -> None:
 @cache
 def _faster_first(rows: int, inputs: int, dtype: torch.dtype) -> bool:
     square = inputs * inputs * torch.empty(0, dtype=dtype).element_size()
-    weights = [torch.ones(inputs, inputs, dtype=dtype) for _ in range(max(1, TIMED_BYTES // square))]
+    weights = [torch.ones(inputs, inputs, dtype=dtype) for _ in range(min(MOST_TIMED, 1 + TIMED_BYTES // square))]
     x = torch.ones(rows, inputs, dtype=dtype)
-    first = _seconds(lambda weight: weight @ x.T, weights)
-    return first < _seconds(lambda weight: x @ weight.T, weights)
+    first, usual = partial(_first, x), partial(_usual, x)
+    # What else goes on here lasts longer than a trial, so two in a row are compared with each other.
+    return median(_seconds(first, weights) / _seconds(usual, weights) for _ in range(REPEATS)) < 1
+
+
+def _first(x: Tensor, weight: Tensor) -> Tensor:
+    return (weight @ x.T).T.contiguous()
+
+
+def _usual(x: Tensor, weight: Tensor) -> Tensor:
+    return x @ weight.T
 
 
 def _seconds(multiply: Callable[[Tensor], Tensor], weights: Sequence[Tensor]) -> float:
-    """The best time of a few trials: the one that nothing else on the machine disturbed."""
-    best = float("inf")
-    for _ in range(REPEATS):
-        start = perf_counter()
-        for weight in weights:
-            multiply(weight)
-        best = min(best, perf_counter() - start)
-    return best
+    start = perf_counter()
+    for weight in weights:
+        multiply(weight)
+    return perf_counter() - start

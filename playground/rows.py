@@ -64,7 +64,7 @@ class Row:
 
     def to_read(self, remembered: Remembered) -> int:
         """Tokens of the prompt that are still to be computed; what is remembered of it is not."""
-        if self._memory is None:
+        if self._memory is None or not self._memory.length:
             self._memory = remembered.recall(self.prompt.scope, self._reader, self.prompt.ids, self.capacity)
         return max(0, len(self.prompt.ids) - self._memory.length)
 

@@ -5,44 +5,17 @@ import secrets
 import shutil
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from playground.database import Database, clean_name, owned, write_text
+from playground.database import Database, owned, write_text
 from playground.errors import UserError
+from playground.tables import RunRow, clean_name
 
 WORKING = ("running", "stopping")
 ACTIVE = ("queued", *WORKING)
 AT_WORK = f"state IN {WORKING}"
-
-
-@dataclass(frozen=True)
-class RunRow:
-    """One run of a kind. `folder` holds all of it; times are unix seconds; `pid_started` tells a reused pid apart.
-
-    Runs of one `bundle` were queued together; `expected` is the estimate in seconds, 0 without one; a `kept` run goes
-    on without its page.
-    """
-
-    id: str
-    visitor: str
-    kind: str
-    name: str
-    method: str
-    state: str
-    pid: int | None
-    pid_started: float | None
-    created: float
-    queued: float
-    lease_until: float
-    error: str
-    figures: dict[str, Any]
-    bundle: str
-    expected: float
-    kept: bool
-    folder: Path
 
 
 class RunRows(Database):
@@ -64,6 +37,27 @@ class RunRows(Database):
             own = {"id": run, "visitor": visitor, "kind": kind, "name": clean_name(name, method), "method": method}
             row = {**own, "created": now, "queued": now, **columns}
             db.execute(f"INSERT INTO runs ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", [*row.values()])
+        return self.run(visitor, run)
+
+    def add_brought_run(
+        self, visitor: str, kind: str, name: str, method: str, figures: Mapping[str, Any], fill: Callable[[Path], None]
+    ) -> RunRow:
+        """Keep an adapter that was trained elsewhere as a run that is done; `fill` makes its folder, or raises."""
+        run, now = secrets.token_hex(8), time.time()
+        with self._reading(visitor):
+            folder = self._visitors / visitor / "runs" / run
+        folder.mkdir(parents=True)
+        try:
+            fill(folder)
+            with self._writing(visitor) as db:
+                told = (run, visitor, kind, clean_name(name, method), method, "done", json.dumps(figures))
+                columns = "id, visitor, kind, name, method, state, figures, created, queued, lease_until"
+                db.execute(
+                    f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*told, now, now, now)
+                )
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         return self.run(visitor, run)
 
     def run(self, visitor: str, run: str) -> RunRow:

@@ -36,11 +36,22 @@ def _m004_left_out(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE visitors ADD COLUMN left_out TEXT NOT NULL DEFAULT '[]'")
 
 
+def _m005_votes(db: sqlite3.Connection) -> None:
+    """A blind vote, with both answers and their stamps; gone with its visitor."""
+    owner = "visitor TEXT NOT NULL REFERENCES visitors ON DELETE CASCADE"
+    sides = ", ".join(f"{side}_{part} TEXT" for part in ("arm", "kind", "name", "answer") for side in ("left", "right"))
+    db.execute(
+        f"CREATE TABLE votes (id TEXT PRIMARY KEY, {owner}, voted REAL, text TEXT, question TEXT, choice TEXT, {sides},"
+        " stamps TEXT)"
+    )
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     _m001_initial,
     _m002_kinds_of_runs,
     _m003_embedder,
     _m004_left_out,
+    _m005_votes,
 ]
 
 

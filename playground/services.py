@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 
 import psutil
 
 import adapters
 from adapters.cost import Cost, measure
-from playground import chat, runs
+from playground import chat, export, incoming, runs
+from playground.advice import advice
 from playground.chat import Answer, Arm, Decoding, ServedAdapter, load_adapter
 from playground.decoding import batch_of
 from playground.device import choose, gpu
@@ -19,15 +21,17 @@ from playground.embedders import Embedders
 from playground.errors import UserError
 from playground.fewshot import Chooser, Examples, placed_pairs
 from playground.forward import forward_of
-from playground.jobs import Jobs
+from playground.jobs import EVENTS, Jobs
 from playground.library import Library
 from playground.models import ChatModel, chat_source, load_chat
 from playground.prompts import Turn
+from playground.run_folder import read_config
 from playground.runs import PRESETS, Estimate, RunConfig
 from playground.serving import weights_age
 from playground.settings import Settings
 from playground.speed import speed_of
-from playground.store import DAY, Store
+from playground.store import DAY, RunRow, Store
+from playground.supervisor import Supervisor
 from playground.training_text import TrainingText
 from retrieval.search import Result, search
 
@@ -41,12 +45,13 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.store = Store(settings)
-        self.jobs = Jobs(self.store, settings)
+        self.jobs = Jobs(self.store, settings, Supervisor(self.store, settings, self._advise))
         self.embedders = Embedders(self.store, settings)
         self.library = Library(self.store, settings, self.embedders.of)
         self.training_text = TrainingText(self.library, self.store, lambda: self.chat.tokenizer)
         self.stops: set[str] = set()
-        self._chooser = Chooser(self.embedders.own)
+        self._chooser = Chooser()
+        self._pairs: dict[str, tuple[str, list[tuple[str, Turn]]]] = {}
         self._adapters: dict[tuple[str, int], ServedAdapter] = {}
         self.answer = gpu(ANSWER_SECONDS)(self._answer)
         self._tokens: dict[str, int] = {}
@@ -103,16 +108,53 @@ class Services:
         runs.check_room(cost, psutil.virtual_memory().total, free)
         return config, cost
 
-    def start_run(self, visitor: str, config: RunConfig, name: str) -> str:
-        """Queue a run on this visitor's text as it is now, without what is left out; returns the run's id."""
-        return self.jobs.submit(visitor, config, self.training_text.documents(visitor), name)
+    def start_run(self, visitor: str, config: RunConfig, name: str, expected: float = 0.0, kept: bool = False) -> str:
+        """Queue a run on this visitor's text as it is now, without what is left out; returns the run's id.
+
+        `expected` is the estimate in seconds; a `kept` run goes on when its page is closed.
+        """
+        return self.jobs.submit(visitor, config, self.training_text.documents(visitor), name, expected, kept)
+
+    def bring_adapter(self, visitor: str, files: Sequence[tuple[str, Path]], name: str) -> str:
+        """Keep an adapter that a visitor brings, given as names and paths of its files or a zip; returns the run's id.
+
+        Raises:
+            UserError, MethodError: too many runs, or nothing that can be read and fits the base model.
+        """
+        kept = len(self.store.runs(visitor))
+        if kept >= self.settings.visitor_runs:
+            raise UserError(
+                f"You keep {kept} runs, the most allowed. Delete one you no longer need, then bring this one."
+            )
+        came = incoming.read(files, self.settings.adapter_bytes, self.settings.max_rank)
+
+        def fill(folder: Path) -> None:
+            incoming.write(came, folder / "adapter", self.chat)
+            (folder / EVENTS).write_text("")
+
+        return self.store.add_brought_run(visitor, "train", name, came.method, came.figures, fill).id
+
+    def export(self, visitor: str, run_id: str, form: str, out: Path) -> None:
+        """Fill a folder with what one of this visitor's runs learnt, in one of the forms of `export`.
+
+        Raises:
+            UserError, MethodError: no adapter, no such form of it, or no room.
+        """
+        run = self.store.run(visitor, run_id)
+        if not (run.folder / "adapter").is_dir():
+            raise UserError(f"The run {run.name!r} has left no adapter yet. Let it make a step first, then export it.")
+        needed = 3 * 4 * self.chat.model.num_parameters() if form in export.WHOLE else 0
+        if shutil.disk_usage(self.settings.data).free < needed:
+            raise UserError(f"The disk has no room for a whole model ({needed / 1e9:.1f} GB). Take the adapter alone.")
+        export.write(form, run.folder / "adapter", out, self.settings, run.name)
 
     def forget(self, visitor: str) -> None:
         """Start over: everything of this visitor is deleted, in memory too."""
         for run in self.store.runs(visitor):
             self.forget_adapter(run.id)
+        _, placed = self._pairs.pop(visitor, ("", []))
+        self._chooser.forget([turn.question for _, turn in placed])
         self.embedders.forget(visitor)
-        self._chooser.forget([turn.question for _, turn in placed_pairs(self.library.documents(visitor))])
         self.library.forget(visitor)
         self.training_text.forget(visitor)
         if "_chat" in vars(self):
@@ -141,8 +183,8 @@ class Services:
 
     def examples(self, visitor: str) -> Callable[[str], Examples]:
         """A function that chooses, for a question, worked examples from this visitor's question–answer pairs."""
-        pairs = placed_pairs(self.library.documents(visitor))
-        return lambda question: self._chooser.choose(question, pairs)
+        pairs, embedder = self._placed_pairs(visitor), self.embedders.of(visitor)
+        return lambda question: self._chooser.choose(embedder, question, pairs)
 
     def cancel_index(self, visitor: str) -> None:
         """Stop indexing this visitor's text; the index before stays in use."""
@@ -178,6 +220,22 @@ class Services:
             examples=examples,
             scope=visitor,
         )
+
+    def _placed_pairs(self, visitor: str) -> list[tuple[str, Turn]]:
+        """The pairs of the text as it is now, made once: a long text takes seconds."""
+        text = self.library.text_hash(visitor)
+        made_of, placed = self._pairs.get(visitor, ("", []))
+        if made_of != text:
+            placed = placed_pairs(self.library.documents(visitor))
+            self._pairs[visitor] = (text, placed)
+        return placed
+
+    def _advise(self, row: RunRow) -> str:
+        """For a training run that lacked memory, now that its worker is gone: what would have fitted."""
+        if row.kind != "train":
+            return ""
+        free = psutil.virtual_memory().available
+        return advice(RunConfig.from_dict(read_config(row.folder)), self.chat.model.config, free)
 
     def _warm_up(self) -> None:
         """So that the first question does not wait for the models."""

@@ -35,6 +35,9 @@ class Settings:
     file_bytes: int = setting(10 * MEGABYTE, env="PLAYGROUND_FILE_BYTES", help="Largest single upload.")
     visitor_bytes: int = setting(30 * MEGABYTE, env="PLAYGROUND_VISITOR_BYTES", help="All uploads of one visitor.")
     visitor_files: int = setting(20, env="PLAYGROUND_VISITOR_FILES", help="Files in one visitor's text.")
+    adapter_bytes: int = setting(
+        100 * MEGABYTE, env="PLAYGROUND_ADAPTER_BYTES", help="Largest adapter that a visitor may bring."
+    )
     text_chars: int = setting(1_000_000, env="PLAYGROUND_TEXT_CHARS", help="Characters in one visitor's text.")
     pdf_pages: int = setting(1_000, env="PLAYGROUND_PDF_PAGES", help="Pages of one PDF.")
     read_bytes: int = setting(

@@ -8,14 +8,15 @@ import json
 import secrets
 import shutil
 import time
-from collections.abc import Collection, Mapping
-from dataclasses import astuple, dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-from playground.database import NAME_CHARS, clean_name, owned, write_text
+from playground.database import owned, write_text
 from playground.errors import UserError
-from playground.run_rows import ACTIVE, AT_WORK, RunRow, RunRows
+from playground.run_rows import ACTIVE, AT_WORK, RunRows
+from playground.tables import NAME_CHARS, DocumentRow, RunRow, VoteRow, clean_name
 
 __all__ = [  # the one door to what is kept
     "ACTIVE",
@@ -24,6 +25,7 @@ __all__ = [  # the one door to what is kept
     "DocumentRow",
     "RunRow",
     "Store",
+    "VoteRow",
     "clean_name",
     "digest",
     "new_secret",
@@ -32,19 +34,6 @@ __all__ = [  # the one door to what is kept
 
 DAY = 86_400
 SECRET_CHARS = 32
-
-
-@dataclass(frozen=True)
-class DocumentRow:
-    """One document of a visitor. `path` holds its JSON; `digest` is its content's hash; `bytes` the upload's size."""
-
-    id: str
-    visitor: str
-    name: str
-    bytes: int
-    chars: int
-    digest: str
-    path: Path
 
 
 def new_secret() -> str:
@@ -136,6 +125,23 @@ class Store(RunRows):
             row = db.execute("SELECT content FROM conversations WHERE visitor = ?", (visitor,)).fetchone()
         return json.loads(row["content"]) if row else {}
 
+    def add_vote(self, visitor: str, content: Mapping[str, Any]) -> None:
+        """Keep one vote: the fields of a VoteRow but id, visitor and time."""
+        with self._writing(visitor) as db:
+            row = {"id": secrets.token_hex(8), "visitor": visitor, "voted": time.time(), **content}
+            row["stamps"] = json.dumps(row["stamps"])
+            db.execute(f"INSERT INTO votes ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", (*row.values(),))
+
+    def votes(self, visitor: str) -> list[VoteRow]:
+        """A visitor's votes, oldest first."""
+        with self._reading(visitor) as db:
+            return _votes(db.execute("SELECT * FROM votes WHERE visitor = ? ORDER BY voted, rowid", (visitor,)))
+
+    def all_votes(self) -> list[VoteRow]:
+        """All visitors' votes, oldest first; for standings that the host shares, of which no text is shown."""
+        with self._connected() as db:
+            return _votes(db.execute("SELECT * FROM votes ORDER BY voted, rowid"))
+
     def embedder(self, visitor: str) -> str:
         """The name of the embedder that a visitor chose; empty where none was."""
         with self._reading(visitor) as db:
@@ -154,3 +160,7 @@ def digest(content: Mapping[str, Any]) -> str:
     """64 hex digits of a document's JSON form without its name: the same content under two names is the same."""
     nameless = {key: value for key, value in content.items() if key != "name"}
     return hashlib.sha256(json.dumps(nameless, sort_keys=True).encode()).hexdigest()
+
+
+def _votes(rows: Iterable[Any]) -> list[VoteRow]:
+    return [VoteRow(**{**row, "stamps": json.loads(row["stamps"])}) for row in rows]

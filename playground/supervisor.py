@@ -15,7 +15,6 @@ from pathlib import Path
 import psutil
 
 from playground import device
-from playground.errors import UserError
 from playground.run_folder import ENDINGS, read_events, time_to_end
 from playground.settings import Settings
 from playground.store import RunRow, Store
@@ -147,7 +146,8 @@ class Supervisor:
     def _smaller(self, row: RunRow) -> str:
         try:
             return self._advise(row)
-        except UserError:  # such as a method that is no longer there
+        except Exception:  # the run has ended, whether or not there is advice
+            logger.exception("advice for run %s", row.id)
             return ""
 
 

@@ -41,6 +41,10 @@ class WordEncoder:
                 vectors[row, hashlib.sha256(word.strip(".,?“”").encode()).digest()[0] % 64] += 1
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
+    def encode_query(self, question: str) -> np.ndarray:
+        """A unit vector (64,)."""
+        return self.encode([question])[0]
+
     def count_tokens(self, texts: list[str]) -> list[int]:
         """Words."""
         return [len(each.split()) for each in texts]

@@ -457,7 +457,7 @@ def test_every_export_loads_without_us_and_says_the_same(run: Run, tiny_model_fo
         assert (line["form"], line["out"], line["bytes"] > 0) == (form, form, True)
     names = {each.name for each in Path("native").iterdir()}
     assert {adapters.get(method).weights_file, "run.json"} < names
-    assert {Path(each).suffix for each in names} == {".json", ".safetensors"}
+    assert {Path(each).suffix for each in names} == {".json", ".safetensors", ".md"}
     base = AutoModelForCausalLM.from_pretrained
     for form in forms[:-1]:
         whole = form == "native" and method == "full"
@@ -465,7 +465,7 @@ def test_every_export_loads_without_us_and_says_the_same(run: Run, tiny_model_fo
         torch.testing.assert_close(logits(loaded.eval()), served, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(logits(base("merged")), served, atol=1e-4, rtol=1e-4)
     assert AutoTokenizer.from_pretrained("merged").chat_template == chat.tokenizer.chat_template
-    assert {each.suffix for each in Path("merged").iterdir()} <= {".json", ".safetensors", ".jinja"}
+    assert {each.suffix for each in Path("merged").iterdir()} <= {".json", ".safetensors", ".jinja", ".md"}
     refused = run("export", "run", "--form", "plain", "--out", "plain")
     assert refused.code == 2
     assert ("no plain LoRA equals" in refused.err) == (method in NOT_PLAIN)

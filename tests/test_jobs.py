@@ -311,7 +311,13 @@ def counted(total: int, pause: float = 0.0) -> Callable[..., Iterator[Event]]:
     """Stands in for `train`: counts to `total` in a checkpoint, obeying the stop signal."""
 
     def train(
-        config: RunConfig, chat: object, text: object, out: Path, should_stop: Callable[[], bool], resume: bool, _: Path
+        config: RunConfig,
+        chat: object,
+        documents: object,
+        out: Path,
+        should_stop: Callable[[], bool],
+        resume: bool,
+        shared: Path,
     ) -> Iterator[Event]:
         saved = out / "checkpoint"
         step, reason = int(saved.read_text()) if resume else 0, "done"
@@ -578,6 +584,8 @@ def test_a_killed_worker_fails_its_run_alone_and_the_run_can_be_resumed(started:
     run = started.submit(visitor, config(LONG, max_seconds=4), TEXT)
     pid = wait(started, visitor, run, training).pid
     assert pid
+    if psutil.LINUX:
+        assert int(Path(f"/proc/{pid}/oom_score_adj").read_text()) == worker.EASY_TO_END
     os.kill(pid, signal.SIGKILL)
     failed = wait(started, visitor, run, ended)
     assert (failed.state, failed.error) == ("failed", worker.NO_MEMORY)

@@ -1,5 +1,6 @@
 """The page through its own HTTP interface, with the tiny model: visitors apart, limits held, errors in one sentence."""
 
+import os
 import re
 import tempfile
 import time
@@ -24,6 +25,7 @@ from tests.conftest import tiny_llama, tiny_tokenizer
 
 CANARY = "The secret password of visitor one is marzipan-4711."
 PROSE = "\n\n".join(f"Rule {n} of the club says that member {n} brings biscuit {n} on day {n}." for n in range(60))
+GRADIO_CACHE = Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir(), "gradio"))
 ATTACK = '<img src="http://127.0.0.1:9/x.png"><script>alert(1)</script>![](http://127.0.0.1:9/y.png)'
 
 
@@ -148,6 +150,50 @@ def test_a_run_of_another_visitor_cannot_be_asked(app: tuple[str, Services]) -> 
         services.adapter(stranger, run)
 
 
+def test_an_export_is_downloaded_brought_back_and_compared(app: tuple[str, Services], tmp_path: Path) -> None:
+    first, second = Visitor(app[0]), Visitor(app[0])
+    first.add_text(PROSE)
+    services, id_ = app[1], app[1].store.visitor(first.secret)
+    config, _ = services.plan(id_, "dora", "quick", {}, {"steps": 2})
+    run = services.start_run(id_, config, "my <b>DoRA</b>")
+    assert _wait_for(first, "Done:")
+    notice, file = first.export(run, "native")
+    assert notice["visible"] is False, notice
+    packed = Path(file["value"] if isinstance(file, dict) else file)
+    assert packed.name == "my-b-DoRA-b-native.zip"
+    assert told(second.bring(packed, name="borrowed")) == "borrowed is here and can be compared in tab 3."
+    (brought,) = services.store.runs(services.store.visitor(second.secret))
+    assert (brought.method, brought.state) == ("dora", "done")
+    assert "Brought from elsewhere" in second.run_line()
+    assert f"tuned:{brought.id}" in second.arms()
+    answers = [
+        list(each.ask("What does rule 3 say?", [f"tuned:{id_}"]))[-1]
+        for each, id_ in ((first, first.arms() and run), (second, brought.id))
+    ]
+    said = [next(each["value"] for each in updates if "role" in str(each)) for updates in answers]
+    assert said[0] == said[1]
+
+
+def test_the_files_of_an_upload_are_not_kept_where_an_address_could_reach_them(
+    visitor: Visitor, tmp_path: Path
+) -> None:
+    name = f"adapter_model_{tmp_path.name}.bin"
+    (tmp_path / name).write_bytes(b"no pickle is read")
+    visitor.arms()
+    assert "pickle" in told(visitor.bring(tmp_path / name))
+    assert list(GRADIO_CACHE.rglob(name)) == []
+
+
+def test_a_run_of_another_visitor_cannot_be_exported(app: tuple[str, Services], tmp_path: Path) -> None:
+    services = app[1]
+    first, second = (services.store.visitor(Visitor(app[0]).secret) for _ in range(2))
+    run = services.store.add_brought_run(first, "train", "mine", "lora", {}, lambda folder: None).id
+    with pytest.raises(ValueError, match="not found among yours"):
+        services.export(second, run, "native", tmp_path)
+    with pytest.raises(ValueError, match="left no adapter"):
+        services.export(first, run, "native", tmp_path)
+
+
 def test_a_second_visitor_is_answered_while_the_first_one_trains(app: tuple[str, Services]) -> None:
     first, second = Visitor(app[0]), Visitor(app[0])
     first.add_text(PROSE)
@@ -166,7 +212,7 @@ def test_an_upload_leaves_nothing_in_the_cache_that_an_address_could_reach(visit
     name = f"canary-{tmp_path.name}.txt"
     (tmp_path / name).write_text(PROSE)
     assert told(visitor.add(tmp_path / name)) == ""
-    assert list(Path(tempfile.gettempdir(), "gradio").rglob(name)) == []
+    assert list(GRADIO_CACHE.rglob(name)) == []
 
 
 def test_a_cookie_that_is_not_ours_is_replaced(app: tuple[str, Services]) -> None:
@@ -219,8 +265,8 @@ def test_the_conversation_is_still_there_in_a_new_session(app: tuple[str, Servic
     assert "Who are you, exactly?" in str(again.client.predict(api_name="/panes"))
 
 
-def test_an_upload_over_the_visitors_total_is_refused_before_it_is_read(app: tuple[str, Services]) -> None:
-    limit = app[1].settings.visitor_bytes
+def test_an_upload_over_the_largest_limit_is_refused_before_it_is_read(app: tuple[str, Services]) -> None:
+    limit = max(app[1].settings.visitor_bytes, app[1].settings.adapter_bytes)
     answer = httpx.post(f"{app[0]}/gradio_api/upload", content=b"0" * (limit + 1))
     assert answer.status_code == 413
     assert f"{limit // 1_000_000} MB" in answer.text

@@ -32,6 +32,7 @@ EXAM_FILES = (
     "report.json",
     "answers.csv",
 ) + ("events.jsonl", "lease", "stop", "worker.log")
+FORMS = ("native", "plain", "merged", "gguf")  # those of playground.export, which is heavy to import
 INDEX_FILES = ("manifest.json", "passages.json", "vectors.npy", "documents.json")
 RUN_FILES = ("config.json", "documents.json", "events.jsonl", "checkpoint", "adapter", "worker.log", "lease", "stop")
 WEIGHTS = "*.safetensors"  # of an adapter, or of a whole model

@@ -53,8 +53,8 @@ def _examples(index: Path, settings: Settings) -> Callable[[str], Examples]:
     """Chooses from the pairs of the documents that an index was made of."""
     documents = [Document.from_dict(each) for each in json.loads((index / READ).read_text(encoding="utf-8"))]
     source = embedder_source(settings)
-    chooser = Chooser(lambda: Embedder(source.folder, name=source.name))
-    return lambda question: chooser.choose(question, placed_pairs(documents))
+    embedder = Embedder(source.folder, name=source.name)
+    return lambda question: Chooser().choose(embedder, question, placed_pairs(documents))
 
 
 def _record(answer: Answer) -> dict[str, Any]:

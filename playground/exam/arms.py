@@ -34,7 +34,7 @@ class Material:
     index: Index | None = None
     embedder: Encoder | None = None
     adapter: ServedAdapter | None = None
-    _chooser: Chooser | None = field(default=None, repr=False)
+    _chooser: Chooser = field(default_factory=Chooser, repr=False)
 
     def able(self) -> list[str]:
         """The arms that can be asked."""
@@ -135,16 +135,13 @@ def _section_passages(question: Question, material: Material) -> list[Passage]:
 def _examples(question: Question, material: Material) -> Callable[[str], Examples]:
     """Chooses among the text's own pairs and those made of it, but none that stands where the answer does."""
     assert material.embedder is not None
-    if material._chooser is None:
-        embedder = material.embedder
-        material._chooser = Chooser(lambda: embedder)
-    chooser = material._chooser
+    embedder, chooser = material.embedder, material._chooser
     pool = [
         (place, turn)
         for place, turn in _pairs(tuple(material.documents))
         if not any(_touches(place, each.source, each.start, each.end) for each in question.places)
     ]
-    return lambda asked: chooser.choose(asked, pool)
+    return lambda asked: chooser.choose(embedder, asked, pool)
 
 
 @lru_cache(maxsize=2)

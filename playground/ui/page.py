@@ -53,11 +53,11 @@ def launch(page: gr.Blocks, settings: Settings, **more: Any) -> Any:
         i18n=i18n(),
         css=css(),
         theme=theme(),
-        max_file_size=settings.file_bytes,
+        max_file_size=max(settings.file_bytes, settings.adapter_bytes),
         run_history=False,
         footer_links=["settings"],
         ssr_mode=False,
-        app_kwargs={"middleware": middleware(settings.visitor_bytes)},
+        app_kwargs={"middleware": middleware(max(settings.visitor_bytes, settings.adapter_bytes))},
         **more,
     )
 
