@@ -13,6 +13,7 @@ import psutil
 import adapters
 from adapters.cost import Cost, measure
 from playground import chat, export, incoming, runs
+from playground.advice import advice
 from playground.chat import Answer, Arm, Decoding, ServedAdapter, load_adapter
 from playground.decoding import batch_of
 from playground.device import choose, gpu
@@ -24,11 +25,13 @@ from playground.jobs import EVENTS, Jobs
 from playground.library import Library
 from playground.models import ChatModel, chat_source, load_chat
 from playground.prompts import Turn
+from playground.run_folder import read_config
 from playground.runs import PRESETS, Estimate, RunConfig
 from playground.serving import weights_age
 from playground.settings import Settings
 from playground.speed import speed_of
-from playground.store import DAY, Store
+from playground.store import DAY, RunRow, Store
+from playground.supervisor import Supervisor
 from playground.training_text import TrainingText
 from retrieval.search import Result, search
 
@@ -42,7 +45,7 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.store = Store(settings)
-        self.jobs = Jobs(self.store, settings)
+        self.jobs = Jobs(self.store, settings, Supervisor(self.store, settings, self._advise))
         self.embedders = Embedders(self.store, settings)
         self.library = Library(self.store, settings, self.embedders.of)
         self.training_text = TrainingText(self.library, self.store, lambda: self.chat.tokenizer)
@@ -105,9 +108,12 @@ class Services:
         runs.check_room(cost, psutil.virtual_memory().total, free)
         return config, cost
 
-    def start_run(self, visitor: str, config: RunConfig, name: str) -> str:
-        """Queue a run on this visitor's text as it is now, without what is left out; returns the run's id."""
-        return self.jobs.submit(visitor, config, self.training_text.documents(visitor), name)
+    def start_run(self, visitor: str, config: RunConfig, name: str, expected: float = 0.0, kept: bool = False) -> str:
+        """Queue a run on this visitor's text as it is now, without what is left out; returns the run's id.
+
+        `expected` is the estimate in seconds; a `kept` run goes on when its page is closed.
+        """
+        return self.jobs.submit(visitor, config, self.training_text.documents(visitor), name, expected, kept)
 
     def bring_adapter(self, visitor: str, files: Sequence[tuple[str, Path]], name: str) -> str:
         """Keep an adapter that a visitor brings, given as names and paths of its files or a zip; returns the run's id.
@@ -223,6 +229,13 @@ class Services:
             placed = placed_pairs(self.library.documents(visitor))
             self._pairs[visitor] = (text, placed)
         return placed
+
+    def _advise(self, row: RunRow) -> str:
+        """For a training run that lacked memory, now that its worker is gone: what would have fitted."""
+        if row.kind != "train":
+            return ""
+        free = psutil.virtual_memory().available
+        return advice(RunConfig.from_dict(read_config(row.folder)), self.chat.model.config, free)
 
     def _warm_up(self) -> None:
         """So that the first question does not wait for the models."""
