@@ -66,5 +66,5 @@ def test_a_worker_that_the_system_ended_leaves_a_sentence_with_a_setting_that_fi
     ended = services.store.run(visitor, run)
     assert ended.state == "failed"
     assert ended.error.startswith(worker.NO_MEMORY)
-    assert "a window of" in ended.error
+    assert "With a window of" in ended.error or "With top layers only" in ended.error
     assert "which fits" in ended.error
