@@ -29,13 +29,13 @@ from playground.run_folder import read_config
 from playground.runs import PRESETS, Estimate, RunConfig
 from playground.serving import weights_age
 from playground.settings import Settings
+from playground.shelf import Shelf
 from playground.speed import speed_of
 from playground.store import DAY, RunRow, Store
 from playground.supervisor import Supervisor
 from playground.training_text import TrainingText
 from retrieval.search import Result, search
 
-ADAPTER_BYTES = 1_500_000_000  # of memory for adapters, the one just asked for always included
 ANSWER_SECONDS = 60  # of a lent GPU for one question
 
 
@@ -52,7 +52,8 @@ class Services:
         self.stops: set[str] = set()
         self._chooser = Chooser()
         self._pairs: dict[str, tuple[str, list[tuple[str, Turn]]]] = {}
-        self._adapters: dict[tuple[str, int], ServedAdapter] = {}
+        self._adapters = Shelf()
+        self.saving = threading.Lock()
         self.answer = gpu(ANSWER_SECONDS)(self._answer)
         self._tokens: dict[str, int] = {}
         self._lock = threading.RLock()
@@ -65,18 +66,15 @@ class Services:
             return self._chat
 
     def adapter(self, visitor: str, run_id: str) -> ServedAdapter:
-        """The adapter of one of this visitor's runs, from memory or disk; those not asked for longest are dropped.
+        """The adapter of one of this visitor's runs, from memory or disk.
 
         A run that went on since has written its weights anew, and is read anew.
         """
-        folder = self.store.run(visitor, run_id).folder / "adapter"
-        key = (run_id, weights_age(folder))
-        with self._lock:
-            served = self._adapters.pop(key, None) or load_adapter(folder, self._chat)
-            self._adapters[key] = served
-            while len(self._adapters) > 1 and sum(each.nbytes for each in self._adapters.values()) > ADAPTER_BYTES:
-                del self._adapters[next(iter(self._adapters))]
-        return served
+        return self._adapters.get(*self._wanted(visitor, run_id))
+
+    def prepare_adapter(self, visitor: str, run_id: str) -> None:
+        """Fetch an adapter that is likely to be asked for soon, without anybody waiting."""
+        self._adapters.prepare(*self._wanted(visitor, run_id))
 
     def tokens(self, visitor: str) -> dict[str, int]:
         """How many of the model's tokens each document of this visitor has, by its id; counted once a content."""
@@ -162,9 +160,7 @@ class Services:
 
     def forget_adapter(self, run_id: str) -> None:
         """Drop a deleted adapter from memory."""
-        with self._lock:
-            for key in [key for key in self._adapters if key[0] == run_id]:
-                del self._adapters[key]
+        self._adapters.drop(lambda key: isinstance(key, tuple) and key[0] == run_id)
 
     def searcher(self, visitor: str) -> Callable[[str], Result]:
         """A function that searches this visitor's text; while it is indexed anew, as it was before."""
@@ -195,6 +191,10 @@ class Services:
         self.jobs.start()
         for task in (self._warm_up, self._sweep_daily, self.embedders.ask_hub):
             threading.Thread(target=task, daemon=True, name=task.__name__).start()
+
+    def _wanted(self, visitor: str, run_id: str) -> tuple[tuple[str, int], Callable[[], ServedAdapter]]:
+        folder = self.store.run(visitor, run_id).folder / "adapter"
+        return (run_id, weights_age(folder)), lambda: load_adapter(folder, self.chat)
 
     def _answer(
         self,
