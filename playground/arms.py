@@ -134,16 +134,23 @@ def choose_examples(
 
 
 def prepare(
-    chat: ChatModel, arm: Arm, question: str, history: Sequence[Turn], given: Given, decoding: Decoding
+    chat: ChatModel,
+    arm: Arm,
+    question: str,
+    history: Sequence[Turn],
+    given: Given,
+    decoding: Decoding,
+    scope: str = "",
 ) -> Prepared:
-    """The arm's prompt and stamp; an abstaining arm's prompt is empty.
+    """The arm's prompt and stamp; an abstaining arm's prompt is empty. What is read is kept for the same `scope`.
 
     Raises:
         UserError: the prompt does not fit the model's window beside the answer.
     """
     ids, dropped = ([], 0) if given.abstains else _fit(chat, question, history, given, decoding.max_new_tokens)
     sent = str(chat.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
-    prompt = Prompt(ids, arm.adapter.plain if arm.adapter else None)
+    own = arm.adapter.model if arm.adapter else None
+    prompt = Prompt(ids, arm.adapter.plain if arm.adapter else None, own, scope)
     return Prepared(prompt, sent, dropped, _stamp(chat, arm, given, ids, decoding))
 
 

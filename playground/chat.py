@@ -3,12 +3,11 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from playground.arms import Arm, Given, Prepared, Stamp, choose_examples, look_up, prepare
-from playground.decoding import Decoding, Prompt, Token, generate, never
+from playground.decoding import Decoding, Prompt, Token, begin, never
 from playground.errors import UserError
 from playground.fewshot import Examples
 from playground.models import ChatModel
@@ -29,8 +28,8 @@ class Answer:
     `passages` are those in the prompt; where `found` is False and the arm abstains, the nearest ones, unread.
     `seconds_to_first_token` counts from the question and includes the search and the reading of shorter prompts;
     `tokens_per_second` is the pace once all prompts have been read, which the arms share.
-    `dropped_turns` of the history were left out so that the prompt fits. `prompt` is the text of exactly the tokens
-    that the model read, control tokens included.
+    `dropped_turns` of the history were left out so that the prompt fits; `ahead` questions are to be answered first.
+    `prompt` is the text of exactly the tokens that the model read, control tokens included.
     """
 
     arm: str
@@ -47,6 +46,7 @@ class Answer:
     stamp: Stamp
     done: bool
     stopped: bool
+    ahead: int = 0
 
 
 def answer(
@@ -60,12 +60,14 @@ def answer(
     passage_tokens: int = PASSAGE_TOKENS,
     ask_anyway: bool = False,
     examples: Callable[[str], Examples] | None = None,
+    scope: str = "",
 ) -> Iterator[list[Answer]]:
     """Snapshots of all arms' answers, in their order, at most five a second; the last one is complete.
 
     `histories` has one per arm; `search` may be None when no arm retrieves, `examples` when none is few-shot. Where the
     search finds nothing, the retrieval arms abstain: done at once, no text, the nearest passages shown; `ask_anyway`
-    gives those to the model.
+    gives those to the model. What was read is kept for later questions of the same `scope`, a visitor's name; for none
+    if it is empty.
 
     Raises:
         UserError: the question is empty, or does not fit the model's window beside the answer.
@@ -79,16 +81,19 @@ def answer(
     panes = []
     for arm, history in zip(arms, histories, strict=True):
         given = Given(evidence if arm.retrieval else None, worked if arm.few_shot else None)
-        panes.append(_Pane(chat.tokenizer, arm, given, prepare(chat, arm, question, history, given, decoding)))
+        panes.append(_Pane(chat.tokenizer, arm, given, prepare(chat, arm, question, history, given, decoding, scope)))
     speaking = [pane for pane in panes if pane.prompt.ids]
     yield _snapshots(panes)
     shown = time.perf_counter()
-    for pane, token in _tokens(chat, speaking, decoding, should_stop):
-        now = time.perf_counter()
-        pane.take(token, now - asked)
-        if now - shown >= SHOW_EVERY:
-            shown = now
-            yield _snapshots(panes)
+    with begin(chat, [pane.prompt for pane in speaking], decoding, should_stop) as going:
+        for ahead in going.waiting():
+            yield [replace(each, ahead=ahead) for each in _snapshots(panes)]
+        for token in going.tokens():
+            now = time.perf_counter()
+            speaking[token.row].take(token, now - asked)
+            if now - shown >= SHOW_EVERY:
+                shown = now
+                yield _snapshots(panes)
     for pane in panes:
         pane.stopped = not pane.done
     yield _snapshots(panes)
@@ -146,34 +151,6 @@ class _Pane:
             done=self.done or self.stopped,
             stopped=self.stopped,
         )
-
-
-def _tokens(
-    chat: ChatModel, panes: Sequence[_Pane], decoding: Decoding, should_stop: Callable[[], bool]
-) -> Iterator[tuple[_Pane, Token]]:
-    """All panes' tokens as they come: those over the resident model share a batch, and take turns with the others'."""
-    models = {id(model): model for model in (_model(chat, pane) for pane in panes)}
-    groups = [(model, [pane for pane in panes if _model(chat, pane) is model]) for model in models.values()]
-    streams = [(group, _stream(replace(chat, model=model), group, decoding, should_stop)) for model, group in groups]
-    while streams:
-        for turn in list(streams):
-            group, stream = turn
-            came = list(islice(stream, len(group)))
-            yield from came
-            if not came:
-                streams.remove(turn)
-
-
-def _stream(
-    chat: ChatModel, panes: Sequence[_Pane], decoding: Decoding, should_stop: Callable[[], bool]
-) -> Iterator[tuple[_Pane, Token]]:
-    for token in generate(chat, [pane.prompt for pane in panes], decoding, should_stop):
-        yield panes[token.row], token
-
-
-def _model(chat: ChatModel, pane: _Pane) -> PreTrainedModel:
-    adapter = pane.arm.adapter
-    return adapter.model if adapter and adapter.model else chat.model
 
 
 def _snapshots(panes: Sequence[_Pane]) -> list[Answer]:

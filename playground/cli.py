@@ -116,7 +116,7 @@ def _parser() -> _Parser:
     parser = _Parser(prog="python -m playground", description=__doc__.partition(":")[0] + ".")
     _json(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_models, _methods, _index, _search, _train, _ask, _export):
+    for add in (_models, _methods, _index, _search, _train, _ask, _exam, _export):
         add(commands)
     return parser
 
@@ -183,6 +183,25 @@ def _ask(commands: Any) -> None:
     parser.add_argument("--seed", type=arguments.seed, metavar="N", help="same seed, same answer, unless at 0 anyway")
     parser.add_argument("--ask-anyway", action="store_true", help="ask the model even where the index has no answer")
     parser.add_argument("--show-prompt", action="store_true", help="print what exactly was sent, too")
+
+
+def _exam(commands: Any) -> None:
+    parser = _add(commands, "exam", "ask every arm about a text, and say which serves it", arguments.check_exam)
+    parser.add_argument("--adapter", type=arguments.adapter, metavar="DIR", help="what `train` made")
+    parser.add_argument("--index", type=arguments.index, metavar="DIR", help="what `index` made")
+    parser.add_argument(
+        "--questions",
+        type=arguments.file,
+        metavar="F",
+        help="JSONL or CSV: question, answer; else made by rules",
+    )
+    parser.add_argument(
+        "--arms", type=arguments.exam_arms, help=f"some of {','.join(arguments.EXAM_ARMS)} (all that can be)"
+    )
+    parser.add_argument("--limit", type=arguments.whole, metavar="N", help="questions of the text, at most (60)")
+    parser.add_argument("--seed", type=arguments.seed, metavar="N", help="same seed, same exam (0)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the exam and its report")
+    parser.add_argument("--resume", action="store_true", help="go on with the exam in the folder")
 
 
 def _export(commands: Any) -> None:

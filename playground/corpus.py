@@ -108,8 +108,8 @@ def sides(
 ) -> Sides:
     """Stretches of text of at most `window` tokens, and pairs of at most twice as many with loss on their answers.
 
-    `pairs_share` is the share of the tokens that pairs made from the text are to have, where there are enough of
-    them; files that are pairs already come whole. `with_passages` puts passages into the prompts of pairs.
+    `pairs_share` is the share of the tokens, passages not counted, that pairs made from the text are to have, where
+    there are enough of them; files that are pairs already come whole. `with_passages` puts passages into their prompts.
     """
     texts = _split(documents, tokenizer, heldout_share, seed)
     wishes = _Wishes(tokenizer, window, seed, pairs_share, with_passages)
@@ -137,7 +137,7 @@ def _split(
     cuts = [cut(document) for document in documents]
     units = [(number, place) for number, each in enumerate(cuts) for place in range(len(each))]
     texts = [documents[number].text[(each := cuts[number][place]).start : each.end] for number, place in units]
-    groups = repeats.groups(texts)
+    groups = repeats.find(texts).group
     if any(document.pairs for document in documents):
         groups = repeats.join_equal(groups, [_question(documents[number], place) for number, place in units])
     most = MAX_HELDOUT_TOKENS * _chars_a_token(documents, tokenizer)
@@ -196,10 +196,10 @@ def _side(texts: Sequence[_Text], heldout: bool, wishes: _Wishes) -> tuple[list[
         ]
     )
     given = [
-        _example(text.number, _given(text.document, place), shelf, wishes)
+        _among_passages(pair(asked, wishes.tokenizer, wishes.window), text.number, asked, shelf, wishes)
         for text in texts
         if text.document.pairs
-        for place, _ in text.on(heldout)
+        for asked in (_given(text.document, place) for place, _ in text.on(heldout))
     ]
     wanted = wishes.pairs_share / (1 - wishes.pairs_share) * _tokens(read) if wishes.pairs_share < 1 else float("inf")
     made = list(_made(plain, heldout, shelf, wishes, wanted)) if wanted > 0 else []
@@ -225,14 +225,13 @@ def _made(texts: Sequence[_Text], heldout: bool, shelf: Shelf, wishes: _Wishes, 
     for number, asked in filter(None, chain.from_iterable(zip_longest(*found.values()))):
         if wanted <= 0:
             return
-        example = _example(number, asked, shelf, wishes)
-        wanted -= len(example.input_ids)
-        yield example
+        bare = pair(asked, wishes.tokenizer, wishes.window)
+        wanted -= len(bare.input_ids)
+        yield _among_passages(bare, number, asked, shelf, wishes)
 
 
-def _example(number: int, asked: Asked, shelf: Shelf, wishes: _Wishes) -> Example:
-    """The pair, among passages where those are wished for and fit beside it."""
-    bare = pair(asked, wishes.tokenizer, wishes.window)
+def _among_passages(bare: Example, number: int, asked: Asked, shelf: Shelf, wishes: _Wishes) -> Example:
+    """The pair with passages, where those are wished for and its own fits beside it."""
     if not wishes.with_passages:
         return bare
     room = LONGEST * wishes.window - len(bare.input_ids) - INSTRUCTION

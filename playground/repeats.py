@@ -6,6 +6,7 @@ resemblance and containment of documents").
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
 from retrieval.fold import word_runs
 
@@ -13,15 +14,26 @@ NEAR = 0.8  # share of the smaller text's telling runs
 COMMON = 50  # texts that hold a run, from which on it is a form that is filled in and tells nothing
 
 
-def groups(texts: Sequence[str]) -> list[int]:
-    """For each text the place of the first one of its group; texts of different groups do not repeat each other."""
+@dataclass(frozen=True)
+class Repeats:
+    """For each text, the place of the first that says the same, and of the first of its group.
+
+    Texts of different groups do not nearly repeat each other.
+    """
+
+    same: list[int]
+    group: list[int]
+
+
+def find(texts: Sequence[str]) -> Repeats:
+    """Which texts say the same but for blanks, case and punctuation, and which nearly the same."""
     runs = [frozenset(word_runs(text)) for text in texts]
-    first = _first(runs)
-    unique = [place for place, origin in enumerate(first) if place == origin]
+    same = _first(runs)
+    unique = [place for place, origin in enumerate(same) if place == origin]
     parent = {place: place for place in unique}
     for one, other in _near(unique, runs):
         _join(parent, one, other)
-    return [_root(parent, origin) for origin in first]
+    return Repeats(same, [_root(parent, origin) for origin in same])
 
 
 def _first(keys: Sequence[Hashable]) -> list[int]:
@@ -48,12 +60,12 @@ def _near(places: Sequence[int], runs: Sequence[frozenset[str]]) -> list[tuple[i
     return found
 
 
-def join_equal(first: Sequence[int], keys: Sequence[Hashable]) -> list[int]:
+def join_equal(group: Sequence[int], keys: Sequence[Hashable]) -> list[int]:
     """The groups, with those that hold texts of one key made one."""
-    parent = {place: place for place in set(first)}
+    parent = {place: place for place in set(group)}
     for place, origin in enumerate(_first(keys)):
-        _join(parent, first[place], first[origin])
-    return [_root(parent, each) for each in first]
+        _join(parent, group[place], group[origin])
+    return [_root(parent, each) for each in group]
 
 
 def _join(parent: dict[int, int], one: int, other: int) -> None:

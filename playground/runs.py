@@ -14,11 +14,13 @@ from adapters.cost import FLOAT, Cost, measure
 from adapters.options import build, knob
 from playground.corpus import MAX_HELDOUT_TOKENS
 from playground.errors import UserError
+from playground.examples import LONGEST
 from playground.settings import Settings
 from playground.speed import Speed
 
 START_SECONDS = 8  # a worker's imports and model load
 UPDATE_SECONDS = 2e-9  # of AdamW for one trained number
+BY_PRESET = ("steps", "batch_tokens")  # of the run's settings, those that 0 leaves to the preset
 RUNTIME_BYTES = 900_000_000  # interpreter, torch, transformers
 
 
@@ -103,13 +105,15 @@ def plan(
 ) -> RunConfig:
     """A preset on this text and machine: as many steps as fit its time and its number of readings.
 
-    `values` and `run_values` are what was asked for beyond the preset, and win; a run value of 0 leaves it the choice.
+    `values` and `run_values` are what was asked for beyond the preset, and win; a 0 of BY_PRESET leaves it the choice.
 
     Raises:
         MethodError: for values out of range, all named at once, or options that do not fit the model.
     """
     options = build(adapters.get(method).Options, values)
-    asked = {name: value for name, value in run_values.items() if value not in (0, None)}
+    asked = {
+        name: value for name, value in run_values.items() if value is not None and (value or name not in BY_PRESET)
+    }
     settings = build(TrainSettings, {"batch_tokens": preset.batch_tokens, "evaluations": preset.evaluations, **asked})
     if "steps" in asked:
         return RunConfig(method, options, settings)
@@ -166,8 +170,9 @@ def estimate(config: RunConfig, model: PretrainedConfig, train_tokens: int, spee
     stepping = settings.steps * _step_seconds(cost, options, settings, model, speed)
     reading = [way(options, settings, train_tokens, model, speed) for way in (_lower_seconds, _tests_seconds)]
     seconds = START_SECONDS + stepping + sum(reading)
-    logits = 3 * settings.window * model.vocab_size * FLOAT
-    memory = RUNTIME_BYTES + cost.peak_bytes(settings.window) + logits
+    longest = settings.window * (LONGEST if settings.with_passages else 1)
+    logits = 3 * longest * model.vocab_size * FLOAT
+    memory = RUNTIME_BYTES + cost.peak_bytes(longest) + logits
     checkpoint = FLOAT * cost.trainable + cost.optimizer_bytes
     return Estimate(cost.trainable, seconds, memory, 2 * cost.file_bytes + 3 * checkpoint)
 

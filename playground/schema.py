@@ -31,7 +31,12 @@ def _m003_embedder(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE visitors ADD COLUMN embedder TEXT NOT NULL DEFAULT ''")
 
 
-def _m004_votes(db: sqlite3.Connection) -> None:
+def _m004_left_out(db: sqlite3.Connection) -> None:
+    """A visitor may leave parts of the text out of training."""
+    db.execute("ALTER TABLE visitors ADD COLUMN left_out TEXT NOT NULL DEFAULT '[]'")
+
+
+def _m005_votes(db: sqlite3.Connection) -> None:
     """A blind vote, with both answers and their stamps; gone with its visitor."""
     owner = "visitor TEXT NOT NULL REFERENCES visitors ON DELETE CASCADE"
     sides = ", ".join(f"{side}_{part} TEXT" for part in ("arm", "kind", "name", "answer") for side in ("left", "right"))
@@ -45,7 +50,8 @@ MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     _m001_initial,
     _m002_kinds_of_runs,
     _m003_embedder,
-    _m004_votes,
+    _m004_left_out,
+    _m005_votes,
 ]
 
 

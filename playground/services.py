@@ -14,10 +14,12 @@ import adapters
 from adapters.cost import Cost, measure
 from playground import chat, export, incoming, runs
 from playground.chat import Answer, Arm, Decoding, ServedAdapter, load_adapter
+from playground.decoding import batch_of
 from playground.device import choose, gpu
 from playground.embedders import Embedders
 from playground.errors import UserError
 from playground.fewshot import Chooser, Examples, placed_pairs
+from playground.forward import forward_of
 from playground.jobs import EVENTS, Jobs
 from playground.library import Library
 from playground.models import ChatModel, chat_source, load_chat
@@ -27,6 +29,7 @@ from playground.serving import weights_age
 from playground.settings import Settings
 from playground.speed import speed_of
 from playground.store import DAY, Store
+from playground.training_text import TrainingText
 from retrieval.search import Result, search
 
 ADAPTER_BYTES = 1_500_000_000  # of memory for adapters, the one just asked for always included
@@ -42,6 +45,7 @@ class Services:
         self.jobs = Jobs(self.store, settings)
         self.embedders = Embedders(self.store, settings)
         self.library = Library(self.store, settings, self.embedders.of)
+        self.training_text = TrainingText(self.library, self.store, lambda: self.chat.tokenizer)
         self.stops: set[str] = set()
         self._chooser = Chooser()
         self._pairs: dict[str, tuple[str, list[tuple[str, Turn]]]] = {}
@@ -89,7 +93,7 @@ class Services:
         Raises:
             UserError, MethodError: nothing to train on, a value out of range, or more than the host allows.
         """
-        tokens = sum(self.tokens(visitor).values())
+        tokens = round(sum(self.tokens(visitor).values()) * self.training_text.share(visitor))
         if not tokens:
             raise UserError("There is no text to learn from yet. Add a file, paste a text or take an example first.")
         model, speed = self.chat.model, speed_of(self.chat.model, choose())
@@ -102,8 +106,8 @@ class Services:
         return config, cost
 
     def start_run(self, visitor: str, config: RunConfig, name: str) -> str:
-        """Queue a run on this visitor's text as it is now; returns the run's id."""
-        return self.jobs.submit(visitor, config, self.library.documents(visitor), name)
+        """Queue a run on this visitor's text as it is now, without what is left out; returns the run's id."""
+        return self.jobs.submit(visitor, config, self.training_text.documents(visitor), name)
 
     def bring_adapter(self, visitor: str, files: Sequence[tuple[str, Path]], name: str) -> str:
         """Keep an adapter that a visitor brings, given as names and paths of its files or a zip; returns the run's id.
@@ -146,6 +150,9 @@ class Services:
         self._chooser.forget([turn.question for _, turn in placed])
         self.embedders.forget(visitor)
         self.library.forget(visitor)
+        self.training_text.forget(visitor)
+        if "_chat" in vars(self):
+            batch_of(self._chat.model).forget(visitor)
 
     def forget_adapter(self, run_id: str) -> None:
         """Drop a deleted adapter from memory."""
@@ -205,6 +212,7 @@ class Services:
             lambda: visitor in self.stops,
             ask_anyway=ask_anyway,
             examples=examples,
+            scope=visitor,
         )
 
     def _placed_pairs(self, visitor: str) -> list[tuple[str, Turn]]:
@@ -219,7 +227,7 @@ class Services:
     def _warm_up(self) -> None:
         """So that the first question does not wait for the models."""
         self.embedders.own().encode(["warm"])
-        self.chat.model.eval()
+        forward_of(self.chat.model)
 
     def _sweep_daily(self) -> None:
         while True:

@@ -9,7 +9,7 @@ import secrets
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import astuple
 from pathlib import Path
@@ -109,6 +109,17 @@ class Store:
             _owned(db, "documents", visitor, document)
             db.execute("DELETE FROM documents WHERE id = ?", (document,))
             self._document_path(visitor, document).unlink(missing_ok=True)
+
+    def left_out(self, visitor: str) -> list[str]:
+        """The kinds of findings that a visitor leaves out of training."""
+        with self._reading(visitor) as db:
+            row = db.execute("SELECT left_out FROM visitors WHERE id = ?", (visitor,)).fetchone()
+        return list(json.loads(row["left_out"]))
+
+    def leave_out(self, visitor: str, kinds: Collection[str]) -> None:
+        """Keep which kinds a visitor leaves out, in place of those before."""
+        with self._writing(visitor) as db:
+            db.execute("UPDATE visitors SET left_out = ? WHERE id = ?", (json.dumps(sorted(kinds)), visitor))
 
     def index_folder(self, visitor: str) -> Path:
         """Where a visitor's search indexes are kept."""

@@ -12,9 +12,12 @@ from transformers.generation.logits_process import RepetitionPenaltyLogitsProces
 
 from adapters.base import PlainLora
 from adapters.options import build, knobs
-from playground import decoding, serving
-from playground.decoding import PIECE, Decoding, Prompt, choose, generate
+from playground import serving
+from playground.batch import PIECE
+from playground.choosing import Decoding, choose
+from playground.decoding import Prompt, generate
 from playground.errors import USER_FACING
+from playground.forward import forward_of
 from playground.models import ChatModel
 from tests.small_chat import lively, lora, small_chat, untouched
 
@@ -143,11 +146,12 @@ def test_stop_takes_effect_while_a_long_prompt_is_read(chat: ChatModel) -> None:
     answers = iter([False, True])
     seen = widths(chat)
     assert list(generate(chat, [Prompt(LONG)], GREEDY, lambda: next(answers))) == []
-    assert seen == [(1, PIECE)]
+    assert seen == [(PIECE,)]
 
 
 def widths(chat: ChatModel) -> list[tuple[int, ...]]:
     """A list that grows by the shape of the ids of every forward pass from now on."""
+    forward_of(chat.model)  # which is looked for with passes of its own
     shapes: list[tuple[int, ...]] = []
     embedding = chat.model.get_input_embeddings()
     embedding.register_forward_pre_hook(lambda _, inputs: shapes.append(tuple(inputs[0].shape)))
@@ -163,26 +167,7 @@ def test_a_row_that_ends_leaves_the_batch_and_the_others_go_on_alike(chat: ChatM
     rows = said(chat, prompts, GREEDY)
     assert rows[1] == free[1][: place + 1]
     assert all(row == whole[: len(row)] for row, whole in zip(rows, free, strict=True))
-    assert [each[0] for each in shapes if each[1] == 1] == [
-        sum(len(row) > step for row in rows) for step in range(1, max(map(len, rows)))
-    ]
-
-
-def test_columns_that_only_an_ended_row_had_filled_are_freed(chat: ChatModel) -> None:
-    rows = [
-        decoding._Row(number, Prompt(ids), replace(GREEDY, max_new_tokens=number + 2), frozenset())
-        for number, ids in enumerate([LONG, SHORT])
-    ]
-    caches = [decoding.DynamicCache() for _ in rows]
-    for row, cache in zip(rows, caches, strict=True):
-        row.take(decoding._read(chat.model, row.prompt, cache, decoding.never))
-    batch = decoding._Batch(chat.model, list(zip(rows, caches, strict=True)))
-    assert batch.cache.get_seq_length() == len(LONG)
-    for row, logits in zip(batch.rows, batch.step(), strict=True):
-        row.take(logits)
-    batch.drop_ended()
-    assert [row.number for row in batch.rows] == [1]
-    assert batch.cache.get_seq_length() == batch.mask.shape[1] == len(SHORT) + 1
+    assert shapes[-1] == (1,)
 
 
 def test_the_penalty_is_transformers_own_over_the_answer_alone() -> None:

@@ -241,7 +241,13 @@ def counted(total: int, pause: float = 0.0) -> Callable[..., Iterator[Event]]:
     """Stands in for `train`: counts to `total` in a checkpoint, obeying the stop signal."""
 
     def train(
-        config: RunConfig, chat: object, documents: object, out: Path, should_stop: Callable[[], bool], resume: bool
+        config: RunConfig,
+        chat: object,
+        documents: object,
+        out: Path,
+        should_stop: Callable[[], bool],
+        resume: bool,
+        shared: Path,
     ) -> Iterator[Event]:
         saved = out / "checkpoint"
         step, reason = int(saved.read_text()) if resume else 0, "done"

@@ -265,6 +265,16 @@ def test_a_database_of_before_gets_a_choice_of_embedder(settings: Settings, monk
     assert store.embedder(visitor) == ""
 
 
+def test_what_a_visitor_leaves_out_is_kept_and_is_that_visitors_alone(settings: Settings, store: Store) -> None:
+    visitor, stranger = (store.visitor(new_secret()) for _ in range(2))
+    assert store.left_out(visitor) == []
+    store.leave_out(visitor, {"email", "broken"})
+    assert Store(settings).left_out(visitor) == ["broken", "email"]
+    assert store.left_out(stranger) == []
+    store.forget(visitor)
+    assert store.left_out(visitor) == []
+
+
 def test_many_threads_write_at_once(store: Store, visitor: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: store.add_document(visitor, str(number), CONTENT, 1, 1), range(40)))

@@ -55,7 +55,7 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
     yield None, _outlook(config, chat, documents)
     if asked.plan_only:
         return
-    with _stoppable() as should_stop:
+    with stoppable() as should_stop:
         for event in training.train(config, chat, documents, asked.out, should_stop, asked.resume):
             _log(asked.out, event)
             yield event.to_dict(), _progress(event) if isinstance(event, Progress) else _end(event)
@@ -168,7 +168,7 @@ def _log(out: Path, event: Progress | Finished) -> None:
 
 
 @contextmanager
-def _stoppable() -> Iterator[Callable[[], bool]]:
+def stoppable() -> Iterator[Callable[[], bool]]:
     """Within, the first Ctrl-C only asks to stop, so that the adapter is saved; a second one interrupts as usual."""
     asked = threading.Event()
 
