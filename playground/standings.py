@@ -62,7 +62,7 @@ def standings(games: Sequence[Game], draws: int = DRAWS, seed: int = 0) -> list[
     order = np.argsort(-share, kind="stable")
     places = _places(low[order], high[order], [votes[players[n]] for n in order])
     return [
-        Standing(players[n], *map(float, (share[n], low[n], high[n])), votes[players[n]], bad[players[n]], place)
+        Standing(players[n], float(share[n]), float(low[n]), float(high[n]), votes[players[n]], bad[players[n]], place)
         for n, place in zip(order, places, strict=True)
     ]
 

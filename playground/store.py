@@ -18,7 +18,7 @@ from typing import Any
 from playground.errors import UserError
 from playground.schema import migrate
 from playground.settings import Settings
-from playground.tables import NAME_CHARS, DocumentRow, RunRow, VoteRow, clean_name
+from playground.tables import NAME_CHARS, Ballot, Choice, DocumentRow, RunRow, VoteRow, clean_name
 
 __all__ = ["NAME_CHARS", "DocumentRow", "RunRow", "Store", "VoteRow", "clean_name", "new_secret", "write_text"]
 
@@ -226,11 +226,17 @@ class Store:
             row = db.execute("SELECT content FROM conversations WHERE visitor = ?", (visitor,)).fetchone()
         return json.loads(row["content"]) if row else {}
 
-    def add_vote(self, visitor: str, content: Mapping[str, Any]) -> None:
-        """Keep one vote: the fields of a VoteRow but id, visitor and time."""
+    def add_vote(self, visitor: str, ballot: Ballot, choice: Choice) -> None:
+        """Keep one vote."""
         with self._writing(visitor) as db:
-            row = {"id": secrets.token_hex(8), "visitor": visitor, "voted": time.time(), **content}
-            row["stamps"] = json.dumps(row["stamps"])
+            row = {
+                "id": secrets.token_hex(8),
+                "visitor": visitor,
+                "voted": time.time(),
+                "choice": choice,
+                **vars(ballot),
+            }
+            row["stamps"] = json.dumps(ballot.stamps)
             db.execute(f"INSERT INTO votes ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", (*row.values(),))
 
     def votes(self, visitor: str) -> list[VoteRow]:

@@ -25,9 +25,11 @@ from playground.ui.reader import FOCUS, GO_BACK, Place, Reader, closed
 from playground.ui.suggestions import build_suggestions, suggested
 from playground.ui.tab import QUIET, Tab
 from playground.ui.visitor import language_of, visitor_of
+from playground.ui.voting import Voting
 from playground.ui.words import mark
 
-MODEL = "model"  # everything that computes with the resident model waits in one line
+# Everything that computes with the resident model waits in one line.
+LINE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
 
 
 class CompareTab:
@@ -47,6 +49,7 @@ class CompareTab:
         self.reader_notice = notice_box()
         self.reader = Reader(services)
         self._build_decoding()
+        self.voting = Voting(services, self.decoding, LINE)
         self._wire()
         self._wire_reader()
 
@@ -55,6 +58,7 @@ class CompareTab:
         """What the page redraws: the panes with their turns, the suggestions, and the reader if its text is gone."""
         columns = [pane.column for pane in self.panes]
         outputs = [*self.arms, *columns, *self.drawn, *self.suggestions, *self.reader.outputs]
+        outputs += self.voting.outputs
         return Tab("panes", outputs, self.refresh, self.changed, [self.reader.place, *self.arms])
 
     def _build_question(self) -> None:
@@ -78,12 +82,7 @@ class CompareTab:
     def _wire(self) -> None:
         outputs = [self.notice, *self.drawn]
         inputs = [*self.arms, self.anyway, *self.decoding]
-        shared: dict[str, Any] = {
-            "concurrency_id": MODEL,
-            "concurrency_limit": 1,
-            "show_progress": "minimal",
-            "show_progress_on": self.notice,
-        }
+        shared = {**LINE, "show_progress": "minimal", "show_progress_on": self.notice}
         asked = [self.ask.click, self.question.submit]
         answers, again = (guarded_stream(len(outputs))(each) for each in (self._ask, self._retry))
         anyway = [pane.sources.anyway for pane in self.panes]
@@ -128,7 +127,8 @@ class CompareTab:
         dropdowns = [gr.update(choices=choices, value=arm) for arm in arms]
         columns = [gr.update(elem_classes=column_classes(arm)) for arm in arms]
         drawn, reader = self._draw(language, arms, stored), self.reader.kept(visitor, place)
-        return *dropdowns, *columns, *drawn, *suggested(self.services, visitor), *reader
+        voting = self.voting.refresh(language, visitor)
+        return *dropdowns, *columns, *drawn, *suggested(self.services, visitor), *reader, *voting
 
     def _draw(self, language: str, arms: Sequence[str], stored: Conversation) -> list[Any]:
         return [update for arm in arms for update in draw(language, arm, stored)]
