@@ -8,6 +8,7 @@ from playground.chat import Answer, Arm, Decoding
 from playground.errors import UserError
 from playground.prompts import Turn
 from playground.services import Services
+from playground.store import RunRow
 from retrieval.parts import Document
 from retrieval.search import Hit
 from retrieval.support import support
@@ -51,6 +52,11 @@ def arm_id(kind: str, run_id: str = "") -> str:
     return f"{kind}:{run_id}" if run_id else kind
 
 
+def usable(runs: Sequence[RunRow]) -> list[RunRow]:
+    """Runs whose adapter is on disk; one that still trains has its best so far there, whole at any moment."""
+    return [run for run in runs if (run.folder / "adapter" / "run.json").exists()]
+
+
 def load(services: Services, visitor: str) -> Conversation:
     """The turns of every arm; empty for a new visitor."""
     stored = services.store.conversation(visitor)
@@ -72,7 +78,7 @@ def ask(
     Raises:
         UserError: no arm, an empty or too long question, a retrieval arm without a text, or a missing adapter.
     """
-    question = _checked(services, question, arm_ids, decoding)
+    question = checked(services, question, arm_ids, decoding)
     before = load(services, visitor)
     ids = list(dict.fromkeys(arm_ids))
     arms = [arm_of(services, visitor, each) for each in ids]
@@ -197,7 +203,12 @@ def _claims(question: str, answer: Answer) -> list[dict[str, Any]]:
     return [asdict(claim) for claim in support(answer.text, question, [hit.passage for hit in answer.passages])]
 
 
-def _checked(services: Services, question: str, arm_ids: Sequence[str], decoding: Decoding) -> str:
+def checked(services: Services, question: str, arm_ids: Sequence[str], decoding: Decoding) -> str:
+    """The question without blanks around it.
+
+    Raises:
+        UserError: no arm, an empty or too long question, or more tokens than this host allows.
+    """
     most, longest = services.settings.question_chars, services.settings.max_new_tokens
     if not arm_ids:
         raise UserError("No pane is open, so nobody would answer. Choose at least one pane.")

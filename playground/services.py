@@ -33,6 +33,7 @@ from playground.shelf import Shelf
 from playground.speed import speed_of
 from playground.store import DAY, RunRow, Store
 from playground.supervisor import Supervisor
+from playground.tables import Ballot
 from playground.training_text import TrainingText
 from retrieval.search import Result, search
 
@@ -50,6 +51,7 @@ class Services:
         self.library = Library(self.store, settings, self.embedders.of)
         self.training_text = TrainingText(self.library, self.store, lambda: self.chat.tokenizer)
         self.stops: set[str] = set()
+        self.ballots: dict[str, Ballot] = {}
         self._chooser = Chooser()
         self._pairs: dict[str, tuple[str, list[tuple[str, Turn]]]] = {}
         self._adapters = Shelf()
@@ -150,6 +152,7 @@ class Services:
         """Start over: everything of this visitor is deleted, in memory too."""
         for run in self.store.runs(visitor):
             self.forget_adapter(run.id)
+        self.ballots.pop(visitor, None)
         _, placed = self._pairs.pop(visitor, ("", []))
         self._chooser.forget([turn.question for _, turn in placed])
         self.embedders.forget(visitor)
@@ -179,8 +182,17 @@ class Services:
 
     def examples(self, visitor: str) -> Callable[[str], Examples]:
         """A function that chooses, for a question, worked examples from this visitor's question–answer pairs."""
-        pairs, embedder = self._placed_pairs(visitor), self.embedders.of(visitor)
+        pairs, embedder = self.pairs(visitor), self.embedders.of(visitor)
         return lambda question: self._chooser.choose(embedder, question, pairs)
+
+    def pairs(self, visitor: str) -> list[tuple[str, Turn]]:
+        """The pairs of the text as it is now, made once: a long text takes seconds."""
+        text = self.library.text_hash(visitor)
+        made_of, placed = self._pairs.get(visitor, ("", []))
+        if made_of != text:
+            placed = placed_pairs(self.library.documents(visitor))
+            self._pairs[visitor] = (text, placed)
+        return placed
 
     def cancel_index(self, visitor: str) -> None:
         """Stop indexing this visitor's text; the index before stays in use."""
@@ -220,15 +232,6 @@ class Services:
             examples=examples,
             scope=visitor,
         )
-
-    def _placed_pairs(self, visitor: str) -> list[tuple[str, Turn]]:
-        """The pairs of the text as it is now, made once: a long text takes seconds."""
-        text = self.library.text_hash(visitor)
-        made_of, placed = self._pairs.get(visitor, ("", []))
-        if made_of != text:
-            placed = placed_pairs(self.library.documents(visitor))
-            self._pairs[visitor] = (text, placed)
-        return placed
 
     def _advise(self, row: RunRow) -> str:
         """For a training run that lacked memory, now that its worker is gone: what would have fitted."""

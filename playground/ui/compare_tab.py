@@ -25,10 +25,12 @@ from playground.ui.reader import FOCUS, GO_BACK, Place, Reader, closed
 from playground.ui.suggestions import build_suggestions, suggested
 from playground.ui.tab import QUIET, Tab
 from playground.ui.visitor import language_of, visitor_of
+from playground.ui.voting import Voting
 from playground.ui.words import mark
 
-MODEL = "model"  # everything that computes with the resident model waits in one line
 AT_ONCE = 8  # questions that share the batch, or wait for it with their place in sight; more wait in the page's queue
+# Everything that computes with the resident model waits in one line.
+LINE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
 
 
 class CompareTab:
@@ -48,6 +50,7 @@ class CompareTab:
         self.reader_notice = notice_box()
         self.reader = Reader(services)
         self._build_decoding()
+        self.voting = Voting(services, self.decoding, LINE)
         self._wire()
         self._wire_reader()
 
@@ -56,6 +59,7 @@ class CompareTab:
         """What the page redraws: the panes with their turns, the suggestions, and the reader if its text is gone."""
         columns = [pane.column for pane in self.panes]
         outputs = [*self.arms, *columns, *self.drawn, *self.suggestions, *self.reader.outputs]
+        outputs += self.voting.outputs
         return Tab("panes", outputs, self.refresh, self.changed, [self.reader.place, *self.arms])
 
     def _build_question(self) -> None:
@@ -79,12 +83,7 @@ class CompareTab:
     def _wire(self) -> None:
         outputs = [self.notice, *self.drawn]
         inputs = [*self.arms, self.anyway, *self.decoding]
-        shared: dict[str, Any] = {
-            "concurrency_id": MODEL,
-            "concurrency_limit": AT_ONCE,
-            "show_progress": "minimal",
-            "show_progress_on": self.notice,
-        }
+        shared = {**LINE, "show_progress": "minimal", "show_progress_on": self.notice}
         asked = [self.ask.click, self.question.submit]
         answers, again = (guarded_stream(len(outputs))(each) for each in (self._ask, self._retry))
         anyway = [pane.sources.anyway for pane in self.panes]
@@ -130,7 +129,8 @@ class CompareTab:
         dropdowns = [gr.update(choices=choices, value=arm) for arm in arms]
         columns = [gr.update(elem_classes=column_classes(arm)) for arm in arms]
         drawn, reader = self._draw(language, arms, stored), self.reader.kept(visitor, place)
-        return *dropdowns, *columns, *drawn, *suggested(self.services, visitor), *reader
+        voting = self.voting.refresh(language, visitor)
+        return *dropdowns, *columns, *drawn, *suggested(self.services, visitor), *reader, *voting
 
     def _draw(self, language: str, arms: Sequence[str], stored: Conversation) -> list[Any]:
         return [update for arm in arms for update in draw(language, arm, stored)]

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
-from playground.conversation import BASE, BOTH, FEW_SHOT, RAG, TUNED, Conversation, Record, arm_id
+from playground.conversation import BASE, BOTH, FEW_SHOT, RAG, TUNED, Conversation, Record, arm_id, usable
 from playground.store import RunRow
 from playground.ui.show import harmless
 from playground.ui.sources import Sources, abstains, build_sources, draw_sources, pieces
@@ -71,11 +71,6 @@ def arm_choices(language: str, runs: Sequence[RunRow]) -> list[tuple[str, str]]:
         choices.append((say(language, "compare.tuned", name=run.name), arm_id(TUNED, run.id)))
         choices.append((say(language, "compare.both", name=run.name), arm_id(BOTH, run.id)))
     return choices
-
-
-def usable(runs: Sequence[RunRow]) -> list[RunRow]:
-    """Runs whose adapter is on disk; one that still trains has its best so far there, whole at any moment."""
-    return [run for run in runs if (run.folder / "adapter" / "run.json").exists()]
 
 
 def chosen_arms(before: Sequence[str], runs: Sequence[RunRow]) -> list[str]:
