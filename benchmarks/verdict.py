@@ -1,6 +1,6 @@
 """Which arm serves which text: exams of four texts on the real model, and the controls that must come out right.
 
-`python -m benchmarks.verdict PART… [--data FOLDER] [--out FOLDER] [--seconds N]`; PART is one of xquad, xquad_vi, devil,
+`python -m benchmarks.verdict PART… [--data FOLDER] [--out FOLDER] [--seconds N]`, PART one of xquad, xquad_vi, devil,
 faq, itself, taught, unrelated, broken. It stops after so many seconds; what the out folder holds is not done again.
 """
 
@@ -17,7 +17,7 @@ import torch
 
 import adapters
 from benchmarks.sets import DATA, embedder_folder
-from benchmarks.verdict_texts import devil, faq, xquad
+from benchmarks.verdict_texts import as_document, devil, faq, xquad
 from playground import training
 from playground.device import Device
 from playground.exam import examining, paper, report
@@ -38,7 +38,6 @@ from retrieval.build import build as build_index
 from retrieval.documents import Document, read
 from retrieval.embed import Embedder
 from retrieval.index import Index
-from retrieval.parts import Pair
 
 STEPS = {"xquad": 120, "xquad_vi": 120, "devil": 120, "faq": 80, "taught": 60}
 FEW = 40  # questions of a control
@@ -166,22 +165,22 @@ def itself(bench: Bench) -> None:
 def taught(bench: Bench) -> None:
     """An adapter that was trained on the answers of half of the questions: it wins on those, and they are named."""
     documents, asked = xquad(bench.data, "en")
-    pairs = tuple(Pair(each.question, each.answers[0], 0, 0) for each in asked[:FEW])
-    text = Document("answers.jsonl", "\n".join(each.question for each in pairs), pairs=pairs)
-    spare = [Pair(each.question, each.answers[0], 0, 0) for each in asked[-4:]]  # what the run holds out
-    text = replace(text, pairs=(*pairs, *spare))
-    if (folder := bench.trained("taught", [text], heldout_share=0.01)) is None:
+    text = as_document("answers.jsonl", [(each.question, each.answers[0]) for each in asked[:FEW]])
+    if (folder := bench.trained("taught", [text])) is None:
         return
-    drawn = paper.from_file(asked[: 2 * FEW], documents, 0, bench.rows(folder))
+    rows = bench.rows(folder)
+    drawn = paper.from_file(asked[: 2 * FEW], documents, 0, rows)
     at_hand = replace(bench.material([text], folder), documents=documents, index=None)
     found = bench.examined("taught", drawn, ("base", "tuned"), at_hand, folder)
-    if found:
-        known = {each.id for each in asked[:FEW]}
-        print(f"flagged: {len(drawn.leaked() & known)} of the {FEW} taught, {len(drawn.leaked() - known)} others")
-        for name, ids in (("taught", known), ("others", {each.id for each in asked[FEW : 2 * FEW]})):
-            part = [each for each in drawn.questions if each.id in ids]
-            gap = examining.measure(part, found.results, set(), 0).choices[0]
-            print(f"{name}: base - tuned {100 * gap.value:+.0f} points ({100 * gap.low:+.0f} to {100 * gap.high:+.0f})")
+    if found is None:
+        return
+    known = {each.id for each in asked[:FEW] if any(each.question in row.shown for row in rows)}
+    print(f"flagged: {len(drawn.leaked() & known)} of {len(known)} taught, {len(drawn.leaked() - known)} others")
+    for name, inside in (("taught", True), ("others", False)):
+        part = [each for each in drawn.questions if (each.id in known) == inside]
+        gap = examining.measure(part, found.results, set(), 0).choices[0]
+        spread = f"{100 * gap.low:+.0f} to {100 * gap.high:+.0f}"
+        print(f"{name}: base - tuned {100 * gap.value:+.0f} ({spread}), differs: {gap.differs}")
 
 
 def unrelated(bench: Bench) -> None:

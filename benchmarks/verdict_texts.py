@@ -2,10 +2,11 @@
 
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 from playground.exam.questions import LITERAL, Place, Question, question_id
-from retrieval.documents import Document, read
+from retrieval.documents import Document, Pair, read
 
 HELD_OUT = 60  # entries of the Devil's Dictionary that are kept from training and from the index
 ASKED = 40  # of the Debian FAQ's 119 pairs, kept from training
@@ -44,17 +45,22 @@ def faq(data: Path) -> tuple[Document, Document, list[Question]]:
     return document, kept, held
 
 
+def as_document(name: str, pairs: Sequence[tuple[str, str]]) -> Document:
+    """Questions and answers as a file of them is read."""
+    text, placed = "", []
+    for question, answer in pairs:
+        start = len(text)
+        text += f"{question}\n{answer}\n\n"
+        placed.append(Pair(question, answer, start, len(text) - 2))
+    return Document(name, text.rstrip("\n"), pairs=tuple(placed))
+
+
 def _split(document: Document, count: int) -> tuple[Document, list[Question]]:
     """The document without `count` of its pairs, text and all, and those pairs as questions."""
     order = list(range(len(document.pairs)))
     random.Random(0).shuffle(order)
     gone = set(order[:count])
-    text, pairs = "", []
-    for number, pair in enumerate(document.pairs):
-        if number not in gone:
-            start = len(text)
-            text += f"{pair.question}\n{pair.answer}\n\n"
-            pairs.append(type(pair)(pair.question, pair.answer, start, len(text) - 2))
+    kept = [(pair.question, pair.answer) for number, pair in enumerate(document.pairs) if number not in gone]
     held = [document.pairs[number] for number in order[:count]]
     asked = [
         Question(
@@ -67,4 +73,4 @@ def _split(document: Document, count: int) -> tuple[Document, list[Question]]:
         )
         for each in held
     ]
-    return Document(document.name, text, pairs=tuple(pairs)), asked
+    return as_document(document.name, kept), asked

@@ -18,6 +18,7 @@ from playground.decoding import batch_of
 from playground.device import choose, gpu
 from playground.embedders import Embedders
 from playground.errors import UserError
+from playground.exams import Exams
 from playground.fewshot import Chooser, Examples, placed_pairs
 from playground.forward import forward_of
 from playground.jobs import EVENTS, Jobs
@@ -46,6 +47,7 @@ class Services:
         self.embedders = Embedders(self.store, settings)
         self.library = Library(self.store, settings, self.embedders.of)
         self.training_text = TrainingText(self.library, self.store, lambda: self.chat.tokenizer)
+        self.exams = Exams(self.store, self.library, self.jobs)
         self.stops: set[str] = set()
         self._chooser = Chooser()
         self._pairs: dict[str, tuple[str, list[tuple[str, Turn]]]] = {}

@@ -126,6 +126,11 @@ class Store:
         with self._reading(visitor):
             return self._visitors / visitor / "indexes"
 
+    def exam_folder(self, visitor: str) -> Path:
+        """Where the exam that a visitor draws up is kept until it begins."""
+        with self._reading(visitor):
+            return self._visitors / visitor / "exam"
+
     def add_run(
         self, visitor: str, kind: str, name: str, method: str, lease_until: float, files: Mapping[str, str]
     ) -> RunRow:
