@@ -19,6 +19,7 @@ from playground.decoding import batch_of
 from playground.device import choose, gpu
 from playground.embedders import Embedders
 from playground.errors import UserError
+from playground.exams import Exams
 from playground.fewshot import Chooser, Examples, placed_pairs
 from playground.forward import forward_of
 from playground.jobs import EVENTS, Jobs
@@ -50,6 +51,7 @@ class Services:
         self.embedders = Embedders(self.store, settings)
         self.library = Library(self.store, settings, self.embedders.of)
         self.training_text = TrainingText(self.library, self.store, lambda: self.chat.tokenizer)
+        self.exams = Exams(self.store, self.library, self.jobs)
         self.stops: set[str] = set()
         self.ballots: dict[str, Ballot] = {}
         self._chooser = Chooser()

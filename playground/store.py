@@ -114,6 +114,11 @@ class Store(RunRows):
         with self._reading(visitor):
             return self._visitors / visitor / "indexes"
 
+    def exam_folder(self, visitor: str) -> Path:
+        """Where the exam that a visitor draws up is kept until it begins."""
+        with self._reading(visitor):
+            return self._visitors / visitor / "exam"
+
     def save_conversation(self, visitor: str, conversation: Mapping[str, Any]) -> None:
         """Keep a visitor's one conversation, in the page's own form."""
         with self._writing(visitor) as db:

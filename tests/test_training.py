@@ -215,15 +215,17 @@ def test_a_plan_fits_its_preset_and_what_was_asked_wins() -> None:
 
 def test_no_questions_at_all_can_be_asked_for() -> None:
     wished = {"pairs_share": 0.0, "with_passages": False, "steps": 0}
-    assert plan("lora", PRESETS["quick"], {}, wished, 10_000, chat().model.config, gflops=100).settings.pairs_share == 0
-    usual = plan("lora", PRESETS["quick"], {}, {}, 10_000, chat().model.config, gflops=100)
+    model = chat().model.config
+    assert plan("lora", PRESETS["quick"], {}, wished, 10_000, model, assumed(model, 100)).settings.pairs_share == 0
+    usual = plan("lora", PRESETS["quick"], {}, {}, 10_000, model, assumed(model, 100))
     assert usual.settings.pairs_share == TrainSettings().pairs_share > 0
 
 
 def test_prompts_with_passages_need_more_memory() -> None:
     model = chat().model.config
-    plans = [plan("lora", PRESETS["quick"], {}, {"with_passages": on}, 10_000, model, 100) for on in (False, True)]
-    bare, longer = (estimate(each, model, 10_000, 100).memory_bytes for each in plans)
+    asked = [{"with_passages": on} for on in (False, True)]
+    plans = [plan("lora", PRESETS["quick"], {}, each, 10_000, model, assumed(model, 100)) for each in asked]
+    bare, longer = (estimate(each, model, 10_000, assumed(model, 100)).memory_bytes for each in plans)
     assert longer > bare
 
 
