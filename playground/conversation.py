@@ -23,6 +23,7 @@ class Record:
     `claims` are the sentences of a whole answer, each with the sentences of its passages that support it. `sent` is
     the prompt, kept of an arm's last turn only; `examples` are those of a few-shot prompt, the most similar first, and
     `same` says that the text has this very question, whose pair was not shown. `ahead` questions are answered first.
+    `tested` is what the last self-test before the answer said of the arm's adapter and the base.
     """
 
     question: str
@@ -42,6 +43,7 @@ class Record:
     examples: Sequence[Mapping[str, Any]] = field(default_factory=list)
     same: bool = False
     ahead: int = 0
+    tested: Mapping[str, Any] | None = None
 
 
 Conversation = dict[str, list[Record]]
@@ -83,12 +85,14 @@ def ask(
     ids = list(dict.fromkeys(arm_ids))
     arms = [arm_of(services, visitor, each) for each in ids]
     histories = [_turns(before.get(each, [])) for each in ids]
+    proofs = {arm.name: services.proof(arm.adapter) for arm in arms}
+    tested = {name: proof.to_dict() if proof else None for name, proof in proofs.items()}
     services.stops.discard(visitor)
     said: Conversation = {}
     try:
         for answers in services.answer(visitor, arms, question, histories, decoding, ask_anyway):
             said = {
-                each: [*_earlier(before.get(each, [])), record(question, one)]
+                each: [*_earlier(before.get(each, [])), replace(record(question, one), tested=tested[each])]
                 for each, one in zip(ids, answers, strict=True)
             }
             yield {**before, **said}

@@ -1,5 +1,6 @@
 """What the page and the command line work with, put together once; knows no page and no command line."""
 
+import logging
 import shutil
 import threading
 import time
@@ -28,6 +29,7 @@ from playground.models import ChatModel, chat_source, load_chat
 from playground.prompts import Turn
 from playground.run_folder import read_config
 from playground.runs import PRESETS, Estimate, RunConfig
+from playground.selftest import Proof, prove
 from playground.serving import weights_age
 from playground.settings import Settings
 from playground.shelf import Shelf
@@ -39,6 +41,9 @@ from playground.training_text import TrainingText
 from retrieval.search import Result, search
 
 ANSWER_SECONDS = 60  # of a lent GPU for one question
+TESTED = 3  # adapters in one self-test, beside the base: it is to take two seconds at most
+
+log = logging.getLogger(__name__)
 
 
 class Services:
@@ -58,7 +63,9 @@ class Services:
         self._pairs: dict[str, tuple[str, list[tuple[str, Turn]]]] = {}
         self._adapters = Shelf()
         self.saving = threading.Lock()
+        self._proofs: dict[str, Proof] = {}
         self.answer = gpu(ANSWER_SECONDS)(self._answer)
+        self._prove = gpu(ANSWER_SECONDS)(prove)
         self._tokens: dict[str, int] = {}
         self._lock = threading.RLock()
         self._measuring = threading.Lock()
@@ -72,13 +79,42 @@ class Services:
     def adapter(self, visitor: str, run_id: str) -> ServedAdapter:
         """The adapter of one of this visitor's runs, from memory or disk.
 
-        A run that went on since has written its weights anew, and is read anew.
+        A run that went on since has written its weights anew, and is read anew. What was read is tested at once.
         """
-        return self._adapters.get(*self._wanted(visitor, run_id))
+        served = self._adapters.get(*self._wanted(visitor, run_id))
+        if served.hash not in self._proofs:
+            self._test_quietly(visitor)
+        return served
 
     def prepare_adapter(self, visitor: str, run_id: str) -> None:
         """Fetch an adapter that is likely to be asked for soon, without anybody waiting."""
         self._adapters.prepare(*self._wanted(visitor, run_id))
+
+    def resident(self, visitor: str) -> dict[str, ServedAdapter]:
+        """This visitor's adapters in memory, by their runs' ids, the latest asked for last."""
+        mine = {run.id for run in self.store.runs(visitor)}
+        return {run: each for (run, _), each in self._adapters.here().items() if run in mine}
+
+    def self_test(self, visitor: str) -> Proof:
+        """Prove that the base and this visitor's latest adapters in memory are served as what they are."""
+        adapters = {each.hash: each for each in self.resident(visitor).values()}
+        proof = self._prove(self.chat, list(adapters.values())[-TESTED:], chat_source(self.settings).folder)
+        for arm in ("base", *proof.effects):
+            self._proofs[arm] = proof.of(arm)
+        if not proof.passed:
+            log.error("The self-test failed: %s", [each for each in proof.checks if not each.passed])
+        return proof
+
+    def proof(self, adapter: ServedAdapter | None) -> Proof | None:
+        """What the last self-test said of an adapter or the base; None where there was none."""
+        return self._proofs.get(adapter.hash if adapter else "base")
+
+    def _test_quietly(self, visitor: str) -> None:
+        """An answer does not fail because its test could not be made; its pane says that it was not tested."""
+        try:
+            self.self_test(visitor)
+        except Exception:
+            log.exception("The self-test could not be made")
 
     def tokens(self, visitor: str) -> dict[str, int]:
         """How many of the model's tokens each document of this visitor has, by its id; counted once a content."""
@@ -246,6 +282,8 @@ class Services:
         """So that the first question does not wait for the models."""
         self.embedders.own().encode(["warm"])
         forward_of(self.chat.model)
+        proof = self._prove(self.chat, [], chat_source(self.settings).folder)
+        self._proofs["base"] = proof
 
     def _sweep_daily(self) -> None:
         while True:

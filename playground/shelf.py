@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 from playground.serving import ServedAdapter
 
@@ -32,6 +33,11 @@ class Shelf:
         """The adapter, once it is here. Raises what `load` raises."""
         return self.prepare(key, load).result()
 
+    def here(self) -> dict[Any, ServedAdapter]:
+        """Those in memory, by key, the one asked for last at the end."""
+        with self._lock:
+            return {key: held.result() for key, held in self._held.items() if held.done() and held.exception() is None}
+
     def drop(self, unwanted: Callable[[Hashable], bool]) -> None:
         """Let go of the adapters whose keys are unwanted."""
         with self._lock:
@@ -40,9 +46,8 @@ class Shelf:
 
     def _make_room(self) -> None:
         with self._lock:
-            here = [key for key, held in self._held.items() if held.done() and held.exception() is None]
-            sizes = {key: self._held[key].result().nbytes for key in here}
-            for key in here[:-1]:
+            sizes = {key: each.nbytes for key, each in self.here().items()}
+            for key in list(sizes)[:-1]:
                 if sum(sizes.values()) <= self._budget:
                     return
                 del self._held[key], sizes[key]

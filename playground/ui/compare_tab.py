@@ -24,6 +24,7 @@ from playground.ui.pane import (
 from playground.ui.reader import FOCUS, GO_BACK, Place, Reader, closed
 from playground.ui.suggestions import build_suggestions, suggested
 from playground.ui.tab import QUIET, Tab
+from playground.ui.testing import build_testing
 from playground.ui.visitor import language_of, visitor_of
 from playground.ui.voting import Voting
 from playground.ui.words import mark
@@ -50,6 +51,7 @@ class CompareTab:
         self.reader_notice = notice_box()
         self.reader = Reader(services)
         self._build_decoding()
+        build_testing(services, LINE)
         self.voting = Voting(services, self.decoding, LINE)
         self._wire()
         self._wire_reader()

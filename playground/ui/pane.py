@@ -106,11 +106,18 @@ def draw(language: str, arm: str, conversation: Conversation) -> tuple[Any, ...]
             gr.update(value=""),
         )
     said = [message for turn in records for message in _messages(language, turn, last=turn is records[-1])]
-    proof = {"proof": records[-1].stamp_id, **records[-1].stamp}
+    proof = {"proof": records[-1].stamp_id, **records[-1].stamp, "self_test": records[-1].tested}
     figures = gr.update(value=_figures(language, records[-1]), visible=not abstains(records[-1]))
     sent = records[-1].sent
-    last = gr.update(visible=True), proof, gr.update(visible=bool(sent)), sent
+    last = gr.update(visible=True, label=_mark(language, records[-1])), proof, gr.update(visible=bool(sent)), sent
     return gr.update(value=said, visible=True), *sources, figures, *last
+
+
+def _mark(language: str, turn: Record) -> str:
+    """The proof's title: whether the self-test before this answer was passed."""
+    if turn.tested is None:
+        return say(language, "compare.stamp_untested")
+    return say(language, "compare.stamp_passed" if turn.tested["passed"] else "compare.stamp_failed")
 
 
 def _messages(language: str, turn: Record, last: bool) -> list[dict[str, Any]]:
