@@ -113,6 +113,7 @@ class Method(ABC, Generic[OptionsT]):
     caveat = ""  # what its card has to admit
     baseline = False  # what the others are measured against; listed last
     weights_file = "adapter_model.safetensors"
+    frozen_form = "exact"  # how the frozen weights are kept while it trains: equal forms give equal activations
 
     @property
     def id(self) -> str:
@@ -224,6 +225,11 @@ def target_layers(base: nn.Module, top_layers: int = 0, targets: str = "all-line
             "or other parts to adapt."
         )
     return kept
+
+
+def block_count(model: nn.Module) -> int:
+    """How many numbered blocks a model has."""
+    return len({number for name, _ in model.named_modules() if (number := block(name)) is not None})
 
 
 def top_blocks(names: Sequence[str] | Mapping[str, object], top_layers: int) -> list[int]:

@@ -98,6 +98,11 @@ def detach(model: nn.Module) -> nn.Module:
     return model.unload() if isinstance(model, PeftModel) else model
 
 
+def inside(model: nn.Module) -> Any:
+    """The transformers model that a trained one consists of, its layers as the method made them."""
+    return model.get_base_model() if isinstance(model, PeftModel) else model
+
+
 def config_of(model: nn.Module) -> Any:
     """The configuration of a PEFT model's only adapter."""
     assert isinstance(model, PeftModel)

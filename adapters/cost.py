@@ -67,7 +67,7 @@ def measure(method: Method[Any], config: PretrainedConfig, options: Options) -> 
     with torch.device("meta"):
         empty = AutoModelForCausalLM.from_config(config)
     blocks = len(top_blocks([name for name, _ in empty.named_parameters()], options.top_layers))
-    model, plain = (_one_block(*each, config) for each in ((method, options), _yardstick()))
+    model, plain = (one_block(*each, config) for each in ((method, options), yardstick()))
     half, whole = (_block_keeps(model, tokens) for tokens in (PROBE_TOKENS // 2, PROBE_TOKENS))
     each = (whole - half) // (PROBE_TOKENS - PROBE_TOKENS // 2)
     seconds, usual = _fastest([model, plain])
@@ -83,7 +83,8 @@ def measure(method: Method[Any], config: PretrainedConfig, options: Options) -> 
     )
 
 
-def _yardstick() -> tuple[Method[Any], Options]:
+def yardstick() -> tuple[Method[Any], Options]:
+    """The method whose time is 1, with its options."""
     method = get(YARDSTICK)
     return method, method.Options()
 
@@ -110,7 +111,7 @@ def _adapted(method: Method[Any], empty: nn.Module, options: Options) -> dict[st
     return target_layers(empty, **targets)
 
 
-def _one_block(method: Method[Any], options: Options, config: PretrainedConfig) -> nn.Module:
+def one_block(method: Method[Any], options: Options, config: PretrainedConfig) -> nn.Module:
     """One block of the model's shape behind a tiny vocabulary, ready to be trained, its input asking for a gradient."""
     small = deepcopy(config)
     small.num_hidden_layers, small.vocab_size = 1, 8

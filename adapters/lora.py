@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from peft import LoraConfig
+from peft import LoraConfig, PeftModel
+from transformers import PreTrainedModel
 
 from adapters.base import Paper, Part
-from adapters.beside import Adapter, AdapterOptions, AdapterT
+from adapters.beside import ADAPTER, Adapter, AdapterOptions, AdapterT
 from adapters.options import knob
 from adapters.plain import PlainLora
+from adapters.product import fuse
 
 
 class LoraFamily(Adapter[AdapterT]):
@@ -23,6 +25,12 @@ class LoraFamily(Adapter[AdapterT]):
             target_modules=layers,
             task_type="CAUSAL_LM",
         )
+
+    def attach(self, base: PreTrainedModel, options: AdapterT, seed: int, steps: int) -> PeftModel:
+        """See Method.attach; where the layer is plain it is computed as one product."""
+        model = super().attach(base, options, seed, steps)
+        fuse(model, ADAPTER)
+        return model
 
     def parts(self, inputs: int, outputs: int, options: AdapterT) -> tuple[Part, ...]:
         """W, A and B."""

@@ -123,6 +123,21 @@ def read_adapter(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], dict[
         ) from error
 
 
+def saved_scale(folder: Path) -> float:
+    """What a folder's B·A is multiplied by in most layers, alpha / rank or alpha / √rank; 1 where there is no alpha.
+
+    Raises:
+        MethodError: the folder's config is missing or damaged.
+    """
+    try:
+        config = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
+        return float(_scale(config, "", config["r"])) if config.get("lora_alpha") else 1.0
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise MethodError(
+            f"The adapter in {folder.name!r} has no readable {CONFIG_NAME}. Restore the folder."
+        ) from error
+
+
 def _layer_names(tensors: Mapping[str, Tensor]) -> list[str]:
     return sorted({key.removeprefix(PREFIX).rpartition(".lora_")[0] for key in tensors})
 

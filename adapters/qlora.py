@@ -34,6 +34,7 @@ class QLora(LoraFamily[QLoraOptions]):
     rule = "h = NF4(W)·x + (α/r)·B·A·x, training A and B"
     paper = Paper("QLoRA: Efficient Finetuning of Quantized LLMs", "2305.14314")
     Options = QLoraOptions
+    frozen_form = "nf4"
     caveat = "It learns over the rounded model and answers here over the exact one, which differs a little."
 
     def unavailable(self) -> str:

@@ -1,13 +1,14 @@
-"""What serving four arms in one batch gains over PEFT's generate, arm after arm: `python -m benchmarks.chat`.
+"""What the batch gains over PEFT's generate, arm after arm: `python -m benchmarks.chat`, on the real chat model.
 
-Needs the real chat model. The adapter is a random LoRA of rank 8 on all linear layers: its values cost no time.
+The adapter is a random LoRA of rank 8 on all linear layers: its values cost no time. Answers run to their full length.
 """
 
 import argparse
+import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -15,76 +16,160 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from adapters.base import PlainLora, target_layers
-from playground import decoding
+from playground import batch, prompts
 from playground.decoding import Decoding, Prompt, generate
 from playground.device import Device, limit_threads
+from playground.forward import forward_of
 from playground.models import ChatModel, Source, chat_source, load_chat
 from playground.settings import Settings
+from retrieval.chunks import Passage
 
-SHORT, LONG = 40, 520  # tokens of a prompt without and with passages
+SHORT, LONG, NEXT = 40, 520, 30  # tokens of a prompt without and with passages, and of a second question
 TEXT = "The museum keeps letters, maps and tools of the town, and opens every day but Monday from nine to five. "
+QUESTIONS = 16  # with passages
+ROOM = 300_000_000  # bytes that are read to time the memory
 
 
 def main() -> None:
     """Print one run's table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tokens", type=int, default=64, help="new tokens in each answer")
+    parser.add_argument(
+        "--passages", type=Path, help="XQuAD's English file: answers with passages, with and without guesses"
+    )
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     chosen = parser.parse_args()
     limit_threads(chosen.threads)
     source = chat_source(Settings.from_environment())
     chat = load_chat(source, Device("cpu", torch.float32, 0.0))
     forbid_end(chat)
+    forward = forward_of(chat.model)
     lora = random_lora(chat.model)
-    prompts = [Prompt(ids, each) for each in (None, lora) for ids in texts(chat)]
-    ours = Decoding(max_new_tokens=chosen.tokens, repetition_penalty=1.0)
+    rows = [Prompt(ids, each) for each in (None, lora) for ids in texts(chat)]
+    settings = Decoding(max_new_tokens=chosen.tokens, repetition_penalty=1.0)
+    columns, batch.COLUMNS = batch.COLUMNS, 0  # so that no guess helps: a text that repeats itself would be guessed
+    print(
+        f"{chat.name}, {chosen.threads} threads, {type(forward).__name__}, {SHORT} and {LONG} + {chosen.tokens} tokens"
+    )
+    against_peft(chat, source, lora, rows, settings)
+    second_turn(chat, rows, settings)
+    if chosen.passages:
+        guesses(load_chat(source, Device("cpu", torch.float32, 0.0)), chosen.passages, columns)
+
+
+def against_peft(chat: ChatModel, source: Source, lora: PlainLora, rows: list[Prompt], settings: Decoding) -> None:
+    """Four arms in one batch and one arm alone; the pace counts from an answer's second token on."""
     with tempfile.TemporaryDirectory() as folder:
         lora.save(Path(folder), chat.name)
-        theirs = timed(lambda: one_after_another(reload(source), Path(folder), prompts, chosen.tokens))
-    rows = [("PEFT generate, arm after arm", theirs)]
-    rows.append(("the same arms in one batch", timed(lambda: in_one_batch(chat, prompts, ours))))
-    with usual_product():
-        rows.append(("  without the product for few rows", timed(lambda: in_one_batch(chat, prompts, ours))))
-    rows.append(("one arm alone, short prompt", timed(lambda: in_one_batch(chat, prompts[:1], ours))))
-    print(f"{chat.name}, {chosen.threads} threads, prompts of {SHORT} and {LONG} tokens, {chosen.tokens} new tokens")
-    print("| way | whole, s | first text, s | CPU, s | whole / PEFT | CPU / PEFT |\n|---|---|---|---|---|---|")
-    for name, (whole, first, cpu) in rows:
-        ratios = f"{whole / theirs[0]:.2f} | {cpu / theirs[2]:.2f}"
-        print(f"| {name} | {whole:.1f} | {first:.2f} | {cpu:.1f} | {ratios} |")
+        peer = PeftModel.from_pretrained(reload(source), folder).eval()
+    theirs = [by_peft(peer, each, settings) for each in rows]
+    print(f"PEFT, arm after arm: {sum(each.whole for each in theirs):.1f} s; each: {shown(theirs)}")
+    alone = [timed(chat, [each], settings) for each in rows]
+    together = timed(chat, rows, settings)
+    print(f"alone: {shown(alone)}")
+    print(f"in one batch: {together.whole:.1f} s, first token after {together.first:.2f} s")
+    slowest = max(each.whole for each in alone)
+    print(
+        f"PEFT / batch {sum(each.whole for each in theirs) / together.whole:.2f}; "
+        f"batch / slowest {together.whole / slowest:.2f}"
+    )
+    bound = sum(each.nbytes for each in chat.model.parameters()) / bytes_per_second()
+    for name, mine, peers in zip(("short", "long", "short LoRA", "long LoRA"), alone, theirs, strict=True):
+        ratio, share = mine.pace / peers.pace, mine.pace * bound
+        print(f"{name}: {mine.pace:.1f} tokens/s, {ratio:.2f} of PEFT's {peers.pace:.1f}, {share:.0%} of the bound")
 
 
-def one_after_another(model: PreTrainedModel, folder: Path, prompts: list[Prompt], tokens: int) -> Iterator[None]:
-    """Yields after loading, then after each answer, base arms with the adapter switched off."""
-    wrapped = PeftModel.from_pretrained(model, folder).eval()
-    yield
-    for prompt in prompts:
-        ids = torch.tensor([list(prompt.ids)])
-        if prompt.adapter is None:
-            with wrapped.disable_adapter():
-                answer = wrapped.generate(input_ids=ids, do_sample=False, max_new_tokens=tokens)
-        else:
-            answer = wrapped.generate(input_ids=ids, do_sample=False, max_new_tokens=tokens)
-        assert answer.shape[1] == ids.shape[1] + tokens
-        yield
+def second_turn(chat: ChatModel, rows: list[Prompt], settings: Decoding) -> None:
+    """Time to the first token where the second prompt goes on from the first and its answer."""
+    for prompt in rows:
+        first = Prompt(prompt.ids, prompt.adapter, scope="somebody")
+        begun = timed(chat, [first], settings)
+        said = [*begun.said, *texts(chat)[1][:NEXT]]
+        again = timed(chat, [Prompt([*first.ids, *said], prompt.adapter, scope="somebody")], settings)
+        print(
+            f"second turn after {len(first.ids)} tokens: {begun.first:.2f} s, then {again.first:.2f} s, "
+            f"{again.first / begun.first:.2f}"
+        )
 
 
-def in_one_batch(chat: ChatModel, prompts: list[Prompt], settings: Decoding) -> Iterator[None]:
-    """Yields at once, then after each token."""
-    yield
-    for _ in generate(chat, prompts, settings):
-        yield
+def guesses(chat: ChatModel, file: Path, columns: int) -> None:
+    """Answers with passages, greedy, at the page's settings: the same tokens, sooner."""
+    asked = [Prompt(each) for each in with_passages(chat, file)]
+    runs: dict[int, list[Timed]] = {}
+    for batch.COLUMNS in (0, columns):
+        runs[batch.COLUMNS] = [timed(chat, [each], Decoding(max_new_tokens=64)) for each in asked]
+    plain, guessed = runs[0], runs[columns]
+    same = sum(a.said == b.said for a, b in zip(plain, guessed, strict=True))
+    whole, steps = (
+        [sum(each.whole for each in some) for some in (plain, guessed)],
+        [sum(each.whole - each.first for each in some) for some in (plain, guessed)],
+    )
+    print(
+        f"guesses: {same} of {len(asked)} answers the same; {whole[0]:.1f} s without, {whole[1]:.1f} s with, "
+        f"{whole[0] / whole[1]:.2f}; after reading {steps[0] / steps[1]:.2f}"
+    )
 
 
-def timed(run: Callable[[], Iterator[None]]) -> tuple[float, float, float]:
-    """Wall seconds of all but the preparation, of the first result (for `generate` a whole answer), CPU seconds."""
-    steps = run()
-    next(steps)
-    started, worked = time.perf_counter(), time.process_time()
-    next(steps)
+def with_passages(chat: ChatModel, file: Path) -> list[list[int]]:
+    """Prompts of one question of each article of XQuAD, its paragraph between the two beside it."""
+    found = []
+    for article in json.loads(file.read_text(encoding="utf-8"))["data"][:QUESTIONS]:
+        texts = [each["context"] for each in article["paragraphs"][:3]]
+        passages = [Passage(each, "article", "", "", 0, len(each), 0) for each in texts]
+        question = article["paragraphs"][1]["qas"][0]["question"]
+        found.append(prompts.render(chat.tokenizer, prompts.messages(question, (), passages)))
+    return found
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Seconds of one run, seconds to its first token, tokens a second after that, and what its last row said."""
+
+    whole: float
+    first: float
+    pace: float
+    said: list[int]
+
+
+def timed(chat: ChatModel, rows: list[Prompt], settings: Decoding) -> Timed:
+    """One run in the batch."""
+    started = time.perf_counter()
+    tokens = generate(chat, rows, settings)
+    came = list(islice(tokens, 1))
     first = time.perf_counter() - started
-    for _ in steps:
-        pass
-    return time.perf_counter() - started, first, time.process_time() - worked
+    came += tokens
+    whole = time.perf_counter() - started
+    said = [each.id for each in came if each.row == len(rows) - 1]
+    return Timed(whole, first, (len(came) - 1) / (whole - first), said)
+
+
+def by_peft(model: PeftModel, prompt: Prompt, settings: Decoding) -> Timed:
+    """One answer by PEFT's generate, a base arm's without the adapter; an answer of one token times the reading."""
+    model.base_model.disable_adapter_layers() if prompt.adapter is None else model.base_model.enable_adapter_layers()
+    ids, seconds = torch.tensor([list(prompt.ids)]), []
+    for length in (1, settings.max_new_tokens):
+        started = time.perf_counter()
+        out = model.generate(input_ids=ids, do_sample=False, max_new_tokens=length)
+        seconds.append(time.perf_counter() - started)
+    first, whole = seconds
+    said = out[0, len(prompt.ids) :].tolist()
+    assert len(said) == settings.max_new_tokens
+    return Timed(whole, first, (len(said) - 1) / (whole - first), said)
+
+
+def shown(runs: list[Timed]) -> str:
+    """Seconds of some runs."""
+    return ", ".join(f"{each.whole:.2f} s" for each in runs)
+
+
+def bytes_per_second() -> float:
+    """The speed of reading memory: the best of a few sums over more than any cache holds."""
+    room, best = torch.ones(ROOM // 4), float("inf")
+    for _ in range(5):
+        started = time.perf_counter()
+        room.sum()
+        best = min(best, time.perf_counter() - started)
+    return ROOM / best
 
 
 def random_lora(model: PreTrainedModel) -> PlainLora:
@@ -116,14 +201,6 @@ def reload(source: Source) -> PreTrainedModel:
     model = AutoModelForCausalLM.from_pretrained(source.folder, dtype=torch.float32, local_files_only=True)
     model.generation_config.eos_token_id = None
     return model
-
-
-@contextmanager
-def usual_product() -> Iterator[None]:
-    """Within, decoding multiplies as the model itself would."""
-    few, decoding.FEW = decoding.FEW, 0
-    yield
-    decoding.FEW = few
 
 
 if __name__ == "__main__":

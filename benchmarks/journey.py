@@ -26,7 +26,7 @@ from playground.ui.visitor import COOKIE
 ROOT = Path(__file__).parents[1]
 CONSTITUTION = ROOT / "playground" / "examples" / "us_constitution.txt"
 START_SECONDS = 120
-PANES, PANE_OUTPUTS = 4, 3  # chat, figures and proof: what the client is given of a pane
+PANES, PANE_OUTPUTS = 4, 6  # chat, support, passages, figures, proof and prompt: what the client is given of a pane
 
 
 class Visitor:
@@ -52,6 +52,15 @@ class Visitor:
         """What the page says of the newest run; looking renews its lease."""
         return str(self.client.predict(api_name="/run")[1])
 
+    def export(self, run: str, form: str) -> list[Any]:
+        """Make an export's zip; the page's updates, the second of which holds the downloaded file."""
+        self.client.predict(api_name="/runs")  # the session learns which runs can be chosen
+        return list(self.client.predict(run, form, api_name="/export"))
+
+    def bring(self, *files: Path, name: str = "") -> list[Any]:
+        """Upload an adapter; the page's updates."""
+        return list(self.client.predict([handle_file(str(each)) for each in files], name, api_name="/bring_adapter"))
+
     def arms(self) -> list[str]:
         """The ids of all that can be asked, the newest adapter first; the call also tells the session about them."""
         return [id_ for _, id_ in self.client.predict(api_name="/panes")[0]["choices"]]
@@ -60,6 +69,16 @@ class Visitor:
         """The page's updates while all panes answer."""
         padded = [*arms, *["none"] * (PANES - len(arms))]
         yield from (list(each) for each in self.client.submit(question, *padded, **form, api_name="/ask"))
+
+    def ask_blind(self, question: str, *wanted: str, **form: Any) -> list[list[Any]]:
+        """All of the page's updates of a blind question; `wanted` are up to two arms."""
+        self.client.predict(api_name="/panes")  # the session learns which arms can be chosen
+        arms = [*wanted, "", ""][:2]
+        return [list(each) for each in self.client.submit(question, *arms, **form, api_name="/blind_ask")]
+
+    def vote(self, choice: str) -> list[Any]:
+        """Cast a blind vote: left, right, tie or bad."""
+        return list(self.client.predict("text", api_name=f"/vote_{choice}"))
 
 
 def free_port() -> int:
@@ -123,7 +142,8 @@ def journey(url: str, file: Path, question: str) -> dict[str, Any]:
         time.sleep(1)
     marks["trained"] = time.monotonic() - began
     first = None
-    for updates in visitor.ask(question, visitor.arms()[1:5]):
+    arms = [arm for arm in visitor.arms() if arm not in ("none", "few_shot")]
+    for updates in visitor.ask(question, arms[:PANES]):
         if first is None and all(answered(updates)):
             first = time.monotonic() - began
     return {**marks, "all_panes_speak": first, "answered": time.monotonic() - began, "run": line}

@@ -23,16 +23,18 @@ from transformers import AutoConfig
 
 import adapters
 from adapters.base import Method
+from adapters.beside import inside
 from adapters.cost import bytes_kept
 from adapters.cost import measure as cost
 from adapters.options import build
 from adapters.plain import PlainLora
 from benchmarks.entries import Entry, entries
 from playground import training
-from playground.corpus import sections
 from playground.device import Device
 from playground.models import ChatModel, chat_source, load_chat
+from playground.passes import counted, losses
 from playground.runs import RunConfig, TrainSettings
+from playground.sections import cut
 from playground.serving import adapted, load_adapter
 from playground.settings import Settings
 from retrieval.documents import Document, read
@@ -71,7 +73,8 @@ def main() -> None:
 
 def texts() -> dict[str, list[str]]:
     """The sections to learn from, to choose the rate by, and to report on."""
-    pieces = sections(read(TEXT, TEXT.name))
+    document = read(TEXT, TEXT.name)
+    pieces = [document.text[each.start : each.end].strip() for each in cut(document)]
     split: dict[str, list[str]] = {"train": [], "tune": [], "report": []}
     for number, piece in enumerate(pieces):
         split[SHARES[number % len(SHARES)]].append(piece)
@@ -86,7 +89,12 @@ def train_once(entry: Entry, factor: float, out: Path) -> None:
     values = {**entry.values, "learning_rate": entry.values["learning_rate"] * factor}
     options = build(adapters.get(entry.method).Options, values)
     settings = TrainSettings(
-        steps=STEPS, batch_tokens=TOKENS, window=TOKENS, evaluations=TESTS, checkpoint_every=10 * STEPS
+        steps=STEPS,
+        batch_tokens=TOKENS,
+        window=TOKENS,
+        evaluations=TESTS,
+        checkpoint_every=10 * STEPS,
+        pairs_share=0.0,
     )
     split = texts()
     documents = [Document("train", "\n\n".join(split["train"]))]
@@ -114,8 +122,8 @@ def section_losses(chat: ChatModel, folder: Path, pieces: list[str]) -> list[tup
     found = []
     with torch.no_grad(), adapted(model, rows):
         for piece in pieces:
-            parts = [training.example_loss(model, each) for each in windows(chat, piece)]
-            found.append((sum(loss.item() for loss, _ in parts), sum(tokens for _, tokens in parts)))
+            parts = list(windows(chat, piece))
+            found.append((sum(loss.item() for loss in losses(model, parts)), counted(parts)))
     return found
 
 
@@ -220,8 +228,9 @@ def measure(values: dict[str, Any]) -> dict[str, float]:
 
 def one_step(method: Method[Any], model: Any, optimizer: torch.optim.Optimizer, ids: list[int], number: int) -> None:
     """One optimizer step on one window."""
-    loss, tokens = training.example_loss(model, {"input_ids": ids, "labels": ids})
-    (loss / tokens).backward()
+    rows = [{"input_ids": ids, "labels": ids}]
+    for loss in losses(inside(model), rows):
+        (loss / counted(rows)).backward()
     if (penalty := method.penalty(model)) is not None:
         penalty.backward()
     optimizer.step()

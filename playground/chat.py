@@ -1,63 +1,24 @@
 """One question, all arms: streamed answers side by side, each with a stamp of what produced it. Knows no page."""
 
-import hashlib
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
-import torch
-import transformers
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
-from playground import prompts
-from playground.decoding import Decoding, Prompt, Token, generate, never
+from playground.arms import Arm, Given, Prepared, Stamp, choose_examples, look_up, prepare
+from playground.decoding import Decoding, Prompt, Token, begin, never
 from playground.errors import UserError
+from playground.fewshot import Examples
 from playground.models import ChatModel
 from playground.prompts import Turn
 from playground.serving import ServedAdapter, load_adapter
-from retrieval.chunks import Passage
-from retrieval.search import Hit, Result, within_budget
+from retrieval.search import Hit, Result
 
 __all__ = ["Answer", "Arm", "Decoding", "ServedAdapter", "Stamp", "answer", "load_adapter", "never"]
 
 PASSAGE_TOKENS = 512
-HISTORY_ROOM = 2048  # tokens of a prompt with history: a longer one is read for longer than a person waits
 SHOW_EVERY = 0.2  # seconds between two snapshots: drawing them costs a page as much as making them
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One way to answer: with an adapter or none, with passages from the visitor's text or none."""
-
-    name: str
-    adapter: ServedAdapter | None = None
-    retrieval: bool = False
-
-
-@dataclass(frozen=True)
-class Stamp:
-    """All that an answer depends on beside the question and its history; `found` is None without retrieval."""
-
-    base_hash: str
-    adapter_hash: str | None
-    method: str | None
-    passages: tuple[str, ...]
-    found: bool | None
-    template_hash: str
-    decoding: Decoding
-    versions: Mapping[str, str]
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON form, as stored beside the answer."""
-        return asdict(self)
-
-    @property
-    def id(self) -> str:
-        """12 hex digits; equal for equal stamps only."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -67,21 +28,25 @@ class Answer:
     `passages` are those in the prompt; where `found` is False and the arm abstains, the nearest ones, unread.
     `seconds_to_first_token` counts from the question and includes the search and the reading of shorter prompts;
     `tokens_per_second` is the pace once all prompts have been read, which the arms share.
-    `dropped_turns` of the history were left out so that the prompt fits.
+    `dropped_turns` of the history were left out so that the prompt fits; `ahead` questions are to be answered first.
+    `prompt` is the text of exactly the tokens that the model read, control tokens included.
     """
 
     arm: str
     text: str
     tokens: int
+    prompt: str
     prompt_tokens: int
     seconds_to_first_token: float | None
     tokens_per_second: float | None
     passages: tuple[Hit, ...]
     found: bool | None
+    examples: Examples | None
     dropped_turns: int
     stamp: Stamp
     done: bool
     stopped: bool
+    ahead: int = 0
 
 
 def answer(
@@ -94,11 +59,15 @@ def answer(
     should_stop: Callable[[], bool] = never,
     passage_tokens: int = PASSAGE_TOKENS,
     ask_anyway: bool = False,
+    examples: Callable[[str], Examples] | None = None,
+    scope: str = "",
 ) -> Iterator[list[Answer]]:
     """Snapshots of all arms' answers, in their order, at most five a second; the last one is complete.
 
-    `histories` has one per arm; `search` may be None when no arm retrieves. Where the search finds nothing, the
-    retrieval arms abstain: done at once, no text, the nearest passages shown. `ask_anyway` gives those to the model.
+    `histories` has one per arm; `search` may be None when no arm retrieves, `examples` when none is few-shot. Where the
+    search finds nothing, the retrieval arms abstain: done at once, no text, the nearest passages shown; `ask_anyway`
+    gives those to the model. What was read is kept for later questions of the same `scope`, a visitor's name; for none
+    if it is empty.
 
     Raises:
         UserError: the question is empty, or does not fit the model's window beside the answer.
@@ -106,22 +75,25 @@ def answer(
     asked = time.perf_counter()
     if not question.strip():
         raise UserError("The question is empty: type one and ask again.")
-    evidence = None
-    if any(arm.retrieval for arm in arms):
-        evidence = _look_up(question, search, min(passage_tokens, chat.window // 2), ask_anyway)
-    panes = [
-        _pane(chat, arm, question, history, evidence if arm.retrieval else None, decoding)
-        for arm, history in zip(arms, histories, strict=True)
-    ]
+    budget = min(passage_tokens, chat.window // 2)
+    evidence = look_up(question, search, budget, ask_anyway) if any(arm.retrieval for arm in arms) else None
+    worked = choose_examples(chat, question, examples, budget) if any(arm.few_shot for arm in arms) else None
+    panes = []
+    for arm, history in zip(arms, histories, strict=True):
+        given = Given(evidence if arm.retrieval else None, worked if arm.few_shot else None)
+        panes.append(_Pane(chat.tokenizer, arm, given, prepare(chat, arm, question, history, given, decoding, scope)))
     speaking = [pane for pane in panes if pane.prompt.ids]
     yield _snapshots(panes)
     shown = time.perf_counter()
-    for pane, token in _tokens(chat, speaking, decoding, should_stop):
-        now = time.perf_counter()
-        pane.take(token, now - asked)
-        if now - shown >= SHOW_EVERY:
-            shown = now
-            yield _snapshots(panes)
+    with begin(chat, [pane.prompt for pane in speaking], decoding, should_stop) as going:
+        for ahead in going.waiting():
+            yield [replace(each, ahead=ahead) for each in _snapshots(panes)]
+        for token in going.tokens():
+            now = time.perf_counter()
+            speaking[token.row].take(token, now - asked)
+            if now - shown >= SHOW_EVERY:
+                shown = now
+                yield _snapshots(panes)
     for pane in panes:
         pane.stopped = not pane.done
     yield _snapshots(panes)
@@ -133,30 +105,26 @@ def visible(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
     return text.rstrip("\ufffd")
 
 
-@dataclass(frozen=True)
-class _Evidence:
-    """What the search brought for one question; `used` says whether the model gets to read it."""
-
-    found: bool
-    hits: tuple[Hit, ...]
-    used: bool
-
-
 @dataclass
 class _Pane:
     """One arm's answer while it grows; an abstaining arm has a prompt without tokens. Times in seconds since asked."""
 
     tokenizer: PreTrainedTokenizerBase
     arm: Arm
-    evidence: _Evidence | None
-    prompt: Prompt
-    dropped_turns: int
-    stamp: Stamp
-    done: bool
+    given: Given
+    prepared: Prepared
+    done: bool = False
     said: list[int] = field(default_factory=list)
     first: float | None = None
     latest: float = 0.0
     stopped: bool = False
+
+    def __post_init__(self) -> None:
+        self.done = self.given.abstains
+
+    @property
+    def prompt(self) -> Prompt:
+        return self.prepared.prompt
 
     def take(self, token: Token, seconds: float) -> None:
         self.said.append(token.id)
@@ -166,48 +134,23 @@ class _Pane:
     def snapshot(self, all_read: float | None) -> Answer:
         """The answer so far; `all_read` is when the last of all prompts had been read."""
         stepping = self.latest - all_read if all_read is not None else 0.0
+        evidence = self.given.evidence
         return Answer(
             arm=self.arm.name,
             text=visible(self.tokenizer, self.said),
             tokens=len(self.said),
+            prompt=self.prepared.sent,
             prompt_tokens=len(self.prompt.ids),
             seconds_to_first_token=self.first,
             tokens_per_second=(len(self.said) - 1) / stepping if stepping > 0 else None,
-            passages=self.evidence.hits if self.evidence else (),
-            found=self.evidence.found if self.evidence else None,
-            dropped_turns=self.dropped_turns,
-            stamp=self.stamp,
+            passages=evidence.hits if evidence else (),
+            found=evidence.found if evidence else None,
+            examples=self.given.examples,
+            dropped_turns=self.prepared.dropped_turns,
+            stamp=self.prepared.stamp,
             done=self.done or self.stopped,
             stopped=self.stopped,
         )
-
-
-def _tokens(
-    chat: ChatModel, panes: Sequence[_Pane], decoding: Decoding, should_stop: Callable[[], bool]
-) -> Iterator[tuple[_Pane, Token]]:
-    """All panes' tokens as they come: those over the resident model share a batch, and take turns with the others'."""
-    models = {id(model): model for model in (_model(chat, pane) for pane in panes)}
-    groups = [(model, [pane for pane in panes if _model(chat, pane) is model]) for model in models.values()]
-    streams = [(group, _stream(replace(chat, model=model), group, decoding, should_stop)) for model, group in groups]
-    while streams:
-        for turn in list(streams):
-            group, stream = turn
-            came = list(islice(stream, len(group)))
-            yield from came
-            if not came:
-                streams.remove(turn)
-
-
-def _stream(
-    chat: ChatModel, panes: Sequence[_Pane], decoding: Decoding, should_stop: Callable[[], bool]
-) -> Iterator[tuple[_Pane, Token]]:
-    for token in generate(chat, [pane.prompt for pane in panes], decoding, should_stop):
-        yield panes[token.row], token
-
-
-def _model(chat: ChatModel, pane: _Pane) -> PreTrainedModel:
-    adapter = pane.arm.adapter
-    return adapter.model if adapter and adapter.model else chat.model
 
 
 def _snapshots(panes: Sequence[_Pane]) -> list[Answer]:
@@ -215,55 +158,3 @@ def _snapshots(panes: Sequence[_Pane]) -> list[Answer]:
     begun = [each for each in firsts if each is not None]
     all_read = max(begun) if begun and len(begun) == len(firsts) else None
     return [pane.snapshot(all_read) for pane in panes]
-
-
-def _look_up(question: str, search: Callable[[str], Result] | None, max_tokens: int, ask_anyway: bool) -> _Evidence:
-    if search is None:
-        raise UserError("This way of answering looks things up in your text, but there is none: add a text first.")
-    result = search(question)
-    return _Evidence(result.found, within_budget(result.hits, max_tokens), used=result.found or ask_anyway)
-
-
-def _pane(
-    chat: ChatModel,
-    arm: Arm,
-    question: str,
-    history: Sequence[Turn],
-    evidence: _Evidence | None,
-    decoding: Decoding,
-) -> _Pane:
-    abstains = evidence is not None and not evidence.used
-    passages = [hit.passage for hit in evidence.hits] if evidence and evidence.used else []
-    ids, dropped = ([], 0) if abstains else _fit(chat, question, history, passages, decoding.max_new_tokens)
-    stamp = Stamp(
-        base_hash=chat.hash,
-        adapter_hash=arm.adapter.hash if arm.adapter else None,
-        method=arm.adapter.method if arm.adapter else None,
-        passages=tuple(f"{each.source}:{each.start}-{each.end}" for each in passages),
-        found=evidence.found if evidence else None,
-        template_hash=prompts.template_hash(chat.tokenizer),
-        decoding=decoding,
-        versions={"torch": torch.__version__, "transformers": transformers.__version__},
-    )
-    prompt = Prompt(ids, arm.adapter.plain if arm.adapter else None)
-    return _Pane(chat.tokenizer, arm, evidence, prompt, dropped, stamp, done=abstains)
-
-
-def _fit(
-    chat: ChatModel, question: str, history: Sequence[Turn], passages: Sequence[Passage], new_tokens: int
-) -> tuple[list[int], int]:
-    """The prompt's ids, and how many of the oldest turns were dropped to leave room for the answer."""
-    answered = [turn for turn in history if turn.answer]
-    window = chat.window - new_tokens
-    ids = prompts.render(chat.tokenizer, prompts.messages(question, (), passages))
-    if len(ids) > window:
-        raise UserError(
-            f"The question does not fit: with its passages it is {len(ids)} tokens long, and beside an answer of "
-            f"{new_tokens} tokens {chat.name} reads {max(window, 0)}. Shorten the question or the answer length."
-        )
-    for kept in range(1, len(answered) + 1):
-        longer = prompts.render(chat.tokenizer, prompts.messages(question, answered[-kept:], passages))
-        if len(longer) > min(window, HISTORY_ROOM):
-            return ids, len(answered) - kept + 1
-        ids = longer
-    return ids, 0

@@ -28,7 +28,7 @@ QUIET = {
 }
 # One advises a package that is not needed here; the other tells a host why a file broke its reader.
 QUIETER = ("bitsandbytes", "retrieval.apart")
-SWITCHES = ("-h", "--help", "--json", "--resume", "--ask-anyway")
+SWITCHES = ("-h", "--help", "--json", "--resume", "--plan-only", "--ask-anyway", "--show-prompt")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -116,7 +116,7 @@ def _parser() -> _Parser:
     parser = _Parser(prog="python -m playground", description=__doc__.partition(":")[0] + ".")
     _json(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_models, _methods, _index, _search, _train, _ask, _export):
+    for add in (_models, _methods, _index, _search, _train, _ask, _exam, _export):
         add(commands)
     return parser
 
@@ -173,18 +173,41 @@ def _train(commands: Any) -> None:
     parser.add_argument("--max-seconds", type=arguments.seconds, metavar="S", help="plan for this time, and end then")
     parser.add_argument("--seed", type=arguments.seed, metavar="N", help="same seed, same run (0)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in the folder, as it was planned")
+    parser.add_argument("--plan-only", action="store_true", help="write the run's folder, and train nothing yet")
 
 
 def _ask(commands: Any) -> None:
     parser = _add(commands, "ask", "put one question to several ways of answering", arguments.check_ask)
     parser.add_argument("question", metavar="QUESTION", help="in quotation marks")
     parser.add_argument("--adapter", type=arguments.adapter, metavar="DIR", help="what `train` made")
+    parser.add_argument("--other", type=arguments.adapter, metavar="DIR", help="another adapter, to set against it")
     parser.add_argument("--index", type=arguments.index, metavar="DIR", help="what `index` made")
-    parser.add_argument("--arms", type=arguments.arms, help=f"some of {','.join(arguments.ARMS)} (all that can be)")
+    most = f"some of {','.join(arguments.ARMS)} (all that can be, but {','.join(arguments.ON_DEMAND)})"
+    parser.add_argument("--arms", type=arguments.arms, help=most)
     parser.add_argument("--max-new-tokens", type=arguments.whole, metavar="N", help="tokens in an answer, at most")
     parser.add_argument("--temperature", type=arguments.number, metavar="T", help="0 (default): the likeliest tokens")
     parser.add_argument("--seed", type=arguments.seed, metavar="N", help="same seed, same answer, unless at 0 anyway")
     parser.add_argument("--ask-anyway", action="store_true", help="ask the model even where the index has no answer")
+    parser.add_argument("--show-prompt", action="store_true", help="print what exactly was sent, too")
+
+
+def _exam(commands: Any) -> None:
+    parser = _add(commands, "exam", "ask every arm about a text, and say which serves it", arguments.check_exam)
+    parser.add_argument("--adapter", type=arguments.adapter, metavar="DIR", help="what `train` made")
+    parser.add_argument("--index", type=arguments.index, metavar="DIR", help="what `index` made")
+    parser.add_argument(
+        "--questions",
+        type=arguments.file,
+        metavar="F",
+        help="JSONL or CSV: question, answer; else made by rules",
+    )
+    parser.add_argument(
+        "--arms", type=arguments.exam_arms, help=f"some of {','.join(arguments.EXAM_ARMS)} (all that can be)"
+    )
+    parser.add_argument("--limit", type=arguments.whole, metavar="N", help="questions of the text, at most (60)")
+    parser.add_argument("--seed", type=arguments.seed, metavar="N", help="same seed, same exam (0)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the exam and its report")
+    parser.add_argument("--resume", action="store_true", help="go on with the exam in the folder")
 
 
 def _export(commands: Any) -> None:
@@ -193,8 +216,8 @@ def _export(commands: Any) -> None:
     parser.add_argument(
         "--form",
         required=True,
-        choices=("native", "plain", "merged"),
-        help="the method's own files, a plain LoRA, or a whole model with the adapter in its weights",
+        choices=arguments.FORMS,
+        help="the method's own files, a plain LoRA, a whole model with the adapter in its weights, or that as GGUF",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
 

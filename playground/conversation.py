@@ -8,18 +8,22 @@ from playground.chat import Answer, Arm, Decoding
 from playground.errors import UserError
 from playground.prompts import Turn
 from playground.services import Services
+from playground.store import RunRow
 from retrieval.parts import Document
 from retrieval.search import Hit
 from retrieval.support import support
 
-BASE, RAG, TUNED, BOTH = "base", "rag", "tuned", "both"
+BASE, RAG, FEW_SHOT, TUNED, BOTH = "base", "rag", "few_shot", "tuned", "both"
 
 
 @dataclass(frozen=True)
 class Record:
     """One turn of one arm, as it is stored and shown.
 
-    `claims` are the sentences of a whole answer, each with the sentences of its passages that support it.
+    `claims` are the sentences of a whole answer, each with the sentences of its passages that support it. `sent` is
+    the prompt, kept of an arm's last turn only; `examples` are those of a few-shot prompt, the most similar first, and
+    `same` says that the text has this very question, whose pair was not shown. `ahead` questions are answered first.
+    `tested` is what the last self-test before the answer said of the arm's adapter and the base.
     """
 
     question: str
@@ -35,14 +39,24 @@ class Record:
     stamp: Mapping[str, Any]
     passages: Sequence[Mapping[str, Any]] = field(default_factory=list)
     claims: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    sent: str = ""
+    examples: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    same: bool = False
+    ahead: int = 0
+    tested: Mapping[str, Any] | None = None
 
 
 Conversation = dict[str, list[Record]]
 
 
 def arm_id(kind: str, run_id: str = "") -> str:
-    """`base`, `rag`, `tuned:RUN` or `both:RUN`: what a pane shows and under which key its turns are kept."""
+    """`base`, `rag`, `few_shot`, `tuned:RUN` or `both:RUN`: what a pane shows, and the key of its turns."""
     return f"{kind}:{run_id}" if run_id else kind
+
+
+def usable(runs: Sequence[RunRow]) -> list[RunRow]:
+    """Runs whose adapter is on disk; one that still trains has its best so far there, whole at any moment."""
+    return [run for run in runs if (run.folder / "adapter" / "run.json").exists()]
 
 
 def load(services: Services, visitor: str) -> Conversation:
@@ -66,22 +80,31 @@ def ask(
     Raises:
         UserError: no arm, an empty or too long question, a retrieval arm without a text, or a missing adapter.
     """
-    question = _checked(services, question, arm_ids, decoding)
+    question = checked(services, question, arm_ids, decoding)
     before = load(services, visitor)
     ids = list(dict.fromkeys(arm_ids))
-    arms = [_arm(services, visitor, each) for each in ids]
+    arms = [arm_of(services, visitor, each) for each in ids]
     histories = [_turns(before.get(each, [])) for each in ids]
+    proofs = {arm.name: services.proof(arm.adapter) for arm in arms}
+    tested = {name: proof.to_dict() if proof else None for name, proof in proofs.items()}
     services.stops.discard(visitor)
-    now = before
+    said: Conversation = {}
     try:
         for answers in services.answer(visitor, arms, question, histories, decoding, ask_anyway):
             said = {
-                each: [*before.get(each, []), record(question, one)] for each, one in zip(ids, answers, strict=True)
+                each: [*_earlier(before.get(each, [])), replace(record(question, one), tested=tested[each])]
+                for each, one in zip(ids, answers, strict=True)
             }
-            now = {**before, **said}
-            yield now
+            yield {**before, **said}
     finally:
-        save(services, visitor, {arm: [_ended(turn) for turn in turns] for arm, turns in now.items()})
+        _keep(services, visitor, {each: _ended(turns[-1]) for each, turns in said.items()})
+
+
+def _keep(services: Services, visitor: str, turns: Mapping[str, Record]) -> None:
+    """Add these turns to the conversation as it is now: another question may have been asked meanwhile."""
+    with services.saving:
+        now = load(services, visitor)
+        save(services, visitor, {**now, **{arm: [*_earlier(now.get(arm, [])), turn] for arm, turn in turns.items()}})
 
 
 def take_back(services: Services, visitor: str, arm_ids: Sequence[str]) -> str:
@@ -103,6 +126,10 @@ def take_back(services: Services, visitor: str, arm_ids: Sequence[str]) -> str:
 
 def record(question: str, answer: Answer) -> Record:
     """An arm's answer as a turn to keep."""
+    worked = answer.examples
+    examples = (
+        [{**asdict(each.turn), "similarity": round(each.similarity, 4)} for each in worked.chosen] if worked else []
+    )
     return Record(
         question,
         answer.text,
@@ -117,7 +144,32 @@ def record(question: str, answer: Answer) -> Record:
         answer.stamp.to_dict(),
         [passage(hit) for hit in answer.passages],
         _claims(question, answer),
+        answer.prompt,
+        examples,
+        bool(worked and worked.same),
+        answer.ahead,
     )
+
+
+def arm_of(services: Services, visitor: str, id_: str) -> Arm:
+    """The arm with this id, ready to be asked.
+
+    Raises:
+        UserError: there is no such arm, or it lacks a text or an adapter of this visitor's.
+    """
+    kind, _, run_id = id_.partition(":")
+    if kind not in (BASE, RAG, FEW_SHOT, TUNED, BOTH):
+        raise UserError(f"There is no way to answer called {id_!r}. Choose one from the list above the pane.")
+    adapter = services.adapter(visitor, run_id) if kind in (TUNED, BOTH) else None
+    if kind in (RAG, BOTH, FEW_SHOT) and not services.store.documents(visitor):
+        raise UserError("This pane reads your text when it is asked, but there is none yet. Add one in the first tab.")
+    return Arm(id_, adapter, retrieval=kind in (RAG, BOTH), few_shot=kind == FEW_SHOT)
+
+
+def prepare(services: Services, visitor: str, arm_ids: Sequence[str]) -> None:
+    """Fetch the adapters of these arms, which are likely to be asked, without anybody waiting."""
+    for run_id in filter(None, (each.partition(":")[2] for each in arm_ids)):
+        services.prepare_adapter(visitor, run_id)
 
 
 def passage(hit: Hit) -> dict[str, Any]:
@@ -155,7 +207,12 @@ def _claims(question: str, answer: Answer) -> list[dict[str, Any]]:
     return [asdict(claim) for claim in support(answer.text, question, [hit.passage for hit in answer.passages])]
 
 
-def _checked(services: Services, question: str, arm_ids: Sequence[str], decoding: Decoding) -> str:
+def checked(services: Services, question: str, arm_ids: Sequence[str], decoding: Decoding) -> str:
+    """The question without blanks around it.
+
+    Raises:
+        UserError: no arm, an empty or too long question, or more tokens than this host allows.
+    """
     most, longest = services.settings.question_chars, services.settings.max_new_tokens
     if not arm_ids:
         raise UserError("No pane is open, so nobody would answer. Choose at least one pane.")
@@ -170,20 +227,15 @@ def _checked(services: Services, question: str, arm_ids: Sequence[str], decoding
     return question.strip()
 
 
-def _arm(services: Services, visitor: str, id_: str) -> Arm:
-    kind, _, run_id = id_.partition(":")
-    if kind not in (BASE, RAG, TUNED, BOTH):
-        raise UserError(f"There is no way to answer called {id_!r}. Choose one from the list above the pane.")
-    adapter = services.adapter(visitor, run_id) if kind in (TUNED, BOTH) else None
-    if kind in (RAG, BOTH) and not services.store.documents(visitor):
-        raise UserError("This pane looks things up in your text, but there is none yet. Add a text in the first tab.")
-    return Arm(id_, adapter, retrieval=kind in (RAG, BOTH))
-
-
 def _turns(records: Sequence[Record]) -> list[Turn]:
     return [Turn(each.question, each.answer) for each in records if each.answer]
 
 
+def _earlier(turns: Sequence[Record]) -> list[Record]:
+    """Turns that are no longer the last: their prompts, each holding all turns before it, are let go."""
+    return [replace(each, sent="") for each in turns]
+
+
 def _ended(turn: Record) -> Record:
     """A turn that was cut off by a closed page counts as stopped."""
-    return turn if turn.done else replace(turn, done=True, stopped=True)
+    return turn if turn.done else replace(turn, done=True, stopped=True, ahead=0)

@@ -2,32 +2,37 @@
 
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, zip_longest
 
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
+from playground import pairs, repeats
 from playground.errors import UserError
-from playground.prompts import defuse, messages, render
-from retrieval.documents import Document, Pair
+from playground.examples import INSTRUCTION, LONGEST, NO_LOSS, Asked, Example, ExampleKind, Shelf, pair, windows
+from playground.sections import Section, cut
+from retrieval.documents import Document
 
-NO_LOSS = -100
+__all__ = ["MAX_HELDOUT_TOKENS", "MIN_TOKENS", "NO_LOSS", "Corpus", "Sides", "build", "data_hash", "sides"]
+
 MIN_TOKENS = 128
 MAX_HELDOUT_TOKENS = 1_024
+SAMPLE_CHARS = 10_000  # from which the characters of a token are told
 
 
 @dataclass(frozen=True)
-class Example:
-    """Token ids and, for each of them, the id to predict there or NO_LOSS."""
+class Sides:
+    """Examples to train on, and to test on, from sections that do not repeat one another."""
 
-    input_ids: list[int]
-    labels: list[int]
+    train: list[Example]
+    heldout: list[Example]
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Tokenised examples (columns input_ids, labels) on both sides of the split."""
+    """Tokenised examples (columns input_ids, labels, kind) on both sides of the split."""
 
     train: Dataset
     heldout: Dataset
@@ -36,31 +41,85 @@ class Corpus:
     data_hash: str
 
 
+@dataclass(frozen=True)
+class _Text:
+    """One document in sections, and which of them are held out."""
+
+    number: int
+    document: Document
+    sections: Sequence[Section]
+    heldout: frozenset[int]
+
+    def on(self, heldout: bool) -> list[tuple[int, Section]]:
+        """The numbered sections of one side."""
+        return [(place, each) for place, each in enumerate(self.sections) if (place in self.heldout) is heldout]
+
+
+@dataclass(frozen=True)
+class _Wishes:
+    """What `sides` was asked for."""
+
+    tokenizer: PreTrainedTokenizerBase
+    window: int
+    seed: int
+    pairs_share: float
+    with_passages: bool
+
+
 def build(
-    documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase, *, window: int, heldout_share: float, seed: int
+    documents: Sequence[Document],
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    window: int,
+    heldout_share: float,
+    seed: int,
+    pairs_share: float = 0.0,
+    with_passages: bool = False,
 ) -> Corpus:
-    """Cut, tokenise and split; pairs carry loss on their answers only, prose on every token.
+    """Cut, tokenise and split: see `sides`.
 
     Raises:
         UserError: when there is too little text to train on and hold some out.
     """
-    units = [unit for document in documents for unit in _units(document, tokenizer, window)]
-    train_units, heldout_units = _split(units, heldout_share, seed)
-    train = list(_examples(train_units, window))
-    heldout = list(_capped(_examples(heldout_units, window)))
-    found = sum(len(each.input_ids) for each in train)
-    if not heldout or found < MIN_TOKENS:
+    made = sides(documents, tokenizer, window, heldout_share, seed, pairs_share, with_passages)
+    found = _tokens(made.train)
+    if not made.heldout or found < MIN_TOKENS:
         raise UserError(
-            f"This text is too short to train on: {found} tokens in {len(units)} section(s) were found, at least "
-            f"{MIN_TOKENS} tokens in two sections are needed. Add more text."
+            f"This text is too short to train on: {found} tokens are left beside what is held out, and at least "
+            f"{MIN_TOKENS} in two sections that do not repeat each other are needed. Add more text."
         )
     return Corpus(
-        train=_dataset(train),
-        heldout=_dataset(heldout),
+        train=_dataset(made.train),
+        heldout=_dataset(made.heldout),
         train_tokens=found,
-        heldout_tokens=sum(len(each.input_ids) for each in heldout),
+        heldout_tokens=_tokens(made.heldout),
         data_hash=data_hash(documents),
     )
+
+
+def sides(
+    documents: Sequence[Document],
+    tokenizer: PreTrainedTokenizerBase,
+    window: int,
+    heldout_share: float,
+    seed: int,
+    pairs_share: float,
+    with_passages: bool,
+) -> Sides:
+    """Stretches of text of at most `window` tokens, and pairs of at most twice as many with loss on their answers.
+
+    `pairs_share` is the share of the tokens, passages not counted, that pairs made from the text are to have, where
+    there are enough of them; files that are pairs already come whole. `with_passages` puts passages into their prompts.
+    """
+    texts = _split(documents, tokenizer, heldout_share, seed)
+    wishes = _Wishes(tokenizer, window, seed, pairs_share, with_passages)
+    train, heldout = (_side(texts, each, wishes) for each in (False, True))
+    return Sides(_learnt(chain(*train)), _learnt(chain(*(_capped(part, heldout) for part in heldout))))
+
+
+def _learnt(examples: Iterable[Example]) -> list[Example]:
+    """Those with something to learn: not a lone token, nor a pair whose answer was cut off."""
+    return [each for each in examples if each.learnt]
 
 
 def data_hash(documents: Sequence[Document]) -> str:
@@ -71,85 +130,134 @@ def data_hash(documents: Sequence[Document]) -> str:
     return digest.hexdigest()[:16]
 
 
-def sections(document: Document) -> list[str]:
-    """The document cut at every heading; without headings, one piece."""
-    cuts = sorted({0, len(document.text), *(span.start for span in document.headings)})
-    pieces = [document.text[start:end].strip() for start, end in zip(cuts, cuts[1:], strict=False)]
-    return [piece for piece in pieces if piece]
-
-
-def _units(document: Document, tokenizer: PreTrainedTokenizerBase, window: int) -> list[list[Example]]:
-    """What the split may not tear apart: a pair, or a stretch of one section's prose."""
-    if document.pairs:
-        return [[_pair_example(pair, tokenizer, window)] for pair in document.pairs]
-    return [[Example(ids, ids)] for part in sections(document) for ids in _stretches(part, tokenizer, 2 * window)]
-
-
-def _stretches(section: str, tokenizer: PreTrainedTokenizerBase, most: int) -> Iterator[list[int]]:
-    """Whole paragraphs, joined until `most` tokens are reached, so that a text without headings can be split too."""
-    held: list[int] = []
-    for paragraph in section.split("\n\n"):
-        ids = tokenizer(defuse(tokenizer, paragraph.strip()) + "\n\n", add_special_tokens=False)["input_ids"]
-        if held and len(held) + len(ids) > most:
-            yield held
-            held = []
-        held = held + ids
-    if held:
-        yield held
-
-
-def _pair_example(pair: Pair, tokenizer: PreTrainedTokenizerBase, window: int) -> Example:
-    prompt = render(tokenizer, messages(pair.question))
-    end = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
-    answer = tokenizer(defuse(tokenizer, pair.answer), add_special_tokens=False)["input_ids"] + end
-    prompt = prompt[: window // 2] if len(prompt) > window // 2 else prompt
-    ids = (prompt + answer)[: 2 * window]
-    return Example(ids, ([NO_LOSS] * len(prompt) + answer)[: 2 * window])
-
-
 def _split(
-    units: list[list[Example]], heldout_share: float, seed: int
-) -> tuple[list[list[Example]], list[list[Example]]]:
-    """Whole units at random until the held-out share is reached; both sides keep the order of the text."""
-    order = list(range(len(units)))
+    documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase, heldout_share: float, seed: int
+) -> list[_Text]:
+    """Hold out whole groups of sections that nearly repeat one another, at random until the share is reached."""
+    cuts = [cut(document) for document in documents]
+    units = [(number, place) for number, each in enumerate(cuts) for place in range(len(each))]
+    texts = [documents[number].text[(each := cuts[number][place]).start : each.end] for number, place in units]
+    groups = repeats.find(texts).group
+    if any(document.pairs for document in documents):
+        groups = repeats.join_equal(groups, [_question(documents[number], place) for number, place in units])
+    most = MAX_HELDOUT_TOKENS * _chars_a_token(documents, tokenizer)
+    chosen = _chosen(groups, [len(text) for text in texts], heldout_share, most, seed)
+    return [
+        _Text(
+            number,
+            document,
+            cuts[number],
+            frozenset(place for unit, (owner, place) in enumerate(units) if owner == number and groups[unit] in chosen),
+        )
+        for number, document in enumerate(documents)
+    ]
+
+
+def _question(document: Document, place: int) -> str | int:
+    """What may not be on both sides for a pair; something of its own for a section."""
+    return " ".join(document.pairs[place].question.casefold().split()) if document.pairs else id(document) + place
+
+
+def _chars_a_token(documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase) -> float:
+    sample = "\n".join(document.text[:SAMPLE_CHARS] for document in documents)[:SAMPLE_CHARS]
+    return len(sample) / max(1, len(tokenizer(sample, add_special_tokens=False)["input_ids"]))
+
+
+def _chosen(groups: Sequence[int], sizes: Sequence[int], share: float, most: float, seed: int) -> set[int]:
+    """Groups to hold out; one that is far too large is passed over, unless there is no other than one to learn from."""
+    size: dict[int, int] = {}
+    for group, chars in zip(groups, sizes, strict=True):
+        size[group] = size.get(group, 0) + chars
+    order = sorted(size)
     random.Random(seed).shuffle(order)
-    sizes = [sum(len(each.input_ids) for each in unit) for unit in units]
-    wanted = min(heldout_share * sum(sizes), MAX_HELDOUT_TOKENS)
+    wanted = min(share * sum(sizes), most)
     chosen: set[int] = set()
-    for number in order[: max(len(units) - 1, 0)]:
-        if sum(sizes[each] for each in chosen) >= wanted:
-            break
-        chosen.add(number)
-    train = [unit for number, unit in enumerate(units) if number not in chosen]
-    return train, [unit for number, unit in enumerate(units) if number in chosen]
+    held = 0
+    for group in order[: max(len(order) - 1, 0)]:
+        if held < wanted and held + size[group] <= 2 * wanted:
+            chosen.add(group)
+            held += size[group]
+    smallest = min(order, key=lambda each: size[each], default=None)
+    return chosen or ({smallest} if smallest is not None and len(order) > 1 else set())
 
 
-def _examples(units: Sequence[Sequence[Example]], window: int) -> Iterator[Example]:
-    """Pairs as they are; prose of neighbouring units joined and cut into full windows."""
-    held: list[int] = []
-    for example in (example for unit in units for example in unit):
-        if example.labels != example.input_ids:
-            yield example
-            continue
-        held = held + example.input_ids
-        while len(held) >= window:
-            yield Example(held[:window], held[:window])
-            held = held[window:]
-    if len(held) > 1:
-        yield Example(held, held)
+def _side(texts: Sequence[_Text], heldout: bool, wishes: _Wishes) -> tuple[list[Example], list[Example], list[Example]]:
+    """(stretches of text, given pairs, made pairs) of one side."""
+    shelf = Shelf(wishes.tokenizer)
+    if wishes.with_passages:
+        for text in texts:
+            shelf.add(text.number, text.document, [each for _, each in text.on(not heldout)])
+    plain = [text for text in texts if not text.document.pairs]
+    read = (
+        []
+        if wishes.pairs_share == 1
+        else [
+            each for text in plain for each in windows(text.document, text.on(heldout), wishes.tokenizer, wishes.window)
+        ]
+    )
+    given = [
+        _among_passages(pair(asked, wishes.tokenizer, wishes.window), text.number, asked, shelf, wishes)
+        for text in texts
+        if text.document.pairs
+        for asked in (_given(text.document, place) for place, _ in text.on(heldout))
+    ]
+    wanted = wishes.pairs_share / (1 - wishes.pairs_share) * _tokens(read) if wishes.pairs_share < 1 else float("inf")
+    made = list(_made(plain, heldout, shelf, wishes, wanted)) if wanted > 0 else []
+    return read, given, made
 
 
-def _capped(examples: Iterator[Example]) -> Iterator[Example]:
-    """Enough held-out text for a steady figure, not so much that measuring it slows the run."""
-    total = 0
-    for example in examples:
-        if total >= MAX_HELDOUT_TOKENS:
+def _given(document: Document, place: int) -> Asked:
+    each = document.pairs[place]
+    return Asked("given", each.question, each.answer, min(each.start + len(each.question) + 1, each.end - 1), place)
+
+
+def _made(texts: Sequence[_Text], heldout: bool, shelf: Shelf, wishes: _Wishes, wanted: float) -> Iterator[Example]:
+    """Pairs by rules, every kind in turn, each in random order, until they have the wanted number of tokens."""
+    found: dict[ExampleKind, list[tuple[int, Asked]]] = {}
+    for text in texts:
+        for each in pairs.make(text.document, wishes.seed):
+            if (each.section in text.heldout) is heldout:
+                asked = Asked(each.kind, each.question, each.answer, each.start, each.section)
+                found.setdefault(each.kind, []).append((text.number, asked))
+    draw = random.Random(wishes.seed)
+    for of_kind in found.values():
+        draw.shuffle(of_kind)
+    for number, asked in filter(None, chain.from_iterable(zip_longest(*found.values()))):
+        if wanted <= 0:
             return
-        total += len(example.input_ids)
+        bare = pair(asked, wishes.tokenizer, wishes.window)
+        wanted -= len(bare.input_ids)
+        yield _among_passages(bare, number, asked, shelf, wishes)
+
+
+def _among_passages(bare: Example, number: int, asked: Asked, shelf: Shelf, wishes: _Wishes) -> Example:
+    """The pair with passages, where those are wished for and its own fits beside it."""
+    if not wishes.with_passages:
+        return bare
+    room = LONGEST * wishes.window - len(bare.input_ids) - INSTRUCTION
+    beside = shelf.beside(number, asked, room, wishes.seed)
+    return pair(asked, wishes.tokenizer, wishes.window, beside) if beside else bare
+
+
+def _capped(part: Sequence[Example], side: Sequence[Sequence[Example]]) -> Iterator[Example]:
+    """Enough held-out examples for a steady figure, not so many that measuring slows the run; each part its share."""
+    left = MAX_HELDOUT_TOKENS * _tokens(part) / max(1, sum(_tokens(each) for each in side))
+    for example in part:
+        if left <= 0:
+            return
+        left -= len(example.input_ids)
         yield example
+
+
+def _tokens(examples: Sequence[Example]) -> int:
+    return sum(len(each.input_ids) for each in examples)
 
 
 def _dataset(examples: Sequence[Example]) -> Dataset:
     return Dataset.from_dict(
-        {"input_ids": [each.input_ids for each in examples], "labels": [each.labels for each in examples]}
+        {
+            "input_ids": [each.input_ids for each in examples],
+            "labels": [each.labels for each in examples],
+            "kind": [each.kind for each in examples],
+        }
     )

@@ -24,10 +24,12 @@ class Turn:
     answer: str
 
 
-def messages(question: str, history: Sequence[Turn] = (), passages: Sequence[Passage] = ()) -> list[dict[str, str]]:
-    """The conversation in chat-message form; only the last question carries passages."""
+def messages(
+    question: str, history: Sequence[Turn] = (), passages: Sequence[Passage] = (), examples: Sequence[Turn] = ()
+) -> list[dict[str, str]]:
+    """The conversation in chat-message form; examples are its first turns, only the last question carries passages."""
     spoken = [{"role": "system", "content": SYSTEM}]
-    for turn in history:
+    for turn in (*examples, *history):
         spoken.append({"role": "user", "content": turn.question})
         spoken.append({"role": "assistant", "content": turn.answer})
     return [*spoken, {"role": "user", "content": _asked(question, passages)}]

@@ -14,12 +14,13 @@ from adapters.cost import FLOAT, Cost, measure
 from adapters.options import build, knob
 from playground.corpus import MAX_HELDOUT_TOKENS
 from playground.errors import UserError
+from playground.examples import LONGEST
 from playground.settings import Settings
+from playground.speed import Speed
 
-FORWARD, INPUT_GRADIENT = 2, 2  # floating-point operations a weight and token: one multiply, one add
-EFFICIENCY = 0.38  # share of a large product's speed that training reaches: measured, see docs/log.md
 START_SECONDS = 8  # a worker's imports and model load
 UPDATE_SECONDS = 2e-9  # of AdamW for one trained number
+BY_PRESET = ("steps", "batch_tokens")  # of the run's settings, those that 0 leaves to the preset
 RUNTIME_BYTES = 900_000_000  # interpreter, torch, transformers
 
 
@@ -34,7 +35,14 @@ class TrainSettings:
     warmup_share: float = knob(0.1, label="Warm-up", help="Share of steps with a rising rate.", low=0, high=0.9)
     heldout_share: float = knob(0.1, label="Held out", help="Share of text kept to test on.", low=0.01, high=0.5)
     evaluations: int = knob(8, label="Tests", help="Times the held-out loss is measured.", low=1, high=100)
+    patience: int = knob(0, label="Patience", help="Tests without gain before it ends; 0: never.", low=0, high=100)
     checkpoint_every: int = knob(20, label="Checkpoint every", help="Steps between saved states.", low=1, high=10_000)
+    pairs_share: float = knob(
+        0.25, label="Questions", help="Share of what it reads that is questions made from the text.", low=0, high=1
+    )
+    with_passages: bool = knob(
+        False, label="Train with passages", help="Questions bring passages of the text, as retrieval's prompts do."
+    )
     seed: int = knob(0, label="Seed", help="Same seed, same run.", low=0, high=2**31 - 1)
 
 
@@ -77,7 +85,7 @@ class RunConfig:
 class Estimate:
     """What a run will take on this machine: parameters, seconds from start to adapter, bytes in memory and on disk.
 
-    `disk_bytes` is the most at any time: the result and two checkpoints.
+    `disk_bytes` is the most at any time: the adapter before and the new one, two checkpoints and a third being written.
     """
 
     trainable: int
@@ -93,22 +101,25 @@ def plan(
     run_values: Mapping[str, object],
     train_tokens: int,
     model: PretrainedConfig,
-    gflops: float,
+    speed: Speed,
 ) -> RunConfig:
     """A preset on this text and machine: as many steps as fit its time and its number of readings.
 
-    `values` and `run_values` are what was asked for beyond the preset, and win; a run value of 0 leaves it the choice.
+    `values` and `run_values` are what was asked for beyond the preset, and win; a 0 of BY_PRESET leaves it the choice.
 
     Raises:
         MethodError: for values out of range, all named at once, or options that do not fit the model.
     """
     options = build(adapters.get(method).Options, values)
-    asked = {name: value for name, value in run_values.items() if value not in (0, None)}
+    asked = {
+        name: value for name, value in run_values.items() if value is not None and (value or name not in BY_PRESET)
+    }
     settings = build(TrainSettings, {"batch_tokens": preset.batch_tokens, "evaluations": preset.evaluations, **asked})
     if "steps" in asked:
         return RunConfig(method, options, settings)
-    fixed = START_SECONDS + _tests_seconds(settings, train_tokens, model, gflops)
-    a_step = _step_seconds(_cost(method, options, model), options, settings, model, gflops)
+    fixed = START_SECONDS + _tests_seconds(options, settings, train_tokens, model, speed)
+    fixed += _lower_seconds(options, replace(settings, steps=10**9), train_tokens, model, speed)
+    a_step = _step_seconds(_cost(method, options, model), options, settings, model, speed)
     by_time = int((preset.seconds - fixed) / a_step)
     by_text = round(preset.epochs * train_tokens / settings.batch_tokens)
     return RunConfig(method, options, replace(settings, steps=max(1, min(by_time, by_text))))
@@ -148,7 +159,7 @@ def check_room(cost: Estimate, memory_bytes: int, disk_bytes: int) -> None:
             )
 
 
-def estimate(config: RunConfig, model: PretrainedConfig, train_tokens: int, gflops: float) -> Estimate:
+def estimate(config: RunConfig, model: PretrainedConfig, train_tokens: int, speed: Speed) -> Estimate:
     """Time and memory from operation counts, the machine's measured speed and the method's measured cost.
 
     Raises:
@@ -156,12 +167,14 @@ def estimate(config: RunConfig, model: PretrainedConfig, train_tokens: int, gflo
     """
     settings, options = config.settings, config.options
     cost = _cost(config.method, options, model)
-    stepping = settings.steps * _step_seconds(cost, options, settings, model, gflops)
-    seconds = START_SECONDS + stepping + _tests_seconds(settings, train_tokens, model, gflops)
-    logits = 3 * settings.window * model.vocab_size * FLOAT
-    memory = RUNTIME_BYTES + cost.peak_bytes(settings.window) + logits
+    stepping = settings.steps * _step_seconds(cost, options, settings, model, speed)
+    reading = [way(options, settings, train_tokens, model, speed) for way in (_lower_seconds, _tests_seconds)]
+    seconds = START_SECONDS + stepping + sum(reading)
+    longest = settings.window * (LONGEST if settings.with_passages else 1)
+    logits = 3 * longest * model.vocab_size * FLOAT
+    memory = RUNTIME_BYTES + cost.peak_bytes(longest) + logits
     checkpoint = FLOAT * cost.trainable + cost.optimizer_bytes
-    return Estimate(cost.trainable, seconds, memory, cost.file_bytes + 2 * checkpoint)
+    return Estimate(cost.trainable, seconds, memory, 2 * cost.file_bytes + 3 * checkpoint)
 
 
 def _cost(method: str, options: Options, model: PretrainedConfig) -> Cost:
@@ -176,25 +189,31 @@ def _measured(method: str, options: Options, model: str) -> Cost:
 
 
 def _step_seconds(
-    cost: Cost, options: Options, settings: TrainSettings, model: PretrainedConfig, gflops: float
+    cost: Cost, options: Options, settings: TrainSettings, model: PretrainedConfig, speed: Speed
 ) -> float:
-    """Forward through everything; backward through the head and the adapted layers only; then the update."""
-    head = model.vocab_size * model.hidden_size
-    adapted = (options.top_layers or model.num_hidden_layers) / model.num_hidden_layers
-    blocks = (FORWARD + INPUT_GRADIENT * adapted * cost.slowdown) * (_weights(model) - head)
-    operations = blocks + (FORWARD + INPUT_GRADIENT) * head
-    return settings.batch_tokens * operations / (gflops * 1e9 * EFFICIENCY) + cost.trainable * UPDATE_SECONDS
+    """The adapted blocks and the head both ways, then the update; what lies below is read beforehand."""
+    adapted = options.top_layers or model.num_hidden_layers
+    token = adapted * speed.both * cost.slowdown + speed.head
+    return settings.batch_tokens * token + cost.trainable * UPDATE_SECONDS
 
 
-def _tests_seconds(settings: TrainSettings, train_tokens: int, model: PretrainedConfig, gflops: float) -> float:
+def _lower_seconds(
+    options: Options, settings: TrainSettings, train_tokens: int, model: PretrainedConfig, speed: Speed
+) -> float:
+    """The blocks below the adapted ones, once over what is read of the text."""
+    below = model.num_hidden_layers - options.top_layers if options.top_layers else 0
+    read = min(settings.steps * settings.batch_tokens, train_tokens) + _heldout_tokens(settings, train_tokens)
+    return below * speed.forward * read
+
+
+def _tests_seconds(
+    options: Options, settings: TrainSettings, train_tokens: int, model: PretrainedConfig, speed: Speed
+) -> float:
     """Every held-out test of a run, the one before its first step included."""
-    tokens = min(MAX_HELDOUT_TOKENS, settings.heldout_share * train_tokens)
     tests = min(settings.evaluations, settings.steps) + 1
-    return tests * tokens * FORWARD * _weights(model) / (gflops * 1e9 * EFFICIENCY)
+    token = (options.top_layers or model.num_hidden_layers) * speed.forward + speed.head / 2
+    return tests * _heldout_tokens(settings, train_tokens) * token
 
 
-def _weights(model: PretrainedConfig) -> int:
-    """Weights that every token meets: attention, MLP and vocabulary head of a Llama-like decoder."""
-    hidden, head = model.hidden_size, model.hidden_size // model.num_attention_heads
-    attention = 2 * hidden * hidden + 2 * hidden * head * model.num_key_value_heads
-    return model.num_hidden_layers * (attention + 3 * hidden * model.intermediate_size) + model.vocab_size * hidden
+def _heldout_tokens(settings: TrainSettings, train_tokens: int) -> float:
+    return min(MAX_HELDOUT_TOKENS, settings.heldout_share * train_tokens)

@@ -17,12 +17,42 @@ def _m001_initial(db: sqlite3.Connection) -> None:
     db.execute(f"CREATE TABLE conversations ({owner} PRIMARY KEY, content TEXT NOT NULL)")
 
 
-def _m002_embedder(db: sqlite3.Connection) -> None:
+def _m002_kinds_of_runs(db: sqlite3.Connection) -> None:
+    """A run is of a kind, may belong to a group, says how long it takes, and may go on without its page."""
+    db.execute("ALTER TABLE runs ADD COLUMN kind TEXT NOT NULL DEFAULT 'train'")
+    db.execute("ALTER TABLE runs ADD COLUMN bundle TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE runs ADD COLUMN expected REAL NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE runs ADD COLUMN kept INT NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE visitors ADD COLUMN served REAL NOT NULL DEFAULT 0")
+
+
+def _m003_embedder(db: sqlite3.Connection) -> None:
     """A visitor may choose an embedder."""
     db.execute("ALTER TABLE visitors ADD COLUMN embedder TEXT NOT NULL DEFAULT ''")
 
 
-MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_m001_initial, _m002_embedder]
+def _m004_left_out(db: sqlite3.Connection) -> None:
+    """A visitor may leave parts of the text out of training."""
+    db.execute("ALTER TABLE visitors ADD COLUMN left_out TEXT NOT NULL DEFAULT '[]'")
+
+
+def _m005_votes(db: sqlite3.Connection) -> None:
+    """A blind vote, with both answers and their stamps; gone with its visitor."""
+    owner = "visitor TEXT NOT NULL REFERENCES visitors ON DELETE CASCADE"
+    sides = ", ".join(f"{side}_{part} TEXT" for part in ("arm", "kind", "name", "answer") for side in ("left", "right"))
+    db.execute(
+        f"CREATE TABLE votes (id TEXT PRIMARY KEY, {owner}, voted REAL, text TEXT, question TEXT, choice TEXT, {sides},"
+        " stamps TEXT)"
+    )
+
+
+MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
+    _m001_initial,
+    _m002_kinds_of_runs,
+    _m003_embedder,
+    _m004_left_out,
+    _m005_votes,
+]
 
 
 def migrate(db: sqlite3.Connection) -> None:

@@ -1,33 +1,49 @@
 """What the page and the command line work with, put together once; knows no page and no command line."""
 
+import logging
 import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 
 import psutil
 
 import adapters
 from adapters.cost import Cost, measure
-from playground import chat, runs
+from playground import chat, export, incoming, runs
+from playground.advice import advice
 from playground.chat import Answer, Arm, Decoding, ServedAdapter, load_adapter
+from playground.decoding import batch_of
 from playground.device import choose, gpu
 from playground.embedders import Embedders
 from playground.errors import UserError
-from playground.jobs import Jobs
+from playground.exams import Exams
+from playground.fewshot import Chooser, Examples, placed_pairs
+from playground.forward import forward_of
+from playground.jobs import EVENTS, Jobs
 from playground.library import Library
 from playground.models import ChatModel, chat_source, load_chat
 from playground.prompts import Turn
+from playground.run_folder import read_config
 from playground.runs import PRESETS, Estimate, RunConfig
+from playground.selftest import Proof, prove
 from playground.serving import weights_age
 from playground.settings import Settings
-from playground.store import DAY, Store
+from playground.shelf import Shelf
+from playground.speed import speed_of
+from playground.store import DAY, RunRow, Store
+from playground.supervisor import Supervisor
+from playground.tables import Ballot
+from playground.training_text import TrainingText
 from retrieval.search import Result, search
 
-ADAPTER_BYTES = 1_500_000_000  # of memory for adapters, the one just asked for always included
 ANSWER_SECONDS = 60  # of a lent GPU for one question
+TESTED = 3  # adapters in one self-test, beside the base: it is to take two seconds at most
+
+log = logging.getLogger(__name__)
 
 
 class Services:
@@ -36,12 +52,20 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.store = Store(settings)
-        self.jobs = Jobs(self.store, settings)
+        self.jobs = Jobs(self.store, settings, Supervisor(self.store, settings, self._advise))
         self.embedders = Embedders(self.store, settings)
         self.library = Library(self.store, settings, self.embedders.of)
+        self.training_text = TrainingText(self.library, self.store, lambda: self.chat.tokenizer)
+        self.exams = Exams(self.store, self.library, self.jobs)
         self.stops: set[str] = set()
-        self._adapters: dict[tuple[str, int], ServedAdapter] = {}
+        self.ballots: dict[str, Ballot] = {}
+        self._chooser = Chooser()
+        self._pairs: dict[str, tuple[str, list[tuple[str, Turn]]]] = {}
+        self._adapters = Shelf()
+        self.saving = threading.Lock()
+        self._proofs: dict[str, Proof] = {}
         self.answer = gpu(ANSWER_SECONDS)(self._answer)
+        self._prove = gpu(ANSWER_SECONDS)(prove)
         self._tokens: dict[str, int] = {}
         self._lock = threading.RLock()
         self._measuring = threading.Lock()
@@ -53,18 +77,44 @@ class Services:
             return self._chat
 
     def adapter(self, visitor: str, run_id: str) -> ServedAdapter:
-        """The adapter of one of this visitor's runs, from memory or disk; those not asked for longest are dropped.
+        """The adapter of one of this visitor's runs, from memory or disk.
 
-        A run that went on since has written its weights anew, and is read anew.
+        A run that went on since has written its weights anew, and is read anew. What was read is tested at once.
         """
-        folder = self.store.run(visitor, run_id).folder / "adapter"
-        key = (run_id, weights_age(folder))
-        with self._lock:
-            served = self._adapters.pop(key, None) or load_adapter(folder, self._chat)
-            self._adapters[key] = served
-            while len(self._adapters) > 1 and sum(each.nbytes for each in self._adapters.values()) > ADAPTER_BYTES:
-                del self._adapters[next(iter(self._adapters))]
+        served = self._adapters.get(*self._wanted(visitor, run_id))
+        if served.hash not in self._proofs:
+            self._test_quietly(visitor)
         return served
+
+    def prepare_adapter(self, visitor: str, run_id: str) -> None:
+        """Fetch an adapter that is likely to be asked for soon, without anybody waiting."""
+        self._adapters.prepare(*self._wanted(visitor, run_id))
+
+    def resident(self, visitor: str) -> dict[str, ServedAdapter]:
+        """This visitor's adapters in memory, by their runs' ids, the latest asked for last."""
+        mine = {run.id for run in self.store.runs(visitor)}
+        return {run: each for (run, _), each in self._adapters.here().items() if run in mine}
+
+    def self_test(self, visitor: str) -> Proof:
+        """Prove that the base and this visitor's latest adapters in memory are served as what they are."""
+        adapters = {each.hash: each for each in self.resident(visitor).values()}
+        proof = self._prove(self.chat, list(adapters.values())[-TESTED:], chat_source(self.settings).folder)
+        for arm in ("base", *proof.effects):
+            self._proofs[arm] = proof.of(arm)
+        if not proof.passed:
+            log.error("The self-test failed: %s", [each for each in proof.checks if not each.passed])
+        return proof
+
+    def proof(self, adapter: ServedAdapter | None) -> Proof | None:
+        """What the last self-test said of an adapter or the base; None where there was none."""
+        return self._proofs.get(adapter.hash if adapter else "base")
+
+    def _test_quietly(self, visitor: str) -> None:
+        """An answer does not fail because its test could not be made; its pane says that it was not tested."""
+        try:
+            self.self_test(visitor)
+        except Exception:
+            log.exception("The self-test could not be made")
 
     def tokens(self, visitor: str) -> dict[str, int]:
         """How many of the model's tokens each document of this visitor has, by its id; counted once a content."""
@@ -84,10 +134,10 @@ class Services:
         Raises:
             UserError, MethodError: nothing to train on, a value out of range, or more than the host allows.
         """
-        tokens = sum(self.tokens(visitor).values())
+        tokens = round(sum(self.tokens(visitor).values()) * self.training_text.share(visitor))
         if not tokens:
             raise UserError("There is no text to learn from yet. Add a file, paste a text or take an example first.")
-        model, speed = self.chat.model, choose().gflops
+        model, speed = self.chat.model, speed_of(self.chat.model, choose())
         config = runs.plan(method, PRESETS[preset], values, run_values, tokens, model.config, speed)
         config = replace(config, settings=replace(config.settings, max_seconds=float(self.settings.max_seconds)))
         runs.check_limits(config, self.settings)
@@ -96,22 +146,62 @@ class Services:
         runs.check_room(cost, psutil.virtual_memory().total, free)
         return config, cost
 
-    def start_run(self, visitor: str, config: RunConfig, name: str) -> str:
-        """Queue a run on this visitor's text as it is now; returns the run's id."""
-        return self.jobs.submit(visitor, config, self.library.documents(visitor), name)
+    def start_run(self, visitor: str, config: RunConfig, name: str, expected: float = 0.0, kept: bool = False) -> str:
+        """Queue a run on this visitor's text as it is now, without what is left out; returns the run's id.
+
+        `expected` is the estimate in seconds; a `kept` run goes on when its page is closed.
+        """
+        return self.jobs.submit(visitor, config, self.training_text.documents(visitor), name, expected, kept)
+
+    def bring_adapter(self, visitor: str, files: Sequence[tuple[str, Path]], name: str) -> str:
+        """Keep an adapter that a visitor brings, given as names and paths of its files or a zip; returns the run's id.
+
+        Raises:
+            UserError, MethodError: too many runs, or nothing that can be read and fits the base model.
+        """
+        kept = len(self.store.runs(visitor))
+        if kept >= self.settings.visitor_runs:
+            raise UserError(
+                f"You keep {kept} runs, the most allowed. Delete one you no longer need, then bring this one."
+            )
+        came = incoming.read(files, self.settings.adapter_bytes, self.settings.max_rank)
+
+        def fill(folder: Path) -> None:
+            incoming.write(came, folder / "adapter", self.chat)
+            (folder / EVENTS).write_text("")
+
+        return self.store.add_brought_run(visitor, "train", name, came.method, came.figures, fill).id
+
+    def export(self, visitor: str, run_id: str, form: str, out: Path) -> None:
+        """Fill a folder with what one of this visitor's runs learnt, in one of the forms of `export`.
+
+        Raises:
+            UserError, MethodError: no adapter, no such form of it, or no room.
+        """
+        run = self.store.run(visitor, run_id)
+        if not (run.folder / "adapter").is_dir():
+            raise UserError(f"The run {run.name!r} has left no adapter yet. Let it make a step first, then export it.")
+        needed = 3 * 4 * self.chat.model.num_parameters() if form in export.WHOLE else 0
+        if shutil.disk_usage(self.settings.data).free < needed:
+            raise UserError(f"The disk has no room for a whole model ({needed / 1e9:.1f} GB). Take the adapter alone.")
+        export.write(form, run.folder / "adapter", out, self.settings, run.name)
 
     def forget(self, visitor: str) -> None:
         """Start over: everything of this visitor is deleted, in memory too."""
         for run in self.store.runs(visitor):
             self.forget_adapter(run.id)
+        self.ballots.pop(visitor, None)
+        _, placed = self._pairs.pop(visitor, ("", []))
+        self._chooser.forget([turn.question for _, turn in placed])
         self.embedders.forget(visitor)
         self.library.forget(visitor)
+        self.training_text.forget(visitor)
+        if "_chat" in vars(self):
+            batch_of(self._chat.model).forget(visitor)
 
     def forget_adapter(self, run_id: str) -> None:
         """Drop a deleted adapter from memory."""
-        with self._lock:
-            for key in [key for key in self._adapters if key[0] == run_id]:
-                del self._adapters[key]
+        self._adapters.drop(lambda key: isinstance(key, tuple) and key[0] == run_id)
 
     def searcher(self, visitor: str) -> Callable[[str], Result]:
         """A function that searches this visitor's text; while it is indexed anew, as it was before."""
@@ -128,6 +218,20 @@ class Services:
 
         self.embedders.choose(visitor, name, index_anew)
 
+    def examples(self, visitor: str) -> Callable[[str], Examples]:
+        """A function that chooses, for a question, worked examples from this visitor's question–answer pairs."""
+        pairs, embedder = self.pairs(visitor), self.embedders.of(visitor)
+        return lambda question: self._chooser.choose(embedder, question, pairs)
+
+    def pairs(self, visitor: str) -> list[tuple[str, Turn]]:
+        """The pairs of the text as it is now, made once: a long text takes seconds."""
+        text = self.library.text_hash(visitor)
+        made_of, placed = self._pairs.get(visitor, ("", []))
+        if made_of != text:
+            placed = placed_pairs(self.library.documents(visitor))
+            self._pairs[visitor] = (text, placed)
+        return placed
+
     def cancel_index(self, visitor: str) -> None:
         """Stop indexing this visitor's text; the index before stays in use."""
         self.library.cancel_index(visitor)
@@ -137,6 +241,10 @@ class Services:
         self.jobs.start()
         for task in (self._warm_up, self._sweep_daily, self.embedders.ask_hub):
             threading.Thread(target=task, daemon=True, name=task.__name__).start()
+
+    def _wanted(self, visitor: str, run_id: str) -> tuple[tuple[str, int], Callable[[], ServedAdapter]]:
+        folder = self.store.run(visitor, run_id).folder / "adapter"
+        return (run_id, weights_age(folder)), lambda: load_adapter(folder, self.chat)
 
     def _answer(
         self,
@@ -149,6 +257,7 @@ class Services:
     ) -> Iterator[list[Answer]]:
         """See `chat.answer`. Every argument can be pickled: on ZeroGPU this runs in a process forked for the call."""
         search = self.searcher(visitor) if any(arm.retrieval for arm in arms) else None
+        examples = self.examples(visitor) if any(arm.few_shot for arm in arms) else None
         yield from chat.answer(
             self.chat,
             arms,
@@ -158,12 +267,23 @@ class Services:
             decoding,
             lambda: visitor in self.stops,
             ask_anyway=ask_anyway,
+            examples=examples,
+            scope=visitor,
         )
+
+    def _advise(self, row: RunRow) -> str:
+        """For a training run that lacked memory, now that its worker is gone: what would have fitted."""
+        if row.kind != "train":
+            return ""
+        free = psutil.virtual_memory().available
+        return advice(RunConfig.from_dict(read_config(row.folder)), self.chat.model.config, free)
 
     def _warm_up(self) -> None:
         """So that the first question does not wait for the models."""
         self.embedders.own().encode(["warm"])
-        self.chat.model.eval()
+        forward_of(self.chat.model)
+        proof = self._prove(self.chat, [], chat_source(self.settings).folder)
+        self._proofs["base"] = proof
 
     def _sweep_daily(self) -> None:
         while True:

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 
 import adapters
 from adapters.base import PlainLora
+from adapters.plain import saved_scale
 from playground.errors import UserError
 from playground.models import ChatModel
 from playground.wheels import weights_digest
@@ -27,7 +28,7 @@ FEW = 6  # rows; from 8 on the usual product is the faster one
 class ServedAdapter:
     """What a run left, in the base's number type and on its device: a change beside the base, or a model of its own.
 
-    `hash` names its weights file.
+    `hash` names its weights file; `scale` is what the product of its matrices is multiplied by, already folded in.
     """
 
     name: str
@@ -35,6 +36,7 @@ class ServedAdapter:
     method: str
     plain: PlainLora | None
     model: PreTrainedModel | None = None
+    scale: float = 1.0
 
     @property
     def nbytes(self) -> int:
@@ -77,7 +79,7 @@ def load_adapter(folder: Path, chat: ChatModel) -> ServedAdapter:
     if not isinstance(served, PlainLora):
         return ServedAdapter(method.label, digest, method.id, None, served)
     _refuse_misfits(served, chat)
-    return ServedAdapter(method.label, digest, method.id, _beside(chat.model, served))
+    return ServedAdapter(method.label, digest, method.id, _beside(chat.model, served), scale=saved_scale(folder))
 
 
 def weights_age(folder: Path) -> int:
@@ -86,8 +88,10 @@ def weights_age(folder: Path) -> int:
 
 
 @contextmanager
-def adapted(model: PreTrainedModel, rows: Sequence[PlainLora | None]) -> Iterator[None]:
+def adapted(model: PreTrainedModel, rows: Sequence[PlainLora | None], axis: int = 0) -> Iterator[None]:
     """Within, row i of a batch is computed with rows[i]: W·x + B·A·x, scaled; None stays the base's, bit for bit.
+
+    With `axis` 1 the rows are the tokens of one sequence.
 
     Hooks add the products and are gone afterwards, whatever happens; no weight and no module is replaced.
     """
@@ -98,7 +102,7 @@ def adapted(model: PreTrainedModel, rows: Sequence[PlainLora | None]) -> Iterato
             layers[name].append(_Group(mine, A, B, adapter.scales.get(name)))
     with ExitStack() as hooks:
         for name, groups in layers.items():
-            hook = model.get_submodule(name).register_forward_hook(partial(_add, groups))
+            hook = model.get_submodule(name).register_forward_hook(partial(_add, groups, axis))
             hooks.callback(hook.remove)
         yield
 
@@ -125,14 +129,14 @@ def _beside(model: PreTrainedModel, plain: PlainLora) -> PlainLora:
     return PlainLora({name: (moved[id(A)], moved[id(B)]) for name, (A, B) in plain.layers.items()}, scales)
 
 
-def _add(groups: Sequence[_Group], layer: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+def _add(groups: Sequence[_Group], axis: int, layer: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     for group in groups:
-        change = inputs[0].index_select(0, group.rows) @ group.A.T @ group.B.T
+        change = inputs[0].index_select(axis, group.rows) @ group.A.T @ group.B.T
         if group.scale is not None:
             bias = 0 if layer.bias is None else layer.bias
-            own = output.index_select(0, group.rows) - bias
+            own = output.index_select(axis, group.rows) - bias
             change = (own + change) * group.scale - own
-        output.index_add_(0, group.rows, change)
+        output.index_add_(axis, group.rows, change)
 
 
 def _weights_first(layer: nn.Linear, x: Tensor) -> Tensor:

@@ -1,30 +1,36 @@
-"""The training loop: knows the Method contract and no method, yields progress, leaves checkpoints and an adapter."""
+"""The training loop: knows the Method contract and no method, yields progress, leaves checkpoints and an adapter.
+
+`accelerate launch -m playground.training FOLDER` trains a planned run on several processes, each reading its share.
+"""
 
 import json
 import math
 import random
-import resource
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import peft
 import torch
-import transformers
 from datasets import Dataset
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import LambdaLR
 
 import adapters
-from adapters.base import Method
-from playground import checkpoints, corpus
-from playground.checkpoints import Checkpoint
-from playground.models import ChatModel
-from playground.runs import RunConfig
+from adapters.base import block_count
+from adapters.beside import inside
+from playground import checkpoints, corpus, device, lean, parallel
+from playground.interrupt import Interrupted, interruptible
+from playground.lower import LowerLayers, fits
+from playground.models import ChatModel, chat_source, load_chat
+from playground.outcome import Finished, Outcome
+from playground.passes import counted, losses
+from playground.run_folder import CHECKPOINT, CONFIG, DOCUMENTS, log_event
+from playground.run_state import RunState, restore, restore_method, save_checkpoint
+from playground.runs import RunConfig, TrainSettings
+from playground.settings import Settings
 from retrieval.documents import Document
 
 CLIP = 1.0
@@ -52,41 +58,6 @@ class Progress:
         return {"event": "progress", **self.__dict__}
 
 
-@dataclass(frozen=True)
-class Finished:
-    """The run's end; `reason` is done, stopped (asked to) or time (max_seconds reached)."""
-
-    adapter: Path
-    reason: str
-    step: int
-    steps: int
-    heldout_before: float
-    heldout_after: float
-    trainable: int
-    tokens: int
-    seconds: float
-    peak_bytes: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """The event as the log and the command line write it."""
-        return {"event": "finished", **self.__dict__, "adapter": str(self.adapter)}
-
-
-@dataclass
-class _Run:
-    """What the loop carries from step to step."""
-
-    method: Method
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    schedule: LambdaLR
-    step: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    heldout_before: float = math.nan
-    heldout_after: float = math.nan
-
-
 def train(
     config: RunConfig,
     chat: ChatModel,
@@ -94,82 +65,106 @@ def train(
     out: Path,
     should_stop: Callable[[], bool] = never,
     resume: bool = False,
+    shared: Path | None = None,
 ) -> Iterator[Progress | Finished]:
     """Fine-tune and yield an event a step; ends with `out/adapter` written, also when stopped early.
 
-    With `resume`, goes on from the newest whole checkpoint in `out/checkpoint` as if never stopped.
+    From the first held-out test on `out/adapter` holds the best so far, whole at any moment. `should_stop` is asked
+    many times within a step, and a step that is left in its middle leaves no trace. With `resume`, goes on from the
+    newest whole checkpoint in `out/checkpoint` as if never stopped. What the frozen layers below the adapted ones make
+    of the text is kept in the folder `shared`, for other runs on the same text too.
 
     Raises:
         UserError: for a text too short to train on. MethodError: for options that do not fit the model.
+        OSError: for lack of room; the checkpoints before are intact.
     """
     settings = config.settings
     data = corpus.build(
-        documents, chat.tokenizer, window=settings.window, heldout_share=settings.heldout_share, seed=settings.seed
+        documents,
+        chat.tokenizer,
+        window=settings.window,
+        heldout_share=settings.heldout_share,
+        seed=settings.seed,
+        pairs_share=settings.pairs_share,
+        with_passages=settings.with_passages,
     )
     run = _prepare(config, chat, out if resume else None)
-    base = {"name": chat.name, "hash": chat.hash}
+    run.lower = _lower(config, run, chat.hash, data, shared or out / "lower")
+    outcome = Outcome(config, {"name": chat.name, "hash": chat.hash}, data.data_hash, out)
     del chat  # a method that trains over a copy lets the original go
+    outcome.make_up_for_a_kill(run)
+    with interruptible(run.model, should_stop):
+        reason = yield from _steps(run, settings, data, outcome, should_stop)
+    save_checkpoint(run, out)
+    if reason == "time" and run.best_step < run.step and run.judge(heldout_loss(run, data.heldout)):
+        outcome.keep(run)
+    yield outcome.close(run, reason)
+
+
+def _steps(
+    run: RunState,
+    settings: TrainSettings,
+    data: corpus.Corpus,
+    outcome: Outcome,
+    should_stop: Callable[[], bool],
+) -> Generator[Progress, None, str]:
+    """All steps that are left; returns the reason why they ended."""
     started = time.monotonic() - run.seconds
-    if run.step == 0:
-        run.heldout_before = run.heldout_after = heldout_loss(run.model, data.heldout)
-        yield Progress(0, settings.steps, None, run.heldout_before, 0.0, time.monotonic() - started, None)
-    reason = "done"
-    while run.step < settings.steps:
-        reason = _reason_to_end(settings.max_seconds, time.monotonic() - started, should_stop)
-        if reason != "done":
-            break
-        yield _advance(run, config, data, started)
-        if run.step % settings.checkpoint_every == 0:
-            _save_checkpoint(run, out)
-    _save_checkpoint(run, out)
-    if run.step < settings.steps:
-        run.heldout_after = heldout_loss(run.model, data.heldout)
-    yield _finish(run, config, base, data, out, reason)
+    try:
+        if run.step == 0 and run.untested is None:
+            run.heldout_before = heldout_loss(run, data.heldout)
+            yield Progress(0, settings.steps, None, run.heldout_before, 0.0, time.monotonic() - started, None)
+        while run.step < settings.steps or run.untested is not None:
+            if (reason := _reason_to_end(run, settings, time.monotonic() - started, should_stop)) != "done":
+                return reason
+            progress = _advance(run, settings, data, started)
+            yield progress  # before its checkpoint, or a kill between them would lose it
+            improved = progress.heldout_loss is not None and run.judge(progress.heldout_loss)
+            if improved or run.step % settings.checkpoint_every == 0:
+                save_checkpoint(run, outcome.folder)
+            if improved:
+                outcome.keep(run)
+    except Interrupted:
+        run.give_up_step()
+        return "stopped"
+    return "done"
 
 
-def heldout_loss(model: torch.nn.Module, examples: Dataset) -> float:
-    """Mean loss in nats over every held-out token that carries loss, from the logits (never a model's own `.loss`)."""
-    was_training = model.training
-    model.eval()
-    total, count = 0.0, 0
+def heldout_loss(run: RunState, examples: Dataset) -> float:
+    """Mean loss in nats over every held-out token that carries loss (never a model's own `.loss`)."""
+    was_training = run.model.training
+    run.model.eval()
+    rows = list(examples)
     with torch.no_grad():
-        for each in examples:
-            loss, tokens = example_loss(model, each)
-            total, count = total + loss.item(), count + tokens
-    model.train(was_training)
-    return total / max(count, 1)
+        total = sum(loss.item() for loss in losses(inside(run.model), rows, run.lower))
+    run.model.train(was_training)
+    return total / max(counted(rows), 1)
 
 
-def example_loss(model: torch.nn.Module, example: dict[str, list[int]]) -> tuple[Tensor, int]:
-    """Summed loss of one example and the number of tokens it is summed over.
-
-    Logits are made only at positions that predict a token with loss: shape (positions, vocabulary).
-    """
-    device = next(model.parameters()).device
-    ids = torch.tensor([example["input_ids"]], device=device)
-    targets = torch.tensor(example["labels"][1:], device=device)
-    positions = (targets != corpus.NO_LOSS).nonzero().squeeze(1)
-    logits = model(input_ids=ids, logits_to_keep=positions, use_cache=False).logits[0]
-    return cross_entropy(logits.float(), targets[positions], reduction="sum"), len(positions)
-
-
-def _prepare(config: RunConfig, chat: ChatModel, out: Path | None) -> _Run:
+def _prepare(config: RunConfig, chat: ChatModel, out: Path | None) -> RunState:
     """The method on its model with optimizer and schedule, as the newest checkpoint in `out` left them, if any."""
     settings = config.settings
-    saved = checkpoints.newest(out / "checkpoint") if out else None
+    saved = checkpoints.newest(out / CHECKPOINT) if out else None
     method = adapters.get(config.method)
     torch.manual_seed(settings.seed)
     model = method.attach(chat.model, config.options, settings.seed, settings.steps)
     model.train()
     if saved:
-        prefix = "method."
-        own = {name[len(prefix) :]: each for name, each in saved.tensors.items() if name.startswith(prefix)}
-        method.load_state(model, own)
+        restore_method(method, model, saved)
     optimizer = method.optimizer(model, config.options)
-    run = _Run(method, model, optimizer, LambdaLR(optimizer, _schedule(settings.steps, settings.warmup_share)))
+    run = RunState(method, model, optimizer, LambdaLR(optimizer, _schedule(settings.steps, settings.warmup_share)))
     if saved:
-        _restore(run, saved)
+        restore(run, saved)
     return run
+
+
+def _lower(config: RunConfig, run: RunState, base: str, data: corpus.Corpus, folder: Path) -> LowerLayers | None:
+    """What the layers below the adapted ones say, where there are such layers and their answers can be kept."""
+    model, adapted = inside(run.model), config.options.top_layers
+    rows = [*data.train, *data.heldout]
+    if not adapted or not lean.applies(model) or not fits(model, rows):
+        return None
+    return LowerLayers(model, block_count(model) - adapted, rows, folder, f"{base} {run.method.frozen_form}")
 
 
 def _schedule(steps: int, warmup_share: float) -> Callable[[int], float]:
@@ -185,37 +180,39 @@ def _schedule(steps: int, warmup_share: float) -> Callable[[int], float]:
     return factor
 
 
-def _reason_to_end(max_seconds: float, seconds: float, should_stop: Callable[[], bool]) -> str:
+def _reason_to_end(run: RunState, settings: TrainSettings, seconds: float, should_stop: Callable[[], bool]) -> str:
     if should_stop():
         return "stopped"
-    return "time" if seconds >= max_seconds else "done"
+    if settings.patience and run.stale >= settings.patience:
+        return "early"
+    return "time" if seconds >= settings.max_seconds else "done"
 
 
-def _advance(run: _Run, config: RunConfig, data: corpus.Corpus, started: float) -> Progress:
-    """One optimizer step and, where it is due, the held-out loss."""
-    settings = config.settings
-    batch = _batch(data.train, run.step, settings.batch_tokens, settings.seed)
-    began = time.monotonic()
-    loss, tokens = _optimizer_step(run, batch)
-    speed = tokens / (time.monotonic() - began)
-    run.step, run.tokens = run.step + 1, run.tokens + tokens
+def _advance(run: RunState, settings: TrainSettings, data: corpus.Corpus, started: float) -> Progress:
+    """One optimizer step and, where it is due, the held-out loss; each can be left in its middle and made up for."""
+    speed = 0.0
+    if run.untested is None:
+        batch = _batch(data.train, run.step, settings.batch_tokens, settings.seed)
+        began = time.monotonic()
+        run.untested, tokens = _optimizer_step(run, batch)
+        speed = tokens / (time.monotonic() - began)
+        run.step, run.tokens, run.random = run.step + 1, run.tokens + tokens, checkpoints.random_state()
     every = math.ceil(settings.steps / settings.evaluations)
-    measured = None
-    if run.step % every == 0 or run.step == settings.steps:
-        measured = run.heldout_after = heldout_loss(run.model, data.heldout)
+    due = run.step % every == 0 or run.step == settings.steps
+    measured = heldout_loss(run, data.heldout) if due else None
+    loss, run.untested = run.untested, None
     run.seconds = time.monotonic() - started
     left = run.seconds / run.step * (settings.steps - run.step)
     return Progress(run.step, settings.steps, loss, measured, speed, run.seconds, left)
 
 
-def _optimizer_step(run: _Run, batch: list[dict[str, list[int]]]) -> tuple[float, int]:
-    """Gradients summed example by example (no padding), then one clipped update; returns mean loss and tokens read."""
-    counted = sum(label != corpus.NO_LOSS for each in batch for label in each["labels"][1:])
-    total = 0.0
-    for each in batch:
-        loss, _ = example_loss(run.model, each)
-        (loss / max(counted, 1)).backward()
+def _optimizer_step(run: RunState, batch: list[dict[str, list[int]]]) -> tuple[float, int]:
+    """Gradients summed pack by pack (no padding), then one clipped update; returns mean loss and tokens read."""
+    count, total = max(counted(batch), 1), 0.0
+    for loss in losses(inside(run.model), parallel.share(batch), run.lower):
+        (loss / count).backward()
         total += loss.item()
+    total = parallel.sum_gradients(run.model, total)
     if (penalty := run.method.penalty(run.model)) is not None:
         penalty.backward()
     torch.nn.utils.clip_grad_norm_([p for p in run.model.parameters() if p.requires_grad], CLIP)
@@ -223,7 +220,7 @@ def _optimizer_step(run: _Run, batch: list[dict[str, list[int]]]) -> tuple[float
     run.method.after_step(run.model, run.step + 1)
     run.optimizer.zero_grad(set_to_none=True)
     run.schedule.step()
-    return total / max(counted, 1), sum(len(each["input_ids"]) for each in batch)
+    return total / count, sum(len(each["input_ids"]) for each in batch)
 
 
 def _batch(examples: Dataset, step: int, batch_tokens: int, seed: int) -> list[dict[str, list[int]]]:
@@ -244,61 +241,17 @@ def _order(count: int, seed: int, epoch: int) -> list[int]:
     return order
 
 
-def _save_checkpoint(run: _Run, out: Path) -> None:
-    tensors, optimizer = checkpoints.flatten("optimizer", run.optimizer.state_dict())
-    tensors |= {f"method.{name}": each.detach() for name, each in run.method.state(run.model).items()}
-    tensors["random"] = torch.get_rng_state()
-    facts = {
-        "optimizer": optimizer,
-        "schedule": {key: value for key, value in run.schedule.state_dict().items() if key != "lr_lambdas"},
-        "tokens": run.tokens,
-        "seconds": run.seconds,
-        "heldout_before": run.heldout_before,
-        "heldout_after": run.heldout_after,
-    }
-    checkpoints.save(out / "checkpoint", Checkpoint(run.step, tensors, facts))
+def main(folder: Path) -> None:
+    """Train the run that was planned in a folder, as one of a group of processes; the first of them writes it."""
+    with parallel.joined(), tempfile.TemporaryDirectory() as elsewhere:
+        config = RunConfig.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+        texts = json.loads((folder / DOCUMENTS).read_text(encoding="utf-8"))
+        chat = load_chat(chat_source(Settings.from_environment()), device.choose())
+        out = folder if parallel.first() else Path(elsewhere)
+        for event in train(config, chat, [Document.from_dict(each) for each in texts], out):
+            if parallel.first():
+                log_event(folder, event.to_dict())
 
 
-def _restore(run: _Run, saved: Checkpoint) -> None:
-    """Everything but the method's own state, which the optimizer had to be made after."""
-    facts = saved.facts
-    run.optimizer.load_state_dict(checkpoints.unflatten("optimizer", saved.tensors, facts["optimizer"]))
-    run.schedule.load_state_dict({**facts["schedule"], "lr_lambdas": [None] * len(run.optimizer.param_groups)})
-    torch.set_rng_state(saved.tensors["random"])
-    run.step, run.tokens, run.seconds = saved.step, facts["tokens"], facts["seconds"]
-    run.heldout_before, run.heldout_after = facts["heldout_before"], facts["heldout_after"]
-
-
-def _finish(run: _Run, config: RunConfig, base: dict, data: corpus.Corpus, out: Path, reason: str) -> Finished:
-    """Write the adapter and the record of how it came to be."""
-    folder = out / "adapter"
-    folder.mkdir(parents=True, exist_ok=True)
-    run.method.save(run.model, folder)
-    trainable = sum(p.numel() for p in run.model.parameters() if p.requires_grad)
-    end = Finished(
-        folder,
-        reason,
-        run.step,
-        config.settings.steps,
-        run.heldout_before,
-        run.heldout_after,
-        trainable,
-        run.tokens,
-        run.seconds,
-        peak_bytes(),
-    )
-    record = {
-        **config.to_dict(),
-        "base": base,
-        "data_hash": data.data_hash,
-        "versions": {"torch": torch.__version__, "transformers": transformers.__version__, "peft": peft.__version__},
-        "figures": {key: value for key, value in end.to_dict().items() if key not in ("event", "adapter")},
-    }
-    (folder / "run.json").write_text(json.dumps(record, indent=1))
-    return end
-
-
-def peak_bytes() -> int:
-    """This process's largest resident size so far."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

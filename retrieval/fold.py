@@ -17,7 +17,7 @@ def repeats(passages: Sequence[Passage]) -> set[int]:
     Case, blanks, quotes and punctuation make no difference; one other word or number does. Of equals the first stays.
     """
     runs = [_runs(passage) for passage in passages]
-    holders: dict[tuple[str, ...], set[int]] = {}
+    holders: dict[tuple[str, str], set[int]] = {}
     folded = set()
     for place in sorted(range(len(passages)), key=lambda place: -len(runs[place])):
         if _held(runs[place], holders):
@@ -28,7 +28,7 @@ def repeats(passages: Sequence[Passage]) -> set[int]:
     return folded
 
 
-def _held(runs: Sequence[tuple[str, ...]], holders: dict[tuple[str, ...], set[int]]) -> bool:
+def _held(runs: Sequence[tuple[str, str]], holders: dict[tuple[str, str], set[int]]) -> bool:
     """Whether one passage holds all the runs; the first run that is new ends the search."""
     common: set[int] | None = None
     for run in runs:
@@ -39,8 +39,12 @@ def _held(runs: Sequence[tuple[str, ...]], holders: dict[tuple[str, ...], set[in
     return True
 
 
-def _runs(passage: Passage) -> list[tuple[str, ...]]:
-    """The different runs of words with the heading, in order; a text shorter than a run is one."""
-    words = _WORD.findall(unicodedata.normalize("NFC", passage.text).lower()) or [passage.text]
-    starts = range(max(1, len(words) - RUN + 1))
-    return list(dict.fromkeys((passage.heading, *words[start : start + RUN]) for start in starts))
+def word_runs(text: str) -> list[str]:
+    """The different runs of three words in order, parted by blanks; a text shorter than a run is one."""
+    words = _WORD.findall(unicodedata.normalize("NFC", text).lower()) or [text]
+    return list(dict.fromkeys(" ".join(words[start : start + RUN]) for start in range(max(1, len(words) - RUN + 1))))
+
+
+def _runs(passage: Passage) -> list[tuple[str, str]]:
+    """The passage's runs, each with the heading."""
+    return [(passage.heading, run) for run in word_runs(passage.text)]

@@ -4,10 +4,12 @@ Immutable once made, and always made from numbers and text: reading an index fil
 their code (facebookresearch/faiss#5400).
 """
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Protocol
 
 import bm25s
@@ -165,6 +167,14 @@ class Index:
         self._frequency = Counter(term for terms in corpus for term in set(terms))
         self._nearest = Nearest(vectors)
         self._bm25 = _bm25(corpus)
+
+    @cached_property
+    def hash(self) -> str:
+        """16 hex digits of the passages with their places and the encoder: equal where the same is searched."""
+        digest = hashlib.sha256(f"{self.embedder_hash}\0{self.language}".encode())
+        for passage in self.passages:
+            digest.update(repr(passage).encode())
+        return digest.hexdigest()[:16]
 
     @property
     def kind(self) -> str:

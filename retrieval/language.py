@@ -73,13 +73,16 @@ def detect(text: str) -> str:
     """ISO 639-1 code of the text's language, "und" where its first 20,000 characters show none clearly."""
     sample = unicodedata.normalize("NFC", text[:SAMPLE_CHARS]).lower()
     words = _WORD.findall(sample)
-    scripts = Counter(_script(character) for word in words for character in word)
-    letters = sum(scripts.values())
+    found = Counter("".join(words))
+    scripts: Counter[str] = Counter()
+    for character, count in found.items():
+        scripts[_script(character)] += count
+    letters = found.total()
     del scripts["latin"]
     if scripts and sum(scripts.values()) > letters / 3:
         # Japanese mixes its own letters with Chinese ones, never the other way round.
         return "ja" if scripts["ja"] > 0.1 * letters else scripts.most_common(1)[0][0]
-    if sum(character in _VIETNAMESE for character in sample) > 0.04 * letters:
+    if sum(found[character] for character in _VIETNAMESE) > 0.04 * letters:
         return "vi"
     return _by_words(words)
 

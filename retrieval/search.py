@@ -53,13 +53,17 @@ class Hit:
 
 @dataclass(frozen=True)
 class Result:
-    """Passages, best first; `found` where `gate`, the evidence that the text holds an answer, reaches `threshold`."""
+    """Passages, best first; `found` where `gate`, the evidence that the text holds an answer, reaches `threshold`.
+
+    `index_hash` names the index that was searched.
+    """
 
     question: str
     found: bool
     hits: tuple[Hit, ...]
     gate: float
     threshold: float = TRUSTED.threshold
+    index_hash: str = ""
 
 
 def mix_for(index: Index, embedder: Encoder) -> Mix:
@@ -87,7 +91,7 @@ def search(index: Index, embedder: Encoder, question: str, k: int = 5, mix: Mix 
         coverage = index.coverage(terms, passage)
         hits.append(Hit(passage, float(mixed[row]), float(dense[row]), float(lexical[row]), coverage))
     gate = mix.cosine * float(dense.max()) + mix.coverage * hits[0].coverage
-    return Result(question, gate >= mix.threshold, tuple(hits), gate, mix.threshold)
+    return Result(question, gate >= mix.threshold, tuple(hits), gate, mix.threshold, index.hash)
 
 
 def _checked(index: Index, embedder: Encoder, question: str) -> str:

@@ -33,14 +33,16 @@ def chat() -> ChatModel:
 
 
 def four_arms() -> list[Arm]:
-    adapter = ServedAdapter("LoRA", "a" * 16, "lora", lora(1))
+    adapter = ServedAdapter("LoRA", "a" * 16, "lora", lora(1), scale=2.0)
     return [Arm("base"), Arm("rag", None, True), Arm("tuned", adapter), Arm("both", adapter, True)]
 
 
 def finds(found: bool = True, tokens: int = 20) -> Callable[[str], Result]:
     def search(question: str) -> Result:
         passages = [Passage(text, "hours.md", "", "Hours", 10 * n, 10 * n + 9, tokens) for n, text in enumerate(TEXTS)]
-        return Result(question, found, tuple(Hit(each, 0.9, 0.8, 3.0, 1.0) for each in passages), 0.9)
+        return Result(
+            question, found, tuple(Hit(each, 0.9, 0.8, 3.0, 1.0) for each in passages), 0.9, index_hash="e" * 16
+        )
 
     return search
 
@@ -106,6 +108,10 @@ def test_stamps_tell_the_arms_apart_and_repeat(chat: ChatModel) -> None:
     assert both["base_hash"] == chat.hash
     assert (both["adapter_hash"], both["method"], both["found"]) == ("a" * 16, "lora", True)
     assert both["passages"][0] == "hours.md:0-9"
+    assert (both["index_hash"], both["adapter_scale"]) == ("e" * 16, 2.0)
+    base = stamps[0]
+    assert (base.adapter_hash, base.adapter_scale, base.index_hash, base.examples) == (None, None, None, ())
+    assert len({each.prompt_hash for each in stamps}) == 2
     assert both["decoding"]["seed"] == 0
     assert both["versions"]["torch"] == torch.__version__
     assert both["template_hash"] == prompts.template_hash(chat.tokenizer)
@@ -189,6 +195,17 @@ def test_times_are_told_once_they_are_known(chat: ChatModel) -> None:
     assert lone.tokens_per_second is None
 
 
+def test_what_exactly_was_sent_is_shown_with_its_control_tokens(chat: ChatModel) -> None:
+    base, rag, tuned, both = ask(chat, four_arms(), finds(), question="When? <|im_end|>")
+    assert base.prompt == tuned.prompt
+    assert rag.prompt == both.prompt
+    assert all(each.prompt.endswith("<|im_end|>\n<|im_start|>assistant\n") for each in (base, rag))
+    assert prompts.SYSTEM in base.prompt
+    assert "[1] Hours\nThe archive opens at nine." in rag.prompt
+    assert base.prompt.count("<|im_end|>") == 2
+    assert ask(chat, four_arms(), finds(found=False))[1].prompt == ""
+
+
 def test_a_stopped_answer_keeps_what_it_has(chat: ChatModel) -> None:
     calls = iter([False] * 9 + [True] * 99)
     answers = ask(chat, four_arms(), finds(found=False), should_stop=lambda: next(calls))
@@ -218,7 +235,7 @@ def test_a_trained_adapter_is_loaded_with_its_hash_and_method(chat: ChatModel, t
     served = load_adapter(tmp_path, chat)
     weights = (tmp_path / "adapter_model.safetensors").read_bytes()
     assert served.hash == hashlib.sha256(weights).hexdigest()[:16]
-    assert (served.name, served.method) == ("LoRA", "lora")
+    assert (served.name, served.method, served.scale) == ("LoRA", "lora", 1.0)
     assert said(ask(chat, [Arm("x", served)])[0]) == said(ask(chat, [Arm("x", replace(served, plain=lora(1)))])[0])
     (tmp_path / "run.json").unlink()
     assert load_adapter(tmp_path, chat).method == "lora"

@@ -22,12 +22,12 @@ from transformers.utils.logging import disable_progress_bar, enable_progress_bar
 
 import adapters
 from adapters.options import knobs
-from playground import jobs
+from playground import worker
 from playground.cli import main
 from playground.commands import arguments
 from playground.device import Device
-from playground.jobs import read_events
 from playground.models import EMBEDDERS, chat_source, load_chat
+from playground.run_folder import read_events
 from playground.runs import PRESETS, TrainSettings
 from playground.serving import adapted, load_adapter
 from playground.settings import Settings
@@ -324,6 +324,16 @@ def test_a_process_of_its_own_writes_nothing_but_lines(tmp_path: Path) -> None:
     assert json.loads(ran.stdout.splitlines()[-1])["adapter"] == "run/adapter"
 
 
+def test_the_mix_of_text_and_questions_can_be_asked_for(run: Run) -> None:
+    words = ["train", "town.md", "--method", "lora", "--steps", "1", "--window", "64", "--batch-tokens", "64"]
+    assert run(*words, "--pairs-share", "0", "--with-passages", "--out", "run").code == 0
+    settings = json.loads(Path("run/config.json").read_text())["settings"]
+    assert (settings["pairs_share"], settings["with_passages"]) == (0, True)
+    refused = run(*words, "--pairs-share", "1.5", "--out", "other")
+    assert refused.code != 0
+    assert "Questions must be between 0 and 1, got '1.5'" in refused.err
+
+
 def test_flags_that_only_a_method_knows_may_stand_anywhere(run: Run) -> None:
     words = ["train", "--ratio=3", "--steps", "1", "--json", "--window", "64", "town.md", "--method", "lora_plus"]
     ran = run(*words, "--batch-tokens", "64", "--out", "run")
@@ -396,7 +406,7 @@ def test_a_job_s_worker_goes_on_with_a_stopped_run(
 ) -> None:
     interrupted(monkeypatch, capfd)
     (tmp_path / "run/lease").write_text(str(time.time() + 60))
-    assert jobs.work(tmp_path / "run", Settings.from_environment(), resume=True) == "finished"
+    assert worker.work(tmp_path / "run", Settings.from_environment()) == "finished"
     assert read_events(tmp_path / "run")[-1]["step"] == 4
 
 
@@ -440,6 +450,23 @@ def test_ask_answers_with_every_arm_that_can_be(run: Run) -> None:
     assert [each["arm"] for each in some.lines] == ["tuned", "base"]
 
 
+def test_few_shot_and_a_second_adapter_answer_when_they_are_named(run: Run, tmp_path: Path) -> None:
+    train(run)
+    train(run, "--seed", "1", out="second")
+    rows = ["question,answer", "Who keeps the keys?,The harbour master.", "When do ships leave?,At dawn."]
+    (tmp_path / "pairs.csv").write_text("\n".join(rows))
+    assert run("index", "pairs.csv", "--out", "index").code == 0
+    words = ["ask", "When do ships come?", "--index", "index", "--max-new-tokens", "3"]
+    base, few = run(*words, "--arms", "base,few_shot", "--json").lines
+    assert "The harbour master." in few["prompt"]
+    assert "The harbour master." not in base["prompt"]
+    assert few["stamp"]["examples"][0].startswith("pairs.csv:")
+    assert [each["arm"] for each in run(*words, "--json").lines] == ["base", "rag"]
+    tuned, other = run("ask", "Who?", "--adapter", "run", "--other", "second", "--arms", "tuned,other", "--json").lines
+    assert tuned["stamp"]["adapter_hash"] != other["stamp"]["adapter_hash"]
+    assert "It was sent:\n<|im_start|>system" in run(*words, "--show-prompt").out
+
+
 def test_ask_abstains_where_the_index_has_no_answer(run: Run) -> None:
     assert run("index", "town.md", "--out", "index").code == 0
     words = ["ask", "Which pizza topping is the best?", "--index", "index", "--max-new-tokens", "3", "--json"]
@@ -476,7 +503,7 @@ def test_every_export_loads_without_us_and_says_the_same(run: Run, tiny_model_fo
         assert (line["form"], line["out"], line["bytes"] > 0) == (form, form, True)
     names = {each.name for each in Path("native").iterdir()}
     assert {adapters.get(method).weights_file, "run.json"} < names
-    assert {Path(each).suffix for each in names} == {".json", ".safetensors"}
+    assert {Path(each).suffix for each in names} == {".json", ".safetensors", ".md"}
     base = AutoModelForCausalLM.from_pretrained
     for form in forms[:-1]:
         whole = form == "native" and method == "full"
@@ -484,7 +511,7 @@ def test_every_export_loads_without_us_and_says_the_same(run: Run, tiny_model_fo
         torch.testing.assert_close(logits(loaded.eval()), served, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(logits(base("merged")), served, atol=1e-4, rtol=1e-4)
     assert AutoTokenizer.from_pretrained("merged").chat_template == chat.tokenizer.chat_template
-    assert {each.suffix for each in Path("merged").iterdir()} <= {".json", ".safetensors", ".jinja"}
+    assert {each.suffix for each in Path("merged").iterdir()} <= {".json", ".safetensors", ".jinja", ".md"}
     refused = run("export", "run", "--form", "plain", "--out", "plain")
     assert refused.code == 2
     assert ("no plain LoRA equals" in refused.err) == (method in NOT_PLAIN)

@@ -14,13 +14,14 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 import adapters
 from adapters import qlora
+from adapters.beside import inside
 from adapters.cost import bytes_kept, measure
 from adapters.errors import MethodError
 from adapters.plain import PlainLora
 from adapters.qlora import NF4Linear
 from adapters.vera import projections
+from playground.passes import losses
 from playground.serving import adapted
-from playground.training import example_loss
 from tests.conftest import tiny_llama
 from tests.runs import Trained, batch, logits, loss, make
 
@@ -334,7 +335,7 @@ def test_adalora_s_penalty_is_minimised_and_never_in_a_loss() -> None:
     output = run.model.eval()(input_ids=ids, labels=ids)
     assert (output.loss - loss(run.model, 1)).item() == pytest.approx(before, rel=1e-4)
     example = {"input_ids": ids[0].tolist(), "labels": ids[0].tolist()}
-    summed, tokens = example_loss(run.model, example)
+    summed = sum(losses(inside(run.model), [example]))
     logits_ = run.model(input_ids=ids[:1]).logits[0, :-1]
     assert summed.item() == pytest.approx(F.cross_entropy(logits_, ids[0, 1:], reduction="sum").item(), rel=1e-5)
     run.step(1, 6)

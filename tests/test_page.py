@@ -1,5 +1,6 @@
 """The page through its own HTTP interface, with the tiny model: visitors apart, limits held, errors in one sentence."""
 
+import os
 import re
 import tempfile
 import time
@@ -24,6 +25,7 @@ from tests.conftest import tiny_llama, tiny_tokenizer
 
 CANARY = "The secret password of visitor one is marzipan-4711."
 PROSE = "\n\n".join(f"Rule {n} of the club says that member {n} brings biscuit {n} on day {n}." for n in range(60))
+GRADIO_CACHE = Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir(), "gradio"))
 ATTACK = '<img src="http://127.0.0.1:9/x.png"><script>alert(1)</script>![](http://127.0.0.1:9/y.png)'
 
 
@@ -118,17 +120,105 @@ def test_whatever_a_run_left_is_listed_and_answers(app: tuple[str, Services]) ->
     assert kept == []
 
 
+def test_each_pane_shows_what_exactly_was_sent_to_it_as_plain_text(visitor: Visitor) -> None:
+    visitor.add_text(f"{ATTACK}\n\n{PROSE}")
+    visitor.arms()
+    asked = list(visitor.ask(f"What does rule 3 say? {ATTACK}", ["base", "rag"]))[-1]
+    sent = [each for each in asked if isinstance(each, str) and each.startswith("<|im_start|>system")]
+    assert len(sent) == 2
+    assert all(each.count(f"What does rule 3 say? {ATTACK}<|im_end|>") == 1 for each in sent)
+    assert ("[1] " in sent[0], "[1] " in sent[1]) == (False, True)
+
+
+def test_a_text_without_pairs_says_so_to_whoever_asks_for_few_shot(visitor: Visitor) -> None:
+    visitor.add_text(PROSE)
+    visitor.arms()
+    assert "pairs" in told(list(visitor.ask("Why?", ["base", "few_shot"]))[-1])
+
+
 def test_a_run_of_another_visitor_cannot_be_asked(app: tuple[str, Services]) -> None:
     first, second = Visitor(app[0]), Visitor(app[0])
     first.add_text(PROSE)
     first.train("mine")
-    run = _wait_for(first, "Done:") and first.arms()[3].partition(":")[2]
+    assert _wait_for(first, "Done:")
+    run = next(arm for arm in first.arms() if arm.startswith("tuned:")).partition(":")[2]
     first_answer = list(first.ask("What does rule 3 say?", [f"tuned:{run}"]))[-1]
     assert told(first_answer) == ""
     services = app[1]
     stranger = services.store.visitor(second.secret)
     with pytest.raises(ValueError, match="not found"):
         services.adapter(stranger, run)
+
+
+def test_an_export_is_downloaded_brought_back_and_compared(app: tuple[str, Services], tmp_path: Path) -> None:
+    first, second = Visitor(app[0]), Visitor(app[0])
+    first.add_text(PROSE)
+    services, id_ = app[1], app[1].store.visitor(first.secret)
+    config, _ = services.plan(id_, "dora", "quick", {}, {"steps": 2})
+    run = services.start_run(id_, config, "my <b>DoRA</b>")
+    assert _wait_for(first, "Done:")
+    notice, file = first.export(run, "native")
+    assert notice["visible"] is False, notice
+    packed = Path(file["value"] if isinstance(file, dict) else file)
+    assert packed.name == "my-b-DoRA-b-native.zip"
+    assert told(second.bring(packed, name="borrowed")) == "borrowed is here and can be compared in tab 3."
+    (brought,) = services.store.runs(services.store.visitor(second.secret))
+    assert (brought.method, brought.state) == ("dora", "done")
+    assert "Brought from elsewhere" in second.run_line()
+    assert f"tuned:{brought.id}" in second.arms()
+    answers = [
+        list(each.ask("What does rule 3 say?", [f"tuned:{id_}"]))[-1]
+        for each, id_ in ((first, first.arms() and run), (second, brought.id))
+    ]
+    said = [next(each["value"] for each in updates if "role" in str(each)) for updates in answers]
+    assert said[0] == said[1]
+
+
+def test_the_files_of_an_upload_are_not_kept_where_an_address_could_reach_them(
+    visitor: Visitor, tmp_path: Path
+) -> None:
+    name = f"adapter_model_{tmp_path.name}.bin"
+    (tmp_path / name).write_bytes(b"no pickle is read")
+    visitor.arms()
+    assert "pickle" in told(visitor.bring(tmp_path / name))
+    assert list(GRADIO_CACHE.rglob(name)) == []
+
+
+def test_a_blind_question_tells_nothing_before_the_vote(app: tuple[str, Services]) -> None:
+    visitor = Visitor(app[0])
+    visitor.add_text(PROSE)
+    updates = visitor.ask_blind("What does rule 3 say?", "base", "rag")
+    assert told(updates[-1]) == ""
+    ballot = app[1].ballots[app[1].store.visitor(visitor.secret)]
+    shown = str(updates)
+    hidden = ["rag", "Base model", "retrieval", "tokens/s", *(str(each["prompt_hash"]) for each in ballot.stamps)]
+    assert [word for word in hidden if word in shown] == []
+    revealed = str(visitor.vote("tie"))
+    assert "Base model" in revealed
+    assert "Base + retrieval" in revealed
+    assert "too early" in revealed
+    assert "nothing to vote on" in told(visitor.vote("tie"))
+    files = [
+        each["value"] if isinstance(each, dict) else each for each in visitor.client.predict(api_name="/votes")[1:]
+    ]
+    assert [Path(each).name for each in files] == ["votes.csv", "votes.jsonl"]
+    assert "What does rule 3 say?" in Path(files[1]).read_text()
+
+
+def test_all_visitors_standings_are_shown_only_where_the_host_says_so(app: tuple[str, Services]) -> None:
+    assert not app[1].settings.share_votes
+    view = Visitor(app[0]).client.view_api(return_format="dict")["named_endpoints"]["/vote_tie"]
+    assert "everyone" not in str(view)
+
+
+def test_a_run_of_another_visitor_cannot_be_exported(app: tuple[str, Services], tmp_path: Path) -> None:
+    services = app[1]
+    first, second = (services.store.visitor(Visitor(app[0]).secret) for _ in range(2))
+    run = services.store.add_brought_run(first, "train", "mine", "lora", {}, lambda folder: None).id
+    with pytest.raises(ValueError, match="not found among yours"):
+        services.export(second, run, "native", tmp_path)
+    with pytest.raises(ValueError, match="left no adapter"):
+        services.export(first, run, "native", tmp_path)
 
 
 def test_a_second_visitor_is_answered_while_the_first_one_trains(app: tuple[str, Services]) -> None:
@@ -149,7 +239,7 @@ def test_an_upload_leaves_nothing_in_the_cache_that_an_address_could_reach(visit
     name = f"canary-{tmp_path.name}.txt"
     (tmp_path / name).write_text(PROSE)
     assert told(visitor.add(tmp_path / name)) == ""
-    assert list(Path(tempfile.gettempdir(), "gradio").rglob(name)) == []
+    assert list(GRADIO_CACHE.rglob(name)) == []
 
 
 def test_a_cookie_that_is_not_ours_is_replaced(app: tuple[str, Services]) -> None:
@@ -202,8 +292,8 @@ def test_the_conversation_is_still_there_in_a_new_session(app: tuple[str, Servic
     assert "Who are you, exactly?" in str(again.client.predict(api_name="/panes"))
 
 
-def test_an_upload_over_the_visitors_total_is_refused_before_it_is_read(app: tuple[str, Services]) -> None:
-    limit = app[1].settings.visitor_bytes
+def test_an_upload_over_the_largest_limit_is_refused_before_it_is_read(app: tuple[str, Services]) -> None:
+    limit = max(app[1].settings.visitor_bytes, app[1].settings.adapter_bytes)
     answer = httpx.post(f"{app[0]}/gradio_api/upload", content=b"0" * (limit + 1))
     assert answer.status_code == 413
     assert f"{limit // 1_000_000} MB" in answer.text
@@ -226,6 +316,15 @@ def test_words_with_figures_come_in_the_visitors_language(app: tuple[str, Servic
     english = Visitor(app[0], secret).client.predict(api_name="/visit")
     assert english[1] == "none yet"
     assert vietnamese[1] != english[1]
+
+
+def test_what_may_spoil_training_is_told_and_what_is_left_out_stays_so(app: tuple[str, Services]) -> None:
+    visitor = Visitor(app[0])
+    visitor.add_text(f"{PROSE}\n\nWrite to {ATTACK} keeper@lamp.example, who answers.")
+    assert "E-mail addresses: 1, such as keeper@lamp.example" in str(visitor.client.predict(api_name="/quality"))
+    services, id_ = app[1], app[1].store.visitor(visitor.secret)
+    services.training_text.leave_out(id_, "email", True)
+    assert "Left out: E-mail addresses" in str(visitor.client.predict(api_name="/quality"))
 
 
 def test_what_a_text_or_a_model_says_cannot_become_markup() -> None:

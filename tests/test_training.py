@@ -1,9 +1,14 @@
 """The loop with every method on a tiny model: it learns, stops, resumes bit for bit and leaves the base untouched."""
 
+import errno
 import gc
 import json
+import math
+import shutil
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +18,15 @@ from transformers import LlamaConfig
 
 import adapters
 from adapters.options import build
-from playground import training
+from playground import checkpoints, training
 from playground.errors import UserError
+from playground.interrupt import Interrupted, interruptible
 from playground.models import ChatModel
+from playground.outcome import Finished
 from playground.runs import PRESETS, RunConfig, TrainSettings, check_limits, estimate, plan
 from playground.settings import Settings
-from playground.training import Finished, Progress
+from playground.speed import assumed
+from playground.training import Progress
 from retrieval.documents import Document
 from tests.conftest import tiny_llama, tiny_tokenizer
 
@@ -45,6 +53,11 @@ def run(config_: RunConfig, out: Path, **more: Any) -> tuple[list[Progress], Fin
     return [each for each in progress if isinstance(each, Progress)], end
 
 
+def adapter(end: Finished) -> bytes:
+    """The adapter's weights as they lie on disk."""
+    return next(end.adapter.glob("*.safetensors")).read_bytes()
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_heldout_loss_falls_and_the_adapter_says_how_it_came_to_be(method: str, tmp_path: Path) -> None:
     progress, end = run(config(method, steps=12), tmp_path)
@@ -58,22 +71,114 @@ def test_heldout_loss_falls_and_the_adapter_says_how_it_came_to_be(method: str, 
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_stopped_run_resumes_bit_for_bit(method: str, tmp_path: Path) -> None:
+def test_a_run_stopped_anywhere_resumes_bit_for_bit(method: str, tmp_path: Path) -> None:
     whole, end = run(config(method), tmp_path / "whole")
-    stopper = _after(3)
-    first, stopped = run(config(method), tmp_path / "parts", should_stop=stopper)
-    assert (stopped.reason, stopped.step) == ("stopped", 3)
-    rest, ended = run(config(method), tmp_path / "parts", resume=True)
-    assert [each.loss for each in first + rest] == [each.loss for each in whole]
-    weights = [(each.adapter / adapters.get(method).weights_file).read_bytes() for each in (end, ended)]
-    assert weights[0] == weights[1]
+    parts: dict[int, Progress] = {}
+    asks, stops = 5, 0
+    ended = None
+    while ended is None or ended.reason == "stopped":
+        progress, ended = run(config(method), tmp_path / "parts", should_stop=_after(asks), resume=stops > 0)
+        parts |= {each.step: each for each in progress}
+        asks, stops = asks + 7, stops + 1
+    assert stops > 3
+    assert [(each.loss, each.heldout_loss) for each in parts.values()] == [
+        (each.loss, each.heldout_loss) for each in whole
+    ]
+    assert adapter(ended) == adapter(end)
+    assert (ended.best_step, ended.tokens) == (end.best_step, end.tokens)
 
 
 def test_dropout_resumes_too(tmp_path: Path) -> None:
     whole, _ = run(config("lora", dropout=0.3), tmp_path / "whole")
-    run(config("lora", dropout=0.3), tmp_path / "parts", should_stop=_after(3))
+    run(config("lora", dropout=0.3), tmp_path / "parts", should_stop=_after(20))
     rest, _ = run(config("lora", dropout=0.3), tmp_path / "parts", resume=True)
-    assert [each.loss for each in rest] == [each.loss for each in whole[4:]]
+    assert 0 < rest[0].step < 6
+    assert [each.loss for each in rest] == [each.loss for each in whole[rest[0].step :]]
+
+
+def test_a_stop_comes_in_the_middle_of_a_pass_forward_and_backward() -> None:
+    model = tiny_llama()
+    ids = torch.zeros(1, 8, dtype=torch.long)
+    passes = 0
+    for asks in range(1, 5):  # two blocks: two asks on the way there, two on the way back
+        with interruptible(model, _after(asks - 1)), suppress(Interrupted):
+            logits = model(input_ids=ids).logits
+            passes += 1
+            logits.sum().backward()
+            pytest.fail("it was not interrupted")
+    assert passes == 2
+    with interruptible(model, _after(4)):
+        model(input_ids=ids).logits.sum().backward()
+
+
+def tests_say(monkeypatch: pytest.MonkeyPatch, *losses: float) -> None:
+    """Held-out tests find these losses, the first before the first step."""
+    found = iter(losses)
+    monkeypatch.setattr(training, "heldout_loss", lambda *_: next(found))
+
+
+def test_the_best_adapter_is_kept_and_usable_while_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tests_say(monkeypatch, 5.0, 4.0, math.nan, 4.5)
+    made = config("lora", steps=6)
+    made = replace(made, settings=replace(made.settings, evaluations=3))
+    seen: dict[int, tuple[dict[str, Any], bytes]] = {}
+    for event in training.train(made, chat(), [text()], tmp_path):
+        if isinstance(event, Progress) and event.step in (3, 6):
+            record = json.loads((tmp_path / "adapter/run.json").read_text())["figures"]
+            seen[event.step] = record, (tmp_path / "adapter/adapter_model.safetensors").read_bytes()
+    assert isinstance(event, Finished)
+    assert [(each["reason"], each["best_step"], each["heldout_after"]) for each, _ in seen.values()] == [
+        ("running", 2, 4.0)
+    ] * 2
+    assert (event.reason, event.best_step, event.step, event.heldout_after) == ("done", 2, 6, 4.0)
+    assert adapter(event) == seen[3][1] == seen[6][1]
+    assert json.loads((event.adapter / "run.json").read_text())["figures"]["reason"] == "done"
+
+
+def test_patience_ends_a_run_that_no_longer_improves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tests_say(monkeypatch, 5.0, 4.0, 4.2, 3.0, 3.0, 3.1, 2.0)
+    made = config("lora", steps=40)
+    made = replace(made, settings=replace(made.settings, evaluations=20, patience=2))
+    _, end = run(made, tmp_path)
+    assert (end.reason, end.best_step, end.step, end.heldout_after) == ("early", 6, 10, 3.0)
+
+
+def test_a_best_adapter_that_a_kill_kept_from_the_disk_is_written_at_the_start(tmp_path: Path) -> None:
+    _, end = run(config("lora"), tmp_path)
+    before = adapter(end)
+    shutil.rmtree(end.adapter)
+    _, again = run(config("lora"), tmp_path, resume=True)
+    assert adapter(again) == before
+
+
+def test_a_run_stopped_before_its_first_test_leaves_an_adapter_without_a_loss(tmp_path: Path) -> None:
+    _, end = run(config("lora"), tmp_path, should_stop=_after(1))
+    assert (end.reason, end.best_step, end.heldout_after) == ("stopped", 0, None)
+    assert adapter(end)
+
+
+def test_a_full_disk_leaves_the_checkpoint_before_intact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, end = run(config("lora"), tmp_path / "whole")
+    write, calls = checkpoints.save_file, 0
+
+    def full(tensors: Any, path: Path) -> None:
+        nonlocal calls
+        calls += 1
+        path.write_bytes(b"half")
+        if calls > 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(tensors, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "save_file", full)
+        with pytest.raises(OSError, match="No space"):
+            run(config("lora"), tmp_path / "parts")
+    assert [each.name for each in (tmp_path / "parts/checkpoint").iterdir()] == ["step-000002"]
+    rest, ended = run(config("lora"), tmp_path / "parts", resume=True)
+    assert rest[0].step == 3
+    assert adapter(ended) == adapter(end)
 
 
 def test_the_base_is_bit_identical_after_a_run(tmp_path: Path) -> None:
@@ -100,12 +205,28 @@ def test_a_text_that_is_too_short_is_refused(tmp_path: Path) -> None:
 
 def test_a_plan_fits_its_preset_and_what_was_asked_wins() -> None:
     model = chat().model.config
-    planned = plan("lora", PRESETS["quick"], {}, {"seed": 5, "steps": 0}, 10_000, model, gflops=100)
+    planned = plan("lora", PRESETS["quick"], {}, {"seed": 5, "steps": 0}, 10_000, model, assumed(model, 100))
     assert planned.settings.steps == round(PRESETS["quick"].epochs * 10_000 / planned.settings.batch_tokens)
-    slow = plan("lora", PRESETS["quick"], {}, {}, 10_000, model, gflops=0.05)
+    slow = plan("lora", PRESETS["quick"], {}, {}, 10_000, model, assumed(model, 0.05))
     assert slow.settings.steps < planned.settings.steps
-    asked = plan("lora", PRESETS["quick"], {"rank": 4}, {"steps": 7}, 10_000, model, gflops=100)
+    asked = plan("lora", PRESETS["quick"], {"rank": 4}, {"steps": 7}, 10_000, model, assumed(model, 100))
     assert (asked.settings.steps, asked.options.rank, planned.settings.seed) == (7, 4, 5)
+
+
+def test_no_questions_at_all_can_be_asked_for() -> None:
+    wished = {"pairs_share": 0.0, "with_passages": False, "steps": 0}
+    model = chat().model.config
+    assert plan("lora", PRESETS["quick"], {}, wished, 10_000, model, assumed(model, 100)).settings.pairs_share == 0
+    usual = plan("lora", PRESETS["quick"], {}, {}, 10_000, model, assumed(model, 100))
+    assert usual.settings.pairs_share == TrainSettings().pairs_share > 0
+
+
+def test_prompts_with_passages_need_more_memory() -> None:
+    model = chat().model.config
+    asked = [{"with_passages": on} for on in (False, True)]
+    plans = [plan("lora", PRESETS["quick"], {}, each, 10_000, model, assumed(model, 100)) for each in asked]
+    bare, longer = (estimate(each, model, 10_000, assumed(model, 100)).memory_bytes for each in plans)
+    assert longer > bare
 
 
 def test_a_config_survives_json() -> None:
@@ -122,16 +243,15 @@ def test_limits_are_named_all_at_once() -> None:
 def test_an_estimate_counts_the_trainable_parameters_exactly(tmp_path: Path) -> None:
     made = config("lora", rank=4)
     _, end = run(made, tmp_path)
-    cost = estimate(made, chat().model.config, train_tokens=1_000, gflops=1)
+    cost = estimate(made, chat().model.config, 1_000, assumed(chat().model.config, 1))
     assert cost.trainable == end.trainable
-    assert cost.disk_bytes == 4 * end.trainable + 2 * 12 * end.trainable
+    assert cost.disk_bytes == 2 * 4 * end.trainable + 3 * 12 * end.trainable
 
 
 def test_a_slower_method_gets_fewer_steps_in_the_same_time() -> None:
     shape = LlamaConfig(vocab_size=64, hidden_size=256, intermediate_size=512, num_hidden_layers=8)
-    steps = {
-        id_: plan(id_, PRESETS["quick"], {}, {}, 10**9, shape, gflops=50).settings.steps for id_ in ("lora", "dora")
-    }
+    speed = assumed(shape, 50)
+    steps = {id_: plan(id_, PRESETS["quick"], {}, {}, 10**9, shape, speed).settings.steps for id_ in ("lora", "dora")}
     assert steps["dora"] < steps["lora"]
 
 
@@ -145,13 +265,13 @@ def test_a_method_that_trains_over_a_copy_lets_the_original_go(tmp_path: Path) -
     assert original() is None
 
 
-def _after(steps: int) -> Callable[[], bool]:
-    """A stop signal that comes once so many steps were let through."""
+def _after(times: int) -> Callable[[], bool]:
+    """A stop signal that comes once it was asked so many times."""
     asked = 0
 
     def should_stop() -> bool:
         nonlocal asked
         asked += 1
-        return asked > steps
+        return asked > times
 
     return should_stop

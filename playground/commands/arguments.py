@@ -15,8 +15,25 @@ from playground.errors import UserError
 
 Line = tuple[dict[str, Any] | None, str]  # what a command yields: an object for --json, or none, and text for a person
 
-ARMS = ("base", "rag", "tuned", "both")
-NEEDS = {"adapter": ("tuned", "both"), "index": ("rag", "both")}
+ARMS = ("base", "rag", "few_shot", "tuned", "both", "other", "other_both")
+NEEDS = {
+    "adapter": ("tuned", "both"),
+    "other": ("other", "other_both"),
+    "index": ("rag", "both", "other_both", "few_shot"),
+}
+ON_DEMAND = ("few_shot",)  # not every text has question–answer pairs
+EXAM_ARMS = ("base", "few_shot", "rag", "tuned", "both", "gold")
+EXAM_NEEDS = {"adapter": ("tuned", "both"), "index": ("few_shot", "rag", "both")}
+EXAM_FILES = (
+    "config.json",
+    "documents.json",
+    "questions.jsonl",
+    "answers.jsonl",
+    "report.html",
+    "report.json",
+    "answers.csv",
+) + ("events.jsonl", "lease", "stop", "worker.log")
+FORMS = ("native", "plain", "merged", "gguf")  # those of playground.export, which is heavy to import
 INDEX_FILES = ("manifest.json", "passages.json", "vectors.npy", "documents.json")
 RUN_FILES = ("config.json", "documents.json", "events.jsonl", "checkpoint", "adapter", "worker.log", "lease", "stop")
 ENCODER_FILES = ("model.safetensors", "tokenizer.json", "modules.json")
@@ -90,10 +107,12 @@ def adapter(text: str) -> Path:
 
 def arms(text: str) -> list[str]:
     """Names of arms, in the order given, each once."""
-    names = list(dict.fromkeys(each.strip() for each in text.split(",")))
-    if unknown := [each for each in names if each not in ARMS]:
-        raise ArgumentTypeError(f"there is no arm {unknown[0]!r}, choose from {', '.join(ARMS)}")
-    return names
+    return _names(text, ARMS)
+
+
+def exam_arms(text: str) -> list[str]:
+    """The same of the arms that an exam can have."""
+    return _names(text, EXAM_ARMS)
 
 
 def questions(text: str) -> list[dict[str, Any]]:
@@ -141,13 +160,29 @@ def check_ask(asked: Namespace) -> None:
     """Arms that what is given allows; all of those where none were chosen."""
     if not asked.question.strip():
         raise UserError("The question is empty; type one in quotation marks.")
-    given = {"adapter": asked.adapter, "index": asked.index}
+    given = {"adapter": asked.adapter, "other": asked.other, "index": asked.index}
     for name, needing in NEEDS.items():
         lacking = [each for each in asked.arms or () if each in needing and given[name] is None]
         if lacking:
             raise UserError(f"The arm {lacking[0]} needs --{name} DIR; add it, or choose other --arms.")
     able = [arm for arm in ARMS if all(given[name] for name, needing in NEEDS.items() if arm in needing)]
-    asked.arms = asked.arms or able
+    asked.arms = asked.arms or [arm for arm in able if arm not in ON_DEMAND]
+
+
+def check_exam(asked: Namespace) -> None:
+    """A text to ask about, arms that what is given allows, and a folder; or an exam to go on with."""
+    if asked.resume:
+        if not (asked.out / EXAM_FILES[0]).is_file():
+            raise UserError(f"There is no exam to resume in {asked.out}. Name the --out of one, or leave --resume out.")
+        return
+    given = {"adapter": asked.adapter, "index": asked.index}
+    if not any(given.values()) and not asked.questions:
+        raise UserError("There is no text to ask about; give --index DIR or --adapter DIR, or --questions F.jsonl.")
+    for name, needing in EXAM_NEEDS.items():
+        lacking = [each for each in asked.arms or () if each in needing and given[name] is None]
+        if lacking:
+            raise UserError(f"The arm {lacking[0]} needs --{name} DIR; add it, or choose other --arms.")
+    _check_out(asked.out, EXAM_FILES)
 
 
 def check_export(asked: Namespace) -> None:
@@ -162,6 +197,13 @@ def finite(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _names(text: str, known: Sequence[str]) -> list[str]:
+    names = list(dict.fromkeys(each.strip() for each in text.split(",")))
+    if unknown := [each for each in names if each not in known]:
+        raise ArgumentTypeError(f"there is no arm {unknown[0]!r}, choose from {', '.join(known)}")
+    return names
 
 
 def _whole(text: str, low: int, high: int | None = None) -> int:

@@ -21,11 +21,13 @@ from playground.commands.methods import flag
 from playground.corpus import data_hash
 from playground.device import choose
 from playground.errors import UserError
-from playground.jobs import CONFIG, DOCUMENTS, EVENTS
 from playground.models import ChatModel, chat_source, load_chat
+from playground.outcome import Finished
+from playground.run_folder import CONFIG, DOCUMENTS, log_event
 from playground.runs import PRESETS, RunConfig, TrainSettings, estimate, plan
 from playground.settings import Settings
-from playground.training import Finished, Progress
+from playground.speed import speed_of
+from playground.training import Progress
 from retrieval.documents import Document
 
 Values = dict[str, object]
@@ -51,7 +53,9 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
     config = stored.config if stored else _planned(asked, chat, documents)
     _prepare(asked.out, config, documents, asked.resume)
     yield None, _outlook(config, chat, documents)
-    with _stoppable() as should_stop:
+    if asked.plan_only:
+        return
+    with stoppable() as should_stop:
         for event in training.train(config, chat, documents, asked.out, should_stop, asked.resume):
             _log(asked.out, event)
             yield event.to_dict(), _progress(event) if isinstance(event, Progress) else _end(event)
@@ -94,7 +98,14 @@ def _planned(asked: Namespace, chat: ChatModel, documents: Sequence[Document]) -
     """The preset on this text and machine, within the steps and seconds that were asked for."""
     preset = PRESETS[asked.preset]
     preset = replace(preset, seconds=asked.max_seconds or preset.seconds)
-    config = plan(asked.method, preset, *_values(asked), _tokens(chat, documents), chat.model.config, choose().gflops)
+    config = plan(
+        asked.method,
+        preset,
+        *_values(asked),
+        _tokens(chat, documents),
+        chat.model.config,
+        speed_of(chat.model, choose()),
+    )
     steps = min(config.settings.steps, asked.max_steps or config.settings.steps)
     return replace(config, settings=replace(config.settings, steps=steps))
 
@@ -153,12 +164,11 @@ def _log(out: Path, event: Progress | Finished) -> None:
     shown = {key: value for key, value in event.to_dict().items() if key != "adapter"}
     if shown.get("reason") == "stopped":
         shown["event"] = "stopped"
-    with (out / EVENTS).open("a", encoding="utf-8") as log:
-        log.write(f"\n{json.dumps(shown)}\n")
+    log_event(out, shown)
 
 
 @contextmanager
-def _stoppable() -> Iterator[Callable[[], bool]]:
+def stoppable() -> Iterator[Callable[[], bool]]:
     """Within, the first Ctrl-C only asks to stop, so that the adapter is saved; a second one interrupts as usual."""
     asked = threading.Event()
 
@@ -176,7 +186,7 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
 
 def _outlook(config: RunConfig, chat: ChatModel, documents: Sequence[Document]) -> str:
     model, tokens = chat.model, _tokens(chat, documents)
-    cost = estimate(config, model.config, tokens, choose().gflops)
+    cost = estimate(config, model.config, tokens, speed_of(model, choose()))
     return (
         f"{config.method}: {config.settings.steps} step(s), {cost.trainable:,} numbers to train, "
         f"about {cost.seconds:.0f} s and {cost.memory_bytes / 1e9:.1f} GB"
@@ -195,8 +205,16 @@ def _progress(event: Progress) -> str:
 
 
 def _end(event: Finished) -> str:
-    reasons = {"done": "", "stopped": ", stopped early", "time": ", when its time was over"}
+    reasons = {
+        "done": "",
+        "early": ", no longer improving",
+        "time": ", when its time was over",
+        "stopped": ", stopped early",
+    }
+    losses = f"Held-out loss {event.heldout_before:.3f} before"
+    if event.heldout_after is not None:
+        losses = f"{losses} and {event.heldout_after:.3f} after step {event.best_step}, whose adapter is kept"
     return (
-        f"Held-out loss {event.heldout_before:.3f} before and {event.heldout_after:.3f} after {event.step} steps in "
-        f"{event.seconds:.0f} s{reasons[event.reason]}\nThe adapter is in {event.adapter}"
+        f"{losses}; {event.step} steps in {event.seconds:.0f} s{reasons[event.reason]}\n"
+        f"The adapter is in {event.adapter}"
     )

@@ -9,7 +9,9 @@ import gradio as gr
 
 from playground.services import Services
 from playground.store import RunRow
+from playground.ui.bringing import build_bringing
 from playground.ui.cards import method_name
+from playground.ui.exporting import build_exporting
 from playground.ui.guard import guarded
 from playground.ui.show import count, size
 from playground.ui.tab import CHANGING, QUIET, bump
@@ -25,7 +27,7 @@ class AdaptersList:
 
     empty: gr.Markdown
     table: gr.Dataframe
-    manage: gr.Row
+    manage: gr.Column
     chosen: gr.Dropdown
 
 
@@ -40,13 +42,16 @@ def build_adapters_list(services: Services, notice: gr.Textbox, changed: gr.Stat
         wrap=True,
         show_label=False,
     )
-    with gr.Row(visible=False, elem_classes="ask") as manage:
-        chosen = gr.Dropdown([], label=mark("train.choose"), min_width=200)
-        name = gr.Textbox(label=mark("train.rename"), max_lines=1, min_width=160)
-        rename = gr.Button(mark("train.rename_apply"), size="sm", min_width=100)
-        delete = gr.Button(mark("train.delete"), size="sm", min_width=100)
-        sure = gr.Button(mark("train.delete_sure"), size="sm", variant="stop", visible=False, min_width=100)
-        keep = gr.Button(mark("train.delete_keep"), size="sm", visible=False, min_width=100)
+    with gr.Column(visible=False) as manage:
+        with gr.Row(elem_classes="ask"):
+            chosen = gr.Dropdown([], label=mark("train.choose"), min_width=200)
+            name = gr.Textbox(label=mark("train.rename"), max_lines=1, min_width=160)
+            rename = gr.Button(mark("train.rename_apply"), size="sm", min_width=100)
+            delete = gr.Button(mark("train.delete"), size="sm", min_width=100)
+            sure = gr.Button(mark("train.delete_sure"), size="sm", variant="stop", visible=False, min_width=100)
+            keep = gr.Button(mark("train.delete_keep"), size="sm", visible=False, min_width=100)
+        build_exporting(services, chosen)
+    build_bringing(services, changed)
     asking = [delete, sure, keep]
     delete.click(lambda: _ask(True), None, asking, **QUIET)
     keep.click(lambda: _ask(False), None, asking, **QUIET)
@@ -76,7 +81,8 @@ def _table(language: str, runs: Sequence[RunRow]) -> dict[str, Any]:
 def _row(language: str, run: RunRow) -> list[str]:
     figures = run.figures
     file = next((run.folder / "adapter").glob("*.safetensors"), None)
-    loss = f"{figures['heldout_before']:.3f} → {figures['heldout_after']:.3f}" if "heldout_after" in figures else "–"
+    tested = figures.get("heldout_after") is not None
+    loss = f"{figures['heldout_before']:.3f} → {figures['heldout_after']:.3f}" if tested else "–"
     return [
         run.name,
         method_name(run.method),

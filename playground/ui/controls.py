@@ -9,11 +9,11 @@ from gradio.components import Component
 
 import adapters
 from adapters.options import Knob, knobs
-from playground.runs import TrainSettings
+from playground.runs import BY_PRESET, TrainSettings
 from playground.ui.words import knob_key, mark
 
-RUN_KNOBS = ("steps", "batch_tokens", "window", "seed")
-LEFT_TO_PRESET = ("steps", "batch_tokens")  # while they are 0
+SHOWN = {"steps", "batch_tokens", "window", "pairs_share", "with_passages", "patience", "seed"}
+RUN_KNOBS = tuple(knob.name for knob in knobs(TrainSettings) if knob.name in SHOWN)  # in the order of the form
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def build_controls(chosen: str) -> Controls:
     gr.Markdown(mark("train.settings"))
     with gr.Group(), gr.Row(elem_classes="knobs"):
         run = [
-            knob_control("run", knob, 0 if knob.name in LEFT_TO_PRESET else knob.default)
+            knob_control("run", knob, 0 if knob.name in BY_PRESET else knob.default)
             for knob in knobs(TrainSettings)
             if knob.name in RUN_KNOBS
         ]

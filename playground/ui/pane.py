@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
-from playground.conversation import BASE, BOTH, RAG, TUNED, Conversation, Record, arm_id
+from playground.conversation import BASE, BOTH, FEW_SHOT, RAG, TUNED, Conversation, Record, arm_id, usable
 from playground.store import RunRow
 from playground.ui.show import harmless
 from playground.ui.sources import Sources, abstains, build_sources, draw_sources, pieces
@@ -15,6 +15,7 @@ from playground.ui.words import mark, say
 
 NONE = "none"
 PANES = 4
+ALWAYS = (BASE, RAG, FEW_SHOT)  # arms that need no adapter
 
 
 @dataclass(frozen=True)
@@ -28,17 +29,19 @@ class Pane:
     figures: gr.Textbox
     folded: gr.Accordion
     proof: gr.JSON
+    told: gr.Accordion
+    sent: gr.Textbox
 
     @property
     def drawn(self) -> list[Block]:
         """What `draw` gives updates for."""
-        return [self.chat, *self.sources.drawn, self.figures, self.folded, self.proof]
+        return [self.chat, *self.sources.drawn, self.figures, self.folded, self.proof, self.told, self.sent]
 
 
 def build_pane(number: int) -> Pane:
     """An empty pane."""
     with gr.Column(elem_classes=["pane", "arm-none"], min_width=240) as column:
-        always = [(mark("compare.none"), NONE), (mark("compare.base"), BASE), (mark("compare.rag"), RAG)]
+        always = [(mark(f"compare.{kind}"), kind) for kind in (NONE, *ALWAYS)]
         arm = gr.Dropdown(always, value=NONE, label=mark(f"compare.pane_{number}"))
         chat = gr.Chatbot(
             label=mark("compare.answers"),
@@ -51,35 +54,29 @@ def build_pane(number: int) -> Pane:
             layout="bubble",
         )
         sources = build_sources()
-        figures = gr.Textbox(label=mark("compare.figures"), interactive=False, lines=2, max_lines=3)
+        figures = gr.Textbox(label=mark("compare.figures"), interactive=False, lines=2, max_lines=6)
         with gr.Accordion(mark("compare.stamp"), open=False, visible=False) as folded:
             proof = gr.JSON(show_label=False, max_height=260)
-    return Pane(column, arm, chat, sources, figures, folded, proof)
+        with gr.Accordion(mark("compare.sent"), open=False, visible=False) as told:
+            sent = gr.Textbox(
+                label=mark("compare.sent_label"), interactive=False, lines=6, max_lines=16, buttons=["copy"]
+            )
+    return Pane(column, arm, chat, sources, figures, folded, proof, told, sent)
 
 
 def arm_choices(language: str, runs: Sequence[RunRow]) -> list[tuple[str, str]]:
     """(label, arm id) for all that can be asked; only runs that left an adapter count."""
-    choices = [
-        (say(language, "compare.none"), NONE),
-        (say(language, "compare.base"), arm_id(BASE)),
-        (say(language, "compare.rag"), arm_id(RAG)),
-    ]
+    choices = [(say(language, f"compare.{kind}"), kind) for kind in (NONE, *ALWAYS)]
     for run in reversed(usable(runs)):
         choices.append((say(language, "compare.tuned", name=run.name), arm_id(TUNED, run.id)))
         choices.append((say(language, "compare.both", name=run.name), arm_id(BOTH, run.id)))
     return choices
 
 
-def usable(runs: Sequence[RunRow]) -> list[RunRow]:
-    """Runs whose adapter is on disk and not being trained on."""
-    ended = [run for run in runs if run.state in ("done", "stopped", "failed")]
-    return [run for run in ended if (run.folder / "adapter" / "run.json").exists()]
-
-
 def chosen_arms(before: Sequence[str], runs: Sequence[RunRow]) -> list[str]:
     """What each pane shows: what was chosen and is still there; empty panes take the newest adapter's arms."""
     ready = usable(runs)
-    known = {arm_id(kind, run.id) for run in ready for kind in (TUNED, BOTH)} | {arm_id(BASE), arm_id(RAG)}
+    known = {arm_id(kind, run.id) for run in ready for kind in (TUNED, BOTH)} | set(ALWAYS)
     kept = [arm if arm in known else NONE for arm in before]
     wanted = [arm_id(BASE), arm_id(RAG)] if all(arm == NONE for arm in kept) else []
     wanted += [arm_id(TUNED, ready[-1].id), arm_id(BOTH, ready[-1].id)] if ready else []
@@ -93,17 +90,34 @@ def column_classes(arm: str) -> list[str]:
 
 
 def draw(language: str, arm: str, conversation: Conversation) -> tuple[Any, ...]:
-    """Updates for `drawn`: all turns of this arm, and the passages, figures and proof of the last."""
+    """Updates for `drawn`: all turns of this arm, and the passages, figures, proof and prompt of the last."""
     records = conversation.get(arm, [])
     shown = arm != NONE
     sources = draw_sources(language, records[-1] if records else None)
     if not records:
         unseen = gr.update(visible=False)
-        return gr.update(value=[], visible=shown), *sources, unseen, unseen, gr.update(value=None)
+        return (
+            gr.update(value=[], visible=shown),
+            *sources,
+            unseen,
+            unseen,
+            gr.update(value=None),
+            unseen,
+            gr.update(value=""),
+        )
     said = [message for turn in records for message in _messages(language, turn, last=turn is records[-1])]
-    proof = {"proof": records[-1].stamp_id, **records[-1].stamp}
+    proof = {"proof": records[-1].stamp_id, **records[-1].stamp, "self_test": records[-1].tested}
     figures = gr.update(value=_figures(language, records[-1]), visible=not abstains(records[-1]))
-    return gr.update(value=said, visible=True), *sources, figures, gr.update(visible=True), proof
+    sent = records[-1].sent
+    last = gr.update(visible=True, label=_mark(language, records[-1])), proof, gr.update(visible=bool(sent)), sent
+    return gr.update(value=said, visible=True), *sources, figures, *last
+
+
+def _mark(language: str, turn: Record) -> str:
+    """The proof's title: whether the self-test before this answer was passed."""
+    if turn.tested is None:
+        return say(language, "compare.stamp_untested")
+    return say(language, "compare.stamp_passed" if turn.tested["passed"] else "compare.stamp_failed")
 
 
 def _messages(language: str, turn: Record, last: bool) -> list[dict[str, Any]]:
@@ -123,6 +137,8 @@ def _messages(language: str, turn: Record, last: bool) -> list[dict[str, Any]]:
 def _text(language: str, turn: Record) -> str:
     if abstains(turn):
         return say(language, "compare.not_found")
+    if turn.ahead:
+        return say(language, "compare.waiting", count=turn.ahead)
     text = harmless(_cited(turn)) or "…"
     return f"{text} {say(language, 'compare.stopped')}" if turn.stopped else text
 
@@ -148,6 +164,11 @@ def _figures(language: str, turn: Record) -> str:
         prompt=turn.prompt_tokens,
         proof=turn.stamp_id,
     )
+    told = [line]
+    if turn.examples:
+        told.append(say(language, "compare.examples", count=len(turn.examples)))
+    if turn.same:
+        told.append(say(language, "compare.same"))
     if turn.dropped_turns:
-        line = f"{line}\n{say(language, 'compare.dropped_turns', count=turn.dropped_turns)}"
-    return line
+        told.append(say(language, "compare.dropped_turns", count=turn.dropped_turns))
+    return "\n".join(told)

@@ -70,7 +70,7 @@ def state_line(language: str, run: Snapshot) -> str:
     if run.state == "stopped":
         return _stopped(language, run, last)
     if run.state == "done":
-        return _done(language, run)
+        return _done(language, run) if run.events else say(language, "train.state.brought")
     return _running(language, last, run.events)
 
 
@@ -125,5 +125,5 @@ def _done(language: str, run: Snapshot) -> str:
         steps=figures["step"],
         time=duration(language, figures["seconds"]),
         before=f"{figures['heldout_before']:.3f}",
-        after=f"{figures['heldout_after']:.3f}",
+        after=f"{figures['heldout_after']:.3f}" if figures["heldout_after"] is not None else "–",
     )

@@ -13,6 +13,7 @@ from playground.ui.guard import Told, guarded, guarded_stream, notice_box
 from playground.ui.index_panel import IndexPanel
 from playground.ui.indexing import index_broken, index_line, index_progress
 from playground.ui.mapping import MappingForm
+from playground.ui.quality import QualityView
 from playground.ui.show import count
 from playground.ui.tab import QUIET, Tab, bump
 from playground.ui.visitor import language_of, visitor_of
@@ -46,7 +47,7 @@ class TextTab:
     def read_outputs(self) -> list[Any]:
         """What shows the visitor's text."""
         looked_at = [self.chosen, self.first_lines, self.dropped]
-        return [self.empty, self.table, self.details, *looked_at]
+        return [self.empty, self.table, self.details, self.next, *looked_at]
 
     def _build_ways_in(self) -> None:
         gr.Markdown(mark("text.intro"))
@@ -82,7 +83,8 @@ class TextTab:
                 self.remove = gr.Button(mark("text.remove"), size="sm", scale=1, min_width=120)
             self.first_lines = gr.Textbox(label=mark("text.first_lines"), interactive=False, lines=4, max_lines=8)
             self.dropped = gr.Textbox(label=mark("text.dropped"), interactive=False, lines=1, max_lines=8)
-            self.next = gr.Button(mark("text.next"), variant="primary")
+        self.quality = QualityView(self.services)
+        self.next = gr.Button(mark("text.next"), variant="primary", visible=False)
 
     def _wire(self) -> None:
         shown = [self.notice, *self.mapping.outputs, *self.read_outputs, *self.index.grown, self.changed]
@@ -198,6 +200,7 @@ class TextTab:
         return (
             gr.update(visible=not rows),
             gr.update(value={"headers": headers, "data": rows}, visible=bool(rows)),
+            gr.update(visible=bool(rows)),
             gr.update(visible=bool(rows)),
             gr.update(choices=choices, value=last.id if last else None),
             last.first_lines if last else "",

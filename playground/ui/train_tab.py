@@ -13,6 +13,7 @@ from playground.ui.adapters_list import AdaptersList, build_adapters_list, list_
 from playground.ui.choice import MethodChoice
 from playground.ui.controls import Controls, build_controls
 from playground.ui.guard import guarded, notice_box
+from playground.ui.preview import Preview
 from playground.ui.run_view import build_plot, plot_update, state_line
 from playground.ui.show import count, duration
 from playground.ui.tab import CHANGING, QUIET, Tab, bump
@@ -52,6 +53,7 @@ class TrainTab:
             self.controls: Controls = build_controls(FIRST_METHOD)
         self.estimate = gr.Textbox(label=mark("train.estimate"), interactive=False, lines=1, max_lines=4)
         self.notice = notice_box()
+        self.preview = Preview(self.services, self.controls.run)
         with gr.Row():
             self.start = gr.Button(mark("train.start"), variant="primary")
             self.stop = gr.Button(mark("train.stop"), variant="stop", visible=False)

@@ -58,7 +58,7 @@ def middleware(upload_bytes: int) -> list[Middleware]:
 
 
 class _Visits:
-    """Gives a new browser its secret, slips in the choice of language, refuses uploads over the visitor's total."""
+    """Gives a new browser its secret, slips in the choice of language, refuses an upload over the largest limit."""
 
     def __init__(self, app: App, upload_bytes: int) -> None:
         self.app = app

@@ -1,0 +1,220 @@
+"""SIGKILL at random moments, some inside a save: does the resumed run end bit for bit like one that was left alone?
+
+`python -m benchmarks.kills [--kills 30] [--method ID ...]` trains a tiny model, each time in a process of its own.
+"""
+
+import argparse
+import json
+import math
+import random
+import signal
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file
+
+import adapters
+from adapters.options import build, knobs
+from playground.run_folder import ADAPTER, CHECKPOINT, CONFIG, DOCUMENTS, EVENTS, LEASE, read_events
+from playground.runs import RunConfig, TrainSettings
+from playground.settings import Settings
+from playground.worker import work
+from retrieval.documents import Document
+from tests.conftest import tiny_llama, tiny_tokenizer
+
+KILLS = 30
+INSIDE_A_SAVE = 0.4  # share of the kills that wait for a save to begin
+STEPS, TOKENS, WINDOW = 24, 128, 64
+SETTINGS = TrainSettings(steps=STEPS, batch_tokens=TOKENS, window=WINDOW, evaluations=4, checkpoint_every=3)
+TEXT = "\n\n".join(f"The {n}th rule of the house is to close door {n} before door {n + 1}." for n in range(40))
+PRELOADED = ["tests.conftest", "playground.kinds.train", "playground.worker"]
+FORKED = get_context("forkserver")  # a child starts with everything imported
+
+
+@dataclass
+class Tally:
+    """What a method's kills came to; `resumed` counts those whose run ended like the one left alone.
+
+    `lost` has the logged steps that each resumption did again, `difference` is the largest of any weight or loss.
+    """
+
+    method: str
+    kills: int = 0
+    inside_a_save: int = 0
+    resumed: int = 0
+    runs: int = 0
+    alike: int = 0
+    difference: float = 0.0
+    lost: list[int] = field(default_factory=list)
+
+    @property
+    def exact(self) -> bool:
+        """Whether every kill was followed by a resumption, and every run ended like the one left alone."""
+        return self.resumed == self.kills and self.alike == self.runs and self.difference == 0.0
+
+
+def tally(method: str, kills: int, models: Path, out: Path, seed: int = 0) -> Tally:
+    """Train with a method, killed so many times, over as many runs as that takes."""
+    chance = random.Random(f"{method} {seed}")
+    settings = Settings(data=out, chat_model=str(models))
+    for name in ("warm", "whole"):  # the first one also starts what others are forked from
+        whole = new_run(out / name, method)
+        began = time.monotonic()
+        _start(whole, settings).join()
+        seconds = time.monotonic() - began
+    found = Tally(method)
+    while found.kills < kills:
+        folder = new_run(out / f"run-{found.runs}", method)
+        before = found.kills
+        _kill_until_done(folder, settings, found, kills, seconds, chance)
+        found.runs += 1
+        found.lost += list(lost_steps(folder))
+        found.difference = max(found.difference, difference(whole, folder))
+        alike = weights(whole) == weights(folder) and losses(whole) == losses(folder)
+        found.alike += alike
+        found.resumed += (found.kills - before) * alike
+    return found
+
+
+def new_run(folder: Path, method: str) -> Path:
+    """A run's folder as a queue makes it, with dropout where the method has it."""
+    folder.mkdir(parents=True)
+    options = adapters.get(method).Options
+    free = {knob.name: knob for knob in knobs(options) if not knob.fixed}
+    values = {"dropout": 0.1} if "dropout" in free and (free["dropout"].high or 0) >= 0.1 else {}
+    config = RunConfig(method, build(options, values), SETTINGS)
+    (folder / CONFIG).write_text(json.dumps({"kind": "train", **config.to_dict()}))
+    (folder / DOCUMENTS).write_text(json.dumps([Document("house.txt", TEXT).to_dict()]))
+    (folder / EVENTS).touch()
+    (folder / LEASE).write_text(str(time.time() + 86_400))
+    return folder
+
+
+def lost_steps(folder: Path) -> Iterator[int]:
+    """For each resumption, how many logged steps were done again."""
+    reached, resuming = 0, False
+    for event in raw_events(folder):
+        if event["event"] == "started":
+            resuming = event["resumed"]
+        elif event["event"] == "progress":
+            if resuming:
+                yield max(0, reached - event["step"] + 1)
+            reached, resuming = event["step"], False
+
+
+def raw_events(folder: Path) -> list[dict[str, Any]]:
+    """Every whole line of a run's log."""
+    found = []
+    for line in (folder / EVENTS).read_text().splitlines():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
+
+
+def losses(folder: Path) -> list[tuple[float | None, float | None]]:
+    """Training and held-out loss of each step, exactly."""
+    events = [event for event in read_events(folder) if event["event"] == "progress"]
+    return [(event["loss"], event["heldout_loss"]) for event in events]
+
+
+def weights(folder: Path) -> bytes:
+    """The adapter's file."""
+    return next((folder / ADAPTER).glob("*.safetensors")).read_bytes()
+
+
+def difference(one: Path, other: Path) -> float:
+    """The largest absolute difference of any weight or loss; infinite where shapes or steps differ."""
+    pairs = [list(load_file(next((each / ADAPTER).glob("*.safetensors"))).items()) for each in (one, other)]
+    told = [
+        [(str(n), np.array([v or 0.0 for v in row])) for n, row in enumerate(losses(each))] for each in (one, other)
+    ]
+    left, right = (dict(a + b) for a, b in zip(pairs, told, strict=True))
+    if {name: each.shape for name, each in left.items()} != {name: each.shape for name, each in right.items()}:
+        return math.inf
+    return max(float(np.abs(left[name] - right[name]).max(initial=0.0)) for name in left)
+
+
+def _numbers(folder: Path) -> dict[str, np.ndarray]:
+    told = {f"losses of step {step}": row for step, row in enumerate(losses(folder))}
+    rows = {name: np.array([loss or 0.0 for loss in row]) for name, row in told.items()}
+    return {**load_file(next((folder / ADAPTER).glob("*.safetensors"))), **rows}
+
+
+def _kill_until_done(
+    folder: Path, settings: Settings, found: Tally, kills: int, seconds: float, chance: random.Random
+) -> None:
+    """Start the run again after each kill; once there were enough, it is let through to its end."""
+    while found.kills < kills:
+        worker = _start(folder, settings)
+        if chance.random() < INSIDE_A_SAVE:
+            _wait_for_a_save(folder, worker, chance)
+        else:
+            worker.join(chance.uniform(0, seconds))
+        worker.kill()
+        worker.join()
+        if worker.exitcode != -signal.SIGKILL:
+            return
+        found.kills += 1
+        found.inside_a_save += any((folder / CHECKPOINT).glob(f".tmp-*-{worker.pid}"))
+    _start(folder, settings).join()
+
+
+def _wait_for_a_save(folder: Path, worker: BaseProcess, chance: random.Random) -> None:
+    """Until one of the next few saves is under way, or the worker has ended."""
+    to_pass = chance.randrange(3)
+    seen: set[str] = set()
+    while worker.is_alive() and len(seen) <= to_pass:
+        seen |= {path.name for path in (folder / CHECKPOINT).glob(f".tmp-*-{worker.pid}")}
+    time.sleep(chance.uniform(0, 0.004))
+
+
+def _start(folder: Path, settings: Settings) -> BaseProcess:
+    worker = FORKED.Process(target=_work, args=(folder, settings), daemon=True)
+    worker.start()
+    return worker
+
+
+def _work(folder: Path, settings: Settings) -> None:
+    torch.set_num_threads(1)
+    work(folder, settings)
+
+
+def tiny_models(folder: Path) -> Path:
+    """The tiny chat model, made in code."""
+    tiny_llama().save_pretrained(folder)
+    tiny_tokenizer().save_pretrained(folder)
+    return folder
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Print a row a method."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=KILLS)
+    parser.add_argument("--method", nargs="*", default=sorted(adapters.methods()))
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args(words)
+    FORKED.set_forkserver_preload(PRELOADED)
+    print("| method | kills | inside a save | resumed | runs | bit-identical | max difference | steps lost a kill |")
+    print("|---|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as place:
+        models = tiny_models(Path(place) / "model")
+        for method in asked.method:
+            each = tally(method, asked.kills, models, Path(place) / method, asked.seed)
+            lost = f"{statistics.mean(each.lost):.1f} (at most {max(each.lost)})"
+            counts = f"{each.kills} | {each.inside_a_save} | {each.resumed} | {each.runs} | {each.alike}"
+            print(f"| {method} | {counts} | {each.difference:g} | {lost} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""How much of the training should be questions made from the text? Continuation, answers and their end, by share.
+
+Run `python -m benchmarks.mix --out FOLDER [--shares 0 0.25 0.5] [--passages]`; what is there already stays as it is.
+"""
+
+import argparse
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import torch
+
+import adapters
+from benchmarks.methods import base
+from playground import corpus, training
+from playground.chat import visible
+from playground.corpus import Sides
+from playground.decoding import Decoding, Prompt, generate
+from playground.models import ChatModel
+from playground.runs import RunConfig, TrainSettings
+from playground.serving import ServedAdapter, adapted, load_adapter
+from retrieval.documents import Document, read
+
+TEXT = Path(__file__).parents[1] / "playground" / "examples" / "us_constitution.txt"
+STEPS, TOKENS, WINDOW = 24, 512, 256
+QUESTIONS, ANSWER_TOKENS, ROWS = 16, 64, 4
+
+
+def main() -> None:
+    """Train at each share and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--shares", type=float, nargs="*", default=[0.0, 0.25, 0.5])
+    parser.add_argument("--passages", action="store_true")
+    asked = parser.parse_args()
+    document = read(TEXT)
+    rows = [("base", measured(document, None, asked.out / "base.json", asked.passages))]
+    for share in asked.shares:
+        folder = asked.out / f"{share:.2f}{'-passages' if asked.passages else ''}"
+        train_once(document, share, asked.passages, folder)
+        rows.append((f"{share:.2f}", measured(document, folder / "adapter", folder / "measured.json", asked.passages)))
+    print("| share | loss, text | loss, held-out answers | F1, learnt | ended | F1, held out | ended |")
+    print("|---|---|---|---|---|---|---|")
+    for name, row in rows:
+        print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in row) + " |")
+
+
+def train_once(document: Document, share: float, passages: bool, folder: Path) -> None:
+    """LoRA at its defaults; nothing where it was trained before."""
+    if (folder / "adapter" / "run.json").exists():
+        return
+    settings = TrainSettings(
+        steps=STEPS, batch_tokens=TOKENS, window=WINDOW, evaluations=1, pairs_share=share, with_passages=passages
+    )
+    config = RunConfig("lora", adapters.get("lora").Options(), settings)
+    *_, end = training.train(config, base(), [document], folder)
+    print(f"{share:.2f}: {end.tokens} tokens in {end.seconds:.0f} s", flush=True)
+
+
+def measured(document: Document, adapter: Path | None, kept: Path, passages: bool) -> list[float]:
+    """Losses of held-out text and answers, then F1 and the share of ended answers to learnt and held-out questions."""
+    if not kept.exists():
+        chat = base()
+        served = load_adapter(adapter, chat) if adapter else None
+        text, asked = (sides(document, chat, share, passages) for share in (0.0, 1.0))
+        with adapted(chat.model, [served.plain if served else None]), torch.no_grad():
+            losses = [loss(chat, text), loss(chat, asked)]
+        answers = [figure for side in (asked.train, asked.heldout) for figure in answered(chat, served, side)]
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps([*losses, *answers]))
+    return json.loads(kept.read_text())
+
+
+def sides(document: Document, chat: ChatModel, share: float, passages: bool) -> Sides:
+    """The split that training had, with the text alone or with its questions alone."""
+    return corpus.sides([document], chat.tokenizer, WINDOW, TrainSettings().heldout_share, 0, share, passages)
+
+
+def loss(chat: ChatModel, held: Sides) -> float:
+    """Nats a token over the held-out examples."""
+    parts = [
+        training.example_loss(chat.model, {"input_ids": each.input_ids, "labels": each.labels}) for each in held.heldout
+    ]
+    return sum(part.item() for part, _ in parts) / sum(tokens for _, tokens in parts)
+
+
+def answered(chat: ChatModel, served: ServedAdapter | None, asked: list[corpus.Example]) -> tuple[float, float]:
+    """Mean F1 over words of greedy answers, and how many came to an end by themselves."""
+    settings = Decoding(max_new_tokens=ANSWER_TOKENS, temperature=0.0, repetition_penalty=1.0)
+    overlaps, ended = [], 0
+    plain = served.plain if served else None
+    for start in range(0, min(QUESTIONS, len(asked)), ROWS):
+        part = asked[start : min(start + ROWS, QUESTIONS)]
+        bare = [[i for i, label in zip(e.input_ids, e.labels, strict=True) if label == corpus.NO_LOSS] for e in part]
+        said: list[list[int]] = [[] for _ in part]
+        for token in generate(chat, [Prompt(ids, plain) for ids in bare], settings):
+            said[token.row].append(token.id)
+        for example, ids in zip(part, said, strict=True):
+            gold = [label for label in example.labels if label != corpus.NO_LOSS]
+            overlaps.append(overlap(visible(chat.tokenizer, ids), visible(chat.tokenizer, gold)))
+            ended += len(ids) < ANSWER_TOKENS
+    return sum(overlaps) / len(overlaps), ended / len(overlaps)
+
+
+def overlap(answer: str, gold: str) -> float:
+    """F1 over words, as SQuAD has it (Rajpurkar et al. 2016, section 6.1) but for articles."""
+    one, other = (Counter(re.findall(r"\w+", text.lower())) for text in (answer, gold))
+    shared = (one & other).total()
+    return 2 * shared / max(1, one.total() + other.total())
+
+
+if __name__ == "__main__":
+    main()

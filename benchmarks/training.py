@@ -1,0 +1,282 @@
+"""What the training loop gains over transformers' Trainer with PEFT: `python -m benchmarks.training`.
+
+Each side runs in a process of its own, one after the other: the same model, examples, order, LoRA (rank 8 on all
+linear layers), AdamW and clipping. `--part` takes one of the tables.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import adapters
+from adapters.beside import inside
+from benchmarks.sets import json_lines
+from playground import corpus, loss, training
+from playground.device import Device
+from playground.models import ChatModel, chat_source, load_chat
+from playground.packs import Row
+from playground.passes import counted, losses
+from playground.runs import Preset, plan
+from playground.settings import Settings
+from playground.speed import speed_of
+from playground.supervisor import WORKER
+from retrieval.documents import Document, Pair, read
+
+TABLES = ("pairs", "windows", "losses", "layers")
+LAYERS, SECONDS = (0, 15, 10, 6), 60  # top layers adapted, 0 for all; planned seconds of each run
+RANK, ALPHA, RATE, CLIP = 8, 16.0, 1e-3, 1.0
+PAIRS, WINDOWS, WINDOW = 8, 4, 256  # examples a step, windows a step, tokens of a window
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of the texts")
+    parser.add_argument("--steps", type=int, default=8, help="optimizer steps of each side, the first not timed")
+    parser.add_argument("--part", choices=TABLES, action="append", help="one table")
+    parser.add_argument("--side", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.side:
+        print(json.dumps(side(asked.data, json.loads(asked.side))))
+        return
+    for part in asked.part or TABLES:
+        globals()[f"{part}_table"](asked.data, asked.steps)
+
+
+def pairs_table(data: Path, steps: int) -> None:
+    """Ragged chat pairs."""
+    ours, *peers = [measured(data, {"work": "pairs", "steps": steps, "batch": batch}) for batch in (0, 1, 4, PAIRS)]
+    best = max(each["tokens_per_second"] for each in peers)
+    print(
+        f"\n{ours['tokens']} tokens of pairs, {PAIRS} pairs a step\n\n| side | tokens/s | ours | peak MB | end loss |"
+    )
+    print("|---|---|---|---|---|")
+    for name, each in zip(("ours", *(f"Trainer, batch {b}" for b in (1, 4, PAIRS))), (ours, *peers), strict=True):
+        print(_line(name, each, ours))
+    print(f"\nagainst the best batch {ours['tokens_per_second'] / best:.2f} × (asked 1.5), against {PAIRS} "
+          f"{ours['tokens_per_second'] / peers[-1]['tokens_per_second']:.2f} × (asked 2.2)")  # fmt: skip
+
+
+def windows_table(data: Path, steps: int) -> None:
+    """Full windows of prose."""
+    sides = [measured(data, {"work": "windows", "steps": steps, "batch": batch}) for batch in (0, 1, WINDOWS)]
+    ours, most = sides[0], sides[0]["limit"]
+    print(f"\n{WINDOWS} × {WINDOW} tokens a step\n\n| side | tokens/s | of the limit | ours | peak MB | end loss |")
+    print("|---|---|---|---|---|---|")
+    for name, each in zip(("ours", "Trainer, batch 1", f"Trainer, batch {WINDOWS}"), sides, strict=True):
+        print(_line(name, each, ours, f"{each['tokens_per_second'] / most:.1%} | "))
+    print(f"\nmatrix products alone: {most:.1f} tokens/s")
+
+
+def losses_table(data: Path, steps: int) -> None:
+    """Loss after equal tokens, three seeds of the adapter."""
+    print("\n| seed | ours | Trainer |\n|---|---|---|")
+    for seed in range(3):
+        work = {"work": "pairs", "steps": 2 * steps, "seed": seed}
+        ours, peer = measured(data, {**work, "batch": 0}), measured(data, {**work, "batch": PAIRS})
+        print(f"| {seed} | {ours['mean_loss']:.4f} | {peer['mean_loss']:.4f} |", flush=True)
+
+
+def layers_table(data: Path, _steps: int) -> None:
+    """Fewer layers, with what lies below kept: speed once all has been read, and the loss after equal planned time."""
+    print(f"\nUS Constitution, runs planned for {SECONDS} s\n")
+    print("| top layers | tokens/s | against all | readings | took | held-out loss |\n|---|---|---|---|---|---|")
+    first = 0.0
+    for layers in LAYERS:
+        each = measured(data, {"work": "layers", "layers": layers, "batch": 0})
+        first = first or each["tokens_per_second"]
+        gain = each["tokens_per_second"] / first
+        readings = f"{each['readings']:.1f} | {each['seconds']:.0f} s"
+        found = f"{each['before']:.3f} → {each['after']:.3f}"
+        print(
+            f"| {layers or 'all'} | {each['tokens_per_second']:.0f} | {gain:.2f} × | {readings} | {found} |", flush=True
+        )
+
+
+def _line(name: str, each: dict[str, Any], ours: dict[str, Any], more: str = "") -> str:
+    speed, peak = each["tokens_per_second"], each["peak"] / 1e6
+    return (
+        f"| {name} | {speed:.1f} | {more}{ours['tokens_per_second'] / speed:.2f} × | {peak:.0f} | {each['loss']:.4f} |"
+    )
+
+
+def measured(data: Path, work: dict[str, Any]) -> dict[str, Any]:
+    """One side in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.training", "--data", str(data), "--side", json.dumps(work)]
+    environment = {**os.environ, **({} if work["batch"] else WORKER)}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def side(data: Path, work: dict[str, Any]) -> dict[str, Any]:
+    """Train and measure; a batch of 0 is ours, else the Trainer's."""
+    chat = load_chat(chat_source(Settings.from_environment()), Device("cpu", torch.float32, 0.0))
+    if work["work"] == "layers":
+        return whole_run(data, chat, work["layers"])
+    group = PAIRS if work["work"] == "pairs" else WINDOWS
+    rows = examples(data, chat, work["work"])[: group * work["steps"]]
+    steps = [rows[start : start + group] for start in range(0, len(rows), group)]
+    seed, batch = work.get("seed", 0), work["batch"]
+    seconds, model, found = peer(chat, steps, batch, seed) if batch else ours(chat, steps, seed)
+    tokens = sum(len(each["input_ids"]) for step in steps[1:] for each in step)
+    made = {
+        "tokens": tokens,
+        "tokens_per_second": tokens / seconds,
+        "loss": found[-1],
+        "mean_loss": sum(found[len(found) // 2 :]) / (len(found) - len(found) // 2),
+        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+    return made if batch or work["work"] == "pairs" else {**made, "limit": limit(inside(model))}
+
+
+def whole_run(data: Path, chat: ChatModel, layers: int) -> dict[str, Any]:
+    """A run as the app plans it, with this many layers; its speed is the median of the last third of its steps."""
+    text = read(data / "us_constitution/us-constitution.txt")
+    tokens = len(chat.tokenizer(text.text, add_special_tokens=False)["input_ids"])
+    preset = Preset(seconds=SECONDS, epochs=99, batch_tokens=256, evaluations=2)
+    speed = speed_of(chat.model, Device("cpu", torch.float32, 0.0))
+    config = plan("lora", preset, {"top_layers": layers}, {}, tokens, chat.model.config, speed)
+    with tempfile.TemporaryDirectory() as folder:
+        *steps, end = training.train(config, chat, [text], Path(folder))
+    speeds = [each.tokens_per_second for each in steps[-len(steps) // 3 :]]
+    return {
+        "tokens_per_second": median(speeds),
+        "readings": end.tokens / tokens,
+        "seconds": end.seconds,
+        "before": end.heldout_before,
+        "after": end.heldout_after,
+    }
+
+
+def examples(data: Path, chat: ChatModel, work: str) -> list[Row]:
+    """Chat pairs of the Devil's Dictionary, or full windows of the Debian FAQ."""
+    if work == "windows":
+        text = read(data / "debian_faq/debian-faq.en.txt").text
+        ids = chat.tokenizer(text, add_special_tokens=False)["input_ids"]
+        cut = [ids[start : start + WINDOW] for start in range(0, len(ids) - WINDOW, WINDOW)]
+        return [{"input_ids": each, "labels": each} for each in cut]
+    lines = json_lines(data / "devils_dictionary/devils_dictionary.jsonl")
+    pairs = tuple(Pair(each["instruction"], each["response"], 0, 0) for each in lines)
+    document = Document("dictionary", "", (), (), (), pairs, ())
+    made = corpus.build([document], chat.tokenizer, window=WINDOW, heldout_share=0.01, seed=0, pairs_share=1.0)
+    return list(made.train)
+
+
+def ours(chat: ChatModel, steps: Sequence[Sequence[Row]], seed: int) -> tuple[float, Any, list[float]]:
+    """Seconds of all steps but the first, the model, and each step's loss."""
+    method = adapters.get("lora")
+    options = method.Options(rank=RANK, alpha=ALPHA, learning_rate=RATE)
+    model = method.attach(chat.model, options, seed, len(steps)).train()
+    optimizer, found, began = method.optimizer(model, options), [], 0.0
+    for number, step in enumerate(steps):
+        began = time.perf_counter() if number == 1 else began
+        total, count = 0.0, counted(step)
+        for each in losses(inside(model), step):
+            (each / count).backward()
+            total += each.item()
+        torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], CLIP)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        found.append(total / count)
+    return time.perf_counter() - began, model, found
+
+
+def peer(chat: ChatModel, steps: Sequence[Sequence[Row]], batch: int, seed: int) -> tuple[float, Any, list[float]]:
+    """The same with transformers' Trainer: padded batches, summed up to the same examples a step."""
+    from datasets import Dataset
+    from torch.utils.data import SequentialSampler
+    from transformers import DataCollatorForSeq2Seq, Trainer, TrainerCallback, TrainingArguments
+
+    class InOrder(Trainer):
+        def _get_train_sampler(self, *_: Any) -> Any:
+            return SequentialSampler(self.train_dataset)
+
+    class Watch(TrainerCallback):
+        began, found = 0.0, list[float]()
+
+        def on_step_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+            self.began = time.perf_counter() if state.global_step == 1 else self.began
+
+        def on_log(self, _args: Any, _state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
+            self.found += [logs["loss"]] if "loss" in logs else []
+
+    method = adapters.get("lora")
+    model = method.attach(chat.model, method.Options(rank=RANK, alpha=ALPHA), seed, len(steps)).train()
+    for module in model.modules():
+        vars(module).pop("forward", None)  # PEFT's own layers, as it made them
+    watch = Watch()
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(
+            folder,
+            per_device_train_batch_size=batch,
+            gradient_accumulation_steps=len(steps[0]) // batch,
+            max_steps=len(steps),
+            learning_rate=RATE,
+            lr_scheduler_type="constant",
+            weight_decay=0.0,
+            max_grad_norm=CLIP,
+            logging_steps=1,
+            save_strategy="no",
+            report_to=[],
+            use_cpu=True,
+            disable_tqdm=True,
+            seed=seed,
+        )
+        collator = DataCollatorForSeq2Seq(chat.tokenizer, label_pad_token_id=corpus.NO_LOSS)
+        data = Dataset.from_list([dict(each) for step in steps for each in step])
+        InOrder(model, arguments, data_collator=collator, train_dataset=data, callbacks=[watch]).train()
+    return time.perf_counter() - watch.began, model, watch.found
+
+
+def limit(model: Any) -> float:
+    """Tokens a second of one window's matrix products alone, at the fastest of a few passes."""
+    products = list(_products(model))
+    with torch.no_grad():
+        seconds = [_seconds(products) for _ in range(6)]
+    return WINDOW / min(seconds)
+
+
+def _seconds(products: Sequence[Callable[[], Tensor]]) -> float:
+    began = time.perf_counter()
+    for product in products:
+        product()
+    return time.perf_counter() - began
+
+
+def _products(model: Any) -> Iterator[Callable[[], Tensor]]:
+    """Each layer's and its LoRA's, forward and backward, attention's seven, and the head's two."""
+    buffers = {size: torch.randn(WINDOW, size) for size in {each.shape[0] for each in model.parameters()}}
+    for layer in model.modules():
+        if "base_layer" in dict(layer.named_children()):
+            W, A, B = (each.weight for each in (layer.base_layer, layer.lora_A.default, layer.lora_B.default))
+            yield from _layer_products(buffers[W.shape[1]], buffers[W.shape[0]], W, A, B)
+    heads, size = model.config.num_attention_heads, model.config.head_dim
+    q, scores = torch.randn(heads, WINDOW, size), torch.randn(heads, WINDOW, WINDOW)
+    for _ in range(model.config.num_hidden_layers):
+        yield from [lambda: q @ q.transpose(1, 2)] * 3 + [lambda: scores @ q] * 4  # type: ignore[misc]
+    head, hidden = model.get_output_embeddings().weight, buffers[model.config.hidden_size]
+    made = loss._logits(hidden, head)
+    yield from (lambda: loss._logits(hidden, head), lambda: made @ head)
+
+
+def _layer_products(x: Tensor, g: Tensor, W: Tensor, A: Tensor, B: Tensor) -> list[Callable[[], Tensor]]:
+    low = x @ A.T
+    forward = [lambda: x @ W.T, lambda: A @ x.T, lambda: low @ B.T]
+    return [*forward, lambda: g @ W, lambda: B.T @ g.T, lambda: low @ A, lambda: low.T @ x, lambda: low.T @ g]
+
+
+if __name__ == "__main__":
+    main()

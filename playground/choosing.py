@@ -1,0 +1,54 @@
+"""How the next token is chosen from a model's logits: the knobs and the rule. Knows no model and no batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from adapters.options import knob
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How the next token is chosen; the same for all arms of a question."""
+
+    max_new_tokens: int = knob(128, label="Answer length", help="Tokens in one answer, at most.", low=1, high=512)
+    temperature: float = knob(
+        0.0,
+        label="Temperature",
+        help="0 always takes the likeliest token; more lets less likely ones through.",
+        low=0,
+        high=2,
+    )
+    top_p: float = knob(
+        0.9,
+        label="Top p",
+        help="Draws only from the likeliest tokens that together have this probability; unused at temperature 0.",
+        low=0.01,
+        high=1,
+    )
+    repetition_penalty: float = knob(
+        1.1,
+        label="Repetition penalty",
+        help="Above 1, tokens that the answer already has become less likely; what the prompt has does not count.",
+        low=1,
+        high=2,
+    )
+    seed: int = knob(0, label="Seed", help="Same seed, same answer; unused at temperature 0.", low=0, high=2**31 - 1)
+
+
+def choose(logits: Tensor, said: Sequence[int], decoding: Decoding, generator: torch.Generator) -> int:
+    """The next token from logits of shape (vocabulary,), given the tokens said so far.
+
+    Repetition penalty: CTRL, arXiv 1909.05858, section 4.1. Nucleus sampling: arXiv 1904.09751, section 3.1.
+    """
+    scores = logits.clone()
+    repeated = torch.tensor(sorted(set(said)), dtype=torch.long)
+    old = scores[repeated]
+    scores[repeated] = torch.where(old < 0, old * decoding.repetition_penalty, old / decoding.repetition_penalty)
+    if decoding.temperature == 0:
+        return int(scores.argmax())
+    probabilities, order = (scores / decoding.temperature).softmax(-1).sort(descending=True)
+    probabilities[probabilities.cumsum(-1) - probabilities >= decoding.top_p] = 0
+    return int(order[torch.multinomial(probabilities, 1, generator=generator)])

@@ -1,0 +1,187 @@
+"""An exam in a folder, whole: what was asked, by whom, every answer, and the report; stops and goes on like a run."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from adapters.options import build
+from playground.decoding import never
+from playground.errors import UserError
+from playground.exam import questions, results
+from playground.exam.arms import Material, right_passages
+from playground.exam.attribution import causes
+from playground.exam.checks import Finding
+from playground.exam.costs import BreakEven, Costs, break_even, measured
+from playground.exam.figures import Figures, measure
+from playground.exam.paper import Paper
+from playground.exam.questions import OF_THE_TEXT, Question
+from playground.exam.results import Result
+from playground.exam.settings import ExamSettings
+from playground.exam.taking import Step, take
+from playground.exam.verdict import Judged, Sentence, judge
+from playground.models import ChatModel
+from playground.serving import load_adapter
+from retrieval.build import build as build_index
+from retrieval.documents import Document
+from retrieval.embed import Embedder
+from retrieval.saved import load
+
+CONFIG, DOCUMENTS, QUESTIONS, ANSWERS = "config.json", "documents.json", "questions.jsonl", "answers.jsonl"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an exam is told. `adapter` and `index` are folders; `hashes` name what lay in them when it was planned.
+
+    Where the index has gone since, it is built anew; `embedder` is the name of the one to do so with, empty for the
+    host's own.
+    """
+
+    settings: ExamSettings
+    arms: tuple[str, ...]
+    adapter: Path | None
+    index: Path | None
+    findings: tuple[Finding, ...] = ()
+    hashes: Mapping[str, str] | None = None
+    embedder: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form, as it lies in the exam's folder; `kind` tells it from a training run's."""
+        paths = {name: str(path) if path else None for name, path in (("adapter", self.adapter), ("index", self.index))}
+        return {"kind": "exam", **asdict(self), **paths}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> "Plan":
+        """The inverse of `to_dict`."""
+        return cls(
+            settings=build(ExamSettings, stored["settings"]),
+            arms=tuple(stored["arms"]),
+            adapter=Path(stored["adapter"]) if stored["adapter"] else None,
+            index=Path(stored["index"]) if stored["index"] else None,
+            findings=tuple(Finding(**each) for each in stored["findings"]),
+            hashes=stored["hashes"],
+            embedder=stored["embedder"],
+        )
+
+
+def material(
+    plan: Plan, documents: Sequence[Document], chat: ChatModel, embedder: Callable[[str], Embedder]
+) -> Material:
+    """What the plan's arms have at hand; the embedder is loaded, by name, only where an arm needs it.
+
+    Raises:
+        UserError, RetrievalError, MethodError: adapter or index cannot be used.
+    """
+    adapter = load_adapter(plan.adapter, chat) if plan.adapter else None
+    if plan.index is None:
+        return Material(documents, adapter=adapter)
+    encoder = embedder(plan.embedder)
+    index = load(plan.index, encoder) if plan.index.is_dir() else build_index(documents, encoder)
+    return Material(documents, index, encoder, adapter)
+
+
+@dataclass(frozen=True)
+class Report:
+    """An exam's outcome; `known` are the questions that were left out of the figures."""
+
+    plan: Plan
+    questions: Sequence[Question]
+    results: Sequence[Result]
+    known: set[str]
+    figures: Figures
+    causes: Mapping[str, Mapping[str, int]]
+    costs: Costs
+    even: BreakEven | None
+    verdict: Sequence[Sentence]
+    stamp: Mapping[str, Any]
+
+
+def prepare(folder: Path, plan: Plan, paper: Paper, documents: Sequence[Document]) -> None:
+    """Write what the exam is; its answers come later."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / DOCUMENTS).write_text(json.dumps([each.to_dict() for each in documents]), encoding="utf-8")
+    (folder / CONFIG).write_text(json.dumps(plan.to_dict(), indent=1), encoding="utf-8")
+    questions.write(paper.questions, folder / QUESTIONS)
+
+
+def texts(file: Path) -> list[Document]:
+    """The documents that a file keeps; none where there is no file."""
+    if not file.is_file():
+        return []
+    return [Document.from_dict(each) for each in json.loads(file.read_text(encoding="utf-8"))]
+
+
+def stored(folder: Path) -> tuple[Plan, list[Question]]:
+    """The plan and questions in a folder.
+
+    Raises:
+        UserError: the folder is damaged, or holds none.
+    """
+    try:
+        plan = Plan.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+        return plan, questions.read(folder / QUESTIONS)
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise UserError(f"The exam in {folder} is damaged and cannot go on. Start it anew.") from fault
+
+
+def examine(
+    folder: Path, chat: ChatModel, at_hand: Material, should_stop: Callable[[], bool] = never
+) -> Iterator[Step | Report]:
+    """Ask what is still open of the exam in the folder, and at its end yield the report; a stopped one has none.
+
+    Raises:
+        UserError: the folder is damaged, or adapter, index or model are not those that it was planned with.
+    """
+    plan, asked = stored(folder)
+    now = hashes(chat, at_hand)
+    if plan.hashes is None:
+        plan = replace(plan, hashes=now)
+        (folder / CONFIG).write_text(json.dumps(plan.to_dict(), indent=1), encoding="utf-8")
+    elif {name: now.get(name) for name in plan.hashes} != dict(plan.hashes):
+        raise UserError(f"The model, adapter or index of the exam in {folder} has changed since. Start it anew.")
+    step = None
+    for step in take(chat, asked, plan.arms, at_hand, plan.settings, folder / ANSWERS, should_stop):
+        yield step
+    if step is not None and step.done == step.total:
+        yield report(plan, asked, results.read(folder / ANSWERS), chat, at_hand)
+
+
+def report(
+    plan: Plan, asked: Sequence[Question], found: Sequence[Result], chat: ChatModel, at_hand: Material
+) -> Report:
+    """The figures and the verdict of all answers."""
+    known = results.known(asked, found)
+    counted = [each for each in asked if each.id not in known]
+    leaked = {each.question for each in plan.findings if each.fault == "leak"}
+    figures = measure(counted, found, leaked, plan.settings.seed)
+    not_in_text = {each.id for each in counted if each.kind in OF_THE_TEXT and not right_passages(each, at_hand)}
+    why = causes(counted, found, not_in_text)
+    costs = measured(at_hand, plan.adapter)
+    tuned, rag = (figures.arms.get(name) for name in ("tuned", "rag"))
+    even = break_even(costs, tuned.seconds, rag.seconds) if tuned and rag else None
+    verdict = judge(Judged(figures, why, costs, even, len(leaked & {each.id for each in counted}), len(known)))
+    return Report(plan, asked, found, known, figures, why, costs, even, verdict, _stamp(chat, at_hand))
+
+
+def hashes(chat: ChatModel, at_hand: Material) -> dict[str, str]:
+    """What the answers depend on, by name."""
+    digest = hashlib.sha256()
+    for document in at_hand.documents:
+        digest.update(f"{document.name}\0{document.text}\0".encode())
+    named = {"base": chat.hash, "text": digest.hexdigest()[:16]}
+    if at_hand.adapter is not None:
+        named["adapter"] = at_hand.adapter.hash
+    if at_hand.index is not None:
+        named["index"] = at_hand.index.hash
+    return named
+
+
+def _stamp(chat: ChatModel, at_hand: Material) -> dict[str, Any]:
+    versions = {"torch": torch.__version__, "transformers": transformers.__version__}
+    return {"model": chat.name, **hashes(chat, at_hand), "versions": versions}

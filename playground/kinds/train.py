@@ -1,0 +1,25 @@
+"""Fine-tuning on the run's documents; the adapter is left in the run's folder."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from playground import device, training
+from playground.models import chat_source, load_chat
+from playground.run_folder import CHECKPOINT, DOCUMENTS, read_config, shared_folder
+from playground.runs import RunConfig
+from playground.settings import Settings
+from retrieval.documents import Document
+
+
+def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    """See `playground.kinds`; a step is an optimizer step."""
+    config = RunConfig.from_dict(read_config(folder))
+    documents = [Document.from_dict(each) for each in json.loads((folder / DOCUMENTS).read_text())]
+    chat = load_chat(chat_source(settings), device.choose())
+    resume, shared = (folder / CHECKPOINT).exists(), shared_folder(folder)
+    events = training.train(config, chat, documents, folder, should_stop, resume, shared)
+    del chat  # training decides how long the base is needed
+    for event in events:
+        yield {key: value for key, value in event.to_dict().items() if key != "adapter"}

@@ -1,0 +1,64 @@
+"""Products of a few rows with large matrices, computed in the order that is faster on this machine."""
+
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from statistics import median
+from time import perf_counter
+
+import torch
+from torch import Tensor
+
+COUNTS = (2, 4, 8, 16, 32, 64, 128, 256)  # rows that are timed; a count between two goes by the larger
+TIMED_BYTES = 60_000_000  # of matrices in one trial: more than a processor's caches hold
+MOST_TIMED = 48  # matrices in one trial; where they are so small, the order matters little
+REPEATS = 5
+
+
+def product(x: Tensor, weight: Tensor) -> Tensor:
+    """x·Wᵀ of shape (rows, outputs), for x of (rows, inputs) and W of (outputs, inputs)."""
+    if len(x) == 1 and x.device.type == "cpu":
+        # A lone row would go to the matrix-vector routine, which reads the weights at half the speed.
+        return product(torch.cat((x, x)), weight)[:1]
+    x = x.contiguous()  # laid out column by column, it would take four times as long
+    if weights_first(len(x), x.shape[1], x.dtype, x.device.type):
+        return (weight @ x.T).T.contiguous()  # row by row again: what comes next would take longer otherwise
+    return x @ weight.T
+
+
+def weights_first(rows: int, inputs: int, dtype: torch.dtype, device: str) -> bool:
+    """Whether (W·xᵀ)ᵀ is faster than x·Wᵀ here for so many rows."""
+    if device != "cpu":
+        return False
+    count = next((each for each in COUNTS if each >= rows), COUNTS[-1])
+    return _faster_first(count, inputs, dtype)
+
+
+def calibrate(inputs: int, dtype: torch.dtype, device: str) -> None:
+    """Time both orders for all counts of rows, within about a second, so that no answer waits for it."""
+    for count in COUNTS:
+        weights_first(count, inputs, dtype, device)
+
+
+@cache
+def _faster_first(rows: int, inputs: int, dtype: torch.dtype) -> bool:
+    square = inputs * inputs * torch.empty(0, dtype=dtype).element_size()
+    weights = [torch.ones(inputs, inputs, dtype=dtype) for _ in range(min(MOST_TIMED, 1 + TIMED_BYTES // square))]
+    x = torch.ones(rows, inputs, dtype=dtype)
+    first, usual = partial(_first, x), partial(_usual, x)
+    # What else goes on here lasts longer than a trial, so two in a row are compared with each other.
+    return median(_seconds(first, weights) / _seconds(usual, weights) for _ in range(REPEATS)) < 1
+
+
+def _first(x: Tensor, weight: Tensor) -> Tensor:
+    return (weight @ x.T).T.contiguous()
+
+
+def _usual(x: Tensor, weight: Tensor) -> Tensor:
+    return x @ weight.T
+
+
+def _seconds(multiply: Callable[[Tensor], Tensor], weights: Sequence[Tensor]) -> float:
+    start = perf_counter()
+    for weight in weights:
+        multiply(weight)
+    return perf_counter() - start

@@ -1,0 +1,103 @@
+"""What of a visitor's text is trained on: what was found in it, what is left out, and what the model will see."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+from transformers import PreTrainedTokenizerBase
+
+from playground import corpus, quality
+from playground.errors import UserError
+from playground.library import Library
+from playground.preview import Row, preview
+from playground.quality import Finding
+from playground.runs import TrainSettings
+from playground.store import Store
+from retrieval.documents import Document
+
+KEPT = 32  # results in memory, of all visitors
+Made = TypeVar("Made")
+
+
+class TrainingText:
+    """All visitors' choices. Every method takes the visitor's id and sees nothing of another's."""
+
+    def __init__(self, library: Library, store: Store, tokenizer: Callable[[], PreTrainedTokenizerBase]) -> None:
+        self._library = library
+        self._store = store
+        self._tokenizer = tokenizer
+        self._made: dict[tuple[str, Hashable], Any] = {}
+        self._making: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+
+    def findings(self, visitor: str) -> list[Finding]:
+        """What may spoil training on the visitor's text as it is now."""
+        key = ("findings", self._library.text_hash(visitor))
+        return self._once(visitor, key, lambda: quality.report(self._library.documents(visitor)))
+
+    def left_out(self, visitor: str) -> set[str]:
+        """The kinds of findings that are left out."""
+        return set(self._store.left_out(visitor))
+
+    def leave_out(self, visitor: str, kind: str, out: bool) -> None:
+        """Leave a kind out of training, or take it back.
+
+        Raises:
+            UserError: nothing of that kind can be left out.
+        """
+        kinds = self.left_out(visitor)
+        if out and not any(finding.kind == kind and finding.parts for finding in self.findings(visitor)):
+            raise UserError(f"Nothing of the kind {kind!r} is in your text any more. Reload the page.")
+        self._store.leave_out(visitor, kinds | {kind} if out else kinds - {kind})
+
+    def documents(self, visitor: str) -> list[Document]:
+        """The visitor's documents without what is left out."""
+        documents, kinds = self._library.documents(visitor), self.left_out(visitor)
+        if not kinds:
+            return documents
+        return quality.without(documents, [each for each in self.findings(visitor) if each.kind in kinds])
+
+    def share(self, visitor: str) -> float:
+        """The share of the text's characters that is trained on."""
+        before = sum(len(each.text) for each in self._library.documents(visitor))
+        return sum(len(each.text) for each in self.documents(visitor)) / max(1, before)
+
+    def preview(self, visitor: str, settings: TrainSettings) -> list[Row]:
+        """What the model will see with these settings, kind by kind.
+
+        Raises:
+            UserError: there is no text.
+        """
+        mix = (settings.window, settings.heldout_share, settings.seed, settings.pairs_share, settings.with_passages)
+        key = ("preview", self._library.text_hash(visitor), *sorted(self.left_out(visitor)), mix)
+        return self._once(visitor, key, lambda: self._previewed(visitor, settings))
+
+    def _previewed(self, visitor: str, settings: TrainSettings) -> list[Row]:
+        documents, tokenizer = self.documents(visitor), self._tokenizer()
+        if not documents:
+            raise UserError("There is no text to learn from yet. Add a file, paste a text or take an example first.")
+        made = corpus.sides(
+            documents,
+            tokenizer,
+            settings.window,
+            settings.heldout_share,
+            settings.seed,
+            settings.pairs_share,
+            settings.with_passages,
+        )
+        return preview(made.train, tokenizer)
+
+    def forget(self, visitor: str) -> None:
+        """Drop what is in memory of a visitor's text."""
+        for key in [key for key in list(self._made) if key[0] == visitor]:
+            self._made.pop(key, None)
+
+    def _once(self, visitor: str, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What was made for this key before, else made now, one at a time for a visitor; the oldest is forgotten."""
+        with self._making[visitor]:
+            if (visitor, key) not in self._made:
+                self._made[visitor, key] = make()
+            made: Made = self._made[visitor, key]
+        for old in list(self._made)[:-KEPT]:
+            self._made.pop(old, None)
+        return made

@@ -1,0 +1,198 @@
+"""An exam as it is taken: by every arm on a tiny model, stopped and gone on with, twice the same, and controls."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from playground.decoding import Prompt
+from playground.errors import UserError
+from playground.exam import examining, paper, results
+from playground.exam.arms import ARMS, Material, asks, give, right_passages
+from playground.exam.examining import Plan, Report
+from playground.exam.likelihood import Continuations, Likelihood, chosen, continuations, likelihoods
+from playground.exam.questions import RECALL, UNANSWERABLE, Question
+from playground.exam.settings import ExamSettings
+from playground.models import ChatModel
+from playground.serving import ServedAdapter
+from tests.exams import TEXT, WordEncoder, document, index, question
+from tests.small_chat import lora, small_chat
+
+SETTINGS = ExamSettings(limit=10, answer_tokens=4, rows=5)
+
+
+@pytest.fixture(scope="module")
+def chat() -> ChatModel:
+    return small_chat(window=4096)
+
+
+@pytest.fixture(scope="module")
+def material() -> Material:
+    adapter = ServedAdapter("LoRA", "a" * 16, "lora", lora(1))
+    return Material([document()], index(), WordEncoder(), adapter)
+
+
+def begun(folder: Path, chat: ChatModel, material: Material, arms: tuple[str, ...] = ARMS) -> Path:
+    drawn = paper.from_text([document()], SETTINGS.limit, 0)
+    plan = Plan(SETTINGS, arms, None, None, tuple(drawn.findings), examining.hashes(chat, material))
+    examining.prepare(folder, plan, drawn, [document()])
+    return folder
+
+
+def finished(folder: Path, chat: ChatModel, material: Material) -> Report:
+    *_, outcome = examining.examine(folder, chat, material)
+    assert isinstance(outcome, Report)
+    return outcome
+
+
+def year() -> Question:
+    start = TEXT.index("founded in") + len("founded in ")
+    return question(
+        "y",
+        question="When was the Harbour museum founded?",
+        answers=("1884",),
+        distractors=("1901", "1756"),
+        places=(examining.questions.Place("museums.txt", start, start + 4),),
+    )
+
+
+def test_the_likelihood_of_a_choice_is_that_of_its_tokens_after_the_prompt(chat: ChatModel) -> None:
+    prompt, answers = [5, 9, 40, 77], [[30], [31, 32, 33], [34, 35]]
+    found = likelihoods(chat, Prompt(prompt), Continuations([60, 61], answers))
+    for each, answer in zip(found, answers, strict=True):
+        ids = torch.tensor([[*prompt, 60, 61, *answer]])
+        with torch.no_grad():
+            logits = chat.model(input_ids=ids).logits[0, 5:-1].log_softmax(-1)
+        assert each.total == pytest.approx(float(logits.gather(1, ids[0, 6:, None]).sum()), abs=1e-3)
+        assert each.tokens == len(answer)
+
+
+def test_an_adapter_changes_the_likelihood(chat: ChatModel) -> None:
+    following = Continuations([], [[30, 31]])
+    plain, adapted = (likelihoods(chat, Prompt([5, 9], each), following)[0].total for each in (None, lora(1)))
+    assert plain != pytest.approx(adapted, abs=1e-3)
+
+
+def test_short_answers_follow_a_lead_in_the_questions_language_long_ones_none(chat: ChatModel) -> None:
+    lead = chat.tokenizer.decode(continuations(chat.tokenizer, year()).lead)
+    assert lead == "The answer is"
+    vietnamese = question("v", question="Bảo tàng được thành lập năm nào và ở đâu?")
+    assert chat.tokenizer.decode(continuations(chat.tokenizer, vietnamese).lead) == "Câu trả lời là"
+    assert continuations(chat.tokenizer, question("r", RECALL)).lead == []
+
+
+def test_short_answers_are_compared_whole_long_ones_by_the_token() -> None:
+    assert chosen([Likelihood(-5, 4), Likelihood(-4, 1)]) == 1
+    assert chosen([Likelihood(-60, 40), Likelihood(-40, 20)]) == 0
+
+
+def test_each_arm_gets_what_it_should(chat: ChatModel, material: Material) -> None:
+    given = {name: give(name, year(), material, chat, 256).given for name in ARMS}
+    assert not given["base"].passages
+    assert given["base"] == given["tuned"]
+    assert [each.text for each in given["gold"].passages] == [each.text for each in right_passages(year(), material)]
+    assert given["rag"].passages == given["both"].passages != []
+    assert given["few_shot"].turns
+
+
+def test_worked_examples_never_say_the_answer_itself(chat: ChatModel, material: Material) -> None:
+    place = year().places[0]
+    examples = give("few_shot", year(), material, chat, 256).given.examples
+    assert examples is not None
+    for each in examples.chosen:
+        start, end = map(int, each.place.rpartition(":")[2].split("-"))
+        assert end <= place.start or start >= place.end
+
+
+def test_a_withheld_section_is_not_found(chat: ChatModel, material: Material) -> None:
+    asked = year()
+    withheld = Question(**{**vars(asked), "kind": UNANSWERABLE, "withheld": True})
+    assert give("rag", asked, material, chat, 512).ranks
+    hidden = give("rag", withheld, material, chat, 512)
+    assert not hidden.ranks
+    assert not any("1884" in each.text for each in hidden.given.passages)
+
+
+def test_general_questions_go_to_arms_without_passages_and_gold_only_to_what_has_a_place(material: Material) -> None:
+    general = paper.general()[0]
+    assert [name for name in ARMS if asks(name, general, material)] == ["base", "tuned"]
+    unanswerable = question("u", UNANSWERABLE, answers=())
+    assert not asks("gold", unanswerable, material)
+    assert asks("gold", year(), material)
+
+
+def test_an_exam_has_an_answer_of_every_arm_to_every_question(
+    tmp_path: Path, chat: ChatModel, material: Material
+) -> None:
+    report = finished(begun(tmp_path, chat, material), chat, material)
+    asked = [(arm, each.id) for arm in ARMS for each in report.questions if asks(arm, each, material)]
+    assert [(each.arm, each.question) for each in report.results] == asked
+    assert set(report.figures.arms) == set(ARMS)
+
+
+def test_stopped_and_gone_on_with_it_is_the_same_exam(tmp_path: Path, chat: ChatModel, material: Material) -> None:
+    whole = finished(begun(tmp_path / "whole", chat, material), chat, material)
+    folder = begun(tmp_path / "parts", chat, material)
+    for _ in range(3):
+        steps = examining.examine(folder, chat, material)
+        next(steps)
+        next(steps)
+        steps.close()
+    with (folder / examining.ANSWERS).open("a") as file:
+        file.write('{"arm": "base", "quest')  # a kill cut this line short
+    again = finished(folder, chat, material)
+    assert facts(again) == facts(whole)
+
+
+def test_the_same_exam_twice_gives_the_same_report(tmp_path: Path, chat: ChatModel, material: Material) -> None:
+    once, again = (finished(begun(tmp_path / name, chat, material), chat, material) for name in ("a", "b"))
+    assert facts(once) == facts(again)
+    assert [each for each in once.verdict if each.topic != "cost"] == [
+        each for each in again.verdict if each.topic != "cost"
+    ]
+
+
+def test_a_stop_ends_it_before_the_next_answer_and_keeps_what_there_is(
+    tmp_path: Path, chat: ChatModel, material: Material
+) -> None:
+    folder = begun(tmp_path, chat, material)
+    steps = list(examining.examine(folder, chat, material, lambda: (folder / examining.ANSWERS).exists()))
+    assert not isinstance(steps[-1], Report)
+    assert len(results.read(folder / examining.ANSWERS)) == SETTINGS.rows
+
+
+def test_another_adapter_may_not_go_on_with_an_exam(tmp_path: Path, chat: ChatModel, material: Material) -> None:
+    folder = begun(tmp_path, chat, material)
+    other = Material([document()], index(), WordEncoder(), ServedAdapter("LoRA", "b" * 16, "lora", lora(2)))
+    with pytest.raises(UserError, match="has changed since"):
+        list(examining.examine(folder, chat, other))
+
+
+def test_an_arm_that_lacks_its_index_is_refused(tmp_path: Path, chat: ChatModel, material: Material) -> None:
+    bare = Material([document()])
+    folder = begun(tmp_path, chat, bare, ("base", "rag"))
+    with pytest.raises(UserError, match="The arm rag lacks"):
+        list(examining.examine(folder, chat, bare))
+    assert bare.able() == ["base", "gold"]
+
+
+def test_an_arm_against_itself_is_too_close_to_call(tmp_path: Path, chat: ChatModel) -> None:
+    nothing = ServedAdapter("LoRA", "c" * 16, "lora", None)
+    same = Material([document()], None, None, nothing)
+    report = finished(begun(tmp_path, chat, same, ("base", "tuned")), chat, same)
+    (found,) = report.figures.choices
+    assert (found.value, found.differs) == (0, False)
+    assert report.verdict[0].key == "who.equal"
+
+
+def test_a_damaged_exam_says_so(tmp_path: Path, chat: ChatModel, material: Material) -> None:
+    folder = begun(tmp_path, chat, material)
+    (folder / examining.CONFIG).write_text(json.dumps({"kind": "exam"}))
+    with pytest.raises(UserError, match="damaged"):
+        list(examining.examine(folder, chat, material))
+
+
+def facts(report: Report) -> list[dict]:
+    """All that was answered, without how long it took."""
+    return [{key: value for key, value in each.to_dict().items() if key != "seconds"} for each in report.results]
