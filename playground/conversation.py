@@ -22,8 +22,8 @@ class Record:
 
     `claims` are the sentences of a whole answer, each with the sentences of its passages that support it. `sent` is
     the prompt, kept of an arm's last turn only; `examples` are those of a few-shot prompt, the most similar first, and
-    `same` says that the text has this very question, whose pair was not shown. `tested` is what the last self-test
-    before the answer said of the arm's adapter and the base.
+    `same` says that the text has this very question, whose pair was not shown. `ahead` questions are answered first.
+    `tested` is what the last self-test before the answer said of the arm's adapter and the base.
     """
 
     question: str
@@ -42,6 +42,7 @@ class Record:
     sent: str = ""
     examples: Sequence[Mapping[str, Any]] = field(default_factory=list)
     same: bool = False
+    ahead: int = 0
     tested: Mapping[str, Any] | None = None
 
 
@@ -84,20 +85,26 @@ def ask(
     ids = list(dict.fromkeys(arm_ids))
     arms = [arm_of(services, visitor, each) for each in ids]
     histories = [_turns(before.get(each, [])) for each in ids]
-    proofs = {arm.name: services.proof(arm.adapter) for arm in arms}
+    proofs = {arm.name: services.proofs.of(arm.adapter) for arm in arms}
     tested = {name: proof.to_dict() if proof else None for name, proof in proofs.items()}
     services.stops.discard(visitor)
-    now = before
+    said: Conversation = {}
     try:
         for answers in services.answer(visitor, arms, question, histories, decoding, ask_anyway):
             said = {
                 each: [*_earlier(before.get(each, [])), replace(record(question, one), tested=tested[each])]
                 for each, one in zip(ids, answers, strict=True)
             }
-            now = {**before, **said}
-            yield now
+            yield {**before, **said}
     finally:
-        save(services, visitor, {arm: [_ended(turn) for turn in turns] for arm, turns in now.items()})
+        _keep(services, visitor, {each: _ended(turns[-1]) for each, turns in said.items()})
+
+
+def _keep(services: Services, visitor: str, turns: Mapping[str, Record]) -> None:
+    """Add these turns to the conversation as it is now: another question may have been asked meanwhile."""
+    with services.saving:
+        now = load(services, visitor)
+        save(services, visitor, {**now, **{arm: [*_earlier(now.get(arm, [])), turn] for arm, turn in turns.items()}})
 
 
 def take_back(services: Services, visitor: str, arm_ids: Sequence[str]) -> str:
@@ -140,6 +147,7 @@ def record(question: str, answer: Answer) -> Record:
         answer.prompt,
         examples,
         bool(worked and worked.same),
+        answer.ahead,
     )
 
 
@@ -156,6 +164,12 @@ def arm_of(services: Services, visitor: str, id_: str) -> Arm:
     if kind in (RAG, BOTH, FEW_SHOT) and not services.store.documents(visitor):
         raise UserError("This pane reads your text when it is asked, but there is none yet. Add one in the first tab.")
     return Arm(id_, adapter, retrieval=kind in (RAG, BOTH), few_shot=kind == FEW_SHOT)
+
+
+def prepare(services: Services, visitor: str, arm_ids: Sequence[str]) -> None:
+    """Fetch the adapters of these arms, which are likely to be asked, without anybody waiting."""
+    for run_id in filter(None, (each.partition(":")[2] for each in arm_ids)):
+        services.prepare_adapter(visitor, run_id)
 
 
 def passage(hit: Hit) -> dict[str, Any]:
@@ -224,4 +238,4 @@ def _earlier(turns: Sequence[Record]) -> list[Record]:
 
 def _ended(turn: Record) -> Record:
     """A turn that was cut off by a closed page counts as stopped."""
-    return turn if turn.done else replace(turn, done=True, stopped=True)
+    return turn if turn.done else replace(turn, done=True, stopped=True, ahead=0)

@@ -211,6 +211,23 @@ def test_all_visitors_standings_are_shown_only_where_the_host_says_so(app: tuple
     assert "everyone" not in str(view)
 
 
+def test_a_loaded_adapter_was_tested_and_its_pane_says_so(app: tuple[str, Services]) -> None:
+    visitor = Visitor(app[0])
+    visitor.add_text(PROSE)
+    services, id_ = app[1], app[1].store.visitor(visitor.secret)
+    config, _ = services.plan(id_, "lora", "quick", {}, {"steps": 2})
+    run = services.start_run(id_, config, "mine")
+    assert _wait_for(visitor, "Done:")
+    visitor.arms()
+    said = list(visitor.ask("What does rule 3 say?", ["base", f"tuned:{run}"]))[-1]
+    proofs = [each["self_test"] for each in said if isinstance(each, dict) and "self_test" in each]
+    assert [each["passed"] for each in proofs] == [True, True]
+    assert {check["arm"] for check in proofs[1]["checks"]} == {"base", services.adapter(id_, run).hash}
+    notice, found, checks = visitor.client.predict(api_name="/self_test")
+    assert "Passed: all 8 comparisons" in str(found)
+    assert "Fine-tuned · mine: " in str(found)
+
+
 def test_a_run_of_another_visitor_cannot_be_exported(app: tuple[str, Services], tmp_path: Path) -> None:
     services = app[1]
     first, second = (services.store.visitor(Visitor(app[0]).secret) for _ in range(2))
@@ -316,6 +333,15 @@ def test_words_with_figures_come_in_the_visitors_language(app: tuple[str, Servic
     english = Visitor(app[0], secret).client.predict(api_name="/visit")
     assert english[1] == "none yet"
     assert vietnamese[1] != english[1]
+
+
+def test_what_may_spoil_training_is_told_and_what_is_left_out_stays_so(app: tuple[str, Services]) -> None:
+    visitor = Visitor(app[0])
+    visitor.add_text(f"{PROSE}\n\nWrite to {ATTACK} keeper@lamp.example, who answers.")
+    assert "E-mail addresses: 1, such as keeper@lamp.example" in str(visitor.client.predict(api_name="/quality"))
+    services, id_ = app[1], app[1].store.visitor(visitor.secret)
+    services.training_text.leave_out(id_, "email", True)
+    assert "Left out: E-mail addresses" in str(visitor.client.predict(api_name="/quality"))
 
 
 def test_what_a_text_or_a_model_says_cannot_become_markup() -> None:

@@ -29,8 +29,9 @@ from playground.ui.visitor import language_of, visitor_of
 from playground.ui.voting import Voting
 from playground.ui.words import mark
 
+AT_ONCE = 8  # questions that share the batch, or wait for it with their place in sight; more wait in the page's queue
 # Everything that computes with the resident model waits in one line.
-LINE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
+LINE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
 
 
 class CompareTab:
@@ -126,6 +127,7 @@ class CompareTab:
         runs = self.services.store.runs(visitor)
         choices, arms = arm_choices(language, runs), chosen_arms(arms_before, runs)
         stored = conversation.load(self.services, visitor)
+        conversation.prepare(self.services, visitor, arms)
         dropdowns = [gr.update(choices=choices, value=arm) for arm in arms]
         columns = [gr.update(elem_classes=column_classes(arm)) for arm in arms]
         drawn, reader = self._draw(language, arms, stored), self.reader.kept(visitor, place)
@@ -175,7 +177,9 @@ class CompareTab:
         return tuple(self._draw(language_of(request), arms, {}))
 
     def _show(self, request: gr.Request, arm: str) -> tuple[Any, ...]:
-        stored = conversation.load(self.services, visitor_of(self.services.store, request))
+        visitor = visitor_of(self.services.store, request)
+        conversation.prepare(self.services, visitor, [arm])
+        stored = conversation.load(self.services, visitor)
         return gr.update(elem_classes=column_classes(arm)), *draw(language_of(request), arm, stored)
 
 

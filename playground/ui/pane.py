@@ -137,6 +137,8 @@ def _messages(language: str, turn: Record, last: bool) -> list[dict[str, Any]]:
 def _text(language: str, turn: Record) -> str:
     if abstains(turn):
         return say(language, "compare.not_found")
+    if turn.ahead:
+        return say(language, "compare.waiting", count=turn.ahead)
     text = harmless(_cited(turn)) or "…"
     return f"{text} {say(language, 'compare.stopped')}" if turn.stopped else text
 
