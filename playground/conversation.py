@@ -85,7 +85,7 @@ def ask(
     ids = list(dict.fromkeys(arm_ids))
     arms = [arm_of(services, visitor, each) for each in ids]
     histories = [_turns(before.get(each, [])) for each in ids]
-    proofs = {arm.name: services.proof(arm.adapter) for arm in arms}
+    proofs = {arm.name: services.proofs.of(arm.adapter) for arm in arms}
     tested = {name: proof.to_dict() if proof else None for name, proof in proofs.items()}
     services.stops.discard(visitor)
     said: Conversation = {}

@@ -51,7 +51,7 @@ class Check:
 class Proof:
     """All comparisons of one self-test, in the order they were made; `when` is unix seconds.
 
-    `effects` is how much each adapter changes the base's logits: below the limit a leak of it could not be seen.
+    `effects` is how much each adapter changes the base's next token's logits: below the limit a leak is not seen.
     """
 
     checks: tuple[Check, ...]
@@ -92,7 +92,8 @@ def prove(chat: ChatModel, adapters: Sequence[ServedAdapter], weights: Path) -> 
     ids = prompts.render(chat.tokenizer, prompts.messages(QUESTION))
     arms: dict[str, ServedAdapter | None] = {"base": None, **{each.hash: each for each in adapters}}
     said = _said(chat, ids, arms)
-    checks, effects = [], {}
+    checks: list[Check] = []
+    first: dict[str, Tensor] = {}  # logits of the token right behind the prompt, the same for all arms
     with batch_of(chat.model).alone(), torch.inference_mode():
         checks.append(Check("weights", "base", float(_changed(chat.model, weights)), 0))
         checks.append(Check("hooks", "base", float(_attached(chat.model)), 0))
@@ -105,9 +106,8 @@ def prove(chat: ChatModel, adapters: Sequence[ServedAdapter], weights: Path) -> 
             checks.append(Check("together", arm, _apart(together[arm], alone), limit))
             checks.append(Check("alone", arm, _apart(alone, reference), limit))
             checks.append(Check("said", arm, _missed(reference, said[arm]), limit))
-            if adapter:
-                clean = _reference(chat.model, None, read[arm], len(said[arm]))
-                effects[arm] = _apart(reference, clean)
+            first[arm] = reference[0]
+    effects = {each.hash: _apart(first[each.hash], first["base"]) for each in adapters}
     return Proof(tuple(checks), effects, when, time.perf_counter() - began)
 
 

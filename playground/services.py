@@ -1,6 +1,5 @@
 """What the page and the command line work with, put together once; knows no page and no command line."""
 
-import logging
 import shutil
 import threading
 import time
@@ -27,9 +26,10 @@ from playground.jobs import EVENTS, Jobs
 from playground.library import Library
 from playground.models import ChatModel, chat_source, load_chat
 from playground.prompts import Turn
+from playground.proofs import Proofs
 from playground.run_folder import read_config
 from playground.runs import PRESETS, Estimate, RunConfig
-from playground.selftest import Proof, prove
+from playground.selftest import Proof
 from playground.serving import weights_age
 from playground.settings import Settings
 from playground.shelf import Shelf
@@ -41,9 +41,6 @@ from playground.training_text import TrainingText
 from retrieval.search import Result, search
 
 ANSWER_SECONDS = 60  # of a lent GPU for one question
-TESTED = 3  # adapters in one self-test, beside the base: it is to take two seconds at most
-
-log = logging.getLogger(__name__)
 
 
 class Services:
@@ -62,10 +59,9 @@ class Services:
         self._chooser = Chooser()
         self._pairs: dict[str, tuple[str, list[tuple[str, Turn]]]] = {}
         self._adapters = Shelf()
+        self.proofs = Proofs(lambda: self.chat, lambda: chat_source(self.settings).folder)
         self.saving = threading.Lock()
-        self._proofs: dict[str, Proof] = {}
         self.answer = gpu(ANSWER_SECONDS)(self._answer)
-        self._prove = gpu(ANSWER_SECONDS)(prove)
         self._tokens: dict[str, int] = {}
         self._lock = threading.RLock()
         self._measuring = threading.Lock()
@@ -81,10 +77,7 @@ class Services:
 
         A run that went on since has written its weights anew, and is read anew. What was read is tested at once.
         """
-        served = self._adapters.get(*self._wanted(visitor, run_id))
-        if served.hash not in self._proofs:
-            self._test_quietly(visitor)
-        return served
+        return self._adapters.get(*self._wanted(visitor, run_id))
 
     def prepare_adapter(self, visitor: str, run_id: str) -> None:
         """Fetch an adapter that is likely to be asked for soon, without anybody waiting."""
@@ -93,28 +86,11 @@ class Services:
     def resident(self, visitor: str) -> dict[str, ServedAdapter]:
         """This visitor's adapters in memory, by their runs' ids, the latest asked for last."""
         mine = {run.id for run in self.store.runs(visitor)}
-        return {run: each for (run, _), each in self._adapters.here().items() if run in mine}
+        return {run: each for (run, _), each in self._adapters.here() if run in mine}
 
     def self_test(self, visitor: str) -> Proof:
         """Prove that the base and this visitor's latest adapters in memory are served as what they are."""
-        adapters = {each.hash: each for each in self.resident(visitor).values()}
-        proof = self._prove(self.chat, list(adapters.values())[-TESTED:], chat_source(self.settings).folder)
-        for arm in ("base", *proof.effects):
-            self._proofs[arm] = proof.of(arm)
-        if not proof.passed:
-            log.error("The self-test failed: %s", [each for each in proof.checks if not each.passed])
-        return proof
-
-    def proof(self, adapter: ServedAdapter | None) -> Proof | None:
-        """What the last self-test said of an adapter or the base; None where there was none."""
-        return self._proofs.get(adapter.hash if adapter else "base")
-
-    def _test_quietly(self, visitor: str) -> None:
-        """An answer does not fail because its test could not be made; its pane says that it was not tested."""
-        try:
-            self.self_test(visitor)
-        except Exception:
-            log.exception("The self-test could not be made")
+        return self.proofs.make(list(self.resident(visitor).values()))
 
     def tokens(self, visitor: str) -> dict[str, int]:
         """How many of the model's tokens each document of this visitor has, by its id; counted once a content."""
@@ -244,7 +220,13 @@ class Services:
 
     def _wanted(self, visitor: str, run_id: str) -> tuple[tuple[str, int], Callable[[], ServedAdapter]]:
         folder = self.store.run(visitor, run_id).folder / "adapter"
-        return (run_id, weights_age(folder)), lambda: load_adapter(folder, self.chat)
+
+        def load() -> ServedAdapter:
+            served = load_adapter(folder, self.chat)
+            self.proofs.make_quietly([*self.resident(visitor).values(), served])
+            return served
+
+        return (run_id, weights_age(folder)), load
 
     def _answer(
         self,
@@ -282,8 +264,7 @@ class Services:
         """So that the first question does not wait for the models."""
         self.embedders.own().encode(["warm"])
         forward_of(self.chat.model)
-        proof = self._prove(self.chat, [], chat_source(self.settings).folder)
-        self._proofs["base"] = proof
+        self.proofs.make_quietly([])
 
     def _sweep_daily(self) -> None:
         while True:

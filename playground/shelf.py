@@ -33,10 +33,11 @@ class Shelf:
         """The adapter, once it is here. Raises what `load` raises."""
         return self.prepare(key, load).result()
 
-    def here(self) -> dict[Any, ServedAdapter]:
-        """Those in memory, by key, the one asked for last at the end."""
+    def here(self) -> list[tuple[Any, ServedAdapter]]:
+        """The adapters in memory with their keys, the one asked for last at the end."""
         with self._lock:
-            return {key: held.result() for key, held in self._held.items() if held.done() and held.exception() is None}
+            done = [(key, held) for key, held in self._held.items() if held.done() and held.exception() is None]
+            return [(key, held.result()) for key, held in done]
 
     def drop(self, unwanted: Callable[[Hashable], bool]) -> None:
         """Let go of the adapters whose keys are unwanted."""
@@ -46,8 +47,9 @@ class Shelf:
 
     def _make_room(self) -> None:
         with self._lock:
-            sizes = {key: each.nbytes for key, each in self.here().items()}
-            for key in list(sizes)[:-1]:
+            here = [key for key, held in self._held.items() if held.done() and held.exception() is None]
+            sizes = {key: self._held[key].result().nbytes for key in here}
+            for key in here[:-1]:
                 if sum(sizes.values()) <= self._budget:
                     return
                 del self._held[key], sizes[key]

@@ -211,6 +211,23 @@ def test_all_visitors_standings_are_shown_only_where_the_host_says_so(app: tuple
     assert "everyone" not in str(view)
 
 
+def test_a_loaded_adapter_was_tested_and_its_pane_says_so(app: tuple[str, Services]) -> None:
+    visitor = Visitor(app[0])
+    visitor.add_text(PROSE)
+    services, id_ = app[1], app[1].store.visitor(visitor.secret)
+    config, _ = services.plan(id_, "lora", "quick", {}, {"steps": 2})
+    run = services.start_run(id_, config, "mine")
+    assert _wait_for(visitor, "Done:")
+    visitor.arms()
+    said = list(visitor.ask("What does rule 3 say?", ["base", f"tuned:{run}"]))[-1]
+    proofs = [each["self_test"] for each in said if isinstance(each, dict) and "self_test" in each]
+    assert [each["passed"] for each in proofs] == [True, True]
+    assert {check["arm"] for check in proofs[1]["checks"]} == {"base", services.adapter(id_, run).hash}
+    notice, found, checks = visitor.client.predict(api_name="/self_test")
+    assert "Passed: all 8 comparisons" in str(found)
+    assert "Fine-tuned · mine: " in str(found)
+
+
 def test_a_run_of_another_visitor_cannot_be_exported(app: tuple[str, Services], tmp_path: Path) -> None:
     services = app[1]
     first, second = (services.store.visitor(Visitor(app[0]).secret) for _ in range(2))

@@ -148,20 +148,20 @@ def test_it_runs_after_every_load_and_is_kept_for_its_owner(
     services = Services(Settings(data=settings.data, chat_model=str(tiny_model_folder)))
     visitor = services.store.visitor("x" * 40)
     runs = [_run(services, visitor, seed) for seed in (1, 2)]
-    assert services.proof(None) is None
+    assert services.proofs.of(None) is None
     first = services.adapter(visitor, runs[0])
-    proof = services.proof(first)
+    proof = services.proofs.of(first)
     assert proof is not None
     assert proof.passed
-    monkeypatch.setattr(services, "_prove", lambda *_: pytest.fail("loaded already, so tested already"))
+    monkeypatch.setattr(services.proofs, "_prove", lambda *_: pytest.fail("loaded already, so tested already"))
     services.adapter(visitor, runs[0])
     monkeypatch.undo()
     second = services.adapter(visitor, runs[1])
-    mine = services.proof(second)
+    mine = services.proofs.of(second)
     assert mine is not None
     assert set(mine.effects) == {second.hash}
     assert first.hash not in str(mine.to_dict())
-    assert first.hash not in str(services.proof(None))
+    assert first.hash not in str(services.proofs.of(None))
 
 
 def test_a_test_that_cannot_be_made_costs_no_answer(
@@ -173,9 +173,9 @@ def test_a_test_that_cannot_be_made_costs_no_answer(
     def broken(*_: object) -> Proof:
         raise MemoryError
 
-    monkeypatch.setattr(services, "_prove", broken)
+    monkeypatch.setattr(services.proofs, "_prove", broken)
     served = services.adapter(visitor, _run(services, visitor, 1))
-    assert services.proof(served) is None
+    assert services.proofs.of(served) is None
 
 
 def _run(services: Services, visitor: str, seed: int) -> str:
