@@ -42,7 +42,10 @@ FORKED = get_context("forkserver")  # a child starts with everything imported
 
 @dataclass
 class Tally:
-    """What a method's kills came to; `lost` has the steps done again for each kill, `difference` is the largest."""
+    """What a method's kills came to; `resumed` counts those whose run ended like the one left alone.
+
+    `lost` has the logged steps that each resumption did again, `difference` is the largest of any weight or loss.
+    """
 
     method: str
     kills: int = 0
@@ -71,12 +74,14 @@ def tally(method: str, kills: int, models: Path, out: Path, seed: int = 0) -> Ta
     found = Tally(method)
     while found.kills < kills:
         folder = new_run(out / f"run-{found.runs}", method)
+        before = found.kills
         _kill_until_done(folder, settings, found, kills, seconds, chance)
         found.runs += 1
         found.lost += list(lost_steps(folder))
-        found.resumed += sum(event["event"] == "started" and event["resumed"] for event in raw_events(folder))
         found.difference = max(found.difference, difference(whole, folder))
-        found.alike += weights(whole) == weights(folder) and losses(whole) == losses(folder)
+        alike = weights(whole) == weights(folder) and losses(whole) == losses(folder)
+        found.alike += alike
+        found.resumed += (found.kills - before) * alike
     return found
 
 

@@ -141,7 +141,7 @@ class Exams:
             DOCUMENTS: json.dumps([each.to_dict() for each in documents]),
             LANGUAGE: language,
         }
-        return self._jobs.add(visitor, Job(KIND, plan.to_dict(), files, KIND, name))
+        return self._jobs.add(visitor, [Job(KIND, plan.to_dict(), files, KIND, name)])[0]
 
     def taken(self, visitor: str) -> list[RunRow]:
         """This visitor's exams, oldest first."""

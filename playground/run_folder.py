@@ -39,6 +39,14 @@ def asked_to_stop(folder: Path) -> bool:
     return (folder / STOP).exists() or time.time() >= float((folder / LEASE).read_text())
 
 
+def time_to_end(folder: Path, grace: float) -> float:
+    """When a worker must have ended, in unix seconds: as the stop asked for, or `grace` after its lease."""
+    try:
+        return float((folder / STOP).read_text())
+    except FileNotFoundError:
+        return float((folder / LEASE).read_text()) + grace
+
+
 def read_config(folder: Path) -> dict[str, Any]:
     """A run's config; a folder that says no kind is a training run's."""
     return {"kind": "train", **json.loads((folder / CONFIG).read_text(encoding="utf-8"))}

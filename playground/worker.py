@@ -11,6 +11,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from playground.settings import Settings
 NO_ROOM = "The disk is full, so the run pauses; all up to its last checkpoint is safe. Resume it once there is room."
 FAULT = "The run failed through a fault of this program, not of your text. Resume it, or start it again."
 NO_MEMORY = "The system ended the worker, probably for lack of memory. Choose fewer layers or a shorter window."
+EASY_TO_END = 800  # of 1000, for Linux: which process to end first when memory runs out, this one before the page
 FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk, or what a user may put on it
 
 logger = logging.getLogger(__name__)
@@ -71,6 +73,8 @@ def _ending(folder: Path) -> str:
 
 def main() -> int:
     """The exit code: 0, 1 for a failed run, ENOSPC where the disk had no room for as much as the run's last event."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(EASY_TO_END))
     try:
         return int(work(Path(sys.argv[1]), Settings.from_environment()) == "failed")
     except OSError as error:

@@ -18,15 +18,15 @@ import psutil
 import pytest
 
 import adapters
-from playground import jobs as jobs_module
-from playground import worker
+from playground import supervisor, worker
 from playground.errors import UserError
-from playground.jobs import Job, Jobs, Snapshot
-from playground.kinds import train as training_job
-from playground.run_folder import read_events
+from playground.jobs import Job, Jobs, Snapshot, training_job
+from playground.kinds import train as train_kind
+from playground.run_folder import asked_to_stop, read_events
 from playground.runs import RunConfig, TrainSettings
 from playground.settings import Settings
 from playground.store import RunRow, Store, new_secret
+from playground.supervisor import Supervisor
 from playground.worker import work
 from retrieval.documents import Document
 
@@ -131,25 +131,95 @@ def test_a_run_without_text_is_refused(jobs: Jobs, visitor: str) -> None:
 def test_a_full_queue_and_too_many_runs_are_refused(store: Store, settings: Settings, visitor: str) -> None:
     small = Jobs(store, replace(settings, queued_runs=1, visitor_runs=1))
     run = small.submit(visitor, config(), TEXT)
-    with pytest.raises(UserError, match="full with 1 runs"):
+    with pytest.raises(UserError, match="full with 1 runs of at most 1"):
         small.submit(store.visitor(new_secret()), config(), TEXT)
     small.stop(visitor, run)
-    with pytest.raises(UserError, match="keep 1 runs"):
+    with pytest.raises(UserError, match="keep 1 runs, and 1 more"):
         small.submit(visitor, config(), TEXT)
     small.resume(visitor, run)
     small.delete(visitor, run)
     assert store.runs(visitor) == []
 
 
-def test_positions_count_the_runs_ahead(jobs: Jobs, store: Store) -> None:
-    visitors = [store.visitor(new_secret()) for _ in range(3)]
-    runs = [jobs.submit(visitor, config(), TEXT) for visitor in visitors]
+def test_positions_count_the_runs_ahead_and_their_seconds(jobs: Jobs, store: Store) -> None:
+    visitors = [store.visitor(new_secret()) for _ in range(4)]
+    expected = [50.0, 60.0, 0.0, 30.0]
+    asked = zip(visitors, expected, strict=True)
+    runs = [jobs.submit(visitor, config(), TEXT, expected=seconds) for visitor, seconds in asked]
     first = store.claim_run()
     assert first
+
+    def seen() -> list[tuple[int, float | None]]:
+        shots = [jobs.snapshot(*each) for each in zip(visitors, runs, strict=True)]
+        return [(each.position, each.starts_in) for each in shots]
+
+    assert seen() == [(0, None), (1, 50.0), (2, 110.0), (3, None)]
     (first.folder / "events.jsonl").write_text(json.dumps({"event": "progress", "step": 1, "seconds_left": 7.0}))
-    seen = [jobs.snapshot(*each) for each in zip(visitors, runs, strict=True)]
-    assert [each.position for each in seen] == [0, 1, 2]
-    assert [each.starts_in for each in seen] == [None, 7.0, None]
+    assert seen() == [(0, None), (1, 7.0), (2, 67.0), (3, None)]
+
+
+def test_a_visitor_with_many_runs_lets_the_others_have_one_in_between(jobs: Jobs, store: Store) -> None:
+    greedy, second, third = (store.visitor(new_secret()) for _ in range(3))
+    jobs.add(greedy, [training_job(config(), TEXT, name) for name in "abc"])
+    jobs.submit(second, config(), TEXT, "d")
+    order = []
+    while row := store.claim_run():
+        order.append(row.name)
+        if row.name == "b":
+            jobs.submit(third, config(), TEXT, "e")
+        assert [each.name for each in store.active_runs()][0] == row.name
+        upcoming = [each.name for each in store.active_runs()][1:2]
+        store.move_run(row.visitor, row.id, ["running"], "done")
+        claimed = [each.name for each in store.active_runs()][:1]
+        assert upcoming == claimed, "the place that was shown is the one that was kept"
+    assert order == ["a", "d", "b", "e", "c"]
+
+
+def test_runs_queued_together_share_a_double_click_a_lease_and_a_resumption(
+    jobs: Jobs, store: Store, visitor: str
+) -> None:
+    three = [training_job(config(), TEXT, name) for name in "abc"]
+    runs = jobs.add(visitor, three)
+    assert jobs.add(visitor, three) == runs
+    assert [row.id for row in jobs.together(visitor, runs[1])] == runs
+    for run in runs:
+        store.change_run(visitor, run, lease_until=0.0)
+    jobs.snapshot(visitor, runs[0])
+    assert all(row.lease_until > time.time() for row in store.runs(visitor))
+    for run in runs:
+        jobs.stop(visitor, run)
+    for run in runs:
+        jobs.resume(visitor, run)
+    assert [row.name for row in store.active_runs()] == ["a", "b", "c"]
+
+
+def test_several_runs_are_refused_where_one_would_still_fit(store: Store, settings: Settings, visitor: str) -> None:
+    two = [training_job(config(), TEXT)] * 2
+    with pytest.raises(UserError, match="keep 0 runs, and 2 more"):
+        Jobs(store, replace(settings, visitor_runs=1)).add(visitor, two)
+    with pytest.raises(UserError, match="queue is full with 0 runs of at most 1"):
+        Jobs(store, replace(settings, queued_runs=1)).add(visitor, two)
+    assert store.runs(visitor) == []
+
+
+def test_a_kept_run_goes_on_without_its_page_until_it_is_kept_no_more(
+    jobs: Jobs, store: Store, settings: Settings, visitor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = jobs.submit(visitor, config(), TEXT, kept=True)
+    folder = store.run(visitor, run).folder
+    in_a_week = time.time() + 7 * 86_400
+    with monkeypatch.context() as later:
+        later.setattr(time, "time", lambda: in_a_week)
+        jobs.snapshot(visitor, run)
+        assert not asked_to_stop(folder)
+    jobs.keep(visitor, run, kept=False)
+    assert store.run(visitor, run).lease_until == pytest.approx(time.time() + settings.lease_seconds, abs=5)
+    with monkeypatch.context() as later:
+        later.setattr(time, "time", lambda: in_a_week)
+        assert asked_to_stop(folder)
+    jobs.keep(visitor, run, kept=True)
+    assert not asked_to_stop(folder)
+    assert store.run(visitor, run).kept
 
 
 def test_a_waiting_run_stops_at_once_and_queues_last_again(
@@ -209,9 +279,9 @@ def test_a_run_whose_page_was_closed_before_its_turn_is_not_started(
     started: Jobs, store: Store, settings: Settings, visitor: str
 ) -> None:
     files = {"events.jsonl": "", "lease": "0"}
-    run = store.add_run(visitor, "train", "late", "lora", 0.0, files).id
+    run = store.add_run(visitor, "train", "late", "lora", files, lease_until=0.0).id
     seen = wait(started, visitor, run, ended, look=False)
-    assert (seen.state, seen.error, seen.pid) == ("stopped", jobs_module.EXPIRED, None)
+    assert (seen.state, seen.error, seen.pid) == ("stopped", supervisor.EXPIRED, None)
 
 
 def test_events_pass_over_cut_lines_and_replace_steps_trained_again(tmp_path: Path) -> None:
@@ -267,12 +337,12 @@ def counted(total: int, pause: float = 0.0) -> Callable[..., Iterator[Event]]:
 @pytest.fixture
 def folder(jobs: Jobs, store: Store, visitor: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A queued run's folder, and no model to wait for."""
-    monkeypatch.setattr(training_job, "load_chat", lambda source, device: None)
+    monkeypatch.setattr(train_kind, "load_chat", lambda source, device: None)
     return store.run(visitor, jobs.submit(visitor, config(), TEXT)).folder
 
 
 def use(monkeypatch: pytest.MonkeyPatch, train: Callable[..., Any]) -> None:
-    monkeypatch.setattr(training_job.training, "train", train)
+    monkeypatch.setattr(train_kind.training, "train", train)
 
 
 def test_work_logs_every_event_and_no_server_path(
@@ -288,8 +358,8 @@ def test_work_logs_every_event_and_no_server_path(
     ("fault", "sentence", "logged"),
     [
         (UserError("This text is too short."), "This text is too short.", False),
-        (KeyError("secret"), jobs_module.FAULT, True),
-        (MemoryError(), jobs_module.NO_MEMORY, True),
+        (KeyError("secret"), worker.FAULT, True),
+        (MemoryError(), worker.NO_MEMORY, True),
     ],
 )
 def test_work_tells_the_visitor_a_sentence_and_the_log_a_traceback(
@@ -322,7 +392,7 @@ def test_a_full_disk_pauses_the_run_and_the_visitor_learns_why(
     assert work(folder, settings) == "stopped"
     row = store.claim_run()
     assert row
-    jobs._settle(row, 0)
+    jobs._supervisor.settle(row, 0)
     assert (store.run(visitor, row.id).state, store.run(visitor, row.id).error) == ("stopped", worker.NO_ROOM)
     jobs.resume(visitor, row.id)
     assert store.run(visitor, row.id).state == "queued"
@@ -339,7 +409,7 @@ def test_a_disk_without_room_for_the_event_itself_is_told_by_the_exit_code(
     code = worker.main()
     row = store.claim_run()
     assert row
-    jobs._settle(row, code)
+    jobs._supervisor.settle(row, code)
     assert (store.run(visitor, row.id).state, store.run(visitor, row.id).error) == ("stopped", worker.NO_ROOM)
 
 
@@ -376,14 +446,14 @@ COUNT = Job("count", {}, {"numbers.json": "[1, 2, 3]"}, "counting")
 
 @pytest.mark.usefixtures("counting")
 def test_a_kind_of_run_is_one_module(jobs: Jobs, store: Store, settings: Settings, visitor: str) -> None:
-    row = store.run(visitor, jobs.add(visitor, COUNT))
+    row = store.run(visitor, jobs.add(visitor, [COUNT])[0])
     assert work(row.folder, settings) == "finished"
     assert read_events(row.folder)[-1]["total"] == 3
 
 
 def test_runs_of_two_kinds_wait_side_by_side_and_are_listed_apart(jobs: Jobs, store: Store, visitor: str) -> None:
-    trained, counted_ = jobs.submit(visitor, config(), TEXT), jobs.add(visitor, COUNT)
-    assert jobs.add(visitor, COUNT) == counted_
+    trained, counted_ = jobs.submit(visitor, config(), TEXT), jobs.add(visitor, [COUNT])[0]
+    assert jobs.add(visitor, [COUNT])[0] == counted_
     assert [row.id for row in store.runs(visitor)] == [trained]
     assert [row.id for row in store.runs(visitor, "count")] == [counted_]
 
@@ -395,9 +465,9 @@ def lend(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     def gpu(duration: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         return lambda function: lambda *arguments: (asked.append(duration), function(*arguments))[1]
 
-    monkeypatch.setattr(jobs_module.device, "on_zero_gpu", lambda: True)
-    monkeypatch.setattr(jobs_module.device, "gpu", gpu)
-    monkeypatch.setattr(jobs_module, "STEP_SECONDS", 0.1)
+    monkeypatch.setattr(supervisor.device, "on_zero_gpu", lambda: True)
+    monkeypatch.setattr(supervisor.device, "gpu", gpu)
+    monkeypatch.setattr(supervisor, "STEP_SECONDS", 0.1)
     return asked
 
 
@@ -419,12 +489,12 @@ def test_a_slice_without_a_step_fails_instead_of_asking_for_ever(
     folder: Path, jobs: Jobs, visitor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = lend(monkeypatch)
-    monkeypatch.setattr(jobs_module, "STEP_SECONDS", 0.0)
+    monkeypatch.setattr(supervisor, "STEP_SECONDS", 0.0)
     use(monkeypatch, counted(30))
     jobs.start()
     seen = wait(jobs, visitor, folder.name, ended)
     jobs.close()
-    assert (seen.state, seen.error) == ("failed", jobs_module.FAULT)
+    assert (seen.state, seen.error) == ("failed", worker.FAULT)
     assert len(asked) == 2
 
 
@@ -434,10 +504,10 @@ def test_a_fault_of_the_supervisor_ends_the_run_and_not_the_queue(
     def no_room(*arguments: object) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(Jobs, "_spawn", no_room)
+    monkeypatch.setattr(Supervisor, "_spawn", no_room)
     runs = [(each, jobs.submit(each, config(), TEXT)) for each in (visitor, stranger)]
     jobs.start()
-    assert [wait(jobs, *run, ended).error for run in runs] == [jobs_module.FAULT] * 2
+    assert [wait(jobs, *run, ended).error for run in runs] == [worker.FAULT] * 2
     jobs.close()
 
 
@@ -451,7 +521,7 @@ def test_a_run_lost_with_its_server_queues_again_while_its_lease_allows(
     started = psutil.Process(gone.pid).create_time()
     gone.wait()
     store.change_run(visitor, run, pid=gone.pid, pid_started=started, lease_until=time.time() + lease)
-    jobs._take_over(store.run(visitor, run))
+    jobs._supervisor.take_over(store.run(visitor, run))
     assert store.run(visitor, run).state == state
 
 
@@ -460,9 +530,9 @@ def test_a_process_that_only_has_the_same_pid_is_not_the_worker(jobs: Jobs, stor
     row, mine = store.claim_run(), psutil.Process()
     assert row
     own = replace(row, pid=mine.pid, pid_started=mine.create_time())
-    assert jobs_module._living(own)
-    assert not jobs_module._living(replace(own, pid_started=mine.create_time() - 1000))
-    assert not jobs_module._living(row)
+    assert supervisor.living(own)
+    assert not supervisor.living(replace(own, pid_started=mine.create_time() - 1000))
+    assert not supervisor.living(row)
 
 
 def test_the_queue_goes_on_after_a_fault_of_the_disk(
@@ -493,8 +563,8 @@ def test_a_resumed_run_is_not_taken_for_ended_before_its_worker_speaks(
     jobs.resume(visitor, folder.name)
     row = store.claim_run()
     assert row
-    jobs._settle(row, -signal.SIGKILL)
-    assert store.run(visitor, row.id).error == jobs_module.NO_MEMORY
+    jobs._supervisor.settle(row, -signal.SIGKILL)
+    assert store.run(visitor, row.id).error == worker.NO_MEMORY
 
 
 # True workers on the tiny model
@@ -514,9 +584,11 @@ def test_a_killed_worker_fails_its_run_alone_and_the_run_can_be_resumed(started:
     run = started.submit(visitor, config(LONG, max_seconds=4), TEXT)
     pid = wait(started, visitor, run, training).pid
     assert pid
+    if psutil.LINUX:
+        assert int(Path(f"/proc/{pid}/oom_score_adj").read_text()) == worker.EASY_TO_END
     os.kill(pid, signal.SIGKILL)
     failed = wait(started, visitor, run, ended)
-    assert (failed.state, failed.error) == ("failed", jobs_module.NO_MEMORY)
+    assert (failed.state, failed.error) == ("failed", worker.NO_MEMORY)
     started.resume(visitor, run)
     done = wait(started, visitor, run, ended)
     assert (done.state, done.events[-1]["reason"]) == ("done", "time")
@@ -538,10 +610,7 @@ def test_stop_leaves_a_checkpoint_to_go_on_from(started: Jobs, store: Store, vis
     assert steps(again)[: len(steps(stopped))] == steps(stopped)
 
 
-def test_a_worker_that_does_not_stop_is_killed(
-    started: Jobs, store: Store, visitor: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(jobs_module, "STOP_SECONDS", 0.5)
+def test_a_worker_that_does_not_stop_is_killed(started: Jobs, store: Store, visitor: str) -> None:
     run = started.submit(visitor, config(LONG), TEXT)
     pid = wait(started, visitor, run, training).pid
     assert pid
@@ -549,7 +618,10 @@ def test_a_worker_that_does_not_stop_is_killed(
     with pytest.raises(UserError, match="Stop it first"):
         store.forget(visitor)
     started.stop(visitor, run)
+    began = time.monotonic()
+    started.stop(visitor, run, within=1.0)  # whoever paused it may still cancel it
     assert wait(started, visitor, run, ended).state == "stopped"
+    assert time.monotonic() - began < 2.0
     assert not psutil.pid_exists(pid)
 
 

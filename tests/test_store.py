@@ -1,5 +1,6 @@
 """What the store keeps, and what it refuses to show, change or leave behind."""
 
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from playground import schema
+from playground import run_rows, schema
 from playground import store as store_module
 from playground.errors import UserError
 from playground.settings import Settings
@@ -33,7 +34,7 @@ def stranger(store: Store) -> str:
 
 
 def add_run(store: Store, visitor: str, name: str = "a run") -> RunRow:
-    return store.add_run(visitor, "train", name, "lora", time.time() + 60, {"config.json": "{}"})
+    return store.add_run(visitor, "train", name, "lora", {"config.json": "{}"}, lease_until=time.time() + 60)
 
 
 def test_a_secret_always_gives_the_same_visitor_and_is_not_kept(store: Store, settings: Settings) -> None:
@@ -223,7 +224,8 @@ def test_a_failed_change_leaves_the_database_as_it_was(
     def full(path: Path, text: str) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(store_module, "write_text", full)
+    for module in (store_module, run_rows):
+        monkeypatch.setattr(module, "write_text", full)
     with pytest.raises(OSError, match="No space"):
         add_run(store, visitor)
     with pytest.raises(OSError, match="No space"):
@@ -234,7 +236,7 @@ def test_a_failed_change_leaves_the_database_as_it_was(
 def test_each_migration_is_applied_once(
     store: Store, settings: Settings, visitor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def m099_colour(db: store_module.sqlite3.Connection) -> None:
+    def m099_colour(db: sqlite3.Connection) -> None:
         db.execute("ALTER TABLE visitors ADD COLUMN colour TEXT DEFAULT 'blue'")
 
     monkeypatch.setattr(schema, "MIGRATIONS", [*schema.MIGRATIONS, m099_colour])
@@ -248,7 +250,7 @@ def test_a_database_of_the_first_version_keeps_its_runs(settings: Settings, monk
         early.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
         old = Store(settings)
     visitor = old.visitor(secret)
-    with closing(store_module.sqlite3.connect(settings.data / "playground.db")) as db, db:
+    with closing(sqlite3.connect(settings.data / "playground.db")) as db, db:
         db.execute("INSERT INTO runs (id, visitor, name, method) VALUES ('1', ?, 'old', 'lora')", (visitor,))
     (run,) = Store(settings).runs(visitor)
     assert (run.name, run.kind, run.bundle, run.kept) == ("old", "train", "", False)

@@ -114,7 +114,7 @@ def test_a_stop_comes_in_the_middle_of_a_pass_forward_and_backward() -> None:
 def tests_say(monkeypatch: pytest.MonkeyPatch, *losses: float) -> None:
     """Held-out tests find these losses, the first before the first step."""
     found = iter(losses)
-    monkeypatch.setattr(training, "heldout_loss", lambda model, examples: next(found))
+    monkeypatch.setattr(training, "heldout_loss", lambda *_: next(found))
 
 
 def test_the_best_adapter_is_kept_and_usable_while_the_run_goes_on(
@@ -211,6 +211,22 @@ def test_a_plan_fits_its_preset_and_what_was_asked_wins() -> None:
     assert slow.settings.steps < planned.settings.steps
     asked = plan("lora", PRESETS["quick"], {"rank": 4}, {"steps": 7}, 10_000, model, assumed(model, 100))
     assert (asked.settings.steps, asked.options.rank, planned.settings.seed) == (7, 4, 5)
+
+
+def test_no_questions_at_all_can_be_asked_for() -> None:
+    wished = {"pairs_share": 0.0, "with_passages": False, "steps": 0}
+    model = chat().model.config
+    assert plan("lora", PRESETS["quick"], {}, wished, 10_000, model, assumed(model, 100)).settings.pairs_share == 0
+    usual = plan("lora", PRESETS["quick"], {}, {}, 10_000, model, assumed(model, 100))
+    assert usual.settings.pairs_share == TrainSettings().pairs_share > 0
+
+
+def test_prompts_with_passages_need_more_memory() -> None:
+    model = chat().model.config
+    asked = [{"with_passages": on} for on in (False, True)]
+    plans = [plan("lora", PRESETS["quick"], {}, each, 10_000, model, assumed(model, 100)) for each in asked]
+    bare, longer = (estimate(each, model, 10_000, assumed(model, 100)).memory_bytes for each in plans)
+    assert longer > bare
 
 
 def test_a_config_survives_json() -> None:
