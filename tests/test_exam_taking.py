@@ -1,6 +1,7 @@
 """An exam as it is taken: by every arm on a tiny model, stopped and gone on with, twice the same, and controls."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ from playground.exam import examining, paper, results
 from playground.exam.arms import ARMS, Material, asks, give, right_passages
 from playground.exam.drill import Drill, drill, edited, fact
 from playground.exam.examining import Plan, Report
+from playground.exam.judging import judged
 from playground.exam.likelihood import Continuations, Likelihood, chosen, continuations, likelihoods
 from playground.exam.questions import RECALL, UNANSWERABLE, Question
 from playground.exam.settings import ExamSettings
+from playground.exam.verdict import say
 from playground.models import ChatModel
 from playground.runs import RunConfig, TrainSettings
 from playground.serving import ServedAdapter
@@ -231,6 +234,20 @@ def test_the_drill_changes_one_fact_trains_anew_and_tells_where_each_arm_stands(
     assert stored == outcome
     again = give("rag", changed, material, chat, 512).given.passages
     assert any(changed.answers[0] in each.text for each in again), "the exam's own text is as it was"
+
+
+def test_a_judge_is_named_with_its_opinion_and_may_not_be_the_examined_model(tmp_path: Path, chat: ChatModel) -> None:
+    bare = Material([document()])
+    report = finished(begun(tmp_path, chat, bare, ("base", "gold")), chat, bare)
+    with pytest.raises(UserError, match="cannot judge itself"):
+        judged(report, chat)
+    other = replace(small_chat(window=4096), hash="1" * 16, name="judge")
+    told = judged(report, other)
+    assert set(told.judged) == {"base", "gold"}
+    assert told.figures == report.figures
+    said = [say(each) for each in told.verdict if each.key == "mind.judge"]
+    assert len(said) == 2
+    assert all("another model, judge" in each for each in said)
 
 
 def test_a_damaged_exam_says_so(tmp_path: Path, chat: ChatModel, material: Material) -> None:

@@ -75,6 +75,13 @@ def file(text: str) -> Path:
     return Path(text)
 
 
+def folder(text: str) -> Path:
+    """A folder that exists."""
+    if not Path(text).is_dir():
+        raise ArgumentTypeError(f"{text} is no folder, name one")
+    return Path(text)
+
+
 def index(text: str) -> Path:
     """A folder that `index` wrote."""
     if not (Path(text) / INDEX_FILES[0]).is_file():

@@ -16,9 +16,10 @@ from playground.exam.arms import ARMS, Material
 from playground.exam.asking import asker
 from playground.exam.examining import DOCUMENTS, Plan, Report
 from playground.exam.figures import ArmFigures
+from playground.exam.judging import judged
 from playground.exam.settings import ExamSettings
 from playground.exam.verdict import as_record, say
-from playground.models import ChatModel, chat_source, embedder_source, load_chat
+from playground.models import ChatModel, Source, chat_source, embedder_source, load_chat
 from playground.settings import Settings
 from retrieval.documents import Document
 from retrieval.embed import Embedder
@@ -44,6 +45,9 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
                 yield None, f"{outcome.done} of {outcome.total} answers ({outcome.arm}){left}"
     if not isinstance(outcome, Report):
         raise KeyboardInterrupt(f"Stopped; go on with `python -m playground exam --resume --out {asked.out}`.")
+    if asked.judge:
+        source = Source("chat", asked.judge.name, "folder", asked.judge.resolve())
+        outcome = judged(outcome, load_chat(source, choose()))
     report.write(outcome, asked.out, report.command(outcome.plan, asked.out / examining.QUESTIONS))
     yield from _lines(outcome, asked.out)
 
@@ -96,6 +100,7 @@ def _lines(outcome: Report, out: Path) -> Iterator[Line]:
         "differences": [{**vars(each), "differs": each.differs} for each in outcome.figures.choices],
         "causes": {arm: dict(counted) for arm, counted in outcome.causes.items()},
         "leaked": sorted(each.question for each in outcome.plan.findings if each.fault == "leak"),
+        "judged": {arm: vars(share) for arm, share in outcome.judged.items()},
         "left_out": len(outcome.known),
         "drill": asdict(outcome.drill) if outcome.drill else None,
         "report": str(out / report.HTML),

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from playground.exam.paper import Paper
 from playground.exam.questions import OF_THE_TEXT, Question
 from playground.exam.results import Result
 from playground.exam.settings import ExamSettings
+from playground.exam.statistics import Figure
 from playground.exam.taking import Step, take
 from playground.exam.verdict import Judged, Sentence, judge
 from playground.models import ChatModel
@@ -94,7 +95,7 @@ def material(
 
 @dataclass(frozen=True)
 class Report:
-    """An exam's outcome; `known` are the questions that were left out of the figures."""
+    """An exam's outcome; `known` are the questions that were left out of the figures, `judged` a judge's opinion."""
 
     plan: Plan
     questions: Sequence[Question]
@@ -107,6 +108,7 @@ class Report:
     verdict: Sequence[Sentence]
     drill: Drill | None
     stamp: Mapping[str, Any]
+    judged: Mapping[str, Figure] = field(default_factory=dict)
 
 
 def prepare(folder: Path, plan: Plan, paper: Paper, documents: Sequence[Document]) -> None:

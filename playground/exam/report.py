@@ -68,6 +68,7 @@ def record(report: Report, command: str) -> dict[str, Any]:
             "costs": asdict(report.costs),
             "break_even": asdict(report.even) if report.even else None,
             "drill": asdict(report.drill) if report.drill else None,
+            "judged": {arm: asdict(share) for arm, share in report.judged.items()},
             "left_out": sorted(report.known),
             "questions": [each.to_dict() for each in report.questions],
             "answers": [each.to_dict() for each in report.results],
