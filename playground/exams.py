@@ -6,11 +6,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedTokenizerBase
-
 from playground.errors import UserError
 from playground.exam import paper, questions, report, taught
 from playground.exam.arms import ARMS, RETRIEVING, TUNING
+from playground.exam.asking import asker
 from playground.exam.checks import Finding
 from playground.exam.examining import QUESTIONS, Plan
 from playground.exam.paper import Paper
@@ -18,6 +17,7 @@ from playground.exam.questions import GENERAL, Question
 from playground.exam.settings import ExamSettings
 from playground.jobs import Job, Jobs
 from playground.library import Library
+from playground.models import ChatModel
 from playground.run_folder import DOCUMENTS
 from playground.store import RunRow, Store, write_text
 from retrieval.documents import Document
@@ -52,18 +52,16 @@ class Exams:
         self._library = library
         self._jobs = jobs
 
-    def draw(
-        self, visitor: str, tokenizer: PreTrainedTokenizerBase, run: str, settings: ExamSettings, file: Path | None
-    ) -> Draft:
+    def draw(self, visitor: str, chat: ChatModel, run: str, settings: ExamSettings, file: Path | None) -> Draft:
         """Draw up an exam of this visitor's text as it is now, in place of the one before; a file may bring questions.
 
         Raises:
             UserError, RetrievalError: no text, no question found, or a file that cannot be used.
         """
         documents = self._documents(visitor)
-        rows = taught.rows(self._store.run(visitor, run).folder, tokenizer) if run else []
+        rows = taught.rows(self._store.run(visitor, run).folder, chat.tokenizer) if run else []
         if file is None:
-            drawn = paper.from_text(documents, settings.limit, settings.seed, rows)
+            drawn = paper.from_text(documents, settings.limit, settings.seed, rows, asker(chat))
         else:
             if file.stat().st_size > MAX_FILE_BYTES:
                 raise UserError(f"The file of questions is over {MAX_FILE_BYTES // 1_000_000} MB. Ask fewer questions.")
@@ -111,8 +109,8 @@ class Exams:
         draft = self.draft(visitor)
         return self._keep(visitor, replace(draft, paper=paper.deleted(draft.paper, ids)))
 
-    def start(self, visitor: str, arms: Sequence[str], name: str, language: str) -> str:
-        """Queue the exam as it was drawn up; returns its id.
+    def start(self, visitor: str, arms: Sequence[str], name: str, language: str, drill: bool = False) -> str:
+        """Queue the exam as it was drawn up; returns its id. The drill needs fine-tuning with retrieval among the arms.
 
         Raises:
             UserError: no questions, or no arm that can be asked.
@@ -135,6 +133,7 @@ class Exams:
             index,
             tuple(draft.paper.findings),
             embedder=self._store.embedder(visitor),
+            drill=drill and "both" in chosen,
         )
         documents = self._documents(visitor)
         files = {
@@ -154,9 +153,10 @@ class Exams:
         return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 
     def files(self, visitor: str, exam: str) -> list[Path]:
-        """The report's files, where it is finished."""
+        """The report's files and the questions, where it is finished."""
         folder = self._store.run(visitor, exam).folder
-        return [folder / name for name in report.FILES if (folder / name).exists()]
+        there = [folder / name for name in report.FILES if (folder / name).exists()]
+        return [*there, folder / QUESTIONS] if there else []
 
     def _documents(self, visitor: str) -> list[Document]:
         documents = self._library.documents(visitor)

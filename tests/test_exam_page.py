@@ -69,7 +69,7 @@ def test_an_exam_is_drawn_up_taken_and_told_of(app: tuple[str, Services], visito
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
     assert told(visitor.client.predict("", 10, 0, None, api_name="/draw_exam")) == ""
     assert len(services.exams.draft(id_).own) == 10
-    assert told(visitor.client.predict(["base", "rag", "gold"], "Mine", api_name="/take_exam")) == ""
+    assert told(visitor.client.predict(["base", "rag", "gold"], "Mine", False, api_name="/take_exam")) == ""
     (exam,) = services.exams.taken(id_)
     assert ended(services, id_, exam.id) == "done", read_events(exam.folder)
     shown = str(visitor.client.predict(api_name="/exam"))
@@ -77,14 +77,18 @@ def test_an_exam_is_drawn_up_taken_and_told_of(app: tuple[str, Services], visito
     assert "Mine (" in shown
     assert sorted(each.name for each in services.exams.files(id_, exam.id)) == [
         "answers.csv",
+        "questions.jsonl",
         "report.html",
         "report.json",
     ]
+    kept = "".join(each.read_text() for each in services.exams.files(id_, exam.id))
+    assert str(services.settings.data) not in kept
+    assert id_ not in kept
 
 
 def test_an_exam_stops_at_once_and_goes_on_from_where_it_was(app: tuple[str, Services], visitor: Visitor) -> None:
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
-    services.exams.draw(id_, services.chat.tokenizer, "", ExamSettings(limit=40), None)
+    services.exams.draw(id_, services.chat, "", ExamSettings(limit=40), None)
     exam = services.exams.start(id_, ["base", "rag", "few_shot", "gold"], "Long", "vi")
     folder = services.store.run(id_, exam).folder
     while not any(event.get("step") for event in read_events(folder)):
@@ -105,7 +109,7 @@ def test_an_exam_stops_at_once_and_goes_on_from_where_it_was(app: tuple[str, Ser
 
 def test_questions_are_changed_and_deleted_and_outlast_the_page(app: tuple[str, Services], visitor: Visitor) -> None:
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
-    draft = services.exams.draw(id_, services.chat.tokenizer, "", SMALL, None)
+    draft = services.exams.draw(id_, services.chat, "", SMALL, None)
     first, second = draft.own[:2]
     services.exams.edit(id_, first.id, "Where is it?", ["Lindholm", " ", "Tomar"])
     services.exams.delete(id_, [second.id])
@@ -119,7 +123,7 @@ def test_questions_are_changed_and_deleted_and_outlast_the_page(app: tuple[str, 
 def test_own_questions_come_from_a_file(app: tuple[str, Services], visitor: Visitor, write: Write) -> None:
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
     file = write("q.csv", "question,answer\nWhen was the Harbour museum founded?,1884\n")
-    draft = services.exams.draw(id_, services.chat.tokenizer, "", SMALL, file)
+    draft = services.exams.draw(id_, services.chat, "", SMALL, file)
     assert [each.answers for each in draft.own] == [("1884",)]
 
 
@@ -133,8 +137,8 @@ def test_what_an_adapter_was_taught_is_not_asked_of_it(app: tuple[str, Services]
     config, _ = services.plan(id_, "lora", "quick", {}, {"steps": 1})
     run = services.start_run(id_, config, "taught")
     assert ended(services, id_, run) == "done"
-    drawn = services.exams.draw(id_, services.chat.tokenizer, run, SMALL, None)
-    own = services.exams.draw(id_, services.chat.tokenizer, run, ExamSettings(limit=80), path)
+    drawn = services.exams.draw(id_, services.chat, run, SMALL, None)
+    own = services.exams.draw(id_, services.chat, run, ExamSettings(limit=80), path)
     taught = {each.question for each in own.own if each.id in own.paper.leaked()}
     assert 0 < len(taught) < 80
     assert not taught & {each.question for each in drawn.own}
@@ -143,15 +147,15 @@ def test_what_an_adapter_was_taught_is_not_asked_of_it(app: tuple[str, Services]
 def test_nothing_to_ask_about_is_told_in_a_sentence(app: tuple[str, Services]) -> None:
     visitor = Visitor(app[0])
     assert "no text to ask about" in told(visitor.client.predict("", 10, 0, None, api_name="/draw_exam"))
-    assert "no questions yet" in told(visitor.client.predict(["base"], "", api_name="/take_exam"))
+    assert "no questions yet" in told(visitor.client.predict(["base"], "", False, api_name="/take_exam"))
     visitor.add_text(TEXT)
     visitor.client.predict("", 10, 0, None, api_name="/draw_exam")
-    assert "No way of answering" in told(visitor.client.predict(["tuned"], "", api_name="/take_exam"))
+    assert "No way of answering" in told(visitor.client.predict(["tuned"], "", False, api_name="/take_exam"))
 
 
 def test_one_visitor_does_not_meet_the_exam_of_another(app: tuple[str, Services], visitor: Visitor) -> None:
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
-    services.exams.draw(id_, services.chat.tokenizer, "", SMALL, None)
+    services.exams.draw(id_, services.chat, "", SMALL, None)
     exam = services.exams.start(id_, ["base"], "Secret", "en")
     other = services.store.visitor(Visitor(app[0]).secret)
     assert not services.exams.draft(other).own
@@ -166,7 +170,7 @@ def test_a_long_question_is_cut_in_the_table_and_no_verdict_is_no_text(app: tupl
     visitor = Visitor(app[0])
     visitor.add_text(TEXT)
     id_ = services.store.visitor(visitor.secret)
-    draft = services.exams.draw(id_, services.chat.tokenizer, "", SMALL, None)
+    draft = services.exams.draw(id_, services.chat, "", SMALL, None)
     draft = services.exams.edit(id_, draft.own[0].id, f"{EVIL} {'x' * 900}", ["y"])
     cell = question_table("en", draft)["value"]["data"][0][2]
     assert len(cell) == SHOWN + 1
@@ -178,7 +182,7 @@ def test_a_deleted_adapter_is_said_to_be_missing(app: tuple[str, Services], visi
     config, _ = services.plan(id_, "lora", "quick", {}, {"steps": 1})
     run = services.start_run(id_, config, "soon gone")
     assert ended(services, id_, run) == "done"
-    services.exams.draw(id_, services.chat.tokenizer, run, SMALL, None)
+    services.exams.draw(id_, services.chat, run, SMALL, None)
     services.jobs.delete(id_, run)
     with pytest.raises(UserError, match="not found among yours"):
         services.exams.start(id_, ["base", "tuned"], "", "en")

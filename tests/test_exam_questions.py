@@ -154,6 +154,19 @@ def test_a_paper_has_all_kinds_no_faults_no_leaks_and_the_general_questions() ->
     assert not check([each for each in drawn.questions if each.kind != "general"], [document()])
 
 
+def test_a_capable_models_rewordings_come_first_where_they_pass() -> None:
+    drawn = paper.from_text([document()], 20, 0, ask=lambda request: f"Say please: {request.splitlines()[-1]}")
+    assert not any(each.question.startswith("Say please") for each in drawn.questions), "nothing was reworded"
+    changed = paper.from_text([document()], 20, 0, ask=lambda request: _turned(request.splitlines()[-1]))
+    assert any(each.question.startswith("Which one") for each in changed.questions if each.kind == "reworded")
+
+
+def _turned(question: str) -> str:
+    """Names and figures kept, all other words exchanged."""
+    kept = [word for word in question.split()[1:] if word[:1].isupper() or word[:1].isdigit()]
+    return f"Which one belongs to these, please: {' '.join(kept)}?"
+
+
 def test_a_paper_asks_nothing_that_was_taught() -> None:
     first = next(each for each in paper.from_text([document()], 20, 0).questions if each.kind == "literal")
     rows = [Row(f"{first.question} {first.answers[0]}", first.answers[0])]

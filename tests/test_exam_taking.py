@@ -1,21 +1,29 @@
 """An exam as it is taken: by every arm on a tiny model, stopped and gone on with, twice the same, and controls."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+import adapters
 from playground.decoding import Prompt
 from playground.errors import UserError
 from playground.exam import examining, paper, results
 from playground.exam.arms import ARMS, Material, asks, give, right_passages
+from playground.exam.drill import Drill, drill, edited, fact
 from playground.exam.examining import Plan, Report
+from playground.exam.judging import judged
 from playground.exam.likelihood import Continuations, Likelihood, chosen, continuations, likelihoods
 from playground.exam.questions import RECALL, UNANSWERABLE, Question
 from playground.exam.settings import ExamSettings
+from playground.exam.verdict import say
 from playground.models import ChatModel
+from playground.runs import RunConfig, TrainSettings
 from playground.serving import ServedAdapter
+from retrieval.documents import Document
+from retrieval.parts import Pair, Span
 from tests.exams import TEXT, WordEncoder, document, index, question
 from tests.small_chat import lora, small_chat
 
@@ -184,6 +192,62 @@ def test_an_arm_against_itself_is_too_close_to_call(tmp_path: Path, chat: ChatMo
     (found,) = report.figures.choices
     assert (found.value, found.differs) == (0, False)
     assert report.verdict[0].key == "who.equal"
+
+
+def test_a_changed_fact_moves_everything_behind_it() -> None:
+    text = "A\n\nThe year is 1884.\n\nB\n\nWho?\nAnna."
+    start = text.index("1884")
+    asked = Document(
+        "a",
+        text,
+        (Span(0, len(text), "1"),),
+        (Span(0, text.index("B"), "A"), Span(text.index("B"), len(text), "B")),
+        (Pair("Who?", "Anna.", text.index("Who"), len(text)),),
+    )
+    changed = edited(asked, start, start + 4, "about 2001")
+    assert changed.text == text.replace("1884", "about 2001")
+    assert [changed.text[each.start] for each in changed.headings] == ["A", "B"]
+    (pair,) = changed.pairs
+    assert (pair.question, pair.answer) == ("Who?", "Anna.")
+    assert changed.text[pair.start : pair.end] == "Who?\nAnna."
+
+
+def test_a_changed_answer_of_a_pair_is_changed_in_the_pair() -> None:
+    asked = Document("a", "Who?\nAnna came.", pairs=(Pair("Who?", "Anna came.", 0, 15),))
+    (pair,) = edited(asked, 5, 9, "Bernadette").pairs
+    assert (pair.question, pair.answer, pair.end) == ("Who?", "Bernadette came.", 21)
+
+
+def test_the_drill_changes_one_fact_trains_anew_and_tells_where_each_arm_stands(
+    tmp_path: Path, chat: ChatModel, material: Material
+) -> None:
+    settings = TrainSettings(steps=2, batch_tokens=64, window=64, evaluations=1)
+    config = RunConfig("lora", adapters.get("lora").Options(), settings)
+    changed = fact(paper.from_text([document()], 40, 0).questions, [document()])
+    assert changed is not None
+    *steps, outcome = drill(chat, changed, material, config, [document()], tmp_path / "drill", lambda: False)
+    assert isinstance(outcome, Drill)
+    assert steps
+    assert [each.arm for each in outcome.arms] == ["base", "rag", "tuned", "both", "tuned_again"]
+    assert {each.likelier for each in outcome.arms} <= {"old", "new"}
+    stored = Drill.from_dict(json.loads((tmp_path / "drill.json").read_text()))
+    assert stored == outcome
+    again = give("rag", changed, material, chat, 512).given.passages
+    assert any(changed.answers[0] in each.text for each in again), "the exam's own text is as it was"
+
+
+def test_a_judge_is_named_with_its_opinion_and_may_not_be_the_examined_model(tmp_path: Path, chat: ChatModel) -> None:
+    bare = Material([document()])
+    report = finished(begun(tmp_path, chat, bare, ("base", "gold")), chat, bare)
+    with pytest.raises(UserError, match="cannot judge itself"):
+        judged(report, chat)
+    other = replace(small_chat(window=4096), hash="1" * 16, name="judge")
+    told = judged(report, other)
+    assert set(told.judged) == {"base", "gold"}
+    assert told.figures == report.figures
+    said = [say(each) for each in told.verdict if each.key == "mind.judge"]
+    assert len(said) == 2
+    assert all("another model, judge" in each for each in said)
 
 
 def test_a_damaged_exam_says_so(tmp_path: Path, chat: ChatModel, material: Material) -> None:

@@ -159,7 +159,7 @@ def report(questions: list[Question], results: list[Result]) -> Report:
     figures = measure(questions, results, {"q"}, 0)
     why = causes(questions, results, set())
     verdict = judge(Judged(figures, why, NO_COSTS, None, 1, 0))
-    return Report(plan, questions, results, set(), figures, why, NO_COSTS, None, verdict, {"model": EVIL})
+    return Report(plan, questions, results, set(), figures, why, NO_COSTS, None, verdict, None, {"model": EVIL})
 
 
 @pytest.fixture

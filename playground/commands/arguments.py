@@ -32,7 +32,7 @@ EXAM_FILES = (
     "report.html",
     "report.json",
     "answers.csv",
-) + ("events.jsonl", "lease", "stop", "worker.log")
+) + ("drill.json", "events.jsonl", "lease", "stop", "worker.log")
 FORMS = ("native", "plain", "merged", "gguf")  # those of playground.export, which is heavy to import
 INDEX_FILES = ("manifest.json", "passages.json", "vectors.npy", "documents.json")
 RUN_FILES = ("config.json", "documents.json", "events.jsonl", "checkpoint", "adapter", "worker.log", "lease", "stop")
@@ -88,6 +88,13 @@ def embedder(text: str) -> str:
     if not HUB_NAME.fullmatch(text):
         raise ArgumentTypeError(f"{text} is no folder, nor a name on the Hub like owner/model")
     return text
+
+
+def folder(text: str) -> Path:
+    """A folder that exists."""
+    if not Path(text).is_dir():
+        raise ArgumentTypeError(f"{text} is no folder, name one")
+    return Path(text)
 
 
 def index(text: str) -> Path:
@@ -182,6 +189,10 @@ def check_exam(asked: Namespace) -> None:
         lacking = [each for each in asked.arms or () if each in needing and given[name] is None]
         if lacking:
             raise UserError(f"The arm {lacking[0]} needs --{name} DIR; add it, or choose other --arms.")
+    if asked.drill and not (asked.index and asked.adapter and (asked.adapter.parent / RUN_FILES[0]).is_file()):
+        raise UserError(
+            "--drill changes the text of an index and of a run; give --index DIR and the --adapter DIR of a run."
+        )
     _check_out(asked.out, EXAM_FILES)
 
 

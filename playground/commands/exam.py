@@ -1,8 +1,9 @@
 """`exam`: questions of a text to every arm, a line an arm, then the verdict; the report lies in the folder."""
 
+import shutil
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from playground.commands.train import stoppable
 from playground.device import choose
 from playground.exam import examining, paper, questions, report, taught
 from playground.exam.arms import ARMS, Material
+from playground.exam.asking import asker
 from playground.exam.examining import DOCUMENTS, Plan, Report
 from playground.exam.figures import ArmFigures
+from playground.exam.judging import judged
 from playground.exam.settings import ExamSettings
 from playground.exam.verdict import as_record, say
-from playground.models import ChatModel, chat_source, embedder_source, load_chat
+from playground.models import ChatModel, Source, chat_source, embedder_source, load_chat
 from playground.settings import Settings
 from retrieval.documents import Document
 from retrieval.embed import Embedder
@@ -42,14 +45,17 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
                 yield None, f"{outcome.done} of {outcome.total} answers ({outcome.arm}){left}"
     if not isinstance(outcome, Report):
         raise KeyboardInterrupt(f"Stopped; go on with `python -m playground exam --resume --out {asked.out}`.")
-    report.write(outcome, asked.out, report.command(outcome.plan, asked.out))
+    if asked.judge:
+        source = Source("chat", asked.judge.name, "folder", asked.judge.resolve())
+        outcome = judged(outcome, load_chat(source, choose()))
+    report.write(outcome, asked.out, report.command(outcome.plan, asked.out / examining.QUESTIONS))
     yield from _lines(outcome, asked.out)
 
 
 def _planned(asked: Namespace) -> Plan:
     given = {name: vars(asked)[name] for name in ("limit", "seed")}
     settings = build(ExamSettings, {name: value for name, value in given.items() if value is not None})
-    return Plan(settings, tuple(asked.arms or ()), asked.adapter, asked.index)
+    return Plan(settings, tuple(asked.arms or ()), asked.adapter, asked.index, drill=asked.drill)
 
 
 def _documents(asked: Namespace) -> list[Document]:
@@ -66,13 +72,17 @@ def _embedder(settings: Settings) -> Embedder:
 def _begin(asked: Namespace, plan: Plan, at_hand: Material, chat: ChatModel) -> Iterator[Line]:
     """Draw up the questions and write what the exam is, in place of an earlier one."""
     for name in EXAM_FILES:
-        (asked.out / name).unlink(missing_ok=True)
+        path = asked.out / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
     rows = taught.rows(asked.adapter.parent, chat.tokenizer) if asked.adapter else []
     if asked.questions:
         own = questions.read(asked.questions, at_hand.documents)[: asked.limit]
         drawn = paper.from_file(own, at_hand.documents, plan.settings.seed, rows)
     else:
-        drawn = paper.from_text(at_hand.documents, plan.settings.limit, plan.settings.seed, rows)
+        drawn = paper.from_text(at_hand.documents, plan.settings.limit, plan.settings.seed, rows, asker(chat))
     arms = plan.arms or tuple(arm for arm in ARMS if arm in at_hand.able())
     hashes = examining.hashes(chat, at_hand)
     plan = replace(plan, arms=arms, findings=tuple(drawn.findings), hashes=hashes)
@@ -90,7 +100,9 @@ def _lines(outcome: Report, out: Path) -> Iterator[Line]:
         "differences": [{**vars(each), "differs": each.differs} for each in outcome.figures.choices],
         "causes": {arm: dict(counted) for arm, counted in outcome.causes.items()},
         "leaked": sorted(each.question for each in outcome.plan.findings if each.fault == "leak"),
+        "judged": {arm: vars(share) for arm, share in outcome.judged.items()},
         "left_out": len(outcome.known),
+        "drill": asdict(outcome.drill) if outcome.drill else None,
         "report": str(out / report.HTML),
     }
     yield record, "\n".join([*said, f"The report is {out / report.HTML}"])

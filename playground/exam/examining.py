@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,23 @@ import transformers
 from adapters.options import build
 from playground.decoding import never
 from playground.errors import UserError
+from playground.exam import drill as drilling
 from playground.exam import questions, results
 from playground.exam.arms import Material, right_passages
 from playground.exam.attribution import causes
 from playground.exam.checks import Finding
 from playground.exam.costs import BreakEven, Costs, break_even, measured
+from playground.exam.drill import Drill
 from playground.exam.figures import Figures, measure
 from playground.exam.paper import Paper
 from playground.exam.questions import OF_THE_TEXT, Question
 from playground.exam.results import Result
 from playground.exam.settings import ExamSettings
+from playground.exam.statistics import Figure
 from playground.exam.taking import Step, take
 from playground.exam.verdict import Judged, Sentence, judge
 from playground.models import ChatModel
+from playground.runs import RunConfig
 from playground.serving import load_adapter
 from retrieval.build import build as build_index
 from retrieval.documents import Document
@@ -33,6 +37,7 @@ from retrieval.embed import Embedder
 from retrieval.saved import load
 
 CONFIG, DOCUMENTS, QUESTIONS, ANSWERS = "config.json", "documents.json", "questions.jsonl", "answers.jsonl"
+DRILL = "drill"  # what a step of it is called in place of an arm
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Plan:
     findings: tuple[Finding, ...] = ()
     hashes: Mapping[str, str] | None = None
     embedder: str = ""
+    drill: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form, as it lies in the exam's folder; `kind` tells it from a training run's."""
@@ -67,6 +73,7 @@ class Plan:
             findings=tuple(Finding(**each) for each in stored["findings"]),
             hashes=stored["hashes"],
             embedder=stored["embedder"],
+            drill=stored["drill"],
         )
 
 
@@ -88,7 +95,7 @@ def material(
 
 @dataclass(frozen=True)
 class Report:
-    """An exam's outcome; `known` are the questions that were left out of the figures."""
+    """An exam's outcome; `known` are the questions that were left out of the figures, `judged` a judge's opinion."""
 
     plan: Plan
     questions: Sequence[Question]
@@ -99,7 +106,9 @@ class Report:
     costs: Costs
     even: BreakEven | None
     verdict: Sequence[Sentence]
+    drill: Drill | None
     stamp: Mapping[str, Any]
+    judged: Mapping[str, Figure] = field(default_factory=dict)
 
 
 def prepare(folder: Path, plan: Plan, paper: Paper, documents: Sequence[Document]) -> None:
@@ -148,12 +157,47 @@ def examine(
     step = None
     for step in take(chat, asked, plan.arms, at_hand, plan.settings, folder / ANSWERS, should_stop):
         yield step
-    if step is not None and step.done == step.total:
-        yield report(plan, asked, results.read(folder / ANSWERS), chat, at_hand)
+    if step is None or step.done < step.total:
+        return
+    drilled = None
+    for outcome in _drilled(plan, folder, asked, chat, at_hand, should_stop):
+        if isinstance(outcome, Drill):
+            drilled = outcome
+        else:
+            yield replace(step, arm=DRILL, seconds_left=None)
+    if not should_stop() or drilled or not plan.drill:
+        yield report(plan, asked, results.read(folder / ANSWERS), chat, at_hand, drilled)
+
+
+def _drilled(
+    plan: Plan,
+    folder: Path,
+    asked: Sequence[Question],
+    chat: ChatModel,
+    at_hand: Material,
+    should_stop: Callable[[], bool],
+) -> Iterator[float | Drill]:
+    """The drill, if it was planned and the run can be trained again; one that was done is read."""
+    done = folder / drilling.RESULT
+    if done.exists():
+        yield Drill.from_dict(json.loads(done.read_text(encoding="utf-8")))
+        return
+    changed = drilling.fact(asked, at_hand.documents)
+    run = plan.adapter.parent if plan.adapter else None
+    if not plan.drill or run is None or changed is None or not (run / CONFIG).is_file():
+        return
+    config = RunConfig.from_dict(json.loads((run / CONFIG).read_text(encoding="utf-8")))
+    trained_on = texts(run / DOCUMENTS)
+    yield from drilling.drill(chat, changed, at_hand, config, trained_on, folder / drilling.FOLDER, should_stop)
 
 
 def report(
-    plan: Plan, asked: Sequence[Question], found: Sequence[Result], chat: ChatModel, at_hand: Material
+    plan: Plan,
+    asked: Sequence[Question],
+    found: Sequence[Result],
+    chat: ChatModel,
+    at_hand: Material,
+    drilled: Drill | None = None,
 ) -> Report:
     """The figures and the verdict of all answers."""
     known = results.known(asked, found)
@@ -165,8 +209,8 @@ def report(
     costs = measured(at_hand, plan.adapter)
     tuned, rag = (figures.arms.get(name) for name in ("tuned", "rag"))
     even = break_even(costs, tuned.seconds, rag.seconds) if tuned and rag else None
-    verdict = judge(Judged(figures, why, costs, even, len(leaked & {each.id for each in counted}), len(known)))
-    return Report(plan, asked, found, known, figures, why, costs, even, verdict, _stamp(chat, at_hand))
+    verdict = judge(Judged(figures, why, costs, even, len(leaked & {each.id for each in counted}), len(known), drilled))
+    return Report(plan, asked, found, known, figures, why, costs, even, verdict, drilled, _stamp(chat, at_hand))
 
 
 def hashes(chat: ChatModel, at_hand: Material) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Draws up an exam: how many questions of each kind, checked, none that an adapter was taught. Asks no model."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from playground.exam.questions import (
     Question,
     question_id,
 )
+from playground.exam.rewording import by_model
 from retrieval.documents import Document
 
 MANY = 40  # questions of a file whose own answers are enough to draw wrong ones from
@@ -38,13 +39,21 @@ class Paper:
         return {each.question for each in self.findings if each.fault == "leak"}
 
 
-def from_text(documents: Sequence[Document], limit: int, seed: int, rows: Sequence[Row] = ()) -> Paper:
+def from_text(
+    documents: Sequence[Document],
+    limit: int,
+    seed: int,
+    rows: Sequence[Row] = (),
+    ask: Callable[[str], str] | None = None,
+) -> Paper:
     """At most `limit` questions made from the text, without fault or leak, and the general ones beside them.
 
-    A kind of which the text gives too few leaves its room to the others.
+    A kind of which the text gives too few leaves its room to the others. `ask` asks a model that can reword.
     """
     found = made.candidates(documents, seed)
     wanted = {kind: round(share * limit) for kind, share in SHARES.items()}
+    if ask is not None:
+        found[REWORDED] = [*_reworded(found[LITERAL][: 2 * wanted[REWORDED]], ask), *found[REWORDED]]
     chosen: list[Question] = []
     for kind in SHARES:
         chosen += _faultless(found[kind], chosen, documents, rows)[: wanted[kind]]
@@ -60,6 +69,13 @@ def from_file(questions: Sequence[Question], documents: Sequence[Document], seed
     pool = Pool(answers if len(answers) >= MANY else answers + made.spans(documents), seed)
     whole = [pool.give(each) for each in named]
     return Paper(whole + general(), check(whole, documents) + leaks(whole, rows))
+
+
+def _reworded(literal: Sequence[Question], ask: Callable[[str], str]) -> Iterator[Question]:
+    """What a model makes of questions, as far as its words pass."""
+    for each in literal:
+        if words := by_model(each.question, each.answers, ask):
+            yield replace(each, id=question_id(REWORDED, words), kind=REWORDED, question=words)
 
 
 @cache

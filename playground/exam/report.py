@@ -6,14 +6,14 @@ import json
 import math
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from playground.exam.attribution import CAUSES
 from playground.exam.charts import COLOURS, Bar, bars, line, stacked
-from playground.exam.examining import QUESTIONS, Plan, Report
+from playground.exam.examining import Plan, Report
 from playground.exam.figures import ArmFigures
 from playground.exam.questions import OF_THE_TEXT, Question
 from playground.exam.results import Result
@@ -33,13 +33,19 @@ svg{width:100%;height:auto;font:12px system-ui,sans-serif}
 """
 
 
-def command(plan: Plan, out: Path) -> str:
-    """What gives the same exam again."""
+def command(plan: Plan, questions: Path) -> str:
+    """What gives the same exam again, on a machine where the plan's folders are what they were here."""
     words = ["python", "-m", "playground", "exam"]
     words += [f"--adapter={plan.adapter}"] if plan.adapter else []
     words += [f"--index={plan.index}"] if plan.index else []
-    words += [f"--questions={out / QUESTIONS}", f"--arms={','.join(plan.arms)}"]
+    words += [f"--questions={questions}", f"--arms={','.join(plan.arms)}"]
     return shlex.join([*words, f"--seed={plan.settings.seed}", "--out=DIR"])
+
+
+def without_places(plan: Plan) -> Plan:
+    """The plan with words for its folders: where a host keeps them is nobody else's business."""
+    adapter, index = Path("ADAPTER") if plan.adapter else None, Path("INDEX") if plan.index else None
+    return replace(plan, adapter=adapter, index=index)
 
 
 def write(report: Report, folder: Path, command: str, language: str = "en") -> None:
@@ -55,12 +61,14 @@ def record(report: Report, command: str) -> dict[str, Any]:
         {
             "command": command,
             "stamp": dict(report.stamp),
-            "plan": report.plan.to_dict(),
+            "plan": without_places(report.plan).to_dict(),
             "verdict": [as_record(each) for each in report.verdict],
             "figures": report.figures.to_dict(),
             "causes": {arm: dict(counted) for arm, counted in report.causes.items()},
             "costs": asdict(report.costs),
             "break_even": asdict(report.even) if report.even else None,
+            "drill": asdict(report.drill) if report.drill else None,
+            "judged": {arm: asdict(share) for arm, share in report.judged.items()},
             "left_out": sorted(report.known),
             "questions": [each.to_dict() for each in report.questions],
             "answers": [each.to_dict() for each in report.results],

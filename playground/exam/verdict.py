@@ -14,6 +14,7 @@ from typing import Any
 
 from playground.exam.arms import BASE, BOTH, FEW_SHOT, GOLD, RAG, TUNED, TUNING
 from playground.exam.costs import BreakEven, Costs
+from playground.exam.drill import NEITHER, Drill
 from playground.exam.figures import ArmFigures, Figures
 from playground.exam.questions import UNANSWERABLE
 from playground.exam.statistics import Difference, Figure
@@ -43,6 +44,7 @@ class Judged:
     even: BreakEven | None
     leaked: int
     known: int
+    drill: Drill | None = None
 
 
 def judge(found: Judged) -> list[Sentence]:
@@ -53,6 +55,7 @@ def judge(found: Judged) -> list[Sentence]:
         *_learnt(found.figures),
         *_why(found.causes),
         *_cost(found),
+        *_drilled(found.drill),
         *_change(found),
         *_mind(found),
     ]
@@ -199,6 +202,18 @@ def _cost(found: Judged) -> Iterator[Sentence]:
     else:
         many = math.ceil(even.questions_a_day(10))
         yield Sentence("cost", "cost.even", {**ready, "saved": f"{even.saved:.1f}", "edits": 10, "many": f"{many:,}"})
+
+
+def _drilled(found: Drill | None) -> Iterator[Sentence]:
+    """How long a changed fact takes, and which arms go on with the old one."""
+    if found is None:
+        return
+    yield Sentence("cost", "drill.time", {"indexing": f"{found.indexing:.1f}", "training": f"{found.training:.0f}"})
+    for each in found.arms:
+        if each.says != NEITHER:
+            yield Sentence("cost", f"drill.says_{each.says}", {"arm": each.arm})
+        else:
+            yield Sentence("cost", f"drill.likelier_{each.likelier}", {"arm": each.arm})
 
 
 def _change(found: Judged) -> Iterator[Sentence]:

@@ -25,7 +25,8 @@ def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> It
     for outcome in examining.examine(folder, chat, at_hand, should_stop):
         if isinstance(outcome, Report):
             language = (folder / LANGUAGE).read_text(encoding="utf-8") if (folder / LANGUAGE).exists() else "en"
-            report.write(outcome, folder, report.command(plan, folder), language)
+            again = report.command(report.without_places(plan), Path(examining.QUESTIONS))
+            report.write(outcome, folder, again, language)
             yield {"event": "finished", "reason": "done", **last, **_figures(outcome)}
             return
         last = {"step": outcome.done, "steps": outcome.total, "seconds": outcome.seconds}

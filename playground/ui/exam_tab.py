@@ -84,7 +84,14 @@ class ExamTab:
         self.draw = gr.Button(mark("exam.draw"), variant="primary")
 
     def _build_questions(self) -> None:
-        self.table = gr.Dataframe(datatype="str", interactive=False, visible=False, wrap=True, show_label=False)
+        self.table = gr.Dataframe(
+            datatype="str",
+            interactive=False,
+            visible=False,
+            wrap=True,
+            show_label=False,
+            column_widths=["6%", "16%", "42%", "22%", "14%"],
+        )
         with gr.Accordion(mark("exam.edit"), open=False, visible=False) as self.edit:
             with gr.Row(elem_classes="ask"):
                 self.chosen = gr.Dropdown([], label=mark("exam.choose"), min_width=220)
@@ -97,6 +104,7 @@ class ExamTab:
         with gr.Column(visible=False) as self.begin:
             arms = [(mark(f"exam.arm.{arm}"), arm) for arm in ARMS]
             self.arms = gr.CheckboxGroup(arms, value=list(ARMS), label=mark("exam.arms"))
+            self.drill = gr.Checkbox(False, label=mark("exam.drill"))
             with gr.Row(elem_classes="ask"):
                 self.name = gr.Textbox(label=mark("exam.name"), max_lines=1, min_width=160)
                 self.start = gr.Button(mark("exam.start"), variant="primary", min_width=120)
@@ -122,7 +130,7 @@ class ExamTab:
     def _wire(self) -> None:
         told = [self.notice, self.changed]
         self._wire_questions(told)
-        starting, started = [self.changed, self.arms, self.name], [self.notice, self.name, self.changed]
+        starting, started = [self.changed, self.arms, self.name, self.drill], [self.notice, self.name, self.changed]
         self.start.click(guarded(3)(self._start), starting, started, show_progress="hidden", api_name="take_exam")
         for button, act in ((self.stop, self._stop), (self.resume, self._resume)):
             button.click(guarded(2)(act), self.changed, told, **CHANGING)
@@ -204,7 +212,7 @@ class ExamTab:
         visitor = visitor_of(self.services.store, request)
         settings = build(ExamSettings, {"limit": limit, "seed": seed or 0})
         file = Path(own) if own else None
-        self.services.exams.draw(visitor, self.services.chat.tokenizer, run or NO_RUN, settings, file)
+        self.services.exams.draw(visitor, self.services.chat, run or NO_RUN, settings, file)
         return (bump(changed),)
 
     def _show(self, request: gr.Request, id_: str | None) -> tuple[Any, ...]:
@@ -221,10 +229,10 @@ class ExamTab:
         self.services.exams.delete(visitor_of(self.services.store, request), [id_ or ""])
         return (bump(changed),)
 
-    def _start(self, request: gr.Request, changed: int, arms: list[str], name: str) -> tuple[Any, ...]:
+    def _start(self, request: gr.Request, changed: int, arms: list[str], name: str, drill: bool) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.store, request)
         count = len(self.services.exams.taken(visitor)) + 1
-        self.services.exams.start(visitor, arms, name or say(language, "exam.numbered", count=count), language)
+        self.services.exams.start(visitor, arms, name or say(language, "exam.numbered", count=count), language, drill)
         return "", bump(changed)
 
     def _stop(self, request: gr.Request, changed: int) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ import gradio as gr
 import pandas as pd
 
 from playground.exam.charts import COLOURS
-from playground.exam.questions import OF_THE_TEXT
+from playground.exam.questions import RECALL, REWORDED
 from playground.exam.report import TOPICS
 from playground.exam.verdict import Sentence, catalogue
 from playground.exam.verdict import say as say_verdict
@@ -18,7 +18,8 @@ from playground.ui.words import say
 
 COLUMNS = ("number", "kind", "question", "answers", "faults")
 SHOWN = 300  # characters of a cell
-PLOTS = ("choice", "kinds", "even")
+PLOTS = ("choice", "learnt", "even")
+LEARNT = {RECALL: "#8a8f98", REWORDED: "#d9730d"}  # told apart by colour-blind eyes, on white and on black
 Outcome = Mapping[str, Any]
 
 
@@ -76,8 +77,8 @@ def verdict_text(language: str, outcome: Outcome | None) -> str:
 def build_plots() -> list[Any]:
     """In the order of PLOTS."""
     return [
-        gr.BarPlot(x="share", y="arm", show_label=False, height=260, visible=False),
-        gr.BarPlot(x="kind", y="share", color="arm", show_label=False, height=300, visible=False),
+        gr.BarPlot(x="share", y="label", color="arm", show_label=False, height=260, visible=False),
+        gr.BarPlot(x="share", y="label", color="kind", show_label=False, height=380, visible=False),
         gr.LinePlot(x="edits", y="questions", show_label=False, height=260, visible=False),
     ]
 
@@ -88,8 +89,7 @@ def plot_updates(language: str, outcome: Outcome | None) -> list[Any]:
         return [gr.update(visible=False)] * len(PLOTS)
     words = catalogue(language)
     arms: Mapping[str, Outcome] = outcome["figures"]["arms"]
-    colours = {words[f"name.{name}"]: COLOURS[name] for name in arms}
-    return [_choices(arms, words), _kinds(arms, words, colours), _even(outcome, words)]
+    return [_choices(language, arms, words), _learnt(language, arms, words), _even(outcome, words)]
 
 
 def figure_table(language: str, outcome: Outcome | None) -> dict[str, Any]:
@@ -119,32 +119,43 @@ def spread(figure: Outcome) -> str:
     return f"{100 * figure['value']:.0f} % ({100 * figure['low']:.0f}–{100 * figure['high']:.0f})"
 
 
-def _choices(arms: Mapping[str, Outcome], words: Mapping[str, str]) -> Any:
+def _choices(language: str, arms: Mapping[str, Outcome], words: Mapping[str, str]) -> Any:
     """One bar an arm; its interval stands beside its name, as these plots draw none."""
     rows = [
-        {"arm": f"{words[f'name.{name}']}: {spread(arm['choice'])}", "share": 100 * arm["choice"]["value"]}
+        {
+            "label": f"{spread(arm['choice'])} {_named(language, name)}",
+            "share": 100 * arm["choice"]["value"],
+            "arm": name,
+        }
         for name, arm in arms.items()
         if arm["choice"]["questions"]
     ]
-    frame = pd.DataFrame(rows, columns=["arm", "share"])
-    return gr.update(value=frame, visible=bool(rows), x_title=words["plot.choice"], y_title=" ", x_lim=[0, 100])
+    frame = pd.DataFrame(rows, columns=["label", "share", "arm"])
+    titles = {"x_title": "%", "y_title": " ", "title": words["plot.choice"], "color_title": " "}
+    return gr.update(value=frame, visible=bool(rows), color_map=COLOURS, x_lim=[0, 100], **titles)
 
 
-def _kinds(arms: Mapping[str, Outcome], words: Mapping[str, str], colours: Mapping[str, str]) -> Any:
+def _learnt(language: str, arms: Mapping[str, Outcome], words: Mapping[str, str]) -> Any:
+    """Continuing the text's own sentences beside questions in other words, for every arm."""
     rows = [
         {
-            "kind": words[f"name.{kind}"],
+            "label": f"{spread(arm['kinds'][kind])} {_named(language, name)}{' ' * place}",
             "share": 100 * arm["kinds"][kind]["value"],
-            "arm": words[f"name.{name}"],
+            "kind": words[f"name.{kind}"],
         }
         for name, arm in arms.items()
-        for kind in OF_THE_TEXT
+        for place, kind in enumerate(LEARNT)
         if arm["kinds"][kind]["questions"]
     ]
-    frame = pd.DataFrame(rows, columns=["kind", "share", "arm"])
+    frame = pd.DataFrame(rows, columns=["label", "share", "kind"])
+    titles = {"x_title": "%", "y_title": " ", "title": words["plot.learnt"], "color_title": " "}
     shown = len({row["kind"] for row in rows}) > 1
-    titles = {"x_title": " ", "y_title": "%", "color_title": words["plot.learnt"]}
-    return gr.update(value=frame, visible=shown, color_map=colours, **titles)
+    colours = {words[f"name.{kind}"]: colour for kind, colour in LEARNT.items()}
+    return gr.update(value=frame, visible=shown, color_map=colours, x_lim=[0, 100], **titles)
+
+
+def _named(language: str, arm: str) -> str:
+    return say(language, f"exam.arm.{arm}")
 
 
 def _even(outcome: Outcome, words: Mapping[str, str]) -> Any:
