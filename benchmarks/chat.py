@@ -4,6 +4,7 @@ The adapter is a random LoRA of rank 8 on all linear layers: its values cost no 
 """
 
 import argparse
+import json
 import tempfile
 import time
 from dataclasses import dataclass
@@ -15,15 +16,17 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from adapters.base import PlainLora, target_layers
-from playground import batch
+from playground import batch, prompts
 from playground.decoding import Decoding, Prompt, generate
 from playground.device import Device, limit_threads
 from playground.forward import forward_of
 from playground.models import ChatModel, Source, chat_source, load_chat
 from playground.settings import Settings
+from retrieval.chunks import Passage
 
 SHORT, LONG, NEXT = 40, 520, 30  # tokens of a prompt without and with passages, and of a second question
 TEXT = "The museum keeps letters, maps and tools of the town, and opens every day but Monday from nine to five. "
+QUESTIONS = 16  # with passages
 ROOM = 300_000_000  # bytes that are read to time the memory
 
 
@@ -31,6 +34,9 @@ def main() -> None:
     """Print one run's table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tokens", type=int, default=64, help="new tokens in each answer")
+    parser.add_argument(
+        "--passages", type=Path, help="XQuAD's English file: answers with passages, with and without guesses"
+    )
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     chosen = parser.parse_args()
     limit_threads(chosen.threads)
@@ -39,25 +45,27 @@ def main() -> None:
     forbid_end(chat)
     forward = forward_of(chat.model)
     lora = random_lora(chat.model)
-    prompts = [Prompt(ids, each) for each in (None, lora) for ids in texts(chat)]
+    rows = [Prompt(ids, each) for each in (None, lora) for ids in texts(chat)]
     settings = Decoding(max_new_tokens=chosen.tokens, repetition_penalty=1.0)
-    batch.COLUMNS = 0  # so that no guess helps: a text that repeats itself would be guessed
+    columns, batch.COLUMNS = batch.COLUMNS, 0  # so that no guess helps: a text that repeats itself would be guessed
     print(
         f"{chat.name}, {chosen.threads} threads, {type(forward).__name__}, {SHORT} and {LONG} + {chosen.tokens} tokens"
     )
-    against_peft(chat, source, lora, prompts, settings)
-    second_turn(chat, prompts, settings)
+    against_peft(chat, source, lora, rows, settings)
+    second_turn(chat, rows, settings)
+    if chosen.passages:
+        guesses(load_chat(source, Device("cpu", torch.float32, 0.0)), chosen.passages, columns)
 
 
-def against_peft(chat: ChatModel, source: Source, lora: PlainLora, prompts: list[Prompt], settings: Decoding) -> None:
+def against_peft(chat: ChatModel, source: Source, lora: PlainLora, rows: list[Prompt], settings: Decoding) -> None:
     """Four arms in one batch and one arm alone; the pace counts from an answer's second token on."""
     with tempfile.TemporaryDirectory() as folder:
         lora.save(Path(folder), chat.name)
         peer = PeftModel.from_pretrained(reload(source), folder).eval()
-    theirs = [by_peft(peer, each, settings) for each in prompts]
+    theirs = [by_peft(peer, each, settings) for each in rows]
     print(f"PEFT, arm after arm: {sum(each.whole for each in theirs):.1f} s; each: {shown(theirs)}")
-    alone = [timed(chat, [each], settings) for each in prompts]
-    together = timed(chat, prompts, settings)
+    alone = [timed(chat, [each], settings) for each in rows]
+    together = timed(chat, rows, settings)
     print(f"alone: {shown(alone)}")
     print(f"in one batch: {together.whole:.1f} s, first token after {together.first:.2f} s")
     slowest = max(each.whole for each in alone)
@@ -71,9 +79,9 @@ def against_peft(chat: ChatModel, source: Source, lora: PlainLora, prompts: list
         print(f"{name}: {mine.pace:.1f} tokens/s, {ratio:.2f} of PEFT's {peers.pace:.1f}, {share:.0%} of the bound")
 
 
-def second_turn(chat: ChatModel, prompts: list[Prompt], settings: Decoding) -> None:
+def second_turn(chat: ChatModel, rows: list[Prompt], settings: Decoding) -> None:
     """Time to the first token where the second prompt goes on from the first and its answer."""
-    for prompt in prompts:
+    for prompt in rows:
         first = Prompt(prompt.ids, prompt.adapter, scope="somebody")
         begun = timed(chat, [first], settings)
         said = [*begun.said, *texts(chat)[1][:NEXT]]
@@ -82,6 +90,35 @@ def second_turn(chat: ChatModel, prompts: list[Prompt], settings: Decoding) -> N
             f"second turn after {len(first.ids)} tokens: {begun.first:.2f} s, then {again.first:.2f} s, "
             f"{again.first / begun.first:.2f}"
         )
+
+
+def guesses(chat: ChatModel, file: Path, columns: int) -> None:
+    """Answers with passages, greedy, at the page's settings: the same tokens, sooner."""
+    asked = [Prompt(each) for each in with_passages(chat, file)]
+    runs: dict[int, list[Timed]] = {}
+    for batch.COLUMNS in (0, columns):
+        runs[batch.COLUMNS] = [timed(chat, [each], Decoding(max_new_tokens=64)) for each in asked]
+    plain, guessed = runs[0], runs[columns]
+    same = sum(a.said == b.said for a, b in zip(plain, guessed, strict=True))
+    whole, steps = (
+        [sum(each.whole for each in some) for some in (plain, guessed)],
+        [sum(each.whole - each.first for each in some) for some in (plain, guessed)],
+    )
+    print(
+        f"guesses: {same} of {len(asked)} answers the same; {whole[0]:.1f} s without, {whole[1]:.1f} s with, "
+        f"{whole[0] / whole[1]:.2f}; after reading {steps[0] / steps[1]:.2f}"
+    )
+
+
+def with_passages(chat: ChatModel, file: Path) -> list[list[int]]:
+    """Prompts of one question of each article of XQuAD, its paragraph between the two beside it."""
+    found = []
+    for article in json.loads(file.read_text(encoding="utf-8"))["data"][:QUESTIONS]:
+        texts = [each["context"] for each in article["paragraphs"][:3]]
+        passages = [Passage(each, "article", "", "", 0, len(each), 0) for each in texts]
+        question = article["paragraphs"][1]["qas"][0]["question"]
+        found.append(prompts.render(chat.tokenizer, prompts.messages(question, (), passages)))
+    return found
 
 
 @dataclass(frozen=True)
@@ -94,15 +131,15 @@ class Timed:
     said: list[int]
 
 
-def timed(chat: ChatModel, prompts: list[Prompt], settings: Decoding) -> Timed:
+def timed(chat: ChatModel, rows: list[Prompt], settings: Decoding) -> Timed:
     """One run in the batch."""
     started = time.perf_counter()
-    tokens = generate(chat, prompts, settings)
+    tokens = generate(chat, rows, settings)
     came = list(islice(tokens, 1))
     first = time.perf_counter() - started
     came += tokens
     whole = time.perf_counter() - started
-    said = [each.id for each in came if each.row == len(prompts) - 1]
+    said = [each.id for each in came if each.row == len(rows) - 1]
     return Timed(whole, first, (len(came) - 1) / (whole - first), said)
 
 

@@ -70,6 +70,16 @@ class Visitor:
         padded = [*arms, *["none"] * (PANES - len(arms))]
         yield from (list(each) for each in self.client.submit(question, *padded, **form, api_name="/ask"))
 
+    def ask_blind(self, question: str, *wanted: str, **form: Any) -> list[list[Any]]:
+        """All of the page's updates of a blind question; `wanted` are up to two arms."""
+        self.client.predict(api_name="/panes")  # the session learns which arms can be chosen
+        arms = [*wanted, "", ""][:2]
+        return [list(each) for each in self.client.submit(question, *arms, **form, api_name="/blind_ask")]
+
+    def vote(self, choice: str) -> list[Any]:
+        """Cast a blind vote: left, right, tie or bad."""
+        return list(self.client.predict("text", api_name=f"/vote_{choice}"))
+
 
 def free_port() -> int:
     """A port nobody listens on now."""

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
@@ -22,15 +23,19 @@ from torch import Tensor
 import adapters
 from adapters.beside import inside
 from benchmarks.sets import json_lines
-from playground import corpus, loss
+from playground import corpus, loss, training
 from playground.device import Device
-from playground.jobs import WORKER
 from playground.models import ChatModel, chat_source, load_chat
 from playground.packs import Row
 from playground.passes import counted, losses
+from playground.runs import Preset, plan
 from playground.settings import Settings
+from playground.speed import speed_of
+from playground.supervisor import WORKER
 from retrieval.documents import Document, Pair, read
 
+TABLES = ("pairs", "windows", "losses", "layers")
+LAYERS, SECONDS = (0, 15, 10, 6), 60  # top layers adapted, 0 for all; planned seconds of each run
 RANK, ALPHA, RATE, CLIP = 8, 16.0, 1e-3, 1.0
 PAIRS, WINDOWS, WINDOW = 8, 4, 256  # examples a step, windows a step, tokens of a window
 
@@ -40,14 +45,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of the texts")
     parser.add_argument("--steps", type=int, default=8, help="optimizer steps of each side, the first not timed")
-    parser.add_argument("--part", choices=("pairs", "windows", "losses"), action="append", help="one table")
+    parser.add_argument("--part", choices=TABLES, action="append", help="one table")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.side:
         print(json.dumps(side(asked.data, json.loads(asked.side))))
         return
-    for part in asked.part or ("pairs", "windows", "losses"):
-        {"pairs": pairs_table, "windows": windows_table, "losses": losses_table}[part](asked.data, asked.steps)
+    for part in asked.part or TABLES:
+        globals()[f"{part}_table"](asked.data, asked.steps)
 
 
 def pairs_table(data: Path, steps: int) -> None:
@@ -84,6 +89,22 @@ def losses_table(data: Path, steps: int) -> None:
         print(f"| {seed} | {ours['mean_loss']:.4f} | {peer['mean_loss']:.4f} |", flush=True)
 
 
+def layers_table(data: Path, _steps: int) -> None:
+    """Fewer layers, with what lies below kept: speed once all has been read, and the loss after equal planned time."""
+    print(f"\nUS Constitution, runs planned for {SECONDS} s\n")
+    print("| top layers | tokens/s | against all | readings | took | held-out loss |\n|---|---|---|---|---|---|")
+    first = 0.0
+    for layers in LAYERS:
+        each = measured(data, {"work": "layers", "layers": layers, "batch": 0})
+        first = first or each["tokens_per_second"]
+        gain = each["tokens_per_second"] / first
+        readings = f"{each['readings']:.1f} | {each['seconds']:.0f} s"
+        found = f"{each['before']:.3f} → {each['after']:.3f}"
+        print(
+            f"| {layers or 'all'} | {each['tokens_per_second']:.0f} | {gain:.2f} × | {readings} | {found} |", flush=True
+        )
+
+
 def _line(name: str, each: dict[str, Any], ours: dict[str, Any], more: str = "") -> str:
     speed, peak = each["tokens_per_second"], each["peak"] / 1e6
     return (
@@ -103,6 +124,8 @@ def measured(data: Path, work: dict[str, Any]) -> dict[str, Any]:
 def side(data: Path, work: dict[str, Any]) -> dict[str, Any]:
     """Train and measure; a batch of 0 is ours, else the Trainer's."""
     chat = load_chat(chat_source(Settings.from_environment()), Device("cpu", torch.float32, 0.0))
+    if work["work"] == "layers":
+        return whole_run(data, chat, work["layers"])
     group = PAIRS if work["work"] == "pairs" else WINDOWS
     rows = examples(data, chat, work["work"])[: group * work["steps"]]
     steps = [rows[start : start + group] for start in range(0, len(rows), group)]
@@ -117,6 +140,25 @@ def side(data: Path, work: dict[str, Any]) -> dict[str, Any]:
         "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
     return made if batch or work["work"] == "pairs" else {**made, "limit": limit(inside(model))}
+
+
+def whole_run(data: Path, chat: ChatModel, layers: int) -> dict[str, Any]:
+    """A run as the app plans it, with this many layers; its speed is the median of the last third of its steps."""
+    text = read(data / "us_constitution/us-constitution.txt")
+    tokens = len(chat.tokenizer(text.text, add_special_tokens=False)["input_ids"])
+    preset = Preset(seconds=SECONDS, epochs=99, batch_tokens=256, evaluations=2)
+    speed = speed_of(chat.model, Device("cpu", torch.float32, 0.0))
+    config = plan("lora", preset, {"top_layers": layers}, {}, tokens, chat.model.config, speed)
+    with tempfile.TemporaryDirectory() as folder:
+        *steps, end = training.train(config, chat, [text], Path(folder))
+    speeds = [each.tokens_per_second for each in steps[-len(steps) // 3 :]]
+    return {
+        "tokens_per_second": median(speeds),
+        "readings": end.tokens / tokens,
+        "seconds": end.seconds,
+        "before": end.heldout_before,
+        "after": end.heldout_after,
+    }
 
 
 def examples(data: Path, chat: ChatModel, work: str) -> list[Row]:

@@ -8,13 +8,14 @@ from transformers import PretrainedConfig
 from playground.runs import RUNTIME_BYTES, RunConfig, estimate
 from playground.speed import Speed
 
-SHRUNK = 0.9  # of what a run adds to the runtime, and turned out not to fit, at most so much is tried next
+SHRUNK = 0.9  # of what a run adds to a bare worker and turned out not to fit, at most so much is tried next
 LEAST_WINDOW = 32
 
 
 def smaller(config: RunConfig, model: PretrainedConfig, memory_bytes: int) -> RunConfig | None:
     """With a window halved once or more, with fewer top layers, or both: the one that needs most and still fits."""
-    most = min(memory_bytes, RUNTIME_BYTES + SHRUNK * (memory_needed(config, model) - RUNTIME_BYTES))
+    added = memory_needed(config, model) - RUNTIME_BYTES
+    most = min(memory_bytes, RUNTIME_BYTES + SHRUNK * added)
     needed = [(memory_needed(each, model), each) for each in _smaller(config, model.num_hidden_layers)]
     fitting = [(size, each) for size, each in needed if size <= most]
     return max(fitting, key=lambda pair: pair[0])[1] if fitting else None

@@ -5,6 +5,7 @@ First come, first served, as far as memory goes; who does not get in yet has a p
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from types import TracebackType
 
@@ -60,6 +61,19 @@ class Batch:
         with self._changed:
             place = self._line.index(question)
             return 0 if place < len(self._inside()) else place
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Within, the batch computes nothing: whoever looks at the model itself meets no pass half done."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._stepping)
+            self._stepping = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._stepping = False
+                self._changed.notify_all()
 
     def pause(self) -> None:
         """Wait until the line has moved, or for a moment."""

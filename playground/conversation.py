@@ -8,6 +8,7 @@ from playground.chat import Answer, Arm, Decoding
 from playground.errors import UserError
 from playground.prompts import Turn
 from playground.services import Services
+from playground.store import RunRow
 from retrieval.parts import Document
 from retrieval.search import Hit
 from retrieval.support import support
@@ -21,7 +22,8 @@ class Record:
 
     `claims` are the sentences of a whole answer, each with the sentences of its passages that support it. `sent` is
     the prompt, kept of an arm's last turn only; `examples` are those of a few-shot prompt, the most similar first, and
-    `same` says that the text has this very question, whose pair was not shown.
+    `same` says that the text has this very question, whose pair was not shown. `ahead` questions are answered first.
+    `tested` is what the last self-test before the answer said of the arm's adapter and the base.
     """
 
     question: str
@@ -40,6 +42,8 @@ class Record:
     sent: str = ""
     examples: Sequence[Mapping[str, Any]] = field(default_factory=list)
     same: bool = False
+    ahead: int = 0
+    tested: Mapping[str, Any] | None = None
 
 
 Conversation = dict[str, list[Record]]
@@ -48,6 +52,11 @@ Conversation = dict[str, list[Record]]
 def arm_id(kind: str, run_id: str = "") -> str:
     """`base`, `rag`, `few_shot`, `tuned:RUN` or `both:RUN`: what a pane shows, and the key of its turns."""
     return f"{kind}:{run_id}" if run_id else kind
+
+
+def usable(runs: Sequence[RunRow]) -> list[RunRow]:
+    """Runs whose adapter is on disk; one that still trains has its best so far there, whole at any moment."""
+    return [run for run in runs if (run.folder / "adapter" / "run.json").exists()]
 
 
 def load(services: Services, visitor: str) -> Conversation:
@@ -71,23 +80,31 @@ def ask(
     Raises:
         UserError: no arm, an empty or too long question, a retrieval arm without a text, or a missing adapter.
     """
-    question = _checked(services, question, arm_ids, decoding)
+    question = checked(services, question, arm_ids, decoding)
     before = load(services, visitor)
     ids = list(dict.fromkeys(arm_ids))
     arms = [arm_of(services, visitor, each) for each in ids]
     histories = [_turns(before.get(each, [])) for each in ids]
+    proofs = {arm.name: services.proof(arm.adapter) for arm in arms}
+    tested = {name: proof.to_dict() if proof else None for name, proof in proofs.items()}
     services.stops.discard(visitor)
-    now = before
+    said: Conversation = {}
     try:
         for answers in services.answer(visitor, arms, question, histories, decoding, ask_anyway):
             said = {
-                each: [*_earlier(before.get(each, [])), record(question, one)]
+                each: [*_earlier(before.get(each, [])), replace(record(question, one), tested=tested[each])]
                 for each, one in zip(ids, answers, strict=True)
             }
-            now = {**before, **said}
-            yield now
+            yield {**before, **said}
     finally:
-        save(services, visitor, {arm: [_ended(turn) for turn in turns] for arm, turns in now.items()})
+        _keep(services, visitor, {each: _ended(turns[-1]) for each, turns in said.items()})
+
+
+def _keep(services: Services, visitor: str, turns: Mapping[str, Record]) -> None:
+    """Add these turns to the conversation as it is now: another question may have been asked meanwhile."""
+    with services.saving:
+        now = load(services, visitor)
+        save(services, visitor, {**now, **{arm: [*_earlier(now.get(arm, [])), turn] for arm, turn in turns.items()}})
 
 
 def take_back(services: Services, visitor: str, arm_ids: Sequence[str]) -> str:
@@ -130,6 +147,7 @@ def record(question: str, answer: Answer) -> Record:
         answer.prompt,
         examples,
         bool(worked and worked.same),
+        answer.ahead,
     )
 
 
@@ -146,6 +164,12 @@ def arm_of(services: Services, visitor: str, id_: str) -> Arm:
     if kind in (RAG, BOTH, FEW_SHOT) and not services.store.documents(visitor):
         raise UserError("This pane reads your text when it is asked, but there is none yet. Add one in the first tab.")
     return Arm(id_, adapter, retrieval=kind in (RAG, BOTH), few_shot=kind == FEW_SHOT)
+
+
+def prepare(services: Services, visitor: str, arm_ids: Sequence[str]) -> None:
+    """Fetch the adapters of these arms, which are likely to be asked, without anybody waiting."""
+    for run_id in filter(None, (each.partition(":")[2] for each in arm_ids)):
+        services.prepare_adapter(visitor, run_id)
 
 
 def passage(hit: Hit) -> dict[str, Any]:
@@ -183,7 +207,12 @@ def _claims(question: str, answer: Answer) -> list[dict[str, Any]]:
     return [asdict(claim) for claim in support(answer.text, question, [hit.passage for hit in answer.passages])]
 
 
-def _checked(services: Services, question: str, arm_ids: Sequence[str], decoding: Decoding) -> str:
+def checked(services: Services, question: str, arm_ids: Sequence[str], decoding: Decoding) -> str:
+    """The question without blanks around it.
+
+    Raises:
+        UserError: no arm, an empty or too long question, or more tokens than this host allows.
+    """
     most, longest = services.settings.question_chars, services.settings.max_new_tokens
     if not arm_ids:
         raise UserError("No pane is open, so nobody would answer. Choose at least one pane.")
@@ -209,4 +238,4 @@ def _earlier(turns: Sequence[Record]) -> list[Record]:
 
 def _ended(turn: Record) -> Record:
     """A turn that was cut off by a closed page counts as stopped."""
-    return turn if turn.done else replace(turn, done=True, stopped=True)
+    return turn if turn.done else replace(turn, done=True, stopped=True, ahead=0)

@@ -36,6 +36,11 @@ class Change:
     name: str
     error: str = ""
 
+    @property
+    def under_way(self) -> bool:
+        """Whether it may still come to pass."""
+        return not self.error
+
 
 @dataclass(frozen=True)
 class _Waiting:
@@ -64,10 +69,11 @@ class Embedders:
 
     def of(self, visitor: str) -> Embedder:
         """The one that a visitor chose; the host's own if none was chosen, or if that one is here no more."""
-        chosen = self._store.embedder(visitor)
-        here = models.embedders_here(self._settings) if chosen else []
-        source = next((each for each in here if each.name == chosen), None)
-        return self._loaded(source) if source else self.own()
+        return self._loaded(self._source(visitor))
+
+    def name(self, visitor: str) -> str:
+        """The name of the one that `of` gives; loads nothing."""
+        return self._source(visitor).name
 
     def offers(self) -> list[Offer]:
         """Those on this machine, the host's own first, then those that the Hub would give."""
@@ -110,6 +116,11 @@ class Embedders:
     @cached_property
     def _own(self) -> Source:
         return models.embedder_source(self._settings)
+
+    def _source(self, visitor: str) -> Source:
+        chosen = self._store.embedder(visitor)
+        here = models.embedders_here(self._settings) if chosen else []
+        return next((each for each in here if each.name == chosen), self._own)
 
     def _loaded(self, source: Source) -> Embedder:
         with self._loading[source.name]:

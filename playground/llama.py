@@ -110,6 +110,7 @@ class _Linear:
     """Linear layers that read the same input, and beside them the adapters of some of its tokens."""
 
     def __init__(self, names: Sequence[str], modules: Sequence[nn.Linear]) -> None:
+        self._weight = _joined(modules) if len(modules) > 1 else modules[0].weight
         self._modules = modules
         ends = list(accumulate(each.out_features for each in modules))
         self._places = list(zip(names, [0, *ends[:-1]], ends, strict=True))
@@ -117,7 +118,7 @@ class _Linear:
 
     def __call__(self, x: Tensor, spans: Sequence[Span]) -> Tensor:
         """Their outputs side by side, (tokens, sum of outputs), for x of (tokens, inputs)."""
-        out = product(x, [each.weight for each in self._modules])
+        out = product(x, self._weight)
         for adapter, start, end in spans:
             for change in self._changes.of(adapter):
                 change.apply(out[start:end], x[start:end])
@@ -125,6 +126,14 @@ class _Linear:
             if module.bias is not None:
                 out[:, left:right] += module.bias
         return out
+
+
+def _joined(modules: Sequence[nn.Linear]) -> Tensor:
+    """The layers' weights as one tensor, whose parts are theirs from now on: the same numbers, and no byte more."""
+    whole = torch.cat([each.weight.data for each in modules])
+    for each, part in zip(modules, whole.split([each.out_features for each in modules]), strict=True):
+        each.weight.data = part
+    return whole
 
 
 def _normed(norm: Any, x: Tensor) -> Tensor:

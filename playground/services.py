@@ -1,5 +1,6 @@
 """What the page and the command line work with, put together once; knows no page and no command line."""
 
+import logging
 import shutil
 import threading
 import time
@@ -19,6 +20,7 @@ from playground.decoding import batch_of
 from playground.device import choose, gpu
 from playground.embedders import Embedders
 from playground.errors import UserError
+from playground.exams import Exams
 from playground.fewshot import Chooser, Examples, placed_pairs
 from playground.forward import forward_of
 from playground.jobs import EVENTS, Jobs
@@ -27,16 +29,21 @@ from playground.models import ChatModel, chat_source, load_chat
 from playground.prompts import Turn
 from playground.run_folder import read_config
 from playground.runs import PRESETS, Estimate, RunConfig
+from playground.selftest import Proof, prove
 from playground.serving import weights_age
 from playground.settings import Settings
+from playground.shelf import Shelf
 from playground.speed import speed_of
 from playground.store import DAY, RunRow, Store
 from playground.supervisor import Supervisor
+from playground.tables import Ballot
 from playground.training_text import TrainingText
 from retrieval.search import Result, search
 
-ADAPTER_BYTES = 1_500_000_000  # of memory for adapters, the one just asked for always included
 ANSWER_SECONDS = 60  # of a lent GPU for one question
+TESTED = 3  # adapters in one self-test, beside the base: it is to take two seconds at most
+
+log = logging.getLogger(__name__)
 
 
 class Services:
@@ -49,11 +56,16 @@ class Services:
         self.embedders = Embedders(self.store, settings)
         self.library = Library(self.store, settings, self.embedders.of)
         self.training_text = TrainingText(self.library, self.store, lambda: self.chat.tokenizer)
+        self.exams = Exams(self.store, self.library, self.jobs)
         self.stops: set[str] = set()
+        self.ballots: dict[str, Ballot] = {}
         self._chooser = Chooser()
         self._pairs: dict[str, tuple[str, list[tuple[str, Turn]]]] = {}
-        self._adapters: dict[tuple[str, int], ServedAdapter] = {}
+        self._adapters = Shelf()
+        self.saving = threading.Lock()
+        self._proofs: dict[str, Proof] = {}
         self.answer = gpu(ANSWER_SECONDS)(self._answer)
+        self._prove = gpu(ANSWER_SECONDS)(prove)
         self._tokens: dict[str, int] = {}
         self._lock = threading.RLock()
         self._measuring = threading.Lock()
@@ -65,18 +77,44 @@ class Services:
             return self._chat
 
     def adapter(self, visitor: str, run_id: str) -> ServedAdapter:
-        """The adapter of one of this visitor's runs, from memory or disk; those not asked for longest are dropped.
+        """The adapter of one of this visitor's runs, from memory or disk.
 
-        A run that went on since has written its weights anew, and is read anew.
+        A run that went on since has written its weights anew, and is read anew. What was read is tested at once.
         """
-        folder = self.store.run(visitor, run_id).folder / "adapter"
-        key = (run_id, weights_age(folder))
-        with self._lock:
-            served = self._adapters.pop(key, None) or load_adapter(folder, self._chat)
-            self._adapters[key] = served
-            while len(self._adapters) > 1 and sum(each.nbytes for each in self._adapters.values()) > ADAPTER_BYTES:
-                del self._adapters[next(iter(self._adapters))]
+        served = self._adapters.get(*self._wanted(visitor, run_id))
+        if served.hash not in self._proofs:
+            self._test_quietly(visitor)
         return served
+
+    def prepare_adapter(self, visitor: str, run_id: str) -> None:
+        """Fetch an adapter that is likely to be asked for soon, without anybody waiting."""
+        self._adapters.prepare(*self._wanted(visitor, run_id))
+
+    def resident(self, visitor: str) -> dict[str, ServedAdapter]:
+        """This visitor's adapters in memory, by their runs' ids, the latest asked for last."""
+        mine = {run.id for run in self.store.runs(visitor)}
+        return {run: each for (run, _), each in self._adapters.here().items() if run in mine}
+
+    def self_test(self, visitor: str) -> Proof:
+        """Prove that the base and this visitor's latest adapters in memory are served as what they are."""
+        adapters = {each.hash: each for each in self.resident(visitor).values()}
+        proof = self._prove(self.chat, list(adapters.values())[-TESTED:], chat_source(self.settings).folder)
+        for arm in ("base", *proof.effects):
+            self._proofs[arm] = proof.of(arm)
+        if not proof.passed:
+            log.error("The self-test failed: %s", [each for each in proof.checks if not each.passed])
+        return proof
+
+    def proof(self, adapter: ServedAdapter | None) -> Proof | None:
+        """What the last self-test said of an adapter or the base; None where there was none."""
+        return self._proofs.get(adapter.hash if adapter else "base")
+
+    def _test_quietly(self, visitor: str) -> None:
+        """An answer does not fail because its test could not be made; its pane says that it was not tested."""
+        try:
+            self.self_test(visitor)
+        except Exception:
+            log.exception("The self-test could not be made")
 
     def tokens(self, visitor: str) -> dict[str, int]:
         """How many of the model's tokens each document of this visitor has, by its id; counted once a content."""
@@ -152,6 +190,7 @@ class Services:
         """Start over: everything of this visitor is deleted, in memory too."""
         for run in self.store.runs(visitor):
             self.forget_adapter(run.id)
+        self.ballots.pop(visitor, None)
         _, placed = self._pairs.pop(visitor, ("", []))
         self._chooser.forget([turn.question for _, turn in placed])
         self.embedders.forget(visitor)
@@ -162,9 +201,7 @@ class Services:
 
     def forget_adapter(self, run_id: str) -> None:
         """Drop a deleted adapter from memory."""
-        with self._lock:
-            for key in [key for key in self._adapters if key[0] == run_id]:
-                del self._adapters[key]
+        self._adapters.drop(lambda key: isinstance(key, tuple) and key[0] == run_id)
 
     def searcher(self, visitor: str) -> Callable[[str], Result]:
         """A function that searches this visitor's text; while it is indexed anew, as it was before."""
@@ -183,8 +220,17 @@ class Services:
 
     def examples(self, visitor: str) -> Callable[[str], Examples]:
         """A function that chooses, for a question, worked examples from this visitor's question–answer pairs."""
-        pairs, embedder = self._placed_pairs(visitor), self.embedders.of(visitor)
+        pairs, embedder = self.pairs(visitor), self.embedders.of(visitor)
         return lambda question: self._chooser.choose(embedder, question, pairs)
+
+    def pairs(self, visitor: str) -> list[tuple[str, Turn]]:
+        """The pairs of the text as it is now, made once: a long text takes seconds."""
+        text = self.library.text_hash(visitor)
+        made_of, placed = self._pairs.get(visitor, ("", []))
+        if made_of != text:
+            placed = placed_pairs(self.library.documents(visitor))
+            self._pairs[visitor] = (text, placed)
+        return placed
 
     def cancel_index(self, visitor: str) -> None:
         """Stop indexing this visitor's text; the index before stays in use."""
@@ -195,6 +241,10 @@ class Services:
         self.jobs.start()
         for task in (self._warm_up, self._sweep_daily, self.embedders.ask_hub):
             threading.Thread(target=task, daemon=True, name=task.__name__).start()
+
+    def _wanted(self, visitor: str, run_id: str) -> tuple[tuple[str, int], Callable[[], ServedAdapter]]:
+        folder = self.store.run(visitor, run_id).folder / "adapter"
+        return (run_id, weights_age(folder)), lambda: load_adapter(folder, self.chat)
 
     def _answer(
         self,
@@ -221,15 +271,6 @@ class Services:
             scope=visitor,
         )
 
-    def _placed_pairs(self, visitor: str) -> list[tuple[str, Turn]]:
-        """The pairs of the text as it is now, made once: a long text takes seconds."""
-        text = self.library.text_hash(visitor)
-        made_of, placed = self._pairs.get(visitor, ("", []))
-        if made_of != text:
-            placed = placed_pairs(self.library.documents(visitor))
-            self._pairs[visitor] = (text, placed)
-        return placed
-
     def _advise(self, row: RunRow) -> str:
         """For a training run that lacked memory, now that its worker is gone: what would have fitted."""
         if row.kind != "train":
@@ -241,6 +282,8 @@ class Services:
         """So that the first question does not wait for the models."""
         self.embedders.own().encode(["warm"])
         forward_of(self.chat.model)
+        proof = self._prove(self.chat, [], chat_source(self.settings).folder)
+        self._proofs["base"] = proof
 
     def _sweep_daily(self) -> None:
         while True:

@@ -58,6 +58,9 @@ class Settings:
         180, env="PLAYGROUND_LEASE_SECONDS", help="How long a run goes on after its page was last seen."
     )
     keep_days: int = setting(7, env="PLAYGROUND_KEEP_DAYS", help="Days an absent visitor's work is kept.")
+    share_votes: bool = setting(
+        False, env="PLAYGROUND_SHARE_VOTES", help="Show standings of all visitors' blind votes; never their texts."
+    )
 
     def __post_init__(self) -> None:
         """Resolve the folders, so that a worker started elsewhere means the same places."""
@@ -79,6 +82,8 @@ class Settings:
                 values[each.name] = _read(each.type, environment[name])
             except ValueError:
                 faults.append(f"{name} must be a whole number above 0, got {environment[name]!r}")
+            except KeyError:
+                faults.append(f"{name} must be yes or no, got {environment[name]!r}")
         if faults:
             raise UserError(
                 f"The settings cannot be used: {'; '.join(faults)}. Correct the environment and start again."
@@ -87,10 +92,15 @@ class Settings:
 
 
 def _read(kind: Any, text: str) -> Any:
-    """One environment value as the field's type; whole numbers must be positive."""
+    """One environment value as the field's type; whole numbers must be positive. Raises ValueError or KeyError."""
     if kind is int:
         number = int(text)
         if number < 1:
             raise ValueError(text)
         return number
+    if kind is bool:
+        return _SWITCHES[text.lower()]
     return Path(text) if kind is Path else text
+
+
+_SWITCHES = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}

@@ -16,7 +16,7 @@ from typing import Any
 from playground.database import owned, write_text
 from playground.errors import UserError
 from playground.run_rows import ACTIVE, AT_WORK, RunRows
-from playground.tables import NAME_CHARS, DocumentRow, RunRow, VoteRow, clean_name
+from playground.tables import NAME_CHARS, Ballot, Choice, DocumentRow, RunRow, VoteRow, clean_name
 
 __all__ = [  # the one door to what is kept
     "ACTIVE",
@@ -114,6 +114,11 @@ class Store(RunRows):
         with self._reading(visitor):
             return self._visitors / visitor / "indexes"
 
+    def exam_folder(self, visitor: str) -> Path:
+        """Where the exam that a visitor draws up is kept until it begins."""
+        with self._reading(visitor):
+            return self._visitors / visitor / "exam"
+
     def save_conversation(self, visitor: str, conversation: Mapping[str, Any]) -> None:
         """Keep a visitor's one conversation, in the page's own form."""
         with self._writing(visitor) as db:
@@ -125,11 +130,17 @@ class Store(RunRows):
             row = db.execute("SELECT content FROM conversations WHERE visitor = ?", (visitor,)).fetchone()
         return json.loads(row["content"]) if row else {}
 
-    def add_vote(self, visitor: str, content: Mapping[str, Any]) -> None:
-        """Keep one vote: the fields of a VoteRow but id, visitor and time."""
+    def add_vote(self, visitor: str, ballot: Ballot, choice: Choice) -> None:
+        """Keep one vote."""
         with self._writing(visitor) as db:
-            row = {"id": secrets.token_hex(8), "visitor": visitor, "voted": time.time(), **content}
-            row["stamps"] = json.dumps(row["stamps"])
+            row = {
+                "id": secrets.token_hex(8),
+                "visitor": visitor,
+                "voted": time.time(),
+                "choice": choice,
+                **vars(ballot),
+            }
+            row["stamps"] = json.dumps(ballot.stamps)
             db.execute(f"INSERT INTO votes ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", (*row.values(),))
 
     def votes(self, visitor: str) -> list[VoteRow]:

@@ -49,19 +49,15 @@ class RunRow:
 
 
 @dataclass(frozen=True)
-class VoteRow:
-    """One blind vote; `voted` is unix seconds, `text` the hash of the visitor's text then.
+class Ballot:
+    """Two answers to one question, to be told apart by their words alone; `text` is the hash of the visitor's text.
 
-    An arm's `kind` is base, rag, few_shot, or tuned or both with a method; its `arm` names the run too.
-    `stamps` are the two answers' stamps, the left one's first.
+    An arm's `kind` is base, rag, few_shot, or tuned or both with its method ("tuned:lora"); its `arm` names the run
+    instead, and its `name` is that run's, or empty. `stamps` are the two answers' stamps, the left one's first.
     """
 
-    id: str
-    visitor: str
-    voted: float
     text: str
     question: str
-    choice: Choice
     left_arm: str
     right_arm: str
     left_kind: str
@@ -71,6 +67,16 @@ class VoteRow:
     left_answer: str
     right_answer: str
     stamps: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class VoteRow(Ballot):
+    """A ballot with what was chosen; `voted` is unix seconds."""
+
+    id: str
+    visitor: str
+    voted: float
+    choice: Choice
 
 
 def clean_name(name: str, otherwise: str) -> str:

@@ -38,7 +38,7 @@ def test_the_smaller_setting_is_the_largest_that_fits(share: float) -> None:
     there = round(share * memory_needed(config(), SHAPE))
     found = smaller(config(), SHAPE, there)
     assert found
-    assert memory_needed(found, SHAPE) <= min(there, 0.95 * memory_needed(config(), SHAPE))
+    assert memory_needed(found, SHAPE) <= min(there, 0.9 * memory_needed(config(), SHAPE))
     doubled = replace(found, settings=replace(found.settings, window=2 * found.settings.window))
     assert memory_needed(doubled, SHAPE) > memory_needed(found, SHAPE)
     sentence = advice(config(), SHAPE, there)
@@ -59,11 +59,12 @@ def test_a_worker_that_the_system_ended_leaves_a_sentence_with_a_setting_that_fi
     asked = config(window=512)
     run = services.jobs.submit(visitor, asked, text)
     needed = memory_needed(asked, tiny_llama().config)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=needed))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=needed - 1_000_000))
     row = services.store.claim_run()
     assert row
     services.jobs._supervisor.settle(row, -signal.SIGKILL)
     ended = services.store.run(visitor, run)
     assert ended.state == "failed"
     assert ended.error.startswith(worker.NO_MEMORY)
+    assert "With a window of" in ended.error or "With top layers only" in ended.error
     assert "which fits" in ended.error

@@ -1,6 +1,7 @@
 """All arms in one batch: each answer is what the arm would say alone, and the base model stays as it was."""
 
 import threading
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,19 +11,25 @@ from peft import PeftModel
 from torch import nn
 from transformers.generation.logits_process import RepetitionPenaltyLogitsProcessor
 
-from adapters.base import PlainLora
+from adapters.base import PlainLora, target_layers
 from adapters.options import build, knobs
-from playground import serving
+from playground import prompts, serving
 from playground.batch import PIECE
 from playground.choosing import Decoding, choose
 from playground.decoding import Prompt, generate
+from playground.device import Device
 from playground.errors import USER_FACING
 from playground.forward import forward_of
-from playground.models import ChatModel
+from playground.memory import Memory
+from playground.models import ChatModel, chat_source, load_chat
+from playground.packing import Segment
+from playground.settings import Settings
 from tests.small_chat import lively, lora, small_chat, untouched
 
 GREEDY = Decoding(max_new_tokens=24, repetition_penalty=1.0)
 DRAWN = Decoding(max_new_tokens=24, temperature=0.9, top_p=0.95, seed=3)
+NEAR = 2e-3  # between logits: more than sums in another order differ by
+QUESTIONS = ["What is a museum?", "Who may visit a library, and when? Name three rules.", "Tell me of the sea. " * 20]
 SHORT, MIDDLE, LONG = (
     [(7 * place + start) % 250 + 5 for place in range(length)] for start, length in ((1, 5), (2, 40), (3, PIECE + 60))
 )
@@ -193,3 +200,40 @@ def test_decoding_is_a_form_with_limits() -> None:
     assert build(Decoding, {"max_new_tokens": "64", "temperature": 0.5}).max_new_tokens == 64
     with pytest.raises(USER_FACING, match="Answer length must be between 1 and 512"):
         build(Decoding, {"max_new_tokens": 513})
+
+
+@pytest.mark.slow
+def test_on_the_real_model_an_arm_says_in_the_batch_what_it_says_alone() -> None:
+    """Where they part, the two likeliest tokens must be as near as the order of sums can move them; counted."""
+    chat = load_chat(chat_source(Settings.from_environment()), Device("cpu", torch.float32, 100.0))
+    texts = [prompts.render(chat.tokenizer, prompts.messages(each)) for each in QUESTIONS]
+    adapters_ = [None, drawn_lora(chat, 1, 8), drawn_lora(chat, 2, 3), drawn_lora(chat, 3, 64)]
+    rows = [Prompt(text, each) for each in adapters_ for text in texts]
+    settings = replace(GREEDY, max_new_tokens=32)
+    together, parted = said(chat, rows, settings), 0
+    for row, found in zip(rows, together, strict=True):
+        alone = said(chat, [row], settings)[0]
+        if alone != found:
+            parted += 1
+            assert gap(chat, row, alone, found) < NEAR
+    warnings.warn(f"{parted} of {len(rows)} answers part at a near-tie", stacklevel=1)
+    assert parted <= len(rows) // 4
+
+
+def gap(chat: ChatModel, row: Prompt, one: list[int], other: list[int]) -> float:
+    """How far apart the logits of two answers' first different tokens are, of the answers' common beginning."""
+    same = next(n for n, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1])
+    ids = [*row.ids, *one[:same]]
+    logits = forward_of(chat.model)([Segment(ids, Memory(len(ids)), row.adapter)])[0][0]
+    return abs(float(logits[one[same]] - logits[other[same]]))
+
+
+def drawn_lora(chat: ChatModel, seed: int, rank: int) -> PlainLora:
+    """An adapter of all linear layers, strong enough to change what is said."""
+    random = torch.Generator().manual_seed(seed)
+    return PlainLora(
+        {
+            name: (torch.randn(rank, wide, generator=random) / 50, torch.randn(high, rank, generator=random) / 50)
+            for name, (wide, high) in target_layers(chat.model).items()
+        }
+    )

@@ -1,5 +1,6 @@
 """A pass over rows of different lengths: the model's own logits, whatever its architecture and whoever is beside it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -161,10 +162,20 @@ def test_what_is_known_of_a_model_goes_with_it() -> None:
 def test_both_orders_of_a_product_give_the_same(first: bool, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "weights_first", lambda *_: first)
     random = torch.Generator().manual_seed(0)
-    weights = [torch.randn(high, 24, generator=random) for high in (40, 7)]
+    weight = torch.randn(40, 24, generator=random)
     for x in (torch.randn(rows, 24, generator=random), torch.randn(24, rows, generator=random).T):
-        torch.testing.assert_close(product(x, weights), x @ torch.cat(weights).T)
-        torch.testing.assert_close(product(x, weights[:1]), x @ weights[0].T)
+        torch.testing.assert_close(product(x, weight), x @ weight.T)
+
+
+def test_joining_weights_changes_no_number_and_the_model_can_be_saved_as_before(tmp_path: Path) -> None:
+    model, clean = lively(), lively()
+    assert isinstance(forward_of(model), OurForward)
+    for each, folder in ((model, "joined"), (clean, "clean")):
+        each.save_pretrained(tmp_path / folder)
+    name = "model.safetensors"
+    assert (tmp_path / "joined" / name).read_bytes() == (tmp_path / "clean" / name).read_bytes()
+    storages = {each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in model.parameters()}
+    assert sum(storages.values()) == sum(each.nbytes for each in clean.parameters())
 
 
 def test_an_adapter_that_is_gone_is_forgotten() -> None:

@@ -184,6 +184,33 @@ def test_the_files_of_an_upload_are_not_kept_where_an_address_could_reach_them(
     assert list(GRADIO_CACHE.rglob(name)) == []
 
 
+def test_a_blind_question_tells_nothing_before_the_vote(app: tuple[str, Services]) -> None:
+    visitor = Visitor(app[0])
+    visitor.add_text(PROSE)
+    updates = visitor.ask_blind("What does rule 3 say?", "base", "rag")
+    assert told(updates[-1]) == ""
+    ballot = app[1].ballots[app[1].store.visitor(visitor.secret)]
+    shown = str(updates)
+    hidden = ["rag", "Base model", "retrieval", "tokens/s", *(str(each["prompt_hash"]) for each in ballot.stamps)]
+    assert [word for word in hidden if word in shown] == []
+    revealed = str(visitor.vote("tie"))
+    assert "Base model" in revealed
+    assert "Base + retrieval" in revealed
+    assert "too early" in revealed
+    assert "nothing to vote on" in told(visitor.vote("tie"))
+    files = [
+        each["value"] if isinstance(each, dict) else each for each in visitor.client.predict(api_name="/votes")[1:]
+    ]
+    assert [Path(each).name for each in files] == ["votes.csv", "votes.jsonl"]
+    assert "What does rule 3 say?" in Path(files[1]).read_text()
+
+
+def test_all_visitors_standings_are_shown_only_where_the_host_says_so(app: tuple[str, Services]) -> None:
+    assert not app[1].settings.share_votes
+    view = Visitor(app[0]).client.view_api(return_format="dict")["named_endpoints"]["/vote_tie"]
+    assert "everyone" not in str(view)
+
+
 def test_a_run_of_another_visitor_cannot_be_exported(app: tuple[str, Services], tmp_path: Path) -> None:
     services = app[1]
     first, second = (services.store.visitor(Visitor(app[0]).secret) for _ in range(2))
@@ -289,6 +316,15 @@ def test_words_with_figures_come_in_the_visitors_language(app: tuple[str, Servic
     english = Visitor(app[0], secret).client.predict(api_name="/visit")
     assert english[1] == "none yet"
     assert vietnamese[1] != english[1]
+
+
+def test_what_may_spoil_training_is_told_and_what_is_left_out_stays_so(app: tuple[str, Services]) -> None:
+    visitor = Visitor(app[0])
+    visitor.add_text(f"{PROSE}\n\nWrite to {ATTACK} keeper@lamp.example, who answers.")
+    assert "E-mail addresses: 1, such as keeper@lamp.example" in str(visitor.client.predict(api_name="/quality"))
+    services, id_ = app[1], app[1].store.visitor(visitor.secret)
+    services.training_text.leave_out(id_, "email", True)
+    assert "Left out: E-mail addresses" in str(visitor.client.predict(api_name="/quality"))
 
 
 def test_what_a_text_or_a_model_says_cannot_become_markup() -> None:

@@ -44,8 +44,8 @@ def browser(secret: str | None = None) -> Any:
 
 
 def state(updates: tuple[Any, ...], tab: TextTab) -> tuple[str, bool]:
-    """What updates of `watched` say of the index, and whether it can be cancelled."""
-    line, cancel, *_ = updates[-len(tab.watched) :]
+    """What updates of the panel say of the index, and whether it can be cancelled."""
+    line, cancel, *_ = updates[-len(tab.index.outputs) :]
     return line, cancel["visible"]
 
 
@@ -89,7 +89,7 @@ def test_indexing_can_be_cancelled_from_its_start(tab: TextTab, services: Servic
     assert time.monotonic() - began < 0.3
     assert (line, cancel["visible"]) == (SOON, True)
     assert held.begun.wait(30)
-    tab._cancel(request)
+    tab.index._cancel(request)
     assert [next(updates)[-3], next(updates)[-2]["visible"]] == [STOPPING, False]
     held.go_on.set()
     line, cancel, _ = list(updates)[-1][-3:]
@@ -107,15 +107,16 @@ def test_a_page_opened_while_a_text_is_indexed_shows_it_and_can_cancel_it(
     assert held.begun.wait(30)
     opened = tab.refresh(request)
     assert state(opened, tab) == (SOON, True)
-    assert opened[-1].active
+    *_, under_way, timer, _, _, _ = opened
+    assert timer.active
     assert state(tab.refresh(browser()), tab)[1] is False
-    tab._cancel(request)
-    assert state(tab._watch(request), tab) == (STOPPING, False)
+    tab.index._cancel(request)
+    assert state(tab.index._watch(request), tab) == (STOPPING, False)
     held.go_on.set()
     assert until(lambda: services.library.building(visitor) is None)
-    line, _, under_way, timer = tab._watch(request)
+    line, _, now, timer, *_ = tab.index._watch(request)
     assert line.startswith(MISSING)
-    assert under_way != opened[-2], "its change redraws the tab"
+    assert now != under_way, "its change redraws the tab"
     assert not timer.active
 
 
@@ -124,6 +125,6 @@ def test_how_far_an_index_is_stands_on_the_page(tab: TextTab, services: Services
     visitor = services.store.visitor(request.cookies[COOKIE])
     services.library.add_text(visitor, PROSE)
     lines = []
-    index = services.library.index(visitor, lambda *_: lines.append(tab._watch(request)[0]))
+    index = services.library.index(visitor, lambda *_: lines.append(tab.index._watch(request)[0]))
     count = len(index.passages)
     assert lines[-1] == f"Indexing: {count} of {count} passages · 0 s left"

@@ -145,12 +145,21 @@ def test_patience_ends_a_run_that_no_longer_improves(tmp_path: Path, monkeypatch
     assert (end.reason, end.best_step, end.step, end.heldout_after) == ("early", 6, 10, 3.0)
 
 
-def test_a_best_adapter_that_a_kill_kept_from_the_disk_is_written_at_the_start(tmp_path: Path) -> None:
-    _, end = run(config("lora"), tmp_path)
-    before = adapter(end)
-    shutil.rmtree(end.adapter)
-    _, again = run(config("lora"), tmp_path, resume=True)
-    assert adapter(again) == before
+@pytest.mark.parametrize("method", METHODS)
+def test_a_best_adapter_that_a_kill_kept_from_the_disk_is_written_and_changes_nothing(
+    method: str, tmp_path: Path
+) -> None:
+    """As after a kill between the checkpoint of the best step so far and its adapter."""
+    made = config(method, **({"dropout": 0.1} if method == "lora" else {}))
+    whole, end = run(made, tmp_path / "whole")
+    events = training.train(made, chat(), [text()], tmp_path / "parts")
+    for _ in range(5):  # to the step after the best so far
+        next(events)
+    del events
+    shutil.rmtree(tmp_path / "parts/adapter")
+    rest, ended = run(made, tmp_path / "parts", resume=True)
+    assert [each.loss for each in rest] == [each.loss for each in whole[4:]]
+    assert adapter(ended) == adapter(end)
 
 
 def test_a_run_stopped_before_its_first_test_leaves_an_adapter_without_a_loss(tmp_path: Path) -> None:
@@ -211,6 +220,22 @@ def test_a_plan_fits_its_preset_and_what_was_asked_wins() -> None:
     assert slow.settings.steps < planned.settings.steps
     asked = plan("lora", PRESETS["quick"], {"rank": 4}, {"steps": 7}, 10_000, model, assumed(model, 100))
     assert (asked.settings.steps, asked.options.rank, planned.settings.seed) == (7, 4, 5)
+
+
+def test_no_questions_at_all_can_be_asked_for() -> None:
+    wished = {"pairs_share": 0.0, "with_passages": False, "steps": 0}
+    model = chat().model.config
+    assert plan("lora", PRESETS["quick"], {}, wished, 10_000, model, assumed(model, 100)).settings.pairs_share == 0
+    usual = plan("lora", PRESETS["quick"], {}, {}, 10_000, model, assumed(model, 100))
+    assert usual.settings.pairs_share == TrainSettings().pairs_share > 0
+
+
+def test_prompts_with_passages_need_more_memory() -> None:
+    model = chat().model.config
+    asked = [{"with_passages": on} for on in (False, True)]
+    plans = [plan("lora", PRESETS["quick"], {}, each, 10_000, model, assumed(model, 100)) for each in asked]
+    bare, longer = (estimate(each, model, 10_000, assumed(model, 100)).memory_bytes for each in plans)
+    assert longer > bare
 
 
 def test_a_config_survives_json() -> None:

@@ -1,6 +1,5 @@
 """`exam`: questions of a text to every arm, a line an arm, then the verdict; the report lies in the folder."""
 
-import shlex
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -32,7 +31,7 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
     chat = load_chat(chat_source(settings), choose())
     plan = examining.stored(asked.out)[0] if asked.resume else _planned(asked)
     documents = examining.texts(asked.out / DOCUMENTS) if asked.resume else _documents(asked)
-    at_hand = examining.material(plan, documents, chat, lambda: _embedder(settings))
+    at_hand = examining.material(plan, documents, chat, lambda _: _embedder(settings))
     if not asked.resume:
         yield from _begin(asked, plan, at_hand, chat)
     outcome = None
@@ -43,17 +42,8 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
                 yield None, f"{outcome.done} of {outcome.total} answers ({outcome.arm}){left}"
     if not isinstance(outcome, Report):
         raise KeyboardInterrupt(f"Stopped; go on with `python -m playground exam --resume --out {asked.out}`.")
-    report.write(outcome, asked.out, command(outcome.plan, asked.out))
+    report.write(outcome, asked.out, report.command(outcome.plan, asked.out))
     yield from _lines(outcome, asked.out)
-
-
-def command(plan: Plan, out: Path) -> str:
-    """What gives the same exam again."""
-    words = ["python", "-m", "playground", "exam"]
-    words += [f"--adapter={plan.adapter}"] if plan.adapter else []
-    words += [f"--index={plan.index}"] if plan.index else []
-    words += [f"--questions={out / examining.QUESTIONS}", f"--arms={','.join(plan.arms)}"]
-    return shlex.join([*words, f"--seed={plan.settings.seed}", "--out=DIR"])
 
 
 def _planned(asked: Namespace) -> Plan:

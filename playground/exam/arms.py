@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from playground import pairs
 from playground.arms import Arm, Given, choose_examples, look_up
 from playground.arms import Evidence as Found
 from playground.exam.grading import holds
@@ -133,7 +132,7 @@ def _section_passages(question: Question, material: Material) -> list[Passage]:
 
 
 def _examples(question: Question, material: Material) -> Callable[[str], Examples]:
-    """Chooses among the text's own pairs and those made of it, but none that stands where the answer does."""
+    """Chooses among the pairs that the page has too, but none that stands where the answer does."""
     assert material.embedder is not None
     embedder, chooser = material.embedder, material._chooser
     pool = [
@@ -146,12 +145,7 @@ def _examples(question: Question, material: Material) -> Callable[[str], Example
 
 @lru_cache(maxsize=2)
 def _pairs(documents: tuple[Document, ...]) -> list[tuple[str, Turn]]:
-    made = [
-        (f"{document.name}:{each.start}-{each.end}", Turn(each.question, each.answer))
-        for document in documents
-        for each in pairs.make(document)
-    ]
-    return placed_pairs(documents) + made
+    return placed_pairs(documents)
 
 
 def _touches(place: str, source: str, start: int, end: int) -> bool:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from playground.exam.taking import Step, take
 from playground.exam.verdict import Judged, Sentence, judge
 from playground.models import ChatModel
 from playground.serving import load_adapter
+from retrieval.build import build as build_index
 from retrieval.documents import Document
 from retrieval.embed import Embedder
 from retrieval.saved import load
@@ -36,7 +37,11 @@ CONFIG, DOCUMENTS, QUESTIONS, ANSWERS = "config.json", "documents.json", "questi
 
 @dataclass(frozen=True)
 class Plan:
-    """What an exam is told. `adapter` and `index` are folders; `hashes` name what lay in them when it was planned."""
+    """What an exam is told. `adapter` and `index` are folders; `hashes` name what lay in them when it was planned.
+
+    Where the index has gone since, it is built anew; `embedder` is the name of the one to do so with, empty for the
+    host's own.
+    """
 
     settings: ExamSettings
     arms: tuple[str, ...]
@@ -44,6 +49,7 @@ class Plan:
     index: Path | None
     findings: tuple[Finding, ...] = ()
     hashes: Mapping[str, str] | None = None
+    embedder: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form, as it lies in the exam's folder; `kind` tells it from a training run's."""
@@ -60,18 +66,23 @@ class Plan:
             index=Path(stored["index"]) if stored["index"] else None,
             findings=tuple(Finding(**each) for each in stored["findings"]),
             hashes=stored["hashes"],
+            embedder=stored["embedder"],
         )
 
 
-def material(plan: Plan, documents: Sequence[Document], chat: ChatModel, embedder: Callable[[], Embedder]) -> Material:
-    """What the plan's arms have at hand; the embedder is loaded only where an arm needs it.
+def material(
+    plan: Plan, documents: Sequence[Document], chat: ChatModel, embedder: Callable[[str], Embedder]
+) -> Material:
+    """What the plan's arms have at hand; the embedder is loaded, by name, only where an arm needs it.
 
     Raises:
         UserError, RetrievalError, MethodError: adapter or index cannot be used.
     """
     adapter = load_adapter(plan.adapter, chat) if plan.adapter else None
-    encoder = embedder() if plan.index else None
-    index = load(plan.index, encoder) if plan.index and encoder else None
+    if plan.index is None:
+        return Material(documents, adapter=adapter)
+    encoder = embedder(plan.embedder)
+    index = load(plan.index, encoder) if plan.index.is_dir() else build_index(documents, encoder)
     return Material(documents, index, encoder, adapter)
 
 
@@ -129,7 +140,10 @@ def examine(
     """
     plan, asked = stored(folder)
     now = hashes(chat, at_hand)
-    if plan.hashes and {name: now.get(name) for name in plan.hashes} != dict(plan.hashes):
+    if plan.hashes is None:
+        plan = replace(plan, hashes=now)
+        (folder / CONFIG).write_text(json.dumps(plan.to_dict(), indent=1), encoding="utf-8")
+    elif {name: now.get(name) for name in plan.hashes} != dict(plan.hashes):
         raise UserError(f"The model, adapter or index of the exam in {folder} has changed since. Start it anew.")
     step = None
     for step in take(chat, asked, plan.arms, at_hand, plan.settings, folder / ANSWERS, should_stop):

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from html import escape
@@ -12,7 +13,7 @@ from typing import Any
 
 from playground.exam.attribution import CAUSES
 from playground.exam.charts import COLOURS, Bar, bars, line, stacked
-from playground.exam.examining import Report
+from playground.exam.examining import QUESTIONS, Plan, Report
 from playground.exam.figures import ArmFigures
 from playground.exam.questions import OF_THE_TEXT, Question
 from playground.exam.results import Result
@@ -30,6 +31,15 @@ td,th{border:1px solid #d1d5db;padding:.25rem .5rem;text-align:left;vertical-ali
 svg{width:100%;height:auto;font:12px system-ui,sans-serif}
 .right{background:#dcfce7}.who{font-size:1.15rem}pre{white-space:pre-wrap;background:#f3f4f6;padding:.75rem}
 """
+
+
+def command(plan: Plan, out: Path) -> str:
+    """What gives the same exam again."""
+    words = ["python", "-m", "playground", "exam"]
+    words += [f"--adapter={plan.adapter}"] if plan.adapter else []
+    words += [f"--index={plan.index}"] if plan.index else []
+    words += [f"--questions={out / QUESTIONS}", f"--arms={','.join(plan.arms)}"]
+    return shlex.join([*words, f"--seed={plan.settings.seed}", "--out=DIR"])
 
 
 def write(report: Report, folder: Path, command: str, language: str = "en") -> None:
@@ -85,13 +95,13 @@ def html(report: Report, command: str, language: str) -> str:
     words = catalogue(language)
     body = "".join([*_verdict(report, language), *_pictures(report, words), *_numbers(report, words)])
     stamp = escape(json.dumps(dict(report.stamp), indent=1, ensure_ascii=False))
-    ends = f"<h2>{escape(words['page.again'])}</h2><pre>{escape(command)}\n\n{stamp}</pre>"
+    ends = f"<h2>{escape(words['report.again'])}</h2><pre>{escape(command)}\n\n{stamp}</pre>"
     return (
         f'<!doctype html><html lang="{escape(language)}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{escape(words['page.title'])}</title><style>{STYLE}</style></head><body>"
-        f"<h1>{escape(words['page.title'])}</h1>{body}{_answers(report, words)}{ends}</body></html>"
+        f"<title>{escape(words['report.title'])}</title><style>{STYLE}</style></head><body>"
+        f"<h1>{escape(words['report.title'])}</h1>{body}{_answers(report, words)}{ends}</body></html>"
     )
 
 
@@ -139,7 +149,7 @@ def _numbers(report: Report, words: dict[str, str]) -> Iterator[str]:
     shares = list(arms[0].shares) if arms else []
     heads = ["", *(words[f"column.{name}"] for name in (*shares, *OTHERS))]
     rows = [[name, *map(_share, arm.shares.values()), *_others(arm)] for name, arm in zip(named, arms, strict=True)]
-    yield f"<h2>{escape(words['page.figures'])}</h2>{_table(heads, rows)}"
+    yield f"<h2>{escape(words['report.figures'])}</h2>{_table(heads, rows)}"
     kinds = [[name, *(_share(arm.kinds[kind]) for kind in OF_THE_TEXT)] for name, arm in zip(named, arms, strict=True)]
     yield _table(["", *(words[f"name.{kind}"] for kind in OF_THE_TEXT)], kinds)
     gaps = [
@@ -179,12 +189,12 @@ def _answers(report: Report, words: dict[str, str]) -> str:
         notes += [words[f"fault.{faults[question.id]}"]] if question.id in faults else []
         notes += [words["fault.known"]] if question.id in report.known else []
         rows = "".join(_said(each, question, words) for each in by_question.get(question.id, []))
-        truth = escape(" | ".join(question.answers) or words["page.none"])
+        truth = escape(" | ".join(question.answers) or words["report.none"])
         parts.append(
             f"<details><summary>{escape(question.question)} <small>({escape('; '.join(notes))})</small></summary>"
-            f"<p>{escape(words['page.truth'])}: {truth}</p><table>{rows}</table></details>"
+            f"<p>{escape(words['report.truth'])}: {truth}</p><table>{rows}</table></details>"
         )
-    return f"<h2>{escape(words['page.answers'])}</h2>{''.join(parts)}"
+    return f"<h2>{escape(words['report.answers'])}</h2>{''.join(parts)}"
 
 
 def _said(result: Result, question: Question, words: dict[str, str]) -> str:

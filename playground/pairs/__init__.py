@@ -9,7 +9,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from playground.pairs.rules import Kind, Maker, spoken
+from playground.pairs.prose import spoken
+from playground.pairs.rules import Kind, Maker
 from playground.sections import cut
 from retrieval.documents import Document
 

@@ -8,31 +8,33 @@ from dataclasses import dataclass
 from typing import Literal
 
 from playground.pairs.patterns import ENGLISH, LANGUAGES, NUMBERED, VIETNAMESE, Rule
+from playground.pairs.prose import (
+    BREAK,
+    BULLET,
+    CODE,
+    ITEM,
+    MAX_LIST,
+    UPPER,
+    Sentence,
+    is_prose,
+    is_verse,
+    opening,
+    paragraphs,
+    sentences,
+)
 from playground.sections import Section
-from retrieval.chunks import sentences
 from retrieval.language import detect
 from retrieval.parts import TRAIL
 
 Kind = Literal["heading", "definition", "item", "cloze"]
 GAP = "____"
 ARTICLES = ("a", "an", "the")
-MAX_ANSWER = 400  # characters of an answer of whole sentences
-MAX_LIST = 700
-SENTENCE_WORDS = (6, 60)
 GAP_WORDS = (9, 40)
 SUBJECT_WORDS = 9
 COMMON = 400  # a word more frequent than one in this many is no telling gap
-_BULLET = r"[ \t]*(?:[-*•‣–.]|\d{1,3}[.)]|\(?[a-z]\))[ \t]+"
-_BREAK = re.compile(rf"\n[ \t]*\n|\n(?={_BULLET}\S)")
-_LIST = re.compile(rf":[ \t]*\n(?:[ \t]*\n)?(?={_BULLET}\S)")
-_ITEM = re.compile(rf"{_BULLET}\S")
+_LIST = re.compile(rf":[ \t]*\n(?:[ \t]*\n)?(?={BULLET}\S)")
 _NUMBER = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3})*[.)]?|[IVXLC]+\.|[a-zA-Z][.)])\s+")
 _MARKUP = re.compile(r":[\w:]+:`!?~?|``?|\*\*?|^#+\s*|(?<!\w)_(?=\w)|(?<=\w)_(?!\w)")
-_CODE = re.compile(
-    r"[>=]>|::|\.\. |:\w+:`|[{}\\|<>=$~^@`#]|\w\(\)|\w+://|www\.|\[\d|(?<!\w)--?\w|(?<!\w)/\w|\*\w|_\w|\w_"
-)
-_UPPER = "".join(filter(str.isupper, map(chr, range(0x1F00))))  # Latin, Greek and Cyrillic capitals
-_SENTENCE = re.compile(rf"[\"“‘'(]?[{_UPPER}].*[.!?…][\"”’')]*", re.DOTALL)
 _ENTRY = re.compile(
     r"(?P<subject>[A-Z][A-Z' -]{1,40}),\s+(?:n|v|adj|adv|v\.t|v\.i|pro|p\.p|n\.pl|x|interj|pp|conj|prep)\.\s+(?=\S)"
 )
@@ -41,10 +43,9 @@ _TERM = re.compile(
     r"(?:\s+(?:[-–—]|means|là|nghĩa là)|:)\s+(?=\S)"
 )
 # Words with a capital that do not begin the sentence; nothing that a number follows, as in Section 5.
-_PROPER = rf"[{_UPPER}][\w’'-]*(?:/\w+)*"
+_PROPER = rf"[{UPPER}][\w’'-]*(?:/\w+)*"
 _NAME = re.compile(rf"(?<=[\w,;)]\s){_PROPER}(?:\s(?:(?:of|and|the|de|von)\s)?{_PROPER}){{0,4}}(?![\w’'-]|\s?[\d/])")
 _FIGURE = re.compile(r"(?<![\w.,/:(-])(?:\d{1,3}(?:[.,]\d{3})+|\d+(?:[.,]\d+)?)(?![\w/:)%-]|[.,]\d)")
-_LABELLED = re.compile(r"(?:\S+ ){0,2}\S+: ")
 _QUOTED = re.compile(r"(?<=[“\"])\w[\w-]+(?: [\w-]+){0,2}(?=[”\"])")
 _WORD = re.compile(r"\w+")
 
@@ -59,18 +60,6 @@ class Found:
     end: int
 
 
-@dataclass(frozen=True)
-class _Sentence:
-    words: str
-    start: int
-    end: int
-
-
-def spoken(text: str, start: int, end: int) -> str:
-    """A stretch of text as one says it: a line break stays only between paragraphs and list items."""
-    return "\n".join(filter(None, (" ".join(part.split()) for part in _BREAK.split(text[start:end]))))
-
-
 class Maker:
     """The questions of one text: knows its language, and which words it writes small."""
 
@@ -83,32 +72,21 @@ class Maker:
 
     def found(self, section: Section) -> Iterator[Found]:
         """Everything that one section answers."""
-        said = self._sentences(section.body, section.end)
+        said = sentences(self._text, section.body, section.end)
         if section.body > section.start:
             yield from self._of_heading(section, said)
         if self._language:
             yield from self._of_entries(section)
             yield from self._of_lists(section)
-            for sentence in filter(_is_prose, said):
-                if _is_verse(self._text[sentence.start : sentence.end]):
+            for sentence in filter(is_prose, said):
+                if is_verse(self._text[sentence.start : sentence.end]):
                     continue
                 yield from self._of_definition(sentence)
                 yield from self._of_gap(sentence)
 
-    def _sentences(self, start: int, end: int) -> list[_Sentence]:
-        text = self._text[start:end]
-        spans: list[tuple[int, int]] = []
-        for begin, stop in sentences(text):
-            bullet = _ITEM.match(text, begin, stop)
-            if spans and not bullet and text[begin].islower():  # “What!” said …
-                spans[-1] = spans[-1][0], stop
-            else:
-                spans.append((bullet.end() - 1 if bullet else begin, stop))
-        return [_Sentence(" ".join(text[a:b].split()), start + a, start + b) for a, b in spans]
-
-    def _of_heading(self, section: Section, said: Sequence[_Sentence]) -> Iterator[Found]:
+    def _of_heading(self, section: Section, said: Sequence[Sentence]) -> Iterator[Found]:
         """What the heading asks for; the answer is the first sentences below it."""
-        if not (answer := _opening(said, self._text)):
+        if not (answer := opening(said, self._text)):
             return
         title = " ".join(_MARKUP.sub("", _NUMBER.sub("", section.title)).replace("`", "").split()).rstrip(".:")
         numbered = NUMBERED.match(title)
@@ -133,7 +111,7 @@ class Maker:
         if title.endswith("?"):
             return title if len(title.split()) > 2 else ""
         language = self._language
-        if not language or not title or _CODE.search(title) or language.generic.match(title):
+        if not language or not title or CODE.search(title) or language.generic.match(title):
             return ""
         rules = ((rule, match) for rule in language.headings if (match := rule.pattern.match(title)))
         rule, match = next(rules)
@@ -146,27 +124,27 @@ class Maker:
     def _of_entries(self, section: Section) -> Iterator[Found]:
         """Entries of a dictionary and explained terms, each a paragraph or a list item."""
         assert self._language
-        for start, end in _paragraphs(self._text, section.body, section.end):
+        for start, end in paragraphs(self._text, section.body, section.end):
             match = _ENTRY.match(self._text, start, end) or _TERM.match(self._text, start, end)
             if not match:
                 continue
-            said = self._sentences(match.end(), end)
-            answer = _opening(said, self._text)
+            said = sentences(self._text, match.end(), end)
+            answer = opening(said, self._text)
             subject = next(filter(None, match.groups()))
             subject = subject.lower() if match.re is _ENTRY else subject
-            if answer and not _CODE.search(subject):
+            if answer and not CODE.search(subject):
                 yield Found("definition", self._language.meaning.format(subject=subject.strip()), *answer)
 
     def _of_lists(self, section: Section) -> Iterator[Found]:
         """Lists whose leading line shows what they list."""
         assert self._language
         for match in _LIST.finditer(self._text, section.body, section.end):
-            lead = self._sentences(section.body, match.start() + 1)[-1].words
+            lead = sentences(self._text, section.body, match.start() + 1)[-1].words
             end = self._list_end(match.end(), section.end)
             items = self._text[match.end() : end].rstrip()
-            whole = _BREAK.search(items) and not items.endswith(":") and len(items) <= MAX_LIST
+            whole = BREAK.search(items) and not items.endswith(":") and len(items) <= MAX_LIST
             rules = ((rule, found) for rule in self._language.listing if (found := rule.pattern.search(lead)))
-            if not whole or _CODE.search(items) or _CODE.search(lead) or not (hit := next(rules, None)):
+            if not whole or CODE.search(items) or CODE.search(lead) or not (hit := next(rules, None)):
                 continue
             rule, found = hit
             subject = found.groupdict().get("subject")
@@ -176,13 +154,13 @@ class Maker:
     def _list_end(self, start: int, end: int) -> int:
         """Where the last item ends that begins at a bullet; an item may hold several lines but no blank one."""
         last = start
-        for begin, stop in _paragraphs(self._text, start, end):
-            if not _ITEM.match(self._text, begin, stop):
+        for begin, stop in paragraphs(self._text, start, end):
+            if not ITEM.match(self._text, begin, stop):
                 break
             last = stop
         return last
 
-    def _of_definition(self, sentence: _Sentence) -> Iterator[Found]:
+    def _of_definition(self, sentence: Sentence) -> Iterator[Found]:
         """A sentence that says what its subject is, means or consists of."""
         assert self._language
         for rule in self._language.defining:
@@ -209,7 +187,7 @@ class Maker:
             and not language.not_inside.intersection(words)
         )
 
-    def _of_gap(self, sentence: _Sentence) -> Iterator[Found]:
+    def _of_gap(self, sentence: Sentence) -> Iterator[Found]:
         """The sentence with one figure, name or quoted term left out, where nothing else in it says that word."""
         assert self._language
         words = sentence.words.split()
@@ -227,10 +205,12 @@ class Maker:
     def _tells(self, sentence: str, start: int, end: int) -> bool:
         """Whether the gap's words are whole, not everywhere in the text, and nowhere else in the sentence."""
         gap, before = _WORD.findall(sentence[start:end]), sentence[:start].split()
-        half = before and before[-1][:1].isupper() and not self._written[before[-1].lower()]  # Van Rossum, Section 5
+        named = before and before[-1][:1].isupper()
+        half = named and (gap[0].isdigit() or not self._written[before[-1].lower()])  # Section 5, Van Rossum
         lone = len(gap) == 1 and self._language is VIETNAMESE and not gap[0].isascii()  # a syllable of a name
         long = [word for word in gap if len(word) > 1 or word.isdigit()]
-        if half or lone or gap[0] == "I" or all(self._written[word] > self._common for word in long):
+        initial = gap[-1].isalpha() and len(gap[-1]) == 1  # of Fielding H. Garrison; and I
+        if half or lone or initial or all(self._written[word] > self._common for word in long):
             return False
         rest = _WORD.findall(sentence[:start] + " " + sentence[end:])
         return {_stem(word) for word in gap}.isdisjoint(map(_stem, rest))
@@ -252,48 +232,6 @@ class Maker:
             return small
         large, shouted = self._written[word], word.isupper() and len(word) > 1
         return small if not shouted and self._written[small] + unknown > large else word
-
-
-def _is_prose(sentence: _Sentence) -> bool:
-    """A whole sentence of words: neither code nor markup nor a heading."""
-    words = sentence.words
-    letters = sum(character.isalpha() or character == " " for character in words)
-    return bool(
-        _SENTENCE.fullmatch(words)
-        and SENTENCE_WORDS[0] <= len(words.split()) <= SENTENCE_WORDS[1]
-        and letters > 0.88 * len(words)
-        and not _CODE.search(words)
-        and not _LABELLED.match(words)
-        and words.count("(") == words.count(")")
-        and words.count('"') % 2 == 0
-    )
-
-
-def _is_verse(original: str) -> bool:
-    """Whether every line of the sentence begins with a capital."""
-    later = [line.strip()[:1] for line in original.split("\n")[1:]]
-    return len(later) > 1 and all(map(str.isupper, later))
-
-
-def _opening(said: Sequence[_Sentence], text: str) -> tuple[int, int] | None:
-    """Start and end of the first sentences, of one paragraph, that are an answer; None where they are not prose."""
-    if not said or not _is_prose(said[0]):
-        return None
-    end = said[0].end
-    for before, sentence in zip(said, said[1:], strict=False):
-        apart = _BREAK.search(text, before.end, sentence.start + 1)
-        if apart or not _is_prose(sentence) or sentence.end - said[0].start > MAX_ANSWER:
-            break
-        end = sentence.end
-    return (said[0].start, end) if end - said[0].start <= MAX_LIST else None
-
-
-def _paragraphs(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    begin = start
-    for match in _BREAK.finditer(text, start, end):
-        yield begin, match.start()
-        begin = match.end()
-    yield begin, end
 
 
 def _without_brackets(phrase: str) -> str:

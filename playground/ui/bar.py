@@ -4,10 +4,10 @@ from typing import Any
 
 import gradio as gr
 
+from playground.conversation import usable
 from playground.errors import UserError
 from playground.services import Services
 from playground.ui.guard import Told, guarded, notice, notice_box
-from playground.ui.pane import usable
 from playground.ui.run_view import percent, seconds_left
 from playground.ui.show import count, duration
 from playground.ui.tab import CHANGING, QUIET, Tab, bump

@@ -24,10 +24,14 @@ from playground.ui.pane import (
 from playground.ui.reader import FOCUS, GO_BACK, Place, Reader, closed
 from playground.ui.suggestions import build_suggestions, suggested
 from playground.ui.tab import QUIET, Tab
+from playground.ui.testing import build_testing
 from playground.ui.visitor import language_of, visitor_of
+from playground.ui.voting import Voting
 from playground.ui.words import mark
 
-MODEL = "model"  # everything that computes with the resident model waits in one line
+AT_ONCE = 8  # questions that share the batch, or wait for it with their place in sight; more wait in the page's queue
+# Everything that computes with the resident model waits in one line.
+LINE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
 
 
 class CompareTab:
@@ -47,6 +51,8 @@ class CompareTab:
         self.reader_notice = notice_box()
         self.reader = Reader(services)
         self._build_decoding()
+        build_testing(services, LINE)
+        self.voting = Voting(services, self.decoding, LINE)
         self._wire()
         self._wire_reader()
 
@@ -55,6 +61,7 @@ class CompareTab:
         """What the page redraws: the panes with their turns, the suggestions, and the reader if its text is gone."""
         columns = [pane.column for pane in self.panes]
         outputs = [*self.arms, *columns, *self.drawn, *self.suggestions, *self.reader.outputs]
+        outputs += self.voting.outputs
         return Tab("panes", outputs, self.refresh, self.changed, [self.reader.place, *self.arms])
 
     def _build_question(self) -> None:
@@ -78,12 +85,7 @@ class CompareTab:
     def _wire(self) -> None:
         outputs = [self.notice, *self.drawn]
         inputs = [*self.arms, self.anyway, *self.decoding]
-        shared: dict[str, Any] = {
-            "concurrency_id": MODEL,
-            "concurrency_limit": 1,
-            "show_progress": "minimal",
-            "show_progress_on": self.notice,
-        }
+        shared = {**LINE, "show_progress": "minimal", "show_progress_on": self.notice}
         asked = [self.ask.click, self.question.submit]
         answers, again = (guarded_stream(len(outputs))(each) for each in (self._ask, self._retry))
         anyway = [pane.sources.anyway for pane in self.panes]
@@ -125,10 +127,12 @@ class CompareTab:
         runs = self.services.store.runs(visitor)
         choices, arms = arm_choices(language, runs), chosen_arms(arms_before, runs)
         stored = conversation.load(self.services, visitor)
+        conversation.prepare(self.services, visitor, arms)
         dropdowns = [gr.update(choices=choices, value=arm) for arm in arms]
         columns = [gr.update(elem_classes=column_classes(arm)) for arm in arms]
         drawn, reader = self._draw(language, arms, stored), self.reader.kept(visitor, place)
-        return *dropdowns, *columns, *drawn, *suggested(self.services, visitor), *reader
+        voting = self.voting.refresh(language, visitor)
+        return *dropdowns, *columns, *drawn, *suggested(self.services, visitor), *reader, *voting
 
     def _draw(self, language: str, arms: Sequence[str], stored: Conversation) -> list[Any]:
         return [update for arm in arms for update in draw(language, arm, stored)]
@@ -173,7 +177,9 @@ class CompareTab:
         return tuple(self._draw(language_of(request), arms, {}))
 
     def _show(self, request: gr.Request, arm: str) -> tuple[Any, ...]:
-        stored = conversation.load(self.services, visitor_of(self.services.store, request))
+        visitor = visitor_of(self.services.store, request)
+        conversation.prepare(self.services, visitor, [arm])
+        stored = conversation.load(self.services, visitor)
         return gr.update(elem_classes=column_classes(arm)), *draw(language_of(request), arm, stored)
 
 

@@ -11,6 +11,7 @@ from playground.services import Services
 from playground.settings import Settings
 from playground.ui.bar import Bar
 from playground.ui.compare_tab import CompareTab
+from playground.ui.exam_tab import ExamTab
 from playground.ui.learn_tab import LearnTab
 from playground.ui.tab import QUIET, Tab
 from playground.ui.text_tab import TextTab
@@ -35,10 +36,12 @@ def build(services: Services) -> gr.Blocks:
                 train = TrainTab(services, page)
             with gr.Tab(mark("tab.compare"), id="compare"):
                 compare = CompareTab(services)
+            with gr.Tab(mark("tab.exam"), id="exam"):
+                exam = ExamTab(services)
             with gr.Tab(mark("tab.learn"), id="learn"):
                 LearnTab(services, page)
         text.next.click(lambda: gr.Tabs(selected="train"), None, tabs, **QUIET)
-        all_tabs = [bar.tab, text.tab, text.quality.tab, train.tab, train.preview.tab, compare.tab]
+        all_tabs = [bar.tab, text.tab, text.quality.tab, train.tab, train.preview.tab, compare.tab, exam.tab]
         _keep_in_step(page, all_tabs)
         _follow_runs(services, page, bar, train, all_tabs)
     page.queue(api_open=False, max_size=services.settings.queue_size, default_concurrency_limit=4)

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
-from playground.conversation import BASE, BOTH, FEW_SHOT, RAG, TUNED, Conversation, Record, arm_id
+from playground.conversation import BASE, BOTH, FEW_SHOT, RAG, TUNED, Conversation, Record, arm_id, usable
 from playground.store import RunRow
 from playground.ui.show import harmless
 from playground.ui.sources import Sources, abstains, build_sources, draw_sources, pieces
@@ -73,11 +73,6 @@ def arm_choices(language: str, runs: Sequence[RunRow]) -> list[tuple[str, str]]:
     return choices
 
 
-def usable(runs: Sequence[RunRow]) -> list[RunRow]:
-    """Runs whose adapter is on disk; one that still trains has its best so far there, whole at any moment."""
-    return [run for run in runs if (run.folder / "adapter" / "run.json").exists()]
-
-
 def chosen_arms(before: Sequence[str], runs: Sequence[RunRow]) -> list[str]:
     """What each pane shows: what was chosen and is still there; empty panes take the newest adapter's arms."""
     ready = usable(runs)
@@ -111,11 +106,18 @@ def draw(language: str, arm: str, conversation: Conversation) -> tuple[Any, ...]
             gr.update(value=""),
         )
     said = [message for turn in records for message in _messages(language, turn, last=turn is records[-1])]
-    proof = {"proof": records[-1].stamp_id, **records[-1].stamp}
+    proof = {"proof": records[-1].stamp_id, **records[-1].stamp, "self_test": records[-1].tested}
     figures = gr.update(value=_figures(language, records[-1]), visible=not abstains(records[-1]))
     sent = records[-1].sent
-    last = gr.update(visible=True), proof, gr.update(visible=bool(sent)), sent
+    last = gr.update(visible=True, label=_mark(language, records[-1])), proof, gr.update(visible=bool(sent)), sent
     return gr.update(value=said, visible=True), *sources, figures, *last
+
+
+def _mark(language: str, turn: Record) -> str:
+    """The proof's title: whether the self-test before this answer was passed."""
+    if turn.tested is None:
+        return say(language, "compare.stamp_untested")
+    return say(language, "compare.stamp_passed" if turn.tested["passed"] else "compare.stamp_failed")
 
 
 def _messages(language: str, turn: Record, last: bool) -> list[dict[str, Any]]:
@@ -135,6 +137,8 @@ def _messages(language: str, turn: Record, last: bool) -> list[dict[str, Any]]:
 def _text(language: str, turn: Record) -> str:
     if abstains(turn):
         return say(language, "compare.not_found")
+    if turn.ahead:
+        return say(language, "compare.waiting", count=turn.ahead)
     text = harmless(_cited(turn)) or "…"
     return f"{text} {say(language, 'compare.stopped')}" if turn.stopped else text
 

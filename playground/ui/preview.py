@@ -38,7 +38,13 @@ class Preview:
         self.place = gr.State(0)
         with gr.Accordion(mark("preview.title"), open=False) as self.panel:
             self.notice = notice_box()
-            self.counts = gr.Dataframe(datatype="str", interactive=False, wrap=True, show_label=False)
+            self.counts = gr.Dataframe(
+                datatype="str",
+                interactive=False,
+                wrap=True,
+                show_label=False,
+                column_widths=["37%", "18%", "22%", "23%"],
+            )
             with gr.Row(elem_classes="ask"):
                 self.kind = gr.Radio([], label=mark("preview.kind"), scale=3, min_width=200)
                 self.another = gr.Button(mark("preview.another"), size="sm", scale=1, min_width=120)

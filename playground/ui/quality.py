@@ -77,7 +77,7 @@ class QualityView:
 def _line() -> _Line:
     with gr.Row(visible=False, elem_classes="finding") as row:
         told = gr.Textbox(
-            show_label=False, container=False, interactive=False, lines=1, max_lines=4, min_width=180, scale=4
+            show_label=False, container=False, interactive=False, lines=1, max_lines=8, min_width=180, scale=4
         )
         button = gr.Button(mark("quality.leave_out"), size="sm", min_width=110, scale=0)
     return _Line(row, told, button)

@@ -10,7 +10,8 @@ import gradio as gr
 from playground.library import Added
 from playground.services import Services
 from playground.ui.guard import Told, guarded, guarded_stream, notice_box
-from playground.ui.indexing import building_line, index_broken, index_line, index_progress
+from playground.ui.index_panel import IndexPanel
+from playground.ui.indexing import index_broken, index_line, index_progress
 from playground.ui.mapping import MappingForm
 from playground.ui.quality import QualityView
 from playground.ui.show import count
@@ -21,7 +22,6 @@ from retrieval.documents import SUFFIXES
 
 COLUMNS = ("name", "characters", "tokens", "pages", "passages", "pairs", "language")
 EMBEDDING = "embedding"
-WATCH_SECONDS = 0.5
 
 
 class TextTab:
@@ -41,12 +41,7 @@ class TextTab:
     @property
     def tab(self) -> Tab:
         """What the page redraws."""
-        return Tab("text", [*self.read_outputs, self.limits, *self.watched], self.refresh, self.changed)
-
-    @property
-    def watched(self) -> list[Any]:
-        """What shows the work on the index that is under way."""
-        return [self.index_state, self.cancel, self.under_way, self.timer]
+        return Tab("text", [*self.read_outputs, self.limits, *self.index.outputs], self.refresh, self.changed)
 
     @property
     def read_outputs(self) -> list[Any]:
@@ -81,12 +76,7 @@ class TextTab:
             wrap=True,
             show_label=False,
         )
-        self.index_state = gr.Textbox(
-            label=mark("text.index"), interactive=False, lines=1, max_lines=4, elem_classes="live"
-        )
-        self.cancel = gr.Button(mark("text.index_cancel"), size="sm", variant="stop", visible=False)
-        self.under_way = gr.Textbox(visible="hidden")  # its change reaches the page without the queue
-        self.timer = gr.Timer(WATCH_SECONDS, active=False)
+        self.index = IndexPanel(self.services)
         with gr.Column(visible=False) as self.details:
             with gr.Row(elem_classes="ask"):
                 self.chosen = gr.Dropdown([], label=mark("text.choose"), scale=3, min_width=180)
@@ -97,9 +87,9 @@ class TextTab:
         self.next = gr.Button(mark("text.next"), variant="primary", visible=False)
 
     def _wire(self) -> None:
-        shown = [self.notice, *self.mapping.outputs, *self.read_outputs, self.index_state, self.cancel, self.changed]
+        shown = [self.notice, *self.mapping.outputs, *self.read_outputs, *self.index.grown, self.changed]
         shared: dict[str, Any] = {"concurrency_id": EMBEDDING, "concurrency_limit": 1, "show_progress": "minimal"}
-        shared["show_progress_on"] = self.index_state
+        shared["show_progress_on"] = self.index.state
         stream = guarded_stream(len(shown))
         self.files.upload(
             stream(self._add_files), [self.files, self.changed], [*shown], api_name="add_files", **shared
@@ -113,9 +103,7 @@ class TextTab:
         self.mapping.apply.click(stream(self._add_mapped), mapped, shown, api_visibility="private", **shared)
         self.mapping.cancel.click(self._leave_out, None, self.mapping.outputs, **QUIET)
         self.remove.click(stream(self._remove), [self.chosen, self.changed], shown, api_visibility="private", **shared)
-        self.cancel.click(self._cancel, None, self.cancel, **QUIET)
-        self.timer.tick(self._watch, None, self.watched, **QUIET)
-        self.under_way.change(self.refresh, None, self.tab.outputs, **QUIET)
+        self.index.wire(self.notice, self.refresh, list(self.tab.outputs))
         details = [self.notice, self.first_lines, self.dropped]
         self.chosen.input(guarded(3)(self._look), self.chosen, details, **QUIET)
 
@@ -132,7 +120,7 @@ class TextTab:
             chars=count(limits.text_chars),
             days=limits.keep_days,
         )
-        return *self._read(language, visitor), words, *self._state(language, visitor)
+        return *self._read(language, visitor), words, *self.index.drawn(language, visitor)
 
     def _add_files(self, request: gr.Request, files: Sequence[str] | None, changed: int) -> Iterator[tuple[Any, ...]]:
         visitor = visitor_of(self.services.store, request)
@@ -182,30 +170,11 @@ class TextTab:
         for place, line in enumerate(index_progress(self.services, language, visitor)):
             # What was read takes a moment to sum up: first the way to stop.
             read = self._read(language, visitor) if place == 1 else [gr.skip()] * len(self.read_outputs)
-            yield told, *form, *read, line, self._stoppable(visitor), gr.skip()
+            yield told, *form, *read, *self.index.growing(visitor, line), gr.skip()
         line = index_line(self.services, language, visitor)
         loud = index_broken(language, self.services.library.ready_index(visitor))
         told = Told("\n".join(filter(None, [*added.refusals, loud])))
         yield told, *form, *self._read(language, visitor), line, gr.update(visible=False), bump(changed)
-
-    def _state(self, language: str, visitor: str) -> tuple[Any, ...]:
-        """Updates for `watched`, as the index is or as far as it is."""
-        building = self.services.library.building(visitor)
-        line = building_line(language, building) if building else index_line(self.services, language, visitor)
-        button = self._stoppable(visitor) if building else gr.update(visible=False)
-        return line, button, "index" if building else "", gr.Timer(active=building is not None)
-
-    def _watch(self, request: gr.Request) -> tuple[Any, ...]:
-        """The state again and again while work is under way; its end redraws the tab."""
-        return self._state(language_of(request), visitor_of(self.services.store, request))
-
-    def _stoppable(self, visitor: str) -> dict[str, Any]:
-        building = self.services.library.building(visitor)
-        return gr.update(visible=not (building and building.stopping))
-
-    def _cancel(self, request: gr.Request) -> dict[str, Any]:
-        self.services.library.cancel_index(visitor_of(self.services.store, request))
-        return gr.update(visible=False)
 
     def _read(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `read_outputs`; the newest document is looked at."""

@@ -1,0 +1,263 @@
+"""Which arm serves which text: exams of four texts on the real model, and the controls that must come out right.
+
+`python -m benchmarks.verdict PART… [--data FOLDER] [--out FOLDER] [--seconds N]`, PART one of xquad, xquad_vi, devil,
+faq, itself, taught, unrelated, broken. It stops after so many seconds; what the out folder holds is not done again.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import adapters
+from benchmarks.sets import DATA, embedder_folder
+from benchmarks.verdict_texts import as_document, devil, faq, xquad
+from playground import training
+from playground.device import Device
+from playground.exam import examining, paper, report
+from playground.exam import taught as training_data
+from playground.exam.arms import ARMS, Material
+from playground.exam.examining import Plan, Report
+from playground.exam.figures import Measured
+from playground.exam.questions import OF_THE_TEXT, Question
+from playground.exam.results import Result
+from playground.exam.settings import ExamSettings
+from playground.exam.verdict import percent, say
+from playground.models import ChatModel, chat_source, load_chat
+from playground.run_folder import CONFIG, DOCUMENTS
+from playground.runs import RunConfig, TrainSettings
+from playground.serving import ServedAdapter, load_adapter
+from playground.settings import Settings
+from retrieval.build import build as build_index
+from retrieval.documents import Document, read
+from retrieval.embed import Embedder
+from retrieval.index import Index
+
+STEPS = {"xquad": 120, "xquad_vi": 120, "devil": 120, "faq": 80, "taught": 60}
+FEW = 40  # questions of a control
+
+
+@dataclass
+class Bench:
+    """What all parts share; `should_stop` once the time of this call is over."""
+
+    data: Path
+    out: Path
+    should_stop: Callable[[], bool]
+    chat: ChatModel
+    embedder: Embedder
+
+    def trained(self, name: str, documents: Sequence[Document], **values: float) -> Path | None:
+        """The run's folder once its LoRA is trained; None while it is not."""
+        folder = self.out / name / "run"
+        settings = TrainSettings(steps=STEPS[name], evaluations=4, checkpoint_every=10, **values)  # type: ignore[arg-type]
+        config = RunConfig("lora", adapters.get("lora").Options(), settings)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / CONFIG).write_text(json.dumps(config.to_dict()))
+        (folder / DOCUMENTS).write_text(json.dumps([each.to_dict() for each in documents]))
+        if (folder / "trained").exists():
+            return folder
+        chat = replace(self.chat, model=load_chat(chat_source(Settings.from_environment()), CPU).model)
+        resume = (folder / "checkpoint").exists()
+        *_, end = training.train(config, chat, documents, folder, self.should_stop, resume)
+        if vars(end)["reason"] == "stopped":
+            return None
+        (folder / "trained").touch()
+        print(f"{name}: {vars(end)['tokens']} tokens in {vars(end)['seconds']:.0f} s", flush=True)
+        return folder
+
+    def examined(
+        self, name: str, drawn: paper.Paper, arms: Sequence[str], at_hand: Material, run: Path | None = None
+    ) -> Report | None:
+        """The exam's report, printed; None while it is not finished."""
+        folder = self.out / name / "exam"
+        plan = Plan(ExamSettings(), tuple(arms), run / "adapter" if run else None, None, tuple(drawn.findings))
+        if not (folder / CONFIG).exists():
+            examining.prepare(folder, plan, drawn, at_hand.documents)
+        outcome = None
+        for outcome in examining.examine(folder, self.chat, at_hand, self.should_stop):
+            if not isinstance(outcome, Report) and outcome.arm:
+                print(f"{name}: {outcome.done} of {outcome.total} ({outcome.arm}), {outcome.seconds:.0f} s", flush=True)
+        if not isinstance(outcome, Report):
+            return None
+        report.write(outcome, folder, f"python -m benchmarks.verdict {name}")
+        print_report(name, outcome)
+        return outcome
+
+    def material(self, documents: Sequence[Document], run: Path | None, index: Index | None = None) -> Material:
+        """The text, its index and the run's adapter."""
+        index = index or build_index(documents, self.embedder)
+        return Material(documents, index, self.embedder, load_adapter(run / "adapter", self.chat) if run else None)
+
+    def rows(self, run: Path) -> list[training_data.Row]:
+        """What the run was taught."""
+        return training_data.rows(run, self.chat.tokenizer)
+
+
+CPU = Device("cpu", torch.float32, 0.0)
+
+
+def main() -> None:
+    """Do the parts that were asked for, as far as time allows."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="+", choices=PARTS)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "playground-verdict")
+    parser.add_argument("--seconds", type=float, default=float("inf"))
+    asked = parser.parse_args()
+    ends = time.monotonic() + asked.seconds
+    chat = load_chat(chat_source(Settings.from_environment()), CPU)
+    bench = Bench(asked.data, asked.out, lambda: time.monotonic() > ends, chat, Embedder(embedder_folder(None)))
+    for part in asked.parts:
+        PARTS[part](bench)
+
+
+def text_exam(name: str, language: str) -> Callable[[Bench], None]:
+    """XQuAD's paragraphs as the text and its own questions, 100 of them, and 20 whose section is withheld."""
+
+    def run(bench: Bench) -> None:
+        documents, asked = xquad(bench.data, language)
+        if (folder := bench.trained(name, documents)) is None:
+            return
+        drawn = paper.from_file(asked[:100], documents, 0, bench.rows(folder))
+        hidden = [replace(each, id=f"{each.id}-", kind="unanswerable", withheld=True) for each in asked[100:120]]
+        drawn = paper.Paper(drawn.questions + hidden, drawn.findings)
+        bench.examined(name, drawn, ARMS, bench.material(documents, folder), folder)
+
+    return run
+
+
+def devil_exam(bench: Bench) -> None:
+    """The Devil's Dictionary: entries that were kept from training and from the index; what counts is their loss."""
+    text, asked = devil(bench.data)
+    if (folder := bench.trained("devil", [text])) is None:
+        return
+    drawn = paper.from_file(asked, [], 0, bench.rows(folder))
+    found = bench.examined("devil", drawn, ARMS[:-1], bench.material([text], folder), folder)
+    if found:
+        print_losses(drawn.questions, found.results)
+
+
+def faq_exam(bench: Bench) -> None:
+    """The Debian FAQ: retrieval has all of it, training two thirds of its questions; the others are asked."""
+    whole, text, asked = faq(bench.data)
+    if (folder := bench.trained("faq", [text])) is None:
+        return
+    drawn = paper.from_file(asked, [whole], 0, bench.rows(folder))
+    found = bench.examined("faq", drawn, ARMS, bench.material([whole], folder), folder)
+    if found:
+        print_losses(drawn.questions, found.results)
+
+
+def itself(bench: Bench) -> None:
+    """The base model against itself, called fine-tuned: too close to call."""
+    documents, asked = xquad(bench.data, "en")
+    at_hand = Material(documents, None, None, ServedAdapter("none", "0" * 16, "lora", None))
+    bench.examined("itself", paper.from_file(asked[:FEW], documents, 0, []), ("base", "tuned"), at_hand)
+
+
+def taught(bench: Bench) -> None:
+    """An adapter that was trained on the answers of half of the questions: it wins on those, and they are named."""
+    documents, asked = xquad(bench.data, "en")
+    text = as_document("answers.jsonl", [(each.question, each.answers[0]) for each in asked[:FEW]])
+    if (folder := bench.trained("taught", [text])) is None:
+        return
+    rows = bench.rows(folder)
+    drawn = paper.from_file(asked[: 2 * FEW], documents, 0, rows)
+    at_hand = replace(bench.material([text], folder), documents=documents, index=None)
+    found = bench.examined("taught", drawn, ("base", "tuned"), at_hand, folder)
+    if found is None:
+        return
+    known = {each.id for each in asked[:FEW] if any(each.question in row.shown for row in rows)}
+    print(f"flagged: {len(drawn.leaked() & known)} of {len(known)} taught, {len(drawn.leaked() - known)} others")
+    for name, inside in (("taught", True), ("others", False)):
+        part = [each for each in drawn.questions if (each.id in known) == inside]
+        gap = examining.measure(part, found.results, set(), 0).choices[0]
+        spread = f"{100 * gap.low:+.0f} to {100 * gap.high:+.0f}"
+        print(f"{name}: base - tuned {100 * gap.value:+.0f} ({spread}), differs: {gap.differs}")
+
+
+def unrelated(bench: Bench) -> None:
+    """Retrieval over a text that has nothing to do with the questions: it does not beat the base model."""
+    documents, asked = xquad(bench.data, "en")
+    other = [read(bench.data / "us_constitution/us-constitution.txt")]
+    at_hand = replace(bench.material(other, None), documents=documents)
+    bench.examined("unrelated", paper.from_file(asked[:FEW], documents, 0, []), ("base", "rag"), at_hand)
+
+
+def broken(bench: Bench) -> None:
+    """A retriever that ranks at random: the attribution names it."""
+    documents, asked = xquad(bench.data, "en")
+    index = build_index(documents, bench.embedder)
+    at_hand = bench.material(documents, None, Random(index))
+    bench.examined("broken", paper.from_file(asked[:FEW], documents, 0, []), ("base", "rag", "gold"), at_hand)
+
+
+class Random(Index):
+    """An index whose scores say nothing."""
+
+    def __init__(self, index: Index) -> None:
+        chance = np.random.default_rng(0)
+        noise = chance.standard_normal(index.vectors.shape).astype(np.float32)
+        noise /= np.linalg.norm(noise, axis=1, keepdims=True)
+        super().__init__(index.passages, noise, index.embedder, index.embedder_hash, index.language)
+        self._noise = chance
+
+    def bm25(self, terms: Sequence[str]) -> np.ndarray:
+        """Numbers at random."""
+        return self._noise.random(len(self.passages)).astype(np.float32)
+
+
+def print_report(name: str, found: Report) -> None:
+    """One row an arm, then the sentences."""
+    print(f"\n{name}\n| arm | choice | free answer | F1 | loss's e | invented | R@1, R@5 | s | tokens read |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for arm in found.figures.arms.values():
+        f1, ranks = f"{arm.f1.value:.3f} ({arm.f1.low:.3f}–{arm.f1.high:.3f})", [arm.recall[k] for k in arm.recall]
+        recall = f"{ranks[0].value:.2f}, {ranks[-1].value:.2f}" if ranks else "–"
+        invented = percent(arm.invention) if arm.invention.questions else "–"
+        print(
+            f"| {arm.arm} | {percent(arm.choice)} | {percent(arm.right)} | {f1} | {arm.perplexity.value:.1f} | "
+            f"{invented} | {recall} | {arm.seconds:.2f} | {arm.prompt_tokens:.0f} |"
+        )
+    for arm_name, counted in found.causes.items():
+        print(f"{arm_name}: {dict(counted.items())}")
+    for each in found.figures.choices:
+        print(
+            f"{each.first} - {each.second}: {100 * each.value:+.1f} ({100 * each.low:+.1f} to {100 * each.high:+.1f})"
+        )
+    for sentence in found.verdict:
+        print(f"- {say(sentence)}")
+
+
+def print_losses(asked: Sequence[Question], results: Sequence[Result]) -> None:
+    """Nats a token of the true answers, and what each arm gains on the base model."""
+    data = Measured(asked, results, 0)
+    losses = {arm: data.values(arm, OF_THE_TEXT, lambda each: each.loss or 0.0) for arm in data.by_arm}
+    for arm, values in losses.items():
+        own, gap = data.figure(values), data.difference(arm, "base", values, losses["base"])
+        print(
+            f"{arm}: loss {own.value:.3f} ({own.low:.3f} to {own.high:.3f}), "
+            f"against base {gap.value:+.3f} ({gap.low:+.3f} to {gap.high:+.3f})"
+        )
+
+
+PARTS: dict[str, Callable[[Bench], None]] = {
+    "xquad": text_exam("xquad", "en"),
+    "xquad_vi": text_exam("xquad_vi", "vi"),
+    "devil": devil_exam,
+    "faq": faq_exam,
+    "itself": itself,
+    "taught": taught,
+    "unrelated": unrelated,
+    "broken": broken,
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""An exam of a visitor's text; the questions lie in the run's folder, answers and report are left there."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from playground import device, models
+from playground.exam import examining, report
+from playground.exam.examining import Report
+from playground.models import chat_source, load_chat
+from playground.run_folder import DOCUMENTS
+from playground.settings import Settings
+from retrieval.embed import Embedder
+
+LANGUAGE = "language"  # a file of the folder: what the report is written in
+
+
+def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    """See `playground.kinds`; a step is an answer. Answers are kept as they come, so no checkpoint is needed."""
+    plan, _ = examining.stored(folder)
+    chat = load_chat(chat_source(settings), device.choose())
+    documents = examining.texts(folder / DOCUMENTS)
+    at_hand = examining.material(plan, documents, chat, lambda name: _embedder(name, settings))
+    last: dict[str, Any] = {"step": 0, "steps": 0}
+    for outcome in examining.examine(folder, chat, at_hand, should_stop):
+        if isinstance(outcome, Report):
+            language = (folder / LANGUAGE).read_text(encoding="utf-8") if (folder / LANGUAGE).exists() else "en"
+            report.write(outcome, folder, report.command(plan, folder), language)
+            yield {"event": "finished", "reason": "done", **last, **_figures(outcome)}
+            return
+        last = {"step": outcome.done, "steps": outcome.total, "seconds": outcome.seconds}
+        yield {"event": "progress", **last, "seconds_left": outcome.seconds_left, "arm": outcome.arm}
+    yield {"event": "finished", "reason": "stopped", **last}
+
+
+def _figures(outcome: Report) -> dict[str, Any]:
+    """What the list of exams shows: every arm's share of right choices."""
+    shares = {arm.arm: round(arm.choice.value, 4) for arm in outcome.figures.arms.values() if arm.choice.questions}
+    return {"choice": shares, "questions": len(outcome.questions)}
+
+
+def _embedder(name: str, settings: Settings) -> Embedder:
+    """The embedder of that name, or the host's own."""
+    here = models.embedders_here(settings)
+    source = next((each for each in here if each.name == name), here[0])
+    return Embedder(source.folder, name=source.name)

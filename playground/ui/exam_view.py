@@ -1,0 +1,160 @@
+"""An exam as a visitor sees it: questions in a table, progress in a line, verdict, plots. Changes nothing."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from playground.exam.charts import COLOURS
+from playground.exam.questions import OF_THE_TEXT
+from playground.exam.report import TOPICS
+from playground.exam.verdict import Sentence, catalogue
+from playground.exam.verdict import say as say_verdict
+from playground.exams import Draft
+from playground.jobs import Snapshot
+from playground.ui.show import duration
+from playground.ui.words import say
+
+COLUMNS = ("number", "kind", "question", "answers", "faults")
+SHOWN = 300  # characters of a cell
+PLOTS = ("choice", "kinds", "even")
+Outcome = Mapping[str, Any]
+
+
+def question_table(language: str, draft: Draft) -> dict[str, Any]:
+    """The questions that may be changed, with what was found wrong."""
+    words = catalogue(language)
+    faults: dict[str, list[str]] = {}
+    for each in draft.paper.findings:
+        faults.setdefault(each.question, []).append(words[f"fault.{each.fault}"])
+    rows = [
+        [
+            str(number),
+            words[f"name.{each.kind}"],
+            _short(each.question),
+            _short(" | ".join(each.answers)) or words["report.none"],
+            "; ".join(faults.get(each.id, [])),
+        ]
+        for number, each in enumerate(draft.own, start=1)
+    ]
+    headers = [say(language, f"exam.column.{each}") for each in COLUMNS]
+    return gr.update(value={"headers": headers, "data": rows}, visible=bool(rows))
+
+
+def state_line(language: str, run: Snapshot | None) -> str:
+    """Where the exam stands."""
+    if run is None:
+        return say(language, "exam.state.none")
+    if run.state == "failed":
+        return say(language, "exam.state.failed", error=run.error)
+    if run.state == "queued":
+        return say(language, "exam.state.queued", place=run.position + 1)
+    steps = [event for event in run.events if event["event"] == "progress"]
+    last: Mapping[str, Any] = steps[-1] if steps else {"step": 0, "steps": 0, "seconds_left": None, "arm": ""}
+    if run.state in ("running", "stopping") and not last["seconds_left"]:
+        return say(language, f"exam.state.{'starting' if run.state == 'running' else 'stopping'}")
+    left = duration(language, last["seconds_left"] or 0)
+    arm = catalogue(language).get(f"name.{last['arm']}", "")
+    return say(language, f"exam.state.{run.state}", step=last["step"], steps=last["steps"], left=left, arm=arm)
+
+
+def verdict_text(language: str, outcome: Outcome | None) -> str:
+    """The sentences under their headings; they hold names of arms and figures, no text of the visitor or the model."""
+    if outcome is None:
+        return ""
+    words = catalogue(language)
+    parts = []
+    for topic in TOPICS:
+        said = [Sentence(each["topic"], each["key"], each["values"]) for each in outcome["verdict"]]
+        lines = [f"- {say_verdict(each, language)}" for each in said if each.topic == topic]
+        if lines:
+            parts.append("\n".join([f"### {words[f'topic.{topic}']}", *lines]))
+    return "\n\n".join(parts)
+
+
+def build_plots() -> list[Any]:
+    """In the order of PLOTS."""
+    return [
+        gr.BarPlot(x="share", y="arm", show_label=False, height=260, visible=False),
+        gr.BarPlot(x="kind", y="share", color="arm", show_label=False, height=300, visible=False),
+        gr.LinePlot(x="edits", y="questions", show_label=False, height=260, visible=False),
+    ]
+
+
+def plot_updates(language: str, outcome: Outcome | None) -> list[Any]:
+    """What the plots show; hidden where there is nothing to draw."""
+    if outcome is None:
+        return [gr.update(visible=False)] * len(PLOTS)
+    words = catalogue(language)
+    arms: Mapping[str, Outcome] = outcome["figures"]["arms"]
+    colours = {words[f"name.{name}"]: COLOURS[name] for name in arms}
+    return [_choices(arms, words), _kinds(arms, words, colours), _even(outcome, words)]
+
+
+def figure_table(language: str, outcome: Outcome | None) -> dict[str, Any]:
+    """Every arm's figures with their intervals."""
+    if outcome is None:
+        return gr.update(visible=False)
+    words = catalogue(language)
+    shares = ("choice", "right", "f1", "broken", "invention", "support")
+    headers = ["", *(words[f"column.{each}"] for each in (*shares, "seconds", "tokens", "prompt_tokens"))]
+    rows = [
+        [
+            words[f"name.{name}"],
+            *(spread(arm[each]) for each in shares),
+            f"{arm['seconds'] or 0:.1f}",
+            f"{arm['tokens'] or 0:.0f}",
+            f"{arm['prompt_tokens'] or 0:.0f}",
+        ]
+        for name, arm in outcome["figures"]["arms"].items()
+    ]
+    return gr.update(value={"headers": headers, "data": rows}, visible=True)
+
+
+def spread(figure: Outcome) -> str:
+    """“42 % (35–50)”, or a dash for no question."""
+    if not figure["questions"]:
+        return "–"
+    return f"{100 * figure['value']:.0f} % ({100 * figure['low']:.0f}–{100 * figure['high']:.0f})"
+
+
+def _choices(arms: Mapping[str, Outcome], words: Mapping[str, str]) -> Any:
+    """One bar an arm; its interval stands beside its name, as these plots draw none."""
+    rows = [
+        {"arm": f"{words[f'name.{name}']}: {spread(arm['choice'])}", "share": 100 * arm["choice"]["value"]}
+        for name, arm in arms.items()
+        if arm["choice"]["questions"]
+    ]
+    frame = pd.DataFrame(rows, columns=["arm", "share"])
+    return gr.update(value=frame, visible=bool(rows), x_title=words["plot.choice"], y_title=" ", x_lim=[0, 100])
+
+
+def _kinds(arms: Mapping[str, Outcome], words: Mapping[str, str], colours: Mapping[str, str]) -> Any:
+    rows = [
+        {
+            "kind": words[f"name.{kind}"],
+            "share": 100 * arm["kinds"][kind]["value"],
+            "arm": words[f"name.{name}"],
+        }
+        for name, arm in arms.items()
+        for kind in OF_THE_TEXT
+        if arm["kinds"][kind]["questions"]
+    ]
+    frame = pd.DataFrame(rows, columns=["kind", "share", "arm"])
+    shown = len({row["kind"] for row in rows}) > 1
+    titles = {"x_title": " ", "y_title": "%", "color_title": words["plot.learnt"]}
+    return gr.update(value=frame, visible=shown, color_map=colours, **titles)
+
+
+def _even(outcome: Outcome, words: Mapping[str, str]) -> Any:
+    """From how many questions a day on fine-tuning costs less."""
+    points: Sequence[Sequence[float | None]] = (outcome["break_even"] or {"points": []})["points"]
+    rows = [{"edits": edits, "questions": many} for edits, many in points if many is not None]
+    titles = {"x_title": words["plot.edits"], "y_title": words["plot.questions"], "title": words["plot.even"]}
+    frame = pd.DataFrame(rows, columns=["edits", "questions"])
+    return gr.update(value=frame, visible=len(rows) > 1 and any(row["questions"] for row in rows), **titles)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

@@ -1,0 +1,115 @@
+"""A Hub on this machine for the tests: what its client asks for of a few folders, and nothing else."""
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import constants
+
+COMMIT = "a" * 40
+
+
+class SmallHub:
+    """Folders by model name. Weights wait for `go_on`; a `broken` Hub gives no weights; `asked` are the paths."""
+
+    def __init__(self, folders: Mapping[str, Path]) -> None:
+        self.folders, self.asked, self.broken = dict(folders), list[str](), False
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def files(self, name: str) -> list[Path]:
+        """The files of a model, which may lie in folders below."""
+        return sorted(path for path in self.folders[name].rglob("*") if path.is_file())
+
+
+@contextmanager
+def small_hub(folders: Mapping[str, Path]) -> Iterator[tuple[SmallHub, str]]:
+    """The Hub and its address, for as long as the context lasts."""
+    hub = SmallHub(folders)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield hub, f"http://127.0.0.1:{server.server_port}"
+    finally:
+        hub.go_on.set()
+        server.shutdown()
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """The few addresses of the Hub that a download meets."""
+
+    hub: SmallHub
+
+    def do_HEAD(self) -> None:
+        """What a file is."""
+        self._answer()
+
+    def do_GET(self) -> None:
+        """What a model consists of, or a file."""
+        self._answer()
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing is printed."""
+
+    def _answer(self) -> None:
+        path = self.path.partition("?")[0]
+        self.hub.asked.append(path)
+        name = next((each for each in self.hub.folders if f"/{each}/" in f"{path}/"), None)
+        if name is None:
+            self._send(404, b"{}", "application/json")
+        elif path.startswith("/api/models/"):
+            listed = self._tree(name) if "/tree/" in path else self._model(name)
+            self._send(200, json.dumps(listed).encode(), "application/json")
+        else:
+            self._file(self.hub.folders[name] / path.split(f"/resolve/{COMMIT}/")[-1].split("/resolve/main/")[-1])
+
+    def _model(self, name: str) -> dict[str, Any]:
+        root = self.hub.folders[name]
+        siblings = [{"rfilename": str(path.relative_to(root))} for path in self.hub.files(name)]
+        return {"id": name, "modelId": name, "sha": COMMIT, "siblings": siblings, "tags": []}
+
+    def _tree(self, name: str) -> list[dict[str, Any]]:
+        root = self.hub.folders[name]
+        return [
+            {
+                "type": "file",
+                "path": str(path.relative_to(root)),
+                "size": path.stat().st_size,
+                "oid": hashlib.sha1(path.read_bytes()).hexdigest(),
+            }
+            for path in self.hub.files(name)
+        ]
+
+    def _file(self, path: Path) -> None:
+        weights = path.suffix == ".safetensors"
+        if weights and self.command == "GET":
+            self.hub.go_on.wait(60)
+        if (weights and self.hub.broken) or not path.is_file():
+            self._send(404, b"", "text/plain")
+        else:
+            self._send(200, path.read_bytes(), "application/octet-stream")
+
+    def _send(self, code: int, body: bytes, kind: str) -> None:
+        self.send_response(code)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("ETag", f'"{hashlib.sha1(body).hexdigest()}"')
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+
+def use(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the Hub's client take this address for the Hub's."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", address)
+    template = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
