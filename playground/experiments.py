@@ -23,6 +23,7 @@ class Experiments:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self.store, self.jobs = services.store, services.jobs
 
     def plan_bake_off(
         self, visitor: str, methods: Sequence[str], preset: str, run_values: Mapping[str, object]
@@ -49,11 +50,11 @@ class Experiments:
             training_job(config, documents, adapters.get(config.method).label, seconds, kept)
             for config, seconds in planned
         ]
-        return self._services.jobs.add(visitor, jobs)
+        return self.jobs.add(visitor, jobs)
 
     def last_bake_off(self, visitor: str) -> list[RunRow]:
         """The runs that were queued together last; none where there never were any."""
-        runs = self._services.store.runs(visitor)
+        runs = self.store.runs(visitor)
         bundles = [run.bundle for run in runs if run.bundle]
         return [run for run in runs if run.bundle == bundles[-1]] if bundles else []
 
@@ -74,21 +75,21 @@ class Experiments:
         seconds = START_SECONDS * (1 + LOADS) + (cost.seconds - START_SECONDS) * read / tokens
         job = training_job(config, self._services.training_text.documents(visitor), "", seconds, kept)
         label = adapters.get(method).label
-        return self._services.jobs.add(visitor, [Job(SWEEP, job.config, job.files, method, label, seconds, kept)])[0]
+        return self.jobs.add(visitor, [Job(SWEEP, job.config, job.files, method, label, seconds, kept)])[0]
 
     def last_sweep(self, visitor: str) -> RunRow | None:
         """The sweep that was queued last."""
-        return max(self._services.store.runs(visitor, SWEEP), key=lambda run: run.queued, default=None)
+        return max(self.store.runs(visitor, SWEEP), key=lambda run: run.queued, default=None)
 
     def rerun(self, visitor: str, run: str, kept: bool) -> str:
         """Queue a run with the settings and the text of an earlier one; returns its id."""
-        row = self._services.store.run(visitor, run)
+        row = self.store.run(visitor, run)
         if not (row.folder / DOCUMENTS).exists():
             raise UserError(f"The run {row.name!r} was trained elsewhere, so its text is not here. Train a new run.")
         config = RunConfig.from_dict(read_config(row.folder))
         texts = json.loads((row.folder / DOCUMENTS).read_text(encoding="utf-8"))
         documents = [Document.from_dict(each) for each in texts]
-        return self._services.jobs.submit(visitor, config, documents, row.name, row.expected, kept)
+        return self.jobs.submit(visitor, config, documents, row.name, row.expected, kept)
 
 
 def _steps(config: RunConfig) -> list[tuple[RunConfig, float]]:

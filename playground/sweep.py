@@ -133,13 +133,13 @@ def halve(
                 loss = yield from _to_rung(arm, arms[arm], rung, load, documents, folder, should_stop)
                 losses[arm, rung] = loss
                 yield {"arm": arm, "rung": rung, "loss": loss}
-        running.sort(key=lambda arm, at=rung: losses[arm, at] if math.isfinite(losses[arm, at]) else math.inf)
+        running = [arm for _, arm in sorted((_comparable(losses[arm, rung]), arm) for arm in running)]
     return losses
 
 
 def winner(losses: Judged) -> int:
     """The arm with the least loss of those that went to the end."""
-    return min((loss, arm) for (arm, rung), loss in losses.items() if rung == RUNGS[-1])[1]
+    return min((_comparable(loss), arm) for (arm, rung), loss in losses.items() if rung == RUNGS[-1])[1]
 
 
 def _to_rung(
@@ -168,6 +168,11 @@ def _to_rung(
     if reached < goal and should_stop():
         raise Interrupted
     return loss
+
+
+def _comparable(loss: float) -> float:
+    """A loss that is no number is worse than any."""
+    return loss if math.isfinite(loss) else math.inf
 
 
 def _rate(low: float, high: float, step: int) -> float:
