@@ -112,6 +112,7 @@ class Method(ABC, Generic[OptionsT]):
     Options: type[OptionsT]
     caveat = ""  # what its card has to admit
     baseline = False  # what the others are measured against; listed last
+    core = False  # compared with the others unless somebody chooses otherwise
     weights_file = "adapter_model.safetensors"
     frozen_form = "exact"  # how the frozen weights are kept while it trains: equal forms give equal activations
 

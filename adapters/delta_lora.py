@@ -58,6 +58,7 @@ class DeltaLora(LoraFamily[DeltaLoraOptions]):
     rule = "h = W·x + (α/r)·B·A·x, and W ← W + λ·(α/r)·Δ(B·A) after each step"
     paper = Paper("Delta-LoRA: Fine-Tuning High-Rank Parameters with the Delta of Low-Rank Matrices", "2309.02411")
     Options = DeltaLoraOptions
+    core = True
     caveat = (
         "Its sum is a change of rank 2r at most, and with Adam it nearly is LoRA with alpha times 1 + λ when it starts "
         "at step 0. Judge it against that LoRA."

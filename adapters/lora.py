@@ -68,6 +68,7 @@ class Lora(LoraFamily[LoraOptions]):
     rule = "h = W·x + (α/r)·B·A·x, training A and B"
     paper = Paper("LoRA: Low-Rank Adaptation of Large Language Models", "2106.09685")
     Options = LoraOptions
+    core = True
 
     def config(self, layers: list[str], options: LoraOptions, seed: int, steps: int) -> LoraConfig:
         """See Adapter.config; with the scale that was asked for."""

@@ -42,6 +42,7 @@ class LoraFA(LoraFamily[LoraFAOptions]):
     rule = "h = W·x + (α/r)·B·A·x, training B only"
     paper = Paper("LoRA-FA: Memory-efficient Low-rank Adaptation for Large Language Models Fine-tuning", "2308.03303")
     Options = LoraFAOptions
+    core = True
 
     def attach(self, base: PreTrainedModel, options: LoraFAOptions, seed: int, steps: int) -> PeftModel:
         """See Method.attach."""

@@ -39,6 +39,7 @@ class LoraPlus(LoraFamily[LoraPlusOptions]):
     rule = "h = W·x + (α/r)·B·A·x, with η_B = ratio · η_A"
     paper = Paper("LoRA+: Efficient Low Rank Adaptation of Large Models", "2402.12354")
     Options = LoraPlusOptions
+    core = True
 
     def optimizer(self, model: nn.Module, options: LoraPlusOptions) -> torch.optim.Optimizer:
         """AdamW with two groups by name.

@@ -54,6 +54,7 @@ class Vera(Adapter[VeraOptions]):
     rule = "h = W·x + b ⊙ B·(d ⊙ A·x), training b and d; A and B random, shared, frozen"
     paper = Paper("VeRA: Vector-based Random Matrix Adaptation", "2310.11454")
     Options = VeraOptions
+    core = True
 
     def attach(self, base: PreTrainedModel, options: VeraOptions, seed: int, steps: int) -> PeftModel:
         """See Method.attach."""

@@ -116,7 +116,7 @@ def _parser() -> _Parser:
     parser = _Parser(prog="python -m playground", description=__doc__.partition(":")[0] + ".")
     _json(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_models, _methods, _index, _search, _train, _ask, _exam, _export):
+    for add in (_models, _methods, _index, _search, _train, _bakeoff, _ask, _exam, _export):
         add(commands)
     return parser
 
@@ -174,6 +174,17 @@ def _train(commands: Any) -> None:
     parser.add_argument("--seed", type=arguments.seed, metavar="N", help="same seed, same run (0)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in the folder, as it was planned")
     parser.add_argument("--plan-only", action="store_true", help="write the run's folder, and train nothing yet")
+
+
+def _bakeoff(commands: Any) -> None:
+    about = "fine-tune with several methods, equally long, and tell what each came to"
+    parser = _add(commands, "bakeoff", about, arguments.check_bakeoff)
+    _files(parser, "+")
+    parser.add_argument("--methods", type=arguments.names, metavar="ID,ID", help="of those `methods` lists (five)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder with a run a method in it")
+    parser.add_argument("--preset", default="quick", help="quick (the default) or thorough")
+    parser.add_argument("--max-steps", type=arguments.whole, metavar="N", help="at most so many of the planned steps")
+    parser.add_argument("--seed", type=arguments.seed, metavar="N", help="same seed, same runs (0)")
 
 
 def _ask(commands: Any) -> None:

@@ -14,12 +14,10 @@ import torch
 import transformers
 
 from playground import checkpoints
-from playground.run_folder import ADAPTER
+from playground.run_folder import ADAPTER, RECORD, read_record
 from playground.run_state import RunState
 from playground.runs import RunConfig
 from playground.store import write_text
-
-RECORD = "run.json"
 
 
 @dataclass(frozen=True)
@@ -84,8 +82,8 @@ class Outcome:
             self.keep(run)
 
     def _kept_step(self) -> int:
-        record = self.folder / ADAPTER / RECORD
-        return json.loads(record.read_text())["figures"]["best_step"] if record.exists() else 0
+        record = read_record(self.folder)
+        return record["figures"]["best_step"] if record else 0
 
     def _record(self, end: Finished) -> str:
         figures = {key: value for key, value in end.to_dict().items() if key not in ("event", "adapter")}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 CONFIG, DOCUMENTS, EVENTS, LEASE, STOP = "config.json", "documents.json", "events.jsonl", "lease", "stop"
-CHECKPOINT, ADAPTER = "checkpoint", "adapter"
+CHECKPOINT, ADAPTER, RECORD = "checkpoint", "adapter", "run.json"  # the record lies beside the adapter
 ENDINGS = {"finished": "done", "stopped": "stopped", "failed": "failed"}  # a run's last event -> its state
 
 
@@ -50,6 +50,13 @@ def time_to_end(folder: Path, grace: float) -> float:
 def read_config(folder: Path) -> dict[str, Any]:
     """A run's config; a folder that says no kind is a training run's."""
     return {"kind": "train", **json.loads((folder / CONFIG).read_text(encoding="utf-8"))}
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What is recorded beside a run's adapter; empty where there is none yet."""
+    record = folder / ADAPTER / RECORD
+    found: dict[str, Any] = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+    return found
 
 
 def shared_folder(folder: Path) -> Path:

@@ -103,12 +103,7 @@ class Supervisor:
             self._watch(row, self._spawn(row))
 
     def _spawn(self, row: RunRow) -> psutil.Process:
-        command = [sys.executable, "-m", "playground.worker", str(row.folder)]
-        path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-        own = {each.metadata["env"]: str(vars(self._settings)[each.name]) for each in fields(Settings)}
-        environment = {**os.environ, **own, **WORKER, "PYTHONPATH": path}
-        with (row.folder / "worker.log").open("ab") as log:
-            worker = psutil.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+        worker = start_worker(row.folder, self._settings)
         self._store.change_run(row.visitor, row.id, pid=worker.pid, pid_started=worker.create_time())
         return worker
 
@@ -149,6 +144,16 @@ class Supervisor:
         except Exception:  # the run has ended, whether or not there is advice
             logger.exception("advice for run %s", row.id)
             return ""
+
+
+def start_worker(folder: Path, settings: Settings) -> psutil.Popen:
+    """A process of its own that does the run in a folder and outlives this one."""
+    command = [sys.executable, "-m", "playground.worker", str(folder)]
+    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    own = {each.metadata["env"]: str(vars(settings)[each.name]) for each in fields(Settings)}
+    environment = {**os.environ, **own, **WORKER, "PYTHONPATH": path}
+    with (folder / "worker.log").open("ab") as log:
+        return psutil.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
 
 
 def living(row: RunRow) -> psutil.Process | None:

@@ -22,6 +22,7 @@ import adapters
 from adapters.base import block_count
 from adapters.beside import inside
 from playground import checkpoints, corpus, device, lean, parallel
+from playground.checkpoints import Checkpoint
 from playground.interrupt import Interrupted, interruptible
 from playground.lower import LowerLayers, fits
 from playground.models import ChatModel, chat_source, load_chat
@@ -79,16 +80,8 @@ def train(
         OSError: for lack of room; the checkpoints before are intact.
     """
     settings = config.settings
-    data = corpus.build(
-        documents,
-        chat.tokenizer,
-        window=settings.window,
-        heldout_share=settings.heldout_share,
-        seed=settings.seed,
-        pairs_share=settings.pairs_share,
-        with_passages=settings.with_passages,
-    )
-    run = _prepare(config, chat, out if resume else None)
+    data = examples_of(config, chat, documents)
+    run = prepare(config, chat, checkpoints.newest(out / CHECKPOINT) if resume else None)
     run.lower = _lower(config, run, chat.hash, data, shared or out / "lower")
     outcome = Outcome(config, {"name": chat.name, "hash": chat.hash}, data.data_hash, out)
     del chat  # a method that trains over a copy lets the original go
@@ -141,10 +134,35 @@ def heldout_loss(run: RunState, examples: Dataset) -> float:
     return total / max(counted(rows), 1)
 
 
-def _prepare(config: RunConfig, chat: ChatModel, out: Path | None) -> RunState:
-    """The method on its model with optimizer and schedule, as the newest checkpoint in `out` left them, if any."""
+def examples_of(config: RunConfig, chat: ChatModel, documents: Sequence[Document]) -> corpus.Corpus:
+    """What a run reads and is tested on; the same for equal settings, text and tokenizer.
+
+    Raises:
+        UserError: the text is too short to train on.
+    """
     settings = config.settings
-    saved = checkpoints.newest(out / CHECKPOINT) if out else None
+    return corpus.build(
+        documents,
+        chat.tokenizer,
+        window=settings.window,
+        heldout_share=settings.heldout_share,
+        seed=settings.seed,
+        pairs_share=settings.pairs_share,
+        with_passages=settings.with_passages,
+    )
+
+
+def prepare(
+    config: RunConfig,
+    chat: ChatModel,
+    saved: Checkpoint | None = None,
+    schedule: Callable[[int], float] | None = None,
+) -> RunState:
+    """The method on its model with optimizer and schedule, as a checkpoint left them, if any.
+
+    `schedule` gives the factor on each group's learning rate from the number of steps done.
+    """
+    settings = config.settings
     method = adapters.get(config.method)
     torch.manual_seed(settings.seed)
     model = method.attach(chat.model, config.options, settings.seed, settings.steps)
@@ -152,7 +170,8 @@ def _prepare(config: RunConfig, chat: ChatModel, out: Path | None) -> RunState:
     if saved:
         restore_method(method, model, saved)
     optimizer = method.optimizer(model, config.options)
-    run = RunState(method, model, optimizer, LambdaLR(optimizer, _schedule(settings.steps, settings.warmup_share)))
+    factor = schedule or _schedule(settings.steps, settings.warmup_share)
+    run = RunState(method, model, optimizer, LambdaLR(optimizer, factor))
     if saved:
         restore(run, saved)
     return run
@@ -192,9 +211,9 @@ def _advance(run: RunState, settings: TrainSettings, data: corpus.Corpus, starte
     """One optimizer step and, where it is due, the held-out loss; each can be left in its middle and made up for."""
     speed = 0.0
     if run.untested is None:
-        batch = _batch(data.train, run.step, settings.batch_tokens, settings.seed)
+        batch = batch_of(data.train, run.step, settings.batch_tokens, settings.seed)
         began = time.monotonic()
-        run.untested, tokens = _optimizer_step(run, batch)
+        run.untested, tokens = optimizer_step(run, batch)
         speed = tokens / (time.monotonic() - began)
         run.step, run.tokens, run.random = run.step + 1, run.tokens + tokens, checkpoints.random_state()
     every = math.ceil(settings.steps / settings.evaluations)
@@ -206,7 +225,7 @@ def _advance(run: RunState, settings: TrainSettings, data: corpus.Corpus, starte
     return Progress(run.step, settings.steps, loss, measured, speed, run.seconds, left)
 
 
-def _optimizer_step(run: RunState, batch: list[dict[str, list[int]]]) -> tuple[float, int]:
+def optimizer_step(run: RunState, batch: list[dict[str, list[int]]]) -> tuple[float, int]:
     """Gradients summed pack by pack (no padding), then one clipped update; returns mean loss and tokens read."""
     count, total = max(counted(batch), 1), 0.0
     for loss in losses(inside(run.model), parallel.share(batch), run.lower):
@@ -223,7 +242,7 @@ def _optimizer_step(run: RunState, batch: list[dict[str, list[int]]]) -> tuple[f
     return total / count, sum(len(each["input_ids"]) for each in batch)
 
 
-def _batch(examples: Dataset, step: int, batch_tokens: int, seed: int) -> list[dict[str, list[int]]]:
+def batch_of(examples: Dataset, step: int, batch_tokens: int, seed: int) -> list[dict[str, list[int]]]:
     """The examples of one step, from the step's number alone: a resumed run reads what it would have read."""
     mean = sum(len(ids) for ids in examples["input_ids"]) / len(examples)
     size = max(1, round(batch_tokens / mean))

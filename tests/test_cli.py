@@ -515,3 +515,30 @@ def test_every_export_loads_without_us_and_says_the_same(run: Run, tiny_model_fo
     refused = run("export", "run", "--form", "plain", "--out", "plain")
     assert refused.code == 2
     assert ("no plain LoRA equals" in refused.err) == (method in NOT_PLAIN)
+
+
+def test_a_bake_off_tells_a_line_a_method_and_goes_on_where_it_was_left(run: Run) -> None:
+    words = ("bakeoff", "town.md", "--out", "several", "--methods", "lora,vera", "--max-steps", "3", "--json")
+    ran = run(*words)
+    assert ran.code == 0, ran.err
+    assert [line["method"] for line in ran.lines] == ["lora", "vera"]
+    assert {line["step"] for line in ran.lines} == {3}
+    assert all(line["peak_bytes"] > 0 and line["file_bytes"] > 0 and line["heldout_after"] for line in ran.lines)
+    (Path("several/vera/events.jsonl")).unlink()
+    again = run(*words)
+    assert again.lines[0] == ran.lines[0], "what was done is not done again"
+    assert again.lines[1]["heldout_after"] == ran.lines[1]["heldout_after"]
+    assert arguments.adapter("several/lora")
+    other = run(*words, "--seed", "9")
+    assert other.code == 2
+    assert "other settings" in other.err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [(("--methods", "lora,none"), "no method called 'none'"), (("--preset", "slow"), "no preset")],
+)
+def test_a_bake_off_of_something_unknown_is_refused(run: Run, words: tuple[str, ...], sentence: str) -> None:
+    ran = run("bakeoff", "town.md", "--out", "several", *words)
+    assert ran.code == 2
+    assert sentence in ran.err

@@ -364,7 +364,13 @@ def test_the_trend_is_read_from_the_heldout_loss() -> None:
 def test_the_plot_has_both_curves() -> None:
     drawn = points(_events(2.0, 1.9, 1.8))
     assert [row["loss"] for row in drawn if row["curve"] == "heldout"] == [2.0, 1.9, 1.8]
-    assert {row["curve"] for row in drawn} == {"train", "heldout"}
+    assert [row["loss"] for row in drawn if row["curve"] == "train"] == [2.0, 2.0, 2.0]
+
+
+def test_the_plot_marks_where_the_kept_adapter_is_from() -> None:
+    drawn = points(_events(2.0, 1.9, 1.7, 1.8))
+    assert {row["seconds"] for row in drawn if row["curve"] == "best"} == {2}
+    assert [row for row in points(_events(2.0)) if row["curve"] == "best"] == []
 
 
 def _events(*heldout: float) -> list[dict[str, Any]]:

@@ -145,12 +145,21 @@ def test_patience_ends_a_run_that_no_longer_improves(tmp_path: Path, monkeypatch
     assert (end.reason, end.best_step, end.step, end.heldout_after) == ("early", 6, 10, 3.0)
 
 
-def test_a_best_adapter_that_a_kill_kept_from_the_disk_is_written_at_the_start(tmp_path: Path) -> None:
-    _, end = run(config("lora"), tmp_path)
-    before = adapter(end)
-    shutil.rmtree(end.adapter)
-    _, again = run(config("lora"), tmp_path, resume=True)
-    assert adapter(again) == before
+@pytest.mark.parametrize("method", METHODS)
+def test_a_best_adapter_that_a_kill_kept_from_the_disk_is_written_and_changes_nothing(
+    method: str, tmp_path: Path
+) -> None:
+    """As after a kill between the checkpoint of the best step so far and its adapter."""
+    made = config(method, **({"dropout": 0.1} if method == "lora" else {}))
+    whole, end = run(made, tmp_path / "whole")
+    events = training.train(made, chat(), [text()], tmp_path / "parts")
+    for _ in range(5):  # to the step after the best so far
+        next(events)
+    del events
+    shutil.rmtree(tmp_path / "parts/adapter")
+    rest, ended = run(made, tmp_path / "parts", resume=True)
+    assert [each.loss for each in rest] == [each.loss for each in whole[4:]]
+    assert adapter(ended) == adapter(end)
 
 
 def test_a_run_stopped_before_its_first_test_leaves_an_adapter_without_a_loss(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ INDEX_FILES = ("manifest.json", "passages.json", "vectors.npy", "documents.json"
 RUN_FILES = ("config.json", "documents.json", "events.jsonl", "checkpoint", "adapter", "worker.log", "lease", "stop")
 ENCODER_FILES = ("model.safetensors", "tokenizer.json", "modules.json")
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
+BAKEOFF = "bakeoff.json"  # what marks a folder of one: the runs' common settings
 WEIGHTS = "*.safetensors"  # of an adapter, or of a whole model
 LARGEST_SEED = 2**31 - 1
 
@@ -161,6 +162,17 @@ def check_train(asked: Namespace) -> None:
     if missing:
         raise UserError(f"To train, {' and '.join(missing)} must be given; `methods` lists the methods.")
     _check_out(asked.out, RUN_FILES)
+
+
+def check_bakeoff(asked: Namespace) -> None:
+    """Documents, and a folder that is new or holds an earlier bake-off."""
+    _check_names(asked.files)
+    _check_out(asked.out, (BAKEOFF, *(path.name for path in asked.out.glob("*") if (path / RUN_FILES[0]).is_file())))
+
+
+def names(text: str) -> list[str]:
+    """Names with commas between them, in the order given, each once."""
+    return list(dict.fromkeys(each.strip() for each in text.split(",")))
 
 
 def check_ask(asked: Namespace) -> None:

@@ -51,7 +51,7 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
     documents = stored.documents if stored else _documents(asked, settings)
     chat = load_chat(chat_source(settings), choose())
     config = stored.config if stored else _planned(asked, chat, documents)
-    _prepare(asked.out, config, documents, asked.resume)
+    prepare(asked.out, config, documents, asked.resume)
     yield None, _outlook(config, chat, documents)
     if asked.plan_only:
         return
@@ -102,7 +102,7 @@ def _planned(asked: Namespace, chat: ChatModel, documents: Sequence[Document]) -
         asked.method,
         preset,
         *_values(asked),
-        _tokens(chat, documents),
+        tokens_of(chat, documents),
         chat.model.config,
         speed_of(chat.model, choose()),
     )
@@ -110,7 +110,8 @@ def _planned(asked: Namespace, chat: ChatModel, documents: Sequence[Document]) -
     return replace(config, settings=replace(config.settings, steps=steps))
 
 
-def _tokens(chat: ChatModel, documents: Sequence[Document]) -> int:
+def tokens_of(chat: ChatModel, documents: Sequence[Document]) -> int:
+    """How many of the model's tokens the documents have."""
     return sum(len(chat.tokenizer(each.text, add_special_tokens=False)["input_ids"]) for each in documents)
 
 
@@ -148,7 +149,7 @@ def _again(asked: Namespace, config: RunConfig) -> RunConfig:
     return RunConfig(config.method, options, replace(settings, steps=steps))
 
 
-def _prepare(out: Path, config: RunConfig, documents: Sequence[Document], resume: bool) -> None:
+def prepare(out: Path, config: RunConfig, documents: Sequence[Document], resume: bool) -> None:
     """Write what the run is; a new one begins by removing all of an earlier one in its folder."""
     for path in [] if resume else [out / name for name in RUN_FILES]:
         if path.is_dir():
@@ -185,7 +186,7 @@ def stoppable() -> Iterator[Callable[[], bool]]:
 
 
 def _outlook(config: RunConfig, chat: ChatModel, documents: Sequence[Document]) -> str:
-    model, tokens = chat.model, _tokens(chat, documents)
+    model, tokens = chat.model, tokens_of(chat, documents)
     cost = estimate(config, model.config, tokens, speed_of(model, choose()))
     return (
         f"{config.method}: {config.settings.steps} step(s), {cost.trainable:,} numbers to train, "

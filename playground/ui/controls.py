@@ -1,6 +1,6 @@
 """Every method's knobs, and the run's own, as controls made from their Options; knows no method by name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,7 @@ class Controls:
                 names = [knob.name for knob in knobs(adapters.get(id_).Options)]
                 chosen = dict(zip(names, values[place : place + len(controls)], strict=True))
             place += len(controls)
-        return chosen, dict(zip(RUN_KNOBS, values[place:], strict=True))
+        return chosen, run_values(values[place:])
 
     def fill(self, method: str, options: Mapping[str, object]) -> list[Any]:
         """Updates for `flat` that set one method's options, the unnamed ones to their defaults, and leave the rest."""
@@ -48,6 +48,17 @@ class Controls:
                 value = options.get(knob.name, knob.default)
                 updates.append(gr.update(value=value) if id_ == method else gr.skip())
         return updates + [gr.skip()] * len(self.run)
+
+    def put(self, method: str, values: Mapping[str, object]) -> list[Any]:
+        """Updates for `flat` that set these options of a method and settings of the run, and leave the rest."""
+        names = [(id_, knob.name) for id_ in self.methods for knob in knobs(adapters.get(id_).Options)]
+        own = [name if id_ == method else "" for id_, name in names]
+        return [gr.update(value=values[name]) if name in values else gr.skip() for name in (*own, *RUN_KNOBS)]
+
+
+def run_values(values: Sequence[Any]) -> dict[str, Any]:
+    """The values of the run's own controls by name."""
+    return dict(zip(RUN_KNOBS, values, strict=True))
 
 
 def build_controls(chosen: str) -> Controls:

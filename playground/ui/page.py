@@ -96,10 +96,10 @@ def _follow_runs(services: Services, page: gr.Blocks, bar: Bar, train: TrainTab,
         language, visitor = language_of(request), visitor_of(services.store, request)
         active = services.jobs.active(visitor)
         state = f"{active.id} {active.state}" if active else ""
-        follow = train.follow(language, visitor)
+        follow = train.panel.follow(language, visitor)
         return bar.job_line(language, visitor), *follow, state, gr.update(active=active is not None)
 
-    shown = [bar.job, *train.run_outputs, followed, timer]
+    shown = [bar.job, *train.panel.outputs, followed, timer]
     timer.tick(tick, None, shown, **QUIET)
     page.load(tick, None, shown, show_progress="hidden", api_name="run")
     train.changed.change(tick, None, shown, **QUIET)

@@ -11,7 +11,11 @@ from playground.jobs import Snapshot
 from playground.ui.show import count, duration
 from playground.ui.words import say
 
-COLOURS = {"train": "#8a8f98", "heldout": "#d9730d"}  # told apart by colour-blind eyes, on white and on black
+COLOURS = {
+    "train": "#8a8f98",
+    "heldout": "#d9730d",
+    "best": "#0b8a6f",
+}  # told apart by colour-blind eyes, on white and on black
 SMOOTHING = 0.7
 FLAT = 0.002  # a change of the held-out loss below this share is no change
 Events = Sequence[dict[str, Any]]
@@ -45,7 +49,7 @@ def plot_update(language: str, events: Events) -> dict[str, Any]:
 
 
 def points(events: Events) -> list[dict[str, Any]]:
-    """Training loss, smoothed since a step reads little text, and held-out loss as measured."""
+    """Training loss, smoothed since a step reads little, held-out loss as measured, and a line where it is best."""
     rows = []
     smooth = math.nan
     for event in _steps(events):
@@ -54,7 +58,16 @@ def points(events: Events) -> list[dict[str, Any]]:
             rows.append({"seconds": event["seconds"], "loss": smooth, "curve": "train"})
         if event["heldout_loss"] is not None:
             rows.append({"seconds": event["seconds"], "loss": event["heldout_loss"], "curve": "heldout"})
+    if found := best(events):
+        ends = (min(row["loss"] for row in rows), max(row["loss"] for row in rows))
+        rows += [{"seconds": found["seconds"], "loss": loss, "curve": "best"} for loss in ends]
     return rows
+
+
+def best(events: Events) -> dict[str, Any] | None:
+    """The step whose adapter is kept: the first of those with the least held-out loss."""
+    tested = [event for event in _steps(events) if event["heldout_loss"] is not None and event["step"]]
+    return min(tested, key=lambda event: event["heldout_loss"], default=None)
 
 
 def state_line(language: str, run: Snapshot) -> str:
@@ -64,7 +77,7 @@ def state_line(language: str, run: Snapshot) -> str:
     if run.state == "failed":
         return say(language, "train.state.failed", error=run.error)
     if run.state == "queued":
-        return say(language, "train.state.queued", place=run.position + 1)
+        return _queued(language, run)
     if run.state == "stopping":
         return say(language, "train.state.stopping")
     if run.state == "stopped":
@@ -107,7 +120,22 @@ def _running(language: str, last: dict[str, Any] | None, events: Events) -> str:
     left = duration(language, last["seconds_left"])
     speed = count(last["tokens_per_second"])
     line = say(language, "train.state.running", step=last["step"], steps=last["steps"], speed=speed, left=left)
-    return f"{line}\n{say(language, trend(events))}"
+    return f"{line}\n{say(language, trend(events))}{_usable(language, events)}"
+
+
+def _queued(language: str, run: Snapshot) -> str:
+    place = run.position + 1
+    if run.starts_in is None:
+        return say(language, "train.state.queued", place=place)
+    return say(language, "train.state.queued_until", place=place, time=duration(language, run.starts_in))
+
+
+def _usable(language: str, events: Events) -> str:
+    """That the best adapter so far can be used while the run goes on."""
+    found = best(events)
+    if not found:
+        return ""
+    return " " + say(language, "train.usable", step=found["step"], loss=f"{found['heldout_loss']:.3f}")
 
 
 def _stopped(language: str, run: Snapshot, last: dict[str, Any] | None) -> str:
@@ -126,4 +154,5 @@ def _done(language: str, run: Snapshot) -> str:
         time=duration(language, figures["seconds"]),
         before=f"{figures['heldout_before']:.3f}",
         after=f"{figures['heldout_after']:.3f}" if figures["heldout_after"] is not None else "–",
+        best=figures.get("best_step") or figures["step"],
     )

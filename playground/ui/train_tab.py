@@ -1,22 +1,24 @@
-"""The Fine-tune tab: choose a method and a preset, see the cost, start, follow, stop, resume."""
+"""The Fine-tune tab: choose a method and a preset, see the cost, start, follow; several methods or settings at once."""
 
-from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
 import adapters
+from playground.experiments import Experiments
 from playground.runs import PRESETS, Estimate, RunConfig
 from playground.services import Services
-from playground.store import RunRow
 from playground.ui.adapters_list import AdaptersList, build_adapters_list, list_updates
+from playground.ui.bakeoff_view import BakeOff
 from playground.ui.choice import MethodChoice
 from playground.ui.controls import Controls, build_controls
 from playground.ui.guard import guarded, notice_box
+from playground.ui.history import History
 from playground.ui.preview import Preview
-from playground.ui.run_view import build_plot, plot_update, state_line
+from playground.ui.run_panel import RunPanel
 from playground.ui.show import count, duration
-from playground.ui.tab import CHANGING, QUIET, Tab, bump
+from playground.ui.sweep_view import SweepPanel
+from playground.ui.tab import QUIET, Tab, bump
 from playground.ui.visitor import language_of, visitor_of
 from playground.ui.words import mark, say
 
@@ -29,19 +31,27 @@ class TrainTab:
     def __init__(self, services: Services, page: gr.Blocks) -> None:
         """Draw the tab and wire it."""
         self.services = services
+        self.experiments = Experiments(services)
         self.changed = gr.State(0)
         gr.Markdown(mark("train.intro"))
         self._build_form()
-        self._build_run()
+        self.panel.draw_run()
+        self.lease = gr.Markdown(elem_classes="fine-print")
+        self.bakeoff = BakeOff(self.experiments, self.panel, self.notice, self.changed)
+        self.sweep = SweepPanel(self.experiments, self.notice)
         self.list: AdaptersList = build_adapters_list(services, self.notice, self.changed)
+        self.history = History(self.experiments, self.panel, self.notice, self.changed)
         self._wire()
         self.choice.wire(page, self.controls, self.form, self.notice)
 
     @property
     def tab(self) -> Tab:
-        """What the page redraws: the estimate, the followed run and the list."""
-        outputs = [self.estimate, *self.run_outputs, *self.list_outputs, self.lease]
-        return Tab("runs", outputs, self.refresh, self.changed, self.form)
+        """What the page redraws: the estimate, the followed run, the list, and what several runs came to."""
+        parts: list[BakeOff | History | SweepPanel] = [self.bakeoff, self.history, self.sweep]
+        outputs = [self.estimate, *self.panel.outputs, self.panel.kept, *self.list_outputs, self.lease]
+        outputs += [output for part in parts for output in part.outputs]
+        asked = [self.bakeoff.axis, self.history.one, self.history.other, *self.form]
+        return Tab("runs", outputs, self.refresh, self.changed, asked)
 
     def _build_form(self) -> None:
         self.choice = MethodChoice(self.services, FIRST_METHOD)
@@ -55,26 +65,12 @@ class TrainTab:
         self.notice = notice_box()
         self.preview = Preview(self.services, self.controls.run)
         with gr.Row():
-            self.start = gr.Button(mark("train.start"), variant="primary")
-            self.stop = gr.Button(mark("train.stop"), variant="stop", visible=False)
-            self.resume = gr.Button(mark("train.resume"), visible=False)
-
-    def _build_run(self) -> None:
-        self.state = gr.Textbox(
-            label=mark("train.progress"), interactive=False, lines=2, max_lines=4, elem_classes="live"
-        )
-        self.plot = build_plot()
-        self.lease = gr.Markdown(elem_classes="fine-print")
+            self.panel = RunPanel(self.services)
 
     @property
     def form(self) -> list[Any]:
         """All that a run is made from."""
         return [self.choice.method, self.preset, *self.controls.flat]
-
-    @property
-    def run_outputs(self) -> list[Any]:
-        """What follows the newest run."""
-        return [self.state, self.plot, self.start, self.stop, self.resume]
 
     @property
     def list_outputs(self) -> list[Any]:
@@ -84,42 +80,32 @@ class TrainTab:
     def _wire(self) -> None:
         for control in self.form:
             control.change(guarded(2)(self._estimate), self.form, [self.notice, self.estimate], **QUIET)
-        started = [self.notice, self.name, *self.run_outputs, self.changed]
-        self.start.click(
-            guarded(8)(self._start),
-            [self.changed, self.name, *self.form],
+        started = [self.notice, self.name, *self.panel.outputs, self.changed]
+        self.panel.start.click(
+            guarded(len(started))(self._start),
+            [self.changed, self.name, self.panel.kept, *self.form],
             started,
             show_progress="hidden",
             api_name="train",
         )
-        self.stop.click(
-            guarded(7)(self._stop), self.changed, [self.notice, *self.run_outputs, self.changed], **CHANGING
-        )
-        self.resume.click(
-            guarded(7)(self._resume), self.changed, [self.notice, *self.run_outputs, self.changed], **QUIET
-        )
+        self.panel.wire(self.notice, self.changed)
+        self.bakeoff.wire(self.preset, self.controls.run)
+        self.sweep.wire(self.choice.method, self.controls, self.form, self.panel.kept)
 
-    def refresh(self, request: gr.Request, *form: Any) -> tuple[Any, ...]:
+    def refresh(self, request: gr.Request, axis: str, one: str, other: str, *form: Any) -> tuple[Any, ...]:
         """Everything of this tab that depends on what is stored."""
         language, visitor = language_of(request), visitor_of(self.services.store, request)
         _, estimate = guarded(2)(self._estimate)(request, *form)
         return (
             estimate,
-            *self.follow(language, visitor),
+            *self.panel.follow(language, visitor),
+            self.panel.keeps(visitor),
             *self._listed(language, visitor),
             self._house_rules(language),
+            *self.bakeoff.refresh(language, visitor, axis),
+            *self.history.refresh(language, visitor, one, other),
+            *self.sweep.refresh(language, visitor),
         )
-
-    def follow(self, language: str, visitor: str) -> tuple[Any, ...]:
-        """Updates for `run_outputs`: the visitor's active run, else the newest; looking renews its lease."""
-        runs = self.services.store.runs(visitor)
-        active = self.services.jobs.active(visitor)
-        followed = active or (max(runs, key=lambda run: run.queued) if runs else None)
-        if followed is None:
-            return (say(language, "train.no_run"), gr.update(visible=False), *_buttons(None))
-        run = self.services.jobs.snapshot(visitor, followed.id)
-        line = f"{run.name}: {state_line(language, run)}"
-        return (line, plot_update(language, run.events), *_buttons(run))
 
     def _house_rules(self, language: str) -> str:
         """When a run ends by itself, and the host's limits."""
@@ -153,32 +139,13 @@ class TrainTab:
         return estimate_sentence(language, config, cost, self.services.chat.model.num_parameters())
 
     def _start(
-        self, request: gr.Request, changed: int, name: str, method: str, preset: str, *values: Any
+        self, request: gr.Request, changed: int, name: str, kept: bool, method: str, preset: str, *values: Any
     ) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.store, request)
         options, run_values = self.controls.read(method, values)
-        config, _ = self.services.plan(visitor, method, preset, options, run_values)
-        self.services.start_run(visitor, config, name or adapters.get(method).label)
-        return "", *self.follow(language, visitor), bump(changed)
-
-    def _stop(self, request: gr.Request, changed: int) -> tuple[Any, ...]:
-        return self._act(request, changed, self._stop_run)
-
-    def _resume(self, request: gr.Request, changed: int) -> tuple[Any, ...]:
-        return self._act(request, changed, self._resume_run)
-
-    def _act(self, request: gr.Request, changed: int, action: Callable[[str], None]) -> tuple[Any, ...]:
-        language, visitor = language_of(request), visitor_of(self.services.store, request)
-        action(visitor)
-        return *self.follow(language, visitor), bump(changed)
-
-    def _stop_run(self, visitor: str) -> None:
-        if run := self.services.jobs.active(visitor):
-            self.services.jobs.stop(visitor, run.id)
-
-    def _resume_run(self, visitor: str) -> None:
-        newest = max(self.services.store.runs(visitor), key=lambda run: run.queued)
-        self.services.jobs.resume(visitor, newest.id)
+        config, cost = self.services.plan(visitor, method, preset, options, run_values)
+        self.services.start_run(visitor, config, name or adapters.get(method).label, cost.seconds, kept)
+        return "", *self.panel.follow(language, visitor), bump(changed)
 
 
 def estimate_sentence(language: str, config: RunConfig, cost: Estimate, parameters: int) -> str:
@@ -191,15 +158,4 @@ def estimate_sentence(language: str, config: RunConfig, cost: Estimate, paramete
         steps=count(config.settings.steps),
         time=duration(language, cost.seconds),
         memory=f"{cost.memory_bytes / 1e9:.1f}",
-    )
-
-
-def _buttons(run: RunRow | None) -> tuple[Any, ...]:
-    """Start, stop, resume: only what can be pressed is in sight."""
-    state = run.state if run else ""
-    active = state in ("queued", "running", "stopping")
-    return (
-        gr.update(visible=not active),
-        gr.update(visible=state in ("queued", "running")),
-        gr.update(visible=state in ("stopped", "failed")),
     )

@@ -1,0 +1,110 @@
+"""`bakeoff`: several methods on the same documents, each in a process of its own, so that its memory is its own."""
+
+import json
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import adapters
+from playground import bakeoff
+from playground.commands.arguments import BAKEOFF, Line
+from playground.commands.index import read_all
+from playground.commands.train import prepare, tokens_of
+from playground.corpus import data_hash
+from playground.device import choose
+from playground.errors import UserError
+from playground.models import chat_source, load_chat
+from playground.run_folder import EVENTS, LEASE, STOP, read_events
+from playground.runs import PRESETS, RunConfig, TrainSettings, plan
+from playground.settings import Settings
+from playground.speed import speed_of
+from playground.supervisor import start_worker
+from retrieval.documents import Document
+
+
+def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
+    """A line a method with its figures; the same command goes on with what an interrupted one left.
+
+    Raises:
+        KeyboardInterrupt: after Ctrl-C, once the method at work has stopped.
+    """
+    documents = read_all(asked.files, settings)
+    configs = _planned(asked, settings, documents)
+    _begin(asked.out, configs[0].settings, documents)
+    yield None, f"{len(configs)} methods, {configs[0].settings.steps} step(s) each"
+    for config in configs:
+        folder = asked.out / config.method
+        if not _ended(folder):
+            folder.mkdir(exist_ok=True)
+            prepare(folder, config, documents, resume=(folder / EVENTS).exists())
+            _work(folder, settings)
+        found = _told(folder, config.method)
+        yield found, _line(found)
+
+
+def _planned(asked: Namespace, settings: Settings, documents: Sequence[Document]) -> list[RunConfig]:
+    """Each method at its defaults, with equal steps."""
+    methods = asked.methods or [id_ for id_, method in adapters.methods().items() if method.core]
+    if asked.preset not in PRESETS:
+        raise UserError(f"There is no preset {asked.preset!r}; choose one of {', '.join(PRESETS)}.")
+    for id_ in methods:
+        adapters.get(id_)
+    chat = load_chat(chat_source(settings), choose())
+    values = {"seed": asked.seed or 0, "max_seconds": float(settings.max_seconds)}
+    fixed = PRESETS[asked.preset], {}, values, tokens_of(chat, documents), chat.model.config
+    plans = [plan(id_, *fixed, speed_of(chat.model, choose())) for id_ in methods]
+    most = min(plan.settings.steps for plan in plans)
+    capped = [
+        replace(each, settings=replace(each.settings, steps=min(most, asked.max_steps or most))) for each in plans
+    ]
+    return bakeoff.level(capped)
+
+
+def _begin(out: Path, common: TrainSettings, documents: Sequence[Document]) -> None:
+    """Mark the folder; one of another bake-off is refused."""
+    told = {"data_hash": data_hash(documents), **asdict(common)}
+    marker = out / BAKEOFF
+    if marker.exists():
+        before = json.loads(marker.read_text(encoding="utf-8"))
+        if {**before, "steps": 0} != {**told, "steps": 0}:  # a plan's steps follow the machine's speed of the moment
+            raise UserError(f"{out} holds a bake-off of another text or with other settings; choose a new --out.")
+        return
+    marker.write_text(json.dumps(told), encoding="utf-8")
+
+
+def _work(folder: Path, settings: Settings) -> None:
+    """One worker to its end; Ctrl-C lets it save what it has."""
+    (folder / EVENTS).touch()
+    (folder / STOP).unlink(missing_ok=True)
+    (folder / LEASE).write_text("inf")
+    worker = start_worker(folder, settings)
+    try:
+        worker.wait()
+    except KeyboardInterrupt as stop:
+        (folder / STOP).write_text(str(time.time()))
+        worker.wait()
+        raise KeyboardInterrupt("Stopped; the same command goes on from here.") from stop
+
+
+def _ended(folder: Path) -> bool:
+    return (folder / EVENTS).exists() and any(event["event"] == "finished" for event in read_events(folder))
+
+
+def _told(folder: Path, method: str) -> dict[str, Any]:
+    last = read_events(folder)[-1]
+    if last["event"] != "finished":
+        raise UserError(f"{method}: {last.get('error') or f'the worker ended; see {folder}/worker.log'}")
+    file = next((folder / "adapter").glob("*.safetensors"))
+    return {**last, "event": "method", "method": method, "file_bytes": file.stat().st_size, "folder": str(folder)}
+
+
+def _line(found: dict[str, Any]) -> str:
+    losses = f"{found['heldout_before']:.3f} -> {found['heldout_after']:.3f}"
+    memory, file = f"{found['peak_bytes'] / 1e9:.2f} GB", f"{found['file_bytes'] / 1e6:.1f} MB"
+    return (
+        f"{found['method']}: held-out loss {losses}, {found['seconds']:.0f} s, peak {memory}, file {file}, "
+        f"{found['trainable']:,} numbers trained"
+    )
