@@ -14,7 +14,7 @@ from playground.memory import Memory, Remembered
 from playground.rows import Row, Token
 
 PIECE = 256  # prompt tokens read in one pass: between two passes each row can be stopped, and the others get a token
-COLUMNS = 8  # tokens of a pass up to which rows may guess
+COLUMNS = 5  # tokens of a pass up to which rows may guess: where several rows step, a wrong guess costs too much
 AHEAD = 8  # tokens that a row may be ahead of its reader: nobody may be there any more
 BATCH_BYTES = 1_000_000_000  # of keys and values of the rows that step together
 KEPT_BYTES = 400_000_000  # of keys and values of what was read before

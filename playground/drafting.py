@@ -5,37 +5,38 @@ Prompt look-up decoding (A. Saxena, 2023), a case of speculative decoding (arXiv
 
 from collections.abc import Sequence
 
-MATCH = 3  # tokens that must have stood together before for what followed them to be guessed
-FEWEST, MOST = 2, 8  # guesses at once
+# How many of the last tokens stood together before, and how many of those that followed there are guessed then. One
+# guess costs a lone row next to nothing; more are worth it only where they are likely right (docs/log.md).
+GUESSES = {3: 4, 2: 1, 1: 1}
 
 
 class Lookup:
-    """The tokens of one row, and where each run of MATCH of them was last followed by what."""
+    """The tokens of one row, and the place after each run of one to three of them where that last stood."""
 
     def __init__(self, ids: Sequence[int]) -> None:
         self._ids: list[int] = []
-        self._follows: dict[tuple[int, ...], int] = {}
-        self._reach = FEWEST
+        self._after: dict[tuple[int, ...], int] = {}
         for each in ids:
             self.add(each)
 
     def add(self, id_: int) -> None:
         """The row's next token."""
-        if len(self._ids) >= MATCH:
-            self._follows[tuple(self._ids[-MATCH:])] = len(self._ids)
+        for length in GUESSES:
+            if len(self._ids) >= length:
+                self._after[tuple(self._ids[-length:])] = len(self._ids)
         self._ids.append(id_)
 
     def guesses(self, most: int) -> list[int]:
         """What followed the last tokens where they last stood before; none where they are new."""
-        place = self._follows.get(tuple(self._ids[-MATCH:]))
-        if place is None:
-            return []
-        found = self._ids[place : place + min(self._reach, most)]
+        for length, count in GUESSES.items():
+            place = self._after.get(tuple(self._ids[-length:]))
+            if place is not None:
+                return self._copied(place, min(count, most))
+        return []
+
+    def _copied(self, place: int, count: int) -> list[int]:
+        found = self._ids[place : place + count]
         period = len(self._ids) - place
-        while len(found) < min(self._reach, most):  # what repeats itself up to now may go on so
+        while len(found) < count:  # what repeats itself up to now may go on so
             found.append(found[-period])
         return found
-
-    def judge(self, guessed: int, right: int) -> None:
-        """Guess further ahead while all guesses are right, less far after a wrong one."""
-        self._reach = min(2 * self._reach, MOST) if right == guessed else max(FEWEST, right)

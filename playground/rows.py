@@ -84,13 +84,10 @@ class Row:
         segment.memory.length += len(segment.ids)
         if segment.memory.length < len(self.prompt.ids):
             return
-        before = len(self.said)
         for each, guess in zip(logits, [*self._guessed, None], strict=True):
             self._say(choose(each, self.said, self._decoding, self._generator))
             if self.ended or self.said[-1] != guess:
                 break
-        if self._lookup is not None and self._guessed:
-            self._lookup.judge(len(self._guessed), len(self.said) - before - 1)
         segment.memory.length = len(self.prompt.ids) + len(self.said) - 1
 
     def remember(self, remembered: Remembered) -> None:

@@ -11,7 +11,7 @@ from adapters.base import PlainLora
 from playground import batch as batch_module
 from playground.batch import AHEAD
 from playground.decoding import Decoding, Prompt, Token, batch_of, begin, generate
-from playground.drafting import FEWEST, MOST, Lookup
+from playground.drafting import Lookup
 from playground.forward import forward_of
 from playground.memory import Memory, Remembered
 from playground.models import ChatModel
@@ -28,6 +28,12 @@ def chat() -> ChatModel:
     found = small_chat()
     forward_of(found.model)
     return found
+
+
+@pytest.fixture
+def no_guesses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the tokens of passes can be counted."""
+    monkeypatch.setattr(batch_module, "COLUMNS", 0)
 
 
 def said(chat: ChatModel, prompts: list[Prompt], settings: Decoding = GREEDY) -> list[list[int]]:
@@ -77,6 +83,7 @@ def test_many_threads_get_what_they_get_alone(chat: ChatModel) -> None:
     assert found == alone
 
 
+@pytest.mark.usefixtures("no_guesses")
 def test_who_is_read_no_more_waits_and_holds_up_nobody(chat: ChatModel) -> None:
     left = generate(chat, [Prompt(LONG)], GREEDY)
     next(left)
@@ -138,6 +145,7 @@ def test_a_model_of_its_own_answers_beside_the_resident_one(chat: ChatModel) -> 
     assert together[0] != together[1]
 
 
+@pytest.mark.usefixtures("no_guesses")
 def test_a_second_turn_reads_only_what_is_new_and_says_the_same(chat: ChatModel) -> None:
     adapter = lora(1)
     first = said(chat, [Prompt(LONG, adapter, scope="ann")])[0]
@@ -148,6 +156,7 @@ def test_a_second_turn_reads_only_what_is_new_and_says_the_same(chat: ChatModel)
     assert passes[0] == len(SHORT) + 1  # the last token of an answer is said, and not read
 
 
+@pytest.mark.usefixtures("no_guesses")
 def test_rows_of_one_question_read_their_common_beginning_once(chat: ChatModel) -> None:
     passes = computed(chat)
     said(chat, [Prompt(LONG, scope="ann"), Prompt(LONG[:200] + SHORT, scope="ann")])
@@ -155,6 +164,7 @@ def test_rows_of_one_question_read_their_common_beginning_once(chat: ChatModel) 
     assert passes[1] == 1 + len(LONG) - 200
 
 
+@pytest.mark.usefixtures("no_guesses")
 @pytest.mark.parametrize("other", ["person", "adapter", "model", "nobody", "forgotten", "reloaded"])
 def test_what_one_has_read_answers_nobody_else(chat: ChatModel, other: str) -> None:
     mine = lora(1)
@@ -233,14 +243,16 @@ def test_an_answer_that_ends_or_stops_among_guesses_has_no_token_more(
     assert [each.id for each in heard] == free[:7]
 
 
-def test_guesses_are_what_followed_before_and_reach_further_while_they_are_right() -> None:
-    lookup = Lookup([1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3])
-    assert lookup.guesses(20) == [4, 5][:FEWEST]
-    assert lookup.guesses(1) == [4]
-    for _ in range(4):
-        lookup.judge(2, 2)
-    assert lookup.guesses(20) == [4, 5, 6, 7, 8, 9, 1, 2][:MOST]
-    lookup.judge(8, 1)
-    assert len(lookup.guesses(20)) == FEWEST
+def test_guesses_are_what_followed_before_and_more_where_more_stood_before() -> None:
+    lookup = Lookup([1, 2, 3, 4, 5, 6, 7, 8, 9, 1])
+    assert lookup.guesses(20) == [2]
+    lookup.add(2)
+    assert lookup.guesses(20) == [3]
+    lookup.add(3)
+    assert lookup.guesses(20) == [4, 5, 6, 7]
+    assert lookup.guesses(2) == [4, 5]
     lookup.add(77)
     assert lookup.guesses(20) == []
+    for each in [77, 77, 77]:
+        lookup.add(each)
+    assert lookup.guesses(20) == [77] * 4
