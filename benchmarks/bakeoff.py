@@ -1,4 +1,4 @@
-"""The five methods on the US Constitution with Quick, equally long, on the real model: what each comes to, and the time.
+"""The five methods on the US Constitution with Quick, equally long, on the real model: what each comes to, how long.
 
 `python -m benchmarks.bakeoff [--methods ID,ID] [FILE]` runs the command `bakeoff` and draws its lines as a table.
 """

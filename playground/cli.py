@@ -218,9 +218,7 @@ def _exam(commands: Any) -> None:
     parser.add_argument("--limit", type=arguments.whole, metavar="N", help="questions of the text, at most (60)")
     parser.add_argument("--seed", type=arguments.seed, metavar="N", help="same seed, same exam (0)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the exam and its report")
-    parser.add_argument(
-        "--judge", type=arguments.folder, metavar="DIR", help="folder of a stronger chat model"
-    )
+    parser.add_argument("--judge", type=arguments.folder, metavar="DIR", help="folder of a stronger chat model")
     parser.add_argument("--drill", action="store_true", help="also change a fact, index and train anew, and ask again")
     parser.add_argument("--resume", action="store_true", help="go on with the exam in the folder")
 

@@ -53,14 +53,12 @@ def _planned(asked: Namespace, settings: Settings, documents: Sequence[Document]
     for id_ in methods:
         adapters.get(id_)
     chat = load_chat(chat_source(settings), choose())
-    values = {"seed": asked.seed or 0, "max_seconds": float(settings.max_seconds)}
-    fixed = PRESETS[asked.preset], {}, values, tokens_of(chat, documents), chat.model.config
-    plans = [plan(id_, *fixed, speed_of(chat.model, choose())) for id_ in methods]
-    most = min(plan.settings.steps for plan in plans)
-    capped = [
-        replace(each, settings=replace(each.settings, steps=min(most, asked.max_steps or most))) for each in plans
-    ]
-    return bakeoff.level(capped)
+    preset, model = PRESETS[asked.preset], chat.model.config
+    values: dict[str, Any] = {"seed": asked.seed or 0, "max_seconds": float(settings.max_seconds)}
+    tokens, speed = tokens_of(chat, documents), speed_of(chat.model, choose())
+    plans = bakeoff.level([plan(id_, preset, {}, values, tokens, model, speed) for id_ in methods])
+    most = min(plans[0].settings.steps, asked.max_steps or plans[0].settings.steps)
+    return [replace(each, settings=replace(each.settings, steps=most)) for each in plans]
 
 
 def _begin(out: Path, common: TrainSettings, documents: Sequence[Document]) -> None:
