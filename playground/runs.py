@@ -21,6 +21,7 @@ from playground.speed import Speed
 START_SECONDS = 8  # a worker's imports and model load
 UPDATE_SECONDS = 2e-9  # of AdamW for one trained number
 BY_PRESET = ("steps", "batch_tokens")  # of the run's settings, those that 0 leaves to the preset
+FEWEST_STEPS = 8  # that a preset's time is taken to hold: fewer teach nothing, and the machine may be busy for a moment
 RUNTIME_BYTES = 900_000_000  # interpreter, torch, transformers
 
 
@@ -120,7 +121,7 @@ def plan(
     fixed = START_SECONDS + _tests_seconds(options, settings, train_tokens, model, speed)
     fixed += _lower_seconds(options, replace(settings, steps=10**9), train_tokens, model, speed)
     a_step = _step_seconds(_cost(method, options, model), options, settings, model, speed)
-    by_time = int((preset.seconds - fixed) / a_step)
+    by_time = max(FEWEST_STEPS, int((preset.seconds - fixed) / a_step))
     by_text = round(preset.epochs * train_tokens / settings.batch_tokens)
     return RunConfig(method, options, replace(settings, steps=max(1, min(by_time, by_text))))
 

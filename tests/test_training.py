@@ -23,7 +23,7 @@ from playground.errors import UserError
 from playground.interrupt import Interrupted, interruptible
 from playground.models import ChatModel
 from playground.outcome import Finished
-from playground.runs import PRESETS, RunConfig, TrainSettings, check_limits, estimate, plan
+from playground.runs import FEWEST_STEPS, PRESETS, RunConfig, TrainSettings, check_limits, estimate, plan
 from playground.settings import Settings
 from playground.speed import assumed
 from playground.training import Progress
@@ -218,6 +218,10 @@ def test_a_plan_fits_its_preset_and_what_was_asked_wins() -> None:
     assert planned.settings.steps == round(PRESETS["quick"].epochs * 10_000 / planned.settings.batch_tokens)
     slow = plan("lora", PRESETS["quick"], {}, {}, 10_000, model, assumed(model, 0.05))
     assert slow.settings.steps < planned.settings.steps
+    busy = plan("lora", PRESETS["quick"], {}, {}, 10_000, model, assumed(model, 1e-6))
+    assert busy.settings.steps == FEWEST_STEPS
+    short = plan("lora", PRESETS["quick"], {}, {}, 300, model, assumed(model, 1e-6))
+    assert short.settings.steps < FEWEST_STEPS
     asked = plan("lora", PRESETS["quick"], {"rank": 4}, {"steps": 7}, 10_000, model, assumed(model, 100))
     assert (asked.settings.steps, asked.options.rank, planned.settings.seed) == (7, 4, 5)
 
