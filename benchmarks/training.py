@@ -22,7 +22,6 @@ from torch import Tensor
 
 import adapters
 from adapters.beside import inside
-from benchmarks.sets import json_lines
 from playground import corpus, loss, training
 from playground.device import Device
 from playground.models import ChatModel, chat_source, load_chat
@@ -32,7 +31,7 @@ from playground.runs import Preset, plan
 from playground.settings import Settings
 from playground.speed import speed_of
 from playground.supervisor import WORKER
-from retrieval.documents import Document, Pair, read
+from retrieval.documents import read
 
 TABLES = ("pairs", "windows", "losses", "layers")
 LAYERS, SECONDS = (0, 15, 10, 6), 60  # top layers adapted, 0 for all; planned seconds of each run
@@ -168,9 +167,7 @@ def examples(data: Path, chat: ChatModel, work: str) -> list[Row]:
         ids = chat.tokenizer(text, add_special_tokens=False)["input_ids"]
         cut = [ids[start : start + WINDOW] for start in range(0, len(ids) - WINDOW, WINDOW)]
         return [{"input_ids": each, "labels": each} for each in cut]
-    lines = json_lines(data / "devils_dictionary/devils_dictionary.jsonl")
-    pairs = tuple(Pair(each["instruction"], each["response"], 0, 0) for each in lines)
-    document = Document("dictionary", "", (), (), (), pairs, ())
+    document = read(data / "devils_dictionary/devils_dictionary.jsonl")
     made = corpus.build([document], chat.tokenizer, window=WINDOW, heldout_share=0.01, seed=0, pairs_share=1.0)
     return list(made.train)
 
