@@ -47,14 +47,14 @@ def main() -> None:
     lora = random_lora(chat.model)
     rows = [Prompt(ids, each) for each in (None, lora) for ids in texts(chat)]
     settings = Decoding(max_new_tokens=chosen.tokens, repetition_penalty=1.0)
-    columns, batch.COLUMNS = batch.COLUMNS, 0  # so that no guess helps: a text that repeats itself would be guessed
+    most, batch.GUESSES = batch.GUESSES, 0  # so that no guess helps: a text that repeats itself would be guessed
     print(
         f"{chat.name}, {chosen.threads} threads, {type(forward).__name__}, {SHORT} and {LONG} + {chosen.tokens} tokens"
     )
     against_peft(chat, source, lora, rows, settings)
     second_turn(chat, rows, settings)
     if chosen.passages:
-        guesses(load_chat(source, Device("cpu", torch.float32, 0.0)), chosen.passages, columns)
+        guesses(load_chat(source, Device("cpu", torch.float32, 0.0)), chosen.passages, most)
 
 
 def against_peft(chat: ChatModel, source: Source, lora: PlainLora, rows: list[Prompt], settings: Decoding) -> None:
@@ -92,13 +92,13 @@ def second_turn(chat: ChatModel, rows: list[Prompt], settings: Decoding) -> None
         )
 
 
-def guesses(chat: ChatModel, file: Path, columns: int) -> None:
+def guesses(chat: ChatModel, file: Path, most: int) -> None:
     """Answers with passages, greedy, at the page's settings: the same tokens, sooner."""
     asked = [Prompt(each) for each in with_passages(chat, file)]
     runs: dict[int, list[Timed]] = {}
-    for batch.COLUMNS in (0, columns):
-        runs[batch.COLUMNS] = [timed(chat, [each], Decoding(max_new_tokens=64)) for each in asked]
-    plain, guessed = runs[0], runs[columns]
+    for batch.GUESSES in (0, most):
+        runs[batch.GUESSES] = [timed(chat, [each], Decoding(max_new_tokens=64)) for each in asked]
+    plain, guessed = runs[0], runs[most]
     same = sum(a.said == b.said for a, b in zip(plain, guessed, strict=True))
     whole, steps = (
         [sum(each.whole for each in some) for some in (plain, guessed)],

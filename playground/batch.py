@@ -14,7 +14,7 @@ from playground.memory import Memory, Remembered
 from playground.rows import Row, Token
 
 PIECE = 256  # prompt tokens read in one pass: between two passes each row can be stopped, and the others get a token
-COLUMNS = 5  # tokens of a pass up to which rows may guess: where several rows step, a wrong guess costs too much
+GUESSES = 3  # of a row that steps alone, at most: beside others a guess costs as much as it gains
 AHEAD = 8  # tokens that a row may be ahead of its reader: nobody may be there any more
 BATCH_BYTES = 1_000_000_000  # of keys and values of the rows that step together
 KEPT_BYTES = 400_000_000  # of keys and values of what was read before
@@ -126,8 +126,7 @@ class Batch:
 
     def _advance_model(self, rows: Sequence[Row]) -> None:
         stepping = [row for row in rows if row.said]
-        guesses = (COLUMNS - len(stepping)) // max(1, len(stepping))
-        turns = [(row, row.segment(0, max(0, guesses))) for row in stepping]
+        turns = [(row, row.segment(0, GUESSES if len(stepping) == 1 else 0)) for row in stepping]
         room = PIECE
         for row in rows:
             if row.said or not room:

@@ -6,8 +6,8 @@ Prompt look-up decoding (A. Saxena, 2023), a case of speculative decoding (arXiv
 from collections.abc import Sequence
 
 # How many of the last tokens stood together before, and how many of those that followed there are guessed then. One
-# guess costs a lone row next to nothing; more are worth it only where they are likely right (docs/log.md).
-GUESSES = {3: 4, 2: 1, 1: 1}
+# guess costs a lone row nothing, three a third of a step, four a whole one (docs/log.md).
+GUESSES = {3: 3, 2: 1, 1: 1}
 
 
 class Lookup:

@@ -33,7 +33,7 @@ def chat() -> ChatModel:
 @pytest.fixture
 def no_guesses(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the tokens of passes can be counted."""
-    monkeypatch.setattr(batch_module, "COLUMNS", 0)
+    monkeypatch.setattr(batch_module, "GUESSES", 0)
 
 
 def said(chat: ChatModel, prompts: list[Prompt], settings: Decoding = GREEDY) -> list[list[int]]:
@@ -210,12 +210,12 @@ def test_what_is_kept_is_bounded_and_the_oldest_goes_first() -> None:
 def test_guesses_change_no_answer(chat: ChatModel, settings: Decoding, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = replace(settings, max_new_tokens=60)
     prompts = [Prompt(AGAIN), Prompt(LONG, lora(1)), Prompt(AGAIN, lora(2))]
-    monkeypatch.setattr(batch_module, "COLUMNS", 0)
+    monkeypatch.setattr(batch_module, "GUESSES", 0)
     plain = said(chat, prompts, settings)
     # The prompt has the answer already, as where one copies from its passages.
     copying = [replace(each, ids=[*each.ids, *answer, *each.ids]) for each, answer in zip(prompts, plain, strict=True)]
     expected = said(chat, copying, settings)
-    monkeypatch.setattr(batch_module, "COLUMNS", 24)
+    monkeypatch.setattr(batch_module, "GUESSES", 6)
     assert said(chat, copying, settings) == expected
 
 
@@ -225,7 +225,7 @@ def test_right_guesses_save_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     passes = computed(chat)
     said(chat, [Prompt(SHORT)])
     assert len(passes) < 10
-    monkeypatch.setattr(batch_module, "COLUMNS", 0)
+    monkeypatch.setattr(batch_module, "GUESSES", 0)
     said(chat, [Prompt(SHORT)])
     assert passes[-24:] == [len(SHORT), *[1] * 23]
 
@@ -234,7 +234,7 @@ def test_an_answer_that_ends_or_stops_among_guesses_has_no_token_more(
     chat: ChatModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = said(chat, [Prompt(AGAIN)], replace(GREEDY, max_new_tokens=60))[0]
-    monkeypatch.setattr(batch_module, "COLUMNS", 24)
+    monkeypatch.setattr(batch_module, "GUESSES", 6)
     for length in range(1, 12):
         assert said(chat, [Prompt(AGAIN)], replace(GREEDY, max_new_tokens=length))[0] == free[:length]
     heard: list[Token] = []
@@ -249,10 +249,10 @@ def test_guesses_are_what_followed_before_and_more_where_more_stood_before() -> 
     lookup.add(2)
     assert lookup.guesses(20) == [3]
     lookup.add(3)
-    assert lookup.guesses(20) == [4, 5, 6, 7]
+    assert lookup.guesses(20) == [4, 5, 6]
     assert lookup.guesses(2) == [4, 5]
     lookup.add(77)
     assert lookup.guesses(20) == []
     for each in [77, 77, 77]:
         lookup.add(each)
-    assert lookup.guesses(20) == [77] * 4
+    assert lookup.guesses(20) == [77] * 3
