@@ -1,7 +1,9 @@
 """Questions that a model writes: what is kept of them, that a weak model is refused, and that a run learns them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
+import gradio as gr
 import pytest
 from transformers import PreTrainedTokenizerFast
 
@@ -13,12 +15,17 @@ from playground.pairs.written import Draft, Messages
 from playground.quality import remove
 from playground.runs import TrainSettings
 from playground.sections import cut
+from playground.services import Services
 from playground.settings import Settings
 from playground.store import Store, new_secret
 from playground.training_text import TrainingText
+from playground.ui.guard import guarded_stream
+from playground.ui.visitor import COOKIE
+from playground.ui.written import WrittenView
 from playground.writing import TRIED, Writing, said
 from retrieval.documents import Document, Pair
 from tests.small_chat import small_chat
+from tests.test_text_tab import browser
 
 PASSAGE = (
     "The club keeps its boats in the old\nsalt store, which the town lent it in 1931. Members may borrow a boat on any "
@@ -226,3 +233,31 @@ def test_what_a_model_says_in_a_batch_is_cut_short_when_it_is_stopped() -> None:
     whole = said(chat, asked)
     assert whole == [said(chat, [each])[0] for each in asked]
     assert said(chat, asked, lambda: True) == ["", ""]
+
+
+@pytest.fixture
+def services(settings: Settings, tiny_model_folder: Path) -> Services:
+    return Services(Settings(data=settings.data, chat_model=str(tiny_model_folder)))
+
+
+def test_the_page_refuses_a_weak_model_in_a_sentence_and_shows_what_a_capable_one_wrote(services: Services) -> None:
+    with gr.Blocks():
+        view = WrittenView(services)
+    request = browser()
+    visitor = services.store.visitor(request.cookies[COOKIE])
+    assert view.refresh(request)[0]["visible"] is False, "there is no text"
+    services.library.add_text(visitor, town())
+    write = guarded_stream(len(view.outputs) + 2)(view._write)
+    *_, last = write(request, 0)
+    assert "cannot write good questions" in last[0]["value"]
+    assert view.refresh(request)[1] == "None yet."
+    services.writing._say = capable
+    *lines, last = write(request, 0)
+    assert lines[0][1].startswith("Asked about 0 of ")
+    _, state, table, _, chosen, changed = last
+    kept = len(table["value"]["data"])
+    assert (state, changed) == (f"Pairs kept: {kept}", 1)
+    assert kept >= TRIED
+    view._remove(request, chosen["value"], 1)
+    assert view.refresh(request)[1] == f"Pairs kept: {kept - 1}"
+    assert chosen["value"] not in view.refresh(request)[4]["choices"]
