@@ -5,12 +5,17 @@ The adapter is a random LoRA of rank 8 on all linear layers: its values cost no 
 
 import argparse
 import json
+import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
+import gguf
+import numpy as np
 import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, PreTrainedModel
@@ -20,6 +25,7 @@ from playground import batch, prompts
 from playground.decoding import Decoding, Prompt, generate
 from playground.device import Device, limit_threads
 from playground.forward import forward_of
+from playground.gguf_file import write_gguf
 from playground.models import ChatModel, Source, chat_source, load_chat
 from playground.settings import Settings
 from retrieval.chunks import Passage
@@ -27,6 +33,7 @@ from retrieval.chunks import Passage
 SHORT, LONG, NEXT = 40, 520, 30  # tokens of a prompt without and with passages, and of a second question
 TEXT = "The museum keeps letters, maps and tools of the town, and opens every day but Monday from nine to five. "
 QUESTIONS = 16  # with passages
+ASKED = ("What is the capital of France?", "Why is the sky blue?", "Write a short poem about two rivers.")
 ROOM = 300_000_000  # bytes that are read to time the memory
 
 
@@ -37,6 +44,7 @@ def main() -> None:
     parser.add_argument(
         "--passages", type=Path, help="XQuAD's English file: answers with passages, with and without guesses"
     )
+    parser.add_argument("--llama", type=Path, help="a Python that has xllamacpp: llama.cpp beside one arm")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     chosen = parser.parse_args()
     limit_threads(chosen.threads)
@@ -53,6 +61,8 @@ def main() -> None:
     )
     against_peft(chat, source, lora, rows, settings)
     second_turn(chat, rows, settings)
+    if chosen.llama:
+        against_llama(chat, chosen.llama, settings, chosen.threads)
     if chosen.passages:
         guesses(load_chat(source, Device("cpu", torch.float32, 0.0)), chosen.passages, most)
 
@@ -77,6 +87,46 @@ def against_peft(chat: ChatModel, source: Source, lora: PlainLora, rows: list[Pr
     for name, mine, peers in zip(("short", "long", "short LoRA", "long LoRA"), alone, theirs, strict=True):
         ratio, share = mine.pace / peers.pace, mine.pace * bound
         print(f"{name}: {mine.pace:.1f} tokens/s, {ratio:.2f} of PEFT's {peers.pace:.1f}, {share:.0%} of the bound")
+
+
+def against_llama(chat: ChatModel, python: Path, settings: Decoding, threads: int) -> None:
+    """The exported base in llama.cpp, with matrices of 32 and of 8 bits: its pace, and whether it says the same.
+
+    The first prompt is the short one as ids; the others are questions, which llama.cpp cuts into tokens itself.
+    """
+    asked = [chat.tokenizer.decode(prompts.render(chat.tokenizer, prompts.messages(each))) for each in ASKED]
+    ids = [texts(chat)[0], *(chat.tokenizer(each, add_special_tokens=False)["input_ids"] for each in asked)]
+    ours = [timed(chat, [Prompt(each)], settings) for each in ids]
+    print(f"here: {', '.join(f'{each.pace:.1f}' for each in ours)} tokens/s")
+    for writer in (gguf.GGUFWriter, EightBits):
+        with tempfile.TemporaryDirectory() as folder, patch.object(gguf, "GGUFWriter", writer):
+            file = Path(folder) / "model.gguf"
+            write_gguf(chat.model, chat.tokenizer, file, chat.name)
+            words = [python, Path(__file__).with_name("llama_cpp.py"), file, threads, settings.max_new_tokens]
+            given = json.dumps([ids[0], *asked])
+            told = subprocess.run([*map(str, words)], input=given, capture_output=True, text=True, check=True).stdout
+        theirs = json.loads(told.splitlines()[-1])
+        same = [each["text"].startswith(to_end(chat, mine.said)) for mine, each in zip(ours, theirs, strict=True)]
+        read = [len(mine) == each["read"] for mine, each in zip(ids, theirs, strict=True)]
+        paces = ", ".join(f"{each['pace']:.1f}" for each in theirs)
+        print(f"llama.cpp, {writer.__name__}: {paces} tokens/s; as many tokens read {read}, the same said {same}")
+
+
+def to_end(chat: ChatModel, said: list[int]) -> str:
+    """An answer up to where the model ends it: llama.cpp, told to go on, says another token there."""
+    return str(chat.tokenizer.decode([*takewhile(lambda each: each != chat.model.config.eos_token_id, said)]))
+
+
+class EightBits(gguf.GGUFWriter):
+    """Writes matrices as Q8_0: eight bits, a scale for each 32 numbers."""
+
+    def add_tensor(self, name: str, tensor: np.ndarray, **more: Any) -> None:
+        """Vectors stay as they are."""
+        kind = gguf.GGMLQuantizationType.Q8_0
+        if tensor.ndim == 2:
+            super().add_tensor(name, gguf.quants.quantize(tensor, kind), raw_dtype=kind)
+        else:
+            super().add_tensor(name, tensor, **more)
 
 
 def second_turn(chat: ChatModel, rows: list[Prompt], settings: Decoding) -> None:

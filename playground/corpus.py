@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from playground import pairs, repeats
 from playground.errors import UserError
 from playground.examples import INSTRUCTION, LONGEST, NO_LOSS, Asked, Example, ExampleKind, Shelf, pair, windows
-from playground.sections import Section, cut
+from playground.sections import Section, cut, place_of
 from retrieval.documents import Document
 
 __all__ = ["MAX_HELDOUT_TOKENS", "MIN_TOKENS", "NO_LOSS", "Corpus", "Sides", "build", "data_hash", "sides"]
@@ -123,10 +123,12 @@ def _learnt(examples: Iterable[Example]) -> list[Example]:
 
 
 def data_hash(documents: Sequence[Document]) -> str:
-    """16 hex digits over every document's name and text."""
+    """16 hex digits over every document's name, text and the questions written about it."""
     digest = hashlib.sha256()
     for document in documents:
         digest.update(f"{document.name}\0{document.text}\0".encode())
+        for each in document.written:
+            digest.update(f"{each.question}\0{each.answer}\0".encode())
     return digest.hexdigest()[:16]
 
 
@@ -212,13 +214,12 @@ def _given(document: Document, place: int) -> Asked:
 
 
 def _made(texts: Sequence[_Text], heldout: bool, shelf: Shelf, wishes: _Wishes, wanted: float) -> Iterator[Example]:
-    """Pairs by rules, every kind in turn, each in random order, until they have the wanted number of tokens."""
+    """Pairs made from text, every kind in turn, each in random order, until they have the wanted number of tokens."""
     found: dict[ExampleKind, list[tuple[int, Asked]]] = {}
     for text in texts:
-        for each in pairs.make(text.document, wishes.seed):
-            if (each.section in text.heldout) is heldout:
-                asked = Asked(each.kind, each.question, each.answer, each.start, each.section)
-                found.setdefault(each.kind, []).append((text.number, asked))
+        for asked in _asked(text, wishes.seed):
+            if (asked.section in text.heldout) is heldout:
+                found.setdefault(asked.kind, []).append((text.number, asked))
     draw = random.Random(wishes.seed)
     for of_kind in found.values():
         draw.shuffle(of_kind)
@@ -228,6 +229,14 @@ def _made(texts: Sequence[_Text], heldout: bool, shelf: Shelf, wishes: _Wishes, 
         bare = pair(asked, wishes.tokenizer, wishes.window)
         wanted -= len(bare.input_ids)
         yield _among_passages(bare, number, asked, shelf, wishes)
+
+
+def _asked(text: _Text, seed: int) -> Iterator[Asked]:
+    """Questions by rules, then those that were written about the text."""
+    for made in pairs.make(text.document, seed):
+        yield Asked(made.kind, made.question, made.answer, made.start, made.section)
+    for each in text.document.written:
+        yield Asked("written", each.question, each.answer, each.start, place_of(text.sections, each.start))
 
 
 def _among_passages(bare: Example, number: int, asked: Asked, shelf: Shelf, wishes: _Wishes) -> Example:

@@ -21,7 +21,7 @@ NO_LOSS = -100
 DISTRACTORS = 4  # at most, as in RAFT (Zhang et al. 2024, arXiv 2403.10131, section 3)
 LONGEST = 2  # windows that a pair may fill: an answer is not torn for a few tokens
 INSTRUCTION = 40  # tokens, rounded up, that the prompt with passages has beside them and the question
-ExampleKind = Literal["text", "given", "heading", "definition", "item", "cloze"]
+ExampleKind = Literal["text", "given", "heading", "definition", "item", "cloze", "written"]
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Example:
 
 @dataclass(frozen=True)
 class Asked:
-    """A pair of either origin, `kind` "given" where the file itself is pairs; its answer begins at `start`."""
+    """A pair of any origin, `kind` "given" where the file itself is pairs; its answer begins at `start`."""
 
-    kind: Kind | Literal["given"]
+    kind: Kind | Literal["given", "written"]
     question: str
     answer: str
     start: int

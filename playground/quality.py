@@ -118,17 +118,18 @@ def remove(document: Document, spans: Sequence[tuple[int, int]]) -> Document:
         )
 
     kept = zip([0, *(end for _, end in gone)], [*starts, len(document.text)], strict=True)
-    pairs = [
-        Pair(each.question, each.answer, moved(each.start), moved(each.end))
-        for each in document.pairs
-        if not any(start < each.end and each.start < end for start, end in gone)
-    ]
+
+    def left(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+        whole = [each for each in pairs if not any(start < each.end and each.start < end for start, end in gone)]
+        return tuple(Pair(each.question, each.answer, moved(each.start), moved(each.end)) for each in whole)
+
     return replace(
         document,
         text="".join(document.text[start:end] for start, end in kept),
         pages=_moved(document.pages, moved),
         headings=_moved(document.headings, moved),
-        pairs=tuple(pairs),
+        pairs=left(document.pairs),
+        written=left(document.written),
     )
 
 

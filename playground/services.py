@@ -38,6 +38,7 @@ from playground.store import DAY, RunRow, Store
 from playground.supervisor import Supervisor
 from playground.tables import Ballot
 from playground.training_text import TrainingText
+from playground.writing import Messages, Writing, said
 from retrieval.search import Result, search
 
 ANSWER_SECONDS = 60  # of a lent GPU for one question
@@ -53,6 +54,7 @@ class Services:
         self.embedders = Embedders(self.store, settings)
         self.library = Library(self.store, settings, self.embedders.of)
         self.training_text = TrainingText(self.library, self.store, lambda: self.chat.tokenizer)
+        self.writing = Writing(self.library, self.store, gpu(ANSWER_SECONDS)(self._said))
         self.exams = Exams(self.store, self.library, self.jobs)
         self.stops: set[str] = set()
         self.ballots: dict[str, Ballot] = {}
@@ -252,6 +254,10 @@ class Services:
             examples=examples,
             scope=visitor,
         )
+
+    def _said(self, visitor: str, asked: Sequence[Messages]) -> list[str]:
+        """What the base answers to requests of `Writing`."""
+        return said(self.chat, asked, lambda: self.writing.stopping(visitor))
 
     def _advise(self, row: RunRow) -> str:
         """For a training run that lacked memory, now that its worker is gone: what would have fitted."""

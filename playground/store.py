@@ -97,6 +97,22 @@ class Store(RunRows):
             owned(db, "documents", visitor, document)
             db.execute("DELETE FROM documents WHERE id = ?", (document,))
             self._document_path(visitor, document).unlink(missing_ok=True)
+            self._written_path(visitor, document).unlink(missing_ok=True)
+
+    def written(self, visitor: str, document: str) -> dict[str, Any]:
+        """What was kept with `keep_written`; empty where nothing was."""
+        with self._reading(visitor) as db:
+            owned(db, "documents", visitor, document)
+            path = self._written_path(visitor, document)
+            return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+    def keep_written(self, visitor: str, document: str, content: Mapping[str, Any]) -> None:
+        """Keep the questions that were written about a document, in place of those before; they go when it goes."""
+        with self._writing(visitor) as db:
+            owned(db, "documents", visitor, document)
+            path = self._written_path(visitor, document)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, json.dumps(content, ensure_ascii=False))
 
     def left_out(self, visitor: str) -> list[str]:
         """The kinds of findings that a visitor leaves out of training."""
@@ -165,6 +181,9 @@ class Store(RunRows):
 
     def _document_path(self, visitor: str, document: str) -> Path:
         return self._visitors / visitor / "documents" / f"{document}.json"
+
+    def _written_path(self, visitor: str, document: str) -> Path:
+        return self._visitors / visitor / "written" / f"{document}.json"
 
 
 def digest(content: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from transformers import PreTrainedTokenizerBase
@@ -14,7 +15,7 @@ from playground.preview import Row, preview
 from playground.quality import Finding
 from playground.runs import TrainSettings
 from playground.store import Store
-from retrieval.documents import Document
+from retrieval.documents import Document, Pair
 
 KEPT = 32  # results in memory, of all visitors
 Made = TypeVar("Made")
@@ -51,8 +52,9 @@ class TrainingText:
         self._store.leave_out(visitor, kinds | {kind} if out else kinds - {kind})
 
     def documents(self, visitor: str) -> list[Document]:
-        """The visitor's documents without what is left out."""
-        documents, kinds = self._library.documents(visitor), self.left_out(visitor)
+        """The visitor's documents with the questions written about them, without what is left out."""
+        read = zip(self._library.documents(visitor), self._written(visitor), strict=True)
+        documents, kinds = [replace(document, written=asked) for document, asked in read], self.left_out(visitor)
         if not kinds:
             return documents
         return quality.without(documents, [each for each in self.findings(visitor) if each.kind in kinds])
@@ -69,7 +71,8 @@ class TrainingText:
             UserError: there is no text.
         """
         mix = (settings.window, settings.heldout_share, settings.seed, settings.pairs_share, settings.with_passages)
-        key = ("preview", self._library.text_hash(visitor), *sorted(self.left_out(visitor)), mix)
+        text = (self._library.text_hash(visitor), *self._written(visitor))
+        key = ("preview", text, *sorted(self.left_out(visitor)), mix)
         return self._once(visitor, key, lambda: self._previewed(visitor, settings))
 
     def _previewed(self, visitor: str, settings: TrainSettings) -> list[Row]:
@@ -86,6 +89,11 @@ class TrainingText:
             settings.with_passages,
         )
         return preview(made.train, tokenizer)
+
+    def _written(self, visitor: str) -> list[tuple[Pair, ...]]:
+        """The questions written about each document."""
+        rows = self._store.documents(visitor)
+        return [tuple(Pair(*each) for each in self._store.written(visitor, row.id).get("pairs", ())) for row in rows]
 
     def forget(self, visitor: str) -> None:
         """Drop what is in memory of a visitor's text."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 from retrieval.errors import RetrievalError
@@ -60,7 +60,8 @@ class Limits:
 class Document:
     """Clean text of one file. Paragraphs are parted by a blank line; all spans are in order and do not overlap.
 
-    A heading's span runs from the heading's own line to the next heading, of whatever level.
+    A heading's span runs from the heading's own line to the next heading, of whatever level. `written` are questions
+    that somebody wrote about the text, each with the offsets of its answer; search takes no notice of them.
     """
 
     name: str
@@ -70,9 +71,11 @@ class Document:
     pairs: tuple[Pair, ...] = ()
     dropped: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    written: tuple[Pair, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and dictionaries, ready for JSON."""
+        written = [list(astuple(each)) for each in self.written]
         return {
             "name": self.name,
             "text": self.text,
@@ -81,6 +84,7 @@ class Document:
             "pairs": [[each.question, each.answer, each.start, each.end] for each in self.pairs],
             "dropped": list(self.dropped),
             "columns": list(self.columns),
+            **({"written": written} if written else {}),  # so that a document as it was read has one form
         }
 
     @classmethod
@@ -94,6 +98,7 @@ class Document:
             pairs=tuple(Pair(*each) for each in values["pairs"]),
             dropped=tuple(values["dropped"]),
             columns=tuple(values["columns"]),
+            written=tuple(Pair(*each) for each in values.get("written", ())),
         )
 
 

@@ -41,7 +41,8 @@ def build(services: Services) -> gr.Blocks:
             with gr.Tab(mark("tab.learn"), id="learn"):
                 LearnTab(services, page)
         text.next.click(lambda: gr.Tabs(selected="train"), None, tabs, **QUIET)
-        all_tabs = [bar.tab, text.tab, text.quality.tab, train.tab, train.preview.tab, compare.tab, exam.tab]
+        of_text = [text.tab, text.quality.tab, text.written.tab]
+        all_tabs = [bar.tab, *of_text, train.tab, train.preview.tab, compare.tab, exam.tab]
         _keep_in_step(page, all_tabs)
         _follow_runs(services, page, bar, train, all_tabs)
     page.queue(api_open=False, max_size=services.settings.queue_size, default_concurrency_limit=4)

@@ -18,6 +18,7 @@ from playground.ui.show import count
 from playground.ui.tab import QUIET, Tab, bump
 from playground.ui.visitor import language_of, visitor_of
 from playground.ui.words import mark, say
+from playground.ui.written import WrittenView
 from retrieval.documents import SUFFIXES
 
 COLUMNS = ("name", "characters", "tokens", "pages", "passages", "pairs", "language")
@@ -84,6 +85,7 @@ class TextTab:
             self.first_lines = gr.Textbox(label=mark("text.first_lines"), interactive=False, lines=4, max_lines=8)
             self.dropped = gr.Textbox(label=mark("text.dropped"), interactive=False, lines=1, max_lines=8)
         self.quality = QualityView(self.services)
+        self.written = WrittenView(self.services)
         self.next = gr.Button(mark("text.next"), variant="primary", visible=False)
 
     def _wire(self) -> None:

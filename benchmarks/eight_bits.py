@@ -1,0 +1,131 @@
+"""Would answers be as good and sooner with weights of eight bits? `python -m benchmarks.eight_bits`, on the real model.
+
+Each product of `playground.llama` is exchanged: weights in float32, eight bits with inputs of 16, and eight bits with
+inputs that are brought to eight as they come, all rows by one scale or each row by its own.
+"""
+
+import argparse
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.chat import forbid_end, random_lora, texts, timed
+from playground import batch, llama
+from playground.decoding import Decoding, Prompt
+from playground.device import Device, limit_threads
+from playground.forward import forward_of
+from playground.llama import OurForward
+from playground.memory import Memory
+from playground.models import ChatModel, chat_source, load_chat
+from playground.packing import Segment
+from playground.products import product
+from playground.settings import Settings
+from retrieval.documents import read
+
+TEXT = Path(__file__).parents[1] / "playground" / "examples" / "us_constitution.txt"
+READ, WINDOW = 2_000, 500  # tokens that are read, and at once
+Product = Callable[[Tensor, Any], Tensor]
+
+
+def main() -> None:
+    """One row a kind of product."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tokens", type=int, default=64, help="new tokens in each answer")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    chosen = parser.parse_args()
+    limit_threads(chosen.threads)
+    chat = load_chat(chat_source(Settings.from_environment()), Device("cpu", torch.float32, 0.0))
+    forbid_end(chat)
+    batch.COLUMNS = 0  # so that no guess helps
+    forward = forward_of(chat.model)
+    assert isinstance(forward, OurForward)
+    print(
+        "| products | tokens/s, one row | four rows, two with LoRA | long prompt read | perplexity | alone = in batch |"
+    )
+    print("|---|---|---|---|---|---|")
+    for name, (multiply, pack) in KINDS.items():
+        packed = {weight.data_ptr(): pack(weight) for weight in weights(forward)}
+        llama.product = exchanged(multiply, packed)
+        print(row(name, chat, forward, Decoding(max_new_tokens=chosen.tokens, repetition_penalty=1.0)), flush=True)
+
+
+def row(name: str, chat: ChatModel, forward: OurForward, settings: Decoding) -> str:
+    """The table's row of the products that are in use."""
+    short, lora = texts(chat)[0], random_lora(chat.model)
+    rows = [Prompt(short, adapter) for adapter in (None, lora, None, lora)]
+    timed(chat, rows[:1], settings)
+    alone, four = (
+        max((timed(chat, some, settings) for _ in range(3)), key=lambda each: each.pace) for some in (rows[:1], rows)
+    )
+    same = timed(chat, rows[1:2], settings).said == four.said
+    long = timed(chat, [Prompt(texts(chat)[1])], Decoding(max_new_tokens=2)).first
+    figures = f"{alone.pace:.1f} | {four.pace:.1f} | {long:.2f} s | {perplexity(chat, forward):.3f}"
+    return f"| {name} | {figures} | {same} |"
+
+
+def perplexity(chat: ChatModel, forward: OurForward) -> float:
+    """Of the text's first READ tokens, in windows that are read afresh."""
+    ids, loss, told = chat.tokenizer(read(TEXT).text)["input_ids"][:READ], 0.0, 0
+    for first in range(0, len(ids), WINDOW):
+        part = ids[first : first + WINDOW]
+        with torch.inference_mode():
+            logits = forward([Segment(part, Memory(len(part)), keep=len(part))])[0]
+        loss += float(torch.nn.functional.cross_entropy(logits[:-1], torch.tensor(part[1:]), reduction="sum"))
+        told += len(part) - 1
+    return math.exp(loss / told)
+
+
+def weights(forward: OurForward) -> list[Tensor]:
+    """Every matrix that `llama.product` is given."""
+    parts = [each for layer in forward._layers for each in (layer.look, layer.out, layer.widen, layer.narrow)]
+    return [each._weight.detach() for each in (*parts, forward._head)]
+
+
+def exchanged(multiply: Product, packed: Mapping[int, Any]) -> Callable[[Tensor, Tensor], Tensor]:
+    """A product that finds its own form of a weight."""
+    return lambda x, weight: multiply(x, packed[weight.data_ptr()])
+
+
+def whole_numbers(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Eight bits and a scale for each row."""
+    scales = weight.abs().amax(dim=1) / 127
+    return (weight / scales[:, None]).round().to(torch.int8), scales
+
+
+def prepacked(weight: Tensor) -> Any:
+    """The form that PyTorch's dynamic products read."""
+    numbers, scales = whole_numbers(weight)
+    held = torch._make_per_channel_quantized_tensor(numbers, scales.double(), torch.zeros(len(scales)).long(), 0)
+    return torch.ops.quantized.linear_prepack(held, None)
+
+
+def weight_only(x: Tensor, packed: tuple[Tensor, Tensor]) -> Tensor:
+    """Inputs of 16 bits, for which PyTorch has a fast kernel; with those of 32 it is slower than no quantising."""
+    numbers, scales = packed
+    return torch._weight_int8pack_mm(x.bfloat16().contiguous(), numbers, scales.bfloat16()).float()
+
+
+def dynamic(x: Tensor, packed: Any) -> Tensor:
+    """All rows by one scale."""
+    return torch.ops.quantized.linear_dynamic(x.contiguous(), packed, False)
+
+
+def dynamic_by_row(x: Tensor, packed: Any) -> Tensor:
+    """Each row by its own scale, so that no row depends on another."""
+    return torch.cat([dynamic(each, packed) for each in x.split(1)])
+
+
+KINDS: Mapping[str, tuple[Product, Callable[[Tensor], Any]]] = {
+    "float32": (product, lambda weight: weight),
+    "weights of 8 bits": (weight_only, whole_numbers),
+    "8 bits, one scale": (dynamic, prepacked),
+    "8 bits, a scale a row": (dynamic_by_row, prepacked),
+}
+
+
+if __name__ == "__main__":
+    main()

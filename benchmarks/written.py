@@ -1,0 +1,53 @@
+"""What are questions worth that a model writes itself? `python -m benchmarks.written FILE...`: drafts by their fault.
+
+Lists every pair that is kept with its passage, for reading: whether a pair is good, no check here can tell.
+"""
+
+import argparse
+import time
+from collections import Counter
+from pathlib import Path
+
+import torch
+
+from playground.device import Device
+from playground.models import ChatModel, chat_source, load_chat
+from playground.pairs import spoken, written
+from playground.sections import cut
+from playground.settings import Settings
+from playground.writing import said
+from retrieval.documents import read
+
+
+def main() -> None:
+    """One table row a file, after its pairs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", type=Path, nargs="+")
+    parser.add_argument("--sections", type=int, default=60, help="of each file, drawn at random")
+    chosen = parser.parse_args()
+    chat = load_chat(chat_source(Settings.from_environment()), Device("cpu", torch.float32, 0.0))
+    rows = [measured(chat, file, chosen.sections) for file in chosen.files]
+    print("| text | sections | kept | share | seconds a section | " + " | ".join(written.FAULTS) + " |")
+    print("|---|---|---|---|---|" + "---|" * len(written.FAULTS))
+    print("\n".join(rows))
+
+
+def measured(chat: ChatModel, file: Path, count: int) -> str:
+    """The table's row of one file."""
+    document = read(file)
+    places, sections = written.worth_asking(document)[:count], cut(document)
+    began = time.perf_counter()
+    found = [each for some in written.drafts(document, places, lambda asked: said(chat, asked)) for each in some]
+    seconds = (time.perf_counter() - began) / len(found)
+    for each in found:
+        if each.pair:
+            section = sections[each.section]
+            print(f"\n{spoken(document.text, section.body, section.end)}\n  Q: {each.pair.question}")
+            print(f"  A: {each.pair.answer}", flush=True)
+    kept, faults = sum(each.pair is not None for each in found), Counter(each.fault for each in found)
+    figures = [file.name, len(found), kept, f"{kept / len(found):.2f}", f"{seconds:.1f}"]
+    return "| " + " | ".join(map(str, [*figures, *(faults[each] for each in written.FAULTS)])) + " |"
+
+
+if __name__ == "__main__":
+    main()

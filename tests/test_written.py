@@ -1,0 +1,263 @@
+"""Questions that a model writes: what is kept of them, that a weak model is refused, and that a run learns them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import gradio as gr
+import pytest
+from transformers import PreTrainedTokenizerFast
+
+from playground import corpus
+from playground.errors import UserError
+from playground.library import Library
+from playground.pairs import written
+from playground.pairs.written import Draft, Messages
+from playground.quality import remove
+from playground.runs import TrainSettings
+from playground.sections import cut
+from playground.services import Services
+from playground.settings import Settings
+from playground.store import Store, new_secret
+from playground.training_text import TrainingText
+from playground.ui.guard import guarded_stream
+from playground.ui.visitor import COOKIE
+from playground.ui.written import WrittenView
+from playground.writing import TRIED, Writing, said
+from retrieval.documents import Document, Pair
+from tests.small_chat import small_chat
+from tests.test_text_tab import browser
+
+PASSAGE = (
+    "The club keeps its boats in the old\nsalt store, which the town lent it in 1931. Members may borrow a boat on any "
+    "day but Sunday, when the harbour is closed to all rowing. The keeper, Martha Quill, holds the key and the log."
+)
+GOOD = "Question: Who holds the key of the salt store?\nAnswer: Martha Quill"
+
+
+def draft(*answers: str) -> list[Draft]:
+    """What becomes of these answers about as many sections that all say the same."""
+    document = Document("club.txt", "\n\n".join([PASSAGE] * len(answers)))
+    sections = cut(document)
+    reader = written._Reader(document, [])
+    return [reader.read(0, sections[0], each) for each in answers]
+
+
+def test_an_answer_is_found_in_its_passage_whatever_the_line_breaks() -> None:
+    (found,) = draft("Question: Where does the club keep its boats?\nAnswer: in the old salt store.")
+    assert found.pair
+    assert found.pair.answer == "in the old salt store"
+    assert PASSAGE[found.pair.start : found.pair.end] == "in the old\nsalt store"
+
+
+@pytest.mark.parametrize(
+    ("said_of_it", "fault"),
+    [
+        ("Who holds the key? Martha Quill", "form"),
+        (f"{GOOD}\nQuestion: And the log?", "form"),
+        ("Question: Tell me who holds the key of the store.\nAnswer: Martha Quill", "question"),
+        ("Question: Who?\nAnswer: Martha Quill", "question"),
+        ("Question: Who holds the key of the salt store?\nAnswer: Martin Quill", "span"),
+        ("Question: Who holds the key of the salt store?\nAnswer: Martha Qui", "span"),
+        (f"Question: What does the text say of the club?\nAnswer: {PASSAGE}".replace("\nsalt", " salt"), "span"),
+        ("Question: Is Martha Quill the keeper of boats?\nAnswer: Martha Quill", "given_away"),
+        ("Question: Who won the football cup in Brazil?\nAnswer: Martha Quill", "elsewhere"),
+    ],
+)
+def test_a_bad_draft_is_told_by_what_is_wrong_with_it(said_of_it: str, fault: str) -> None:
+    (found,) = draft(said_of_it)
+    assert (found.fault, found.pair) == (fault, None)
+
+
+def test_a_question_that_nearly_repeats_another_is_dropped() -> None:
+    first, second = draft(GOOD, "Question: Who is it that holds the salt store key?\nAnswer: The keeper")
+    assert first.pair
+    assert second.fault == "repeat"
+
+
+def test_only_sections_with_enough_text_are_asked_about_each_once() -> None:
+    document = Document("club.txt", f"Short.\n\n{PASSAGE}\n\n" + "\n\n".join([f"{PASSAGE * 4}"] * 5))
+    asked: list[Messages] = []
+
+    def write(some: Sequence[Messages]) -> list[str]:
+        asked.extend(some)
+        return [GOOD] * len(some)
+
+    places = written.worth_asking(document)
+    found = [each for some in written.drafts(document, places, write) for each in some]
+    assert [each.section for each in found] == places
+    assert sorted(places) == sorted(set(places))
+    assert len(asked) == len(places) > written.AT_ONCE
+    assert all("salt store" in each[-1]["content"] for each in asked)
+
+
+def test_a_written_pair_moves_with_what_is_left_out_before_it_and_goes_with_its_own_place() -> None:
+    text = f"Write to a@b.example.\n\n{PASSAGE}"
+    start = text.index("Martha")
+    document = Document("a", text, written=(Pair("Who?", "Martha Quill", start, start + 12),))
+    (kept,) = remove(document, [(0, 21)]).written
+    assert remove(document, [(0, 21)]).text[kept.start : kept.end] == "Martha Quill"
+    assert remove(document, [(start - 3, start + 4)]).written == ()
+
+
+def test_written_pairs_survive_json_and_a_text_without_them_keeps_its_form() -> None:
+    document = Document("a", PASSAGE, written=(Pair("Who?", "Martha", 3, 9),))
+    assert Document.from_dict(document.to_dict()) == document
+    assert "written" not in Document("a", PASSAGE).to_dict()
+
+
+def town(rules: int = 90) -> str:
+    return "\n\n".join(
+        f"Rule {n} of the harbour says that boat {n} leaves from pier {n} at {n} past noon. Its master is Captain "
+        f"Brown{n}, who carries {n} barrels of salt to the town and comes home with {n} sacks of flour for the mill. "
+        f"Whoever meets boat {n} gives way to it on the left, rings bell number {n} twice and waits until it is gone."
+        for n in range(rules)
+    )
+
+
+def capable(visitor: str, asked: Sequence[Messages]) -> list[str]:
+    """A model that knows the harbour's rules."""
+    numbers = [each[-1]["content"].partition("Rule ")[2].split()[0] for each in asked]
+    return [f"Question: Who is the master of boat {n} of the harbour?\nAnswer: Captain Brown{n}" for n in numbers]
+
+
+def weak(visitor: str, asked: Sequence[Messages]) -> list[str]:
+    return ["I do not know."] * len(asked)
+
+
+@pytest.fixture
+def store(settings: Settings) -> Store:
+    return Store(settings)
+
+
+@pytest.fixture
+def library(store: Store, settings: Settings) -> Library:
+    def no_embedder() -> Iterator[None]:
+        raise AssertionError
+
+    return Library(store, settings, no_embedder)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def visitor(store: Store, library: Library) -> str:
+    visitor = store.visitor(new_secret())
+    library.add_text(visitor, town())
+    return visitor
+
+
+Begin = Callable[[Callable[[str, Sequence[Messages]], Sequence[str]]], Writing]
+
+
+@pytest.fixture
+def begin(store: Store, library: Library) -> Begin:
+    return lambda say: Writing(library, store, say)
+
+
+def test_a_model_whose_drafts_mostly_fail_is_refused_with_what_was_measured(begin: Begin, visitor: str) -> None:
+    writing, told = begin(weak), []
+    with pytest.raises(UserError, match=f"of {TRIED} about parts of your text, 0 passed the checks, and 50% must"):
+        told.extend(writing.write(visitor))
+    assert writing.pairs(visitor) == []
+    with pytest.raises(UserError, match="cannot write good questions"):
+        list(writing.write(visitor))
+
+
+def test_a_stopped_request_keeps_what_it_has_and_the_next_goes_on_from_there(begin: Begin, visitor: str) -> None:
+    writing = begin(capable)
+    for each in writing.write(visitor):
+        if each.done >= TRIED:
+            writing.stop(visitor)
+            first, before = each, writing.pairs(visitor)
+    assert first.done < first.total
+    assert len(before) == first.kept == len(writing.pairs(visitor))
+    *_, last = writing.write(visitor)
+    assert last.total == first.total - first.done
+    assert len(writing.pairs(visitor)) == first.total
+    with pytest.raises(UserError, match="has been asked about"):
+        list(writing.write(visitor))
+
+
+def test_two_requests_of_one_visitor_do_not_run_at_once(begin: Begin, visitor: str) -> None:
+    writing = begin(capable)
+    request = writing.write(visitor)
+    next(request)
+    with pytest.raises(UserError, match="being written already"):
+        next(writing.write(visitor))
+    request.close()
+    assert next(writing.write(visitor)).done == 0
+
+
+def test_written_pairs_are_deleted_alone_and_with_their_document(
+    begin: Begin, visitor: str, store: Store, library: Library
+) -> None:
+    writing = begin(capable)
+    list(writing.write(visitor))
+    first, *others = writing.pairs(visitor)
+    writing.remove(visitor, first.question)
+    assert writing.pairs(visitor) == others
+    (row,) = store.documents(visitor)
+    with pytest.raises(UserError, match="not found among yours"):
+        store.written(store.visitor(new_secret()), row.id)
+    library.remove(visitor, row.id)
+    assert writing.pairs(visitor) == []
+    assert not [each for each in store._visitors.rglob("*") if each.parent.name == "written"]
+
+
+def test_a_run_learns_written_pairs_of_its_own_side_only_and_the_preview_shows_them(
+    begin: Begin, visitor: str, store: Store, library: Library, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    text, settings = TrainingText(library, store, lambda: tokenizer), TrainSettings(window=256, pairs_share=0.5)
+    assert "written" not in {row.kind for row in text.preview(visitor, settings)}
+    plain = corpus.data_hash(text.documents(visitor))
+    list(begin(capable).write(visitor))
+    documents = text.documents(visitor)
+    assert corpus.data_hash(documents) != plain
+    made = corpus.sides(documents, tokenizer, 256, settings.heldout_share, 0, 0.9, False)
+    names = [
+        {str(tokenizer.decode(each.input_ids)).split("Brown")[-1][:-10] for each in side if each.kind == "written"}
+        for side in (made.train, made.heldout)
+    ]
+    read = [str(tokenizer.decode(each.input_ids)) for each in made.train if each.kind == "text"]
+    assert names[0]
+    assert names[1]
+    assert not names[0] & names[1]
+    assert not any(f"Brown{name}," in each for name in names[1] for each in read)
+    again = corpus.sides([Document.from_dict(each.to_dict()) for each in documents], tokenizer, 256, 0.1, 0, 0.9, False)
+    assert again.train == corpus.sides(documents, tokenizer, 256, 0.1, 0, 0.9, False).train
+    (row,) = [row for row in text.preview(visitor, settings) if row.kind == "written"]
+    assert row.shown[0].pieces[-1][0].startswith("Captain Brown")
+
+
+def test_what_a_model_says_in_a_batch_is_cut_short_when_it_is_stopped() -> None:
+    chat = small_chat()
+    asked = [[{"role": "user", "content": each}] for each in ("Who?", "Where is the salt store?")]
+    whole = said(chat, asked)
+    assert whole == [said(chat, [each])[0] for each in asked]
+    assert said(chat, asked, lambda: True) == ["", ""]
+
+
+@pytest.fixture
+def services(settings: Settings, tiny_model_folder: Path) -> Services:
+    return Services(Settings(data=settings.data, chat_model=str(tiny_model_folder)))
+
+
+def test_the_page_refuses_a_weak_model_in_a_sentence_and_shows_what_a_capable_one_wrote(services: Services) -> None:
+    with gr.Blocks():
+        view = WrittenView(services)
+    request = browser()
+    visitor = services.store.visitor(request.cookies[COOKIE])
+    assert view.refresh(request)[0]["visible"] is False, "there is no text"
+    services.library.add_text(visitor, town())
+    write = guarded_stream(len(view.outputs) + 2)(view._write)
+    *_, last = write(request, 0)
+    assert "cannot write good questions" in last[0]["value"]
+    assert view.refresh(request)[1] == "None yet."
+    services.writing._say = capable
+    *lines, last = write(request, 0)
+    assert lines[0][1].startswith("Asked about 0 of ")
+    _, state, table, _, chosen, changed = last
+    kept = len(table["value"]["data"])
+    assert (state, changed) == (f"Pairs kept: {kept}", 1)
+    assert kept >= TRIED
+    view._remove(request, chosen["value"], 1)
+    assert view.refresh(request)[1] == f"Pairs kept: {kept - 1}"
+    assert chosen["value"] not in view.refresh(request)[4]["choices"]
