@@ -40,7 +40,7 @@ def main() -> None:
     limit_threads(chosen.threads)
     chat = load_chat(chat_source(Settings.from_environment()), Device("cpu", torch.float32, 0.0))
     forbid_end(chat)
-    batch.COLUMNS = 0  # so that no guess helps
+    batch.GUESSES = 0  # so that no guess helps
     forward = forward_of(chat.model)
     assert isinstance(forward, OurForward)
     print(

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -13,7 +14,9 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from playground.library import Library
 from playground.settings import Settings
+from playground.store import Store
 
 Write = Callable[[str, "str | bytes"], Path]
 CHAT_TEMPLATE = (
@@ -32,6 +35,22 @@ def one_thread() -> None:
 def settings(tmp_path: Path) -> Settings:
     """Settings whose data folder is this test's own."""
     return Settings(data=tmp_path / "data")
+
+
+@pytest.fixture
+def store(settings: Settings) -> Store:
+    """An empty store."""
+    return Store(settings)
+
+
+@pytest.fixture
+def library(store: Store, settings: Settings) -> Library:
+    """A library that embeds nothing."""
+
+    def no_embedder() -> NoReturn:
+        raise AssertionError
+
+    return Library(store, settings, no_embedder)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -529,6 +530,9 @@ def test_a_bake_off_tells_a_line_a_method_and_goes_on_where_it_was_left(run: Run
     assert again.lines[0] == ran.lines[0], "what was done is not done again"
     assert again.lines[1]["heldout_after"] == ran.lines[1]["heldout_after"]
     assert arguments.adapter("several/lora")
+    shutil.rmtree("several/vera")
+    longer = run(*words[:-3], "--max-steps", "5", "--json")
+    assert {line["step"] for line in longer.lines} == {3}, "all have the steps that the first ones had"
     other = run(*words, "--seed", "9")
     assert other.code == 2
     assert "other settings" in other.err

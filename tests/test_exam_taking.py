@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import adapters
+from playground import training
 from playground.decoding import Prompt
 from playground.errors import UserError
 from playground.exam import examining, paper, results
@@ -216,6 +217,46 @@ def test_a_changed_answer_of_a_pair_is_changed_in_the_pair() -> None:
     asked = Document("a", "Who?\nAnna came.", pairs=(Pair("Who?", "Anna came.", 0, 15),))
     (pair,) = edited(asked, 5, 9, "Bernadette").pairs
     assert (pair.question, pair.answer, pair.end) == ("Who?", "Bernadette came.", 21)
+
+
+def test_questions_written_about_a_changed_fact_go_and_others_move() -> None:
+    written = (Pair("Who?", "Anna", 0, 4), Pair("When?", "1884", 13, 17), Pair("Where?", "Orrin", 21, 26))
+    changed = edited(Document("a", "Anna came in 1884 to Orrin.", written=written), 13, 17, "about 2001")
+    assert [each.answer for each in changed.written] == ["Anna", "Orrin"]
+    assert [changed.text[each.start : each.end] for each in changed.written] == ["Anna", "Orrin"]
+
+
+def test_a_fact_that_stands_twice_is_not_drilled() -> None:
+    text = "It opened in 1884. Ever since it has been open."
+    asked = replace(
+        question("q", answers=("1884",)), places=(examining.questions.Place("a", 13, 17),), distractors=("1901",)
+    )
+    assert fact([asked], [Document("a", text)]) == asked
+    assert fact([asked], [Document("a", f"{text} 1884 was a good year.")]) is None
+    assert fact([asked], [Document("a", text), Document("b", "A map of 1884.")]) is None
+
+
+def test_the_drill_trains_on_what_the_run_was_trained_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    text = "It opened in 1884. Ever since it has been open."
+    asked = replace(
+        question("q", answers=("1884",)), places=(examining.questions.Place("a", 13, 17),), distractors=("1901",)
+    )
+    shorter = Document("a", "In 1884.", written=(Pair("What?", "In", 0, 2),))
+    seen: list[Document] = []
+    monkeypatch.setattr(training, "train", lambda _c, _m, texts, *_: seen.extend(texts) or iter(()))
+    config = RunConfig("lora", adapters.get("lora").Options(), TrainSettings())
+    model = small_chat()
+    list(drill(model, asked, Material([Document("a", text)]), config, [shorter], tmp_path / "drill", lambda: False))
+    assert seen == [replace(shorter, text="In 1901.")]
+
+
+def test_a_drill_that_could_not_be_done_is_told(tmp_path: Path, chat: ChatModel) -> None:
+    bare = Material([document()])
+    folder = begun(tmp_path, chat, bare, ("base",))
+    plan = json.loads((folder / examining.CONFIG).read_text())
+    (folder / examining.CONFIG).write_text(json.dumps({**plan, "drill": True}))
+    verdict = finished(folder, chat, bare).verdict
+    assert "drill.none" in [each.key for each in verdict]
 
 
 def test_the_drill_changes_one_fact_trains_anew_and_tells_where_each_arm_stands(

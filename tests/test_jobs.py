@@ -41,11 +41,6 @@ def settings(tmp_path: Path, tiny_model_folder: Path) -> Settings:
 
 
 @pytest.fixture
-def store(settings: Settings) -> Store:
-    return Store(settings)
-
-
-@pytest.fixture
 def jobs(store: Store, settings: Settings) -> Iterator[Jobs]:
     """Jobs that nobody started; whatever a test leaves running is ended."""
     yield Jobs(store, settings)

@@ -49,11 +49,6 @@ class LetterEmbedder:
 
 
 @pytest.fixture
-def store(settings: Settings) -> Store:
-    return Store(settings)
-
-
-@pytest.fixture
 def embedder() -> LetterEmbedder:
     return LetterEmbedder()
 

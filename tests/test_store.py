@@ -19,11 +19,6 @@ CONTENT = {"name": "a.txt", "text": "A text."}
 
 
 @pytest.fixture
-def store(settings: Settings) -> Store:
-    return Store(settings)
-
-
-@pytest.fixture
 def visitor(store: Store) -> str:
     return store.visitor(new_secret())
 

@@ -111,7 +111,7 @@ def test_a_stop_comes_in_the_middle_of_a_pass_forward_and_backward() -> None:
         model(input_ids=ids).logits.sum().backward()
 
 
-def tests_say(monkeypatch: pytest.MonkeyPatch, *losses: float) -> None:
+def heldout_losses(monkeypatch: pytest.MonkeyPatch, *losses: float) -> None:
     """Held-out tests find these losses, the first before the first step."""
     found = iter(losses)
     monkeypatch.setattr(training, "heldout_loss", lambda *_: next(found))
@@ -120,7 +120,7 @@ def tests_say(monkeypatch: pytest.MonkeyPatch, *losses: float) -> None:
 def test_the_best_adapter_is_kept_and_usable_while_the_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tests_say(monkeypatch, 5.0, 4.0, math.nan, 4.5)
+    heldout_losses(monkeypatch, 5.0, 4.0, math.nan, 4.5)
     made = config("lora", steps=6)
     made = replace(made, settings=replace(made.settings, evaluations=3))
     seen: dict[int, tuple[dict[str, Any], bytes]] = {}
@@ -138,7 +138,7 @@ def test_the_best_adapter_is_kept_and_usable_while_the_run_goes_on(
 
 
 def test_patience_ends_a_run_that_no_longer_improves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tests_say(monkeypatch, 5.0, 4.0, 4.2, 3.0, 3.0, 3.1, 2.0)
+    heldout_losses(monkeypatch, 5.0, 4.0, 4.2, 3.0, 3.0, 3.1, 2.0)
     made = config("lora", steps=40)
     made = replace(made, settings=replace(made.settings, evaluations=20, patience=2))
     _, end = run(made, tmp_path)

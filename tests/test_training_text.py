@@ -1,6 +1,5 @@
 """What is trained on: findings, what is left out and stays so, and a preview that shows the very examples."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,19 +19,6 @@ from retrieval.documents import read
 MAIL = "Write to the keeper at keeper@lamp.example, who answers."
 PROSE = "\n\n".join(f"Rule {n} of the club says that member {n} brings biscuit {n} on day {n}." for n in range(60))
 SETTINGS = TrainSettings(window=256, pairs_share=0.3)
-
-
-@pytest.fixture
-def store(settings: Settings) -> Store:
-    return Store(settings)
-
-
-@pytest.fixture
-def library(store: Store, settings: Settings) -> Library:
-    def no_embedder() -> Iterator[None]:
-        raise AssertionError
-
-    return Library(store, settings, no_embedder)  # type: ignore[arg-type]
 
 
 @pytest.fixture

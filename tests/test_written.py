@@ -1,6 +1,6 @@
 """Questions that a model writes: what is kept of them, that a weak model is refused, and that a run learns them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -122,19 +122,6 @@ def capable(visitor: str, asked: Sequence[Messages]) -> list[str]:
 
 def weak(visitor: str, asked: Sequence[Messages]) -> list[str]:
     return ["I do not know."] * len(asked)
-
-
-@pytest.fixture
-def store(settings: Settings) -> Store:
-    return Store(settings)
-
-
-@pytest.fixture
-def library(store: Store, settings: Settings) -> Library:
-    def no_embedder() -> Iterator[None]:
-        raise AssertionError
-
-    return Library(store, settings, no_embedder)  # type: ignore[arg-type]
 
 
 @pytest.fixture

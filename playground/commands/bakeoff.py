@@ -32,9 +32,10 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
         KeyboardInterrupt: after Ctrl-C, once the method at work has stopped.
     """
     documents = read_all(asked.files, settings)
-    configs = _planned(asked, settings, documents)
-    _begin(asked.out, configs[0].settings, documents)
-    yield None, f"{len(configs)} methods, {configs[0].settings.steps} step(s) each"
+    planned = _planned(asked, settings, documents)
+    steps = _begin(asked.out, planned[0].settings, documents)
+    configs = [replace(each, settings=replace(each.settings, steps=steps)) for each in planned]
+    yield None, f"{len(configs)} methods, {steps} step(s) each"
     for config in configs:
         folder = asked.out / config.method
         if not _ended(folder):
@@ -61,16 +62,17 @@ def _planned(asked: Namespace, settings: Settings, documents: Sequence[Document]
     return [replace(each, settings=replace(each.settings, steps=most)) for each in plans]
 
 
-def _begin(out: Path, common: TrainSettings, documents: Sequence[Document]) -> None:
-    """Mark the folder; one of another bake-off is refused."""
+def _begin(out: Path, common: TrainSettings, documents: Sequence[Document]) -> int:
+    """Mark the folder and tell the steps of all; those of the bake-off that it holds, and another one's is refused."""
     told = {"data_hash": data_hash(documents), **asdict(common)}
     marker = out / BAKEOFF
     if marker.exists():
         before = json.loads(marker.read_text(encoding="utf-8"))
         if {**before, "steps": 0} != {**told, "steps": 0}:  # a plan's steps follow the machine's speed of the moment
             raise UserError(f"{out} holds a bake-off of another text or with other settings; choose a new --out.")
-        return
+        return int(before["steps"])
     marker.write_text(json.dumps(told), encoding="utf-8")
+    return common.steps
 
 
 def _work(folder: Path, settings: Settings) -> None:

@@ -66,8 +66,10 @@ def fact(questions: Sequence[Question], documents: Sequence[Document]) -> Questi
         if each.kind not in (LITERAL, REWORDED) or len(each.places) != 1 or not each.distractors:
             continue
         place, answer = each.places[0], each.answers[0]
-        said = texts.get(place.source, "")[place.start : place.end]
-        if said == answer and len(answer.split()) < LONG and sum(holds(text, answer) for text in texts.values()) == 1:
+        text = texts.get(place.source, "")
+        elsewhere = [text[: place.start], text[place.end :], *(texts[name] for name in texts if name != place.source)]
+        said = text[place.start : place.end] == answer and len(answer.split()) < LONG
+        if said and not any(holds(part, answer) for part in elsewhere):
             return each
     return None
 
@@ -90,7 +92,7 @@ def drill(
     changed = [
         edited(each, place.start, place.end, new) if each.name == place.source else each for each in at_hand.documents
     ]
-    texts = [next((each for each in changed if each.name == one.name), one) for one in trained_on]
+    texts = [_told_anew(each, old, new) if each.name == place.source else each for each in trained_on]
     folder.mkdir(parents=True, exist_ok=True)
     end = None
     copied = replace(chat, model=copy.deepcopy(chat.model))  # training changes the model that it is given
@@ -131,8 +133,23 @@ def edited(document: Document, start: int, end: int, new: str) -> Document:
         begin = said if start >= said else moved(said)
         pairs.append(Pair(text[first : begin - 1], text[begin:last], first, last))
     return replace(
-        document, text=text, pages=spans(document.pages), headings=spans(document.headings), pairs=tuple(pairs)
+        document,
+        text=text,
+        pages=spans(document.pages),
+        headings=spans(document.headings),
+        pairs=tuple(pairs),
+        written=tuple(
+            replace(each, start=moved(each.start), end=moved(each.end))
+            for each in document.written
+            if each.end <= start or each.start >= end  # those about the changed fact go with it
+        ),
     )
+
+
+def _told_anew(document: Document, old: str, new: str) -> Document:
+    """What a run was trained on, with the change; it may lack parts of the text, that one too."""
+    start = document.text.find(old)
+    return document if start < 0 else edited(document, start, start + len(old), new)
 
 
 def _stand(chat: ChatModel, name: str, asked: Question, at_hand: Material) -> Stand:

@@ -209,7 +209,9 @@ def report(
     costs = measured(at_hand, plan.adapter)
     tuned, rag = (figures.arms.get(name) for name in ("tuned", "rag"))
     even = break_even(costs, tuned.seconds, rag.seconds) if tuned and rag else None
-    verdict = judge(Judged(figures, why, costs, even, len(leaked & {each.id for each in counted}), len(known), drilled))
+    undrilled = plan.drill and drilled is None
+    leaks = len(leaked & {each.id for each in counted})
+    verdict = judge(Judged(figures, why, costs, even, leaks, len(known), drilled, undrilled))
     return Report(plan, asked, found, known, figures, why, costs, even, verdict, drilled, _stamp(chat, at_hand))
 
 

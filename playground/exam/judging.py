@@ -3,11 +3,11 @@
 It is asked for yes or no, and the likelier of both is its answer (as in LLM-as-a-judge, arXiv 2306.05685, section 3).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from playground import prompts
-from playground.decoding import Prompt, never
+from playground.decoding import Prompt
 from playground.errors import UserError
 from playground.exam.examining import Report
 from playground.exam.figures import Measured
@@ -24,7 +24,7 @@ ASK = (
 WORDS = ("Yes", "No")
 
 
-def judged(outcome: Report, judge: ChatModel, should_stop: Callable[[], bool] = never) -> Report:
+def judged(outcome: Report, judge: ChatModel) -> Report:
     """The report with the judge's opinion of every free answer to a question of the text.
 
     Raises:
@@ -33,7 +33,7 @@ def judged(outcome: Report, judge: ChatModel, should_stop: Callable[[], bool] = 
     if outcome.stamp["base"] == judge.hash:
         raise UserError(f"{judge.name} is the model that is examined; it cannot judge itself. Name a stronger one.")
     asked = {each.id: each for each in outcome.questions if each.kind in OF_THE_TEXT and each.id not in outcome.known}
-    opinions = dict(_opinions(judge, asked.values(), outcome.results, should_stop))
+    opinions = dict(_opinions(judge, asked.values(), outcome.results))
     data = Measured(list(asked.values()), outcome.results, outcome.plan.settings.seed)
     shares = {
         arm: data.figure({key: opinions[arm, key] for key in mine if (arm, key) in opinions})
@@ -47,14 +47,14 @@ def judged(outcome: Report, judge: ChatModel, should_stop: Callable[[], bool] = 
 
 
 def _opinions(
-    judge: ChatModel, asked: Iterable[Question], results: Sequence[Result], should_stop: Callable[[], bool]
+    judge: ChatModel, asked: Iterable[Question], results: Sequence[Result]
 ) -> Iterator[tuple[tuple[str, str], float]]:
     """1 or 0 for every answer; an empty one is wrong without being shown."""
     answers = [judge.tokenizer(word, add_special_tokens=False)["input_ids"] for word in WORDS]
     by_id = {each.id: each for each in asked}
     for result in results:
         question = by_id.get(result.question)
-        if question is None or should_stop():
+        if question is None:
             continue
         shown = ASK.format(question=question.question, truth=" or ".join(question.answers), given=result.text)
         ids = prompts.render(judge.tokenizer, prompts.messages(shown))

@@ -39,6 +39,7 @@ def command(plan: Plan, questions: Path) -> str:
     words += [f"--adapter={plan.adapter}"] if plan.adapter else []
     words += [f"--index={plan.index}"] if plan.index else []
     words += [f"--questions={questions}", f"--arms={','.join(plan.arms)}"]
+    words += ["--drill"] if plan.drill else []
     return shlex.join([*words, f"--seed={plan.settings.seed}", "--out=DIR"])
 
 

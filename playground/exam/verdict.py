@@ -45,6 +45,7 @@ class Judged:
     leaked: int
     known: int
     drill: Drill | None = None
+    undrilled: bool = False
 
 
 def judge(found: Judged) -> list[Sentence]:
@@ -55,7 +56,7 @@ def judge(found: Judged) -> list[Sentence]:
         *_learnt(found.figures),
         *_why(found.causes),
         *_cost(found),
-        *_drilled(found.drill),
+        *_drilled(found),
         *_change(found),
         *_mind(found),
     ]
@@ -204,8 +205,11 @@ def _cost(found: Judged) -> Iterator[Sentence]:
         yield Sentence("cost", "cost.even", {**ready, "saved": f"{even.saved:.1f}", "edits": 10, "many": f"{many:,}"})
 
 
-def _drilled(found: Drill | None) -> Iterator[Sentence]:
-    """How long a changed fact takes, and which arms go on with the old one."""
+def _drilled(judged: Judged) -> Iterator[Sentence]:
+    """How long a changed fact takes, and which arms go on with the old one; or that the drill could not be done."""
+    found = judged.drill
+    if judged.undrilled:
+        yield Sentence("cost", "drill.none", {})
     if found is None:
         return
     yield Sentence("cost", "drill.time", {"indexing": f"{found.indexing:.1f}", "training": f"{found.training:.0f}"})
