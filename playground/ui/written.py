@@ -56,7 +56,7 @@ class WrittenView:
             concurrency_limit=1,
             trigger_mode="once",
             **CHANGING,
-        )
+        ).then(self.refresh, None, [self.panel, *self.outputs], **QUIET)  # a refusal leaves the last count in sight
         self.stop.click(self._stop, None, None, **QUIET)
         changed = [self.notice, self.changed]
         self.remove.click(guarded(2)(self._remove), [self.chosen, self.changed], changed, **CHANGING)
