@@ -26,6 +26,7 @@ from playground.ui.visitor import COOKIE
 ROOT = Path(__file__).parents[1]
 CONSTITUTION = ROOT / "playground" / "examples" / "us_constitution.txt"
 START_SECONDS = 120
+NO_WORDS = "…"  # what a pane says before its first word
 PANES, PANE_OUTPUTS = 4, 6  # chat, support, passages, figures, proof and prompt: what the client is given of a pane
 
 
@@ -151,8 +152,8 @@ def journey(url: str, file: Path, question: str) -> dict[str, Any]:
 
 def answered(updates: list[Any]) -> list[bool]:
     """For each pane, whether its last turn has words."""
-    chats = [updates[1 + PANE_OUTPUTS * pane] for pane in range(PANES)]
-    return [len(json.dumps(chat)) > 2 and "…" not in json.dumps(chat, ensure_ascii=False) for chat in chats]
+    chats = [updates[1 + PANE_OUTPUTS * pane]["value"] for pane in range(PANES)]
+    return [bool(chat) and chat[-1]["content"][0]["text"] not in ("", NO_WORDS) for chat in chats]
 
 
 def _wait_until_up(url: str, app: psutil.Process) -> None:

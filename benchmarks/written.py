@@ -43,6 +43,8 @@ def measured(chat: ChatModel, file: Path, count: int) -> str:
         if each.pair:
             section = sections[each.section]
             print(f"\n{spoken(document.text, section.body, section.end)}\n  Q: {each.pair.question}")
+            if each.again:
+                print(f"  or: {each.again.question}")
             print(f"  A: {each.pair.answer}", flush=True)
     kept, faults = sum(each.pair is not None for each in found), Counter(each.fault for each in found)
     figures = [file.name, len(found), kept, f"{kept / len(found):.2f}", f"{seconds:.1f}"]

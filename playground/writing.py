@@ -63,6 +63,10 @@ class Writing:
         """All that were kept, in the order of the documents."""
         return [pair for row in self._store.documents(visitor) for pair in self._kept(row)[1]]
 
+    def working(self, visitor: str) -> bool:
+        """Whether a request of this visitor's is at work."""
+        return visitor in self._at_work
+
     def stopping(self, visitor: str) -> bool:
         """Whether this visitor's request is to end."""
         return visitor in self._stopping
@@ -97,17 +101,18 @@ class Writing:
 
     def _written(self, visitor: str) -> Iterator[Progress]:
         work, began = self._work(visitor), time.monotonic()
-        total, done, kept = sum(len(each.places) for each in work), 0, 0
+        total, done, good, kept = sum(len(each.places) for each in work), 0, 0, 0
         proved = any(each.asked for each in work)
         held: list[tuple[_Work, list[Draft]]] = []
         yield Progress(done, total, kept)
         for part, some in self._drafts(visitor, work):
             if self.stopping(visitor):
                 return  # these drafts may have been broken off
-            done, kept = done + len(some), kept + sum(each.pair is not None for each in some)
+            done, good = done + len(some), good + sum(each.pair is not None for each in some)
+            kept += sum(len(each.pairs) for each in some)
             held.append((part, some))
             if not proved and done >= min(TRIED, total):
-                _check(kept, done)
+                _check(good, done)
                 proved = True
             while proved and held:
                 self._take(*held.pop(0))
@@ -139,7 +144,7 @@ class Writing:
     def _take(self, work: _Work, some: Sequence[Draft]) -> None:
         """Keep some drafts' pairs beside those that are there by now: one may have been deleted meanwhile."""
         asked, pairs = self._kept(work.row)
-        new = [each.pair for each in some if each.pair]
+        new = [pair for each in some for pair in each.pairs]
         self._keep(work.row, [*asked, *(each.section for each in some)], [*pairs, *new])
 
     def _kept(self, row: DocumentRow) -> tuple[list[int], list[Pair]]:
@@ -161,10 +166,10 @@ def said(chat: ChatModel, asked: Sequence[Messages], should_stop: Callable[[], b
     return [str(chat.tokenizer.decode(each, skip_special_tokens=True)) for each in ids]
 
 
-def _check(kept: int, tried: int) -> None:
+def _check(good: int, tried: int) -> None:
     """Refuse a model whose drafts mostly fail."""
-    if kept < LEAST_SHARE * tried:
+    if good < LEAST_SHARE * tried:
         raise UserError(
-            f"This model cannot write good questions: of {tried} about parts of your text, {kept} passed the checks, "
+            f"This model cannot write good questions: of {tried} about parts of your text, {good} passed the checks, "
             f"and {LEAST_SHARE:.0%} must. Train with those made by rules, or add your own as a CSV or JSONL file."
         )

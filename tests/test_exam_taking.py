@@ -13,7 +13,7 @@ from playground.decoding import Prompt
 from playground.errors import UserError
 from playground.exam import examining, paper, results
 from playground.exam.arms import ARMS, Material, asks, give, right_passages
-from playground.exam.drill import Drill, drill, edited, fact
+from playground.exam.drill import Drill, drill, edited, fact, to_change
 from playground.exam.examining import Plan, Report
 from playground.exam.judging import judged
 from playground.exam.likelihood import Continuations, Likelihood, chosen, continuations, likelihoods
@@ -234,6 +234,13 @@ def test_a_fact_that_stands_twice_is_not_drilled() -> None:
     assert fact([asked], [Document("a", text)]) == asked
     assert fact([asked], [Document("a", f"{text} 1884 was a good year.")]) is None
     assert fact([asked], [Document("a", text), Document("b", "A map of 1884.")]) is None
+
+
+def test_a_drill_finds_its_fact_in_the_text_where_the_exam_asks_about_none() -> None:
+    found = to_change([], [document()], 0)
+    assert found is not None
+    assert TEXT.count(found.answers[0]) == 1
+    assert to_change([], [Document("a", "It rains.")], 0) is None
 
 
 def test_the_drill_trains_on_what_the_run_was_trained_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -74,13 +74,33 @@ def test_a_question_that_nearly_repeats_another_is_dropped() -> None:
     assert second.fault == "repeat"
 
 
+@pytest.mark.parametrize(
+    ("said_of_it", "kept"),
+    [
+        ("In whose hands is the key to the salt store?", True),
+        ("In whose hands is the key to the salt store?\nAnswer: Martha Quill", True),
+        ("Who holds the key of the salt store?", False),
+        ("In whose hands is the salt store's key", False),
+        ("Is it Martha Quill that has the key of the salt store?", False),
+        ("Who won the football cup in Brazil?", False),
+    ],
+)
+def test_a_good_question_is_kept_in_other_words_too(said_of_it: str, kept: bool) -> None:
+    document = Document("club.txt", PASSAGE)
+    (found,) = next(written.drafts(document, [0], lambda some: [GOOD if len(some[0]) > 2 else said_of_it]))
+    assert found.pair
+    assert (found.again is not None) == kept
+    assert {(each.answer, each.start) for each in found.pairs} == {("Martha Quill", PASSAGE.index("Martha"))}
+
+
 def test_only_sections_with_enough_text_are_asked_about_each_once() -> None:
     document = Document("club.txt", f"Short.\n\n{PASSAGE}\n\n" + "\n\n".join([f"{PASSAGE * 4}"] * 5))
     asked: list[Messages] = []
 
     def write(some: Sequence[Messages]) -> list[str]:
-        asked.extend(some)
-        return [GOOD] * len(some)
+        about = [each for each in some if "Passage:" in each[-1]["content"]]
+        asked.extend(about)
+        return [GOOD if each in about else "I cannot." for each in some]
 
     places = written.worth_asking(document)
     found = [each for some in written.drafts(document, places, write) for each in some]
@@ -116,8 +136,14 @@ def town(rules: int = 90) -> str:
 
 def capable(visitor: str, asked: Sequence[Messages]) -> list[str]:
     """A model that knows the harbour's rules."""
-    numbers = [each[-1]["content"].partition("Rule ")[2].split()[0] for each in asked]
-    return [f"Question: Who is the master of boat {n} of the harbour?\nAnswer: Captain Brown{n}" for n in numbers]
+    return [said_of(each[-1]["content"]) for each in asked]
+
+
+def said_of(asked: str) -> str:
+    if "other words" in asked:
+        return f"Which captain commands the harbour's boat {asked.split()[-4]}?"
+    number = asked.partition("Rule ")[2].split()[0]
+    return f"Question: Who is the master of boat {number} of the harbour?\nAnswer: Captain Brown{number}"
 
 
 def weak(visitor: str, asked: Sequence[Messages]) -> list[str]:
@@ -158,7 +184,7 @@ def test_a_stopped_request_keeps_what_it_has_and_the_next_goes_on_from_there(beg
     assert len(before) == first.kept == len(writing.pairs(visitor))
     *_, last = writing.write(visitor)
     assert last.total == first.total - first.done
-    assert len(writing.pairs(visitor)) == first.total
+    assert len(writing.pairs(visitor)) == 2 * first.total, "each question, and once more in other words"
     with pytest.raises(UserError, match="has been asked about"):
         list(writing.write(visitor))
 
@@ -237,14 +263,16 @@ def test_the_page_refuses_a_weak_model_in_a_sentence_and_shows_what_a_capable_on
     write = guarded_stream(len(view.outputs) + 2)(view._write)
     *_, last = write(request, 0)
     assert "cannot write good questions" in last[0]["value"]
-    assert view.refresh(request)[1] == "None yet."
+    assert view.refresh(request)[3] == "None yet."
+    assert [each["visible"] for each in view.refresh(request)[1:3]] == [True, False], "Write again, nothing to stop"
     services.writing._say = capable
     *lines, last = write(request, 0)
-    assert lines[0][1].startswith("Asked about 0 of ")
-    _, state, table, _, chosen, changed = last
+    assert [each["visible"] for each in lines[0][1:3]] == [False, True]
+    assert lines[0][3].startswith("Asked about 0 of ")
+    _, _, _, state, table, _, chosen, changed = last
     kept = len(table["value"]["data"])
     assert (state, changed) == (f"Pairs kept: {kept}", 1)
     assert kept >= TRIED
     view._remove(request, chosen["value"], 1)
-    assert view.refresh(request)[1] == f"Pairs kept: {kept - 1}"
-    assert chosen["value"] not in view.refresh(request)[4]["choices"]
+    assert view.refresh(request)[3] == f"Pairs kept: {kept - 1}"
+    assert chosen["value"] not in view.refresh(request)[6]["choices"]

@@ -14,6 +14,7 @@ from typing import Any
 from playground import training
 from playground.arms import prepare
 from playground.decoding import Decoding, generate
+from playground.exam import made
 from playground.exam.arms import BASE, BOTH, RAG, RETRIEVING, TUNED, Material, give
 from playground.exam.grading import LONG, holds
 from playground.exam.likelihood import chosen, continuations, likelihoods
@@ -72,6 +73,11 @@ def fact(questions: Sequence[Question], documents: Sequence[Document]) -> Questi
         if said and not any(holds(part, answer) for part in elsewhere):
             return each
     return None
+
+
+def to_change(asked: Sequence[Question], documents: Sequence[Document], seed: int) -> Question | None:
+    """A fact that the exam asks about, else any that questions can be made of; None where none stands once."""
+    return fact(asked, documents) or fact(made.candidates(documents, seed)[LITERAL], documents)
 
 
 def drill(

@@ -182,7 +182,7 @@ def _drilled(
     if done.exists():
         yield Drill.from_dict(json.loads(done.read_text(encoding="utf-8")))
         return
-    changed = drilling.fact(asked, at_hand.documents)
+    changed = drilling.to_change(asked, at_hand.documents, plan.settings.seed)
     run = plan.adapter.parent if plan.adapter else None
     if not plan.drill or run is None or changed is None or not (run / CONFIG).is_file():
         return

@@ -6,12 +6,10 @@ A rule changes the order or the words of a question, never what it asks; where n
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from playground.exam.grading import holds, normalise
+from playground.exam.grading import holds
+from playground.pairs.wording import ASK, first_line, in_other_words
 
 CAPABLE = 1_000_000_000  # weights from which on a model is asked to reword; smaller ones change what is asked
-ASK = "Say this question in other words. Keep its meaning and every name and number. Write only the question.\n\n{}"
-MOST_SHARED = 0.9  # of the words of the original; above, nothing was reworded
-_WORD = re.compile(r"\w+")
 
 Rules = Sequence[tuple[re.Pattern[str], str]]
 
@@ -96,13 +94,9 @@ def by_model(question: str, answers: Sequence[str], ask: Callable[[str], str]) -
 
     Every name and number must stay, and some words must not.
     """
-    said = ask(ASK.format(question)).strip().split("\n")[0].strip()
-    before, after = set(_WORD.findall(normalise(question))), set(_WORD.findall(normalise(said)))
-    kept = {word.lower() for word in _WORD.findall(question)[1:] if word[:1].isupper() or word[:1].isdigit()}
+    said = first_line(ask(ASK.format(question)))
     told = any(holds(said, each) and not holds(question, each) for each in answers)
-    if not after or told or not kept <= after or len(before & after) > MOST_SHARED * len(before):
-        return ""
-    return said
+    return said if in_other_words(question, said) and not told else ""
 
 
 def _moved(sentence: str, language: str) -> str:

@@ -7,9 +7,10 @@ The checks read words, not meaning: they find what is surely bad, and a capable 
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from playground.pairs import wording
 from playground.pairs.prose import spoken
 from playground.prompts import Turn, messages
 from playground.sections import Section, cut
@@ -46,13 +47,19 @@ _FORM = re.compile(r"Question:[ \t]*(?P<question>\S[^\n]*)\n+Answer:[ \t]*(?P<an
 class Draft:
     """What a model wrote about a section, by its place in `sections.cut`: a pair, or what is wrong with it.
 
-    The pair's offsets are those of the answer in the document's text.
+    The pair's offsets are those of the answer in the document's text; `again` is its question in other words.
     """
 
     section: int
     said: str
     pair: Pair | None = None
     fault: Fault | None = None
+    again: Pair | None = None
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """What of it is kept."""
+        return [each for each in (self.pair, self.again) if each]
 
 
 def worth_asking(document: Document, seed: int = 0) -> list[int]:
@@ -65,12 +72,18 @@ def worth_asking(document: Document, seed: int = 0) -> list[int]:
 
 
 def drafts(document: Document, places: Sequence[int], write: Write, kept: Sequence[Pair] = ()) -> Iterator[list[Draft]]:
-    """Some drafts at a time, one for each of these sections; none repeats another or one of the `kept` pairs."""
+    """Some drafts at a time, one for each of these sections; none repeats another or one of the `kept` pairs.
+
+    Whose pair is good is asked for once more, in other words.
+    """
     reader, sections = _Reader(document, kept), cut(document)
     for first in range(0, len(places), AT_ONCE):
         some = places[first : first + AT_ONCE]
         said = write([request(document, sections[place]) for place in some])
-        yield [reader.read(place, sections[place], words) for place, words in zip(some, said, strict=True)]
+        read = [reader.read(place, sections[place], words) for place, words in zip(some, said, strict=True)]
+        good = [each.pair for each in read if each.pair]
+        again = iter(write([messages(wording.ASK.format(each.question)) for each in good]) if good else ())
+        yield [reader.reword(each, sections[each.section], next(again)) if each.pair else each for each in read]
 
 
 def request(document: Document, section: Section) -> Messages:
@@ -94,13 +107,22 @@ class _Reader:
         question = " ".join(found["question"].split())
         span = _standing(self._document.text, section, found["answer"])
         answer = spoken(self._document.text, *span) if span else ""
-        if fault := self._fault(section, question, answer):
+        if fault := self._fault(section, question, answer, self._asked):
             return Draft(place, said, fault=fault)
         self._asked.append(self._telling(question))
         return Draft(place, said, Pair(question, answer, *span)) if span else Draft(place, said, fault="span")
 
-    def _fault(self, section: Section, question: str, answer: str) -> Fault | None:
-        """The first thing that is wrong; an answer that does not stand in the passage is empty."""
+    def reword(self, draft: Draft, section: Section, said: str) -> Draft:
+        """The draft with its question in other words too, where nothing is wrong with these."""
+        question, pair = wording.first_line(said), draft.pair
+        if pair is None or not wording.in_other_words(pair.question, question):
+            return draft
+        others = [each for each in self._asked if each != self._telling(pair.question)]
+        fault = self._fault(section, question, pair.answer, others)
+        return draft if fault else replace(draft, again=replace(pair, question=question))
+
+    def _fault(self, section: Section, question: str, answer: str, others: Sequence[set[str]]) -> Fault | None:
+        """The first thing that is wrong, beside the `others`; an answer not in the passage is empty."""
         told, asked = self._telling(answer), self._telling(question)
         passage = self._telling(self._document.text[section.start : section.end])
         wrong: tuple[tuple[Fault, bool], ...] = (
@@ -108,7 +130,7 @@ class _Reader:
             ("span", not answer or len(answer.split()) > ANSWER_WORDS),
             ("given_away", bool(told) and told <= asked),
             ("elsewhere", len(asked & passage) < ABOUT * len(asked)),
-            ("repeat", any(len(asked & each) >= NEAR * len(asked | each) for each in self._asked)),
+            ("repeat", any(len(asked & each) >= NEAR * len(asked | each) for each in others)),
         )
         return next((fault for fault, is_wrong in wrong if is_wrong), None)
 

@@ -28,7 +28,7 @@ class WrittenView:
             self.notice = notice_box()
             with gr.Row(elem_classes="ask"):
                 self.write = gr.Button(mark("written.write"), size="sm", min_width=120)
-                self.stop = gr.Button(mark("written.stop"), size="sm", variant="stop", min_width=120)
+                self.stop = gr.Button(mark("written.stop"), size="sm", variant="stop", min_width=120, visible=False)
             self.state = gr.Textbox(show_label=False, interactive=False, lines=1, elem_classes="live")
             self.table = gr.Dataframe(datatype="str", interactive=False, wrap=True, show_label=False, visible=False)
             with gr.Row(elem_classes="ask", visible=False) as self.choice:
@@ -44,9 +44,10 @@ class WrittenView:
     @property
     def outputs(self) -> list[Any]:
         """What shows the pairs."""
-        return [self.state, self.table, self.choice, self.chosen]
+        return [self.write, self.stop, self.state, self.table, self.choice, self.chosen]
 
     def _wire(self) -> None:
+        self.write.click(lambda: _buttons(True), None, [self.write, self.stop], **QUIET)
         shown = [self.notice, *self.outputs, self.changed]
         self.write.click(
             guarded_stream(len(shown))(self._write),
@@ -73,7 +74,7 @@ class WrittenView:
             line = say(
                 language, "written.working", done=count(each.done), total=count(each.total), kept=count(each.kept)
             )
-            yield line, *[gr.skip()] * len(self.outputs)
+            yield *_buttons(True), line, *[gr.skip()] * (len(self.outputs) - 2)
         yield *self._drawn(language, visitor), bump(changed)
 
     def _stop(self, request: gr.Request) -> None:
@@ -90,8 +91,14 @@ class WrittenView:
         data = [[each.question, each.answer] for each in pairs]
         questions = [each.question for each in pairs]
         return (
+            *_buttons(self.services.writing.working(visitor)),
             say(language, "written.kept" if pairs else "written.none", count=count(len(pairs))),
             gr.update(value={"headers": headers, "data": data}, visible=bool(pairs)),
             gr.update(visible=bool(pairs)),
             gr.update(choices=questions, value=questions[0] if questions else None),
         )
+
+
+def _buttons(working: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Write and Stop: only the one that can be pressed is in sight."""
+    return gr.update(visible=not working), gr.update(visible=working)
