@@ -1,7 +1,8 @@
 """Which arm serves which text: exams of four texts on the real model, and the controls that must come out right.
 
 `python -m benchmarks.verdict PART… [--data FOLDER] [--out FOLDER] [--seconds N]`, PART one of xquad, xquad_vi, devil,
-faq, itself, taught, unrelated, broken. It stops after so many seconds; what the out folder holds is not done again.
+faq, faq_passages, itself, taught, unrelated, broken. It stops after so many seconds; what the out folder holds is not
+done again.
 """
 
 import argparse
@@ -39,7 +40,7 @@ from retrieval.documents import Document, read
 from retrieval.embed import Embedder
 from retrieval.index import Index
 
-STEPS = {"xquad": 120, "xquad_vi": 60, "devil": 80, "faq": 60, "taught": 50}
+STEPS = {"xquad": 120, "xquad_vi": 60, "devil": 80, "faq": 60, "faq_passages": 60, "taught": 50}
 ASKED = {"en": (100, 20), "vi": (50, 10)}  # questions of XQuAD, and those whose section is withheld
 FEW = 40  # questions of a control
 
@@ -147,15 +148,19 @@ def devil_exam(bench: Bench) -> None:
         print_losses(drawn.questions, found.results)
 
 
-def faq_exam(bench: Bench) -> None:
+def faq_exam(name: str, arms: Sequence[str], **values: float) -> Callable[[Bench], None]:
     """The Debian FAQ: retrieval has all of it, training two thirds of its questions; the others are asked."""
-    whole, text, asked = faq(bench.data)
-    if (folder := bench.trained("faq", [text])) is None:
-        return
-    drawn = paper.from_file(asked, [whole], 0, bench.rows(folder))
-    found = bench.examined("faq", drawn, ARMS, bench.material([whole], folder), folder)
-    if found:
-        print_losses(drawn.questions, found.results)
+
+    def run(bench: Bench) -> None:
+        whole, text, asked = faq(bench.data)
+        if (folder := bench.trained(name, [text], **values)) is None:
+            return
+        drawn = paper.from_file(asked, [whole], 0, bench.rows(folder))
+        found = bench.examined(name, drawn, arms, bench.material([whole], folder), folder)
+        if found:
+            print_losses(drawn.questions, found.results)
+
+    return run
 
 
 def itself(bench: Bench) -> None:
@@ -255,7 +260,8 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "xquad": text_exam("xquad", "en"),
     "xquad_vi": text_exam("xquad_vi", "vi"),
     "devil": devil_exam,
-    "faq": faq_exam,
+    "faq": faq_exam("faq", ARMS),
+    "faq_passages": faq_exam("faq_passages", ("base", "rag", "tuned", "both"), with_passages=True),
     "itself": itself,
     "taught": taught,
     "unrelated": unrelated,
