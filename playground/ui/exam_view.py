@@ -155,7 +155,7 @@ def _learnt(language: str, arms: Mapping[str, Outcome], words: Mapping[str, str]
 
 
 def _named(language: str, arm: str) -> str:
-    return say(language, f"exam.arm.{arm}")
+    return say(language, f"exam.plot.{arm}")  # short, as plots cut long labels
 
 
 def _even(outcome: Outcome, words: Mapping[str, str]) -> Any:
