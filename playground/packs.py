@@ -3,6 +3,7 @@
 A model reads a pack like one long example; only attention has to know its segments.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -51,14 +52,30 @@ class Pack:
 
 def packs(examples: Sequence[Row], most: int = PACK_TOKENS) -> Iterator[tuple[list[Row], Pack]]:
     """The examples of a step, in packs of about `most` tokens with their members; a longer one has its own pack."""
-    held: list[Row] = []
-    for example in sorted(examples, key=lambda each: len(each["input_ids"])):  # little filling in a pack's rows
-        if held and sum(len(each["input_ids"]) for each in [*held, example]) > most:
-            yield held, pack(held)
-            held = []
-        held.append(example)
-    if held:
+    for kin in _kin(examples):
+        held: list[Row] = []
+        for example in sorted(kin, key=lambda each: len(each["input_ids"])):  # little filling in a pack's rows
+            if held and _length([*held, example]) > most:
+                yield held, pack(held)
+                held = []
+            held.append(example)
         yield held, pack(held)
+
+
+def _kin(examples: Sequence[Row]) -> list[list[Row]]:
+    """Those that begin alike, so that what they share stays shared; and all that begin like no other."""
+    by_start: defaultdict[tuple[int, ...], list[Row]] = defaultdict(list)
+    for each in examples:
+        by_start[tuple(each["input_ids"][:MIN_SHARED])].append(each)
+    alike = [group for group in by_start.values() if len(group) > 1]
+    others = [each for group in by_start.values() if len(group) == 1 for each in group]
+    return [*alike, others] if others else alike
+
+
+def _length(examples: Sequence[Row]) -> int:
+    """Tokens of a pack of these examples."""
+    ids = [each["input_ids"] for each in examples]
+    return sum(map(len, ids)) - (len(ids) - 1) * _shared(ids)
 
 
 def pack(examples: Sequence[Row]) -> Pack:

@@ -105,6 +105,14 @@ def test_a_pack_ends_before_it_grows_too_long() -> None:
     assert found == [2, 1, 1]
 
 
+def test_a_pack_counts_what_its_examples_share_once_and_keeps_it_shared() -> None:
+    alike = [example(each, 20, system=12) for each in range(4)]
+    apart = {"input_ids": list(range(40, 55)), "labels": list(range(40, 55))}
+    found = list(packs([*alike[:2], apart, *alike[2:]], most=95))
+    assert sorted(len(members) for members, _ in found) == [1, 4]
+    assert sum(len(each.ids) for _, each in found) == len(pack(alike).ids) + 15
+
+
 def test_an_example_without_loss_gives_none() -> None:
     assert list(losses(tiny_llama(), [{"input_ids": [5, 6, 7], "labels": [NO_LOSS] * 3}])) == []
 
