@@ -45,6 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of the texts")
     parser.add_argument("--steps", type=int, default=8, help="optimizer steps of each side, the first not timed")
+    parser.add_argument("--rounds", type=int, default=1, help="times each side is measured, in turn; medians are told")
     parser.add_argument("--part", choices=TABLES, action="append", help="one table")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -52,12 +53,14 @@ def main() -> None:
         print(json.dumps(side(asked.data, json.loads(asked.side))))
         return
     for part in asked.part or TABLES:
-        globals()[f"{part}_table"](asked.data, asked.steps)
+        globals()[f"{part}_table"](asked.data, asked.steps, asked.rounds)
 
 
-def pairs_table(data: Path, steps: int) -> None:
+def pairs_table(data: Path, steps: int, rounds: int) -> None:
     """Ragged chat pairs."""
-    ours, *peers = [measured(data, {"work": "pairs", "steps": steps, "batch": batch}) for batch in (0, 1, 4, PAIRS)]
+    ours, *peers = medians(
+        data, [{"work": "pairs", "steps": steps, "batch": each} for each in (0, 1, 4, PAIRS)], rounds
+    )
     best = max(each["tokens_per_second"] for each in peers)
     print(
         f"\n{ours['tokens']} tokens of pairs, {PAIRS} pairs a step\n\n| side | tokens/s | ours | peak MB | end loss |"
@@ -69,18 +72,18 @@ def pairs_table(data: Path, steps: int) -> None:
           f"{ours['tokens_per_second'] / peers[-1]['tokens_per_second']:.2f} × (asked 2.2)")  # fmt: skip
 
 
-def windows_table(data: Path, steps: int) -> None:
-    """Full windows of prose."""
-    sides = [measured(data, {"work": "windows", "steps": steps, "batch": batch}) for batch in (0, 1, WINDOWS)]
-    ours, most = sides[0], sides[0]["limit"]
+def windows_table(data: Path, steps: int, rounds: int) -> None:
+    """Full windows of prose; each side's share is of the limit that was timed beside it."""
+    sides = medians(data, [{"work": "windows", "steps": steps, "batch": each} for each in (0, 1, WINDOWS)], rounds)
+    ours = sides[0]
     print(f"\n{WINDOWS} × {WINDOW} tokens a step\n\n| side | tokens/s | of the limit | ours | peak MB | end loss |")
     print("|---|---|---|---|---|---|")
     for name, each in zip(("ours", "Trainer, batch 1", f"Trainer, batch {WINDOWS}"), sides, strict=True):
-        print(_line(name, each, ours, f"{each['tokens_per_second'] / most:.1%} | "))
-    print(f"\nmatrix products alone: {most:.1f} tokens/s")
+        print(_line(name, each, ours, f"{each['share']:.1%} | "))
+    print(f"\nmatrix products alone: {ours['limit']:.1f} tokens/s")
 
 
-def losses_table(data: Path, steps: int) -> None:
+def losses_table(data: Path, steps: int, _rounds: int) -> None:
     """Loss after equal tokens, three seeds of the adapter."""
     print("\n| seed | ours | Trainer |\n|---|---|---|")
     for seed in range(3):
@@ -89,7 +92,7 @@ def losses_table(data: Path, steps: int) -> None:
         print(f"| {seed} | {ours['mean_loss']:.4f} | {peer['mean_loss']:.4f} |", flush=True)
 
 
-def layers_table(data: Path, _steps: int) -> None:
+def layers_table(data: Path, _steps: int, _rounds: int) -> None:
     """Fewer layers, with what lies below kept: speed once all has been read, and the loss after equal planned time."""
     print(f"\nUS Constitution, runs planned for {SECONDS} s\n")
     print("| top layers | tokens/s | against all | readings | took | held-out loss |\n|---|---|---|---|---|---|")
@@ -110,6 +113,12 @@ def _line(name: str, each: dict[str, Any], ours: dict[str, Any], more: str = "")
     return (
         f"| {name} | {speed:.1f} | {more}{ours['tokens_per_second'] / speed:.2f} × | {peak:.0f} | {each['loss']:.4f} |"
     )
+
+
+def medians(data: Path, sides: Sequence[dict[str, Any]], rounds: int) -> list[dict[str, Any]]:
+    """Each side's figures, measured in turn, as the machine's speed wavers from minute to minute."""
+    found = [[measured(data, work) for work in sides] for _ in range(rounds)]
+    return [{name: median(each[name] for each in side) for name in side[0]} for side in zip(*found, strict=True)]
 
 
 def measured(data: Path, work: dict[str, Any]) -> dict[str, Any]:
@@ -139,7 +148,10 @@ def side(data: Path, work: dict[str, Any]) -> dict[str, Any]:
         "mean_loss": sum(found[len(found) // 2 :]) / (len(found) - len(found) // 2),
         "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
-    return made if batch or work["work"] == "pairs" else {**made, "limit": limit(inside(model))}
+    if work["work"] == "pairs":
+        return made
+    most = limit(inside(model))
+    return {**made, "limit": most, "share": made["tokens_per_second"] / most}
 
 
 def whole_run(data: Path, chat: ChatModel, layers: int) -> dict[str, Any]:

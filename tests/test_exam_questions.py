@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -194,3 +195,10 @@ def test_an_edited_question_is_checked_anew_and_a_deleted_one_is_gone() -> None:
     worse = paper.edited(drawn, question("a", question="In 1884?", answers=("1884",)), [document()], [])
     assert [each.fault for each in worse.findings] == ["given_away"]
     assert not paper.deleted(worse, ["a"]).findings
+
+
+def test_a_question_whose_place_is_not_in_the_text_is_a_section_of_its_own() -> None:
+    asked = [replace(question(each), section="", places=(questions.Place("gone.txt", 0, 3),)) for each in ("a", "b")]
+    assert [each.section for each in made.name_sections(asked, [document()])] == ["a", "b"]
+    here = [replace(each, places=(questions.Place(document().name, 0, 3),)) for each in asked]
+    assert len({each.section for each in made.name_sections(here, [document()])}) == 1

@@ -88,8 +88,14 @@ def test_questions_without_a_value_are_left_out() -> None:
     assert Sections(["a"]).figure([math.nan]).questions == 0
 
 
-def test_one_section_alone_shows_no_difference() -> None:
-    assert not Sections(["a"] * 9).difference("a", "b", [1.0] * 9, [0.0] * 9).differs
+def test_one_section_alone_tells_nothing_of_others() -> None:
+    sections = Sections(["a"] * 40)
+    gap = sections.difference("x", "y", [1.0] * 40, [0.0] * 40)
+    assert not gap.differs
+    assert (gap.value, gap.low, gap.high, gap.needed) == (1.0, -1.0, 1.0, math.inf)
+    assert (sections.figure([1.0, 0.0] * 20).low, sections.figure([1.0, 0.0] * 20).high) == (0.0, 1.0)
+    loss = sections.difference("x", "y", [3.0] * 40, [0.5] * 40)
+    assert (loss.low, loss.high) == (-math.inf, math.inf)
 
 
 def test_mcnemar_counts_only_the_questions_on_which_the_arms_disagree() -> None:

@@ -99,12 +99,14 @@ class SectionNames:
 
 
 def name_sections(questions: Sequence[Question], documents: Sequence[Document]) -> list[Question]:
-    """The questions, each with the section that its answer stands in; one without a place is its own section."""
-    names = SectionNames(documents)
-    return [
-        each if each.section else replace(each, section=names(each.places[0]) if each.places else each.id)
-        for each in questions
-    ]
+    """The questions, each with the section that its answer stands in; one without a place there is its own section."""
+    names, there = SectionNames(documents), {document.name for document in documents}
+
+    def section(question: Question) -> str:
+        placed = question.places and question.places[0].source in there
+        return question.section or (names(question.places[0]) if placed else question.id)
+
+    return [replace(each, section=section(each)) for each in questions]
 
 
 def spans(documents: Sequence[Document]) -> list[Candidate]:

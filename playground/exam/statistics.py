@@ -71,6 +71,8 @@ class Sections:
         known = ~np.isnan(array)
         if not known.any():
             return Figure(math.nan, math.nan, math.nan, 0)
+        if len(self.names) < 2:
+            return Figure(float(array[known].mean()), *_anything(array[known], 0.0), int(known.sum()))
         means = self._means(array, known)
         low, high = np.quantile(means, self._tails())
         if low == high and set(array[known]) <= {0.0, 1.0}:
@@ -84,6 +86,9 @@ class Sections:
         known = ~np.isnan(gaps)
         if not known.any():
             return Difference(first, second, math.nan, math.nan, math.nan, 1.0, 1.0, math.inf, 0)
+        if len(self.names) < 2:
+            value, bounds = float(gaps[known].mean()), _anything(np.concatenate(pairs)[np.tile(known, 2)], -1.0)
+            return Difference(first, second, value, *bounds, 1.0, 1.0, math.inf, int(known.sum()))
         means = self._means(gaps, known)
         low, high = np.quantile(means, self._tails())
         p = self._p(means)
@@ -104,16 +109,12 @@ class Sections:
     def _tails(self) -> tuple[float, float]:
         """The two quantiles, further out the fewer sections there are."""
         count = len(self.names)
-        if count < 2:
-            return 0.0, 1.0
         tail = float(ndtr(math.sqrt(count / (count - 1)) * stdtrit(count - 1, (1 - LEVEL) / 2)))
         return tail, 1 - tail
 
     def _p(self, means: np.ndarray) -> float:
         """The level at which the interval would just reach zero."""
         count = len(self.names)
-        if count < 2:
-            return 1.0
         # Half a resample is added, as no number of them can show a chance of nothing.
         side = (min((means <= 0).sum(), (means >= 0).sum()) + 0.5) / (len(means) + 1)
         if side >= 0.5:
@@ -124,6 +125,11 @@ class Sections:
         """Clopper and Pearson's interval where every answer is right, or every one wrong; a section counts once."""
         room = ((1 - LEVEL) / 2) ** (1 / len(self.names))
         return (0.0, 1 - room) if value == 0 else (room, 1.0)
+
+
+def _anything(values: np.ndarray, least: float) -> tuple[float, float]:
+    """What may be where all questions are of one section, which says nothing of another: all that is possible."""
+    return (least, 1.0) if values.min() >= 0 and values.max() <= 1 else (-math.inf, math.inf)
 
 
 def mcnemar(one: np.ndarray, two: np.ndarray) -> float:
