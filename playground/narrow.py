@@ -17,7 +17,8 @@ class Narrow:
     """A copy of a weight W of (outputs, inputs) in 16 bits, in the order in which PyTorch's product reads it."""
 
     def __init__(self, weight: Tensor) -> None:
-        self._packed = torch.ops.quantized.linear_prepack_fp16(weight.detach().contiguous(), None)
+        held = weight.detach().clamp(-MOST, MOST)  # a copy: PyTorch would clamp the weight itself
+        self._packed = torch.ops.quantized.linear_prepack_fp16(held.contiguous(), None)
 
     def product(self, x: Tensor) -> Tensor:
         """x·Wᵀ of shape (rows, outputs), for x of (rows, inputs)."""
