@@ -45,26 +45,28 @@ def main() -> None:
         "--passages", type=Path, help="XQuAD's English file: answers with passages, with and without guesses"
     )
     parser.add_argument("--llama", type=Path, help="a Python that has xllamacpp: llama.cpp beside one arm")
+    parser.add_argument("--bits", type=int, default=32, choices=(32, 16), help="of the weights that answers come from")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     chosen = parser.parse_args()
     limit_threads(chosen.threads)
     source = chat_source(Settings.from_environment())
-    chat = load_chat(source, Device("cpu", torch.float32, 0.0))
+    chat = load_chat(source, Device("cpu", torch.float32, 0.0), chosen.bits)
     forbid_end(chat)
-    forward = forward_of(chat.model)
+    forward = forward_of(chat.model, chat.bits)
     lora = random_lora(chat.model)
     rows = [Prompt(ids, each) for each in (None, lora) for ids in texts(chat)]
     settings = Decoding(max_new_tokens=chosen.tokens, repetition_penalty=1.0)
     most, batch.GUESSES = batch.GUESSES, 0  # so that no guess helps: a text that repeats itself would be guessed
     print(
-        f"{chat.name}, {chosen.threads} threads, {type(forward).__name__}, {SHORT} and {LONG} + {chosen.tokens} tokens"
+        f"{chat.name}, {forward.weights}, {chosen.threads} threads, {type(forward).__name__}, "
+        f"{SHORT} and {LONG} + {chosen.tokens} tokens"
     )
     against_peft(chat, source, lora, rows, settings)
     second_turn(chat, rows, settings)
     if chosen.llama:
         against_llama(chat, chosen.llama, settings, chosen.threads)
     if chosen.passages:
-        guesses(load_chat(source, Device("cpu", torch.float32, 0.0)), chosen.passages, most)
+        guesses(load_chat(source, Device("cpu", torch.float32, 0.0), chosen.bits), chosen.passages, most)
 
 
 def against_peft(chat: ChatModel, source: Source, lora: PlainLora, rows: list[Prompt], settings: Decoding) -> None:

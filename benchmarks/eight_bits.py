@@ -1,7 +1,7 @@
-"""Would answers be as good and sooner with weights of eight bits? `python -m benchmarks.eight_bits`, on the real model.
+"""Would answers be as good and sooner with narrower weights? `python -m benchmarks.eight_bits`, on the real model.
 
-Each product of `playground.llama` is exchanged: weights in float32, eight bits with inputs of 16, and eight bits with
-inputs that are brought to eight as they come, all rows by one scale or each row by its own.
+Each product of `playground.llama` is exchanged: weights in float32, in 16 bits, eight bits with inputs of 16, and eight
+bits with inputs that are brought to eight as they come, all rows by one scale or each row by its own.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from playground.forward import forward_of
 from playground.llama import OurForward
 from playground.memory import Memory
 from playground.models import ChatModel, chat_source, load_chat
+from playground.narrow import Narrow
 from playground.packing import Segment
 from playground.products import product
 from playground.settings import Settings
@@ -44,9 +45,10 @@ def main() -> None:
     forward = forward_of(chat.model)
     assert isinstance(forward, OurForward)
     print(
-        "| products | tokens/s, one row | four rows, two with LoRA | long prompt read | perplexity | alone = in batch |"
+        "| products | tokens/s, one row | four rows, two with LoRA | long prompt read | perplexity | alone = in batch "
+        "| logits, the prompt cut otherwise |"
     )
-    print("|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|")
     for name, (multiply, pack) in KINDS.items():
         packed = {weight.data_ptr(): pack(weight) for weight in weights(forward)}
         llama.product = exchanged(multiply, packed)
@@ -64,7 +66,18 @@ def row(name: str, chat: ChatModel, forward: OurForward, settings: Decoding) -> 
     same = timed(chat, rows[1:2], settings).said == four.said
     long = timed(chat, [Prompt(texts(chat)[1])], Decoding(max_new_tokens=2)).first
     figures = f"{alone.pace:.1f} | {four.pace:.1f} | {long:.2f} s | {perplexity(chat, forward):.3f}"
-    return f"| {name} | {figures} | {same} |"
+    return f"| {name} | {figures} | {same} | {moved(chat, forward):.2g} |"
+
+
+def moved(chat: ChatModel, forward: OurForward) -> float:
+    """By how much the logits of a long prompt's end depend on how it was cut, as a share of the largest."""
+    ids, found = texts(chat)[1], []
+    for cut in (256, 250):
+        memory = Memory(len(ids))
+        forward([Segment(ids[:cut], memory)])
+        memory.length = cut
+        found.append(forward([Segment(ids[cut:], memory, keep=8)])[0])
+    return float((found[0] - found[1]).abs().max() / found[0].abs().max())
 
 
 def perplexity(chat: ChatModel, forward: OurForward) -> float:
@@ -121,6 +134,7 @@ def dynamic_by_row(x: Tensor, packed: Any) -> Tensor:
 
 KINDS: Mapping[str, tuple[Product, Callable[[Tensor], Any]]] = {
     "float32": (product, lambda weight: weight),
+    "weights of 16 bits": (lambda x, narrow: narrow.product(x), Narrow),
     "weights of 8 bits": (weight_only, whole_numbers),
     "8 bits, one scale": (dynamic, prepacked),
     "8 bits, a scale a row": (dynamic_by_row, prepacked),

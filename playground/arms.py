@@ -13,6 +13,7 @@ from playground import prompts
 from playground.decoding import Decoding, Prompt
 from playground.errors import UserError
 from playground.fewshot import Examples
+from playground.forward import forward_of
 from playground.models import ChatModel
 from playground.prompts import Turn
 from playground.serving import ServedAdapter
@@ -36,12 +37,14 @@ class Arm:
 class Stamp:
     """All that an answer depends on; hashes are 16 hex digits.
 
+    `weights` is the number type of the weights that it was computed with: "float16" where the host chose 16 bits.
     `adapter_scale` is what the adapter's product is multiplied by (alpha / rank), `found` None without retrieval.
     `passages` are source:start-end in the index, `examples` the same in the text, in the prompt's order;
     `prompt_hash`, None where nothing was asked, covers every token that the model read.
     """
 
     base_hash: str
+    weights: str
     adapter_hash: str | None
     adapter_scale: float | None
     method: str | None
@@ -158,6 +161,7 @@ def _stamp(chat: ChatModel, arm: Arm, given: Given, ids: Sequence[int], decoding
     adapter, evidence = arm.adapter, given.evidence
     return Stamp(
         base_hash=chat.hash,
+        weights=forward_of((adapter.model if adapter else None) or chat.model, chat.bits).weights,
         adapter_hash=adapter.hash if adapter else None,
         adapter_scale=adapter.scale if adapter else None,
         method=adapter.method if adapter else None,

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from itertools import groupby
 from types import TracebackType
 
-from playground.forward import forward_of
 from playground.memory import Memory, Remembered
 from playground.rows import Row, Token
 
@@ -137,7 +136,7 @@ class Batch:
                 room -= len(turns[-1][1].ids)
             else:
                 break
-        forward = forward_of(rows[0].model)
+        forward = rows[0].forward
         for (row, segment), logits in zip(turns, forward([each for _, each in turns]), strict=True):
             row.take(segment, logits)
             if len(row.said) == 1:  # another row of this reader may begin alike
@@ -149,7 +148,7 @@ class Question:
 
     def __init__(self, batch: Batch, rows: Sequence[Row], should_stop: Callable[[], bool]) -> None:
         self.rows = sorted(rows, key=lambda row: len(row.prompt.ids))
-        self.nbytes = sum(row.capacity * forward_of(row.model).bytes_per_token for row in rows)
+        self.nbytes = sum(row.capacity * row.forward.bytes_per_token for row in rows)
         self.fault: Exception | None = None
         self._batch, self._should_stop = batch, should_stop
 

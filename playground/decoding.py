@@ -41,7 +41,7 @@ def begin(
 ) -> Question:
     """The question to be entered: first it may be waiting, then it has tokens."""
     ends = end_tokens(chat)
-    rows = [Row(number, prompt, chat.model, decoding, ends) for number, prompt in enumerate(prompts)]
+    rows = [Row(number, prompt, chat, decoding, ends) for number, prompt in enumerate(prompts)]
     return Question(batch_of(chat.model), rows, should_stop)
 
 

@@ -1,5 +1,6 @@
 """Which pass a model's answers are computed with: our own where it gives the model's logits, else its own."""
 
+import logging
 import threading
 import weakref
 from collections.abc import Iterator
@@ -8,8 +9,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.func import functional_call
 from transformers import AttentionInterface, PreTrainedModel
 
+from playground import narrow
 from playground.errors import UserError
 from playground.llama import OurForward
 from playground.memory import Memory
@@ -20,22 +23,31 @@ from playground.serving import FEW, adapted, few_rows
 PROBE, PROBE_AGAIN = 24, 5  # tokens of the two pieces in which a pass is compared with the model's own
 CLOSE = {torch.float32: 2e-5}  # largest difference of logits, as a share of the largest logit
 ROUGH = 0.05  # the same for number types of 16 bits
+WHOLE, HALF = 32, 16  # bits of the weights that may be asked for
 ROWS = "rows"  # the name under which the models of transformers find `_attend_rows`
 
-_known: "weakref.WeakKeyDictionary[PreTrainedModel, Forward]" = weakref.WeakKeyDictionary()
+log = logging.getLogger(__name__)
+
+_known: "weakref.WeakKeyDictionary[PreTrainedModel, dict[int, Forward]]" = weakref.WeakKeyDictionary()
 _finding = threading.Lock()
 
 
-def forward_of(model: PreTrainedModel) -> Forward:
+def forward_of(model: PreTrainedModel, bits: int = WHOLE) -> Forward:
     """The fastest pass that gives this model's own logits; found once a model, in a second or less.
+
+    With 16 `bits` it is one that gives the logits of the weights rounded to float16, of which it keeps a copy; where
+    this machine or model has none, the log says why, once, and it is the usual pass.
 
     Raises:
         UserError: no pass does, so that its answers could not be trusted.
     """
     with _finding:
-        if model not in _known:
-            _known[model] = _checked(model)
-        return _known[model]
+        passes = _known.setdefault(model, {})
+        if bits == HALF and HALF not in passes and (found := _narrow(model)):
+            passes[HALF] = found
+        if bits not in passes:
+            passes[bits] = passes.get(WHOLE) or _checked(model)
+        return passes[bits]
 
 
 class TheirForward(Forward):
@@ -57,11 +69,9 @@ class TheirForward(Forward):
 
 def _checked(model: PreTrainedModel) -> Forward:
     kinds: list[type[Forward]] = [OurForward, TheirForward] if OurForward.fits(model) else [TheirForward]
-    expected = _own_logits(model)
-    near = CLOSE.get(model.dtype, ROUGH) * float(expected.abs().max())
     for kind in kinds:
         forward = kind(model)
-        if float((_probed(forward) - expected).abs().max()) <= near:
+        if _right(forward):
             calibrate(model.config.get_text_config().hidden_size, model.dtype, model.device.type)
             return forward
     raise UserError(
@@ -70,15 +80,42 @@ def _checked(model: PreTrainedModel) -> Forward:
     )
 
 
+def _narrow(model: PreTrainedModel) -> Forward | None:
+    """The pass with weights of 16 bits; None, once the log says why, where there is none that can be trusted."""
+    if model.device.type != "cpu" or model.dtype != torch.float32:
+        why = f"they are for float32 on a CPU, and this is {model.dtype} on {model.device.type}"
+    elif not OurForward.fits(model):
+        why = f"{type(model).__name__} is not of a kind that they are written for"
+    else:
+        why = narrow.refusal(model.config.hidden_size)
+    if not why:
+        forward = OurForward(model, narrow=True)
+        if _right(forward):
+            return forward
+        why = "the logits are not those of the rounded weights"
+    log.warning("Answers do not come from weights of 16 bits, as the settings ask, but from the whole ones: %s.", why)
+    return None
+
+
+def _right(forward: Forward) -> bool:
+    """Whether it gives the logits that transformers computes with the same weights."""
+    expected = _own_logits(forward)
+    near = CLOSE.get(forward.model.dtype, ROUGH) * float(expected.abs().max())
+    return float((_probed(forward) - expected).abs().max()) <= near
+
+
 def _probe_ids(model: PreTrainedModel) -> list[int]:
     size = model.config.get_text_config().vocab_size
     return [(7919 * place + 11) % size for place in range(PROBE + PROBE_AGAIN)]
 
 
-def _own_logits(model: PreTrainedModel) -> Tensor:
-    ids = torch.tensor([_probe_ids(model)], device=model.device)
+def _own_logits(forward: Forward) -> Tensor:
+    model = forward.model
+    asked = {"input_ids": torch.tensor([_probe_ids(model)], device=model.device), "use_cache": False}
     with torch.inference_mode():
-        return model(input_ids=ids, use_cache=False).logits[0, PROBE - 1 :].float().cpu()
+        # A head that is rounded is tied to embeddings that are not.
+        out = functional_call(model, dict(forward.rounded()), (), asked, tie_weights=False)
+    return out.logits[0, PROBE - 1 :].float().cpu()
 
 
 def _probed(forward: Forward) -> Tensor:

@@ -1,6 +1,6 @@
-"""The pass of Llama-like decoders in few operations, over the model's own weights."""
+"""The pass of Llama-like decoders in few operations, over the model's own weights or a copy of them in 16 bits."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -11,6 +11,7 @@ from torch.nn.functional import rms_norm
 from transformers import LlamaForCausalLM, PreTrainedModel, Qwen2ForCausalLM
 
 from playground.changes import Changes
+from playground.narrow import NARROW, Narrow, narrowed
 from playground.packing import Forward, Packed, Span
 from playground.products import product
 
@@ -23,8 +24,9 @@ class OurForward(Forward):
     RMSNorm, rotary positions (arXiv 2104.09864), grouped queries (arXiv 2305.13245), SwiGLU (arXiv 2002.05202).
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, narrow: bool = False) -> None:
         super().__init__(model)
+        self._narrow = narrow
         self._decoder = model.model
         self._names = {id(module): name for name, module in model.named_modules()}
         self._layers = [self._layer(each) for each in model.model.layers]
@@ -42,6 +44,18 @@ class OurForward(Forward):
         else:
             known = type(model) is LlamaForCausalLM
         return known and config.rope_parameters["rope_type"] in STEADY_ROPE
+
+    @property
+    def weights(self) -> str:
+        """The number type of the weights that it multiplies by."""
+        return NARROW if self._narrow else super().weights
+
+    def rounded(self) -> Mapping[str, Tensor]:
+        """The weights that it multiplies by, by their names, where they are not the model's own; made anew."""
+        modules: dict[str, nn.Linear] = {
+            name: each for name, each in self.model.named_modules() if isinstance(each, nn.Linear)
+        }
+        return {f"{name}.weight": narrowed(each.weight) for name, each in modules.items()} if self._narrow else {}
 
     def logits(self, packed: Packed) -> Tensor:
         """Logits of the wanted tokens, (wanted, vocabulary)."""
@@ -90,7 +104,7 @@ class OurForward(Forward):
         )
 
     def _linear(self, *modules: nn.Linear) -> "_Linear":
-        return _Linear([self._names[id(each)] for each in modules], modules)
+        return _Linear([self._names[id(each)] for each in modules], modules, self._narrow)
 
 
 @dataclass(frozen=True)
@@ -109,8 +123,12 @@ class _Layer:
 class _Linear:
     """Linear layers that read the same input, and beside them the adapters of some of its tokens."""
 
-    def __init__(self, names: Sequence[str], modules: Sequence[nn.Linear]) -> None:
-        self._weight = _joined(modules) if len(modules) > 1 else modules[0].weight
+    def __init__(self, names: Sequence[str], modules: Sequence[nn.Linear], narrow: bool) -> None:
+        if narrow:
+            self._product = Narrow(torch.cat([each.weight.data for each in modules])).product
+        else:
+            self._weight = _joined(modules) if len(modules) > 1 else modules[0].weight
+            self._product = lambda x: product(x, self._weight)
         self._modules = modules
         ends = list(accumulate(each.out_features for each in modules))
         self._places = list(zip(names, [0, *ends[:-1]], ends, strict=True))
@@ -118,7 +136,7 @@ class _Linear:
 
     def __call__(self, x: Tensor, spans: Sequence[Span]) -> Tensor:
         """Their outputs side by side, (tokens, sum of outputs), for x of (tokens, inputs)."""
-        out = product(x, self._weight)
+        out = self._product(x)
         for adapter, start, end in spans:
             for change in self._changes.of(adapter):
                 change.apply(out[start:end], x[start:end])

@@ -53,7 +53,10 @@ class Source:
 
 @dataclass
 class ChatModel:
-    """The resident base model in evaluation mode; `hash` names its weights (16 hex digits), `window` is in tokens."""
+    """The resident base model in evaluation mode; `hash` names its weights (16 hex digits), `window` is in tokens.
+
+    `bits` are those of the weights that answers are to be computed with, where this machine can: 32, or 16 of a copy.
+    """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
@@ -61,6 +64,7 @@ class ChatModel:
     name: str
     device: torch.device
     window: int
+    bits: int = 32
 
 
 def chat_source(settings: Settings) -> Source:
@@ -163,8 +167,8 @@ def bring(settings: Settings, report: Callable[[str], None]) -> list[Source]:
     return sources
 
 
-def load_chat(source: Source, device: Device) -> ChatModel:
-    """Load the chat model, to generate with and to train adapters on.
+def load_chat(source: Source, device: Device, bits: int = 32) -> ChatModel:
+    """Load the chat model, to generate with and to train adapters on; answers come from weights of so many `bits`.
 
     Raises UserError for a damaged folder, an architecture that transformers does not know or that needs its author's
     code, and a model without a chat template.
@@ -189,6 +193,7 @@ def load_chat(source: Source, device: Device) -> ChatModel:
         name=source.name,
         device=torch.device(device.name),
         window=min(model.config.max_position_embeddings, tokenizer.model_max_length),
+        bits=bits,
     )
 
 

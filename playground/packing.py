@@ -2,7 +2,7 @@
 
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -85,6 +85,15 @@ class Forward(ABC):
         model = self._model()
         assert model is not None
         return model
+
+    @property
+    def weights(self) -> str:
+        """The number type of the weights that it multiplies by."""
+        return str(self.model.dtype).removeprefix("torch.")
+
+    def rounded(self) -> Mapping[str, Tensor]:
+        """The weights that it multiplies by, by their names, where they are not the model's own."""
+        return {}
 
     def __call__(self, segments: Sequence[Segment]) -> list[Tensor]:
         """Each segment's logits, (keep, vocabulary), float32 on the CPU."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,14 +40,26 @@ def calibrate(inputs: int, dtype: torch.dtype, device: str) -> None:
         weights_first(count, inputs, dtype, device)
 
 
+def trial_weights(inputs: int, dtype: torch.dtype) -> list[Tensor]:
+    """As many square matrices as a trial needs, so that none lies in a cache when it is met again."""
+    square = inputs * inputs * torch.empty(0, dtype=dtype).element_size()
+    return [torch.ones(inputs, inputs, dtype=dtype) for _ in range(min(MOST_TIMED, 1 + TIMED_BYTES // square))]
+
+
+def ratio(
+    one: Callable[[Any], Tensor], ones: Sequence[Any], other: Callable[[Any], Tensor], others: Sequence[Any]
+) -> float:
+    """The time that one way of multiplying takes for its form of some matrices, as a share of another's.
+
+    What else goes on here lasts longer than a trial, so two in a row are compared with each other.
+    """
+    return median(_seconds(one, ones) / _seconds(other, others) for _ in range(REPEATS))
+
+
 @cache
 def _faster_first(rows: int, inputs: int, dtype: torch.dtype) -> bool:
-    square = inputs * inputs * torch.empty(0, dtype=dtype).element_size()
-    weights = [torch.ones(inputs, inputs, dtype=dtype) for _ in range(min(MOST_TIMED, 1 + TIMED_BYTES // square))]
-    x = torch.ones(rows, inputs, dtype=dtype)
-    first, usual = partial(_first, x), partial(_usual, x)
-    # What else goes on here lasts longer than a trial, so two in a row are compared with each other.
-    return median(_seconds(first, weights) / _seconds(usual, weights) for _ in range(REPEATS)) < 1
+    weights, x = trial_weights(inputs, dtype), torch.ones(rows, inputs, dtype=dtype)
+    return ratio(partial(_first, x), weights, partial(_usual, x), weights) < 1
 
 
 def _first(x: Tensor, weight: Tensor) -> Tensor:
@@ -57,7 +70,7 @@ def _usual(x: Tensor, weight: Tensor) -> Tensor:
     return x @ weight.T
 
 
-def _seconds(multiply: Callable[[Tensor], Tensor], weights: Sequence[Tensor]) -> float:
+def _seconds(multiply: Callable[[Any], Tensor], weights: Sequence[Any]) -> float:
     start = perf_counter()
     for weight in weights:
         multiply(weight)

@@ -11,7 +11,9 @@ from transformers import PreTrainedModel
 from adapters.base import PlainLora
 from playground.choosing import Decoding, choose
 from playground.drafting import Lookup
+from playground.forward import forward_of
 from playground.memory import Memory, Remembered
+from playground.models import ChatModel
 from playground.packing import Segment
 
 
@@ -40,10 +42,9 @@ class Token:
 class Row:
     """A prompt in the making of its answer; `unread` are the tokens that nobody has fetched yet."""
 
-    def __init__(
-        self, number: int, prompt: Prompt, model: PreTrainedModel, decoding: Decoding, ends: frozenset[int]
-    ) -> None:
-        self.number, self.prompt, self.model = number, prompt, prompt.model or model
+    def __init__(self, number: int, prompt: Prompt, chat: ChatModel, decoding: Decoding, ends: frozenset[int]) -> None:
+        self.number, self.prompt, self.model = number, prompt, prompt.model or chat.model
+        self.forward = forward_of(self.model, chat.bits)
         self.said: list[int] = []
         self.unread: deque[Token] = deque()
         self._decoding, self._ends = decoding, ends

@@ -1,7 +1,8 @@
 """Proves on the live model that each pane is what its name says; it must be able to fail, or it would prove nothing.
 
 Compared are: what the batch computes for every arm at once, what it computes for that arm alone, and a reference in
-which nothing of the batch takes part: the plain model, or the model with the adapter written into its weights.
+which nothing of the batch takes part: the plain model, or the model with the adapter written into its weights. Where
+answers come from weights of 16 bits, the reference is made of the weights rounded so; no limit is wider for it.
 """
 
 import time
@@ -51,10 +52,12 @@ class Check:
 class Proof:
     """All comparisons of one self-test, in the order they were made; `when` is unix seconds.
 
-    `effects` is how much each adapter changes the base's next token's logits: below the limit a leak is not seen.
+    `weights` is the number type of the weights that answers come from. `effects` is how much each adapter changes the
+    base's next token's logits: below the limit a leak is not seen.
     """
 
     checks: tuple[Check, ...]
+    weights: str
     effects: Mapping[str, float]
     when: float
     seconds: float
@@ -76,6 +79,7 @@ class Proof:
             "passed": self.passed,
             "when": self.when,
             "seconds": self.seconds,
+            "weights": self.weights,
             "effects": dict(self.effects),
             "checks": checks,
         }
@@ -98,17 +102,18 @@ def prove(chat: ChatModel, adapters: Sequence[ServedAdapter], weights: Path) -> 
         checks.append(Check("weights", "base", float(_changed(chat.model, weights)), 0))
         checks.append(Check("hooks", "base", float(_attached(chat.model)), 0))
         read = {arm: ids + tokens[:-1] for arm, tokens in said.items()}
-        together = _together(chat.model, arms, read, len(ids))
+        together = _together(chat, arms, read, len(ids))
         for arm, adapter in arms.items():
-            reference = _reference(chat.model, adapter, read[arm], len(said[arm]))
+            reference = _reference(chat, adapter, read[arm], len(said[arm]))
             limit = ROUNDING.get(chat.model.dtype, ROUGH) * float(reference.abs().max())
-            alone = _together(chat.model, {arm: adapter}, read, len(ids))[arm]
+            alone = _together(chat, {arm: adapter}, read, len(ids))[arm]
             checks.append(Check("together", arm, _apart(together[arm], alone), limit))
             checks.append(Check("alone", arm, _apart(alone, reference), limit))
             checks.append(Check("said", arm, _missed(reference, said[arm]), limit))
             first[arm] = reference[0]
     effects = {each.hash: _apart(first[each.hash], first["base"]) for each in adapters}
-    return Proof(tuple(checks), effects, when, time.perf_counter() - began)
+    number_type = forward_of(chat.model, chat.bits).weights
+    return Proof(tuple(checks), number_type, effects, when, time.perf_counter() - began)
 
 
 def _said(chat: ChatModel, ids: list[int], arms: Mapping[str, ServedAdapter | None]) -> dict[str, list[int]]:
@@ -128,40 +133,42 @@ def _row(ids: list[int], adapter: ServedAdapter | None) -> Prompt:
 
 
 def _together(
-    model: PreTrainedModel, arms: Mapping[str, ServedAdapter | None], read: Mapping[str, list[int]], prompt: int
+    chat: ChatModel, arms: Mapping[str, ServedAdapter | None], read: Mapping[str, list[int]], prompt: int
 ) -> dict[str, Tensor]:
     """Each arm's logits for its own tokens behind the prompt, (tokens, vocabulary), from one pass a model."""
     found: dict[str, Tensor] = {}
-    for own in {id(each): each for each in (_own(model, adapter) for adapter in arms.values())}.values():
-        mine = {arm: adapter for arm, adapter in arms.items() if _own(model, adapter) is own}
+    for own in {id(each): each for each in (_own(chat, adapter) for adapter in arms.values())}.values():
+        mine = {arm: adapter for arm, adapter in arms.items() if _own(chat, adapter) is own}
         segments = [
             Segment(read[arm], Memory(len(read[arm])), adapter.plain if adapter else None, len(read[arm]) - prompt + 1)
             for arm, adapter in mine.items()
         ]
-        found.update(zip(mine, forward_of(own)(segments), strict=True))
+        found.update(zip(mine, forward_of(own, chat.bits)(segments), strict=True))
     return found
 
 
-def _own(model: PreTrainedModel, adapter: ServedAdapter | None) -> PreTrainedModel:
-    return adapter.model if adapter and adapter.model else model
+def _own(chat: ChatModel, adapter: ServedAdapter | None) -> PreTrainedModel:
+    return adapter.model if adapter and adapter.model else chat.model
 
 
-def _reference(model: PreTrainedModel, adapter: ServedAdapter | None, ids: list[int], keep: int) -> Tensor:
-    """Logits of the last tokens, (keep, vocabulary), as transformers computes them with whole weights."""
-    own = _own(model, adapter)
-    weights = _written(own, adapter.plain) if adapter and adapter.plain else {}
+def _reference(chat: ChatModel, adapter: ServedAdapter | None, ids: list[int], keep: int) -> Tensor:
+    """Logits of the last tokens, (keep, vocabulary), as transformers computes them with the arm in the weights."""
+    own = _own(chat, adapter)
+    weights = dict(forward_of(own, chat.bits).rounded())
+    if adapter and adapter.plain:
+        _write(adapter.plain, own, weights)
     asked = {"input_ids": torch.tensor([ids], device=own.device), "use_cache": False, "logits_to_keep": keep}
-    out = functional_call(own, weights, (), asked)
+    # A head that is rounded is tied to embeddings that are not.
+    out = functional_call(own, weights, (), asked, tie_weights=False)
     return out.logits[0].float().cpu()
 
 
-def _written(model: PreTrainedModel, plain: PlainLora) -> dict[str, Tensor]:
-    """The weights of the adapted layers with the adapter in them; the model's own stay as they are."""
-    written = {}
-    for name, (A, B) in plain.layers.items():
-        weight = torch.addmm(model.get_parameter(f"{name}.weight"), B, A)
-        written[f"{name}.weight"] = weight * plain.scales[name][:, None] if name in plain.scales else weight
-    return written
+def _write(plain: PlainLora, model: PreTrainedModel, weights: dict[str, Tensor]) -> None:
+    """Put the adapted layers' weights, with the adapter in them, among these; the model's own stay as they are."""
+    for layer, (A, B) in plain.layers.items():
+        name = f"{layer}.weight"
+        weight = torch.addmm(weights.get(name, model.get_parameter(name)), B, A)
+        weights[name] = weight * plain.scales[layer][:, None] if layer in plain.scales else weight
 
 
 def _changed(model: PreTrainedModel, folder: Path) -> int:

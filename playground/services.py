@@ -269,7 +269,7 @@ class Services:
     def _warm_up(self) -> None:
         """So that the first question does not wait for the models."""
         self.embedders.own().encode(["warm"])
-        forward_of(self.chat.model)
+        forward_of(self.chat.model, self.chat.bits)
         self.proofs.make_quietly([])
 
     def _sweep_daily(self) -> None:
@@ -290,4 +290,4 @@ class Services:
 
     @cached_property
     def _chat(self) -> ChatModel:
-        return load_chat(chat_source(self.settings), choose())
+        return load_chat(chat_source(self.settings), choose(), self.settings.answer_bits)

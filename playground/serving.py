@@ -29,6 +29,7 @@ class ServedAdapter:
     """What a run left, in the base's number type and on its device: a change beside the base, or a model of its own.
 
     `hash` names its weights file; `scale` is what the product of its matrices is multiplied by, already folded in.
+    A model of its own that is answered from in fewer `bits` has a copy for that.
     """
 
     name: str
@@ -37,11 +38,13 @@ class ServedAdapter:
     plain: PlainLora | None
     model: PreTrainedModel | None = None
     scale: float = 1.0
+    bits: int = 32
 
     @property
     def nbytes(self) -> int:
         """Bytes in memory."""
         own = sum(int(each.nbytes) for each in self.model.parameters()) if self.model else 0
+        own += own * self.bits // 32 if self.bits < 32 else 0
         return own + (self.plain.nbytes if self.plain else 0)
 
 
@@ -77,7 +80,7 @@ def load_adapter(folder: Path, chat: ChatModel) -> ServedAdapter:
     served = method.served(chat.model, folder)
     digest = weights_digest(folder)[:16]
     if not isinstance(served, PlainLora):
-        return ServedAdapter(method.label, digest, method.id, None, served)
+        return ServedAdapter(method.label, digest, method.id, None, served, bits=chat.bits)
     _refuse_misfits(served, chat)
     return ServedAdapter(method.label, digest, method.id, _beside(chat.model, served), scale=saved_scale(folder))
 

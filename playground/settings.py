@@ -11,9 +11,9 @@ from playground.errors import UserError
 MEGABYTE = 1_000_000
 
 
-def setting(default: Any, *, env: str, help: str) -> Any:  # noqa: A002 - the field's own word
-    """A dataclass field with the environment variable that sets it and the sentence the docs print."""
-    return field(default=default, metadata={"env": env, "help": help})
+def setting(default: Any, *, env: str, help: str, choices: tuple[int, ...] = ()) -> Any:  # noqa: A002 - the field's word
+    """A dataclass field with the variable that sets it, the sentence the docs print, and the numbers to choose from."""
+    return field(default=default, metadata={"env": env, "help": help, "choices": choices})
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,13 @@ class Settings:
     max_rank: int = setting(256, env="PLAYGROUND_MAX_RANK", help="Rank of an adapter.")
     max_seconds: int = setting(3_600, env="PLAYGROUND_MAX_SECONDS", help="Wall time of one run.")
     max_new_tokens: int = setting(512, env="PLAYGROUND_MAX_NEW_TOKENS", help="Tokens in one answer.")
+    answer_bits: int = setting(
+        32,
+        env="PLAYGROUND_ANSWER_BITS",
+        help="Bits of the weights that answers are computed with: 32, or 16 for more speed on a CPU and half as much "
+        "memory again.",
+        choices=(32, 16),
+    )
     visitor_runs: int = setting(20, env="PLAYGROUND_VISITOR_RUNS", help="Runs one visitor may keep.")
     queued_runs: int = setting(20, env="PLAYGROUND_QUEUED_RUNS", help="Training runs waiting or running, all visitors.")
     queue_size: int = setting(64, env="PLAYGROUND_QUEUE_SIZE", help="Questions waiting for the model, all visitors.")
@@ -79,9 +86,10 @@ class Settings:
             if not environment.get(name):
                 continue
             try:
-                values[each.name] = _read(each.type, environment[name])
+                values[each.name] = _read(each.type, environment[name], each.metadata["choices"])
             except ValueError:
-                faults.append(f"{name} must be a whole number above 0, got {environment[name]!r}")
+                wanted = " or ".join(map(str, each.metadata["choices"])) or "a whole number above 0"
+                faults.append(f"{name} must be {wanted}, got {environment[name]!r}")
             except KeyError:
                 faults.append(f"{name} must be yes or no, got {environment[name]!r}")
         if faults:
@@ -91,11 +99,14 @@ class Settings:
         return cls(**values)
 
 
-def _read(kind: Any, text: str) -> Any:
-    """One environment value as the field's type; whole numbers must be positive. Raises ValueError or KeyError."""
+def _read(kind: Any, text: str, choices: tuple[int, ...]) -> Any:
+    """One environment value as the field's type; whole numbers must be positive, and among the choices where some are.
+
+    Raises ValueError or KeyError.
+    """
     if kind is int:
         number = int(text)
-        if number < 1:
+        if number < 1 or (choices and number not in choices):
             raise ValueError(text)
         return number
     if kind is bool:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from adapters.base import PlainLora
-from playground import selftest
+from playground import narrow, selftest
 from playground.forward import forward_of
 from playground.models import ChatModel
 from playground.selftest import Proof, prove
@@ -19,9 +19,14 @@ from playground.settings import Settings
 from tests.small_chat import lively, lora, small_chat, untouched
 
 
-@pytest.fixture
-def chat() -> ChatModel:
-    return small_chat()
+@pytest.fixture(params=[32, 16])
+def chat(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ChatModel:
+    """With whole weights, and with a copy of them in 16 bits: no leak hides behind the rounding."""
+    monkeypatch.setattr(narrow, "faster", lambda inputs: True)
+    chat = replace(small_chat(), bits=request.param)
+    if request.param == 16 and forward_of(chat.model, 16).weights != narrow.NARROW:
+        pytest.skip("PyTorch has no products of 16 bits on this processor")
+    return chat
 
 
 @pytest.fixture
@@ -56,6 +61,7 @@ def test_an_honest_model_passes_and_stays_untouched(chat: ChatModel, weights: Pa
         assert {each.what for each in proof.checks} == {"weights", "hooks", "together", "alone", "said"}
         assert len(proof.checks) == 2 + 3 * (1 + len(some))
         assert set(proof.effects) == {each.hash for each in some}
+        assert proof.to_dict()["weights"] == proof.weights == ("float32" if chat.bits == 32 else "float16")
     for each in proof.checks:
         assert each.difference <= each.limit
         assert each.limit < 0.001 * min(proof.effects.values()), "a leak of these adapters could not be seen"
@@ -83,7 +89,7 @@ def test_a_hook_left_on_the_base_fails(chat: ChatModel, weights: Path) -> None:
 
 def leaky(monkeypatch: pytest.MonkeyPatch, chat: ChatModel, leak: Callable[..., list[Tensor]]) -> None:
     """From now on every pass of the live model is computed as `leak(honest pass, segments)` says."""
-    honest = forward_of(chat.model)
+    honest = forward_of(chat.model, chat.bits)
     kind = type(honest)
     call = kind.__call__
     monkeypatch.setattr(kind, "__call__", lambda self, segments: leak(lambda each: call(self, each), segments))

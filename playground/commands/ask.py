@@ -28,7 +28,7 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
     """A line an arm, once all have answered."""
     given = {name: vars(asked)[name] for name in ("max_new_tokens", "temperature", "seed")}
     decoding = build(Decoding, {name: value for name, value in given.items() if value is not None})
-    model = load_chat(chat_source(settings), choose())
+    model = load_chat(chat_source(settings), choose(), settings.answer_bits)
     loaded = {name: load_adapter(vars(asked)[name], model) for name in ("adapter", "other") if vars(asked)[name]}
     search = searcher(asked.index, settings, PASSAGES) if asked.index else None
     arms = [

@@ -31,7 +31,7 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
     Raises:
         KeyboardInterrupt: after the last answer that is kept, where Ctrl-C had stopped the exam.
     """
-    chat = load_chat(chat_source(settings), choose())
+    chat = load_chat(chat_source(settings), choose(), settings.answer_bits)
     plan = examining.stored(asked.out)[0] if asked.resume else _planned(asked)
     documents = examining.texts(asked.out / DOCUMENTS) if asked.resume else _documents(asked)
     at_hand = examining.material(plan, documents, chat, lambda _: _embedder(settings))

@@ -109,7 +109,7 @@ def _result(chat: ChatModel, sheet: _Sheet, said: _Said, settings: ExamSettings)
         prompt_tokens=prompt_tokens,
         seconds=said.seconds,
         memory_bytes=(prompt_tokens + said.tokens)
-        * forward_of(sheet.prepared.prompt.model or chat.model).bytes_per_token,
+        * forward_of(sheet.prepared.prompt.model or chat.model, chat.bits).bytes_per_token,
         choice=choice,
         loss=loss,
         loss_tokens=loss_tokens,

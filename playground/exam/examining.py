@@ -28,6 +28,7 @@ from playground.exam.settings import ExamSettings
 from playground.exam.statistics import Figure
 from playground.exam.taking import Step, take
 from playground.exam.verdict import Judged, Sentence, judge
+from playground.forward import forward_of
 from playground.models import ChatModel
 from playground.runs import RunConfig
 from playground.serving import load_adapter
@@ -220,7 +221,8 @@ def hashes(chat: ChatModel, at_hand: Material) -> dict[str, str]:
     digest = hashlib.sha256()
     for document in at_hand.documents:
         digest.update(f"{document.name}\0{document.text}\0".encode())
-    named = {"base": chat.hash, "text": digest.hexdigest()[:16]}
+    weights = forward_of(chat.model, chat.bits).weights
+    named = {"base": chat.hash, "weights": weights, "text": digest.hexdigest()[:16]}
     if at_hand.adapter is not None:
         named["adapter"] = at_hand.adapter.hash
     if at_hand.index is not None:

@@ -70,7 +70,7 @@ def chosen(found: Sequence[Likelihood]) -> int:
 def likelihoods(chat: ChatModel, prompt: Prompt, following: Continuations) -> list[Likelihood]:
     """The likelihood of each of the answers after the prompt and the lead; what is remembered is not read again."""
     model = prompt.model or chat.model
-    forward = forward_of(model)
+    forward = forward_of(model, chat.bits)
     ids = [*prompt.ids, *following.lead]
     memory = batch_of(chat.model).recall(prompt.scope, prompt.adapter or model, ids, len(ids))
     logits = torch.empty(0)

@@ -18,7 +18,7 @@ LANGUAGE = "language"  # a file of the folder: what the report is written in
 def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
     """See `playground.kinds`; a step is an answer. Answers are kept as they come, so no checkpoint is needed."""
     plan, _ = examining.stored(folder)
-    chat = load_chat(chat_source(settings), device.choose())
+    chat = load_chat(chat_source(settings), device.choose(), settings.answer_bits)
     documents = examining.texts(folder / DOCUMENTS)
     at_hand = examining.material(plan, documents, chat, lambda name: _embedder(name, settings))
     last: dict[str, Any] = {"step": 0, "steps": 0}

@@ -8,6 +8,7 @@ import gradio as gr
 from gradio.blocks import Block
 
 from playground.conversation import BASE, BOTH, FEW_SHOT, RAG, TUNED, Conversation, Record, arm_id, usable
+from playground.narrow import NARROW
 from playground.store import RunRow
 from playground.ui.show import harmless
 from playground.ui.sources import Sources, abstains, build_sources, draw_sources, pieces
@@ -165,6 +166,8 @@ def _figures(language: str, turn: Record) -> str:
         proof=turn.stamp_id,
     )
     told = [line]
+    if turn.stamp.get("weights") == NARROW:
+        told.append(say(language, "compare.narrow"))
     if turn.examples:
         told.append(say(language, "compare.examples", count=len(turn.examples)))
     if turn.same:

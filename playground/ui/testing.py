@@ -4,6 +4,7 @@ from typing import Any
 
 import gradio as gr
 
+from playground.narrow import NARROW
 from playground.selftest import Check
 from playground.services import Services
 from playground.ui.guard import guarded, notice_box
@@ -27,6 +28,8 @@ def build_testing(services: Services, line: dict[str, Any]) -> None:
         names = {each.hash: runs.get(id_, "") for id_, each in services.resident(visitor).items()}
         key = "test.passed" if proof.passed else "test.failed"
         lines = [say(language, key, count=len(proof.checks), seconds=f"{proof.seconds:.1f}")]
+        if proof.weights == NARROW:
+            lines.append(say(language, "test.narrow"))
         lines += [_line(language, each, names.get(each.arm, "")) for each in proof.checks]
         return gr.update(value="\n".join(lines), visible=True), gr.update(value=proof.to_dict(), visible=True)
 
