@@ -1,25 +1,23 @@
 """What a run is told: method, options, settings; presets, and what they will cost, before anything starts."""
 
-import json
 import time
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
 from typing import Any
 
-from transformers import AutoConfig, PretrainedConfig, PreTrainedTokenizerBase
+from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 import adapters
 from adapters.base import Options
-from adapters.cost import FLOAT, Cost, measure
+from adapters.cost import FLOAT, Cost
 from adapters.options import build, knob
 from playground import corpus, lean, loss, workload
 from playground.errors import UserError
 from playground.examples import LONGEST
 from playground.packs import PACK_TOKENS
 from playground.settings import Settings
-from playground.speed import SpeedOf
+from playground.speed import SpeedOf, cost_of
 from playground.workload import Reading, Workload
 from retrieval.documents import Document
 
@@ -202,7 +200,7 @@ def estimate(config: RunConfig, load: Workload, model: PretrainedConfig, speed: 
     Raises:
         MethodError: the options do not fit the model, or the method cannot run here.
     """
-    cost = _cost(config.method, config.options, model)
+    cost = cost_of(config.method, config.options, model)
     seconds = _Clock(config, load, model, speed).seconds(config.settings.steps)
     disk = 2 * cost.file_bytes + 3 * _checkpoint_bytes(cost)
     return Estimate(cost.trainable, seconds, memory_bytes(config, model, load.longest), disk)
@@ -213,18 +211,7 @@ def memory_bytes(config: RunConfig, model: PretrainedConfig, longest: int = 0) -
     settings = config.settings
     tokens = longest or max(settings.window * LONGEST, PACK_TOKENS)
     logits = min(tokens, loss.TOKENS) * model.vocab_size * FLOAT
-    return RUNTIME_BYTES + _cost(config.method, config.options, model).peak_bytes(tokens) + logits
-
-
-def _cost(method: str, options: Options, model: PretrainedConfig) -> Cost:
-    return _measured(method, options, model.to_json_string())
-
-
-@lru_cache(maxsize=64)
-def _measured(method: str, options: Options, model: str) -> Cost:
-    """Once for each setting, so that a plan and its estimate agree."""
-    values = json.loads(model)
-    return measure(adapters.get(method), AutoConfig.for_model(**values), options)
+    return RUNTIME_BYTES + cost_of(config.method, config.options, model).peak_bytes(tokens) + logits
 
 
 def _checkpoint_bytes(cost: Cost) -> int:
@@ -236,7 +223,7 @@ class _Clock:
 
     def __init__(self, config: RunConfig, load: Workload, model: PretrainedConfig, speed: SpeedOf) -> None:
         self._load, self._settings = load, config.settings
-        self._cost, self._speed = _cost(config.method, config.options, model), speed(config.method, config.options)
+        self._cost, self._speed = cost_of(config.method, config.options, model), speed(config.method, config.options)
         self._adapted = config.options.top_layers or model.num_hidden_layers
         self._below = model.num_hidden_layers - self._adapted
         self._packed = model.model_type == lean.MODEL_TYPE

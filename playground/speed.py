@@ -15,7 +15,7 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 import adapters
 from adapters.base import Options
 from adapters.beside import inside
-from adapters.cost import bare_blocks, few_blocks, measure
+from adapters.cost import Cost, bare_blocks, few_blocks, measure
 from playground.device import Device
 from playground.loss import head_loss
 from playground.passes import losses
@@ -67,11 +67,21 @@ def assumed(model: PretrainedConfig, gflops: float) -> SpeedOf:
     second = gflops * 1e9 * ASSUMED
 
     def speed(method: str, options: Options) -> Speed:
-        slower = measure(adapters.get(method), AutoConfig.for_model(**model.to_dict()), options).slowdown
+        slower = cost_of(method, options, model).slowdown
         forward, both = FORWARD * block / second, BOTH * block / second
         return Speed(Pace(0, forward), Pace(0, slower * forward), Pace(0, slower * both), BOTH * head / second)
 
     return speed
+
+
+def cost_of(method: str, options: Options, model: PretrainedConfig) -> Cost:
+    """Measured once for each setting, so that a plan and its estimate agree."""
+    return _measured(method, options, model.to_json_string())
+
+
+@lru_cache(maxsize=64)
+def _measured(method: str, options: Options, model: str) -> Cost:
+    return measure(adapters.get(method), AutoConfig.for_model(**json.loads(model)), options)
 
 
 def _timed(model: PreTrainedModel, method: str, options: Options) -> Speed:
