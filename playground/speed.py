@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -86,8 +86,9 @@ def _measured(method: str, options: Options, model: str) -> Cost:
 
 def _timed(model: PreTrainedModel, method: str, options: Options) -> Speed:
     with _one_at_a_time:
-        frozen, (forward, both, learns) = _frozen(model), _adapted(method, options, model.config.to_json_string())
-        return Speed(frozen, forward, both, _head(model, learns))
+        every = replace(options, top_layers=0)  # how many are adapted changes nothing for one
+        forward, both, learns = _adapted(method, every, model.config.to_json_string())
+        return Speed(_frozen(model), forward, both, _head(model, learns and not options.top_layers))
 
 
 @lru_cache(maxsize=4)
@@ -113,7 +114,7 @@ def _adapted(method: str, options: Options, config: str) -> tuple[Pace, Pace, bo
     """
     shape = AutoConfig.for_model(**json.loads(config))
     small = inside(few_blocks(adapters.get(method), options, shape, BLOCKS))
-    learns = small.get_output_embeddings().weight.requires_grad and not options.top_layers
+    learns = small.get_output_embeddings().weight.requires_grad
     return _pace(partial(_forward, small)), _pace(partial(_both, small)), learns
 
 

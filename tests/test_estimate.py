@@ -10,8 +10,9 @@ from transformers import LlamaConfig
 
 import adapters
 from adapters.options import build
-from playground import training, workload
+from playground import speed, training, workload
 from playground.corpus import NO_LOSS, Sides
+from playground.device import Device
 from playground.examples import Example
 from playground.models import ChatModel
 from playground.outcome import Finished
@@ -102,8 +103,9 @@ def test_an_estimate_counts_the_trainable_parameters_exactly(tmp_path: Path) -> 
 
 def test_a_slower_method_gets_fewer_steps_in_the_same_time() -> None:
     shape = LlamaConfig(vocab_size=64, hidden_size=256, intermediate_size=512, num_hidden_layers=8)
-    speed = assumed(shape, 50)
-    plans = {id_: plan(id_, PRESETS["quick"], {}, {}, load(10**9), shape, speed) for id_ in ("lora", "dora")}
+    plans = {
+        id_: plan(id_, PRESETS["quick"], {}, {}, load(10**9), shape, assumed(shape, 50)) for id_ in ("lora", "dora")
+    }
     steps = {id_: each.settings.steps for id_, each in plans.items()}
     assert steps["dora"] < steps["lora"]
 
@@ -118,3 +120,39 @@ def test_a_shared_beginning_is_read_once_in_a_workload() -> None:
     assert load.read(2).apart == 208
     assert load.read(9).apart == 8 * 52
     assert load.step.one_by_one().packs == 2
+
+
+def test_a_pace_tells_a_pass_from_its_tokens_and_is_not_misled_by_a_busy_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, busy = [0.0], iter([5.0, 0.0, 3.0] * 10)
+    monkeypatch.setattr("playground.speed.time.perf_counter", lambda: now[0])
+
+    def way(row: dict[str, list[int]]) -> None:
+        now[0] += speed.BLOCKS * (0.01 + 0.001 * len(row["input_ids"])) + next(busy)
+
+    pace = speed._pace(way)
+    assert (pace.once, pace.token) == (pytest.approx(0.01), pytest.approx(0.001))
+    assert pace.seconds(2, 300) == pytest.approx(0.32)
+
+
+def test_a_methods_pace_is_taken_once_whatever_the_number_of_its_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, timed = chat().model, []
+    monkeypatch.setattr(speed, "_fastest", lambda way, times: timed.append(way) or float(len(timed)))
+    told = speed.speed_of(model, Device("cpu", torch.float32, 1.0))
+    options = adapters.get("dora").Options(rank=3)
+    first = told("dora", options)
+    count = len(timed)
+    assert told("dora", replace(options, top_layers=1)) == first
+    assert len(timed) == count > 0
+    told("dora", replace(options, rank=2))
+    assert len(timed) == count + 4
+
+
+def test_a_head_that_learns_takes_its_own_time() -> None:
+    told = speed.speed_of(chat().model, Device("cpu", torch.float32, 1.0))
+    _, both, learns = speed._adapted("full", adapters.get("full").Options(), chat().model.config.to_json_string())
+    assert learns
+    assert both.token > 0
+    assert told("full", adapters.get("full").Options()).head > 0
+    assert not speed._adapted("lora", adapters.get("lora").Options(), chat().model.config.to_json_string())[2]
