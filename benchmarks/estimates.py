@@ -5,12 +5,11 @@
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +112,7 @@ def measured(case: Case, chat: ChatModel, data: Path) -> dict[str, Any]:
 def run(config: RunConfig, documents: list[Document]) -> dict[str, Any]:
     """Seconds from the worker's start to its end and between events, its peak memory, the most on disk."""
     with tempfile.TemporaryDirectory() as data:
-        settings = Settings.from_environment({**os.environ, "PLAYGROUND_DATA": data})
+        settings = replace(Settings.from_environment(), data=Path(data))  # the models stay where they are
         folder = Path(data) / "visitor" / "run"
         folder.mkdir(parents=True)
         prepare(folder, config, documents, resume=False)
