@@ -27,7 +27,7 @@ SAVE_BYTE = 4e-9  # seconds to write a byte of a checkpoint, or of an adapter, a
 MOST_STEPS = 100_000
 BY_PRESET = ("steps", "batch_tokens")  # of the run's settings, those that 0 leaves to the preset
 FEWEST_STEPS = 8  # that a preset's time is taken to hold: fewer teach nothing, and the machine may be busy for a moment
-RUNTIME_BYTES = 900_000_000  # interpreter, torch, transformers
+RUNTIME_BYTES = 740_000_000  # interpreter, torch, transformers
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from playground.passes import losses
 SHORT, LONG = 96, 352  # tokens of the two passes that are timed
 BLOCKS = 3  # so many that their weights come from memory, not from the cache
 TIMES = 4  # that each is timed; the fastest counts, for the machine may be busy for a moment
+LASTING = 1.15  # what a run's steps take over the fastest moment: the median of six runs (docs/log.md)
 ASSUMED = 0.38  # share of a large product's speed that training reaches where nothing can be timed
 FORWARD, BOTH = 2, 4  # floating-point operations a weight and token, the frozen weights' own gradients left out
 
@@ -139,14 +140,14 @@ def _both(small: nn.Module, row: dict[str, list[int]]) -> None:
 
 
 def _fastest(way: Callable[[], Any], times: int) -> float:
-    """Seconds of the fastest of some passes, after one that is not counted."""
+    """Seconds that a pass takes in the long run: from the fastest of some, after one that is not counted."""
     way()
     seconds = []
     for _ in range(times):
         began = time.perf_counter()
         way()
         seconds.append(time.perf_counter() - began)
-    return min(seconds)
+    return LASTING * min(seconds)
 
 
 def _weights(model: PretrainedConfig) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from playground.examples import Example
 from playground.models import ChatModel
 from playground.outcome import Finished
 from playground.runs import FEWEST_STEPS, PRESETS, RunConfig, TrainSettings, estimate, memory_bytes, plan
-from playground.speed import Pace, Speed, assumed
+from playground.speed import LASTING, Pace, Speed, assumed
 from playground.workload import Reading, Workload
 from retrieval.documents import Document
 from tests.conftest import tiny_llama, tiny_tokenizer
@@ -132,8 +132,8 @@ def test_a_pace_tells_a_pass_from_its_tokens_and_is_not_misled_by_a_busy_moment(
         now[0] += speed.BLOCKS * (0.01 + 0.001 * len(row["input_ids"])) + next(busy)
 
     pace = speed._pace(way)
-    assert (pace.once, pace.token) == (pytest.approx(0.01), pytest.approx(0.001))
-    assert pace.seconds(2, 300) == pytest.approx(0.32)
+    assert (pace.once, pace.token) == (pytest.approx(0.01 * LASTING), pytest.approx(0.001 * LASTING))
+    assert pace.seconds(2, 300) == pytest.approx(0.32 * LASTING)
 
 
 def test_a_methods_pace_is_taken_once_whatever_the_number_of_its_layers(monkeypatch: pytest.MonkeyPatch) -> None:
