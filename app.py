@@ -8,6 +8,7 @@ import sys
 # enough not to take the core from a training run.
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
+from playground import tracking
 from playground.errors import UserError
 from playground.models import bring
 from playground.services import Services
@@ -21,6 +22,7 @@ def main() -> None:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it advises a package that is not needed here
     settings = Settings.from_environment()
     try:
+        tracking.check(settings)
         bring(settings, logging.getLogger("playground").info)
     except UserError as error:
         sys.exit(str(error))

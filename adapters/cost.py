@@ -67,7 +67,7 @@ def measure(method: Method[Any], config: PretrainedConfig, options: Options) -> 
     with torch.device("meta"):
         empty = AutoModelForCausalLM.from_config(config)
     blocks = len(top_blocks([name for name, _ in empty.named_parameters()], options.top_layers))
-    model, plain = (one_block(*each, config) for each in ((method, options), yardstick()))
+    model, plain = (few_blocks(*each, config) for each in ((method, options), yardstick()))
     half, whole = (_block_keeps(model, tokens) for tokens in (PROBE_TOKENS // 2, PROBE_TOKENS))
     each = (whole - half) // (PROBE_TOKENS - PROBE_TOKENS // 2)
     seconds, usual = _fastest([model, plain])
@@ -111,15 +111,21 @@ def _adapted(method: Method[Any], empty: nn.Module, options: Options) -> dict[st
     return target_layers(empty, **targets)
 
 
-def one_block(method: Method[Any], options: Options, config: PretrainedConfig) -> nn.Module:
-    """One block of the model's shape behind a tiny vocabulary, ready to be trained, its input asking for a gradient."""
-    small = deepcopy(config)
-    small.num_hidden_layers, small.vocab_size = 1, 8
-    small.bos_token_id = small.eos_token_id = small.pad_token_id = 0
-    with torch.random.fork_rng(devices=[]):
-        base = AutoModelForCausalLM.from_config(small, dtype=torch.float32)
+def few_blocks(method: Method[Any], options: Options, config: PretrainedConfig, blocks: int = 1) -> nn.Module:
+    """Blocks of the model's shape with a method, ready to be trained; their input asks for a gradient."""
+    base = bare_blocks(config, blocks)
     base.get_input_embeddings().register_forward_hook(lambda _module, _inputs, output: output.requires_grad_())
     return method.attach(base, replace(options, top_layers=0), seed=0, steps=2).train()
+
+
+def bare_blocks(config: PretrainedConfig, blocks: int = 1) -> PreTrainedModel:
+    """Blocks of the model's shape behind a tiny vocabulary."""
+    small = deepcopy(config)
+    small.num_hidden_layers, small.vocab_size = blocks, 8
+    small.bos_token_id = small.eos_token_id = small.pad_token_id = 0
+    with torch.random.fork_rng(devices=[]):
+        base: PreTrainedModel = AutoModelForCausalLM.from_config(small, dtype=torch.float32)
+    return base
 
 
 class _Kept:

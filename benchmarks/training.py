@@ -27,7 +27,7 @@ from playground.device import Device
 from playground.models import ChatModel, chat_source, load_chat
 from playground.packs import Row
 from playground.passes import counted, losses
-from playground.runs import Preset, plan
+from playground.runs import Preset, plan, settings_of, workload_of
 from playground.settings import Settings
 from playground.speed import speed_of
 from playground.supervisor import WORKER
@@ -160,7 +160,8 @@ def whole_run(data: Path, chat: ChatModel, layers: int) -> dict[str, Any]:
     tokens = len(chat.tokenizer(text.text, add_special_tokens=False)["input_ids"])
     preset = Preset(seconds=SECONDS, epochs=99, batch_tokens=256, evaluations=2)
     speed = speed_of(chat.model, Device("cpu", torch.float32, 0.0))
-    config = plan("lora", preset, {"top_layers": layers}, {}, tokens, chat.model.config, speed)
+    load = workload_of([text], chat.tokenizer, settings_of(preset, {}))
+    config = plan("lora", preset, {"top_layers": layers}, {}, load, chat.model.config, speed)
     with tempfile.TemporaryDirectory() as folder:
         *steps, end = training.train(config, chat, [text], Path(folder))
     speeds = [each.tokens_per_second for each in steps[-len(steps) // 3 :]]

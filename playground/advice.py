@@ -5,26 +5,25 @@ from dataclasses import replace
 
 from transformers import PretrainedConfig
 
-from playground.runs import RUNTIME_BYTES, RunConfig, estimate
-from playground.speed import Speed
+from playground.runs import RUNTIME_BYTES, RunConfig, memory_bytes
 
 SHRUNK = 0.9  # of what a run adds to a bare worker and turned out not to fit, at most so much is tried next
 LEAST_WINDOW = 32
 
 
-def smaller(config: RunConfig, model: PretrainedConfig, memory_bytes: int) -> RunConfig | None:
+def smaller(config: RunConfig, model: PretrainedConfig, free: int) -> RunConfig | None:
     """With a window halved once or more, with fewer top layers, or both: the one that needs most and still fits."""
     added = memory_needed(config, model) - RUNTIME_BYTES
-    most = min(memory_bytes, RUNTIME_BYTES + SHRUNK * added)
+    most = min(free, RUNTIME_BYTES + SHRUNK * added)
     needed = [(memory_needed(each, model), each) for each in _smaller(config, model.num_hidden_layers)]
     fitting = [(size, each) for size, each in needed if size <= most]
     return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
 
 
-def advice(config: RunConfig, model: PretrainedConfig, memory_bytes: int) -> str:
+def advice(config: RunConfig, model: PretrainedConfig, free: int) -> str:
     """What the run needed, what there was, and what would fit."""
-    found = smaller(config, model, memory_bytes)
-    told = f"It needs about {_gigabytes(memory_needed(config, model))} and {_gigabytes(memory_bytes)} were free."
+    found = smaller(config, model, free)
+    told = f"It needs about {_gigabytes(memory_needed(config, model))} and {_gigabytes(free)} were free."
     if found is None:
         return f"{told} No shorter window and no fewer layers would fit; choose another method."
     changes = [f"a window of {found.settings.window} tokens"] * (found.settings.window != config.settings.window)
@@ -33,8 +32,8 @@ def advice(config: RunConfig, model: PretrainedConfig, memory_bytes: int) -> str
 
 
 def memory_needed(config: RunConfig, model: PretrainedConfig) -> int:
-    """Bytes, as estimated before a run."""
-    return estimate(config, model, 0, Speed(0, 0, 0)).memory_bytes
+    """Bytes at most, whatever the text."""
+    return memory_bytes(config, model)
 
 
 def _smaller(config: RunConfig, blocks: int) -> Iterator[RunConfig]:

@@ -15,7 +15,7 @@ from playground.examples import INSTRUCTION, LONGEST, NO_LOSS, Asked, Example, E
 from playground.sections import Section, cut, place_of
 from retrieval.documents import Document
 
-__all__ = ["MAX_HELDOUT_TOKENS", "MIN_TOKENS", "NO_LOSS", "Corpus", "Sides", "build", "data_hash", "sides"]
+__all__ = ["MAX_HELDOUT_TOKENS", "MIN_TOKENS", "NO_LOSS", "Corpus", "Sides", "build", "check", "data_hash", "sides"]
 
 MIN_TOKENS = 128
 MAX_HELDOUT_TOKENS = 1_024
@@ -82,19 +82,28 @@ def build(
         UserError: when there is too little text to train on and hold some out.
     """
     made = sides(documents, tokenizer, window, heldout_share, seed, pairs_share, with_passages)
+    check(made)
+    return Corpus(
+        train=_dataset(made.train),
+        heldout=_dataset(made.heldout),
+        train_tokens=_tokens(made.train),
+        heldout_tokens=_tokens(made.heldout),
+        data_hash=data_hash(documents),
+    )
+
+
+def check(made: Sides) -> None:
+    """Refuse what nothing can be learnt from.
+
+    Raises:
+        UserError: there is too little text to train on and hold some out.
+    """
     found = _tokens(made.train)
     if not made.heldout or found < MIN_TOKENS:
         raise UserError(
             f"This text is too short to train on: {found} tokens are left beside what is held out, and at least "
             f"{MIN_TOKENS} in two sections that do not repeat each other are needed. Add more text."
         )
-    return Corpus(
-        train=_dataset(made.train),
-        heldout=_dataset(made.heldout),
-        train_tokens=found,
-        heldout_tokens=_tokens(made.heldout),
-        data_hash=data_hash(documents),
-    )
 
 
 def sides(

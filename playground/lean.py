@@ -16,6 +16,8 @@ from transformers.models.llama.modeling_llama import LlamaAttention, LlamaForCau
 
 from playground.packs import Pack, Segments
 
+MODEL_TYPE = "llama"  # by which a configuration tells that `applies` holds
+
 
 def applies(model: nn.Module) -> bool:
     """Whether this is a model whose modules are known here."""

@@ -66,7 +66,7 @@ def _kin(examples: Sequence[Row]) -> list[list[Row]]:
     """Those that begin alike, so that what they share stays shared; and all that begin like no other."""
     by_start: defaultdict[tuple[int, ...], list[Row]] = defaultdict(list)
     for each in examples:
-        by_start[tuple(each["input_ids"][:MIN_SHARED])].append(each)
+        by_start[tuple(each["input_ids"][: min(MIN_SHARED, _quiet(each))])].append(each)
     alike = [group for group in by_start.values() if len(group) > 1]
     others = [each for group in by_start.values() if len(group) == 1 for each in group]
     return [*alike, others] if others else alike
@@ -74,19 +74,23 @@ def _kin(examples: Sequence[Row]) -> list[list[Row]]:
 
 def _length(examples: Sequence[Row]) -> int:
     """Tokens of a pack of these examples."""
-    ids = [each["input_ids"] for each in examples]
-    return sum(map(len, ids)) - (len(ids) - 1) * _shared(ids)
+    return sum(len(each["input_ids"]) for each in examples) - (len(examples) - 1) * _shared(examples)
+
+
+def _quiet(example: Row) -> int:
+    """Tokens before the first that carries loss."""
+    return next((place for place, label in enumerate(example["labels"]) if place and label != NO_LOSS), 0)
 
 
 def pack(examples: Sequence[Row]) -> Pack:
     """Some examples as one sequence."""
-    shared = _shared([each["input_ids"] for each in examples])
+    shared = _shared(examples)
     ids, positions = examples[0]["input_ids"][:shared], list(range(shared))
     read, targets, starts = [], [], []
-    for number, example in enumerate(examples):
+    for example in examples:
         starts.append(len(ids))
         labels = example["labels"]
-        for place in range(0 if number == 0 else max(shared - 1, 0), len(labels) - 1):
+        for place in range(max(shared - 1, 0), len(labels) - 1):
             if labels[place + 1] != NO_LOSS:
                 read.append(place if place < shared else starts[-1] + place - shared)
                 targets.append(labels[place + 1])
@@ -104,13 +108,13 @@ def pack(examples: Sequence[Row]) -> Pack:
     )
 
 
-def _shared(examples: Sequence[Sequence[int]]) -> int:
-    """Tokens that all examples begin with, one of each example left over; 0 for a lone example or where few."""
+def _shared(examples: Sequence[Row]) -> int:
+    """Tokens that all examples begin with and none learns, one of each left over; 0 for a lone example or where few."""
     if len(examples) == 1:
         return 0
-    shortest = min(map(len, examples)) - 1
-    columns = zip(*(each[:shortest] for each in examples), strict=True)
-    shared = next((place for place, column in enumerate(columns) if len(set(column)) > 1), shortest)
+    most = min(min(len(each["input_ids"]) - 1, _quiet(each)) for each in examples)
+    columns = zip(*(each["input_ids"][:most] for each in examples), strict=True)
+    shared = next((place for place, column in enumerate(columns) if len(set(column)) > 1), most)
     return shared if shared >= MIN_SHARED else 0
 
 

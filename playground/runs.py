@@ -1,35 +1,40 @@
 """What a run is told: method, options, settings; presets, and what they will cost, before anything starts."""
 
-import json
-from collections.abc import Mapping
+import time
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
 from typing import Any
 
-from transformers import AutoConfig, PretrainedConfig
+from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 import adapters
 from adapters.base import Options
-from adapters.cost import FLOAT, Cost, measure
+from adapters.cost import FLOAT, Cost
 from adapters.options import build, knob
-from playground.corpus import MAX_HELDOUT_TOKENS
+from playground import corpus, lean, loss, workload
 from playground.errors import UserError
 from playground.examples import LONGEST
+from playground.packs import PACK_TOKENS
 from playground.settings import Settings
-from playground.speed import Speed
+from playground.speed import SpeedOf, cost_of
+from playground.workload import Reading, Workload
+from retrieval.documents import Document
 
 START_SECONDS = 8  # a worker's imports and model load
-UPDATE_SECONDS = 2e-9  # of AdamW for one trained number
+UPDATE_ONCE, UPDATE_NUMBER = 0.02, 3e-9  # seconds of clipping and AdamW, at all and for one trained number
+SAVE_BYTE = 4e-9  # seconds to write a byte of a checkpoint, or of an adapter, and to see that it is there
+MOST_STEPS = 100_000
 BY_PRESET = ("steps", "batch_tokens")  # of the run's settings, those that 0 leaves to the preset
 FEWEST_STEPS = 8  # that a preset's time is taken to hold: fewer teach nothing, and the machine may be busy for a moment
-RUNTIME_BYTES = 900_000_000  # interpreter, torch, transformers
+RUNTIME_BYTES = 740_000_000  # interpreter, torch, transformers
 
 
 @dataclass(frozen=True)
 class TrainSettings:
     """How a run goes, whatever the method."""
 
-    steps: int = knob(40, label="Steps", help="Times the adapter is updated.", low=1, high=100_000)
+    steps: int = knob(40, label="Steps", help="Times the adapter is updated.", low=1, high=MOST_STEPS)
     batch_tokens: int = knob(512, label="Tokens a step", help="Text read before each update.", low=32, high=16_384)
     window: int = knob(256, label="Window", help="Tokens the model sees at once while it learns.", low=32, high=2_048)
     max_seconds: float = knob(3_600.0, label="Time limit", help="Seconds before it ends early.", low=1, high=86_400)
@@ -95,35 +100,64 @@ class Estimate:
     disk_bytes: int
 
 
+def settings_of(preset: Preset, run_values: Mapping[str, object]) -> TrainSettings:
+    """A preset's settings, with those of `run_values` that are given; a 0 of BY_PRESET leaves it the choice.
+
+    Raises:
+        MethodError: for values out of range, all named at once.
+    """
+    return build(
+        TrainSettings,
+        {"batch_tokens": preset.batch_tokens, "evaluations": preset.evaluations, **_asked(run_values)},
+    )
+
+
+def _asked(run_values: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in run_values.items() if value is not None and (value or name not in BY_PRESET)}
+
+
+def workload_of(documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase, settings: TrainSettings) -> Workload:
+    """What a run with these settings reads of the documents.
+
+    Raises:
+        UserError: the text is too short to train on.
+    """
+    began = time.perf_counter()
+    made = sides_of(documents, tokenizer, settings)
+    corpus.check(made)
+    return workload.measure(made, settings.batch_tokens, settings.seed, time.perf_counter() - began)
+
+
+def sides_of(
+    documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase, settings: TrainSettings
+) -> corpus.Sides:
+    """The examples of a run with these settings."""
+    mix = (settings.window, settings.heldout_share, settings.seed, settings.pairs_share, settings.with_passages)
+    return corpus.sides(documents, tokenizer, *mix)
+
+
 def plan(
     method: str,
     preset: Preset,
     values: Mapping[str, object],
     run_values: Mapping[str, object],
-    train_tokens: int,
+    load: Workload,
     model: PretrainedConfig,
-    speed: Speed,
+    speed: SpeedOf,
 ) -> RunConfig:
     """A preset on this text and machine: as many steps as fit its time and its number of readings.
 
-    `values` and `run_values` are what was asked for beyond the preset, and win; a 0 of BY_PRESET leaves it the choice.
+    `values` and `run_values` are what was asked for beyond the preset, and win; `load` is of `settings_of` them.
 
     Raises:
         MethodError: for values out of range, all named at once, or options that do not fit the model.
     """
-    options = build(adapters.get(method).Options, values)
-    asked = {
-        name: value for name, value in run_values.items() if value is not None and (value or name not in BY_PRESET)
-    }
-    settings = build(TrainSettings, {"batch_tokens": preset.batch_tokens, "evaluations": preset.evaluations, **asked})
-    if "steps" in asked:
-        return RunConfig(method, options, settings)
-    fixed = START_SECONDS + _tests_seconds(options, settings, train_tokens, model, speed)
-    fixed += _lower_seconds(options, replace(settings, steps=10**9), train_tokens, model, speed)
-    a_step = _step_seconds(_cost(method, options, model), options, settings, model, speed)
-    by_time = max(FEWEST_STEPS, int((preset.seconds - fixed) / a_step))
-    by_text = round(preset.epochs * train_tokens / settings.batch_tokens)
-    return RunConfig(method, options, replace(settings, steps=max(1, min(by_time, by_text))))
+    config = RunConfig(method, build(adapters.get(method).Options, values), settings_of(preset, run_values))
+    if "steps" in _asked(run_values):
+        return config
+    in_time = bisect_right(range(1, MOST_STEPS), preset.seconds, key=_Clock(config, load, model, speed).seconds)
+    by_text = round(preset.epochs * load.steps)
+    return replace(config, settings=replace(config.settings, steps=max(1, min(max(FEWEST_STEPS, in_time), by_text))))
 
 
 def check_limits(config: RunConfig, settings: Settings) -> None:
@@ -160,61 +194,63 @@ def check_room(cost: Estimate, memory_bytes: int, disk_bytes: int) -> None:
             )
 
 
-def estimate(config: RunConfig, model: PretrainedConfig, train_tokens: int, speed: Speed) -> Estimate:
-    """Time and memory from operation counts, the machine's measured speed and the method's measured cost.
+def estimate(config: RunConfig, load: Workload, model: PretrainedConfig, speed: SpeedOf) -> Estimate:
+    """What the run takes of `load`, its text as `settings_of` it cuts it, on the machine whose speed is measured.
 
     Raises:
         MethodError: the options do not fit the model, or the method cannot run here.
     """
-    settings, options = config.settings, config.options
-    cost = _cost(config.method, options, model)
-    stepping = settings.steps * _step_seconds(cost, options, settings, model, speed)
-    reading = [way(options, settings, train_tokens, model, speed) for way in (_lower_seconds, _tests_seconds)]
-    seconds = START_SECONDS + stepping + sum(reading)
-    longest = settings.window * (LONGEST if settings.with_passages else 1)
-    logits = 3 * longest * model.vocab_size * FLOAT
-    memory = RUNTIME_BYTES + cost.peak_bytes(longest) + logits
-    checkpoint = FLOAT * cost.trainable + cost.optimizer_bytes
-    return Estimate(cost.trainable, seconds, memory, 2 * cost.file_bytes + 3 * checkpoint)
+    cost = cost_of(config.method, config.options, model)
+    seconds = _Clock(config, load, model, speed).seconds(config.settings.steps)
+    disk = 2 * cost.file_bytes + 3 * _checkpoint_bytes(cost)
+    return Estimate(cost.trainable, seconds, memory_bytes(config, model, load.longest), disk)
 
 
-def _cost(method: str, options: Options, model: PretrainedConfig) -> Cost:
-    return _measured(method, options, model.to_json_string())
+def memory_bytes(config: RunConfig, model: PretrainedConfig, longest: int = 0) -> int:
+    """The most that a worker holds, where `longest` tokens are read at once; as many as may be if 0."""
+    settings = config.settings
+    tokens = longest or max(settings.window * LONGEST, PACK_TOKENS)
+    logits = min(tokens, loss.TOKENS) * model.vocab_size * FLOAT
+    return RUNTIME_BYTES + cost_of(config.method, config.options, model).peak_bytes(tokens) + logits
 
 
-@lru_cache(maxsize=64)
-def _measured(method: str, options: Options, model: str) -> Cost:
-    """Once for each setting, so that a plan and its estimate agree."""
-    values = json.loads(model)
-    return measure(adapters.get(method), AutoConfig.for_model(**values), options)
+def _checkpoint_bytes(cost: Cost) -> int:
+    return FLOAT * cost.trainable + cost.optimizer_bytes
 
 
-def _step_seconds(
-    cost: Cost, options: Options, settings: TrainSettings, model: PretrainedConfig, speed: Speed
-) -> float:
-    """The adapted blocks and the head both ways, then the update; what lies below is read beforehand."""
-    adapted = options.top_layers or model.num_hidden_layers
-    token = adapted * speed.both * cost.slowdown + speed.head
-    return settings.batch_tokens * token + cost.trainable * UPDATE_SECONDS
+class _Clock:
+    """Seconds that a run takes, by its number of steps."""
 
+    def __init__(self, config: RunConfig, load: Workload, model: PretrainedConfig, speed: SpeedOf) -> None:
+        self._load, self._settings = load, config.settings
+        self._cost, self._speed = cost_of(config.method, config.options, model), speed(config.method, config.options)
+        self._adapted = config.options.top_layers or model.num_hidden_layers
+        self._below = model.num_hidden_layers - self._adapted
+        self._packed = model.model_type == lean.MODEL_TYPE
 
-def _lower_seconds(
-    options: Options, settings: TrainSettings, train_tokens: int, model: PretrainedConfig, speed: Speed
-) -> float:
-    """The blocks below the adapted ones, once over what is read of the text."""
-    below = model.num_hidden_layers - options.top_layers if options.top_layers else 0
-    read = min(settings.steps * settings.batch_tokens, train_tokens) + _heldout_tokens(settings, train_tokens)
-    return below * speed.forward * read
+    def seconds(self, steps: int) -> float:
+        """From the worker's start to its end."""
+        tests = min(self._settings.evaluations, steps)
+        saved = (tests + steps // self._settings.checkpoint_every) * _checkpoint_bytes(self._cost)
+        saved += tests * self._cost.file_bytes
+        working = steps * self._step() + (tests + 1) * self._test() + self._lower(steps)
+        return START_SECONDS + self._load.seconds + working + saved * SAVE_BYTE
 
+    def _step(self) -> float:
+        """The adapted blocks and the head both ways, then the update."""
+        read = self._passes(self._load.step)
+        blocks = self._adapted * self._speed.both.seconds(read.packs, read.tokens)
+        return blocks + self._speed.head * read.learnt + UPDATE_ONCE + UPDATE_NUMBER * self._cost.trainable
 
-def _tests_seconds(
-    options: Options, settings: TrainSettings, train_tokens: int, model: PretrainedConfig, speed: Speed
-) -> float:
-    """Every held-out test of a run, the one before its first step included."""
-    tests = min(settings.evaluations, settings.steps) + 1
-    token = (options.top_layers or model.num_hidden_layers) * speed.forward + speed.head / 2
-    return tests * _heldout_tokens(settings, train_tokens) * token
+    def _test(self) -> float:
+        """A held-out test; there is one before the first step too."""
+        read = self._passes(self._load.test)
+        return self._adapted * self._speed.forward.seconds(read.packs, read.tokens) + self._speed.head / 2 * read.learnt
 
+    def _lower(self, steps: int) -> float:
+        """The blocks below the adapted ones, once over each example that is read."""
+        read = [each.one_by_one() for each in (self._load.read(steps), self._load.test)]
+        return self._below * sum(self._speed.frozen.seconds(each.packs, each.tokens) for each in read)
 
-def _heldout_tokens(settings: TrainSettings, train_tokens: int) -> float:
-    return min(MAX_HELDOUT_TOKENS, settings.heldout_share * train_tokens)
+    def _passes(self, read: Reading) -> Reading:
+        return read if self._packed else read.one_by_one()

@@ -112,14 +112,12 @@ class Services:
         Raises:
             UserError, MethodError: nothing to train on, a value out of range, or more than the host allows.
         """
-        tokens = round(sum(self.tokens(visitor).values()) * self.training_text.share(visitor))
-        if not tokens:
-            raise UserError("There is no text to learn from yet. Add a file, paste a text or take an example first.")
+        load = self.training_text.workload(visitor, runs.settings_of(PRESETS[preset], run_values))
         model, speed = self.chat.model, speed_of(self.chat.model, choose())
-        config = runs.plan(method, PRESETS[preset], values, run_values, tokens, model.config, speed)
+        config = runs.plan(method, PRESETS[preset], values, run_values, load, model.config, speed)
         config = replace(config, settings=replace(config.settings, max_seconds=float(self.settings.max_seconds)))
         runs.check_limits(config, self.settings)
-        cost = runs.estimate(config, model.config, tokens, speed)
+        cost = runs.estimate(config, load, model.config, speed)
         free = shutil.disk_usage(self.settings.data).free
         runs.check_room(cost, psutil.virtual_memory().total, free)
         return config, cost

@@ -68,6 +68,9 @@ class Settings:
     share_votes: bool = setting(
         False, env="PLAYGROUND_SHARE_VOTES", help="Show standings of all visitors' blind votes; never their texts."
     )
+    trackio: bool = setting(
+        False, env="PLAYGROUND_TRACKIO", help="Log every run's losses with `trackio` in the data folder; never a text."
+    )
 
     def __post_init__(self) -> None:
         """Resolve the folders, so that a worker started elsewhere means the same places."""

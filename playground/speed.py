@@ -1,24 +1,29 @@
-"""How fast this machine trains a model: found in about a second on one block of its shape and its own head."""
+"""How fast this machine trains a model with a method: found in about a second on a few blocks and its own head."""
 
+import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
-from transformers import PretrainedConfig, PreTrainedModel
+from torch import nn
+from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
+import adapters
+from adapters.base import Options
 from adapters.beside import inside
-from adapters.cost import one_block, yardstick
+from adapters.cost import Cost, bare_blocks, few_blocks, measure
 from playground.device import Device
 from playground.loss import head_loss
 from playground.passes import losses
 
-TOKENS = 256
-REPEATS = 6
-FLOW = 1.15  # a whole model's blocks come from memory, the one that is timed here from the cache
+SHORT, LONG = 96, 352  # tokens of the two passes that are timed
+BLOCKS = 3  # so many that their weights come from memory, not from the cache
+TIMES = 4  # that each is timed; the fastest counts, for the machine may be busy for a moment
+LASTING = 1.15  # what a run's steps take over the fastest moment: the median of six runs (docs/log.md)
 ASSUMED = 0.38  # share of a large product's speed that training reaches where nothing can be timed
 FORWARD, BOTH = 2, 4  # floating-point operations a weight and token, the frozen weights' own gradients left out
 
@@ -26,63 +31,123 @@ _one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Speed:
-    """Seconds a token: of a block's forward pass, of a LoRA's both ways through a block, of the head both ways."""
+class Pace:
+    """Seconds that a block takes for each pass, and for each token of it."""
 
-    forward: float
-    both: float
+    once: float
+    token: float
+
+    def seconds(self, passes: float, tokens: float) -> float:
+        """For so many passes of so many tokens together."""
+        return self.once * passes + self.token * tokens
+
+
+@dataclass(frozen=True)
+class Speed:
+    """A frozen block's forward pass, an adapted one's, its pass both ways; the head's seconds a token both ways."""
+
+    frozen: Pace
+    forward: Pace
+    both: Pace
     head: float
 
 
-def speed_of(model: PreTrainedModel, device: Device) -> Speed:
-    """This model's on this device; timed once on a CPU, told from the device's products elsewhere."""
+SpeedOf = Callable[[str, Options], Speed]  # by method and options
+
+
+def speed_of(model: PreTrainedModel, device: Device) -> SpeedOf:
+    """This model's on this device; timed on a CPU, once a method and options; told from products elsewhere."""
     if device.name != "cpu":
         return assumed(model.config, device.gflops)
-    with _one_at_a_time:
-        return _timed(model)
+    return partial(_timed, model)
 
 
-def assumed(model: PretrainedConfig, gflops: float) -> Speed:
-    """From operation counts alone."""
+def assumed(model: PretrainedConfig, gflops: float) -> SpeedOf:
+    """From operation counts and the method's measured cost."""
     block, head = _weights(model)
     second = gflops * 1e9 * ASSUMED
-    return Speed(FORWARD * block / second, BOTH * block / second, BOTH * head / second)
+
+    def speed(method: str, options: Options) -> Speed:
+        slower = cost_of(method, options, model).slowdown
+        forward, both = FORWARD * block / second, BOTH * block / second
+        return Speed(Pace(0, forward), Pace(0, slower * forward), Pace(0, slower * both), BOTH * head / second)
+
+    return speed
+
+
+def cost_of(method: str, options: Options, model: PretrainedConfig) -> Cost:
+    """Measured once for each setting, so that a plan and its estimate agree."""
+    return _measured(method, options, model.to_json_string())
+
+
+@lru_cache(maxsize=64)
+def _measured(method: str, options: Options, model: str) -> Cost:
+    return measure(adapters.get(method), AutoConfig.for_model(**json.loads(model)), options)
+
+
+def _timed(model: PreTrainedModel, method: str, options: Options) -> Speed:
+    with _one_at_a_time:
+        every = replace(options, top_layers=0)  # how many are adapted changes nothing for one
+        forward, both, learns = _adapted(method, every, model.config.to_json_string())
+        return Speed(_frozen(model), forward, both, _head(model, learns and not options.top_layers))
 
 
 @lru_cache(maxsize=4)
-def _timed(model: PreTrainedModel) -> Speed:
-    method, options = yardstick()
-    small = inside(one_block(method, options, model.config))
-    row = {"input_ids": [1, 2] * (TOKENS // 2), "labels": [1, 2] * (TOKENS // 2)}
-    hidden = torch.randn(TOKENS, model.config.hidden_size, dtype=model.dtype).requires_grad_()
-    head, targets = model.get_output_embeddings().weight.detach(), torch.zeros(TOKENS, dtype=torch.long)
-
-    def forward() -> None:
-        with torch.no_grad():
-            list(losses(small, [row]))
-
-    def both() -> None:
-        next(iter(losses(small, [row]))).backward()
-
-    def vocabulary() -> None:
-        head_loss(hidden, head, targets).backward()
-
-    return Speed(
-        forward=FLOW * _fastest(forward, REPEATS),
-        both=FLOW * _fastest(both, REPEATS),
-        head=_fastest(vocabulary, REPEATS // 2),
-    )
+def _frozen(model: PreTrainedModel) -> Pace:
+    """A block without a method, forward."""
+    return _pace(partial(_forward, bare_blocks(model.config, BLOCKS)))
 
 
-def _fastest(way: Callable[[], Any], repeats: int) -> float:
-    """Seconds a token of the fastest of some passes, after one that is not counted."""
+@lru_cache(maxsize=4)
+def _head(model: PreTrainedModel, learns: bool) -> float:
+    """A token of the head both ways, whose own weights may learn."""
+    hidden = torch.randn(LONG, model.config.hidden_size, dtype=model.dtype).requires_grad_()
+    weight, targets = model.get_output_embeddings().weight.detach(), torch.zeros(LONG, dtype=torch.long)
+    weight = weight.clone().requires_grad_() if learns else weight
+    return _fastest(lambda: head_loss(hidden, weight, targets).backward(), TIMES) / LONG
+
+
+@lru_cache(maxsize=64)
+def _adapted(method: str, options: Options, config: str) -> tuple[Pace, Pace, bool]:
+    """A block with the method on it, forward and both ways, and whether the head learns too.
+
+    Once for each setting, so that a plan and its estimate agree.
+    """
+    shape = AutoConfig.for_model(**json.loads(config))
+    small = inside(few_blocks(adapters.get(method), options, shape, BLOCKS))
+    learns = small.get_output_embeddings().weight.requires_grad
+    return _pace(partial(_forward, small)), _pace(partial(_both, small)), learns
+
+
+def _pace(way: Callable[[dict[str, list[int]]], None]) -> Pace:
+    """From the fastest of some passes of two lengths, through all blocks."""
+    short, long = (_fastest(partial(way, _row(tokens)), TIMES) / BLOCKS for tokens in (SHORT, LONG))
+    once = max(0.0, short - SHORT * (long - short) / (LONG - SHORT))
+    return Pace(once, (long - once) / LONG)
+
+
+def _row(tokens: int) -> dict[str, list[int]]:
+    return {"input_ids": [1, 2] * (tokens // 2), "labels": [1, 2] * (tokens // 2)}
+
+
+def _forward(small: nn.Module, row: dict[str, list[int]]) -> None:
+    with torch.no_grad():
+        list(losses(small, [row]))
+
+
+def _both(small: nn.Module, row: dict[str, list[int]]) -> None:
+    next(iter(losses(small, [row]))).backward()
+
+
+def _fastest(way: Callable[[], Any], times: int) -> float:
+    """Seconds that a pass takes in the long run: from the fastest of some, after one that is not counted."""
     way()
     seconds = []
-    for _ in range(repeats):
+    for _ in range(times):
         began = time.perf_counter()
         way()
         seconds.append(time.perf_counter() - began)
-    return min(seconds) / TOKENS
+    return LASTING * min(seconds)
 
 
 def _weights(model: PretrainedConfig) -> tuple[int, int]:

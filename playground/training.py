@@ -5,7 +5,6 @@
 
 import json
 import math
-import random
 import sys
 import tempfile
 import time
@@ -21,7 +20,7 @@ from torch.optim.lr_scheduler import LambdaLR
 import adapters
 from adapters.base import block_count
 from adapters.beside import inside
-from playground import checkpoints, corpus, device, lean, parallel
+from playground import checkpoints, corpus, device, lean, order, parallel
 from playground.checkpoints import Checkpoint
 from playground.interrupt import Interrupted, interruptible
 from playground.lower import LowerLayers, fits
@@ -244,20 +243,9 @@ def optimizer_step(run: RunState, batch: list[dict[str, list[int]]]) -> tuple[fl
 
 def batch_of(examples: Dataset, step: int, batch_tokens: int, seed: int) -> list[dict[str, list[int]]]:
     """The examples of one step, from the step's number alone: a resumed run reads what it would have read."""
-    mean = sum(len(ids) for ids in examples["input_ids"]) / len(examples)
-    size = max(1, round(batch_tokens / mean))
-    first = step * size
-    chosen = []
-    for position in range(first, first + size):
-        epoch, place = divmod(position, len(examples))
-        chosen.append(examples[_order(len(examples), seed, epoch)[place]])
-    return chosen
-
-
-def _order(count: int, seed: int, epoch: int) -> list[int]:
-    order = list(range(count))
-    random.Random(seed * 1_000_003 + epoch).shuffle(order)
-    return order
+    tokens = sum(len(ids) for ids in examples["input_ids"])
+    size = order.size_of(tokens, len(examples), batch_tokens)
+    return [examples[place] for place in order.places(len(examples), size, step, seed)]
 
 
 def main(folder: Path) -> None:

@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 
 from transformers import PreTrainedTokenizerBase
 
-from playground import corpus, quality
+from playground import quality
 from playground.errors import UserError
 from playground.library import Library
 from playground.preview import Row, preview
 from playground.quality import Finding
-from playground.runs import TrainSettings
+from playground.runs import TrainSettings, sides_of, workload_of
 from playground.store import Store
+from playground.workload import Workload
 from retrieval.documents import Document, Pair
 
 KEPT = 32  # results in memory, of all visitors
@@ -59,36 +60,38 @@ class TrainingText:
             return documents
         return quality.without(documents, [each for each in self.findings(visitor) if each.kind in kinds])
 
-    def share(self, visitor: str) -> float:
-        """The share of the text's characters that is trained on."""
-        before = sum(len(each.text) for each in self._library.documents(visitor))
-        return sum(len(each.text) for each in self.documents(visitor)) / max(1, before)
-
     def preview(self, visitor: str, settings: TrainSettings) -> list[Row]:
         """What the model will see with these settings, kind by kind.
 
         Raises:
             UserError: there is no text.
         """
+        return self._once(visitor, self._key("preview", visitor, settings), lambda: self._previewed(visitor, settings))
+
+    def workload(self, visitor: str, settings: TrainSettings) -> Workload:
+        """What a run with these settings reads of the visitor's text.
+
+        Raises:
+            UserError: there is no text, or too little.
+        """
+        key = (self._key("workload", visitor, settings), settings.batch_tokens)
+        return self._once(visitor, key, lambda: workload_of(self._some_documents(visitor), self._tokenizer(), settings))
+
+    def _key(self, what: str, visitor: str, settings: TrainSettings) -> Hashable:
+        """For what is made of the text as it is now, cut as these settings say."""
         mix = (settings.window, settings.heldout_share, settings.seed, settings.pairs_share, settings.with_passages)
         text = (self._library.text_hash(visitor), *self._written(visitor))
-        key = ("preview", text, *sorted(self.left_out(visitor)), mix)
-        return self._once(visitor, key, lambda: self._previewed(visitor, settings))
+        return (what, text, *sorted(self.left_out(visitor)), mix)
 
     def _previewed(self, visitor: str, settings: TrainSettings) -> list[Row]:
-        documents, tokenizer = self.documents(visitor), self._tokenizer()
+        documents, tokenizer = self._some_documents(visitor), self._tokenizer()
+        return preview(sides_of(documents, tokenizer, settings).train, tokenizer)
+
+    def _some_documents(self, visitor: str) -> list[Document]:
+        documents = self.documents(visitor)
         if not documents:
             raise UserError("There is no text to learn from yet. Add a file, paste a text or take an example first.")
-        made = corpus.sides(
-            documents,
-            tokenizer,
-            settings.window,
-            settings.heldout_share,
-            settings.seed,
-            settings.pairs_share,
-            settings.with_passages,
-        )
-        return preview(made.train, tokenizer)
+        return documents
 
     def _written(self, visitor: str) -> list[tuple[Pair, ...]]:
         """The questions written about each document."""

@@ -1,6 +1,7 @@
 """The drawings: every part with its name and size, marked by its role, well-formed whatever a name holds."""
 
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -8,7 +9,11 @@ import pytest
 import adapters
 from adapters.base import Options, Paper, Part
 from adapters.lora import Lora
+from playground import layers
+from playground.ui.curve import Point, draw_curve
 from playground.ui.drawing import ROLES, SIDE, THINNEST, Bar, draw_bars, draw_layer, draw_legend, draw_timeline
+from playground.ui.layers_view import trade_picture
+from playground.ui.words import say
 
 METHODS = adapters.methods()
 HOSTILE = '<b>&"x"'
@@ -117,3 +122,60 @@ def test_the_legend_explains_every_role() -> None:
 def test_the_same_options_give_the_same_picture() -> None:
     vera = METHODS["vera"]
     assert draw_layer(vera, 576, 576, vera.Options()) == draw_layer(vera, 576, 576, replace(vera.Options()))
+
+
+def dots(svg: str) -> dict[str, list[tuple[float, float]]]:
+    """Where a curve's points lie, by their class."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for each in ElementTree.fromstring(svg).iter("circle"):
+        place = float(each.get("cx", 0)), float(each.get("cy", 0))
+        found.setdefault(each.get("class", ""), []).append(place)
+    return found
+
+
+def test_a_curve_rises_with_its_figures_and_marks_the_choice() -> None:
+    points = [Point(1, 2.0, "all", "1 ×", False), Point(2, 2.5, "15", "2 ×", True), Point(4, 3.0, "6", "4 ×", False)]
+    drawn = draw_curve(HOSTILE, points, HOSTILE, "loss")
+    ((x, y),) = dots(drawn)["dot chosen"]
+    first, last = dots(drawn)["dot other"]
+    assert (last[0] - first[0]) / (x - first[0]) == pytest.approx(3, abs=0.05)
+    assert (first[1] - last[1]) / (first[1] - y) == pytest.approx(2, abs=0.05)
+    assert texts(drawn) == ["loss ↑", f"{HOSTILE} →", "all 1 ×", "15 2 ×", "6 4 ×"]
+    assert ElementTree.fromstring(drawn).findtext("desc") == "all: 1 ×; 15: 2 × ✓; 6: 4 ×"
+    _, _, width, height = map(float, ElementTree.fromstring(drawn).get("viewBox", "").split())
+    assert all(0 < x < width and 0 < y < height for place in dots(drawn).values() for x, y in place)
+
+
+def test_the_measured_layers_are_those_of_the_log() -> None:
+    log = Path("docs/log.md").read_text(encoding="utf-8").partition("## 2026-11-25 · Fewer layers")[2]
+    for each in layers.MEASURED:
+        name = "all" if each.layers == layers.BLOCKS else str(each.layers)
+        row = next(line for line in log.splitlines() if line.startswith(f"| {name} |"))
+        assert f"| {each.speed:.2f} × |" in row
+        assert row.endswith(f"→ {each.loss:.3f} |")
+
+
+def test_a_choice_between_measured_ones_lies_on_the_line_and_beyond_them_nowhere() -> None:
+    first, second, *_, last = layers.MEASURED
+    assert layers.between(0) == layers.between(30) == first
+    assert layers.between(6) == last
+    middle = layers.between(20)
+    assert middle
+    assert first.loss < middle.loss < second.loss
+    assert [layers.between(each) for each in (5, 31)] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("asked", "marked", "name"), [(0, 1, "all"), (10, 1, "10"), (12, 1, "12"), (3, 0, ""), (None, 0, "")]
+)
+@pytest.mark.parametrize("language", ["en", "vi"])
+def test_the_trade_marks_the_choice_and_says_what_was_not_measured(
+    language: str, asked: int | None, marked: int, name: str
+) -> None:
+    drawn, told = trade_picture(language, asked).split("<p class")
+    assert len(dots(drawn).get("dot chosen", [])) == marked
+    assert sum(map(len, dots(drawn).values())) == len(layers.MEASURED) + (asked == 12)
+    assert any(text.split(" ")[0] == name for text in texts(drawn)) or language == "vi" or not marked
+    assert len(told) > 100
+    assert (say(language, "layers.between") in told) == (asked == 12)
+    assert (say(language, "layers.beyond") in told) == (not marked)

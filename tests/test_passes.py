@@ -95,8 +95,16 @@ def test_what_examples_share_at_their_start_is_in_a_pack_once() -> None:
 
 def test_a_short_common_start_is_not_shared_and_one_example_keeps_its_last_token() -> None:
     assert len(pack([example(1, 9, system=4), example(2, 9, system=4)]).ids) == 26
-    same = example(1, 20)
+    same = example(1, 20, prompt=20)
+    same["labels"][-1] = same["input_ids"][-1]
     assert len(pack([same, same]).ids) == 21
+
+
+def test_a_common_start_that_is_learnt_is_learnt_by_each() -> None:
+    start = example(9, 20)["input_ids"]
+    both = [{"input_ids": start + end, "labels": start + end} for end in ([5, 6], [7, 8, 9])]
+    ((_, packed),) = packs(both)
+    assert len(packed.targets) == counted(both) == 43
 
 
 def test_a_pack_ends_before_it_grows_too_long() -> None:

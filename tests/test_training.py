@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import LlamaConfig
 
 import adapters
 from adapters.options import build
@@ -23,9 +22,8 @@ from playground.errors import UserError
 from playground.interrupt import Interrupted, interruptible
 from playground.models import ChatModel
 from playground.outcome import Finished
-from playground.runs import FEWEST_STEPS, PRESETS, RunConfig, TrainSettings, check_limits, estimate, plan
+from playground.runs import RunConfig, TrainSettings, check_limits
 from playground.settings import Settings
-from playground.speed import assumed
 from playground.training import Progress
 from retrieval.documents import Document
 from tests.conftest import tiny_llama, tiny_tokenizer
@@ -212,36 +210,6 @@ def test_a_text_that_is_too_short_is_refused(tmp_path: Path) -> None:
         list(training.train(config("lora"), chat(), [tiny], tmp_path))
 
 
-def test_a_plan_fits_its_preset_and_what_was_asked_wins() -> None:
-    model = chat().model.config
-    planned = plan("lora", PRESETS["quick"], {}, {"seed": 5, "steps": 0}, 10_000, model, assumed(model, 100))
-    assert planned.settings.steps == round(PRESETS["quick"].epochs * 10_000 / planned.settings.batch_tokens)
-    slow = plan("lora", PRESETS["quick"], {}, {}, 10_000, model, assumed(model, 0.05))
-    assert slow.settings.steps < planned.settings.steps
-    busy = plan("lora", PRESETS["quick"], {}, {}, 10_000, model, assumed(model, 1e-6))
-    assert busy.settings.steps == FEWEST_STEPS
-    short = plan("lora", PRESETS["quick"], {}, {}, 300, model, assumed(model, 1e-6))
-    assert short.settings.steps < FEWEST_STEPS
-    asked = plan("lora", PRESETS["quick"], {"rank": 4}, {"steps": 7}, 10_000, model, assumed(model, 100))
-    assert (asked.settings.steps, asked.options.rank, planned.settings.seed) == (7, 4, 5)
-
-
-def test_no_questions_at_all_can_be_asked_for() -> None:
-    wished = {"pairs_share": 0.0, "with_passages": False, "steps": 0}
-    model = chat().model.config
-    assert plan("lora", PRESETS["quick"], {}, wished, 10_000, model, assumed(model, 100)).settings.pairs_share == 0
-    usual = plan("lora", PRESETS["quick"], {}, {}, 10_000, model, assumed(model, 100))
-    assert usual.settings.pairs_share == TrainSettings().pairs_share > 0
-
-
-def test_prompts_with_passages_need_more_memory() -> None:
-    model = chat().model.config
-    asked = [{"with_passages": on} for on in (False, True)]
-    plans = [plan("lora", PRESETS["quick"], {}, each, 10_000, model, assumed(model, 100)) for each in asked]
-    bare, longer = (estimate(each, model, 10_000, assumed(model, 100)).memory_bytes for each in plans)
-    assert longer > bare
-
-
 def test_a_config_survives_json() -> None:
     made = config("lora_plus", rank=4)
     assert RunConfig.from_dict(json.loads(json.dumps(made.to_dict()))) == made
@@ -251,21 +219,6 @@ def test_limits_are_named_all_at_once() -> None:
     large = config("lora", steps=50, rank=64)
     with pytest.raises(UserError, match=r"steps is 50, at most 10.*rank is 64, at most 8"):
         check_limits(large, Settings(max_steps=10, max_rank=8))
-
-
-def test_an_estimate_counts_the_trainable_parameters_exactly(tmp_path: Path) -> None:
-    made = config("lora", rank=4)
-    _, end = run(made, tmp_path)
-    cost = estimate(made, chat().model.config, 1_000, assumed(chat().model.config, 1))
-    assert cost.trainable == end.trainable
-    assert cost.disk_bytes == 2 * 4 * end.trainable + 3 * 12 * end.trainable
-
-
-def test_a_slower_method_gets_fewer_steps_in_the_same_time() -> None:
-    shape = LlamaConfig(vocab_size=64, hidden_size=256, intermediate_size=512, num_hidden_layers=8)
-    speed = assumed(shape, 50)
-    steps = {id_: plan(id_, PRESETS["quick"], {}, {}, 10**9, shape, speed).settings.steps for id_ in ("lora", "dora")}
-    assert steps["dora"] < steps["lora"]
 
 
 def test_a_method_that_trains_over_a_copy_lets_the_original_go(tmp_path: Path) -> None:

@@ -1,14 +1,19 @@
 """What is trained on: findings, what is left out and stays so, and a preview that shows the very examples."""
 
+import math
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from playground import corpus
+from playground import corpus, training
 from playground.errors import UserError
 from playground.examples import NO_LOSS
 from playground.library import Library
+from playground.packs import packs
+from playground.passes import counted
 from playground.preview import preview
 from playground.runs import TrainSettings
 from playground.settings import Settings
@@ -41,7 +46,6 @@ def test_what_is_left_out_is_not_trained_on_and_can_be_taken_back(
     assert "keeper@" not in text.documents(visitor)[0].text
     assert "Rule 59" in text.documents(visitor)[0].text
     assert MAIL in library.documents(visitor)[0].text
-    assert 0.9 < text.share(visitor) < 1
     text.leave_out(visitor, "email", False)
     assert MAIL in text.documents(visitor)[0].text
 
@@ -93,6 +97,49 @@ def test_the_preview_is_of_the_examples_that_training_gets(
     for row in rows:
         for shown in row.shown:
             assert "".join(piece for piece, _ in shown.pieces) in trained
+
+
+def test_the_workload_is_of_the_packs_that_training_reads(
+    text: TrainingText, library: Library, visitor: str, tokenizer: PreTrainedTokenizerFast
+) -> None:
+    settings = TrainSettings(window=256, batch_tokens=600, pairs_share=0.5, seed=3)
+    library.add_text(visitor, Path("playground/examples/us_constitution.txt").read_text()[:12_000])
+    load = text.workload(visitor, settings)
+    chosen = {"window": 256, "heldout_share": settings.heldout_share, "seed": 3, "pairs_share": 0.5}
+    data = corpus.build(text.documents(visitor), tokenizer, **chosen)
+    steps = math.ceil(load.steps)
+    batches = [training.batch_of(data.train, step, 600, 3) for step in range(steps)]
+    read = [[each for _, each in packs(batch)] for batch in batches]
+    assert load.step.examples * steps == sum(map(len, batches)) >= len(data.train)
+    assert load.step.packs * steps == pytest.approx(sum(map(len, read)))
+    assert load.step.tokens * steps == pytest.approx(sum(len(each.ids) for each in chain(*read)))
+    assert load.step.learnt * steps == pytest.approx(sum(counted(batch) for batch in batches))
+    assert load.step.learnt < load.step.apart
+    tested = [each for _, each in packs(list(data.heldout))]
+    assert (load.test.packs, load.test.tokens) == (len(tested), sum(len(each.ids) for each in tested))
+    assert load.test.apart == data.heldout_tokens
+    assert load.longest == max(len(each.ids) for each in [*chain(*read), *tested])
+
+
+def test_a_workload_is_made_once_and_anew_for_another_text_or_step(
+    text: TrainingText, library: Library, visitor: str
+) -> None:
+    load = text.workload(visitor, SETTINGS)
+    assert text.workload(visitor, replace(SETTINGS, steps=7)) is load
+    assert text.workload(visitor, replace(SETTINGS, batch_tokens=64)).step.tokens < load.step.tokens
+    text.leave_out(visitor, "email", True)
+    assert text.workload(visitor, SETTINGS) is not load
+    library.add_text(visitor, PROSE.replace("biscuit", "cake"))
+    assert text.workload(visitor, SETTINGS).text.apart > 1.5 * load.text.apart
+
+
+def test_a_text_that_is_too_short_is_refused_before_a_run(text: TrainingText, library: Library, store: Store) -> None:
+    other = store.visitor(new_secret())
+    with pytest.raises(UserError, match="no text"):
+        text.workload(other, SETTINGS)
+    library.add_text(other, "Only this.")
+    with pytest.raises(UserError, match="too short"):
+        text.workload(other, SETTINGS)
 
 
 def test_the_preview_marks_the_answer_and_its_end_alone(tokenizer: PreTrainedTokenizerFast) -> None:

@@ -12,13 +12,13 @@ import adapters
 from playground import bakeoff
 from playground.commands.arguments import BAKEOFF, Line
 from playground.commands.index import read_all
-from playground.commands.train import prepare, tokens_of
+from playground.commands.train import prepare
 from playground.corpus import data_hash
 from playground.device import choose
 from playground.errors import UserError
 from playground.models import chat_source, load_chat
 from playground.run_folder import EVENTS, LEASE, STOP, read_events
-from playground.runs import PRESETS, RunConfig, TrainSettings, plan
+from playground.runs import PRESETS, RunConfig, TrainSettings, plan, settings_of, workload_of
 from playground.settings import Settings
 from playground.speed import speed_of
 from playground.supervisor import start_worker
@@ -56,8 +56,9 @@ def _planned(asked: Namespace, settings: Settings, documents: Sequence[Document]
     chat = load_chat(chat_source(settings), choose())
     preset, model = PRESETS[asked.preset], chat.model.config
     values: dict[str, Any] = {"seed": asked.seed or 0, "max_seconds": float(settings.max_seconds)}
-    tokens, speed = tokens_of(chat, documents), speed_of(chat.model, choose())
-    plans = bakeoff.level([plan(id_, preset, {}, values, tokens, model, speed) for id_ in methods])
+    load = workload_of(documents, chat.tokenizer, settings_of(preset, values))
+    speed = speed_of(chat.model, choose())
+    plans = bakeoff.level([plan(id_, preset, {}, values, load, model, speed) for id_ in methods])
     most = min(plans[0].settings.steps, asked.max_steps or plans[0].settings.steps)
     return [replace(each, settings=replace(each.settings, steps=most)) for each in plans]
 

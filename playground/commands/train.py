@@ -24,7 +24,7 @@ from playground.errors import UserError
 from playground.models import ChatModel, chat_source, load_chat
 from playground.outcome import Finished
 from playground.run_folder import CONFIG, DOCUMENTS, log_event
-from playground.runs import PRESETS, RunConfig, TrainSettings, estimate, plan
+from playground.runs import PRESETS, RunConfig, TrainSettings, estimate, plan, settings_of, workload_of
 from playground.settings import Settings
 from playground.speed import speed_of
 from playground.training import Progress
@@ -98,21 +98,11 @@ def _planned(asked: Namespace, chat: ChatModel, documents: Sequence[Document]) -
     """The preset on this text and machine, within the steps and seconds that were asked for."""
     preset = PRESETS[asked.preset]
     preset = replace(preset, seconds=asked.max_seconds or preset.seconds)
-    config = plan(
-        asked.method,
-        preset,
-        *_values(asked),
-        tokens_of(chat, documents),
-        chat.model.config,
-        speed_of(chat.model, choose()),
-    )
+    values, run_values = _values(asked)
+    load = workload_of(documents, chat.tokenizer, settings_of(preset, run_values))
+    config = plan(asked.method, preset, values, run_values, load, chat.model.config, speed_of(chat.model, choose()))
     steps = min(config.settings.steps, asked.max_steps or config.settings.steps)
     return replace(config, settings=replace(config.settings, steps=steps))
-
-
-def tokens_of(chat: ChatModel, documents: Sequence[Document]) -> int:
-    """How many of the model's tokens the documents have."""
-    return sum(len(chat.tokenizer(each.text, add_special_tokens=False)["input_ids"]) for each in documents)
 
 
 def _stored(asked: Namespace, settings: Settings) -> _Stored:
@@ -186,8 +176,8 @@ def stoppable() -> Iterator[Callable[[], bool]]:
 
 
 def _outlook(config: RunConfig, chat: ChatModel, documents: Sequence[Document]) -> str:
-    model, tokens = chat.model, tokens_of(chat, documents)
-    cost = estimate(config, model.config, tokens, speed_of(model, choose()))
+    load = workload_of(documents, chat.tokenizer, config.settings)
+    cost = estimate(config, load, chat.model.config, speed_of(chat.model, choose()))
     return (
         f"{config.method}: {config.settings.steps} step(s), {cost.trainable:,} numbers to train, "
         f"about {cost.seconds:.0f} s and {cost.memory_bytes / 1e9:.1f} GB"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from playground import device, training
+from playground import device, tracking, training
 from playground.models import chat_source, load_chat
 from playground.run_folder import CHECKPOINT, DOCUMENTS, read_config, shared_folder
 from playground.runs import RunConfig
@@ -21,5 +21,5 @@ def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> It
     resume, shared = (folder / CHECKPOINT).exists(), shared_folder(folder)
     events = training.train(config, chat, documents, folder, should_stop, resume, shared)
     del chat  # training decides how long the base is needed
-    for event in events:
-        yield {key: value for key, value in event.to_dict().items() if key != "adapter"}
+    told = ({key: value for key, value in event.to_dict().items() if key != "adapter"} for event in events)
+    yield from tracking.followed(told, folder, config.to_dict(), settings)

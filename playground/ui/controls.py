@@ -1,6 +1,6 @@
 """Every method's knobs, and the run's own, as controls made from their Options; knows no method by name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,16 @@ class Controls:
     def flat(self) -> list[Component]:
         """Every control, in the order that `read` expects their values."""
         return [each for controls in self.methods.values() for each in controls] + self.run
+
+    def named(self, knob: str) -> list[Any]:
+        """The controls of all methods that set the option of this name."""
+        names = {id_: [each.name for each in knobs(adapters.get(id_).Options)] for id_ in self.methods}
+        return [
+            control
+            for id_, controls in self.methods.items()
+            for name, control in zip(names[id_], controls, strict=True)
+            if name == knob
+        ]
 
     def read(self, method: str, values: tuple[Any, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
         """(the chosen method's options, the run's settings) from the values of `flat`."""
@@ -61,13 +71,14 @@ def run_values(values: Sequence[Any]) -> dict[str, Any]:
     return dict(zip(RUN_KNOBS, values, strict=True))
 
 
-def build_controls(chosen: str) -> Controls:
-    """A group of controls for each method, only the chosen one's in sight, and the run's own."""
+def build_controls(chosen: str, between: Callable[[], object] = tuple) -> Controls:
+    """A group of controls for each method, only the chosen one's in sight, and the run's own; `between` draws more."""
     groups, methods = {}, {}
     for id_, method in adapters.methods().items():
         with gr.Group(visible=id_ == chosen) as group, gr.Row(elem_classes="knobs"):
             methods[id_] = [knob_control(id_, knob, knob.default) for knob in knobs(method.Options)]
         groups[id_] = group
+    between()
     gr.Markdown(mark("train.settings"))
     with gr.Group(), gr.Row(elem_classes="knobs"):
         run = [

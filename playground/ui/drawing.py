@@ -50,7 +50,7 @@ def draw_layer(method: Method[Any], inputs: int, outputs: int, options: Options,
     told = "; ".join(f"{part.name} {_size(part)}{_bits(part)}: {word(part.role)}" for part in parts)
     shapes = "".join(_shape(box) for box in boxes)
     whole = f'<g transform="translate(1 1)">{shapes}</g>'
-    return _svg("layer", max(WIDTH, right) + 2, height + 4, method.label, told, whole)
+    return as_svg("layer", max(WIDTH, right) + 2, height + 4, method.label, told, whole)
 
 
 def draw_legend(word: Word = str) -> str:
@@ -62,7 +62,7 @@ def draw_bars(title: str, bars: Sequence[Bar]) -> str:
     """One bar below the other, each with its figure in words."""
     told = "; ".join(f"{bar.label}: {bar.figure}" for bar in bars)
     rows = "".join(_bar(bar, BAR_ROW * row) for row, bar in enumerate(bars))
-    return _svg("bars", WIDTH, BAR_ROW * len(bars), title, told, rows)
+    return as_svg("bars", WIDTH, BAR_ROW * len(bars), title, told, rows)
 
 
 def draw_timeline(methods: Iterable[Method[Any]], title: str = "") -> str:
@@ -75,9 +75,9 @@ def draw_timeline(methods: Iterable[Method[Any]], title: str = "") -> str:
     labels = _spread(dots)
     rows = [_event(each, dot, label) for each, dot, label in zip(shown, dots, labels, strict=True)]
     height = max(labels[-1], ROW / 2 + MONTH * (end - begin)) + ROW / 2
-    line = f'<path class="axis" d="M{AXIS} 0V{_n(height)}"/>{_years(begin, end)}'
+    line = f'<path class="axis" d="M{AXIS} 0V{shortest(height)}"/>{_years(begin, end)}'
     told = "; ".join(f"{_month(each)}: {each.label}" for each in shown)
-    return _svg("timeline", 300, height, title, told, line + "".join(rows))
+    return as_svg("timeline", 300, height, title, told, line + "".join(rows))
 
 
 def _placed(parts: Sequence[Part]) -> list[_Box]:
@@ -104,13 +104,13 @@ def _sides(part: Part, scale: float) -> tuple[float, float]:
 def _shape(box: _Box) -> str:
     inside = ""
     if box.part.bits < FULL_BITS:
-        middle = f'x="{_n(box.x + box.width / 2)}" y="{_n(box.y + box.height / 2 + 4)}"'
+        middle = f'x="{shortest(box.x + box.width / 2)}" y="{shortest(box.y + box.height / 2 + 4)}"'
         inside = f'<text class="bits" {middle}>{_bits(box.part).strip(" ,")}</text>'
     return _rectangle(box.part.role, box.x, box.y, box.width, box.height) + inside + _label(box)
 
 
 def _rectangle(role: Role, x: float, y: float, width: float, height: float) -> str:
-    corners = f'x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}"'
+    corners = f'x="{shortest(x)}" y="{shortest(y)}" width="{shortest(width)}" height="{shortest(height)}"'
     hatch = f'<path class="hatch" d="{_hatch(x, y, width, height)}"/>' if role == "frozen" else ""
     return f'<rect class="part {role}" {corners}/>{hatch}'
 
@@ -120,7 +120,7 @@ def _hatch(x: float, y: float, width: float, height: float) -> str:
     lines = []
     for at in range(HATCH, int(width + height), HATCH):
         left, top = max(0.0, at - height), max(0.0, at - width)
-        lines.append(f"M{_n(x + left)} {_n(y + at - left)}L{_n(x + at - top)} {_n(y + top)}")
+        lines.append(f"M{shortest(x + left)} {shortest(y + at - left)}L{shortest(x + at - top)} {shortest(y + top)}")
     return "".join(lines)
 
 
@@ -129,9 +129,9 @@ def _label(box: _Box) -> str:
     mark = SNOW if box.part.role == "frozen" else ""
     words = f"{mark}{name} {_size(box.part)}"
     if box.upright:
-        x, y = _n(box.x + box.width + 3), _n(box.y)
+        x, y = shortest(box.x + box.width + 3), shortest(box.y)
         return f'<text x="{x}" y="{y}" transform="rotate(90 {x} {y})">{words}</text>'
-    return f'<text x="{_n(box.x)}" y="{_n(box.y + box.height + LABEL - 2)}">{words}</text>'
+    return f'<text x="{shortest(box.x)}" y="{shortest(box.y + box.height + LABEL - 2)}">{words}</text>'
 
 
 def _swatch(role: Role) -> str:
@@ -143,7 +143,7 @@ def _swatch(role: Role) -> str:
 def _bar(bar: Bar, y: float) -> str:
     words = f'<text x="0" y="{y + 12}">{escape(bar.label)}</text>'
     figure = f'<text class="figure" x="{WIDTH}" y="{y + 12}">{escape(bar.figure)}</text>'
-    reach = _n(max(2.0, WIDTH * min(1.0, bar.reach)))
+    reach = shortest(max(2.0, WIDTH * min(1.0, bar.reach)))
     sides = f'x="0" y="{y + 17}" height="6" rx="2"'
     return f'{words}{figure}<rect class="track" {sides} width="{WIDTH}"/><rect class="reach" {sides} width="{reach}"/>'
 
@@ -157,10 +157,10 @@ def _spread(dots: Sequence[float]) -> list[float]:
 
 
 def _event(method: Method[Any], dot: float, label: float) -> str:
-    leader = f'<path class="leader" d="M{AXIS} {_n(dot)}L{AXIS + 22} {_n(label)}"/>'
-    point = f'<circle class="dot" cx="{AXIS}" cy="{_n(dot)}" r="4"/>'
+    leader = f'<path class="leader" d="M{AXIS} {shortest(dot)}L{AXIS + 22} {shortest(label)}"/>'
+    point = f'<circle class="dot" cx="{AXIS}" cy="{shortest(dot)}" r="4"/>'
     words = f'<tspan class="name">{escape(method.label)}</tspan> <tspan class="when">{_month(method)}</tspan>'
-    return f'{leader}{point}<text x="{AXIS + 27}" y="{_n(label + 4)}">{words}</text>'
+    return f'{leader}{point}<text x="{AXIS + 27}" y="{shortest(label + 4)}">{words}</text>'
 
 
 def _years(begin: int, end: int) -> str:
@@ -168,8 +168,8 @@ def _years(begin: int, end: int) -> str:
     marks = []
     for month in range(begin, end + 1, 12):
         y = ROW / 2 + MONTH * (month - begin)
-        marks.append(f'<path class="axis" d="M{AXIS - 5} {_n(y)}h5"/>')
-        marks.append(f'<text class="year" x="{AXIS - 9}" y="{_n(y + 4)}">{month // 12}</text>')
+        marks.append(f'<path class="axis" d="M{AXIS - 5} {shortest(y)}h5"/>')
+        marks.append(f'<text class="year" x="{AXIS - 9}" y="{shortest(y + 4)}">{month // 12}</text>')
     return "".join(marks)
 
 
@@ -185,11 +185,12 @@ def _bits(part: Part) -> str:
     return f", {round(part.bits)} bit" if part.bits < FULL_BITS else ""
 
 
-def _svg(kind: str, width: float, height: float, title: str, told: str, inside: str) -> str:
+def as_svg(kind: str, width: float, height: float, title: str, told: str, inside: str) -> str:
     """A picture that a screen reader names by its title and tells by its description."""
-    head = f'<svg class="drawing {kind}" role="img" viewBox="0 0 {_n(width)} {_n(height)}">'
+    head = f'<svg class="drawing {kind}" role="img" viewBox="0 0 {shortest(width)} {shortest(height)}">'
     return f"{head}<title>{escape(title)}</title><desc>{escape(told)}</desc>{inside}</svg>"
 
 
-def _n(number: float) -> str:
+def shortest(number: float) -> str:
+    """A length with at most one decimal."""
     return f"{round(number, 1):g}"

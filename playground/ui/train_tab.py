@@ -14,6 +14,7 @@ from playground.ui.choice import MethodChoice
 from playground.ui.controls import Controls, build_controls
 from playground.ui.guard import guarded, notice_box
 from playground.ui.history import History
+from playground.ui.layers_view import LayersView
 from playground.ui.preview import Preview
 from playground.ui.run_panel import RunPanel
 from playground.ui.show import count, duration
@@ -48,8 +49,15 @@ class TrainTab:
     def tab(self) -> Tab:
         """What the page redraws: the estimate, the followed run, the list, and what several runs came to."""
         parts: list[BakeOff | History | SweepPanel] = [self.bakeoff, self.history, self.sweep]
-        outputs = [self.estimate, *self.panel.outputs, self.panel.kept, *self.list_outputs, self.lease]
+        outputs = [
+            self.estimate,
+            *self.panel.outputs,
+            self.panel.kept,
+            *self.list_outputs,
+            self.lease,
+        ]
         outputs += [output for part in parts for output in part.outputs]
+        outputs += [self.layers.picture]
         asked = [self.bakeoff.axis, self.history.one, self.history.other, *self.form]
         return Tab("runs", outputs, self.refresh, self.changed, asked)
 
@@ -60,12 +68,15 @@ class TrainTab:
             self.preset = gr.Radio(presets, value=FIRST_PRESET, label=mark("train.preset"))
             self.name = gr.Textbox(label=mark("train.name"), placeholder=mark("train.name_hint"), max_lines=1)
         with gr.Accordion(mark("train.advanced"), open=False):
-            self.controls: Controls = build_controls(FIRST_METHOD)
+            self.controls: Controls = build_controls(FIRST_METHOD, self._build_layers)
         self.estimate = gr.Textbox(label=mark("train.estimate"), interactive=False, lines=1, max_lines=4)
         self.notice = notice_box()
         self.preview = Preview(self.services, self.controls.run)
         with gr.Row():
             self.panel = RunPanel(self.services)
+
+    def _build_layers(self) -> None:
+        self.layers = LayersView()
 
     @property
     def form(self) -> list[Any]:
@@ -88,6 +99,7 @@ class TrainTab:
             show_progress="hidden",
             api_name="train",
         )
+        self.layers.wire(self.choice.method, self.controls, self.form, self.notice)
         self.panel.wire(self.notice, self.changed)
         self.bakeoff.wire(self.preset, self.controls.run)
         self.sweep.wire(self.choice.method, self.controls, self.form, self.panel.kept)
@@ -105,6 +117,7 @@ class TrainTab:
             *self.bakeoff.refresh(language, visitor, axis),
             *self.history.refresh(language, visitor, one, other),
             *self.sweep.refresh(language, visitor),
+            self.layers.refresh(language, form[0], form[2:]),
         )
 
     def _house_rules(self, language: str) -> str:

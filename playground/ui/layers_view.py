@@ -1,0 +1,62 @@
+"""What fewer adapted layers bring and cost, drawn beside their knob with the choice marked; our own words alone."""
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+import adapters
+from playground.layers import BLOCKS, MEASURED, METHOD, TOOK, Trade, between
+from playground.ui.controls import Controls
+from playground.ui.curve import Point, draw_curve
+from playground.ui.guard import guarded
+from playground.ui.tab import QUIET
+from playground.ui.visitor import language_of
+from playground.ui.words import say
+
+KNOB = "top_layers"
+
+
+class LayersView:
+    """One picture for all methods; it follows the choice of the method and of its layers."""
+
+    def __init__(self) -> None:
+        """Draw its place; `wire` follows when the form is whole."""
+        self.picture = gr.HTML(elem_classes="told")
+
+    def wire(self, method: gr.Radio, controls: Controls, form: list[Any], notice: gr.Textbox) -> None:
+        """`form` is the method, the preset and all controls; its faults are told in `notice`."""
+        self._controls = controls
+        for control in [method, *controls.named(KNOB)]:
+            control.change(guarded(2)(self._follow), form, [notice, self.picture], **QUIET)
+
+    def refresh(self, language: str, method: str, values: tuple[Any, ...]) -> str:
+        """The picture for the form as it is."""
+        options, _ = self._controls.read(method, values)
+        return trade_picture(language, options.get(KNOB))
+
+    def _follow(self, request: gr.Request, method: str, _preset: str, *values: Any) -> tuple[Any, ...]:
+        return (self.refresh(language_of(request), method, values),)
+
+
+def trade_picture(language: str, layers: object) -> str:
+    """Speed to the right, held-out loss upwards; the choice marked where it lies among what was measured."""
+    chosen = between(int(layers)) if isinstance(layers, int | float) and layers >= 0 else None
+    known = chosen in MEASURED
+    points = [_point(language, each, each == chosen) for each in MEASURED]
+    if chosen and not known:
+        points.insert(sum(each.layers > chosen.layers for each in MEASURED), _point(language, chosen, True))
+    drawn = draw_curve(
+        say(language, "layers.title"), points, say(language, "layers.speed"), say(language, "layers.loss")
+    )
+    told = say(language, "layers.told", method=adapters.get(METHOD).label, blocks=BLOCKS, seconds=TOOK)
+    if not known:
+        told = f"{told} {say(language, 'layers.between' if chosen else 'layers.beyond')}"
+    return f'{drawn}<p class="fine-print">{escape(told)}</p>'
+
+
+def _point(language: str, trade: Trade, chosen: bool) -> Point:
+    """An unmeasured one says how many layers it is, and no figures."""
+    name = say(language, "layers.all") if trade.layers == BLOCKS else str(trade.layers)
+    figures = f"{trade.speed:.2f} × · {trade.loss:.3f}" if trade in MEASURED else ""
+    return Point(trade.speed, trade.loss, name, figures, chosen)
