@@ -81,7 +81,7 @@ class Options:
     top_layers: int = knob(
         0,
         label="Top layers only",
-        help="Adapt only this many layers nearest the output, 0 for all: fewer train faster and learn less.",
+        help="Adapt only this many layers nearest the output; 0: as the preset says. Fewer are faster and learn less.",
         low=0,
     )
 

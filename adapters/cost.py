@@ -31,13 +31,14 @@ class Cost:
 
     `file_bytes` is what a finished run leaves, at most. For the backward pass all blocks together keep `kept_bytes`
     for each token and `kept_once` however many there are. `slowdown` is a block's time forward and backward over
-    LoRA's, measured on this machine.
+    LoRA's, measured on this machine. `read_bytes` is the frozen weights' size as they are read, before any squeezing.
     """
 
     trainable: int
     parameters: int
     file_bytes: int
     frozen_bytes: int
+    read_bytes: int
     kept_bytes: int
     kept_once: int
     slowdown: float
@@ -53,9 +54,9 @@ class Cost:
         return MOMENTS * FLOAT * self.trainable
 
     def peak_bytes(self, tokens: int) -> int:
-        """Weights, gradients, moments, and what `tokens` tokens read at once make the blocks keep."""
+        """Weights as they were read, gradients, moments, and what `tokens` tokens at once make the blocks keep."""
         learning = 2 * FLOAT * self.trainable + self.optimizer_bytes
-        return self.frozen_bytes + learning + self.kept_once + tokens * self.kept_bytes
+        return self.read_bytes + learning + self.kept_once + tokens * self.kept_bytes
 
 
 def measure(method: Method[Any], config: PretrainedConfig, options: Options) -> Cost:
@@ -77,6 +78,7 @@ def measure(method: Method[Any], config: PretrainedConfig, options: Options) -> 
         parameters=empty.num_parameters(),
         file_bytes=_file_bytes(method, empty, options),
         frozen_bytes=_frozen_bytes(method, empty, options, trainable),
+        read_bytes=_read_bytes(method, empty, trainable),
         kept_bytes=blocks * each,
         kept_once=blocks * (whole - PROBE_TOKENS * each),
         slowdown=seconds / usual,
@@ -102,8 +104,11 @@ def _frozen_bytes(method: Method[Any], empty: PreTrainedModel, options: Options,
     shapes = target_layers(empty).values()
     weights = [part for shape in shapes for part in method.parts(*shape, options)[:1]]
     saved = sum(part.numbers * (FLOAT - part.bits / 8) for part in weights)
-    own = trainable if method.baseline else 0
-    return round(FLOAT * (empty.num_parameters() - own) - saved)
+    return round(_read_bytes(method, empty, trainable) - saved)
+
+
+def _read_bytes(method: Method[Any], empty: PreTrainedModel, trainable: int) -> int:
+    return FLOAT * (empty.num_parameters() - (trainable if method.baseline else 0))
 
 
 def _adapted(method: Method[Any], empty: nn.Module, options: Options) -> dict[str, tuple[int, int]]:

@@ -168,7 +168,7 @@ def _train(commands: Any) -> None:
     _files(parser, "*", default=[])
     parser.add_argument("--method", metavar="ID", help="one of those that `methods` lists")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
-    parser.add_argument("--preset", default="quick", help="quick (the default) or thorough")
+    parser.add_argument("--preset", default="quick", help="sketch, quick (the default) or thorough")
     parser.add_argument("--max-steps", type=arguments.whole, metavar="N", help="at most so many of the planned steps")
     parser.add_argument("--max-seconds", type=arguments.seconds, metavar="S", help="plan for this time, and end then")
     parser.add_argument("--seed", type=arguments.seed, metavar="N", help="same seed, same run (0)")
@@ -182,7 +182,7 @@ def _bakeoff(commands: Any) -> None:
     _files(parser, "+")
     parser.add_argument("--methods", type=arguments.names, metavar="ID,ID", help="of those `methods` lists (five)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder with a run a method in it")
-    parser.add_argument("--preset", default="quick", help="quick (the default) or thorough")
+    parser.add_argument("--preset", default="quick", help="sketch, quick (the default) or thorough")
     parser.add_argument("--max-steps", type=arguments.whole, metavar="N", help="at most so many of the planned steps")
     parser.add_argument("--seed", type=arguments.seed, metavar="N", help="same seed, same runs (0)")
 

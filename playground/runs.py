@@ -54,15 +54,20 @@ class TrainSettings:
 
 @dataclass(frozen=True)
 class Preset:
-    """A named wish: time to spend, times to read the text, tokens a step, held-out tests on the way."""
+    """A named wish: time to spend, times to read the text, tokens a step, held-out tests on the way.
+
+    `top_layers` are adapted where the form leaves that at 0; with 0 here too, all are.
+    """
 
     seconds: float
     epochs: float
     batch_tokens: int
     evaluations: int
+    top_layers: int = 0
 
 
 PRESETS: Mapping[str, Preset] = {
+    "sketch": Preset(seconds=45, epochs=6, batch_tokens=256, evaluations=4, top_layers=6),
     "quick": Preset(seconds=90, epochs=3, batch_tokens=256, evaluations=4),
     "thorough": Preset(seconds=900, epochs=6, batch_tokens=512, evaluations=10),
 }
@@ -152,12 +157,18 @@ def plan(
     Raises:
         MethodError: for values out of range, all named at once, or options that do not fit the model.
     """
-    config = RunConfig(method, build(adapters.get(method).Options, values), settings_of(preset, run_values))
+    options = build(adapters.get(method).Options, {**values, **_fewer_layers(preset, values, model)})
+    config = RunConfig(method, options, settings_of(preset, run_values))
     if "steps" in _asked(run_values):
         return config
     in_time = bisect_right(range(1, MOST_STEPS), preset.seconds, key=_Clock(config, load, model, speed).seconds)
     by_text = round(preset.epochs * load.steps)
     return replace(config, settings=replace(config.settings, steps=max(1, min(max(FEWEST_STEPS, in_time), by_text))))
+
+
+def _fewer_layers(preset: Preset, values: Mapping[str, object], model: PretrainedConfig) -> dict[str, object]:
+    wanted = 0 if values.get("top_layers") else min(preset.top_layers, model.num_hidden_layers)
+    return {"top_layers": wanted} if wanted else {}
 
 
 def check_limits(config: RunConfig, settings: Settings) -> None:

@@ -59,6 +59,16 @@ def test_a_plan_fits_its_preset_and_what_was_asked_wins() -> None:
     assert (asked.settings.steps, asked.options.rank, planned.settings.seed) == (7, 4, 5)
 
 
+def test_a_sketch_adapts_the_top_layers_unless_others_are_asked_for() -> None:
+    model = chat().model.config
+    made = [
+        plan("lora", PRESETS["sketch"], values, {}, load(10_000), model, assumed(model, 100)).options.top_layers
+        for values in ({}, {"top_layers": 0}, {"top_layers": 1})
+    ]
+    assert made == [min(6, model.num_hidden_layers), min(6, model.num_hidden_layers), 1]
+    assert plan("lora", PRESETS["quick"], {}, {}, load(10_000), model, assumed(model, 100)).options.top_layers == 0
+
+
 def test_no_questions_at_all_can_be_asked_for() -> None:
     wished = {"pairs_share": 0.0, "with_passages": False, "steps": 0}
     model = chat().model.config

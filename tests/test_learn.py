@@ -47,7 +47,7 @@ def dropped_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Method[Any]]:
 @pytest.fixture
 def known() -> Measured:
     """Costs without a measurement."""
-    cost = Cost(1_234, 100_000, 4_936, 400_000, 100, 0, 1.8)
+    cost = Cost(1_234, 100_000, 4_936, 400_000, 400_000, 100, 0, 1.8)
     return Measured(dict.fromkeys(adapters.methods(), cost), 64)
 
 

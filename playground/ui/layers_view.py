@@ -7,6 +7,7 @@ import gradio as gr
 
 import adapters
 from playground.layers import BLOCKS, MEASURED, METHOD, TOOK, Trade, between
+from playground.runs import PRESETS
 from playground.ui.controls import Controls
 from playground.ui.curve import Point, draw_curve
 from playground.ui.guard import guarded
@@ -24,19 +25,19 @@ class LayersView:
         """Draw its place; `wire` follows when the form is whole."""
         self.picture = gr.HTML(elem_classes="told")
 
-    def wire(self, method: gr.Radio, controls: Controls, form: list[Any], notice: gr.Textbox) -> None:
+    def wire(self, controls: Controls, form: list[Any], notice: gr.Textbox) -> None:
         """`form` is the method, the preset and all controls; its faults are told in `notice`."""
         self._controls = controls
-        for control in [method, *controls.named(KNOB)]:
+        for control in [*form[:2], *controls.named(KNOB)]:
             control.change(guarded(2)(self._follow), form, [notice, self.picture], **QUIET)
 
-    def refresh(self, language: str, method: str, values: tuple[Any, ...]) -> str:
+    def refresh(self, language: str, method: str, preset: str, values: tuple[Any, ...]) -> str:
         """The picture for the form as it is."""
         options, _ = self._controls.read(method, values)
-        return trade_picture(language, options.get(KNOB))
+        return trade_picture(language, options.get(KNOB) or PRESETS[preset].top_layers)
 
-    def _follow(self, request: gr.Request, method: str, _preset: str, *values: Any) -> tuple[Any, ...]:
-        return (self.refresh(language_of(request), method, values),)
+    def _follow(self, request: gr.Request, method: str, preset: str, *values: Any) -> tuple[Any, ...]:
+        return (self.refresh(language_of(request), method, preset, values),)
 
 
 def trade_picture(language: str, layers: object) -> str:

@@ -99,7 +99,7 @@ class TrainTab:
             show_progress="hidden",
             api_name="train",
         )
-        self.layers.wire(self.choice.method, self.controls, self.form, self.notice)
+        self.layers.wire(self.controls, self.form, self.notice)
         self.panel.wire(self.notice, self.changed)
         self.bakeoff.wire(self.preset, self.controls.run)
         self.sweep.wire(self.choice.method, self.controls, self.form, self.panel.kept)
@@ -117,7 +117,7 @@ class TrainTab:
             *self.bakeoff.refresh(language, visitor, axis),
             *self.history.refresh(language, visitor, one, other),
             *self.sweep.refresh(language, visitor),
-            self.layers.refresh(language, form[0], form[2:]),
+            self.layers.refresh(language, form[0], form[1], form[2:]),
         )
 
     def _house_rules(self, language: str) -> str:
