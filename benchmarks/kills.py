@@ -166,7 +166,7 @@ def _kill_until_done(
         if worker.exitcode != -signal.SIGKILL:
             return
         found.kills += 1
-        found.inside_a_save += any((folder / CHECKPOINT).glob(f".tmp-*-{worker.pid}"))
+        found.inside_a_save += bool(_saves(folder, worker))
     _start(folder, settings).join()
 
 
@@ -175,8 +175,16 @@ def _wait_for_a_save(folder: Path, worker: BaseProcess, chance: random.Random) -
     to_pass = chance.randrange(3)
     seen: set[str] = set()
     while worker.is_alive() and len(seen) <= to_pass:
-        seen |= {path.name for path in (folder / CHECKPOINT).glob(f".tmp-*-{worker.pid}")}
+        seen |= _saves(folder, worker)
     time.sleep(chance.uniform(0, 0.004))
+
+
+def _saves(folder: Path, worker: BaseProcess) -> set[str]:
+    """The worker's saves that are not whole; none once a finished run has cleared its checkpoints away."""
+    try:
+        return {path.name for path in (folder / CHECKPOINT).glob(f".tmp-*-{worker.pid}")}
+    except FileNotFoundError:
+        return set()
 
 
 def _start(folder: Path, settings: Settings) -> BaseProcess:
