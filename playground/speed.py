@@ -23,6 +23,7 @@ from playground.passes import losses
 SHORT, LONG = 96, 352  # tokens of the two passes that are timed
 BLOCKS = 3  # so many that their weights come from memory, not from the cache
 TIMES = 4  # that each is timed; the fastest counts, for the machine may be busy for a moment
+FRESH = 600.0  # seconds that a timing of the machine is taken to hold
 LASTING = 1.15  # what a run's steps take over the fastest moment: the median of six runs (docs/log.md)
 ASSUMED = 0.38  # share of a large product's speed that training reaches where nothing can be timed
 FORWARD, BOTH = 2, 4  # floating-point operations a weight and token, the frozen weights' own gradients left out
@@ -88,18 +89,24 @@ def _measured(method: str, options: Options, model: str) -> Cost:
 def _timed(model: PreTrainedModel, method: str, options: Options) -> Speed:
     with _one_at_a_time:
         every = replace(options, top_layers=0)  # how many are adapted changes nothing for one
-        forward, both, learns = _adapted(method, every, model.config.to_json_string())
-        return Speed(_frozen(model), forward, both, _head(model, learns and not options.top_layers))
+        era = _era()
+        forward, both, learns = _adapted(method, every, model.config.to_json_string(), era)
+        return Speed(_frozen(model, era), forward, both, _head(model, learns and not options.top_layers, era))
+
+
+def _era() -> int:
+    """The stretch of time for which a timing holds: one taken while others computed shall not stay for ever."""
+    return int(time.monotonic() // FRESH)
 
 
 @lru_cache(maxsize=4)
-def _frozen(model: PreTrainedModel) -> Pace:
+def _frozen(model: PreTrainedModel, _era: int) -> Pace:
     """A block without a method, forward."""
     return _pace(partial(_forward, bare_blocks(model.config, BLOCKS)))
 
 
 @lru_cache(maxsize=4)
-def _head(model: PreTrainedModel, learns: bool) -> float:
+def _head(model: PreTrainedModel, learns: bool, _era: int) -> float:
     """A token of the head both ways, whose own weights may learn."""
     hidden = torch.randn(LONG, model.config.hidden_size, dtype=model.dtype).requires_grad_()
     weight, targets = model.get_output_embeddings().weight.detach(), torch.zeros(LONG, dtype=torch.long)
@@ -108,7 +115,7 @@ def _head(model: PreTrainedModel, learns: bool) -> float:
 
 
 @lru_cache(maxsize=64)
-def _adapted(method: str, options: Options, config: str) -> tuple[Pace, Pace, bool]:
+def _adapted(method: str, options: Options, config: str, _era: int) -> tuple[Pace, Pace, bool]:
     """A block with the method on it, forward and both ways, and whether the head learns too.
 
     Once for each setting, so that a plan and its estimate agree.

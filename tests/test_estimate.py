@@ -17,7 +17,7 @@ from playground.examples import Example
 from playground.models import ChatModel
 from playground.outcome import Finished
 from playground.runs import FEWEST_STEPS, PRESETS, RunConfig, TrainSettings, estimate, memory_bytes, plan
-from playground.speed import LASTING, Pace, Speed, assumed
+from playground.speed import LASTING, Pace, Speed, assumed, speed_of
 from playground.workload import Reading, Workload
 from retrieval.documents import Document
 from tests.conftest import tiny_llama, tiny_tokenizer
@@ -161,8 +161,23 @@ def test_a_methods_pace_is_taken_once_whatever_the_number_of_its_layers(monkeypa
 
 def test_a_head_that_learns_takes_its_own_time() -> None:
     told = speed.speed_of(chat().model, Device("cpu", torch.float32, 1.0))
-    _, both, learns = speed._adapted("full", adapters.get("full").Options(), chat().model.config.to_json_string())
+    _, both, learns = speed._adapted("full", adapters.get("full").Options(), chat().model.config.to_json_string(), 0)
     assert learns
     assert both.token > 0
     assert told("full", adapters.get("full").Options()).head > 0
-    assert not speed._adapted("lora", adapters.get("lora").Options(), chat().model.config.to_json_string())[2]
+    assert not speed._adapted("lora", adapters.get("lora").Options(), chat().model.config.to_json_string(), 0)[2]
+
+
+def test_a_machine_is_timed_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed: list[object] = []
+    eras = [7_000_001]
+    monkeypatch.setattr(speed, "_era", lambda: eras[0])
+    monkeypatch.setattr(speed, "_pace", lambda way: timed.append(way) or Pace(0, 1e-6))
+    told, options = speed_of(chat().model, Device("cpu", torch.float32, 1.0)), adapters.get("lora").Options()
+    told("lora", options)
+    count = len(timed)
+    told("lora", options)
+    assert len(timed) == count > 0
+    eras[0] += 1
+    told("lora", options)
+    assert len(timed) == 2 * count
