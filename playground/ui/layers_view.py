@@ -25,9 +25,10 @@ class LayersView:
         """Draw its place; `wire` follows when the form is whole."""
         self.picture = gr.HTML(elem_classes="told")
 
-    def wire(self, controls: Controls, form: list[Any], notice: gr.Textbox) -> None:
+    def wire(self, controls: Controls, form: list[Any], notice: gr.Textbox, redrawn: gr.Textbox) -> None:
         """`form` is the method, the preset and all controls; its faults are told in `notice`."""
         self._controls = controls
+        redrawn.change(self._drawn, form, self.picture, **QUIET)
         for control in [*form[:2], *controls.named(KNOB)]:
             control.change(guarded(2)(self._follow), form, [notice, self.picture], **QUIET)
 
@@ -35,6 +36,9 @@ class LayersView:
         """The picture for the form as it is."""
         options, _ = self._controls.read(method, values)
         return trade_picture(language, options.get(KNOB) or PRESETS[preset].top_layers)
+
+    def _drawn(self, request: gr.Request, *form: Any) -> Any:
+        return guarded(2)(self._follow)(request, *form)[1]
 
     def _follow(self, request: gr.Request, method: str, preset: str, *values: Any) -> tuple[Any, ...]:
         return (self.refresh(language_of(request), method, preset, values),)

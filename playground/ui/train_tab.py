@@ -1,5 +1,6 @@
 """The Fine-tune tab: choose a method and a preset, see the cost, start, follow; several methods or settings at once."""
 
+import secrets
 from typing import Any
 
 import gradio as gr
@@ -49,16 +50,9 @@ class TrainTab:
     def tab(self) -> Tab:
         """What the page redraws: the estimate, the followed run, the list, and what several runs came to."""
         parts: list[BakeOff | History | SweepPanel] = [self.bakeoff, self.history, self.sweep]
-        outputs = [
-            self.estimate,
-            *self.panel.outputs,
-            self.panel.kept,
-            *self.list_outputs,
-            self.lease,
-        ]
+        outputs = [self.redrawn, *self.panel.outputs, self.panel.kept, *self.list_outputs, self.lease]
         outputs += [output for part in parts for output in part.outputs]
-        outputs += [self.layers.picture]
-        asked = [self.bakeoff.axis, self.history.one, self.history.other, *self.form]
+        asked = [self.bakeoff.axis, self.history.one, self.history.other]
         return Tab("runs", outputs, self.refresh, self.changed, asked)
 
     def _build_form(self) -> None:
@@ -69,6 +63,7 @@ class TrainTab:
             self.name = gr.Textbox(label=mark("train.name"), placeholder=mark("train.name_hint"), max_lines=1)
         with gr.Accordion(mark("train.advanced"), open=False):
             self.controls: Controls = build_controls(FIRST_METHOD, self._build_layers)
+        self.redrawn = gr.Textbox(visible="hidden")  # its change has the form told of as it is then, not as it was
         self.estimate = gr.Textbox(label=mark("train.estimate"), interactive=False, lines=1, max_lines=4)
         self.notice = notice_box()
         self.preview = Preview(self.services, self.controls.run)
@@ -91,6 +86,7 @@ class TrainTab:
     def _wire(self) -> None:
         for control in self.form:
             control.change(guarded(2)(self._estimate), self.form, [self.notice, self.estimate], **QUIET)
+        self.redrawn.change(self._estimated, self.form, self.estimate, **QUIET)
         started = [self.notice, self.name, *self.panel.outputs, self.changed]
         self.panel.start.click(
             guarded(len(started))(self._start),
@@ -99,17 +95,16 @@ class TrainTab:
             show_progress="hidden",
             api_name="train",
         )
-        self.layers.wire(self.controls, self.form, self.notice)
+        self.layers.wire(self.controls, self.form, self.notice, self.redrawn)
         self.panel.wire(self.notice, self.changed)
         self.bakeoff.wire(self.preset, self.controls.run)
         self.sweep.wire(self.choice.method, self.controls, self.form, self.panel.kept)
 
-    def refresh(self, request: gr.Request, axis: str, one: str, other: str, *form: Any) -> tuple[Any, ...]:
-        """Everything of this tab that depends on what is stored."""
+    def refresh(self, request: gr.Request, axis: str, one: str, other: str) -> tuple[Any, ...]:
+        """Everything of this tab that depends on what is stored; what depends on the form too follows `redrawn`."""
         language, visitor = language_of(request), visitor_of(self.services.store, request)
-        _, estimate = guarded(2)(self._estimate)(request, *form)
         return (
-            estimate,
+            secrets.token_hex(4),
             *self.panel.follow(language, visitor),
             self.panel.keeps(visitor),
             *self._listed(language, visitor),
@@ -117,7 +112,6 @@ class TrainTab:
             *self.bakeoff.refresh(language, visitor, axis),
             *self.history.refresh(language, visitor, one, other),
             *self.sweep.refresh(language, visitor),
-            self.layers.refresh(language, form[0], form[1], form[2:]),
         )
 
     def _house_rules(self, language: str) -> str:
@@ -144,6 +138,10 @@ class TrainTab:
             return (say(language, "train.needs_text"),)
         options, run_values = self.controls.read(method, values)
         return (self._estimate_line(language, visitor, method, preset, options, run_values),)
+
+    def _estimated(self, request: gr.Request, *form: Any) -> Any:
+        """The same, without a word about faults that nobody caused just now."""
+        return guarded(2)(self._estimate)(request, *form)[1]
 
     def _estimate_line(
         self, language: str, visitor: str, method: str, preset: str, options: dict[str, Any], run_values: dict[str, Any]
