@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 import adapters
-from adapters.cost import Cost, measure
+from adapters.cost import YARDSTICK, Cost, measure
 from playground import chat, export, incoming, runs
 from playground.advice import advice
 from playground.chat import Answer, Arm, Decoding, ServedAdapter, load_adapter
@@ -33,7 +33,7 @@ from playground.selftest import Proof
 from playground.serving import weights_age
 from playground.settings import Settings
 from playground.shelf import Shelf
-from playground.speed import speed_of
+from playground.speed import cost_of, speed_of
 from playground.store import DAY, RunRow, Store
 from playground.supervisor import Supervisor
 from playground.tables import Ballot
@@ -265,10 +265,13 @@ class Services:
         return advice(RunConfig.from_dict(read_config(row.folder)), self.chat.model.config, free)
 
     def _warm_up(self) -> None:
-        """So that the first question does not wait for the models."""
+        """So that the first question does not wait for the models, nor the first estimate for the machine's pace."""
         self.embedders.own().encode(["warm"])
         forward_of(self.chat.model, self.chat.bits)
         self.proofs.make_quietly([])
+        options = adapters.get(YARDSTICK).Options()
+        cost_of(YARDSTICK, options, self.chat.model.config)
+        speed_of(self.chat.model, choose())(YARDSTICK, options)
 
     def _sweep_daily(self) -> None:
         while True:
