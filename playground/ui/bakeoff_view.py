@@ -11,10 +11,10 @@ from playground.bakeoff import AXES, Result, front, results
 from playground.experiments import Experiments
 from playground.ui.cards import method_name
 from playground.ui.controls import run_values
-from playground.ui.guard import guarded
+from playground.ui.guard import Told, guarded
 from playground.ui.run_panel import RunPanel
 from playground.ui.show import count, duration
-from playground.ui.tab import QUIET, bump
+from playground.ui.tab import LAST, QUIET, bump
 from playground.ui.visitor import language_of, visitor_of
 from playground.ui.words import mark, say
 
@@ -55,8 +55,7 @@ class BakeOff:
     def wire(self, preset: gr.Radio, run: Sequence[Any]) -> None:
         """`preset` and the run's own controls, in the order of RUN_KNOBS, hold for all methods."""
         form = [self.methods, preset, *run]
-        for control in (self.methods, preset):
-            control.change(guarded(2)(self._outlook), form, [self.notice, self.outlook], **QUIET)
+        gr.on([self.methods.change, preset.change], guarded(1)(self._outlook), form, self.outlook, **LAST)
         after = [self.notice, self.outlook, *self.panel.outputs, self.changed]
         asked = [self.changed, self.panel.kept, *form]
         self.start.click(guarded(len(after))(self._start), asked, after, show_progress="hidden", api_name="bake_off")
@@ -69,15 +68,15 @@ class BakeOff:
         table = gr.update(value=_table(language, found), visible=bool(found))
         return table, shown, _plot(language, found, axis), _caveat(language, found, axis)
 
-    def _outlook(self, request: gr.Request, methods: list[str], preset: str, *run: Any) -> tuple[Any, ...]:
+    def _outlook(self, request: gr.Request, methods: list[str], preset: str, *run: Any) -> tuple[Told]:
         language, visitor = language_of(request), visitor_of(self.store, request)
         if not self.store.documents(visitor):
-            return (say(language, "train.needs_text"),)
+            return (Told(say(language, "train.needs_text")),)
         planned = self.experiments.plan_bake_off(visitor, methods, preset, run_values(run))
         seconds = sum(each for _, each in planned)
         steps = planned[0][0].settings.steps
         time = duration(language, seconds)
-        return (say(language, "bakeoff.outlook", count=len(planned), steps=count(steps), time=time),)
+        return (Told(say(language, "bakeoff.outlook", count=len(planned), steps=count(steps), time=time)),)
 
     def _start(
         self, request: gr.Request, changed: int, kept: bool, methods: list[str], preset: str, *run: Any

@@ -8,13 +8,14 @@ import gradio as gr
 
 import adapters
 from adapters.base import Rival
+from adapters.errors import MethodError
 from adapters.options import build
 from playground.services import Services
 from playground.ui.about import Measured, facts, legend, measured
 from playground.ui.cards import build_cards, card_classes, pictures
 from playground.ui.controls import Controls
 from playground.ui.guard import guarded, guarded_stream
-from playground.ui.tab import QUIET
+from playground.ui.tab import LAST, QUIET
 from playground.ui.visitor import language_of
 from playground.ui.words import mark, say
 
@@ -38,12 +39,10 @@ class MethodChoice:
         self.controls = controls
         shown = [*[card.column for card in self.cards.values()], *controls.groups.values()]
         self.method.change(self._mark_chosen, self.method, shown, **QUIET)
-        described = [notice, self.about, self.rival]
-        self.method.change(guarded(len(described))(self._describe), form, described, **QUIET)
+        followed: list[Any] = [self.method]
         for id_, method in adapters.methods().items():
-            followed: list[Any] = controls.methods[id_] if method.rival(method.Options()) else []
-            for control in followed:
-                control.change(guarded(2)(self._offer_rival), form, [notice, self.rival], **QUIET)
+            followed += controls.methods[id_] if method.rival(method.Options()) else []
+        gr.on([each.change for each in followed], self._describe, form, [self.about, self.rival], **LAST)
         filled = [notice, self.method, *controls.flat]
         self.rival.click(guarded(len(filled))(self._choose_rival), form, filled, **QUIET)
         drawn = [notice, self.legend, *[card.picture for card in self.cards.values()], self.about, self.rival]
@@ -65,16 +64,16 @@ class MethodChoice:
         language, (*_, known) = language_of(request), measured(self.services)
         return _about(language, form[0], known), self._rival_button(language, *form)
 
-    def _offer_rival(self, request: gr.Request, *form: Any) -> tuple[Any, ...]:
-        return (self._rival_button(language_of(request), *form),)
-
     def _choose_rival(self, _request: gr.Request, *form: Any) -> tuple[Any, ...]:
         rival = self._rival(*form)
         assert rival is not None, "the button is hidden where there is none"
         return rival.method, *self.controls.fill(rival.method, rival.options)
 
     def _rival_button(self, language: str, *form: Any) -> Any:
-        rival = self._rival(*form)
+        try:
+            rival = self._rival(*form)
+        except MethodError:  # told beside the form
+            rival = None
         words = say(language, "train.rival", reason=rival.reason) if rival else ""
         return gr.update(value=words, visible=rival is not None)
 

@@ -10,8 +10,7 @@ from playground.layers import BLOCKS, MEASURED, METHOD, TOOK, Trade, between
 from playground.runs import PRESETS
 from playground.ui.controls import Controls
 from playground.ui.curve import Point, draw_curve
-from playground.ui.guard import guarded
-from playground.ui.tab import QUIET
+from playground.ui.tab import LAST
 from playground.ui.visitor import language_of
 from playground.ui.words import say
 
@@ -25,23 +24,15 @@ class LayersView:
         """Draw its place; `wire` follows when the form is whole."""
         self.picture = gr.HTML(elem_classes="told")
 
-    def wire(self, controls: Controls, form: list[Any], notice: gr.Textbox, redrawn: gr.Textbox) -> None:
-        """`form` is the method, the preset and all controls; its faults are told in `notice`."""
+    def wire(self, controls: Controls, form: list[Any], redrawn: gr.Textbox) -> None:
+        """`form` is the method, the preset and all controls; `redrawn` changes when the tab is drawn anew."""
         self._controls = controls
-        redrawn.change(self._drawn, form, self.picture, **QUIET)
-        for control in [*form[:2], *controls.named(KNOB)]:
-            control.change(guarded(2)(self._follow), form, [notice, self.picture], **QUIET)
+        followed = [*form[:2], *controls.named(KNOB), redrawn]
+        gr.on([each.change for each in followed], self._draw, form, self.picture, **LAST)
 
-    def refresh(self, language: str, method: str, preset: str, values: tuple[Any, ...]) -> str:
-        """The picture for the form as it is."""
+    def _draw(self, request: gr.Request, method: str, preset: str, *values: Any) -> str:
         options, _ = self._controls.read(method, values)
-        return trade_picture(language, options.get(KNOB) or PRESETS[preset].top_layers)
-
-    def _drawn(self, request: gr.Request, *form: Any) -> Any:
-        return guarded(2)(self._follow)(request, *form)[1]
-
-    def _follow(self, request: gr.Request, method: str, preset: str, *values: Any) -> tuple[Any, ...]:
-        return (self.refresh(language_of(request), method, preset, values),)
+        return trade_picture(language_of(request), options.get(KNOB) or PRESETS[preset].top_layers)
 
 
 def trade_picture(language: str, layers: object) -> str:

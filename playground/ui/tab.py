@@ -11,6 +11,8 @@ from gradio.components import Component
 # A change of a gr.State reaches the page only through the queue, so whatever bumps `changed` must pass it.
 CHANGING: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+# For what follows a form: one event of many controls, asked again once it has answered, so no older answer comes last.
+LAST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ from playground.ui.adapters_list import AdaptersList, build_adapters_list, list_
 from playground.ui.bakeoff_view import BakeOff
 from playground.ui.choice import MethodChoice
 from playground.ui.controls import Controls, build_controls
-from playground.ui.guard import guarded, notice_box
+from playground.ui.guard import Told, guarded, notice, notice_box
 from playground.ui.history import History
 from playground.ui.layers_view import LayersView
 from playground.ui.preview import Preview
 from playground.ui.run_panel import RunPanel
 from playground.ui.show import count, duration
 from playground.ui.sweep_view import SweepPanel
-from playground.ui.tab import QUIET, Tab, bump
+from playground.ui.tab import LAST, QUIET, Tab, bump
 from playground.ui.visitor import language_of, visitor_of
 from playground.ui.words import mark, say
 
@@ -84,9 +84,9 @@ class TrainTab:
         return [self.list.empty, self.list.table, self.list.manage, self.list.chosen]
 
     def _wire(self) -> None:
-        for control in self.form:
-            control.change(guarded(2)(self._estimate), self.form, [self.notice, self.estimate], **QUIET)
-        self.redrawn.change(self._estimated, self.form, self.estimate, **QUIET)
+        changed = [control.change for control in self.form]
+        gr.on(changed, lambda: notice(""), None, self.notice, **QUIET)
+        gr.on([*changed, self.redrawn.change], guarded(1)(self._estimate), self.form, self.estimate, **LAST)
         started = [self.notice, self.name, *self.panel.outputs, self.changed]
         self.panel.start.click(
             guarded(len(started))(self._start),
@@ -95,7 +95,7 @@ class TrainTab:
             show_progress="hidden",
             api_name="train",
         )
-        self.layers.wire(self.controls, self.form, self.notice, self.redrawn)
+        self.layers.wire(self.controls, self.form, self.redrawn)
         self.panel.wire(self.notice, self.changed)
         self.bakeoff.wire(self.preset, self.controls.run)
         self.sweep.wire(self.choice.method, self.controls, self.form, self.panel.kept)
@@ -132,22 +132,14 @@ class TrainTab:
     def _listed(self, language: str, visitor: str) -> tuple[Any, ...]:
         return list_updates(language, self.services.store.runs(visitor), None)
 
-    def _estimate(self, request: gr.Request, method: str, preset: str, *values: Any) -> tuple[Any, ...]:
+    def _estimate(self, request: gr.Request, method: str, preset: str, *values: Any) -> tuple[Told]:
+        """The box of the estimate is a notice of its own: what a run would take, or why there can be none."""
         language, visitor = language_of(request), visitor_of(self.services.store, request)
         if not self.services.store.documents(visitor):
-            return (say(language, "train.needs_text"),)
+            return (Told(say(language, "train.needs_text")),)
         options, run_values = self.controls.read(method, values)
-        return (self._estimate_line(language, visitor, method, preset, options, run_values),)
-
-    def _estimated(self, request: gr.Request, *form: Any) -> Any:
-        """The same, without a word about faults that nobody caused just now."""
-        return guarded(2)(self._estimate)(request, *form)[1]
-
-    def _estimate_line(
-        self, language: str, visitor: str, method: str, preset: str, options: dict[str, Any], run_values: dict[str, Any]
-    ) -> str:
         config, cost = self.services.plan(visitor, method, preset, options, run_values)
-        return estimate_sentence(language, config, cost, self.services.chat.model.num_parameters())
+        return (Told(estimate_sentence(language, config, cost, self.services.chat.model.num_parameters())),)
 
     def _start(
         self, request: gr.Request, changed: int, name: str, kept: bool, method: str, preset: str, *values: Any
