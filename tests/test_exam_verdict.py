@@ -8,6 +8,7 @@ import string
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from playground.exam.attribution import causes
@@ -22,6 +23,7 @@ from playground.exam.settings import ExamSettings
 from playground.exam.verdict import Judged, Sentence, catalogue, judge, say
 from tests.exams import question, result
 
+EXAMS = 100
 NO_COSTS = Costs(None, None)
 EVIL = "<script>alert(1)</script>"
 
@@ -60,6 +62,59 @@ def test_a_small_difference_is_too_close_to_call_and_says_how_many_questions_wou
     assert sentences[0].key == "who.close"
     assert "change.questions" in keys(sentences)
     assert not any(each.key == "who.better" for each in sentences)
+
+
+def manner(tuned_loss: float, tuned_f1: float, of: int = 40) -> Figures:
+    """Fine-tuned and retrieval choose alike; the fine-tuned one's losses and free answers are as given."""
+    asked = [question(str(number)) for number in range(of)]
+    answers = [
+        result(
+            arm, str(number), 0, "wrong", loss=loss + number % 5 / 10 + spread * (number % 3), f1=f1 - number % 4 / 50
+        )
+        for arm, loss, f1, spread in (("tuned", tuned_loss, tuned_f1, 0.03), ("rag", 3.0, 0.2, 0.0))
+        for number in range(of)
+    ]
+    return measure(asked, answers, set(), seed=0)
+
+
+def test_arms_that_choose_alike_are_told_apart_by_what_they_write_and_expect() -> None:
+    sentences = judged(manner(tuned_loss=2.271, tuned_f1=0.5))
+    said = {each.key: each for each in sentences}
+    assert said["who.equal"].values["better"] == "tuned"
+    assert (said["words.loss"].values["better"], said["words.loss"].values["times"]) == ("tuned", "2.01")
+    assert (said["words.f1"].values["better"], said["words.f1"].values["gap"]) == ("tuned", "30")
+    assert not {"words.right", "words.level"} & said.keys()
+
+
+def test_a_larger_loss_is_the_worse_arm() -> None:
+    sentence, told = (each for each in judged(manner(tuned_loss=3.7, tuned_f1=0.2)) if each.topic == "words")
+    assert (sentence.key, sentence.values["better"], told.key) == ("words.loss", "rag", "words.manner")
+    assert float(str(sentence.values["least"])) < float(str(sentence.values["most"]))
+
+
+def test_where_nothing_differs_it_is_said_once() -> None:
+    alike = [each for each in judged(manner(tuned_loss=2.97, tuned_f1=0.2)) if each.topic == "words"]
+    assert keys(alike) == ["words.level"]
+
+
+def test_equal_arms_are_told_apart_by_free_answers_or_losses_in_at_most_5_of_100_exams() -> None:
+    chance, called = np.random.default_rng(0), 0
+    asked = [question(str(number), section=str(number // 4)) for number in range(60)]
+    for _ in range(EXAMS):
+        answers = [
+            result(
+                arm,
+                each.id,
+                0,
+                "exact" if chance.random() < 0.4 else "wrong",
+                loss=chance.gamma(3),
+                f1=chance.beta(1, 3),
+            )
+            for arm in ("base", "rag", "tuned", "both")
+            for each in asked
+        ]
+        called += any(each.differs for found in measure(asked, answers, set(), 0).readings.values() for each in found)
+    assert called / EXAMS <= 0.05
 
 
 def test_few_questions_are_said_to_be_few() -> None:

@@ -6,13 +6,14 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
-from playground.exam.arms import BASE, GOLD, RAG, RETRIEVING, TUNED, TUNING
+from playground.exam.arms import BASE, BOTH, GOLD, RAG, RETRIEVING, TUNED, TUNING
 from playground.exam.grading import BROKEN, WORDED, abstention
 from playground.exam.questions import GENERAL, OF_THE_TEXT, RECALL, REWORDED, UNANSWERABLE, Question
 from playground.exam.results import NO_CHOICE, Result
 from playground.exam.statistics import Difference, Figure, Sections, holm
 
 Values = Mapping[str, float]  # a value a question, by its id
+PLANNED = ((TUNED, RAG), (BOTH, RAG), (TUNED, BASE))  # few, as every comparison more makes all of them less sure
 NONE = Figure(math.nan, math.nan, math.nan, 0)
 
 
@@ -67,12 +68,14 @@ class ArmFigures:
 class Figures:
     """All of an exam. Differences are corrected within each list; `by_kind` compares fine-tuned with retrieval.
 
-    `without_leaks` is the share of right choices without the questions that the adapter was taught, by tuned arm.
+    `readings` are free answers that are right, their F1, and the true answers' loss, of the PLANNED contests, corrected
+    all together. `without_leaks` is the share of right choices without the questions that the adapter was taught, by
+    tuned arm.
     """
 
     arms: Mapping[str, ArmFigures]
     choices: Sequence[Difference]
-    free: Sequence[Difference]
+    readings: Mapping[str, Sequence[Difference]]
     by_kind: Mapping[str, Difference]
     reworded: Mapping[str, Difference]
     forgetting: Mapping[str, Difference]
@@ -122,12 +125,11 @@ def measure(questions: Sequence[Question], results: Sequence[Result], leaked: se
     data = Measured(questions, results, seed)
     names = list(data.by_arm)
     choices = {name: data.values(name, OF_THE_TEXT, choice) for name in names}
-    free = {name: data.values(name, OF_THE_TEXT, lambda each: float(each.right)) for name in names}
     tuned = [name for name in names if name in TUNING]
     return Figures(
         arms={name: _of_arm(data, name) for name in names},
         choices=_all_pairs(data, choices),
-        free=_all_pairs(data, free),
+        readings=_readings(data),
         by_kind=_by_kind(data, names),
         reworded={name: _reworded(data, name) for name in names if name != GOLD},
         forgetting=_forgetting(data, names),
@@ -190,6 +192,22 @@ def _recall(data: Measured, name: str) -> dict[int, Figure]:
 def _all_pairs(data: Measured, values: Mapping[str, Values]) -> list[Difference]:
     """Every arm against every later one, corrected together."""
     return holm([data.difference(one, two, values[one], values[two]) for one, two in combinations(values, 2)])
+
+
+def _readings(data: Measured) -> dict[str, list[Difference]]:
+    reads: Mapping[str, Callable[[Result], float]] = {
+        "right": lambda each: float(each.right),
+        "f1": lambda each: each.f1,
+        "loss": _loss,
+    }
+    contests = [pair for pair in PLANNED if set(pair) <= set(data.by_arm)]
+    found = [
+        data.difference(one, two, data.values(one, OF_THE_TEXT, read), data.values(two, OF_THE_TEXT, read))
+        for read in reads.values()
+        for one, two in contests
+    ]
+    corrected = iter(holm(found))
+    return {name: [next(corrected) for _ in contests] for name in reads}
 
 
 def _by_kind(data: Measured, names: Sequence[str]) -> dict[str, Difference]:

@@ -21,7 +21,7 @@ from playground.exam.statistics import Figure
 from playground.exam.verdict import as_record, catalogue, percent, say
 
 HTML, JSON, CSV = FILES = ("report.html", "report.json", "answers.csv")
-TOPICS = ("who", "kinds", "learnt", "why", "cost", "change", "mind")
+TOPICS = ("who", "words", "kinds", "learnt", "why", "cost", "change", "mind")
 OTHERS = ("perplexity", "recall", "abstention", "general", "seconds", "tokens", "prompt_tokens", "megabytes")
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")  # what makes a spreadsheet take a cell for a formula
 STYLE = """

@@ -27,7 +27,7 @@ LOSS_KEPT = 0.05  # nats a token that general answers may lose without a word
 
 @dataclass(frozen=True)
 class Sentence:
-    """One thing that can be said: `topic` is who, kinds, learnt, why, cost, change or mind."""
+    """One thing that can be said: `topic` is who, words, kinds, learnt, why, cost, change or mind."""
 
     topic: str
     key: str
@@ -52,6 +52,7 @@ def judge(found: Judged) -> list[Sentence]:
     """The verdict, the most important first."""
     return [
         *_who(found.figures),
+        *_words(found.figures),
         *_kinds(found.figures),
         *_learnt(found.figures),
         *_why(found.causes),
@@ -103,6 +104,31 @@ def _contest(found: Difference, arms: Mapping[str, ArmFigures]) -> Sentence:
     if found.differs:
         return Sentence("who", "who.better", values)
     return Sentence("who", "who.equal" if found.value == 0 else "who.close", values)
+
+
+def _words(figures: Figures) -> Iterator[Sentence]:
+    """What the choice among given answers does not show: free answers, and how likely the true ones are."""
+    differing = [(name, each) for name, found in figures.readings.items() for each in found if each.differs]
+    for name, each in differing:
+        ahead = (each.value < 0) if name == "loss" else (each.value > 0)
+        better, worse = (each.first, each.second) if ahead else (each.second, each.first)
+        values: dict[str, Value] = {"better": better, "worse": worse, **_gap(each)}
+        if name == "loss":
+            yield Sentence("words", "words.loss", values | _times(each))
+        else:
+            one, two = (figures.arms[arm].shares[name] for arm in (better, worse))
+            yield Sentence("words", f"words.{name}", values | {"one": percent(one), "two": percent(two)})
+    if any(name == "loss" for name, _ in differing):
+        yield Sentence("words", "words.manner")
+    if not differing and any(each.questions for found in figures.readings.values() for each in found):
+        yield Sentence("words", "words.level")
+
+
+def _times(loss: Difference) -> dict[str, Value]:
+    """How much likelier a token is: e to the difference in nats, with its interval."""
+    low, high = sorted((abs(loss.low), abs(loss.high)))
+    shown = {"times": abs(loss.value), "least": low, "most": high}
+    return {name: f"{math.exp(min(nats, 50.0)):.2f}" for name, nats in shown.items()}
 
 
 def _gap(found: Difference) -> dict[str, Value]:
