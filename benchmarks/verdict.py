@@ -1,7 +1,8 @@
 """Which arm serves which text: exams of four texts on the real model, and the controls that must come out right.
 
 `python -m benchmarks.verdict PART… [--data FOLDER] [--out FOLDER] [--seconds N]`, PART one of xquad, xquad_vi, devil,
-faq, faq_passages, itself, taught, unrelated, broken. It stops after so many seconds; what the out folder holds is not
+faq, rules, itself, taught, unrelated, broken; xquad_passages, faq_passages and rules_passages are the same trained with
+passages beside the questions. It stops after so many seconds; what the out folder holds is not
 done again.
 """
 
@@ -40,7 +41,9 @@ from retrieval.documents import Document, read
 from retrieval.embed import Embedder
 from retrieval.index import Index
 
-STEPS = {"xquad": 120, "xquad_vi": 60, "devil": 80, "faq": 60, "faq_passages": 60, "taught": 50}
+STEPS = {"xquad": 120, "xquad_vi": 60, "devil": 80, "faq": 60, "rules": 60, "taught": 50}
+PASSAGES = "_passages"  # what such a part's name ends with
+FOUR = ("base", "rag", "tuned", "both")
 ASKED = {"en": (100, 20), "vi": (50, 10)}  # questions of XQuAD, and those whose section is withheld
 FEW = 40  # questions of a control
 
@@ -58,7 +61,7 @@ class Bench:
     def trained(self, name: str, documents: Sequence[Document], **values: float) -> Path | None:
         """The run's folder once its LoRA is trained; None while it is not."""
         folder = self.out / name / "run"
-        settings = TrainSettings(steps=STEPS[name], evaluations=4, checkpoint_every=10, **values)  # type: ignore[arg-type]
+        settings = TrainSettings(steps=STEPS[name.removesuffix(PASSAGES)], evaluations=4, checkpoint_every=10, **values)  # type: ignore[arg-type]
         config = RunConfig("lora", adapters.get("lora").Options(), settings)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / CONFIG).write_text(json.dumps(config.to_dict()))
@@ -120,19 +123,19 @@ def main() -> None:
         PARTS[part](bench)
 
 
-def text_exam(name: str, language: str) -> Callable[[Bench], None]:
+def text_exam(name: str, language: str, arms: Sequence[str] = ARMS, **values: float) -> Callable[[Bench], None]:
     """XQuAD's paragraphs as the text and its own questions, of which some have their section withheld."""
 
     def run(bench: Bench) -> None:
         documents, asked = xquad(bench.data, language)
-        if (folder := bench.trained(name, documents)) is None:
+        if (folder := bench.trained(name, documents, **values)) is None:
             return
         count, more = ASKED[language]
         drawn = paper.from_file(asked[:count], documents, 0, bench.rows(folder))
         spare = asked[count : count + more]
         hidden = [replace(each, id=f"{each.id}-", kind="unanswerable", withheld=True) for each in spare]
         drawn = paper.Paper(drawn.questions + hidden, drawn.findings)
-        bench.examined(name, drawn, ARMS, bench.material(documents, folder), folder)
+        bench.examined(name, drawn, arms, bench.material(documents, folder), folder)
 
     return run
 
@@ -143,9 +146,22 @@ def devil_exam(bench: Bench) -> None:
     if (folder := bench.trained("devil", [text])) is None:
         return
     drawn = paper.from_file(asked, [], 0, bench.rows(folder))
-    found = bench.examined("devil", drawn, ("base", "rag", "tuned", "both"), bench.material([text], folder), folder)
+    found = bench.examined("devil", drawn, FOUR, bench.material([text], folder), folder)
     if found:
         print_losses(drawn.questions, found.results)
+
+
+def rules_exam(name: str, **values: float) -> Callable[[Bench], None]:
+    """The US Constitution, and questions made from it by rules that the adapter was not taught."""
+
+    def run(bench: Bench) -> None:
+        text = read(bench.data / "us_constitution/us-constitution.txt")
+        if (folder := bench.trained(name, [text], **values)) is None:
+            return
+        drawn = paper.from_text([text], 60, 0, bench.rows(folder))
+        bench.examined(name, drawn, FOUR, bench.material([text], folder), folder)
+
+    return run
 
 
 def faq_exam(name: str, arms: Sequence[str], **values: float) -> Callable[[Bench], None]:
@@ -261,7 +277,10 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "xquad_vi": text_exam("xquad_vi", "vi"),
     "devil": devil_exam,
     "faq": faq_exam("faq", ARMS),
-    "faq_passages": faq_exam("faq_passages", ("base", "rag", "tuned", "both"), with_passages=True),
+    "rules": rules_exam("rules"),
+    "xquad_passages": text_exam("xquad_passages", "en", FOUR, with_passages=True),
+    "faq_passages": faq_exam("faq_passages", FOUR, with_passages=True),
+    "rules_passages": rules_exam("rules_passages", with_passages=True),
     "itself": itself,
     "taught": taught,
     "unrelated": unrelated,

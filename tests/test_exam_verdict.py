@@ -6,6 +6,7 @@ import json
 import math
 import string
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from playground.exam.questions import GENERAL, RECALL, REWORDED, UNANSWERABLE, Q
 from playground.exam.report import harmless, html, record, table, write
 from playground.exam.results import Result, known
 from playground.exam.settings import ExamSettings
+from playground.exam.statistics import Difference
 from playground.exam.verdict import Judged, Sentence, catalogue, judge, say
 from tests.exams import question, result
 
@@ -62,6 +64,16 @@ def test_a_small_difference_is_too_close_to_call_and_says_how_many_questions_wou
     assert sentences[0].key == "who.close"
     assert "change.questions" in keys(sentences)
     assert not any(each.key == "who.better" for each in sentences)
+
+
+def test_an_interval_without_zero_that_the_correction_leaves_open_is_no_win_and_says_why() -> None:
+    found = Difference("tuned", "rag", -0.2, -0.4, -0.02, 0.03, 0.18, 80, 48)
+    figures = replace(contest(20, 30, 48), choices=[found], by_kind={RECALL: found})
+    who, kind = (each for each in judged(figures) if each.key.endswith(".leaning"))
+    assert (who.values["better"], kind.values["better"]) == ("rag", "rag")
+    assert say(who).startswith("Too close to call")
+    assert "2 to 40 points" in say(who)
+    assert "p = 0.180" in say(kind)
 
 
 def manner(tuned_loss: float, tuned_f1: float, of: int = 40) -> Figures:

@@ -101,9 +101,12 @@ def _contest(found: Difference, arms: Mapping[str, ArmFigures]) -> Sentence:
         "two": percent(arms[worse].choice),
         **_gap(found),
     }
-    if found.differs:
-        return Sentence("who", "who.better", values)
-    return Sentence("who", "who.equal" if found.value == 0 else "who.close", values)
+    return Sentence("who", "who.equal" if found.value == 0 else f"who.{_sure(found)}", values)
+
+
+def _sure(found: Difference) -> str:
+    """Better, too close to call, or leaning: the interval leaves out zero, the test corrected for many does not."""
+    return "better" if found.differs else "close" if found.low <= 0 <= found.high else "leaning"
 
 
 def _words(figures: Figures) -> Iterator[Sentence]:
@@ -165,10 +168,8 @@ def _kinds(figures: Figures) -> Iterator[Sentence]:
     for kind, found in figures.by_kind.items():
         better, worse = (found.first, found.second) if found.value >= 0 else (found.second, found.first)
         values: dict[str, Value] = {"kind": kind, "better": better, "worse": worse, **_gap(found)}
-        if found.differs:
-            yield Sentence("kinds", "kinds.safer" if kind == UNANSWERABLE else "kinds.better", values)
-        else:
-            yield Sentence("kinds", "kinds.close", values)
+        safer = found.differs and kind == UNANSWERABLE
+        yield Sentence("kinds", "kinds.safer" if safer else f"kinds.{_sure(found)}", values)
     for name, arm in figures.arms.items():
         if arm.invention.questions:
             shown: dict[str, Value] = {
