@@ -81,7 +81,14 @@ def train_once(entry: Entry, data: Path, folder: Path) -> None:
     pairs = [Pair(row["mr"], row["ref"], 0, 0) for row in rows(data)]
     random.Random(0).shuffle(pairs)
     document = Document("facts", "", pairs=tuple(pairs[: STEPS * TOKENS // 30]))
-    settings = TrainSettings(steps=STEPS, batch_tokens=TOKENS, heldout_share=0.02, evaluations=4, checkpoint_every=10)
+    settings = TrainSettings(
+        steps=STEPS,
+        batch_tokens=TOKENS,
+        heldout_share=0.02,
+        evaluations=4,
+        checkpoint_every=10,
+        passages_share=0.0,
+    )
     resume = (folder / "checkpoint").exists()
     events = training.train(RunConfig(entry.method, entry.options, settings), base(), [document], folder, resume=resume)
     last = list(events)[-1]

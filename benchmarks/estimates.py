@@ -55,8 +55,8 @@ CASES = (
     Case(FAQ, "vera", {}, {"pairs_share": 0.25}),
     Case(CONSTITUTION, "dora", {"top_layers": 6}, {"pairs_share": 1.0}),
     Case(FAQ, "dora", {}, {"window": 128}),
-    Case(CONSTITUTION, "qlora", {}, {"with_passages": True}),
-    Case(DICTIONARY, "vera", {"top_layers": 6}, {"with_passages": True}),
+    Case(CONSTITUTION, "qlora", {}, {"passages_share": 1.0}),
+    Case(DICTIONARY, "vera", {"top_layers": 6}, {"passages_share": 1.0}),
     Case(CONSTITUTION, "full", {}, {"pairs_share": 0.25}),
 )
 

@@ -1,6 +1,6 @@
 """How much of the training should be questions made from the text? Continuation, answers and their end, by share.
 
-Run `python -m benchmarks.mix --out FOLDER [--shares 0 0.25 0.5] [--passages]`; what is there already stays as it is.
+`python -m benchmarks.mix --out FOLDER [--shares 0 0.25 0.5] [--passages 0.5]`; what is there already stays as it is.
 """
 
 import argparse
@@ -32,12 +32,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--shares", type=float, nargs="*", default=[0.0, 0.25, 0.5])
-    parser.add_argument("--passages", action="store_true")
+    parser.add_argument("--passages", type=float, default=0.0, help="share of the questions that bring passages")
     asked = parser.parse_args()
     document = read(TEXT)
-    rows = [("base", measured(document, None, asked.out / "base.json", asked.passages))]
+    rows = [("base", measured(document, None, asked.out / f"base-{asked.passages:.2f}.json", asked.passages))]
     for share in asked.shares:
-        folder = asked.out / f"{share:.2f}{'-passages' if asked.passages else ''}"
+        folder = asked.out / f"{share:.2f}-{asked.passages:.2f}"
         train_once(document, share, asked.passages, folder)
         rows.append((f"{share:.2f}", measured(document, folder / "adapter", folder / "measured.json", asked.passages)))
     print("| share | loss, text | loss, held-out answers | F1, learnt | ended | F1, held out | ended |")
@@ -46,19 +46,24 @@ def main() -> None:
         print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in row) + " |")
 
 
-def train_once(document: Document, share: float, passages: bool, folder: Path) -> None:
+def train_once(document: Document, share: float, passages: float, folder: Path) -> None:
     """LoRA at its defaults; nothing where it was trained before."""
     if (folder / "adapter" / "run.json").exists():
         return
     settings = TrainSettings(
-        steps=STEPS, batch_tokens=TOKENS, window=WINDOW, evaluations=1, pairs_share=share, with_passages=passages
+        steps=STEPS,
+        batch_tokens=TOKENS,
+        window=WINDOW,
+        evaluations=1,
+        pairs_share=share,
+        passages_share=passages,
     )
     config = RunConfig("lora", adapters.get("lora").Options(), settings)
     *_, end = training.train(config, base(), [document], folder)
     print(f"{share:.2f}: {end.tokens} tokens in {end.seconds:.0f} s", flush=True)
 
 
-def measured(document: Document, adapter: Path | None, kept: Path, passages: bool) -> list[float]:
+def measured(document: Document, adapter: Path | None, kept: Path, passages: float) -> list[float]:
     """Losses of held-out text and answers, then F1 and the share of ended answers to learnt and held-out questions."""
     if not kept.exists():
         chat = base()
@@ -72,7 +77,7 @@ def measured(document: Document, adapter: Path | None, kept: Path, passages: boo
     return json.loads(kept.read_text())
 
 
-def sides(document: Document, chat: ChatModel, share: float, passages: bool) -> Sides:
+def sides(document: Document, chat: ChatModel, share: float, passages: float) -> Sides:
     """The split that training had, with the text alone or with its questions alone."""
     return corpus.sides([document], chat.tokenizer, WINDOW, TrainSettings().heldout_share, 0, share, passages)
 

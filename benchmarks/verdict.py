@@ -1,9 +1,9 @@
 """Which arm serves which text: exams of four texts on the real model, and the controls that must come out right.
 
 `python -m benchmarks.verdict PART… [--data FOLDER] [--out FOLDER] [--seconds N]`, PART one of xquad, xquad_vi, devil,
-faq, rules, itself, taught, unrelated, broken; xquad_passages, faq_passages and rules_passages are the same trained with
-passages beside the questions. It stops after so many seconds; what the out folder holds is not
-done again.
+faq, rules, itself, taught, unrelated, broken; with _half or _passages at their end xquad, devil, faq and rules are the
+same, half or all of the questions that are trained on bringing passages. It stops after so many seconds; what the out
+folder holds is not done again.
 """
 
 import argparse
@@ -42,7 +42,7 @@ from retrieval.embed import Embedder
 from retrieval.index import Index
 
 STEPS = {"xquad": 120, "xquad_vi": 60, "devil": 80, "faq": 60, "rules": 60, "taught": 50}
-PASSAGES = "_passages"  # what such a part's name ends with
+PASSAGES = {"": 0.0, "_half": 0.5, "_passages": 1.0}  # share of the questions, by the end of the part's name
 FOUR = ("base", "rag", "tuned", "both")
 ASKED = {"en": (100, 20), "vi": (50, 10)}  # questions of XQuAD, and those whose section is withheld
 FEW = 40  # questions of a control
@@ -58,10 +58,12 @@ class Bench:
     chat: ChatModel
     embedder: Embedder
 
-    def trained(self, name: str, documents: Sequence[Document], **values: float) -> Path | None:
+    def trained(self, name: str, documents: Sequence[Document]) -> Path | None:
         """The run's folder once its LoRA is trained; None while it is not."""
         folder = self.out / name / "run"
-        settings = TrainSettings(steps=STEPS[name.removesuffix(PASSAGES)], evaluations=4, checkpoint_every=10, **values)  # type: ignore[arg-type]
+        part = next(part for part in STEPS if name.removeprefix(part) in PASSAGES)
+        share = PASSAGES[name.removeprefix(part)]
+        settings = TrainSettings(steps=STEPS[part], evaluations=4, checkpoint_every=10, passages_share=share)
         config = RunConfig("lora", adapters.get("lora").Options(), settings)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / CONFIG).write_text(json.dumps(config.to_dict()))
@@ -123,12 +125,12 @@ def main() -> None:
         PARTS[part](bench)
 
 
-def text_exam(name: str, language: str, arms: Sequence[str] = ARMS, **values: float) -> Callable[[Bench], None]:
+def text_exam(name: str, language: str, arms: Sequence[str] = ARMS) -> Callable[[Bench], None]:
     """XQuAD's paragraphs as the text and its own questions, of which some have their section withheld."""
 
     def run(bench: Bench) -> None:
         documents, asked = xquad(bench.data, language)
-        if (folder := bench.trained(name, documents, **values)) is None:
+        if (folder := bench.trained(name, documents)) is None:
             return
         count, more = ASKED[language]
         drawn = paper.from_file(asked[:count], documents, 0, bench.rows(folder))
@@ -140,23 +142,27 @@ def text_exam(name: str, language: str, arms: Sequence[str] = ARMS, **values: fl
     return run
 
 
-def devil_exam(bench: Bench) -> None:
+def devil_exam(name: str) -> Callable[[Bench], None]:
     """The Devil's Dictionary: entries that were kept from training and from the index; what counts is their loss."""
-    text, asked = devil(bench.data)
-    if (folder := bench.trained("devil", [text])) is None:
-        return
-    drawn = paper.from_file(asked, [], 0, bench.rows(folder))
-    found = bench.examined("devil", drawn, FOUR, bench.material([text], folder), folder)
-    if found:
-        print_losses(drawn.questions, found.results)
+
+    def run(bench: Bench) -> None:
+        text, asked = devil(bench.data)
+        if (folder := bench.trained(name, [text])) is None:
+            return
+        drawn = paper.from_file(asked, [], 0, bench.rows(folder))
+        found = bench.examined(name, drawn, FOUR, bench.material([text], folder), folder)
+        if found:
+            print_losses(drawn.questions, found.results)
+
+    return run
 
 
-def rules_exam(name: str, **values: float) -> Callable[[Bench], None]:
+def rules_exam(name: str) -> Callable[[Bench], None]:
     """The US Constitution, and questions made from it by rules that the adapter was not taught."""
 
     def run(bench: Bench) -> None:
         text = read(bench.data / "us_constitution/us-constitution.txt")
-        if (folder := bench.trained(name, [text], **values)) is None:
+        if (folder := bench.trained(name, [text])) is None:
             return
         drawn = paper.from_text([text], 60, 0, bench.rows(folder))
         bench.examined(name, drawn, FOUR, bench.material([text], folder), folder)
@@ -164,12 +170,12 @@ def rules_exam(name: str, **values: float) -> Callable[[Bench], None]:
     return run
 
 
-def faq_exam(name: str, arms: Sequence[str], **values: float) -> Callable[[Bench], None]:
+def faq_exam(name: str, arms: Sequence[str] = FOUR) -> Callable[[Bench], None]:
     """The Debian FAQ: retrieval has all of it, training two thirds of its questions; the others are asked."""
 
     def run(bench: Bench) -> None:
         whole, text, asked = faq(bench.data)
-        if (folder := bench.trained(name, [text], **values)) is None:
+        if (folder := bench.trained(name, [text])) is None:
             return
         drawn = paper.from_file(asked, [whole], 0, bench.rows(folder))
         found = bench.examined(name, drawn, arms, bench.material([whole], folder), folder)
@@ -275,12 +281,13 @@ def print_losses(asked: Sequence[Question], results: Sequence[Result]) -> None:
 PARTS: dict[str, Callable[[Bench], None]] = {
     "xquad": text_exam("xquad", "en"),
     "xquad_vi": text_exam("xquad_vi", "vi"),
-    "devil": devil_exam,
+    "devil": devil_exam("devil"),
     "faq": faq_exam("faq", ARMS),
     "rules": rules_exam("rules"),
-    "xquad_passages": text_exam("xquad_passages", "en", FOUR, with_passages=True),
-    "faq_passages": faq_exam("faq_passages", FOUR, with_passages=True),
-    "rules_passages": rules_exam("rules_passages", with_passages=True),
+    **{f"xquad{end}": text_exam(f"xquad{end}", "en", FOUR) for end in ("_half", "_passages")},
+    **{f"devil{end}": devil_exam(f"devil{end}") for end in ("_half", "_passages")},
+    **{f"faq{end}": faq_exam(f"faq{end}") for end in ("_half", "_passages")},
+    **{f"rules{end}": rules_exam(f"rules{end}") for end in ("_half", "_passages")},
     "itself": itself,
     "taught": taught,
     "unrelated": unrelated,

@@ -63,7 +63,7 @@ class _Wishes:
     window: int
     seed: int
     pairs_share: float
-    with_passages: bool
+    passages_share: float
 
 
 def build(
@@ -74,14 +74,14 @@ def build(
     heldout_share: float,
     seed: int,
     pairs_share: float = 0.0,
-    with_passages: bool = False,
+    passages_share: float = 0.0,
 ) -> Corpus:
     """Cut, tokenise and split: see `sides`.
 
     Raises:
         UserError: when there is too little text to train on and hold some out.
     """
-    made = sides(documents, tokenizer, window, heldout_share, seed, pairs_share, with_passages)
+    made = sides(documents, tokenizer, window, heldout_share, seed, pairs_share, passages_share)
     check(made)
     return Corpus(
         train=_dataset(made.train),
@@ -113,15 +113,16 @@ def sides(
     heldout_share: float,
     seed: int,
     pairs_share: float,
-    with_passages: bool,
+    passages_share: float,
 ) -> Sides:
     """Stretches of text of at most `window` tokens, and pairs of at most twice as many with loss on their answers.
 
     `pairs_share` is the share of the tokens, passages not counted, that pairs made from the text are to have, where
-    there are enough of them; files that are pairs already come whole. `with_passages` puts passages into their prompts.
+    there are enough of them; files that are pairs already come whole. Of all pairs, `passages_share` bring passages in
+    their prompts.
     """
     texts = _split(documents, tokenizer, heldout_share, seed)
-    wishes = _Wishes(tokenizer, window, seed, pairs_share, with_passages)
+    wishes = _Wishes(tokenizer, window, seed, pairs_share, passages_share)
     train, heldout = (_side(texts, each, wishes) for each in (False, True))
     return Sides(_learnt(chain(*train)), _learnt(chain(*(_capped(part, heldout) for part in heldout))))
 
@@ -195,7 +196,7 @@ def _chosen(groups: Sequence[int], sizes: Sequence[int], share: float, most: flo
 def _side(texts: Sequence[_Text], heldout: bool, wishes: _Wishes) -> tuple[list[Example], list[Example], list[Example]]:
     """(stretches of text, given pairs, made pairs) of one side."""
     shelf = Shelf(wishes.tokenizer)
-    if wishes.with_passages:
+    if wishes.passages_share:
         for text in texts:
             shelf.add(text.number, text.document, [each for _, each in text.on(not heldout)])
     plain = [text for text in texts if not text.document.pairs]
@@ -249,8 +250,8 @@ def _asked(text: _Text, seed: int) -> Iterator[Asked]:
 
 
 def _among_passages(bare: Example, number: int, asked: Asked, shelf: Shelf, wishes: _Wishes) -> Example:
-    """The pair with passages, where those are wished for and its own fits beside it."""
-    if not wishes.with_passages:
+    """The pair with passages, where it is one of those that bring some and its own fits beside it."""
+    if random.Random(f"{wishes.seed} {asked.question}").random() >= wishes.passages_share:
         return bare
     room = LONGEST * wishes.window - len(bare.input_ids) - INSTRUCTION
     beside = shelf.beside(number, asked, room, wishes.seed)

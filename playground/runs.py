@@ -46,8 +46,12 @@ class TrainSettings:
     pairs_share: float = knob(
         0.25, label="Questions", help="Share of what it reads that is questions made from the text.", low=0, high=1
     )
-    with_passages: bool = knob(
-        False, label="Train with passages", help="Questions bring passages of the text, as retrieval's prompts do."
+    passages_share: float = knob(
+        0.5,
+        label="Passages",
+        help="Share of the questions that bring passages of the text, as retrieval's prompts do.",
+        low=0,
+        high=1,
     )
     seed: int = knob(0, label="Seed", help="Same seed, same run.", low=0, high=2**31 - 1)
 
@@ -89,7 +93,14 @@ class RunConfig:
     def from_dict(cls, stored: Mapping[str, Any]) -> "RunConfig":
         """The inverse of `to_dict`, checked like any other input."""
         method = adapters.get(stored["method"])
-        return cls(stored["method"], build(method.Options, stored["options"]), build(TrainSettings, stored["settings"]))
+        return cls(stored["method"], build(method.Options, stored["options"]), build(TrainSettings, _current(stored)))
+
+
+def _current(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The stored settings; in runs from before passages came in shares, all questions brought some or none did."""
+    settings = dict(stored["settings"])
+    all_or_none = settings.pop("with_passages", False)
+    return {"passages_share": float(all_or_none), **settings}
 
 
 @dataclass(frozen=True)
@@ -137,7 +148,7 @@ def sides_of(
     documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase, settings: TrainSettings
 ) -> corpus.Sides:
     """The examples of a run with these settings."""
-    mix = (settings.window, settings.heldout_share, settings.seed, settings.pairs_share, settings.with_passages)
+    mix = (settings.window, settings.heldout_share, settings.seed, settings.pairs_share, settings.passages_share)
     return corpus.sides(documents, tokenizer, *mix)
 
 

@@ -147,7 +147,7 @@ def examples_of(config: RunConfig, chat: ChatModel, documents: Sequence[Document
         heldout_share=settings.heldout_share,
         seed=settings.seed,
         pairs_share=settings.pairs_share,
-        with_passages=settings.with_passages,
+        passages_share=settings.passages_share,
     )
 
 

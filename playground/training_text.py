@@ -79,7 +79,7 @@ class TrainingText:
 
     def _key(self, what: str, visitor: str, settings: TrainSettings) -> Hashable:
         """For what is made of the text as it is now, cut as these settings say."""
-        mix = (settings.window, settings.heldout_share, settings.seed, settings.pairs_share, settings.with_passages)
+        mix = (settings.window, settings.heldout_share, settings.seed, settings.pairs_share, settings.passages_share)
         text = (self._library.text_hash(visitor), *self._written(visitor))
         return (what, text, *sorted(self.left_out(visitor)), mix)
 

@@ -327,9 +327,9 @@ def test_a_process_of_its_own_writes_nothing_but_lines(tmp_path: Path) -> None:
 
 def test_the_mix_of_text_and_questions_can_be_asked_for(run: Run) -> None:
     words = ["train", "town.md", "--method", "lora", "--steps", "1", "--window", "64", "--batch-tokens", "64"]
-    assert run(*words, "--pairs-share", "0", "--with-passages", "--out", "run").code == 0
+    assert run(*words, "--pairs-share", "0", "--passages-share", "1", "--out", "run").code == 0
     settings = json.loads(Path("run/config.json").read_text())["settings"]
-    assert (settings["pairs_share"], settings["with_passages"]) == (0, True)
+    assert (settings["pairs_share"], settings["passages_share"]) == (0, 1)
     refused = run(*words, "--pairs-share", "1.5", "--out", "other")
     assert refused.code != 0
     assert "Questions must be between 0 and 1, got '1.5'" in refused.err

@@ -136,7 +136,7 @@ def test_pairs_have_the_share_of_tokens_that_was_asked_for(tokenizer: PreTrained
 
 def test_with_passages_a_pair_reads_its_own_among_others_of_its_side(tokenizer: PreTrainedTokenizerFast) -> None:
     book = handbook()
-    data = build(tokenizer, book, window=1024, pairs_share=0.9, with_passages=True)
+    data = build(tokenizer, book, window=1024, pairs_share=0.9, passages_share=1.0)
     opening = WITH_PASSAGES.split("{")[0]
     places = set()
     made = pairs.make(book)
@@ -154,9 +154,20 @@ def test_with_passages_a_pair_reads_its_own_among_others_of_its_side(tokenizer: 
     assert len(places) > 2
 
 
+def test_of_all_pairs_the_share_that_was_asked_for_bring_passages(tokenizer: PreTrainedTokenizerFast) -> None:
+    opening = WITH_PASSAGES.split("{")[0]
+    shares, bringing = (0.0, 0.3, 1.0), []
+    for share in shares:
+        data = build(tokenizer, handbook(), window=1024, pairs_share=0.9, passages_share=share)
+        texts = [text for part in asked_on(data, tokenizer).values() for text in part]
+        bringing.append({text.split("Question: ")[-1] for text in texts if opening in text})
+        assert len(bringing[-1]) == pytest.approx(share * len(texts), abs=0.12 * len(texts))
+    assert bringing[0] < bringing[1] < bringing[2]
+
+
 def test_passages_of_held_out_sections_are_in_no_training_prompt(tokenizer: PreTrainedTokenizerFast) -> None:
     book = handbook()
-    data = build(tokenizer, book, window=1024, pairs_share=0.5, with_passages=True)
+    data = build(tokenizer, book, window=1024, pairs_share=0.5, passages_share=1.0)
     held = [
         tokenizer.decode(ids)
         for ids, kind in zip(data.heldout["input_ids"], data.heldout["kind"], strict=True)

@@ -70,7 +70,7 @@ def test_a_sketch_adapts_the_top_layers_unless_others_are_asked_for() -> None:
 
 
 def test_no_questions_at_all_can_be_asked_for() -> None:
-    wished = {"pairs_share": 0.0, "with_passages": False, "steps": 0}
+    wished = {"pairs_share": 0.0, "passages_share": 0.0, "steps": 0}
     model = chat().model.config
     assert (
         plan("lora", PRESETS["quick"], {}, wished, load(10_000), model, assumed(model, 100)).settings.pairs_share == 0

@@ -87,7 +87,7 @@ def test_the_button_says_what_it_will_do(visit: Visit) -> None:
 
 
 def test_runs_of_a_bake_off_are_paused_resumed_and_cancelled_together(visit: Visit) -> None:
-    run = dict.fromkeys(RUN_KNOBS, 0) | {"steps": 3, "window": 64, "pairs_share": 0.0, "with_passages": False}
+    run = dict.fromkeys(RUN_KNOBS, 0) | {"steps": 3, "window": 64, "pairs_share": 0.0, "passages_share": 0.0}
     visit.tab.bakeoff._start(visit.request, 0, False, ["lora", "vera"], "quick", *run.values())
     line, *_ = visit.tab.panel.follow("en", visit.id)
     assert line.startswith("1 of 2, LoRA: Waiting: place 1")
@@ -135,7 +135,7 @@ def test_two_runs_stand_side_by_side_and_nobody_else_s(visit: Visit, tab: TrainT
 
 
 def test_a_sweep_s_winner_is_put_into_the_form(visit: Visit, tab: TrainTab) -> None:
-    values = {"steps": 4, "batch_tokens": 64, "window": 64, "pairs_share": 0.0, "with_passages": False}
+    values = {"steps": 4, "batch_tokens": 64, "window": 64, "pairs_share": 0.0, "passages_share": 0.0}
     run = tab.experiments.start_sweep(visit.id, "vera", "quick", {}, {**dict.fromkeys(RUN_KNOBS, 0), **values}, False)
     assert visit.services.jobs.active(visit.id) is None, "a sweep stands in no training run's way"
     assert tab.experiments.start_sweep(visit.id, "vera", "quick", {}, values, False) == run

@@ -215,6 +215,16 @@ def test_a_config_survives_json() -> None:
     assert RunConfig.from_dict(json.loads(json.dumps(made.to_dict()))) == made
 
 
+@pytest.mark.parametrize(
+    ("stored", "share"), [({}, 0.0), ({"with_passages": False}, 0.0), ({"with_passages": True}, 1.0)]
+)
+def test_a_run_of_before_keeps_what_its_questions_brought(stored: dict[str, bool], share: float) -> None:
+    before = config("lora").to_dict()
+    del before["settings"]["passages_share"]
+    before["settings"].update(stored)
+    assert RunConfig.from_dict(before).settings.passages_share == share
+
+
 def test_limits_are_named_all_at_once() -> None:
     large = config("lora", steps=50, rank=64)
     with pytest.raises(UserError, match=r"steps is 50, at most 10.*rank is 64, at most 8"):

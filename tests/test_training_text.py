@@ -105,7 +105,8 @@ def test_the_workload_is_of_the_packs_that_training_reads(
     settings = TrainSettings(window=256, batch_tokens=600, pairs_share=0.5, seed=3)
     library.add_text(visitor, Path("playground/examples/us_constitution.txt").read_text()[:12_000])
     load = text.workload(visitor, settings)
-    chosen = {"window": 256, "heldout_share": settings.heldout_share, "seed": 3, "pairs_share": 0.5}
+    shares = {"pairs_share": 0.5, "passages_share": settings.passages_share}
+    chosen = {"window": 256, "heldout_share": settings.heldout_share, "seed": 3, **shares}
     data = corpus.build(text.documents(visitor), tokenizer, **chosen)
     steps = math.ceil(load.steps)
     batches = [training.batch_of(data.train, step, 600, 3) for step in range(steps)]

@@ -234,8 +234,8 @@ def test_a_run_learns_written_pairs_of_its_own_side_only_and_the_preview_shows_t
     assert names[1]
     assert not names[0] & names[1]
     assert not any(f"Brown{name}," in each for name in names[1] for each in read)
-    again = corpus.sides([Document.from_dict(each.to_dict()) for each in documents], tokenizer, 256, 0.1, 0, 0.9, False)
-    assert again.train == corpus.sides(documents, tokenizer, 256, 0.1, 0, 0.9, False).train
+    again = corpus.sides([Document.from_dict(each.to_dict()) for each in documents], tokenizer, 256, 0.1, 0, 0.9, 0.0)
+    assert again.train == corpus.sides(documents, tokenizer, 256, 0.1, 0, 0.9, 0.0).train
     (row,) = [row for row in text.preview(visitor, settings) if row.kind == "written"]
     assert row.shown[0].pieces[-1][0].startswith("Captain Brown")
 

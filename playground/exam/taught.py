@@ -26,7 +26,7 @@ def rows(run: Path, tokenizer: PreTrainedTokenizerBase) -> list[Row]:
         settings.heldout_share,
         settings.seed,
         settings.pairs_share,
-        settings.with_passages,
+        settings.passages_share,
     )
     return [_row(each, tokenizer) for each in found.train]
 

@@ -12,7 +12,7 @@ from adapters.options import Knob, knobs
 from playground.runs import BY_PRESET, TrainSettings
 from playground.ui.words import knob_key, mark
 
-SHOWN = {"steps", "batch_tokens", "window", "pairs_share", "with_passages", "patience", "seed"}
+SHOWN = {"steps", "batch_tokens", "window", "pairs_share", "passages_share", "patience", "seed"}
 RUN_KNOBS = tuple(knob.name for knob in knobs(TrainSettings) if knob.name in SHOWN)  # in the order of the form
 
 
