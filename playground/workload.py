@@ -61,17 +61,17 @@ def measure(made: Sides, batch_tokens: int, seed: int, seconds: float = 0.0) -> 
     rows = [_row(each) for each in made.train]
     size = order.size_of(_tokens(rows), len(rows), batch_tokens)
     read: list[Pack] = []
-    done = tokens = 0
-    while done * size < len(rows) and tokens < SAMPLED:
+    done = count = tokens = 0
+    while count < len(rows) and tokens < SAMPLED:
         batch = [rows[place] for place in order.places(len(rows), size, done, seed)]
         read += [each for _, each in packs(batch)]
-        done, tokens = done + 1, tokens + _tokens(batch)
+        done, count, tokens = done + 1, count + len(batch), tokens + _tokens(batch)
     heldout = [_row(each) for each in made.heldout]
     tested = [each for _, each in packs(heldout)]
-    step = _reading(read, done * size, tokens).times(1 / done)
+    sample = _reading(read, count, tokens)
     return Workload(
-        text=step.times(len(rows) / size),
-        step=step,
+        text=sample.times(len(rows) / count),
+        step=sample.times(1 / done),
         test=_reading(tested, len(heldout), _tokens(heldout)),
         longest=max(len(each.ids) for each in [*read, *tested]),
         seconds=seconds,

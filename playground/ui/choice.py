@@ -42,7 +42,8 @@ class MethodChoice:
         followed: list[Any] = [self.method]
         for id_, method in adapters.methods().items():
             followed += controls.methods[id_] if method.rival(method.Options()) else []
-        gr.on([each.change for each in followed], self._describe, form, [self.about, self.rival], **LAST)
+        described, describe = [notice, self.about, self.rival], guarded(3)(self._describe)
+        gr.on([each.change for each in followed], describe, form, described, **LAST)
         filled = [notice, self.method, *controls.flat]
         self.rival.click(guarded(len(filled))(self._choose_rival), form, filled, **QUIET)
         drawn = [notice, self.legend, *[card.picture for card in self.cards.values()], self.about, self.rival]
