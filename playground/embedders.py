@@ -161,10 +161,11 @@ class Embedders:
 
     def _serve(self, visitor: str, waiting: _Waiting) -> None:
         """Give a visitor the embedder, unless they chose another meanwhile."""
-        if self._changes.get(visitor) is not waiting.change:
-            return
         try:
-            self._store.choose_embedder(visitor, waiting.change.name)
+            with self._lock:  # or a change made in between would be written first, and lost
+                if self._changes.get(visitor) is not waiting.change:
+                    return
+                self._store.choose_embedder(visitor, waiting.change.name)
             waiting.then()
         except USER_FACING:  # no text, cancelled, or the visitor is gone: the page says what there is
             pass

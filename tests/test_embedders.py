@@ -269,6 +269,30 @@ def test_the_choice_made_last_is_the_one_that_counts(host: Settings) -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_a_choice_made_while_the_one_before_is_written_is_not_lost(
+    host: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = Browser(Services(host))
+    browser.add(PROSE)
+    store = browser.services.store
+    write, written = store.choose_embedder, threading.Event()
+
+    def choose(visitor: str, name: str) -> None:
+        if name == MANY:
+            threading.Thread(target=browser.choose, args=("own",)).start()
+            written.wait(0.5)
+        write(visitor, name)
+        if name == "own":
+            written.set()
+
+    monkeypatch.setattr(store, "choose_embedder", choose)
+    browser.choose(MANY)
+    assert written.wait(10)
+    assert browser.settled()
+    assert browser.made_with() == "own"
+
+
+@pytest.mark.usefixtures("here")
 def test_while_one_loads_the_others_serve_and_two_stay_in_memory(
     host: Settings, encoders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
