@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 TEXT = ROOT / "playground" / "examples" / "us_constitution.txt"
 QUESTION = "Who has the sole power to try all impeachments?"
 TOKENS = 24
+RATES = {"lora": 0.01, "vera": 0.3}
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +33,8 @@ def model() -> Iterator[ChatModel]:
 
 @pytest.fixture(scope="module")
 def adapters_(model: ChatModel, tmp_path_factory: pytest.TempPathFactory) -> list[ServedAdapter]:
-    """Two adapters of different methods and ranks, each trained for a few steps by its own process."""
-    return [load_adapter(_train(method, tmp_path_factory.mktemp(method)), model) for method in ("lora", "vera")]
+    """Two adapters of different methods and ranks, trained too fast, so that each plainly answers in its own way."""
+    return [load_adapter(_train(method, tmp_path_factory.mktemp(method)), model) for method in RATES]
 
 
 def test_the_base_answers_as_a_clean_base_beside_every_adapter(
@@ -50,7 +51,8 @@ def test_the_base_answers_as_a_clean_base_beside_every_adapter(
 
 def _train(method: str, out: Path) -> Path:
     command = [sys.executable, "-m", "playground", "train", str(TEXT), "--method", method, "--out", str(out)]
-    subprocess.run([*command, "--max-steps", "8", "--evaluations", "1"], cwd=ROOT, check=True, capture_output=True)
+    few = ["--max-steps", "8", "--evaluations", "1", "--learning-rate", str(RATES[method])]
+    subprocess.run([*command, *few], cwd=ROOT, check=True, capture_output=True)
     return out / "adapter"
 
 
