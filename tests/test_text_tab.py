@@ -108,7 +108,7 @@ def test_a_page_opened_while_a_text_is_indexed_shows_it_and_can_cancel_it(
     opened = tab.refresh(request)
     assert state(opened, tab) == (SOON, True)
     *_, under_way, timer, _, _, _ = opened
-    assert timer.active
+    assert timer["active"]
     assert state(tab.refresh(browser()), tab)[1] is False
     tab.index._cancel(request)
     assert state(tab.index._watch(request), tab) == (STOPPING, False)
@@ -117,7 +117,7 @@ def test_a_page_opened_while_a_text_is_indexed_shows_it_and_can_cancel_it(
     line, _, now, timer, *_ = tab.index._watch(request)
     assert line.startswith(MISSING)
     assert now != under_way, "its change redraws the tab"
-    assert not timer.active
+    assert not timer["active"]
 
 
 def test_how_far_an_index_is_stands_on_the_page(tab: TextTab, services: Services) -> None:

@@ -14,7 +14,7 @@ from playground.ui.controls import run_values
 from playground.ui.guard import Told, guarded
 from playground.ui.run_panel import RunPanel
 from playground.ui.show import count, duration
-from playground.ui.tab import LAST, QUIET, bump
+from playground.ui.tab import HIDDEN, LAST, QUIET, bump
 from playground.ui.visitor import language_of, visitor_of
 from playground.ui.words import mark, say
 
@@ -58,7 +58,7 @@ class BakeOff:
         gr.on([self.methods.change, preset.change], guarded(1)(self._outlook), form, self.outlook, **LAST)
         after = [self.notice, self.outlook, *self.panel.outputs, self.changed]
         asked = [self.changed, self.panel.kept, *form]
-        self.start.click(guarded(len(after))(self._start), asked, after, show_progress="hidden", api_name="bake_off")
+        self.start.click(guarded(len(after))(self._start), asked, after, api_name="bake_off", **HIDDEN)
         self.axis.change(guarded(3)(self._turn), self.axis, [self.notice, self.plot, self.caveat], **QUIET)
 
     def refresh(self, language: str, visitor: str, axis: str) -> tuple[Any, ...]:

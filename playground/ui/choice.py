@@ -15,7 +15,7 @@ from playground.ui.about import Measured, facts, legend, measured
 from playground.ui.cards import build_cards, card_classes, pictures
 from playground.ui.controls import Controls
 from playground.ui.guard import guarded, guarded_stream
-from playground.ui.tab import LAST, QUIET
+from playground.ui.tab import HIDDEN, LAST, QUIET
 from playground.ui.visitor import language_of
 from playground.ui.words import mark, say
 
@@ -48,7 +48,7 @@ class MethodChoice:
         self.rival.click(guarded(len(filled))(self._choose_rival), form, filled, **QUIET)
         drawn = [notice, self.legend, *[card.picture for card in self.cards.values()], self.about, self.rival]
         show = guarded_stream(len(drawn))(self._show)
-        page.load(show, form, drawn, show_progress="hidden", api_visibility="private")
+        page.load(show, form, drawn, api_visibility="private", **HIDDEN)
 
     def _mark_chosen(self, chosen: str) -> list[Any]:
         cards = [gr.update(elem_classes=card_classes(id_ == chosen)) for id_ in self.cards]

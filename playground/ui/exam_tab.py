@@ -23,11 +23,12 @@ from playground.ui.exam_view import (
     verdict_text,
 )
 from playground.ui.guard import guarded, notice_box
-from playground.ui.tab import CHANGING, QUIET, Tab, bump
+from playground.ui.polled import Polled
+from playground.ui.tab import CHANGING, HIDDEN, QUIET, Tab, bump
 from playground.ui.visitor import language_of, visitor_of
 from playground.ui.words import mark, say
 
-TICK_SECONDS = 1.0
+TICK_SECONDS = 2.0
 FILES = (".jsonl", ".csv", ".tsv")
 NO_RUN = ""
 
@@ -59,7 +60,7 @@ class ExamTab:
     @property
     def exam_outputs(self) -> list[Any]:
         """What shows the exams that were begun, and the chosen one's verdict."""
-        return [*self.state_outputs, self.history, *self.verdict_outputs]
+        return [*self.state_outputs, self.history, self.forget, *self.verdict_outputs]
 
     @property
     def state_outputs(self) -> list[Any]:
@@ -79,7 +80,7 @@ class ExamTab:
             )
             self.limit = gr.Slider(10, 200, value=ExamSettings().limit, step=5, label=mark("exam.limit"), min_width=160)
             self.seed = gr.Number(0, label=mark("exam.seed"), precision=0, minimum=0, min_width=100)
-        self.own = gr.File(label=mark("exam.own"), file_types=list(FILES), height=110)
+        self.own = gr.File(label=mark("exam.own"), file_types=list(FILES), height=150)
         self.notice = notice_box()
         self.draw = gr.Button(mark("exam.draw"), variant="primary")
 
@@ -107,7 +108,7 @@ class ExamTab:
             self.drill = gr.Checkbox(False, label=mark("exam.drill"))
             with gr.Row(elem_classes="ask"):
                 self.name = gr.Textbox(label=mark("exam.name"), max_lines=1, min_width=160)
-                self.start = gr.Button(mark("exam.start"), variant="primary", min_width=120)
+                self.start = gr.Button(mark("exam.start"), variant="primary", min_width=160)
         self.state = gr.Textbox(
             label=mark("exam.progress"), interactive=False, lines=1, max_lines=3, elem_classes="live"
         )
@@ -120,7 +121,7 @@ class ExamTab:
     def _build_verdict(self) -> None:
         with gr.Row(elem_classes="ask"):
             self.history = gr.Dropdown([], label=mark("exam.history"), visible=False, min_width=220)
-            self.forget = gr.Button(mark("exam.forget"), size="sm", min_width=100)
+            self.forget = gr.Button(mark("exam.forget"), size="sm", visible=False, min_width=160)
         self.verdict = gr.Markdown()
         self.plots = build_plots()
         self.figures = gr.Dataframe(datatype="str", interactive=False, visible=False, wrap=True, show_label=False)
@@ -131,10 +132,11 @@ class ExamTab:
         told = [self.notice, self.changed]
         self._wire_questions(told)
         starting, started = [self.changed, self.arms, self.name, self.drill], [self.notice, self.name, self.changed]
-        self.start.click(guarded(3)(self._start), starting, started, show_progress="hidden", api_name="take_exam")
+        self.start.click(guarded(3)(self._start), starting, started, api_name="take_exam", **HIDDEN)
         for button, act in ((self.stop, self._stop), (self.resume, self._resume)):
             button.click(guarded(2)(act), self.changed, told, **CHANGING)
-        self.timer.tick(self._tick, None, self.state_outputs, **QUIET)
+        self.polled = Polled("exam_run", self._tick, self.state_outputs)
+        self.polled.follow(self.timer)
         self.followed.change(self._ended, None, self.exam_outputs, **QUIET)
         shown = [self.notice, *self.verdict_outputs]
         self.history.input(guarded(len(shown))(self._chosen), self.history, shown, **QUIET)
@@ -176,10 +178,11 @@ class ExamTab:
     def _exams(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `exam_outputs`: the newest exam is shown."""
         taken = self.services.exams.taken(visitor)
-        choices = [(f"{each.name} ({say(language, f'state.{each.state}')})", each.id) for each in reversed(taken)]
+        choices = [(f"{each.name} ({say(language, f'exam.is.{each.state}')})", each.id) for each in reversed(taken)]
         newest = taken[-1].id if taken else None
         history = gr.update(choices=choices, value=newest, visible=bool(taken))
-        return *self._followed(language, visitor), history, *self._told(language, visitor, newest)
+        forget = gr.update(visible=bool(taken))
+        return *self._followed(language, visitor), history, forget, *self._told(language, visitor, newest)
 
     def _followed(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `state_outputs`; looking renews the lease."""

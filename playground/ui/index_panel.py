@@ -9,11 +9,12 @@ from playground.services import Services
 from playground.ui.embedder_choice import EmbedderChoice
 from playground.ui.guard import guarded
 from playground.ui.indexing import building_line, index_line
+from playground.ui.polled import Polled
 from playground.ui.tab import QUIET
 from playground.ui.visitor import language_of, visitor_of
 from playground.ui.words import mark
 
-WATCH_SECONDS = 0.5
+WATCH_SECONDS = 1.0
 
 
 class IndexPanel:
@@ -41,7 +42,8 @@ class IndexPanel:
     def wire(self, notice: gr.Textbox, redraw: Callable[..., tuple[Any, ...]], outputs: list[Any]) -> None:
         """`redraw` gives updates for the whole tab, `outputs`; what is refused is told in `notice`."""
         self.cancel.click(self._cancel, None, self.cancel, **QUIET)
-        self.timer.tick(self._watch, None, self.outputs, **QUIET)
+        self.polled = Polled("index", self._watch, self.outputs)
+        self.polled.follow(self.timer)
         self.under_way.change(redraw, None, outputs, **QUIET)
         changed = [notice, *self.outputs]
         choose = guarded(len(changed))
@@ -59,7 +61,7 @@ class IndexPanel:
         button = self._stoppable(visitor) if building else gr.update(visible=False)
         work = " ".join(filter(None, ["index" if building else "", change.name if change and change.under_way else ""]))
         choice = self.choice.drawn if choices else self.choice.followed
-        return line, button, work, gr.Timer(active=bool(work)), *choice(language, visitor)
+        return line, button, work, gr.update(active=bool(work)), *choice(language, visitor)
 
     def _stoppable(self, visitor: str) -> dict[str, Any]:
         building = self.services.library.building(visitor)

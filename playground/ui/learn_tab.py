@@ -9,6 +9,7 @@ import adapters
 from playground.services import Services
 from playground.ui.about import article, legend, measured, table
 from playground.ui.drawing import draw_timeline
+from playground.ui.tab import HIDDEN
 from playground.ui.visitor import language_of
 from playground.ui.words import mark, say
 
@@ -30,7 +31,7 @@ class LearnTab:
         gr.Markdown(mark("learn.methods"))
         self.legend = gr.HTML(elem_classes="told")
         self.articles = gr.HTML(elem_classes="told")
-        page.load(self._show, None, self.outputs, show_progress="hidden", api_visibility="private")
+        page.load(self._show, None, self.outputs, api_visibility="private", **HIDDEN)
 
     @property
     def outputs(self) -> list[gr.HTML]:

@@ -13,14 +13,18 @@ from playground.ui.bar import Bar
 from playground.ui.compare_tab import CompareTab
 from playground.ui.exam_tab import ExamTab
 from playground.ui.learn_tab import LearnTab
-from playground.ui.tab import QUIET, Tab
+from playground.ui.polled import Polled, meet
+from playground.ui.tab import HIDDEN, QUIET, Tab
 from playground.ui.text_tab import TextTab
 from playground.ui.theme import css, theme
 from playground.ui.train_tab import TrainTab
 from playground.ui.visitor import language_of, middleware, visitor_of
 from playground.ui.words import i18n, mark
 
-TICK_SECONDS = 1.0
+TICK_SECONDS = 2.0
+# How often Gradio's queue looks for clicks and for progress: a thousand times a second, its default, is a twelfth of a
+# core that a run needs. These are what it takes on Windows.
+QUEUE_SECONDS = (0.05, 0.1)
 CACHE_SECONDS = (600, 3_600)  # how often Gradio's upload cache is swept, and how old a file may grow in it
 
 
@@ -45,7 +49,9 @@ def build(services: Services) -> gr.Blocks:
         all_tabs = [bar.tab, *of_text, train.tab, train.preview.tab, compare.tab, exam.tab]
         _keep_in_step(page, all_tabs)
         _follow_runs(services, page, bar, train, all_tabs)
+        meet(page, [text.index.polled, train.sweep.polled, exam.polled])
     page.queue(api_open=False, max_size=services.settings.queue_size, default_concurrency_limit=4)
+    page._queue.sleep_when_free, page._queue.progress_update_sleep_when_free = QUEUE_SECONDS
     return page
 
 
@@ -70,7 +76,7 @@ def _keep_in_step(page: gr.Blocks, tabs: list[Tab]) -> None:
     """Redraw every tab when the page opens and when any of them changed the store."""
     for tab in tabs:
         redraw = _unless_unknown(tab)
-        page.load(redraw, tab.inputs, tab.outputs, show_progress="hidden", api_name=tab.name)
+        page.load(redraw, tab.inputs, tab.outputs, api_name=tab.name, **HIDDEN)
         for other in tabs:
             other.changed.change(redraw, tab.inputs, tab.outputs, **QUIET)
 
@@ -89,7 +95,7 @@ def _unless_unknown(tab: Tab) -> Callable[..., Any]:
 
 
 def _follow_runs(services: Services, page: gr.Blocks, bar: Bar, train: TrainTab, tabs: list[Tab]) -> None:
-    """Once a second while a run waits or works: the bar and the plot. When its state changes: everything."""
+    """Every few seconds while a run waits or works: the bar and the plot. When its state changes: everything."""
     timer = gr.Timer(TICK_SECONDS, active=False)
     followed = gr.Textbox(visible="hidden")  # its change reaches the page without the queue, unlike a gr.State's
 
@@ -100,9 +106,9 @@ def _follow_runs(services: Services, page: gr.Blocks, bar: Bar, train: TrainTab,
         follow = train.panel.follow(language, visitor)
         return bar.job_line(language, visitor), *follow, state, gr.update(active=active is not None)
 
-    shown = [bar.job, *train.panel.outputs, followed, timer]
-    timer.tick(tick, None, shown, **QUIET)
-    page.load(tick, None, shown, show_progress="hidden", api_name="run")
-    train.changed.change(tick, None, shown, **QUIET)
+    polled = Polled("run", tick, [bar.job, *train.panel.outputs, followed, timer])
+    polled.follow(timer)
+    page.load(polled.everything, None, polled.outputs, **QUIET)
+    train.changed.change(polled.everything, None, polled.outputs, **QUIET)
     for tab in tabs:
         followed.change(_unless_unknown(tab), tab.inputs, tab.outputs, **QUIET)

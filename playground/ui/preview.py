@@ -16,7 +16,7 @@ from playground.services import Services
 from playground.ui.controls import RUN_KNOBS
 from playground.ui.guard import guarded, notice_box
 from playground.ui.show import count
-from playground.ui.tab import Tab
+from playground.ui.tab import CHANGING, Tab
 from playground.ui.visitor import language_of, visitor_of
 from playground.ui.words import mark, say
 
@@ -71,14 +71,15 @@ class Preview:
 
     def _wire(self) -> None:
         shown, asked = [self.notice, *self.outputs], [self.opened, self.kind, *self.run]
-        self.panel.expand(lambda: True, None, self.opened, api_visibility="private").then(
-            guarded(5)(self._draw), asked, shown, **LAZY
+        lazy = {**LAZY, "show_progress_on": self.counts}
+        self.panel.expand(lambda: True, None, self.opened, **CHANGING).then(
+            guarded(5)(self._draw), asked, shown, **lazy
         )
-        self.panel.collapse(lambda: False, None, self.opened, api_visibility="private")
+        self.panel.collapse(lambda: False, None, self.opened, **CHANGING)
         for control in self.run:
-            control.change(guarded(5)(self._draw), asked, shown, **LAZY)
-        self.kind.input(guarded(5)(self._first), asked, shown, **LAZY)
-        self.another.click(guarded(5)(self._next), [self.place, *asked], shown, **LAZY)
+            control.change(guarded(5)(self._draw), asked, shown, **lazy)
+        self.kind.input(guarded(5)(self._first), asked, shown, **lazy)
+        self.another.click(guarded(5)(self._next), [self.place, *asked], shown, **lazy)
 
     def _draw(self, request: gr.Request, opened: bool, kind: str | None, *run: Any) -> tuple[Any, ...]:
         if not opened:

@@ -14,9 +14,10 @@ from playground.sweep import RUNGS
 from playground.ui.cards import method_name
 from playground.ui.controls import Controls
 from playground.ui.guard import guarded
+from playground.ui.polled import Polled
 from playground.ui.run_panel import pause_button
 from playground.ui.show import count, duration
-from playground.ui.tab import QUIET
+from playground.ui.tab import HIDDEN, QUIET
 from playground.ui.visitor import language_of, visitor_of
 from playground.ui.words import mark, say
 
@@ -53,11 +54,10 @@ class SweepPanel:
         """`form` is the method, the preset and all controls; the winner is put into it."""
         self.controls = controls
         after = [self.notice, *self.outputs]
-        self.start.click(
-            guarded(len(after))(self._start), [kept, *form], after, show_progress="hidden", api_name="sweep"
-        )
+        self.start.click(guarded(len(after))(self._start), [kept, *form], after, api_name="sweep", **HIDDEN)
         self.pause.click(guarded(len(after))(self._pause_or_resume), self.pause, after, **QUIET)
-        self.timer.tick(guarded(len(after))(self._tick), None, after, **QUIET)
+        self.polled = Polled("sweep_run", guarded(len(after))(self._tick), after)
+        self.polled.follow(self.timer)
         filled = [self.notice, method, *controls.flat]
         self.use.click(guarded(len(filled))(self._use), None, filled, **QUIET)
 

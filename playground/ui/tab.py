@@ -8,9 +8,11 @@ import gradio as gr
 from gradio.blocks import Block
 from gradio.components import Component
 
+# Every part that an event's progress may ever show on is drawn anew at each event, so hidden progress shows on none.
+HIDDEN: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": []}
 # A change of a gr.State reaches the page only through the queue, so whatever bumps `changed` must pass it.
-CHANGING: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+CHANGING: dict[str, Any] = {**HIDDEN, "api_visibility": "private"}
+QUIET: dict[str, Any] = {**HIDDEN, "queue": False, "api_visibility": "private"}
 # For what follows a form: one event of many controls, asked again once it has answered, so no older answer comes last.
 LAST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
 

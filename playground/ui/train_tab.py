@@ -20,7 +20,7 @@ from playground.ui.preview import Preview
 from playground.ui.run_panel import RunPanel
 from playground.ui.show import count, duration
 from playground.ui.sweep_view import SweepPanel
-from playground.ui.tab import LAST, QUIET, Tab, bump
+from playground.ui.tab import HIDDEN, LAST, QUIET, Tab, bump
 from playground.ui.visitor import language_of, visitor_of
 from playground.ui.words import mark, say
 
@@ -92,8 +92,8 @@ class TrainTab:
             guarded(len(started))(self._start),
             [self.changed, self.name, self.panel.kept, *self.form],
             started,
-            show_progress="hidden",
             api_name="train",
+            **HIDDEN,
         )
         self.layers.wire(self.controls, self.form, self.redrawn)
         self.panel.wire(self.notice, self.changed)

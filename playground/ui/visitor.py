@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 
 from playground.errors import UserError
 from playground.store import Store
+from playground.ui.frames import SLOW_DOWN
 from playground.ui.words import say
 
 COOKIE = "playground_visitor"
@@ -76,7 +77,7 @@ class _Visits:
 
 
 class _FirstPage:
-    """Holds the page's HTML back until it is whole, then sends it with the cookie and the language script."""
+    """Holds the page's HTML back until it is whole, then sends it with the cookie and our scripts."""
 
     def __init__(self, send: Send, secret: str) -> None:
         self.forward = send
@@ -91,7 +92,8 @@ class _FirstPage:
         self.body += message.get("body", b"")
         if message.get("more_body"):
             return
-        body = self.body.replace(b'<link rel="manifest"', CHOOSE_LANGUAGE.encode() + b'<link rel="manifest"', 1)
+        scripts = (CHOOSE_LANGUAGE + SLOW_DOWN).encode()
+        body = self.body.replace(b'<link rel="manifest"', scripts + b'<link rel="manifest"', 1)
         headers = [(name, value) for name, value in self.start["headers"] if name.lower() != b"content-length"]
         headers += [(b"content-length", str(len(body)).encode()), (b"set-cookie", _set_cookie(self.secret))]
         await self.forward({**self.start, "headers": headers})
