@@ -108,7 +108,7 @@ class Browser:
 
     def settled(self) -> bool:
         """Whether no work is under way any more, as the watching page sees it; waits for it."""
-        return until(lambda: not self.panel(self.tab.index._watch(self.request))["timer"].active)
+        return until(lambda: not self.panel(self.tab.index._watch(self.request))["timer"]["active"])
 
     def made_with(self) -> str:
         """The embedder of the index that is ready."""
