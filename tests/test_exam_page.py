@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 
 from benchmarks.journey import Visitor, free_port
@@ -17,6 +18,7 @@ from playground.run_folder import read_events
 from playground.services import Services
 from playground.settings import Settings
 from playground.ui import page
+from playground.ui.exam_tab import ExamTab
 from playground.ui.exam_view import SHOWN, question_table, verdict_text
 from tests.conftest import Write, tiny_llama, tiny_tokenizer
 from tests.exams import TEXT
@@ -163,6 +165,19 @@ def test_one_visitor_does_not_meet_the_exam_of_another(app: tuple[str, Services]
         with pytest.raises(UserError, match="not found among yours"):
             ask(other, exam)
     services.jobs.stop(id_, exam)
+
+
+def test_questions_drawn_up_without_an_adapter_say_that_fine_tuning_is_left_out(
+    app: tuple[str, Services], visitor: Visitor
+) -> None:
+    services, id_ = app[1], app[1].store.visitor(visitor.secret)
+    with gr.Blocks():
+        tab = ExamTab(services)
+    shown = dict(zip(tab.draft_outputs, tab._draft("en", id_), strict=True))
+    assert shown[tab.without]["visible"] is False
+    visitor.client.predict("", 10, 0, None, api_name="/draw_exam")
+    shown = dict(zip(tab.draft_outputs, tab._draft("en", id_), strict=True))
+    assert shown[tab.without]["visible"] is True
 
 
 def test_a_long_question_is_cut_in_the_table_and_no_verdict_is_no_text(app: tuple[str, Services]) -> None:

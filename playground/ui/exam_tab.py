@@ -55,7 +55,7 @@ class ExamTab:
     @property
     def draft_outputs(self) -> list[Any]:
         """What shows the exam in the making."""
-        return [self.run, self.table, self.edit, self.chosen, self.begin]
+        return [self.run, self.table, self.edit, self.chosen, self.begin, self.without]
 
     @property
     def exam_outputs(self) -> list[Any]:
@@ -91,7 +91,7 @@ class ExamTab:
             visible=False,
             wrap=True,
             show_label=False,
-            column_widths=["6%", "16%", "42%", "22%", "14%"],
+            column_widths=["50px", "140px", "560px", "300px", "160px"],
         )
         with gr.Accordion(mark("exam.edit"), open=False, visible=False) as self.edit:
             with gr.Row(elem_classes="ask"):
@@ -105,6 +105,7 @@ class ExamTab:
         with gr.Column(visible=False) as self.begin:
             arms = [(mark(f"exam.arm.{arm}"), arm) for arm in ARMS]
             self.arms = gr.CheckboxGroup(arms, value=list(ARMS), label=mark("exam.arms"))
+            self.without = gr.Markdown(mark("exam.without"), visible=False, elem_classes="fine-print")
             self.drill = gr.Checkbox(False, label=mark("exam.drill"))
             with gr.Row(elem_classes="ask"):
                 self.name = gr.Textbox(label=mark("exam.name"), max_lines=1, min_width=160)
@@ -124,7 +125,14 @@ class ExamTab:
             self.forget = gr.Button(mark("exam.forget"), size="sm", visible=False, min_width=160)
         self.verdict = gr.Markdown()
         self.plots = build_plots()
-        self.figures = gr.Dataframe(datatype="str", interactive=False, visible=False, wrap=True, show_label=False)
+        self.figures = gr.Dataframe(
+            datatype="str",
+            interactive=False,
+            visible=False,
+            wrap=True,
+            show_label=False,
+            column_widths=["190px", *["120px"] * 6, *["90px"] * 3],
+        )
         self.keep = gr.Button(mark("exam.keep"), size="sm", visible=False)
         self.file = gr.File(label=mark("exam.files"), interactive=False, visible=False, file_count="multiple")
 
@@ -173,6 +181,7 @@ class ExamTab:
             gr.update(visible=there),
             gr.update(choices=numbered, value=numbered[0][1] if numbered else None),
             gr.update(visible=there),
+            gr.update(visible=there and not draft.run),
         )
 
     def _exams(self, language: str, visitor: str) -> tuple[Any, ...]:

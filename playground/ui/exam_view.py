@@ -6,20 +6,21 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from playground.exam.charts import COLOURS
 from playground.exam.questions import RECALL, REWORDED
 from playground.exam.report import TOPICS
 from playground.exam.verdict import Sentence, catalogue
 from playground.exam.verdict import say as say_verdict
 from playground.exams import Draft
 from playground.jobs import Snapshot
+from playground.ui.exam_chart import Share, draw_shares
 from playground.ui.show import duration
 from playground.ui.words import say
 
 COLUMNS = ("number", "kind", "question", "answers", "faults")
 SHOWN = 300  # characters of a cell
 PLOTS = ("choice", "learnt", "even")
-LEARNT = {RECALL: "#8a8f98", REWORDED: "#d9730d"}  # told apart by colour-blind eyes, on white and on black
+LEARNT = (RECALL, REWORDED)
+CHANCE = 0.25  # one of four
 Outcome = Mapping[str, Any]
 
 
@@ -76,11 +77,12 @@ def verdict_text(language: str, outcome: Outcome | None) -> str:
 
 def build_plots() -> list[Any]:
     """In the order of PLOTS."""
-    return [
-        gr.BarPlot(x="share", y="label", color="arm", show_label=False, height=260, visible=False),
-        gr.BarPlot(x="share", y="label", color="kind", show_label=False, height=380, visible=False),
-        gr.LinePlot(x="edits", y="questions", show_label=False, height=260, visible=False),
-    ]
+    with gr.Row():
+        drawn = []
+        for _ in range(2):
+            with gr.Column(min_width=300):
+                drawn.append(gr.HTML(visible=False, elem_classes="told"))
+    return [*drawn, gr.LinePlot(x="edits", y="questions", show_label=False, height=260, visible=False)]
 
 
 def plot_updates(language: str, outcome: Outcome | None) -> list[Any]:
@@ -120,42 +122,30 @@ def spread(figure: Outcome) -> str:
 
 
 def _choices(language: str, arms: Mapping[str, Outcome], words: Mapping[str, str]) -> Any:
-    """One bar an arm; its interval stands beside its name, as these plots draw none."""
+    """One bar an arm."""
     rows = [
-        {
-            "label": f"{spread(arm['choice'])} {_named(language, name)}",
-            "share": 100 * arm["choice"]["value"],
-            "arm": name,
-        }
+        _bar(say(language, f"exam.arm.{name}"), name, arm["choice"])
         for name, arm in arms.items()
         if arm["choice"]["questions"]
     ]
-    frame = pd.DataFrame(rows, columns=["label", "share", "arm"])
-    titles = {"x_title": "%", "y_title": " ", "title": words["plot.choice"], "color_title": " "}
-    return gr.update(value=frame, visible=bool(rows), color_map=COLOURS, x_lim=[0, 100], **titles)
+    return gr.update(value=draw_shares(words["plot.choice"], rows, CHANCE), visible=bool(rows))
 
 
 def _learnt(language: str, arms: Mapping[str, Outcome], words: Mapping[str, str]) -> Any:
     """Continuing the text's own sentences beside questions in other words, for every arm."""
-    rows = [
-        {
-            "label": f"{spread(arm['kinds'][kind])} {_named(language, name)}{' ' * place}",
-            "share": 100 * arm["kinds"][kind]["value"],
-            "kind": words[f"name.{kind}"],
-        }
-        for name, arm in arms.items()
-        for place, kind in enumerate(LEARNT)
-        if arm["kinds"][kind]["questions"]
-    ]
-    frame = pd.DataFrame(rows, columns=["label", "share", "kind"])
-    titles = {"x_title": "%", "y_title": " ", "title": words["plot.learnt"], "color_title": " "}
-    shown = len({row["kind"] for row in rows}) > 1
-    colours = {words[f"name.{kind}"]: colour for kind, colour in LEARNT.items()}
-    return gr.update(value=frame, visible=shown, color_map=colours, x_lim=[0, 100], **titles)
+    rows, kinds = [], set()
+    for name, arm in arms.items():
+        group = say(language, f"exam.arm.{name}")
+        for kind in LEARNT:
+            if arm["kinds"][kind]["questions"]:
+                rows.append(_bar(words[f"name.{kind}"], kind, arm["kinds"][kind], group))
+                kinds.add(kind)
+                group = ""
+    return gr.update(value=draw_shares(words["plot.learnt"], rows, CHANCE), visible=len(kinds) > 1)
 
 
-def _named(language: str, arm: str) -> str:
-    return say(language, f"exam.plot.{arm}")  # short, as plots cut long labels
+def _bar(label: str, role: str, figure: Outcome, group: str = "") -> Share:
+    return Share(label, spread(figure), role, figure["value"], figure["low"], figure["high"], group)
 
 
 def _even(outcome: Outcome, words: Mapping[str, str]) -> Any:
