@@ -23,6 +23,7 @@ from playground.settings import Settings
 
 CHROMIUM = "/usr/bin/chromium"
 MINUTE = 60_000  # milliseconds
+REST = 40_000  # until the app has drawn what it draws once
 STEPS = 400  # more than are made while this measures
 
 
@@ -94,6 +95,7 @@ def _turns(url: str, app: psutil.Process, data: Path, count: int, seconds: float
         session.send("Performance.enable")
         page.goto(url)
         start_a_run(page, CONSTITUTION)
+        page.wait_for_timeout(REST)
         run = next(data.glob("visitors/*/runs/*/events.jsonl")).parent
         for _ in range(count):
             for kind, place in (("watched", url), ("left", "about:blank")):
