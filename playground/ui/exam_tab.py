@@ -131,7 +131,7 @@ class ExamTab:
             visible=False,
             wrap=True,
             show_label=False,
-            column_widths=["190px", *["120px"] * 6, *["90px"] * 3],
+            column_widths=["190px", *["125px"] * 6, *["90px"] * 3],
         )
         self.keep = gr.Button(mark("exam.keep"), size="sm", visible=False)
         self.file = gr.File(label=mark("exam.files"), interactive=False, visible=False, file_count="multiple")
