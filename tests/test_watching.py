@@ -17,7 +17,7 @@ from playground.services import Services
 from playground.settings import Settings
 from playground.ui import page as ui
 from playground.ui.frames import PACE, PATIENCE
-from playground.ui.polled import Polled
+from playground.ui.polled import FRESH_SECONDS, Polled
 from tests.test_browser import CHROMIUM
 
 VISITOR = cast(gr.Request, SimpleNamespace(session_hash="session"))
@@ -67,7 +67,17 @@ def test_only_the_part_that_changed_is_sent_and_the_page_is_told_of_it() -> None
     assert shown.news(now) == (gr.skip(), gr.skip(), gr.skip())
 
 
-@pytest.mark.parametrize("sent", ["", "session", "session 00000000", "session a b c d e"])
+def test_what_a_button_drew_in_between_does_not_stay_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Shown()
+    *_, sent = shown.polled.everything(VISITOR)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + FRESH_SECONDS + 1)
+    line, plot, again = shown.news(sent)
+    assert (line, len(plot["value"])) == ("Step 1 of 9", 100)
+    assert shown.news(again) == (gr.skip(), gr.skip(), gr.skip())
+
+
+@pytest.mark.parametrize("sent", ["", "session", "session 0 00000000", "session 0 a b c d e"])
 def test_a_page_that_was_sent_something_else_is_sent_everything(sent: str) -> None:
     line, plot, _ = Shown().news(sent)
     assert line == "Step 1 of 9"

@@ -1,6 +1,7 @@
 """What a timer asks for again and again: only what the page does not show yet is sent. Knows no tab."""
 
 import json
+import time
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -26,9 +27,11 @@ ASK = """async (sent) => {{
   }}
 }}"""
 
+FRESH_SECONDS = 10  # then everything is sent again, as a button may have drawn the same parts in between
+
 
 class Polled:
-    """Updates of parts of the page, with a hidden box in which the page keeps its session and what it was sent last.
+    """Updates of parts of the page, with a hidden box for its session, when all was sent, and marks of what was.
 
     A page redraws slowly, and its browser may share the cores of the run that it watches.
     """
@@ -53,11 +56,11 @@ class Polled:
         """Updates for `outputs`, without those that the page was sent last time."""
         updates = self._ask(request)
         marks = [_mark(each) for each in updates]
-        known = sent.split()[1:]
-        if len(known) != len(marks):
-            known = [""] * len(marks)
+        _, whole, *known = sent.split(" ") if " " in sent else ("", "0")
+        if len(known) != len(marks) or time.time() - float(whole) > FRESH_SECONDS:
+            whole, known = str(time.time()), [""] * len(marks)
         told = [gr.skip() if mark == old else update for update, mark, old in zip(updates, marks, known, strict=True)]
-        return *told, gr.skip() if marks == known else " ".join([request.session_hash or "", *marks])
+        return *told, gr.skip() if marks == known else " ".join([request.session_hash or "", whole, *marks])
 
 
 def meet(page: gr.Blocks, polled: Sequence[Polled]) -> None:
