@@ -5,7 +5,8 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import gradio as gr
 import pytest
@@ -14,12 +15,13 @@ from benchmarks.journey import Visitor, free_port
 from playground.errors import UserError
 from playground.exam.settings import ExamSettings
 from playground.exams import KIND
+from playground.jobs import Snapshot
 from playground.run_folder import read_events
 from playground.services import Services
 from playground.settings import Settings
 from playground.ui import page
 from playground.ui.exam_tab import ExamTab
-from playground.ui.exam_view import SHOWN, question_table, verdict_text
+from playground.ui.exam_view import SHOWN, question_table, state_line, verdict_text
 from tests.conftest import Write, tiny_llama, tiny_tokenizer
 from tests.exams import TEXT
 
@@ -178,6 +180,13 @@ def test_questions_drawn_up_without_an_adapter_say_that_fine_tuning_is_left_out(
     visitor.client.predict("", 10, 0, None, api_name="/draw_exam")
     shown = dict(zip(tab.draft_outputs, tab._draft("en", id_), strict=True))
     assert shown[tab.without]["visible"] is True
+
+
+@pytest.mark.parametrize(("left", "said"), [(None, "Starting"), (0.0, "96 of 96 answers"), (9.0, "96 of 96 answers")])
+def test_an_exam_whose_last_answer_came_does_not_say_that_it_starts(left: float | None, said: str) -> None:
+    event = {"event": "progress", "step": 96, "steps": 96, "seconds": 160.0, "seconds_left": left, "arm": "both"}
+    run = cast(Snapshot, SimpleNamespace(state="running", events=[event]))
+    assert state_line("en", run).startswith(said)
 
 
 def test_a_long_question_is_cut_in_the_table_and_no_verdict_is_no_text(app: tuple[str, Services]) -> None:

@@ -54,7 +54,7 @@ def state_line(language: str, run: Snapshot | None) -> str:
         return say(language, "exam.state.queued", place=run.position + 1)
     steps = [event for event in run.events if event["event"] == "progress"]
     last: Mapping[str, Any] = steps[-1] if steps else {"step": 0, "steps": 0, "seconds_left": None, "arm": ""}
-    if run.state in ("running", "stopping") and not last["seconds_left"]:
+    if run.state in ("running", "stopping") and last["seconds_left"] is None:
         return say(language, f"exam.state.{'starting' if run.state == 'running' else 'stopping'}")
     left = duration(language, last["seconds_left"] or 0)
     arm = catalogue(language).get(f"name.{last['arm']}", "")
