@@ -51,4 +51,6 @@ def choose(logits: Tensor, said: Sequence[int], decoding: Decoding, generator: t
         return int(scores.argmax())
     probabilities, order = (scores / decoding.temperature).softmax(-1).sort(descending=True)
     probabilities[probabilities.cumsum(-1) - probabilities >= decoding.top_p] = 0
-    return int(order[torch.multinomial(probabilities, 1, generator=generator)])
+    # Drawn in the vocabulary's order: by rank, two tokens as good as equal far down would turn another draw around.
+    nucleus = torch.zeros_like(probabilities).scatter(0, order, probabilities)
+    return int(torch.multinomial(nucleus, 1, generator=generator))

@@ -195,6 +195,17 @@ def test_draws_keep_to_the_nucleus_and_follow_the_probabilities() -> None:
     assert drawn.count(0) / 2000 == pytest.approx(0.5 / 0.8, abs=0.04)
 
 
+def test_a_draw_does_not_turn_on_which_of_two_equal_tokens_is_ahead() -> None:
+    logits = torch.randn(20, generator=torch.Generator().manual_seed(1)).repeat(2)
+    ahead = torch.tensor([0.0, 1e-6]).repeat_interleave(20)
+    settings = Decoding(temperature=1.0, top_p=0.95, repetition_penalty=1.0)
+
+    def drawn(of: torch.Tensor) -> list[int]:
+        return [choose(of, [], settings, torch.Generator().manual_seed(seed)) for seed in range(50)]
+
+    assert drawn(logits - ahead) == drawn(logits + ahead)
+
+
 def test_decoding_is_a_form_with_limits() -> None:
     assert [each.name for each in knobs(Decoding)][:2] == ["max_new_tokens", "temperature"]
     assert build(Decoding, {"max_new_tokens": "64", "temperature": 0.5}).max_new_tokens == 64
