@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.journey import Visitor, free_port
 from playground.errors import UserError
+from playground.exam.examining import DRILL
 from playground.exam.settings import ExamSettings
 from playground.exams import KIND
 from playground.jobs import Snapshot
@@ -22,6 +23,7 @@ from playground.settings import Settings
 from playground.ui import page
 from playground.ui.exam_tab import ExamTab
 from playground.ui.exam_view import SHOWN, question_table, state_line, verdict_text
+from playground.ui.visitor import COOKIE
 from tests.conftest import Write, tiny_llama, tiny_tokenizer
 from tests.exams import TEXT
 
@@ -173,8 +175,8 @@ def test_questions_drawn_up_without_an_adapter_say_that_fine_tuning_is_left_out(
     app: tuple[str, Services], visitor: Visitor
 ) -> None:
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
-    with gr.Blocks():
-        tab = ExamTab(services)
+    with gr.Blocks(), gr.Tab() as opening:
+        tab = ExamTab(services, opening)
     shown = dict(zip(tab.draft_outputs, tab._draft("en", id_), strict=True))
     assert shown[tab.without]["visible"] is False
     visitor.client.predict("", 10, 0, None, api_name="/draw_exam")
@@ -182,9 +184,34 @@ def test_questions_drawn_up_without_an_adapter_say_that_fine_tuning_is_left_out(
     assert shown[tab.without]["visible"] is True
 
 
-@pytest.mark.parametrize(("left", "said"), [(None, "Starting"), (0.0, "96 of 96 answers"), (9.0, "96 of 96 answers")])
-def test_an_exam_whose_last_answer_came_does_not_say_that_it_starts(left: float | None, said: str) -> None:
-    event = {"event": "progress", "step": 96, "steps": 96, "seconds": 160.0, "seconds_left": left, "arm": "both"}
+def test_opening_the_tab_offers_an_adapter_that_has_just_become_ready(
+    app: tuple[str, Services], visitor: Visitor
+) -> None:
+    services, id_ = app[1], app[1].store.visitor(visitor.secret)
+    with gr.Blocks() as page, gr.Tab() as opening:
+        ExamTab(services, opening)
+    opened = next(each.fn for each in page.fns.values() if (opening._id, "select") in each.targets)
+    request = SimpleNamespace(cookies={COOKIE: visitor.secret}, headers={})
+    _, none = opened(request, "")
+    config, _ = services.plan(id_, "lora", "quick", {}, {"steps": 1})
+    run = services.start_run(id_, config, "just ready")
+    assert ended(services, id_, run) == "done"
+    assert none["value"] != run
+    assert [opened(request, shown)[1]["value"] for shown in ("", run, "gone")] == [run, run, run]
+
+
+@pytest.mark.parametrize(
+    ("step", "steps", "left", "arm", "said"),
+    [
+        (0, 0, None, "", "Starting"),
+        (0, 96, None, "", "0 of 96 answers are there"),
+        (8, 96, 9.0, "base", "8 of 96 answers, now the base model; about 9 s left"),
+        (96, 96, 0.0, "both", "96 of 96 answers"),
+        (96, 96, None, DRILL, "All 96 answers are there. Now one fact"),
+    ],
+)
+def test_an_exam_says_what_it_is_doing(step: int, steps: int, left: float | None, arm: str, said: str) -> None:
+    event = {"event": "progress", "step": step, "steps": steps, "seconds": 160.0, "seconds_left": left, "arm": arm}
     run = cast(Snapshot, SimpleNamespace(state="running", events=[event]))
     assert state_line("en", run).startswith(said)
 

@@ -36,8 +36,8 @@ NO_RUN = ""
 class ExamTab:
     """The tab's parts and what happens to them."""
 
-    def __init__(self, services: Services) -> None:
-        """Draw the tab and wire it."""
+    def __init__(self, services: Services, opening: gr.Tab) -> None:
+        """Draw the tab and wire it; `opening` is what a visitor clicks to see it."""
         self.services = services
         self.changed = gr.State(0)
         gr.Markdown(mark("exam.intro"))
@@ -46,6 +46,7 @@ class ExamTab:
         self._build_exam()
         self._build_verdict()
         self._wire()
+        opening.select(guarded(2)(self._opened), self.run, [self.notice, self.run], **QUIET)
 
     @property
     def tab(self) -> Tab:
@@ -166,11 +167,7 @@ class ExamTab:
 
     def _draft(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `draft_outputs`."""
-        draft = self.services.exams.draft(visitor)
-        usable = [
-            run for run in self.services.store.runs(visitor) if any((run.folder / "adapter").glob("*.safetensors"))
-        ]
-        runs = [(say(language, "exam.no_run"), NO_RUN), *((run.name, run.id) for run in usable)]
+        draft, runs = self.services.exams.draft(visitor), self._runs(language, visitor)
         known = {id_ for _, id_ in runs}
         value = draft.run if draft.own and draft.run in known else runs[-1][1]
         numbered = [(f"{number}. {each.question[:80]}", each.id) for number, each in enumerate(draft.own, start=1)]
@@ -183,6 +180,18 @@ class ExamTab:
             gr.update(visible=there),
             gr.update(visible=there and not draft.run),
         )
+
+    def _runs(self, language: str, visitor: str) -> list[tuple[str, str]]:
+        """What the exam may be drawn up for, by name and id: nothing, or a run that has an adapter; the newest last."""
+        runs = self.services.store.runs(visitor)
+        usable = [run for run in runs if any((run.folder / "adapter").glob("*.safetensors"))]
+        return [(say(language, "exam.no_run"), NO_RUN), *((run.name, run.id) for run in usable)]
+
+    def _opened(self, request: gr.Request, shown: str | None) -> tuple[Any, ...]:
+        """An adapter that became ready a moment ago is offered at once, not at the page's next look at its run."""
+        runs = self._runs(language_of(request), visitor_of(self.services.store, request))
+        kept = shown if shown in [id_ for _, id_ in runs[1:]] else runs[-1][1]
+        return (gr.update(choices=runs, value=kept),)
 
     def _exams(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `exam_outputs`: the newest exam is shown."""

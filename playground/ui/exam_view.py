@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
+from playground.exam.examining import DRILL
 from playground.exam.questions import RECALL, REWORDED
 from playground.exam.report import TOPICS
 from playground.exam.verdict import Sentence, catalogue
@@ -55,10 +56,18 @@ def state_line(language: str, run: Snapshot | None) -> str:
     steps = [event for event in run.events if event["event"] == "progress"]
     last: Mapping[str, Any] = steps[-1] if steps else {"step": 0, "steps": 0, "seconds_left": None, "arm": ""}
     if run.state in ("running", "stopping") and last["seconds_left"] is None:
-        return say(language, f"exam.state.{'starting' if run.state == 'running' else 'stopping'}")
+        state = _without_a_pace(last) if run.state == "running" else "stopping"
+        return say(language, f"exam.state.{state}", step=last["step"], steps=last["steps"])
     left = duration(language, last["seconds_left"] or 0)
     arm = catalogue(language).get(f"name.{last['arm']}", "")
     return say(language, f"exam.state.{run.state}", step=last["step"], steps=last["steps"], left=left, arm=arm)
+
+
+def _without_a_pace(last: Mapping[str, Any]) -> str:
+    """What an exam does of which no time is known: it loads, waits for its first answers, or changes a fact."""
+    if last["arm"] == DRILL:
+        return "drilling"
+    return "asking" if last["steps"] else "starting"
 
 
 def verdict_text(language: str, outcome: Outcome | None) -> str:

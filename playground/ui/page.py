@@ -40,8 +40,8 @@ def build(services: Services) -> gr.Blocks:
                 train = TrainTab(services, page)
             with gr.Tab(mark("tab.compare"), id="compare"):
                 compare = CompareTab(services)
-            with gr.Tab(mark("tab.exam"), id="exam"):
-                exam = ExamTab(services)
+            with gr.Tab(mark("tab.exam"), id="exam") as opening:
+                exam = ExamTab(services, opening)
             with gr.Tab(mark("tab.learn"), id="learn"):
                 LearnTab(services, page)
         text.next.click(lambda: gr.Tabs(selected="train"), None, tabs, **QUIET)
