@@ -88,9 +88,7 @@ def _maker(services: Services, file: gr.DownloadButton) -> Callable[..., tuple[A
 def _by_login(services: Services) -> Callable[..., Any]:
     send = guarded(1)(_sender(services))
 
-    def push(
-        request: gr.Request, run: str, form: str, name: str, private: bool, login: gr.OAuthToken | None
-    ) -> tuple[Any, ...]:
+    def push(request: gr.Request, run: str, form: str, name: str, private: bool, login: gr.OAuthToken | None) -> Any:
         return send(request, run, form, name, private, login.token if login else None)
 
     return push
@@ -101,7 +99,7 @@ def _by_token(services: Services) -> Callable[..., Any]:
     send = guarded(1)(_sender(services))
 
     def push(request: gr.Request, run: str, form: str, name: str, private: bool, token: str) -> tuple[Any, ...]:
-        return *send(request, run, form, name, private, token), ""
+        return send(request, run, form, name, private, token), ""
 
     return push
 

@@ -33,17 +33,18 @@ def notice(sentence: str) -> dict[str, Any]:
 def guarded(outputs: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A handler whose first output is the notice box; `outputs` counts all of them.
 
-    The handler returns the other outputs as a tuple. When it raises a user-facing error nothing else changes, so
-    what was typed stays.
+    The handler returns the other outputs as a tuple; the notice box alone is updated bare, since Gradio would show a
+    tuple of one as text. When it raises a user-facing error nothing else changes, so what was typed stays.
     """
 
     def wrap(handler: Callable[..., tuple[Any, ...]]) -> Callable[..., Any]:
         @functools.wraps(handler)
-        def safe(*args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        def safe(*args: Any, **kwargs: Any) -> Any:
             try:
-                return _with_notice(handler(*args, **kwargs))
+                updates = _with_notice(handler(*args, **kwargs))
             except Exception as error:
-                return _told(error, args, outputs)
+                updates = _told(error, args, outputs)
+            return updates if outputs > 1 else updates[0]
 
         return safe
 

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import gradio as gr
@@ -14,7 +15,7 @@ from playground.ui.compare_tab import CompareTab
 from playground.ui.exam_tab import ExamTab
 from playground.ui.learn_tab import LearnTab
 from playground.ui.polled import Polled, meet
-from playground.ui.tab import HIDDEN, QUIET, Tab
+from playground.ui.tab import HIDDEN, LAST, QUIET, Tab
 from playground.ui.text_tab import TextTab
 from playground.ui.theme import css, theme
 from playground.ui.train_tab import TrainTab
@@ -47,8 +48,8 @@ def build(services: Services) -> gr.Blocks:
         text.next.click(lambda: gr.Tabs(selected="train"), None, tabs, **QUIET)
         of_text = [text.tab, text.quality.tab, text.written.tab]
         all_tabs = [bar.tab, *of_text, train.tab, train.preview.tab, compare.tab, exam.tab]
-        _keep_in_step(page, all_tabs)
-        _follow_runs(services, page, bar, train, all_tabs)
+        followed = _follow_runs(services, page, bar, train)
+        _keep_in_step(page, all_tabs, followed)
         meet(page, [text.index.polled, train.sweep.polled, exam.polled])
     page.queue(api_open=False, max_size=services.settings.queue_size, default_concurrency_limit=4)
     page._queue.sleep_when_free, page._queue.progress_update_sleep_when_free = QUEUE_SECONDS
@@ -72,13 +73,23 @@ def launch(page: gr.Blocks, settings: Settings, **more: Any) -> Any:
     )
 
 
-def _keep_in_step(page: gr.Blocks, tabs: list[Tab]) -> None:
-    """Redraw every tab when the page opens and when any of them changed the store."""
+def _keep_in_step(page: gr.Blocks, tabs: list[Tab], followed: gr.Textbox) -> None:
+    """Redraw every tab when the page opens, when any of them changed the store, and when the followed run changes."""
     for tab in tabs:
-        redraw = _unless_unknown(tab)
-        page.load(redraw, tab.inputs, tab.outputs, api_name=tab.name, **HIDDEN)
-        for other in tabs:
-            other.changed.change(redraw, tab.inputs, tab.outputs, **QUIET)
+        page.load(_unless_unknown(tab), tab.inputs, tab.outputs, api_name=tab.name, **HIDDEN)
+    # By one event: each takes the browser a tenth of a second, and what is drawn last would be seen a second late.
+    inputs, outputs = [each for tab in tabs for each in tab.inputs], [each for tab in tabs for each in tab.outputs]
+    gr.on([*(tab.changed.change for tab in tabs), followed.change], _redraw(tabs), inputs, outputs, **LAST)
+
+
+def _redraw(tabs: list[Tab]) -> Callable[..., list[Any]]:
+    """All tabs' updates, from all tabs' inputs."""
+
+    def redraw(request: gr.Request, *values: Any) -> list[Any]:
+        given = iter(values)
+        return [update for tab in tabs for update in _unless_unknown(tab)(request, *islice(given, len(tab.inputs)))]
+
+    return redraw
 
 
 def _unless_unknown(tab: Tab) -> Callable[..., Any]:
@@ -94,8 +105,8 @@ def _unless_unknown(tab: Tab) -> Callable[..., Any]:
     return refresh
 
 
-def _follow_runs(services: Services, page: gr.Blocks, bar: Bar, train: TrainTab, tabs: list[Tab]) -> None:
-    """Every few seconds while a run waits or works: the bar and the plot. When its state changes: everything."""
+def _follow_runs(services: Services, page: gr.Blocks, bar: Bar, train: TrainTab) -> gr.Textbox:
+    """Every few seconds while a run waits or works: the bar and the plot. The box returned changes with its state."""
     timer = gr.Timer(TICK_SECONDS, active=False)
     followed = gr.Textbox(visible="hidden")  # its change reaches the page without the queue, unlike a gr.State's
 
@@ -110,5 +121,4 @@ def _follow_runs(services: Services, page: gr.Blocks, bar: Bar, train: TrainTab,
     polled.follow(timer)
     page.load(polled.everything, None, polled.outputs, **QUIET)
     train.changed.change(polled.everything, None, polled.outputs, **QUIET)
-    for tab in tabs:
-        followed.change(_unless_unknown(tab), tab.inputs, tab.outputs, **QUIET)
+    return followed
