@@ -7,6 +7,7 @@ import sys
 # Read by torch when it is imported. A waiting thread spins briefly: long enough for the next product of a step, short
 # enough not to take the core from a training run.
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # bitsandbytes would load a compiler at every start that nobody uses
 
 from playground import tracking
 from playground.errors import UserError

@@ -26,6 +26,7 @@ QUIET = {
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     "TRANSFORMERS_VERBOSITY": "error",
 }
+UNCOMPILED = {"TORCHDYNAMO_DISABLE": "1"}  # bitsandbytes would load a compiler at every start that nobody uses
 WAITING = {"GOMP_SPINCOUNT": "20000"}  # a thread that spins for longer stands in the way of all else that computes here
 # One advises a package that is not needed here; the other tells a host why a file broke its reader.
 QUIETER = ("bitsandbytes", "retrieval.apart")
@@ -37,7 +38,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
     With --json, standard output carries one JSON object a line and nothing else.
     """
-    for name, value in {**QUIET, **WAITING}.items():
+    for name, value in {**QUIET, **UNCOMPILED, **WAITING}.items():
         os.environ.setdefault(name, value)
     for name in QUIETER:
         logging.getLogger(name).setLevel(logging.ERROR)

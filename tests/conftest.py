@@ -8,6 +8,7 @@ from typing import NoReturn
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # as app.py and the command line do
 
 import pytest
 import torch

@@ -49,7 +49,9 @@ def test_the_main_job(page: Page, shared_data: Path) -> None:
     page.get_by_role("button", name="Advanced").click()
     page.get_by_label("Steps", exact=True).fill("6")
     page.keyboard.press("Tab")
-    expect(page.get_by_label("Before you start")).to_have_value(re.compile(r" 6 steps "), timeout=MINUTES)
+    expect(page.get_by_label("Before you start")).to_have_value(
+        re.compile(r"^[\d,]+ trainable .* 6 steps "), timeout=MINUTES
+    )
     page.get_by_role("button", name="Start training").click()
     expect(page.get_by_label("This run")).to_have_value(re.compile(r"Step [1-5] of 6"), timeout=3 * MINUTES)
 
@@ -59,6 +61,7 @@ def test_the_main_job(page: Page, shared_data: Path) -> None:
     expect(page.get_by_label("This run")).to_have_value(re.compile("Done"), timeout=5 * MINUTES)
 
     page.get_by_role("tab", name="Compare").click()
+    expect(page.locator(".pane").nth(3)).to_be_visible(timeout=MINUTES)
     page.get_by_label("Your question").fill(QUESTION)
     page.get_by_role("button", name="Ask", exact=True).click()
     expect(page.get_by_role("button", name="Stop")).to_be_visible(timeout=MINUTES)
@@ -71,6 +74,8 @@ def test_the_main_job(page: Page, shared_data: Path) -> None:
     panes = [pane.inner_text() for pane in page.locator(".pane").all()]
     assert [("passages from your text" in pane) for pane in panes] == [False, True, False, True]
     assert all(QUESTION in pane for pane in panes)
+    shown = page.evaluate("[...document.querySelectorAll('input, textarea')].map(each => each.value)")
+    assert not [each for each in shown if "__type__" in each], "an update is applied, never shown"
 
 
 def test_a_phone_needs_no_sideways_scroll_and_every_control_has_a_name(page: Page) -> None:
