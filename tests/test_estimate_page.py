@@ -1,6 +1,7 @@
 """The estimate beside the form, in Chromium with the tiny model: of the form as it is, or why there is none."""
 
 import re
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from benchmarks.journey import free_port
 from playground.services import Services
 from playground.settings import Settings
+from playground.ui import choice
 from playground.ui import page as ui
 from tests.test_browser import CHROMIUM, MINUTES
 
@@ -84,3 +86,28 @@ def test_a_value_out_of_range_takes_the_place_of_the_estimate(form: Page) -> Non
     put(form, "Rank", "4")
     expect(form.get_by_label("Before you start")).to_have_value(ESTIMATE, timeout=MINUTES)
     expect(form.locator(".notice textarea").filter(visible=True)).to_have_count(0)
+
+
+def test_a_refusal_stays_when_the_page_has_measured_the_methods(form: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused, measure, told = threading.Event(), choice.measured, list[str]()
+
+    def slowly(services: Services) -> Iterator[Any]:
+        assert refused.wait(MINUTES / 1_000)
+        yield from measure(services)
+        told.append("measured")
+
+    monkeypatch.setattr(choice, "measured", slowly)
+    form.reload()
+    form.get_by_role("tab", name="Fine-tune").click()
+    form.get_by_role("button", name="Advanced").click()
+    put(form, "Rank", "9999")
+    form.get_by_role("button", name="Start training").click()
+    sentence = form.locator(".notice textarea").filter(visible=True)
+    expect(sentence).to_have_value(re.compile("^These options cannot be used"), timeout=MINUTES)
+    refused.set()
+    until = time.monotonic() + MINUTES / 1_000
+    while not told and time.monotonic() < until:
+        form.wait_for_timeout(50)
+    form.wait_for_timeout(1_500)
+    expect(sentence).to_have_value(re.compile("^These options cannot be used"))
+    assert told

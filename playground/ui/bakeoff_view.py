@@ -59,7 +59,9 @@ class BakeOff:
         after = [self.notice, self.outlook, *self.panel.outputs, self.changed]
         asked = [self.changed, self.panel.kept, *form]
         self.start.click(guarded(len(after))(self._start), asked, after, api_name="bake_off", **HIDDEN)
-        self.axis.change(guarded(3)(self._turn), self.axis, [self.notice, self.plot, self.caveat], **QUIET)
+        self.axis.change(
+            guarded(3, clears=False)(self._turn), self.axis, [self.notice, self.plot, self.caveat], **QUIET
+        )
 
     def refresh(self, language: str, visitor: str, axis: str) -> tuple[Any, ...]:
         """Updates for `outputs`: the last bake-off."""

@@ -42,12 +42,12 @@ class MethodChoice:
         followed: list[Any] = [self.method]
         for id_, method in adapters.methods().items():
             followed += controls.methods[id_] if method.rival(method.Options()) else []
-        described, describe = [notice, self.about, self.rival], guarded(3)(self._describe)
+        described, describe = [notice, self.about, self.rival], guarded(3, clears=False)(self._describe)
         gr.on([each.change for each in followed], describe, form, described, **LAST)
         filled = [notice, self.method, *controls.flat]
         self.rival.click(guarded(len(filled))(self._choose_rival), form, filled, **QUIET)
         drawn = [notice, self.legend, *[card.picture for card in self.cards.values()], self.about, self.rival]
-        show = guarded_stream(len(drawn))(self._show)
+        show = guarded_stream(len(drawn), clears=False)(self._show)
         page.load(show, form, drawn, api_visibility="private", **HIDDEN)
 
     def _mark_chosen(self, chosen: str) -> list[Any]:

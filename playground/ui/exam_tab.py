@@ -46,7 +46,7 @@ class ExamTab:
         self._build_exam()
         self._build_verdict()
         self._wire()
-        opening.select(guarded(2)(self._opened), self.run, [self.notice, self.run], **QUIET)
+        opening.select(guarded(2, clears=False)(self._opened), self.run, [self.notice, self.run], **QUIET)
 
     @property
     def tab(self) -> Tab:
@@ -156,7 +156,7 @@ class ExamTab:
         drawing = [self.changed, self.run, self.limit, self.seed, self.own]
         self.draw.click(guarded(2)(self._draw), drawing, told, show_progress_on=self.notice, api_name="draw_exam")
         words = [self.question, self.answers]
-        self.chosen.change(guarded(3)(self._show), self.chosen, [self.notice, *words], **QUIET)
+        self.chosen.change(guarded(3, clears=False)(self._show), self.chosen, [self.notice, *words], **QUIET)
         self.save.click(guarded(2)(self._save), [self.changed, self.chosen, *words], told, **CHANGING)
         self.delete.click(guarded(2)(self._delete), [self.changed, self.chosen], told, **CHANGING)
 

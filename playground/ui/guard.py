@@ -30,18 +30,20 @@ def notice(sentence: str) -> dict[str, Any]:
     return gr.update(value=sentence, visible=bool(sentence))
 
 
-def guarded(outputs: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def guarded(outputs: int, clears: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A handler whose first output is the notice box; `outputs` counts all of them.
 
     The handler returns the other outputs as a tuple; the notice box alone is updated bare, since Gradio would show a
     tuple of one as text. When it raises a user-facing error nothing else changes, so what was typed stays.
+    With `clears` what it does well takes an earlier sentence away; a handler that no visitor asked for, since it
+    follows the page, leaves it there.
     """
 
     def wrap(handler: Callable[..., tuple[Any, ...]]) -> Callable[..., Any]:
         @functools.wraps(handler)
         def safe(*args: Any, **kwargs: Any) -> Any:
             try:
-                updates = _with_notice(handler(*args, **kwargs))
+                updates = _with_notice(handler(*args, **kwargs), clears)
             except Exception as error:
                 updates = _told(error, args, outputs)
             return updates if outputs > 1 else updates[0]
@@ -51,7 +53,7 @@ def guarded(outputs: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return wrap
 
 
-def guarded_stream(outputs: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def guarded_stream(outputs: int, clears: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """`guarded` for a handler that yields."""
 
     def wrap(handler: Callable[..., Iterator[tuple[Any, ...]]]) -> Callable[..., Any]:
@@ -59,7 +61,7 @@ def guarded_stream(outputs: int) -> Callable[[Callable[..., Any]], Callable[...,
         def safe(*args: Any, **kwargs: Any) -> Iterator[tuple[Any, ...]]:
             try:
                 for values in handler(*args, **kwargs):
-                    yield _with_notice(values)
+                    yield _with_notice(values, clears)
             except Exception as error:
                 yield _told(error, args, outputs)
 
@@ -68,11 +70,11 @@ def guarded_stream(outputs: int) -> Callable[[Callable[..., Any]], Callable[...,
     return wrap
 
 
-def _with_notice(values: tuple[Any, ...]) -> tuple[Any, ...]:
+def _with_notice(values: tuple[Any, ...], clears: bool) -> tuple[Any, ...]:
     """A handler's values with the notice box's update in front: its own sentence, or none."""
     if values and isinstance(values[0], Told):
         return (notice(values[0]), *values[1:])
-    return (notice(""), *values)
+    return (notice("") if clears else gr.skip(), *values)
 
 
 def _told(error: Exception, args: tuple[Any, ...], outputs: int) -> tuple[Any, ...]:

@@ -37,7 +37,7 @@ class History:
                 self.facts = [gr.JSON(label=mark(f"history.{side}"), max_height=320) for side in SIDES]
         drawn = [notice, *self.drawn]
         for dropdown in (self.one, self.other):
-            dropdown.change(guarded(len(drawn))(self._show), [self.one, self.other], drawn, **QUIET)
+            dropdown.change(guarded(len(drawn), clears=False)(self._show), [self.one, self.other], drawn, **QUIET)
         after = [notice, *panel.outputs, changed]
         self.again.click(guarded(len(after))(self._rerun), [changed, panel.kept, self.one], after, **CHANGING)
 
