@@ -8,6 +8,8 @@ import pytest
 
 from playground.errors import UserError
 from playground.ui.guard import Told, guarded, guarded_stream
+from playground.ui.page import _redraw
+from playground.ui.tab import Tab
 
 REQUEST = cast(gr.Request, SimpleNamespace(cookies={}, headers={}))
 NOTHING = {"value": "", "visible": False}
@@ -53,3 +55,17 @@ def test_a_stream_that_follows_the_page_leaves_an_earlier_sentence_there() -> No
 
     assert list(guarded_stream(3, clears=False)(measure)(REQUEST)) == [(gr.skip(), "one", 1), (gr.skip(), "two", 2)]
     assert [shown(first) for first, *_ in guarded_stream(3)(measure)(REQUEST)] == [NOTHING, NOTHING]
+
+
+def test_a_tab_that_cannot_be_drawn_keeps_no_other_from_being_redrawn(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_: gr.Request) -> tuple[Any, ...]:
+        raise ZeroDivisionError
+
+    with gr.Blocks():
+        one, two, three = gr.Textbox(), gr.Textbox(), gr.Textbox()
+        tabs = [
+            Tab("one", [one, two], broken, gr.State(0)),
+            Tab("two", [three], lambda _, text: (f"{text}!",), gr.State(0), [one]),
+        ]
+    assert _redraw(tabs)(REQUEST, "drawn") == [gr.skip(), gr.skip(), "drawn!"]
+    assert "ZeroDivisionError" in caplog.text

@@ -1,6 +1,7 @@
 """The page: the bar, the tabs, and what keeps them in step with the store. No logic of its own."""
 
 import functools
+import logging
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
@@ -22,6 +23,7 @@ from playground.ui.train_tab import TrainTab
 from playground.ui.visitor import language_of, middleware, visitor_of
 from playground.ui.words import i18n, mark
 
+log = logging.getLogger(__name__)
 TICK_SECONDS = 2.0
 # How often Gradio's queue looks for clicks and for progress: a thousand times a second, its default, is a twelfth of a
 # core that a run needs. These are what it takes on Windows.
@@ -83,11 +85,19 @@ def _keep_in_step(page: gr.Blocks, tabs: list[Tab], followed: gr.Textbox) -> Non
 
 
 def _redraw(tabs: list[Tab]) -> Callable[..., list[Any]]:
-    """All tabs' updates, from all tabs' inputs."""
+    """All tabs' updates, from all tabs' inputs; one that fails stays as it is, and the log says why."""
+    redraws = [(_unless_unknown(tab), len(tab.inputs), len(tab.outputs)) for tab in tabs]
 
     def redraw(request: gr.Request, *values: Any) -> list[Any]:
-        given = iter(values)
-        return [update for tab in tabs for update in _unless_unknown(tab)(request, *islice(given, len(tab.inputs)))]
+        given, updates = iter(values), list[Any]()
+        for draw, inputs, outputs in redraws:
+            asked = tuple(islice(given, inputs))
+            try:
+                updates += draw(request, *asked)
+            except Exception:
+                log.exception("a tab could not be drawn")
+                updates += [gr.skip()] * outputs
+        return updates
 
     return redraw
 
