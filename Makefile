@@ -71,7 +71,7 @@ $(VENV)/.packages: requirements.txt | $(PY)
 
 $(VENV)/.models: $(VENV)/.packages
 	@echo "[3/3] Bringing the models"
-	@$(PY) -m playground.install
+	@$(PY) -m playground.models.install
 	@touch $@
 
 $(VENV)/.testing: tests/requirements.txt $(VENV)/.packages

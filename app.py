@@ -9,11 +9,11 @@ import sys
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # bitsandbytes would load a compiler at every start that nobody uses
 
-from playground import tracking
 from playground.errors import UserError
-from playground.models import bring
-from playground.services import Services
+from playground.models.registry import bring
+from playground.services.app import Services
 from playground.settings import Settings
+from playground.training import tracking
 from playground.ui.page import build, launch
 
 

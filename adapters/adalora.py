@@ -10,10 +10,10 @@ from peft import AdaLoraConfig
 from torch import Tensor, nn
 
 from adapters.base import Paper, Part
-from adapters.beside import Adapter, AdapterOptions, config_of
 from adapters.errors import MethodError
+from adapters.lora_weights import PREFIX, PlainLora, read_adapter
 from adapters.options import changed, knob
-from adapters.plain import PREFIX, PlainLora, read_adapter
+from adapters.peft_method import Adapter, AdapterOptions, config_of
 
 IMPORTANCE = ("ipt", "exp_avg_ipt", "exp_avg_unc")  # what PEFT's allocator remembers of every number
 WARM_UP, FINAL = 0.1, 0.3  # shares of the steps before the first rank is taken away and after the last

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from adapters.errors import MethodError
+from adapters.lora_weights import PlainLora
 from adapters.options import knob
-from adapters.plain import PlainLora
 
 Role = Literal["frozen", "shared", "learns"]
 

@@ -17,10 +17,10 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from adapters.base import Paper, Part, Rival
-from adapters.beside import ADAPTER, AdapterOptions, config_of
 from adapters.lora import LoraFamily
+from adapters.lora_weights import PREFIX, PlainLora
 from adapters.options import changed, knob
-from adapters.plain import PREFIX, PlainLora
+from adapters.peft_method import ADAPTER, AdapterOptions, config_of
 
 
 @dataclass(frozen=True)

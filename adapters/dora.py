@@ -10,11 +10,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from adapters.base import Paper, Part
-from adapters.beside import AdapterOptions
 from adapters.errors import MethodError
 from adapters.lora import LoraFamily
+from adapters.lora_weights import PREFIX, PlainLora, read_adapter
 from adapters.options import changed
-from adapters.plain import PREFIX, PlainLora, read_adapter
+from adapters.peft_method import AdapterOptions
 
 MAGNITUDE = ".lora_magnitude_vector"
 

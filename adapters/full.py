@@ -11,8 +11,8 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from adapters.base import Method, Options, Paper, Part, block, top_blocks
 from adapters.errors import MethodError
+from adapters.lora_weights import PlainLora
 from adapters.options import changed
-from adapters.plain import PlainLora
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from peft import LoraConfig, PeftModel
 from transformers import PreTrainedModel
 
 from adapters.base import Paper, Part
-from adapters.beside import ADAPTER, Adapter, AdapterOptions, AdapterT
+from adapters.fused_lora import fuse
+from adapters.lora_weights import PlainLora
 from adapters.options import knob
-from adapters.plain import PlainLora
-from adapters.product import fuse
+from adapters.peft_method import ADAPTER, Adapter, AdapterOptions, AdapterT
 
 
 class LoraFamily(Adapter[AdapterT]):

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from adapters.base import Paper, Part
-from adapters.beside import ADAPTER, AdapterOptions
 from adapters.lora import LoraFamily
 from adapters.options import changed, knob
+from adapters.peft_method import ADAPTER, AdapterOptions
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from adapters.base import Paper
-from adapters.beside import AdapterOptions
 from adapters.lora import LoraFamily
 from adapters.options import changed, knob
+from adapters.peft_method import AdapterOptions
 
 
 @dataclass(frozen=True)

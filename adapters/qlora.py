@@ -12,9 +12,9 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from adapters.base import Paper, Part, target_layers
-from adapters.beside import AdapterOptions
 from adapters.errors import MethodError
 from adapters.lora import LoraFamily
+from adapters.peft_method import AdapterOptions
 
 KERNELS = "bitsandbytes"
 BITS = 4 + 8 / 64 + 32 / (64 * 256)  # a weight, its share of a block's 8-bit scale, and of that scale's scale

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from adapters.base import Paper, Part
-from adapters.beside import ADAPTER, Adapter, AdapterOptions, adapter_tensors, config_of
 from adapters.errors import MethodError
+from adapters.lora_weights import PREFIX, PlainLora, read_adapter, write_adapter
 from adapters.options import changed
-from adapters.plain import PREFIX, PlainLora, read_adapter, write_adapter
+from adapters.peft_method import ADAPTER, Adapter, AdapterOptions, adapter_tensors, config_of
 
 
 @dataclass(frozen=True)

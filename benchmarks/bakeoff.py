@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-CONSTITUTION = ROOT / "playground" / "examples" / "us_constitution.txt"
+CONSTITUTION = ROOT / "playground" / "data" / "example_texts" / "us_constitution.txt"
 
 
 def main() -> None:

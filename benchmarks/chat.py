@@ -21,12 +21,13 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from adapters.base import PlainLora, target_layers
-from playground import batch, prompts
-from playground.decoding import Decoding, Prompt, generate
+from playground import prompts
 from playground.device import Device, limit_threads
-from playground.forward import forward_of
-from playground.gguf_file import write_gguf
-from playground.models import ChatModel, Source, chat_source, load_chat
+from playground.export.gguf import write_gguf
+from playground.inference import scheduler
+from playground.inference.engine import Decoding, Prompt, generate
+from playground.inference.forward import forward_of
+from playground.models.registry import ChatModel, Source, chat_source, load_chat
 from playground.settings import Settings
 from retrieval.chunks import Passage
 
@@ -56,7 +57,10 @@ def main() -> None:
     lora = random_lora(chat.model)
     rows = [Prompt(ids, each) for each in (None, lora) for ids in texts(chat)]
     settings = Decoding(max_new_tokens=chosen.tokens, repetition_penalty=1.0)
-    most, batch.GUESSES = batch.GUESSES, 0  # so that no guess helps: a text that repeats itself would be guessed
+    most, scheduler.GUESSES = (
+        scheduler.GUESSES,
+        0,
+    )  # so that no guess helps: a text that repeats itself would be guessed
     print(
         f"{chat.name}, {forward.weights}, {chosen.threads} threads, {type(forward).__name__}, "
         f"{SHORT} and {LONG} + {chosen.tokens} tokens"
@@ -148,8 +152,8 @@ def guesses(chat: ChatModel, file: Path, most: int) -> None:
     """Answers with passages, greedy, at the page's settings: the same tokens, sooner."""
     asked = [Prompt(each) for each in with_passages(chat, file)]
     runs: dict[int, list[Timed]] = {}
-    for batch.GUESSES in (0, most):
-        runs[batch.GUESSES] = [timed(chat, [each], Decoding(max_new_tokens=64)) for each in asked]
+    for scheduler.GUESSES in (0, most):
+        runs[scheduler.GUESSES] = [timed(chat, [each], Decoding(max_new_tokens=64)) for each in asked]
     plain, guessed = runs[0], runs[most]
     same = sum(a.said == b.said for a, b in zip(plain, guessed, strict=True))
     whole, steps = (

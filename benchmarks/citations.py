@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from retrieval import support
+from retrieval import grounding
 from retrieval.chunks import Passage, sentences
 
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
@@ -84,7 +84,7 @@ def _said(question: Question, answer: str, restated: bool) -> str:
 
 
 def _marked(question: Question, said: str) -> set[tuple[int, int, int]]:
-    claims = support.support(said, question.text, question.passages)
+    claims = grounding.support(said, question.text, question.passages)
     return {(each.passage, each.start, each.end) for claim in claims for each in claim.evidence}
 
 
@@ -106,16 +106,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
-    used = support.THRESHOLD
+    used = grounding.THRESHOLD
     for language in ("en", "vi"):
         articles = questions(folder / f"xquad.{language}.json")
         half = len(articles) // 2
         for restated in (False, True):
             kind = "question and answer" if restated else "answer alone"
             for threshold in THRESHOLDS:
-                support.THRESHOLD = threshold
+                grounding.THRESHOLD = threshold
                 print(f"{language} {kind:20} chosen on, at {threshold}: {measure(articles[:half], restated).line()}")
-            support.THRESHOLD = used
+            grounding.THRESHOLD = used
             print(f"{language} {kind:20} REPORTED, at {used}:  {measure(articles[half:], restated).line()}")
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from sentence_transformers import SentenceTransformer
 
-from playground.library import Library
+from playground.services.library import Library
 from playground.settings import Settings
-from playground.store import Store, new_secret
+from playground.storage.store import Store, new_secret
 from retrieval.embed import Embedder
 from retrieval.search import search
 

@@ -22,16 +22,17 @@ from sacrebleu.significance import PairedTest
 
 import adapters
 from benchmarks.entries import Entry, entries, folder_name
-from playground import prompts, training
-from playground.chat import visible
-from playground.decoding import Decoding, Prompt, generate
+from playground import prompts
+from playground.chat.answer import visible
 from playground.device import Device
-from playground.models import ChatModel, chat_source, load_chat
-from playground.runs import RunConfig, TrainSettings
-from playground.serving import ServedAdapter, load_adapter
+from playground.inference.engine import Decoding, Prompt, generate
+from playground.inference.served_adapter import ServedAdapter, load_adapter
+from playground.models.registry import ChatModel, chat_source, load_chat
 from playground.settings import Settings
-from retrieval.documents import Document
-from retrieval.parts import Pair
+from playground.training import loop as training_loop
+from playground.training.config import RunConfig, TrainSettings
+from retrieval.document import Pair
+from retrieval.readers.read import Document
 
 STEPS, TOKENS = 30, 512
 ANSWER_TOKENS = 80
@@ -90,7 +91,9 @@ def train_once(entry: Entry, data: Path, folder: Path) -> None:
         passages_share=0.0,
     )
     resume = (folder / "checkpoint").exists()
-    events = training.train(RunConfig(entry.method, entry.options, settings), base(), [document], folder, resume=resume)
+    events = training_loop.train(
+        RunConfig(entry.method, entry.options, settings), base(), [document], folder, resume=resume
+    )
     last = list(events)[-1]
     (folder / "trained.json").write_text(json.dumps({**last.to_dict(), "options": asdict(entry.options)}))
     print(f"{entry.name}: {last.tokens} tokens in {last.seconds:.0f} s", flush=True)

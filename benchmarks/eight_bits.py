@@ -1,7 +1,7 @@
 """Would answers be as good and sooner with narrower weights? `python -m benchmarks.eight_bits`, on the real model.
 
-Each product of `playground.llama` is exchanged: weights in float32, in 16 bits, eight bits with inputs of 16, and eight
-bits with inputs that are brought to eight as they come, all rows by one scale or each row by its own.
+Each product of `playground.inference.llama_forward` is exchanged: weights in float32, in 16 bits, eight
+bits with inputs of 16, and eight bits with inputs quantized on the fly, with one scale for all rows or one per row.
 """
 
 import argparse
@@ -14,20 +14,20 @@ import torch
 from torch import Tensor
 
 from benchmarks.chat import forbid_end, random_lora, texts, timed
-from playground import batch, llama
-from playground.decoding import Decoding, Prompt
 from playground.device import Device, limit_threads
-from playground.forward import forward_of
-from playground.llama import OurForward
-from playground.memory import Memory
-from playground.models import ChatModel, chat_source, load_chat
-from playground.narrow import Narrow
-from playground.packing import Segment
-from playground.products import product
+from playground.inference import llama_forward, scheduler
+from playground.inference.engine import Decoding, Prompt
+from playground.inference.forward import forward_of
+from playground.inference.fp16_weights import Narrow
+from playground.inference.kv_cache import Memory
+from playground.inference.llama_forward import OurForward
+from playground.inference.matmul import product
+from playground.inference.ragged_batch import Segment
+from playground.models.registry import ChatModel, chat_source, load_chat
 from playground.settings import Settings
-from retrieval.documents import read
+from retrieval.readers.read import read
 
-TEXT = Path(__file__).parents[1] / "playground" / "examples" / "us_constitution.txt"
+TEXT = Path(__file__).parents[1] / "playground" / "data" / "example_texts" / "us_constitution.txt"
 READ, WINDOW = 2_000, 500  # tokens that are read, and at once
 Product = Callable[[Tensor, Any], Tensor]
 
@@ -41,7 +41,7 @@ def main() -> None:
     limit_threads(chosen.threads)
     chat = load_chat(chat_source(Settings.from_environment()), Device("cpu", torch.float32, 0.0))
     forbid_end(chat)
-    batch.GUESSES = 0  # so that no guess helps
+    scheduler.GUESSES = 0  # so that no guess helps
     forward = forward_of(chat.model)
     assert isinstance(forward, OurForward)
     print(
@@ -51,7 +51,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     for name, (multiply, pack) in KINDS.items():
         packed = {weight.data_ptr(): pack(weight) for weight in weights(forward)}
-        llama.product = exchanged(multiply, packed)
+        llama_forward.product = exchanged(multiply, packed)
         print(row(name, chat, forward, Decoding(max_new_tokens=chosen.tokens, repetition_penalty=1.0)), flush=True)
 
 

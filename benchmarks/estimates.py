@@ -15,15 +15,15 @@ from typing import Any
 
 import psutil
 
-from playground.commands.train import prepare
+from playground.cli.commands.train import prepare
 from playground.device import choose
-from playground.models import ChatModel, chat_source, load_chat
-from playground.run_folder import EVENTS, LEASE, read_events
-from playground.runs import PRESETS, Preset, RunConfig, estimate, plan, settings_of, workload_of
+from playground.jobs.supervisor import start_worker
+from playground.models.registry import ChatModel, chat_source, load_chat
 from playground.settings import Settings
-from playground.speed import speed_of
-from playground.supervisor import start_worker
-from retrieval.documents import Document, read
+from playground.storage.run_folder import EVENTS, LEASE, read_events
+from playground.training.config import PRESETS, Preset, RunConfig, estimate, plan, settings_of, workload_of
+from playground.training.throughput import speed_of
+from retrieval.readers.read import Document, read
 
 SECONDS, NEAR = 45, 0.25
 LOOK_EVERY = 0.1

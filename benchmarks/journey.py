@@ -21,10 +21,10 @@ import httpx
 import psutil
 from gradio_client import Client, handle_file
 
-from playground.ui.visitor import COOKIE
+from playground.ui.shared.session import COOKIE
 
 ROOT = Path(__file__).parents[1]
-CONSTITUTION = ROOT / "playground" / "examples" / "us_constitution.txt"
+CONSTITUTION = ROOT / "playground" / "data" / "example_texts" / "us_constitution.txt"
 START_SECONDS = 120
 NO_WORDS = "…"  # what a pane says before its first word
 PANES, PANE_OUTPUTS = 4, 6  # chat, support, passages, figures, proof and prompt: what the client is given of a pane

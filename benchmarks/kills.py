@@ -24,11 +24,11 @@ from safetensors.numpy import load_file
 
 import adapters
 from adapters.options import build, knobs
-from playground.run_folder import ADAPTER, CHECKPOINT, CONFIG, DOCUMENTS, EVENTS, LEASE, read_events
-from playground.runs import RunConfig, TrainSettings
+from playground.jobs.worker import work
 from playground.settings import Settings
-from playground.worker import work
-from retrieval.documents import Document
+from playground.storage.run_folder import ADAPTER, CHECKPOINT, CONFIG, DOCUMENTS, EVENTS, LEASE, read_events
+from playground.training.config import RunConfig, TrainSettings
+from retrieval.readers.read import Document
 from tests.conftest import tiny_llama, tiny_tokenizer
 
 KILLS = 30
@@ -36,7 +36,7 @@ INSIDE_A_SAVE = 0.4  # share of the kills that wait for a save to begin
 STEPS, TOKENS, WINDOW = 24, 128, 64
 SETTINGS = TrainSettings(steps=STEPS, batch_tokens=TOKENS, window=WINDOW, evaluations=4, checkpoint_every=3)
 TEXT = "\n\n".join(f"The {n}th rule of the house is to close door {n} before door {n + 1}." for n in range(40))
-PRELOADED = ["tests.conftest", "playground.kinds.train", "playground.worker"]
+PRELOADED = ["tests.conftest", "playground.jobs.tasks.train", "playground.jobs.worker"]
 FORKED = get_context("forkserver")  # a child starts with everything imported
 
 

@@ -1,4 +1,4 @@
-"""llama.cpp over a GGUF that `playground.gguf_file` wrote; runs under any Python that has xllamacpp.
+"""llama.cpp over a GGUF that `playground.export.gguf` wrote; runs under any Python that has xllamacpp.
 
 `PYTHON llama_cpp.py FILE THREADS TOKENS` reads a JSON list of prompts from its input, each token ids or a text, and
 writes for each what llama.cpp says greedily, how many tokens it read, and the tokens a second after the first.

@@ -23,23 +23,23 @@ from transformers import AutoConfig
 
 import adapters
 from adapters.base import Method
-from adapters.beside import inside
 from adapters.cost import bytes_kept
 from adapters.cost import measure as cost
+from adapters.lora_weights import PlainLora
 from adapters.options import build
-from adapters.plain import PlainLora
+from adapters.peft_method import inside
 from benchmarks.entries import Entry, entries
-from playground import training
+from playground.data.sections import cut
 from playground.device import Device
-from playground.models import ChatModel, chat_source, load_chat
-from playground.passes import counted, losses
-from playground.runs import RunConfig, TrainSettings
-from playground.sections import cut
-from playground.serving import adapted, load_adapter
+from playground.inference.served_adapter import adapted, load_adapter
+from playground.models.registry import ChatModel, chat_source, load_chat
 from playground.settings import Settings
-from retrieval.documents import Document, read
+from playground.training import loop as training_loop
+from playground.training.config import RunConfig, TrainSettings
+from playground.training.losses import counted, losses
+from retrieval.readers.read import Document, read
 
-TEXT = Path(__file__).parents[1] / "playground" / "examples" / "us_constitution.txt"
+TEXT = Path(__file__).parents[1] / "playground" / "data" / "example_texts" / "us_constitution.txt"
 FACTORS = (1 / 3, 1.0, 3.0)
 STEPS, TOKENS, TESTS = 24, 256, 6
 SHARES = ("train", "tune", "train", "report", "train")  # of five sections in a row
@@ -98,7 +98,7 @@ def train_once(entry: Entry, factor: float, out: Path) -> None:
     )
     split = texts()
     documents = [Document("train", "\n\n".join(split["train"]))]
-    events = list(training.train(RunConfig(entry.method, options, settings), base(), documents, folder))
+    events = list(training_loop.train(RunConfig(entry.method, options, settings), base(), documents, folder))
     chat = base()
     losses = {part: section_losses(chat, folder / "adapter", split[part]) for part in ("tune", "report")}
     curve = [(event.step, event.heldout_loss) for event in events[:-1] if event.heldout_loss is not None]

@@ -13,16 +13,17 @@ import torch
 
 import adapters
 from benchmarks.methods import base
-from playground import corpus, training
-from playground.chat import visible
-from playground.corpus import Sides
-from playground.decoding import Decoding, Prompt, generate
-from playground.models import ChatModel
-from playground.runs import RunConfig, TrainSettings
-from playground.serving import ServedAdapter, adapted, load_adapter
-from retrieval.documents import Document, read
+from playground.chat.answer import visible
+from playground.data import dataset
+from playground.data.dataset import Sides
+from playground.inference.engine import Decoding, Prompt, generate
+from playground.inference.served_adapter import ServedAdapter, adapted, load_adapter
+from playground.models.registry import ChatModel
+from playground.training import loop as training_loop
+from playground.training.config import RunConfig, TrainSettings
+from retrieval.readers.read import Document, read
 
-TEXT = Path(__file__).parents[1] / "playground" / "examples" / "us_constitution.txt"
+TEXT = Path(__file__).parents[1] / "playground" / "data" / "example_texts" / "us_constitution.txt"
 STEPS, TOKENS, WINDOW = 24, 512, 256
 QUESTIONS, ANSWER_TOKENS, ROWS = 16, 64, 4
 
@@ -59,7 +60,7 @@ def train_once(document: Document, share: float, passages: float, folder: Path) 
         passages_share=passages,
     )
     config = RunConfig("lora", adapters.get("lora").Options(), settings)
-    *_, end = training.train(config, base(), [document], folder)
+    *_, end = training_loop.train(config, base(), [document], folder)
     print(f"{share:.2f}: {end.tokens} tokens in {end.seconds:.0f} s", flush=True)
 
 
@@ -79,30 +80,31 @@ def measured(document: Document, adapter: Path | None, kept: Path, passages: flo
 
 def sides(document: Document, chat: ChatModel, share: float, passages: float) -> Sides:
     """The split that training had, with the text alone or with its questions alone."""
-    return corpus.sides([document], chat.tokenizer, WINDOW, TrainSettings().heldout_share, 0, share, passages)
+    return dataset.sides([document], chat.tokenizer, WINDOW, TrainSettings().heldout_share, 0, share, passages)
 
 
 def loss(chat: ChatModel, held: Sides) -> float:
     """Nats a token over the held-out examples."""
     parts = [
-        training.example_loss(chat.model, {"input_ids": each.input_ids, "labels": each.labels}) for each in held.heldout
+        training_loop.example_loss(chat.model, {"input_ids": each.input_ids, "labels": each.labels})
+        for each in held.heldout
     ]
     return sum(part.item() for part, _ in parts) / sum(tokens for _, tokens in parts)
 
 
-def answered(chat: ChatModel, served: ServedAdapter | None, asked: list[corpus.Example]) -> tuple[float, float]:
+def answered(chat: ChatModel, served: ServedAdapter | None, asked: list[dataset.Example]) -> tuple[float, float]:
     """Mean F1 over words of greedy answers, and how many came to an end by themselves."""
     settings = Decoding(max_new_tokens=ANSWER_TOKENS, temperature=0.0, repetition_penalty=1.0)
     overlaps, ended = [], 0
     plain = served.plain if served else None
     for start in range(0, min(QUESTIONS, len(asked)), ROWS):
         part = asked[start : min(start + ROWS, QUESTIONS)]
-        bare = [[i for i, label in zip(e.input_ids, e.labels, strict=True) if label == corpus.NO_LOSS] for e in part]
+        bare = [[i for i, label in zip(e.input_ids, e.labels, strict=True) if label == dataset.NO_LOSS] for e in part]
         said: list[list[int]] = [[] for _ in part]
         for token in generate(chat, [Prompt(ids, plain) for ids in bare], settings):
             said[token.row].append(token.id)
         for example, ids in zip(part, said, strict=True):
-            gold = [label for label in example.labels if label != corpus.NO_LOSS]
+            gold = [label for label in example.labels if label != dataset.NO_LOSS]
             overlaps.append(overlap(visible(chat.tokenizer, ids), visible(chat.tokenizer, gold)))
             ended += len(ids) < ANSWER_TOKENS
     return sum(overlaps) / len(overlaps), ended / len(overlaps)

@@ -25,9 +25,9 @@ from pathlib import Path
 import docx
 import psutil
 
-from retrieval.apart import read_apart
-from retrieval.documents import Document, Limits
 from retrieval.errors import RetrievalError
+from retrieval.readers.read import Document, Limits
+from retrieval.readers.sandbox import read_apart
 
 HTML_CHAPTERS = {"basic-defs": (1, 2), "choosing": (3, 4), "pkg-basics": (7, 8)}
 SAMPLE_SECONDS = 0.005

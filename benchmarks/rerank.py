@@ -15,10 +15,10 @@ import torch
 
 from benchmarks.sets import Remembering, ndcg, rank, scifact, scifact_claims, whole_paragraphs, xquad
 from playground.device import Device
-from playground.models import ChatModel, chat_source, load_chat
+from playground.models.registry import ChatModel, chat_source, load_chat
 from playground.settings import Settings
 from retrieval.index import Index
-from retrieval.saved import chunk_hash
+from retrieval.persistence import chunk_hash
 from retrieval.search import Hit, search
 
 QUESTIONS = 60

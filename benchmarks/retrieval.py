@@ -33,7 +33,7 @@ from benchmarks.sets import (
     xquad,
 )  # fmt: skip
 from retrieval.build import build
-from retrieval.documents import read
+from retrieval.readers.read import read
 from retrieval.search import Result, mix_for, search, within_budget
 
 CONTEXT_TOKENS = 512

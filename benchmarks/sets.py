@@ -17,10 +17,10 @@ import numpy as np
 
 from retrieval.build import build
 from retrieval.chunks import Passage
-from retrieval.documents import Document
 from retrieval.embed import Embedder
 from retrieval.index import Index
-from retrieval.saved import chunk_hash
+from retrieval.persistence import chunk_hash
+from retrieval.readers.read import Document
 from retrieval.search import Hit, Mix, search
 
 DATA, CACHE = Path("../shared/data"), Path(".cache/retrieval")

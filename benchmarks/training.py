@@ -21,17 +21,19 @@ import torch
 from torch import Tensor
 
 import adapters
-from adapters.beside import inside
-from playground import corpus, loss, training
+from adapters.peft_method import inside
+from playground.data import dataset
+from playground.data.packing import Row
 from playground.device import Device
-from playground.models import ChatModel, chat_source, load_chat
-from playground.packs import Row
-from playground.passes import counted, losses
-from playground.runs import Preset, plan, settings_of, workload_of
+from playground.jobs.supervisor import WORKER
+from playground.models.registry import ChatModel, chat_source, load_chat
 from playground.settings import Settings
-from playground.speed import speed_of
-from playground.supervisor import WORKER
-from retrieval.documents import read
+from playground.training import linear_cross_entropy
+from playground.training import loop as training_loop
+from playground.training.config import Preset, plan, settings_of, workload_of
+from playground.training.losses import counted, losses
+from playground.training.throughput import speed_of
+from retrieval.readers.read import read
 
 TABLES = ("pairs", "windows", "losses", "layers")
 LAYERS, SECONDS = (0, 15, 10, 6), 60  # top layers adapted, 0 for all; planned seconds of each run
@@ -163,7 +165,7 @@ def whole_run(data: Path, chat: ChatModel, layers: int) -> dict[str, Any]:
     load = workload_of([text], chat.tokenizer, settings_of(preset, {}))
     config = plan("lora", preset, {"top_layers": layers}, {}, load, chat.model.config, speed)
     with tempfile.TemporaryDirectory() as folder:
-        *steps, end = training.train(config, chat, [text], Path(folder))
+        *steps, end = training_loop.train(config, chat, [text], Path(folder))
     speeds = [each.tokens_per_second for each in steps[-len(steps) // 3 :]]
     return {
         "tokens_per_second": median(speeds),
@@ -182,7 +184,7 @@ def examples(data: Path, chat: ChatModel, work: str) -> list[Row]:
         cut = [ids[start : start + WINDOW] for start in range(0, len(ids) - WINDOW, WINDOW)]
         return [{"input_ids": each, "labels": each} for each in cut]
     document = read(data / "devils_dictionary/devils_dictionary.jsonl")
-    made = corpus.build([document], chat.tokenizer, window=WINDOW, heldout_share=0.01, seed=0, pairs_share=1.0)
+    made = dataset.build([document], chat.tokenizer, window=WINDOW, heldout_share=0.01, seed=0, pairs_share=1.0)
     return list(made.train)
 
 
@@ -246,7 +248,7 @@ def peer(chat: ChatModel, steps: Sequence[Sequence[Row]], batch: int, seed: int)
             disable_tqdm=True,
             seed=seed,
         )
-        collator = DataCollatorForSeq2Seq(chat.tokenizer, label_pad_token_id=corpus.NO_LOSS)
+        collator = DataCollatorForSeq2Seq(chat.tokenizer, label_pad_token_id=dataset.NO_LOSS)
         data = Dataset.from_list([dict(each) for step in steps for each in step])
         InOrder(model, arguments, data_collator=collator, train_dataset=data, callbacks=[watch]).train()
     return time.perf_counter() - watch.began, model, watch.found
@@ -280,8 +282,8 @@ def _products(model: Any) -> Iterator[Callable[[], Tensor]]:
     for _ in range(model.config.num_hidden_layers):
         yield from [lambda: q @ q.transpose(1, 2)] * 3 + [lambda: scores @ q] * 4  # type: ignore[misc]
     head, hidden = model.get_output_embeddings().weight, buffers[model.config.hidden_size]
-    made = loss._logits(hidden, head)
-    yield from (lambda: loss._logits(hidden, head), lambda: made @ head)
+    made = linear_cross_entropy._logits(hidden, head)
+    yield from (lambda: linear_cross_entropy._logits(hidden, head), lambda: made @ head)
 
 
 def _layer_products(x: Tensor, g: Tensor, W: Tensor, A: Tensor, B: Tensor) -> list[Callable[[], Tensor]]:

@@ -20,26 +20,27 @@ import torch
 import adapters
 from benchmarks.sets import DATA, embedder_folder
 from benchmarks.verdict_texts import as_document, devil, faq, xquad
-from playground import training
 from playground.device import Device
-from playground.exam import examining, paper, report
-from playground.exam import taught as training_data
-from playground.exam.arms import ARMS, Material
-from playground.exam.examining import Plan, Report
-from playground.exam.figures import Measured
-from playground.exam.questions import OF_THE_TEXT, Question
-from playground.exam.results import Result
-from playground.exam.settings import ExamSettings
-from playground.exam.verdict import percent, say
-from playground.models import ChatModel, chat_source, load_chat
-from playground.run_folder import CONFIG, DOCUMENTS
-from playground.runs import RunConfig, TrainSettings
-from playground.serving import ServedAdapter, load_adapter
+from playground.evaluation import exam as evaluation_exam
+from playground.evaluation import question_set, report
+from playground.evaluation import taught as training_data
+from playground.evaluation.aggregate import Measured
+from playground.evaluation.arms import ARMS, Material
+from playground.evaluation.config import ExamSettings
+from playground.evaluation.exam import Plan, Report
+from playground.evaluation.questions import OF_THE_TEXT, Question
+from playground.evaluation.results import Result
+from playground.evaluation.verdict import percent, say
+from playground.inference.served_adapter import ServedAdapter, load_adapter
+from playground.models.registry import ChatModel, chat_source, load_chat
 from playground.settings import Settings
+from playground.storage.run_folder import CONFIG, DOCUMENTS
+from playground.training import loop as training_loop
+from playground.training.config import RunConfig, TrainSettings
 from retrieval.build import build as build_index
-from retrieval.documents import Document, read
 from retrieval.embed import Embedder
 from retrieval.index import Index
+from retrieval.readers.read import Document, read
 
 STEPS = {"xquad": 120, "xquad_vi": 60, "devil": 80, "faq": 60, "rules": 60, "taught": 50}
 PASSAGES = {"": 0.0, "_half": 0.5, "_passages": 1.0}  # share of the questions, by the end of the part's name
@@ -72,7 +73,7 @@ class Bench:
             return folder
         chat = replace(self.chat, model=load_chat(chat_source(Settings.from_environment()), CPU).model)
         resume = (folder / "checkpoint").exists()
-        *_, end = training.train(config, chat, documents, folder, self.should_stop, resume)
+        *_, end = training_loop.train(config, chat, documents, folder, self.should_stop, resume)
         if vars(end)["reason"] == "stopped":
             return None
         (folder / "trained").touch()
@@ -80,15 +81,15 @@ class Bench:
         return folder
 
     def examined(
-        self, name: str, drawn: paper.Paper, arms: Sequence[str], at_hand: Material, run: Path | None = None
+        self, name: str, drawn: question_set.Paper, arms: Sequence[str], at_hand: Material, run: Path | None = None
     ) -> Report | None:
         """The exam's report, printed; None while it is not finished."""
         folder = self.out / name / "exam"
         plan = Plan(ExamSettings(), tuple(arms), run / "adapter" if run else None, None, tuple(drawn.findings))
         if not (folder / CONFIG).exists():
-            examining.prepare(folder, plan, drawn, at_hand.documents)
+            evaluation_exam.prepare(folder, plan, drawn, at_hand.documents)
         outcome = None
-        for outcome in examining.examine(folder, self.chat, at_hand, self.should_stop):
+        for outcome in evaluation_exam.examine(folder, self.chat, at_hand, self.should_stop):
             if not isinstance(outcome, Report) and outcome.arm:
                 print(f"{name}: {outcome.done} of {outcome.total} ({outcome.arm}), {outcome.seconds:.0f} s", flush=True)
         if not isinstance(outcome, Report):
@@ -133,10 +134,10 @@ def text_exam(name: str, language: str, arms: Sequence[str] = ARMS) -> Callable[
         if (folder := bench.trained(name, documents)) is None:
             return
         count, more = ASKED[language]
-        drawn = paper.from_file(asked[:count], documents, 0, bench.rows(folder))
+        drawn = question_set.from_file(asked[:count], documents, 0, bench.rows(folder))
         spare = asked[count : count + more]
         hidden = [replace(each, id=f"{each.id}-", kind="unanswerable", withheld=True) for each in spare]
-        drawn = paper.Paper(drawn.questions + hidden, drawn.findings)
+        drawn = question_set.Paper(drawn.questions + hidden, drawn.findings)
         bench.examined(name, drawn, arms, bench.material(documents, folder), folder)
 
     return run
@@ -149,7 +150,7 @@ def devil_exam(name: str) -> Callable[[Bench], None]:
         text, asked = devil(bench.data)
         if (folder := bench.trained(name, [text])) is None:
             return
-        drawn = paper.from_file(asked, [], 0, bench.rows(folder))
+        drawn = question_set.from_file(asked, [], 0, bench.rows(folder))
         found = bench.examined(name, drawn, FOUR, bench.material([text], folder), folder)
         if found:
             print_losses(drawn.questions, found.results)
@@ -164,7 +165,7 @@ def rules_exam(name: str) -> Callable[[Bench], None]:
         text = read(bench.data / "us_constitution/us-constitution.txt")
         if (folder := bench.trained(name, [text])) is None:
             return
-        drawn = paper.from_text([text], 60, 0, bench.rows(folder))
+        drawn = question_set.from_text([text], 60, 0, bench.rows(folder))
         bench.examined(name, drawn, FOUR, bench.material([text], folder), folder)
 
     return run
@@ -177,7 +178,7 @@ def faq_exam(name: str, arms: Sequence[str] = FOUR) -> Callable[[Bench], None]:
         whole, text, asked = faq(bench.data)
         if (folder := bench.trained(name, [text])) is None:
             return
-        drawn = paper.from_file(asked, [whole], 0, bench.rows(folder))
+        drawn = question_set.from_file(asked, [whole], 0, bench.rows(folder))
         found = bench.examined(name, drawn, arms, bench.material([whole], folder), folder)
         if found:
             print_losses(drawn.questions, found.results)
@@ -189,7 +190,7 @@ def itself(bench: Bench) -> None:
     """The base model against itself, called fine-tuned: too close to call."""
     documents, asked = xquad(bench.data, "en")
     at_hand = Material(documents, None, None, ServedAdapter("none", "0" * 16, "lora", None))
-    bench.examined("itself", paper.from_file(asked[:FEW], documents, 0, []), ("base", "tuned"), at_hand)
+    bench.examined("itself", question_set.from_file(asked[:FEW], documents, 0, []), ("base", "tuned"), at_hand)
 
 
 def taught(bench: Bench) -> None:
@@ -199,7 +200,7 @@ def taught(bench: Bench) -> None:
     if (folder := bench.trained("taught", [text])) is None:
         return
     rows = bench.rows(folder)
-    drawn = paper.from_file(asked[: 2 * FEW], documents, 0, rows)
+    drawn = question_set.from_file(asked[: 2 * FEW], documents, 0, rows)
     at_hand = replace(bench.material([text], folder), documents=documents, index=None)
     found = bench.examined("taught", drawn, ("base", "tuned"), at_hand, folder)
     if found is None:
@@ -208,7 +209,7 @@ def taught(bench: Bench) -> None:
     print(f"flagged: {len(drawn.leaked() & known)} of {len(known)} taught, {len(drawn.leaked() - known)} others")
     for name, inside in (("taught", True), ("others", False)):
         part = [each for each in drawn.questions if (each.id in known) == inside]
-        gap = examining.measure(part, found.results, set(), 0).choices[0]
+        gap = evaluation_exam.measure(part, found.results, set(), 0).choices[0]
         spread = f"{100 * gap.low:+.0f} to {100 * gap.high:+.0f}"
         print(f"{name}: base - tuned {100 * gap.value:+.0f} ({spread}), differs: {gap.differs}")
 
@@ -218,7 +219,7 @@ def unrelated(bench: Bench) -> None:
     documents, asked = xquad(bench.data, "en")
     other = [read(bench.data / "us_constitution/us-constitution.txt")]
     at_hand = replace(bench.material(other, None), documents=documents)
-    bench.examined("unrelated", paper.from_file(asked[:FEW], documents, 0, []), ("base", "rag"), at_hand)
+    bench.examined("unrelated", question_set.from_file(asked[:FEW], documents, 0, []), ("base", "rag"), at_hand)
 
 
 def broken(bench: Bench) -> None:
@@ -226,7 +227,7 @@ def broken(bench: Bench) -> None:
     documents, asked = xquad(bench.data, "en")
     index = build_index(documents, bench.embedder)
     at_hand = bench.material(documents, None, Random(index))
-    bench.examined("broken", paper.from_file(asked[:FEW], documents, 0, []), ("base", "rag", "gold"), at_hand)
+    bench.examined("broken", question_set.from_file(asked[:FEW], documents, 0, []), ("base", "rag", "gold"), at_hand)
 
 
 class Random(Index):

@@ -5,8 +5,8 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from playground.exam.questions import LITERAL, Place, Question, question_id
-from retrieval.documents import Document, Pair, read
+from playground.evaluation.questions import LITERAL, Place, Question, question_id
+from retrieval.readers.read import Document, Pair, read
 
 HELD_OUT = 50  # entries of the Devil's Dictionary that are kept from training and from the index
 ASKED = 40  # of the Debian FAQ's 119 pairs, kept from training

@@ -18,8 +18,8 @@ import psutil
 from playwright.sync_api import CDPSession, Page, expect, sync_playwright
 
 from benchmarks.journey import CONSTITUTION, running_app
-from playground.run_folder import read_events
 from playground.settings import Settings
+from playground.storage.run_folder import read_events
 
 CHROMIUM = "/usr/bin/chromium"
 MINUTE = 60_000  # milliseconds

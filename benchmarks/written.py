@@ -10,13 +10,14 @@ from pathlib import Path
 
 import torch
 
+from playground.data.qa import synthetic
+from playground.data.qa.pairs import spoken
+from playground.data.sections import cut
 from playground.device import Device
-from playground.models import ChatModel, chat_source, load_chat
-from playground.pairs import spoken, written
-from playground.sections import cut
+from playground.inference.engine import complete
+from playground.models.registry import ChatModel, chat_source, load_chat
 from playground.settings import Settings
-from playground.writing import said
-from retrieval.documents import read
+from retrieval.readers.read import read
 
 
 def main() -> None:
@@ -27,17 +28,17 @@ def main() -> None:
     chosen = parser.parse_args()
     chat = load_chat(chat_source(Settings.from_environment()), Device("cpu", torch.float32, 0.0))
     rows = [measured(chat, file, chosen.sections) for file in chosen.files]
-    print("| text | sections | kept | share | seconds a section | " + " | ".join(written.FAULTS) + " |")
-    print("|---|---|---|---|---|" + "---|" * len(written.FAULTS))
+    print("| text | sections | kept | share | seconds a section | " + " | ".join(synthetic.FAULTS) + " |")
+    print("|---|---|---|---|---|" + "---|" * len(synthetic.FAULTS))
     print("\n".join(rows))
 
 
 def measured(chat: ChatModel, file: Path, count: int) -> str:
     """The table's row of one file."""
     document = read(file)
-    places, sections = written.worth_asking(document)[:count], cut(document)
+    places, sections = synthetic.worth_asking(document)[:count], cut(document)
     began = time.perf_counter()
-    found = [each for some in written.drafts(document, places, lambda asked: said(chat, asked)) for each in some]
+    found = [each for some in synthetic.drafts(document, places, lambda asked: complete(chat, asked)) for each in some]
     seconds = (time.perf_counter() - began) / len(found)
     for each in found:
         if each.pair:
@@ -48,7 +49,7 @@ def measured(chat: ChatModel, file: Path, count: int) -> str:
             print(f"  A: {each.pair.answer}", flush=True)
     kept, faults = sum(each.pair is not None for each in found), Counter(each.fault for each in found)
     figures = [file.name, len(found), kept, f"{kept / len(found):.2f}", f"{seconds:.1f}"]
-    return "| " + " | ".join(map(str, [*figures, *(faults[each] for each in written.FAULTS)])) + " |"
+    return "| " + " | ".join(map(str, [*figures, *(faults[each] for each in synthetic.FAULTS)])) + " |"
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ WITH_PASSAGES = (
 PASSAGE = "[{number}] {heading}\n{text}"
 
 
+Messages = list[dict[str, str]]
+
+
 @dataclass(frozen=True)
 class Turn:
     """A question of this conversation and the answer this pane gave to it."""
@@ -26,7 +29,7 @@ class Turn:
 
 def messages(
     question: str, history: Sequence[Turn] = (), passages: Sequence[Passage] = (), examples: Sequence[Turn] = ()
-) -> list[dict[str, str]]:
+) -> Messages:
     """The conversation in chat-message form; examples are its first turns, only the last question carries passages."""
     spoken = [{"role": "system", "content": SYSTEM}]
     for turn in (*examples, *history):
@@ -35,7 +38,7 @@ def messages(
     return [*spoken, {"role": "user", "content": _asked(question, passages)}]
 
 
-def render(tokenizer: PreTrainedTokenizerBase, spoken: Sequence[dict[str, str]]) -> list[int]:
+def render(tokenizer: PreTrainedTokenizerBase, spoken: Messages) -> list[int]:
     """Token ids of a conversation that waits for the assistant; control tokens typed in a text lose their meaning."""
     harmless = [{**message, "content": defuse(tokenizer, message["content"])} for message in spoken]
     text = tokenizer.apply_chat_template(harmless, tokenize=False, add_generation_prompt=True)

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from retrieval.chunks import Passage, split
+from retrieval.deduplicate import repeats
+from retrieval.document import Document
 from retrieval.errors import RetrievalError, Stopped
-from retrieval.fold import repeats
 from retrieval.index import Encoder, Index
 from retrieval.language import detect
-from retrieval.parts import Document
-from retrieval.saved import chunk_hash
+from retrieval.persistence import chunk_hash
 
 SPECIAL_TOKENS = 2
 MAX_PASSAGE_TOKENS = 126

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from retrieval.parts import TRAIL, Document, Pair, Span, is_contents
+from retrieval.document import TRAIL, Document, Pair, Span, is_contents
 
 Located = TypeVar("Located", Span, Pair)
 CountTokens = Callable[[list[str]], list[int]]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from retrieval.parts import Document, Span
+from retrieval.document import Document, Span
 
 BEFORE = 600  # characters shown above a passage
 STRETCH = 2_400

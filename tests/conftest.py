@@ -15,9 +15,9 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from playground.library import Library
+from playground.services.library import Library
 from playground.settings import Settings
-from playground.store import Store
+from playground.storage.store import Store
 
 Write = Callable[[str, "str | bytes"], Path]
 CHAT_TEMPLATE = (

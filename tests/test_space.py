@@ -11,7 +11,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from playground import wheels
+from playground.models import wheels
 from playground.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -95,7 +95,7 @@ def test_the_models_wheels_and_texts_are_named_in_the_notice() -> None:
         assert model in notice
     assert wheels.CHAT_WHEEL.replace("==", " ") in notice
     beside = {".license", ".json"}  # licences, and the questions that are offered about the texts
-    texts = [path for path in (ROOT / "playground" / "examples").iterdir() if path.suffix not in beside]
+    texts = [path for path in (ROOT / "playground" / "data" / "example_texts").iterdir() if path.suffix not in beside]
     assert len(texts) >= 3
     for path in texts:
         assert path.name in notice

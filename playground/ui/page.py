@@ -9,19 +9,19 @@ from typing import Any
 import gradio as gr
 
 from playground.errors import UserError
-from playground.services import Services
+from playground.services.app import Services
 from playground.settings import Settings
-from playground.ui.bar import Bar
-from playground.ui.compare_tab import CompareTab
-from playground.ui.exam_tab import ExamTab
-from playground.ui.learn_tab import LearnTab
-from playground.ui.polled import Polled, meet
-from playground.ui.tab import HIDDEN, LAST, QUIET, Tab
-from playground.ui.text_tab import TextTab
-from playground.ui.theme import css, theme
-from playground.ui.train_tab import TrainTab
-from playground.ui.visitor import language_of, middleware, visitor_of
-from playground.ui.words import i18n, mark
+from playground.ui.compare.tab import CompareTab
+from playground.ui.exam.tab import ExamTab
+from playground.ui.learn.tab import LearnTab
+from playground.ui.shared.i18n import i18n, mark
+from playground.ui.shared.polling import Polled, meet
+from playground.ui.shared.session import language_of, middleware, visitor_of
+from playground.ui.shared.tab import HIDDEN, LAST, QUIET, Tab
+from playground.ui.shared.theme import css, theme
+from playground.ui.status_bar import Bar
+from playground.ui.text.tab import TextTab
+from playground.ui.train.tab import TrainTab
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 2.0

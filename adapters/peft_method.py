@@ -1,0 +1,118 @@
+"""Methods whose result stands beside the base: small tensors that PEFT adds to chosen linear layers."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from peft import PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from adapters.base import Method, Options, target_layers
+from adapters.lora_weights import write_adapter
+from adapters.options import knob
+
+ADAPTER = "default"  # the name PEFT gives to a model's only adapter
+
+
+@dataclass(frozen=True)
+class AdapterOptions(Options):
+    """What every adapter can be asked."""
+
+    rank: int = knob(
+        8,
+        label="Rank",
+        help="Size of the adapter in each layer: a larger one can learn more, and costs memory, time and file size.",
+        low=1,
+        high=256,
+    )
+    alpha: float = knob(
+        16.0,
+        label="Alpha",
+        help="Strength of the adapter: what it adds to a layer is multiplied by alpha / rank.",
+        low=0.1,
+        high=1024,
+    )
+    dropout: float = knob(
+        0.0,
+        label="Dropout",
+        help="Share of the adapter's inputs switched off at random in each step; a little slows learning by heart.",
+        low=0,
+        high=0.9,
+    )
+    targets: str = knob(
+        "all-linear",
+        label="Parts to adapt",
+        help="all-linear adapts attention and feed-forward parts of each layer; attention alone trains fewer numbers.",
+        choices=("all-linear", "attention"),
+    )
+
+
+AdapterT = TypeVar("AdapterT", bound=AdapterOptions)
+
+
+class Adapter(Method[AdapterT]):
+    """A method that PEFT attaches; its file is PEFT's own."""
+
+    @abstractmethod
+    def config(self, layers: list[str], options: AdapterT, seed: int, steps: int) -> PeftConfig:
+        """PEFT's configuration of these options for these layers."""
+
+    def attach(self, base: PreTrainedModel, options: AdapterT, seed: int, steps: int) -> PeftModel:
+        """See Method.attach."""
+        layers = list(target_layers(base, options.top_layers, options.targets))
+        return wrap(self.frozen(base), self.config(layers, options, seed, steps), seed)
+
+    def trainable(self, base: nn.Module, options: AdapterT) -> int:
+        """All numbers of the parts that learn."""
+        layers = target_layers(base, options.top_layers, options.targets)
+        parts = [part for shape in layers.values() for part in self.parts(*shape, options)]
+        return sum(part.numbers for part in parts if part.role == "learns")
+
+    def live(self, model: nn.Module) -> dict[str, nn.Parameter]:
+        """All of the adapter's own tensors."""
+        prefix = f".{_tuner(model).prefix}"
+        return {name: each for name, each in model.named_parameters() if prefix in name}
+
+    def save(self, model: nn.Module, folder: Path) -> None:
+        """Write what PeftModel.from_pretrained loads, under the base's name_or_path."""
+        write_adapter(folder, config_of(model), adapter_tensors(model))
+
+    def load(self, base: PreTrainedModel, folder: Path) -> PeftModel:
+        """See Method.load."""
+        return PeftModel.from_pretrained(self.frozen(base), folder)
+
+
+def wrap(base: PreTrainedModel, config: PeftConfig, seed: int) -> PeftModel:
+    """PEFT's model around the base, its random numbers from `seed` alone and the global generator left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return get_peft_model(base, config)
+
+
+def detach(model: nn.Module) -> nn.Module:
+    """The base model without its adapter, which is lost; a model that wraps nothing is returned as it is."""
+    return model.unload() if isinstance(model, PeftModel) else model
+
+
+def inside(model: nn.Module) -> Any:
+    """The transformers model that a trained one consists of, its layers as the method made them."""
+    return model.get_base_model() if isinstance(model, PeftModel) else model
+
+
+def config_of(model: nn.Module) -> Any:
+    """The configuration of a PEFT model's only adapter."""
+    assert isinstance(model, PeftModel)
+    return model.peft_config[ADAPTER]
+
+
+def adapter_tensors(model: nn.Module) -> Mapping[str, Tensor]:
+    """The adapter's tensors under the keys of PEFT's file format."""
+    return get_peft_model_state_dict(model, save_embedding_layers=False)
+
+
+def _tuner(model: nn.Module) -> Any:
+    return model.base_model

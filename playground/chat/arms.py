@@ -1,0 +1,200 @@
+"""What each arm is given before it answers: passages or examples, the prompt made of them, the stamp. Asks no model."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import transformers
+
+from playground import prompts
+from playground.chat.few_shot import Examples
+from playground.errors import UserError
+from playground.inference.engine import Decoding, Prompt
+from playground.inference.forward import forward_of
+from playground.inference.served_adapter import ServedAdapter
+from playground.models.registry import ChatModel
+from playground.prompts import Turn
+from retrieval.chunks import Passage
+from retrieval.search import Hit, Result, within_budget
+
+HISTORY_ROOM = 2048  # tokens of a prompt with history: a longer one is read for longer than a person waits
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to answer: with an adapter or none, with passages or example pairs of the visitor's text or neither."""
+
+    name: str
+    adapter: ServedAdapter | None = None
+    retrieval: bool = False
+    few_shot: bool = False
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """All that an answer depends on; hashes are 16 hex digits.
+
+    `weights` is the number type of the weights that it was computed with: "float16" where the host chose 16 bits.
+    `adapter_scale` is what the adapter's product is multiplied by (alpha / rank), `found` None without retrieval.
+    `passages` are source:start-end in the index, `examples` the same in the text, in the prompt's order;
+    `prompt_hash`, None where nothing was asked, covers every token that the model read.
+    """
+
+    base_hash: str
+    weights: str
+    adapter_hash: str | None
+    adapter_scale: float | None
+    method: str | None
+    index_hash: str | None
+    passages: tuple[str, ...]
+    found: bool | None
+    examples: tuple[str, ...]
+    template_hash: str
+    prompt_hash: str | None
+    decoding: Decoding
+    versions: Mapping[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form, as stored beside the answer."""
+        return asdict(self)
+
+    @property
+    def id(self) -> str:
+        """12 hex digits; equal for equal stamps only."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the search brought for one question; `used` says whether the model gets to read it."""
+
+    found: bool
+    hits: tuple[Hit, ...]
+    used: bool
+    index_hash: str
+
+
+@dataclass(frozen=True)
+class Given:
+    """What one arm's prompt holds beside question and history."""
+
+    evidence: Evidence | None
+    examples: Examples | None
+
+    @property
+    def abstains(self) -> bool:
+        """Whether the search found no answer and the model is not to read the nearest passages."""
+        return self.evidence is not None and not self.evidence.used
+
+    @property
+    def passages(self) -> list[Passage]:
+        """Those in the prompt, the best first."""
+        return [hit.passage for hit in self.evidence.hits] if self.evidence and self.evidence.used else []
+
+    @property
+    def turns(self) -> list[Turn]:
+        """The examples, the most similar one nearest to the question."""
+        return [each.turn for each in reversed(self.examples.chosen)] if self.examples else []
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An arm's prompt, its text with control tokens, how many old turns had no room in it, and the answer's stamp."""
+
+    prompt: Prompt
+    sent: str
+    dropped_turns: int
+    stamp: Stamp
+
+
+def look_up(question: str, search: Callable[[str], Result] | None, max_tokens: int, ask_anyway: bool) -> Evidence:
+    """What the search finds within the encoder's `max_tokens`, to be read if it holds the answer or `ask_anyway`.
+
+    Raises:
+        UserError: there is nothing to search.
+    """
+    if search is None:
+        raise UserError("This way of answering looks things up in your text, but there is none: add a text first.")
+    result = search(question)
+    hits = within_budget(result.hits, max_tokens)
+    return Evidence(result.found, hits, used=result.found or ask_anyway, index_hash=result.index_hash)
+
+
+def choose_examples(
+    chat: ChatModel, question: str, examples: Callable[[str], Examples] | None, max_tokens: int
+) -> Examples:
+    """Examples for the question, within the model's `max_tokens`.
+
+    Raises:
+        UserError: there is nothing to choose from.
+    """
+    if examples is None:
+        raise UserError("This way of answering shows examples of your text first, but there is none: add a text first.")
+    return examples(question).within(lambda text: len(chat.tokenizer(text)["input_ids"]), max_tokens)
+
+
+def prepare(
+    chat: ChatModel,
+    arm: Arm,
+    question: str,
+    history: Sequence[Turn],
+    given: Given,
+    decoding: Decoding,
+    scope: str = "",
+) -> Prepared:
+    """The arm's prompt and stamp; an abstaining arm's prompt is empty. What is read is kept for the same `scope`.
+
+    Raises:
+        UserError: the prompt does not fit the model's window beside the answer.
+    """
+    ids, dropped = ([], 0) if given.abstains else _fit(chat, question, history, given, decoding.max_new_tokens)
+    sent = str(chat.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
+    own = arm.adapter.model if arm.adapter else None
+    prompt = Prompt(ids, arm.adapter.plain if arm.adapter else None, own, scope)
+    return Prepared(prompt, sent, dropped, _stamp(chat, arm, given, ids, decoding))
+
+
+def _stamp(chat: ChatModel, arm: Arm, given: Given, ids: Sequence[int], decoding: Decoding) -> Stamp:
+    adapter, evidence = arm.adapter, given.evidence
+    return Stamp(
+        base_hash=chat.hash,
+        weights=forward_of((adapter.model if adapter else None) or chat.model, chat.bits).weights,
+        adapter_hash=adapter.hash if adapter else None,
+        adapter_scale=adapter.scale if adapter else None,
+        method=adapter.method if adapter else None,
+        index_hash=evidence.index_hash if evidence else None,
+        passages=tuple(f"{each.source}:{each.start}-{each.end}" for each in given.passages),
+        found=evidence.found if evidence else None,
+        examples=tuple(each.place for each in reversed(given.examples.chosen)) if given.examples else (),
+        template_hash=prompts.template_hash(chat.tokenizer),
+        prompt_hash=hashlib.sha256(str(list(ids)).encode()).hexdigest()[:16] if ids else None,
+        decoding=decoding,
+        versions={"torch": torch.__version__, "transformers": transformers.__version__},
+    )
+
+
+def _fit(
+    chat: ChatModel, question: str, history: Sequence[Turn], given: Given, new_tokens: int
+) -> tuple[list[int], int]:
+    """The prompt's ids, and how many of the oldest turns were dropped to leave room for the answer."""
+    answered = [turn for turn in history if turn.answer]
+    window = chat.window - new_tokens
+
+    def with_turns(turns: Sequence[Turn]) -> list[int]:
+        return prompts.render(chat.tokenizer, prompts.messages(question, turns, given.passages, given.turns))
+
+    ids = with_turns(())
+    if len(ids) > window:
+        raise UserError(
+            f"The question does not fit: with what stands before it it is {len(ids)} tokens long, and beside an answer "
+            f"of {new_tokens} tokens {chat.name} reads {max(window, 0)}. Shorten the question or the answer length."
+        )
+    for kept in range(1, len(answered) + 1):
+        longer = with_turns(answered[-kept:])
+        if len(longer) > min(window, HISTORY_ROOM):
+            return ids, len(answered) - kept + 1
+        ids = longer
+    return ids, 0

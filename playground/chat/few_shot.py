@@ -1,0 +1,141 @@
+"""Worked examples for one question: pairs of the visitor's text whose questions are most like it. Knows no model.
+
+Examples in the prompt, not in the weights: "few-shot" as in GPT-3 (arXiv 2005.14165, section 2), those chosen by the
+similarity of their questions (Liu et al. 2022, arXiv 2101.06804).
+"""
+
+import re
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from playground.data.qa import pairs
+from playground.errors import UserError
+from playground.prompts import Turn
+from retrieval.document import Document
+
+EXAMPLES = 3
+SHORTLIST = 400  # pairs that are embedded for one question: about two seconds the first time, from memory afterwards
+IN_MEMORY = 20_000  # vectors, of all visitors
+
+
+class Encoder(Protocol):
+    """What choosing needs of an embedder."""
+
+    hash: str
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Unit vectors (n, dimension), float32."""
+        ...
+
+
+@dataclass(frozen=True)
+class Example:
+    """A pair of the text, `place` as source:start-end, and the cosine of its question with the one that is asked."""
+
+    turn: Turn
+    place: str
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Pairs for one question, the most similar first; `same` says that a pair with this very question was left out.
+
+    It would hand the answer over, and the arm would then show what looking it up does.
+    """
+
+    chosen: tuple[Example, ...]
+    same: bool
+
+    def within(self, count_tokens: Callable[[str], int], max_tokens: int) -> "Examples":
+        """Without those that do not fit into the budget beside the better ones."""
+        kept, left = [], max_tokens
+        for each in self.chosen:
+            tokens = count_tokens(f"{each.turn.question}\n{each.turn.answer}")
+            if tokens <= left:
+                kept.append(each)
+                left -= tokens
+        return Examples(tuple(kept), self.same)
+
+
+class Chooser:
+    """Chooses examples; keeps the vectors of questions it met, by the encoder and their text alone."""
+
+    def __init__(self) -> None:
+        self._vectors: OrderedDict[tuple[str, str], np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def choose(
+        self, encoder: Encoder, question: str, placed: Sequence[tuple[str, Turn]], count: int = EXAMPLES
+    ) -> Examples:
+        """The `count` pairs, given with their places, whose questions are most like this one.
+
+        Raises:
+            UserError: there is no pair, or none but the question itself.
+        """
+        asked = _words(question)
+        others = [(place, turn) for place, turn in placed if _words(turn.question) != asked]
+        if not others:
+            raise UserError(
+                "Few-shot needs question–answer pairs of your text to show as examples, and there are none beside this "
+                "question. Add a file of pairs (CSV or JSONL) or a text with questions, or choose another arm."
+            )
+        listed = _shortlist(asked, others)
+        query, *vectors = self._encode(encoder, [question, *(turn.question for _, turn in listed)])
+        near = np.array(vectors) @ query
+        best = np.argsort(-near, kind="stable")[:count]
+        chosen = tuple(Example(listed[n][1], listed[n][0], float(near[n])) for n in best)
+        return Examples(chosen, same=len(others) < len(placed))
+
+    def forget(self, questions: Sequence[str]) -> None:
+        """Drop what is in memory of these questions."""
+        gone = set(questions)
+        with self._lock:
+            for key in [key for key in self._vectors if key[1] in gone]:
+                del self._vectors[key]
+
+    def _encode(self, encoder: Encoder, texts: Sequence[str]) -> list[np.ndarray]:
+        keys = [(encoder.hash, text) for text in texts]
+        with self._lock:
+            new = [key for key in dict.fromkeys(keys) if key not in self._vectors]
+            if new:
+                self._vectors.update(zip(new, encoder.encode([text for _, text in new]), strict=True))
+            found = [self._vectors[key] for key in keys]
+            while len(self._vectors) > IN_MEMORY:
+                self._vectors.popitem(last=False)
+        return found
+
+
+def placed_pairs(documents: Sequence[Document]) -> list[tuple[str, Turn]]:
+    """The question–answer pairs of these documents with their places: their own, else those made of them by rules.
+
+    Sentences with a gap are no questions: they serve only where nothing else was made.
+    """
+    found = []
+    for document in documents:
+        made = [] if document.pairs else pairs.make(document)
+        asked = [each for each in made if each.kind != "cloze"] or made
+        found += [
+            (f"{document.name}:{pair.start}-{pair.end}", Turn(pair.question, pair.answer))
+            for pair in (document.pairs or asked)
+        ]
+    return found
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"\w+", text.casefold()))
+
+
+def _shortlist(asked: tuple[str, ...], placed: Sequence[tuple[str, Turn]]) -> list[tuple[str, Turn]]:
+    """All pairs where they are few, else those that share most words with the question, rare ones counting more."""
+    if len(placed) <= SHORTLIST:
+        return list(placed)
+    words = [set(_words(turn.question)) for _, turn in placed]
+    common = Counter(word for each in words for word in each)
+    shared = [sum(1 / common[word] for word in each.intersection(asked)) for each in words]
+    return [placed[n] for n in np.argsort(-np.array(shared), kind="stable")[:SHORTLIST]]

@@ -1,0 +1,87 @@
+"""`ask`: one question to several ways of answering, in one batch as the page does it."""
+
+import json
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from adapters.options import build
+from playground.chat import answer as chat_answer
+from playground.chat.answer import Answer, Arm, Decoding, load_adapter
+from playground.chat.few_shot import Chooser, Examples, placed_pairs
+from playground.cli.commands.arguments import NEEDS, ON_DEMAND, Line
+from playground.cli.commands.index import READ
+from playground.cli.commands.search import searcher, where
+from playground.device import choose
+from playground.models.registry import chat_source, embedder_source, load_chat
+from playground.prompts import Turn
+from playground.services.conversations import passage
+from playground.settings import Settings
+from retrieval.document import Document
+from retrieval.embed import Embedder
+
+PASSAGES = 5
+
+
+def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
+    """A line an arm, once all have answered."""
+    given = {name: vars(asked)[name] for name in ("max_new_tokens", "temperature", "seed")}
+    decoding = build(Decoding, {name: value for name, value in given.items() if value is not None})
+    model = load_chat(chat_source(settings), choose(), settings.answer_bits)
+    loaded = {name: load_adapter(vars(asked)[name], model) for name in ("adapter", "other") if vars(asked)[name]}
+    search = searcher(asked.index, settings, PASSAGES) if asked.index else None
+    arms = [
+        Arm(
+            name,
+            next((adapter for key, adapter in loaded.items() if name in NEEDS[key]), None),
+            retrieval=name in NEEDS["index"] and name not in ON_DEMAND,
+            few_shot=name in ON_DEMAND,
+        )
+        for name in asked.arms
+    ]
+    examples = _examples(asked.index, settings) if any(arm.few_shot for arm in arms) else None
+    histories: list[list[Turn]] = [[] for _ in arms]
+    *_, answers = chat_answer.answer(
+        model, arms, asked.question, histories, search, decoding, ask_anyway=asked.ask_anyway, examples=examples
+    )
+    for each in answers:
+        yield _record(each), _text(each, asked.show_prompt)
+
+
+def _examples(index: Path, settings: Settings) -> Callable[[str], Examples]:
+    """Chooses from the pairs of the documents that an index was made of."""
+    documents = [Document.from_dict(each) for each in json.loads((index / READ).read_text(encoding="utf-8"))]
+    source = embedder_source(settings)
+    embedder = Embedder(source.folder, name=source.name)
+    return lambda question: Chooser().choose(embedder, question, placed_pairs(documents))
+
+
+def _record(answer: Answer) -> dict[str, Any]:
+    return {
+        "arm": answer.arm,
+        "answer": answer.text,
+        "found": answer.found,
+        "seconds_to_first_token": answer.seconds_to_first_token,
+        "tokens_per_second": answer.tokens_per_second,
+        "prompt": answer.prompt,
+        "prompt_tokens": answer.prompt_tokens,
+        "stamp": {**answer.stamp.to_dict(), "id": answer.stamp.id},
+        "passages": [passage(hit) for hit in answer.passages],
+    }
+
+
+def _text(answer: Answer, show_prompt: bool) -> str:
+    passages = "".join(f"\n  {where(hit)}" for hit in answer.passages)
+    if not answer.prompt_tokens:
+        refused = "Not in this text, so the model was not asked (--ask-anyway asks it). The nearest passages:"
+        return f"{answer.arm}\n{refused}{passages}\n"
+    figures = [
+        f"prompt of {answer.prompt_tokens} tokens",
+        f"first token after {answer.seconds_to_first_token:.1f} s",
+        f"{answer.tokens_per_second:.1f} tokens/s" if answer.tokens_per_second else "",
+        f"stamp {answer.stamp.id}",
+    ]
+    given = f"\nIt was given:{passages}" if passages else ""
+    sent = f"\nIt was sent:\n{answer.prompt}" if show_prompt else ""
+    return f"{answer.arm} ({', '.join(filter(None, figures))})\n{answer.text}{given}{sent}\n"

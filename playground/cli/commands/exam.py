@@ -1,0 +1,147 @@
+"""`exam`: questions of a text to every arm, a line an arm, then the verdict; the report lies in the folder."""
+
+import shutil
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from adapters.options import build
+from playground.cli.commands.arguments import EXAM_FILES, Line
+from playground.cli.commands.train import stoppable
+from playground.device import choose
+from playground.evaluation import exam as evaluation_exam
+from playground.evaluation import question_set, questions, report, taught
+from playground.evaluation.aggregate import ArmFigures
+from playground.evaluation.arms import ARMS, Material
+from playground.evaluation.asking import asker
+from playground.evaluation.config import ExamSettings
+from playground.evaluation.exam import DOCUMENTS, Plan, Report
+from playground.evaluation.llm_judge import judged
+from playground.evaluation.verdict import as_record, say
+from playground.models.registry import ChatModel, Source, chat_source, embedder_source, load_chat
+from playground.settings import Settings
+from retrieval.embed import Embedder
+from retrieval.readers.read import Document
+
+
+def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
+    """A line an arm, and one with the verdict.
+
+    Raises:
+        KeyboardInterrupt: after the last answer that is kept, where Ctrl-C had stopped the exam.
+    """
+    chat = load_chat(chat_source(settings), choose(), settings.answer_bits)
+    plan = evaluation_exam.stored(asked.out)[0] if asked.resume else _planned(asked)
+    documents = evaluation_exam.texts(asked.out / DOCUMENTS) if asked.resume else _documents(asked)
+    at_hand = evaluation_exam.material(plan, documents, chat, lambda _: _embedder(settings))
+    if not asked.resume:
+        yield from _begin(asked, plan, at_hand, chat)
+    outcome = None
+    with stoppable() as should_stop:
+        for outcome in evaluation_exam.examine(asked.out, chat, at_hand, should_stop):
+            if not isinstance(outcome, Report) and outcome.arm:
+                left = f", {outcome.seconds_left:.0f} s left" if outcome.seconds_left else ""
+                yield None, f"{outcome.done} of {outcome.total} answers ({outcome.arm}){left}"
+    if not isinstance(outcome, Report):
+        raise KeyboardInterrupt(f"Stopped; go on with `python -m playground exam --resume --out {asked.out}`.")
+    if asked.judge:
+        source = Source("chat", asked.judge.name, "folder", asked.judge.resolve())
+        outcome = judged(outcome, load_chat(source, choose()))
+    report.write(outcome, asked.out, report.command(outcome.plan, asked.out / evaluation_exam.QUESTIONS))
+    yield from _lines(outcome, asked.out)
+
+
+def _planned(asked: Namespace) -> Plan:
+    given = {name: vars(asked)[name] for name in ("limit", "seed")}
+    settings = build(ExamSettings, {name: value for name, value in given.items() if value is not None})
+    return Plan(settings, tuple(asked.arms or ()), asked.adapter, asked.index, drill=asked.drill)
+
+
+def _documents(asked: Namespace) -> list[Document]:
+    """The text of the index, or without one that of the run."""
+    folders = [asked.index] if asked.index else [asked.adapter, asked.adapter.parent] if asked.adapter else []
+    return next((found for folder in folders if (found := evaluation_exam.texts(folder / DOCUMENTS))), [])
+
+
+def _embedder(settings: Settings) -> Embedder:
+    source = embedder_source(settings)
+    return Embedder(source.folder, name=source.name)
+
+
+def _begin(asked: Namespace, plan: Plan, at_hand: Material, chat: ChatModel) -> Iterator[Line]:
+    """Draw up the questions and write what the exam is, in place of an earlier one."""
+    for name in EXAM_FILES:
+        path = asked.out / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    rows = taught.rows(asked.adapter.parent, chat.tokenizer) if asked.adapter else []
+    if asked.questions:
+        own = questions.read(asked.questions, at_hand.documents)[: asked.limit]
+        drawn = question_set.from_file(own, at_hand.documents, plan.settings.seed, rows)
+    else:
+        drawn = question_set.from_text(at_hand.documents, plan.settings.limit, plan.settings.seed, rows, asker(chat))
+    arms = plan.arms or tuple(arm for arm in ARMS if arm in at_hand.able())
+    hashes = evaluation_exam.hashes(chat, at_hand)
+    plan = replace(plan, arms=arms, findings=tuple(drawn.findings), hashes=hashes)
+    evaluation_exam.prepare(asked.out, plan, drawn, at_hand.documents)
+    yield None, f"{len(drawn.questions)} questions, of which {len(drawn.leaked())} are in the training data"
+
+
+def _lines(outcome: Report, out: Path) -> Iterator[Line]:
+    for arm in outcome.figures.arms.values():
+        yield _record(arm), _text(arm)
+    said = [say(each) for each in outcome.verdict]
+    record = {
+        "verdict": said[0] if said else "",
+        "sentences": [as_record(each) for each in outcome.verdict],
+        "differences": [{**vars(each), "differs": each.differs} for each in outcome.figures.choices],
+        "causes": {arm: dict(counted) for arm, counted in outcome.causes.items()},
+        "leaked": sorted(each.question for each in outcome.plan.findings if each.fault == "leak"),
+        "judged": {arm: vars(share) for arm, share in outcome.judged.items()},
+        "left_out": len(outcome.known),
+        "drill": asdict(outcome.drill) if outcome.drill else None,
+        "report": str(out / report.HTML),
+    }
+    yield record, "\n".join([*said, f"The report is {out / report.HTML}"])
+
+
+def _record(arm: ArmFigures) -> dict[str, Any]:
+    return {
+        "arm": arm.arm,
+        "questions": arm.questions,
+        "choice_accuracy": arm.choice.value,
+        "choice_low": arm.choice.low,
+        "choice_high": arm.choice.high,
+        "f1": arm.f1.value,
+        "f1_low": arm.f1.low,
+        "f1_high": arm.f1.high,
+        "right": arm.right.value,
+        "right_low": arm.right.low,
+        "right_high": arm.right.high,
+        "exact": arm.exact.value,
+        "rouge_l": arm.rouge_l.value,
+        "format_errors": arm.broken.value,
+        "invention_rate": arm.invention.value,
+        "abstention_precision": arm.abstention_precision,
+        "abstention_recall": arm.abstention_recall,
+        "support": arm.support.value,
+        "recall_at": {str(k): figure.value for k, figure in arm.recall.items()},
+        "perplexity": arm.perplexity.value,
+        "kinds": {kind: figure.value for kind, figure in arm.kinds.items() if figure.questions},
+        "general_accuracy": arm.general_choice.value,
+        "general_loss": arm.general_loss.value,
+        "seconds_per_answer": arm.seconds,
+        "tokens_per_answer": arm.tokens,
+        "prompt_tokens": arm.prompt_tokens,
+        "memory_bytes": arm.memory_bytes,
+    }
+
+
+def _text(arm: ArmFigures) -> str:
+    shares: Sequence[tuple[str, Any]] = (("choice", arm.choice), ("free answer", arm.right), ("F1", arm.f1))
+    said = [f"{name} {100 * each.value:.0f} % ({100 * each.low:.0f}–{100 * each.high:.0f})" for name, each in shares]
+    return f"{arm.arm:9} {', '.join(said)}, {arm.seconds:.1f} s an answer"

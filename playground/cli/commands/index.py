@@ -1,0 +1,60 @@
+"""`index`: documents to a folder that `search` and `ask` look things up in."""
+
+import json
+from argparse import Namespace
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+
+from playground.cli.commands.arguments import Line
+from playground.models.registry import embedder_source, fetch_embedder, is_here
+from playground.services.library import reading_limits
+from playground.settings import Settings
+from retrieval.build import build
+from retrieval.embed import Embedder
+from retrieval.persistence import save
+from retrieval.readers.read import Document
+from retrieval.readers.sandbox import read_apart
+
+READ = "documents.json"
+
+
+def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
+    """Read, cut, embed and save; the text as it was read lies beside the index, for whoever checks an offset.
+
+    Raises:
+        RetrievalError: a file or an encoder that cannot be used. UserError: an embedder that cannot be had.
+    """
+    documents, out = read_all(asked.files, settings), asked.out.resolve()
+    for document in documents:
+        yield None, "\n  ".join([f"{document.name}: {len(document.text):,} characters", *document.dropped])
+    embedder = yield from _embedder(asked.embedder or "", settings)
+    index = build(documents, embedder)
+    save(index, out)
+    (out / READ).write_text(json.dumps([each.to_dict() for each in documents]), encoding="utf-8")
+    record = {
+        "index": str(asked.out),
+        "passages": len(index.passages),
+        "language": index.language,
+        "embedder": index.embedder,
+        "documents": [{"name": each.name, "characters": len(each.text), "dropped": each.dropped} for each in documents],
+    }
+    yield record, f"{len(index.passages):,} passages are filed in {asked.out}"
+
+
+def _embedder(name: str, settings: Settings) -> Generator[Line, None, Embedder]:
+    """The settings' own or the one asked for, fetched if need be; the index keeps the name by which it was found."""
+    if name and not is_here(settings, name):
+        yield None, f"{name} is not on this machine; it is fetched from the Hub"
+        fetch_embedder(name)
+    source = embedder_source(settings, name)
+    return Embedder(source.folder, name=name or source.name)
+
+
+def read_all(files: Sequence[Path], settings: Settings) -> list[Document]:
+    """The documents, in the order given, each read in a process of its own as on the page.
+
+    Raises:
+        RetrievalError: for the first that cannot be read.
+    """
+    limits = reading_limits(settings)
+    return [read_apart(file, file.name, None, limits) for file in files]

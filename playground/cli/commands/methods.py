@@ -1,0 +1,70 @@
+"""`methods`: the ways to fine-tune, with their papers and the flags that `train` takes for them."""
+
+from argparse import Namespace
+from collections.abc import Iterator
+from typing import Any
+
+import adapters
+from adapters.base import Method
+from adapters.options import Knob, knobs
+from playground.cli.commands.arguments import Line
+from playground.settings import Settings
+from playground.training.config import TrainSettings
+
+
+def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
+    """A line for every method; for a person also the flags that all of them share."""
+    for method in adapters.methods().values():
+        yield _record(method), _text(method)
+    yield None, "\n".join(["Every method", *map(_flag, knobs(TrainSettings))])
+
+
+def flag(knob: Knob) -> str:
+    """How a knob is spelt on the command line."""
+    return f"--{knob.name.replace('_', '-')}"
+
+
+def _record(method: Method[Any]) -> dict[str, Any]:
+    paper = method.paper
+    return {
+        "id": method.id,
+        "label": method.label,
+        "summary": method.summary,
+        "rule": method.rule,
+        "good_for": method.good_for,
+        "caveat": method.caveat,
+        "unavailable": method.unavailable(),
+        "paper": {"title": paper.title, "url": paper.url, "year": paper.year},
+        "options": [_option(each) for each in knobs(method.Options)],
+    }
+
+
+def _option(knob: Knob) -> dict[str, Any]:
+    return {
+        "name": knob.name,
+        "type": knob.kind.__name__,
+        "default": knob.default,
+        "low": knob.low,
+        "high": knob.high,
+        "choices": list(knob.choices),
+        "help": knob.help,
+    }
+
+
+def _text(method: Method[Any]) -> str:
+    paper = method.paper
+    lines = [f"{method.id}: {method.summary}", f"  {method.rule}", f"  Good for: {method.good_for}"]
+    lines += [f"  {each}" for each in (method.caveat, method.unavailable()) if each]
+    lines.append(f"  {paper.title} ({paper.year}), {paper.url}")
+    return "\n".join([*lines, *(_flag(each) for each in knobs(method.Options) if not each.fixed)]) + "\n"
+
+
+def _flag(knob: Knob) -> str:
+    limits = ", ".join(knob.choices) or _limits(knob)
+    shown = f"{knob.default:g}" if knob.kind in (int, float) else str(knob.default).lower()
+    return f"  {flag(knob)} {shown}{f' ({limits})' if limits else ''}: {knob.help}"
+
+
+def _limits(knob: Knob) -> str:
+    low, high = (None if each is None else f"{each:.10g}" for each in (knob.low, knob.high))
+    return f"{low} to {high}" if low and high else f"from {low}" if low else ""

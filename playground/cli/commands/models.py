@@ -1,0 +1,56 @@
+"""`models`: what can be used on this machine, and how fast it is. Loads none of them."""
+
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from playground.cli.commands.arguments import Line
+from playground.device import Device, choose
+from playground.errors import UserError
+from playground.models.registry import EMBEDDERS, Known, Source, chat_source, embedder_source, is_here
+from playground.settings import Settings
+
+
+def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
+    """A line for the chat model, one for the embedder, which works on the CPU, and one for each other to choose."""
+    here = choose()
+    yield _line("chat", settings.chat_model, chat_source, settings, here, here.gflops)
+    processor = Device("cpu", torch.float32, here.gflops)
+    gflops = here.gflops if here == processor else None
+    yield _line("embedder", settings.embedder, embedder_source, settings, processor, gflops)
+    for known in EMBEDDERS:
+        if known.name != settings.embedder:
+            yield _other(known, settings)
+
+
+def _line(
+    role: str,
+    wanted: str,
+    find: Callable[[Settings], Source],
+    settings: Settings,
+    device: Device,
+    gflops: float | None,
+) -> Line:
+    record: dict[str, Any] = {"role": role, "name": wanted, "origin": None, "folder": None, "available": False}
+    try:
+        source = find(settings)
+        record |= {"name": source.name, "origin": source.origin, "folder": str(source.folder), "available": True}
+        text = f"{role}: {source.name}, from the {source.origin}, in {source.folder}"
+    except UserError as reason:
+        text = f"{role}: not available. {reason}"
+    dtype = str(device.dtype).removeprefix("torch.")
+    record |= {"dtype": dtype, "device": device.name, "gflops": gflops}
+    speed = f" at {gflops:.0f} GFLOP/s" if gflops else ""
+    return record, f"{text}\n  runs on {device.name} in {dtype}{speed}"
+
+
+def _other(known: Known, settings: Settings) -> Line:
+    """An embedder that `index` can be asked for."""
+    here = is_here(settings, known.name)
+    record = {**asdict(known), "role": "embedder", "available": here}
+    text = f"embedder: {known.name}, {known.languages} language(s), {known.megabytes} MB, {known.licence}"
+    how = "uses it" if here else "fetches it from the Hub and uses it"
+    return record, f"{text}\n  not the one in the settings; `index --embedder {known.name}` {how}"

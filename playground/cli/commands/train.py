@@ -1,0 +1,211 @@
+"""`train`: documents to an adapter, in a folder laid out like a job's, so that each can go on with the other's run."""
+
+import json
+import os
+import shutil
+import signal
+import threading
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import adapters
+from adapters.options import build, knobs
+from playground.cli.commands.arguments import RUN_FILES, Line
+from playground.cli.commands.index import read_all
+from playground.cli.commands.methods import flag
+from playground.data.dataset import data_hash
+from playground.device import choose
+from playground.errors import UserError
+from playground.models.registry import ChatModel, chat_source, load_chat
+from playground.settings import Settings
+from playground.storage.run_folder import CONFIG, DOCUMENTS, log_event
+from playground.training import loop as training_loop
+from playground.training.best_adapter import Finished
+from playground.training.config import PRESETS, RunConfig, TrainSettings, estimate, plan, settings_of, workload_of
+from playground.training.loop import Progress
+from playground.training.throughput import speed_of
+from retrieval.readers.read import Document
+
+Values = dict[str, object]
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A run as its folder describes it."""
+
+    config: RunConfig
+    documents: list[Document]
+
+
+def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
+    """A line a step, and one with the adapter's folder.
+
+    Raises:
+        KeyboardInterrupt: after the last line, where Ctrl-C had stopped the run.
+    """
+    stored = _stored(asked, settings) if asked.resume else None
+    documents = stored.documents if stored else _documents(asked, settings)
+    chat = load_chat(chat_source(settings), choose())
+    config = stored.config if stored else _planned(asked, chat, documents)
+    prepare(asked.out, config, documents, asked.resume)
+    yield None, _outlook(config, chat, documents)
+    if asked.plan_only:
+        return
+    with stoppable() as should_stop:
+        for event in training_loop.train(config, chat, documents, asked.out, should_stop, asked.resume):
+            _log(asked.out, event)
+            yield event.to_dict(), _progress(event) if isinstance(event, Progress) else _end(event)
+    if isinstance(event, Finished) and event.reason == "stopped":
+        command = f"python -m playground train --resume --out {asked.out}"
+        raise KeyboardInterrupt(f"Stopped at step {event.step} of {event.steps}; go on with `{command}`.")
+
+
+def _documents(asked: Namespace, settings: Settings) -> list[Document]:
+    """The files' texts, once the method and its flags are known to be good."""
+    method_values, run_values = _values(asked)
+    build(adapters.get(asked.method).Options, method_values)
+    build(TrainSettings, run_values)
+    if asked.preset not in PRESETS:
+        raise UserError(f"There is no preset {asked.preset!r}; choose one of {', '.join(PRESETS)}.")
+    return read_all(asked.files, settings)
+
+
+def _values(asked: Namespace) -> tuple[Values, Values]:
+    """What the flags say of the method and of the run.
+
+    Raises:
+        UserError: a flag that is neither's. MethodError: no such method.
+    """
+    own, every = knobs(adapters.get(asked.method).Options), knobs(TrainSettings)
+    known = [each.name for each in (*own, *every)]
+    if unknown := [name for name in asked.options if name not in known]:
+        raise UserError(
+            f"--{unknown[0].replace('_', '-')} is no option of {asked.method}; choose from "
+            f"{', '.join(flag(each) for each in (*own, *every))}."
+        )
+    given: Mapping[str, str] = {name: value or "true" for name, value in asked.options.items()}
+    named = {"seed": asked.seed, "max_seconds": asked.max_seconds}
+    run_values: Values = {name: value for name, value in named.items() if value is not None}
+    run_values |= {each.name: given[each.name] for each in every if each.name in given}
+    return {each.name: given[each.name] for each in own if each.name in given}, run_values
+
+
+def _planned(asked: Namespace, chat: ChatModel, documents: Sequence[Document]) -> RunConfig:
+    """The preset on this text and machine, within the steps and seconds that were asked for."""
+    preset = PRESETS[asked.preset]
+    preset = replace(preset, seconds=asked.max_seconds or preset.seconds)
+    values, run_values = _values(asked)
+    load = workload_of(documents, chat.tokenizer, settings_of(preset, run_values))
+    config = plan(asked.method, preset, values, run_values, load, chat.model.config, speed_of(chat.model, choose()))
+    steps = min(config.settings.steps, asked.max_steps or config.settings.steps)
+    return replace(config, settings=replace(config.settings, steps=steps))
+
+
+def _stored(asked: Namespace, settings: Settings) -> _Stored:
+    """The run in the folder, with another time limit if one is asked for.
+
+    Raises:
+        UserError: the folder is damaged, or method, options or files say something else than the run's own.
+    """
+    try:
+        config = RunConfig.from_dict(json.loads((asked.out / CONFIG).read_text(encoding="utf-8")))
+        texts = json.loads((asked.out / DOCUMENTS).read_text(encoding="utf-8"))
+        documents = [Document.from_dict(each) for each in texts]
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as fault:
+        raise UserError(f"The run in {asked.out} is damaged and cannot be resumed; train it anew.") from fault
+    allowed = replace(config.settings, max_seconds=asked.max_seconds or config.settings.max_seconds)
+    config = replace(config, settings=allowed)
+    same_text = not asked.files or data_hash(read_all(asked.files, settings)) == data_hash(documents)
+    if not same_text or _again(asked, config) != config:
+        raise UserError(
+            f"The run in {asked.out} was planned otherwise; resume it with --resume and --out alone, or train it anew."
+        )
+    return _Stored(config, documents)
+
+
+def _again(asked: Namespace, config: RunConfig) -> RunConfig:
+    """A run's config with what the command line says over it: the same where it says nothing new."""
+    asked.method = asked.method or config.method
+    if asked.method != config.method:
+        return replace(config, method=asked.method)
+    values, run_values = _values(asked)
+    settings = build(TrainSettings, {**asdict(config.settings), **run_values})
+    steps = min(settings.steps, asked.max_steps or settings.steps)
+    options = build(adapters.get(config.method).Options, {**asdict(config.options), **values})
+    return RunConfig(config.method, options, replace(settings, steps=steps))
+
+
+def prepare(out: Path, config: RunConfig, documents: Sequence[Document], resume: bool) -> None:
+    """Write what the run is; a new one begins by removing all of an earlier one in its folder."""
+    for path in [] if resume else [out / name for name in RUN_FILES]:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    (out / CONFIG).write_text(json.dumps(config.to_dict()), encoding="utf-8")
+    (out / DOCUMENTS).write_text(json.dumps([each.to_dict() for each in documents]), encoding="utf-8")
+
+
+def _log(out: Path, event: Progress | Finished) -> None:
+    """Append to the run's log as a job's worker does."""
+    shown = {key: value for key, value in event.to_dict().items() if key != "adapter"}
+    if shown.get("reason") == "stopped":
+        shown["event"] = "stopped"
+    log_event(out, shown)
+
+
+@contextmanager
+def stoppable() -> Iterator[Callable[[], bool]]:
+    """Within, the first Ctrl-C only asks to stop, so that the adapter is saved; a second one interrupts as usual."""
+    asked = threading.Event()
+
+    def ask(*_: Any) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.write(2, b"Stopping after this step; the adapter is saved.\n")
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _outlook(config: RunConfig, chat: ChatModel, documents: Sequence[Document]) -> str:
+    load = workload_of(documents, chat.tokenizer, config.settings)
+    cost = estimate(config, load, chat.model.config, speed_of(chat.model, choose()))
+    return (
+        f"{config.method}: {config.settings.steps} step(s), {cost.trainable:,} numbers to train, "
+        f"about {cost.seconds:.0f} s and {cost.memory_bytes / 1e9:.1f} GB"
+    )
+
+
+def _progress(event: Progress) -> str:
+    parts = [
+        f"step {event.step} of {event.steps}",
+        f"loss {event.loss:.3f}" if event.loss is not None else "",
+        f"held-out loss {event.heldout_loss:.3f}" if event.heldout_loss is not None else "",
+        f"{event.tokens_per_second:.0f} tokens/s" if event.tokens_per_second else "",
+        f"{event.seconds_left:.0f} s left" if event.seconds_left else "",
+    ]
+    return "  ".join(filter(None, parts))
+
+
+def _end(event: Finished) -> str:
+    reasons = {
+        "done": "",
+        "early": ", no longer improving",
+        "time": ", when its time was over",
+        "stopped": ", stopped early",
+    }
+    losses = f"Held-out loss {event.heldout_before:.3f} before"
+    if event.heldout_after is not None:
+        losses = f"{losses} and {event.heldout_after:.3f} after step {event.best_step}, whose adapter is kept"
+    return (
+        f"{losses}; {event.step} steps in {event.seconds:.0f} s{reasons[event.reason]}\n"
+        f"The adapter is in {event.adapter}"
+    )

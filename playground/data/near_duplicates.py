@@ -1,0 +1,80 @@
+"""Which texts say nearly the same: they share their telling runs of three words. Knows words, not meaning.
+
+The rule is that of `retrieval.deduplicate`, with a share instead of all: containment in the smaller text (Broder 1997,
+"On the resemblance and containment of documents").
+"""
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from retrieval.deduplicate import word_runs
+
+NEAR = 0.8  # share of the smaller text's telling runs
+COMMON = 50  # texts that hold a run, from which on it is a form that is filled in and tells nothing
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """For each text, the place of the first that says the same, and of the first of its group.
+
+    Texts of different groups do not nearly repeat each other.
+    """
+
+    same: list[int]
+    group: list[int]
+
+
+def find(texts: Sequence[str]) -> Repeats:
+    """Which texts say the same but for blanks, case and punctuation, and which nearly the same."""
+    runs = [frozenset(word_runs(text)) for text in texts]
+    same = _first(runs)
+    unique = [place for place, origin in enumerate(same) if place == origin]
+    parent = {place: place for place in unique}
+    for one, other in _near(unique, runs):
+        _join(parent, one, other)
+    return Repeats(same, [_root(parent, origin) for origin in same])
+
+
+def _first(keys: Sequence[Hashable]) -> list[int]:
+    """For each key the place where it stands first."""
+    seen: dict[Hashable, int] = {}
+    return [seen.setdefault(key, place) for place, key in enumerate(keys)]
+
+
+def _near(places: Sequence[int], runs: Sequence[frozenset[str]]) -> list[tuple[int, int]]:
+    """Pairs of places whose texts nearly repeat each other; texts made of common runs alone are near one another."""
+    frequency = Counter(run for place in places for run in runs[place])
+    telling = {place: [run for run in runs[place] if frequency[run] <= COMMON] for place in places}
+    formal = [place for place in places if not telling[place]]
+    found = [(formal[0], place) for place in formal[1:]]
+    holders: dict[str, list[int]] = {}
+    for place in places:
+        shared = Counter(holder for run in telling[place] for holder in holders.get(run, ()))
+        for holder, count in shared.items():
+            if count >= NEAR * min(len(telling[place]), len(telling[holder])):
+                found.append((holder, place))
+        for run in telling[place]:
+            if frequency[run] > 1:
+                holders.setdefault(run, []).append(place)
+    return found
+
+
+def join_equal(group: Sequence[int], keys: Sequence[Hashable]) -> list[int]:
+    """The groups, with those that hold texts of one key made one."""
+    parent = {place: place for place in set(group)}
+    for place, origin in enumerate(_first(keys)):
+        _join(parent, group[place], group[origin])
+    return [_root(parent, each) for each in group]
+
+
+def _join(parent: dict[int, int], one: int, other: int) -> None:
+    low, high = sorted((_root(parent, one), _root(parent, other)))
+    parent[high] = low
+
+
+def _root(parent: dict[int, int], place: int) -> int:
+    while parent[place] != place:
+        parent[place] = parent[parent[place]]
+        place = parent[place]
+    return place

@@ -1,0 +1,257 @@
+"""From one section to questions and where their answers stand; the words of each language are in `patterns`."""
+
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from playground.data.qa.patterns import ENGLISH, LANGUAGES, NUMBERED, VIETNAMESE, Rule
+from playground.data.qa.sentences import (
+    BREAK,
+    BULLET,
+    CODE,
+    ITEM,
+    MAX_LIST,
+    UPPER,
+    Sentence,
+    is_prose,
+    is_verse,
+    opening,
+    paragraphs,
+    sentences,
+)
+from playground.data.sections import Section
+from retrieval.document import TRAIL
+from retrieval.language import detect
+
+Kind = Literal["heading", "definition", "item", "cloze"]
+GAP = "____"
+ARTICLES = ("a", "an", "the")
+GAP_WORDS = (9, 40)
+SUBJECT_WORDS = 9
+COMMON = 400  # a word more frequent than one in this many is no telling gap
+_LIST = re.compile(rf":[ \t]*\n(?:[ \t]*\n)?(?={BULLET}\S)")
+_NUMBER = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3})*[.)]?|[IVXLC]+\.|[a-zA-Z][.)])\s+")
+_MARKUP = re.compile(r":[\w:]+:`!?~?|``?|\*\*?|^#+\s*|(?<!\w)_(?=\w)|(?<=\w)_(?!\w)")
+_ENTRY = re.compile(
+    r"(?P<subject>[A-Z][A-Z' -]{1,40}),\s+(?:n|v|adj|adv|v\.t|v\.i|pro|p\.p|n\.pl|x|interj|pp|conj|prep)\.\s+(?=\S)"
+)
+_TERM = re.compile(
+    r"(?:[-*•‣–]\s+)?(?:\*\*(?P<bold>[^*\n]{2,60}?)\*\*|[“\"](?P<quoted>[^”\"\n]{2,60})[”\"])"
+    r"(?:\s+(?:[-–—]|means|là|nghĩa là)|:)\s+(?=\S)"
+)
+# Words with a capital that do not begin the sentence; nothing that a number follows, as in Section 5.
+_PROPER = rf"[{UPPER}][\w’'-]*(?:/\w+)*"
+_NAME = re.compile(rf"(?<=[\w,;)]\s){_PROPER}(?:\s(?:(?:of|and|the|de|von)\s)?{_PROPER}){{0,4}}(?![\w’'-]|\s?[\d/])")
+_FIGURE = re.compile(r"(?<![\w.,/:(-])(?:\d{1,3}(?:[.,]\d{3})+|\d+(?:[.,]\d+)?)(?![\w/:)%-]|[.,]\d)")
+_QUOTED = re.compile(r"(?<=[“\"])\w[\w-]+(?: [\w-]+){0,2}(?=[”\"])")
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A question and where its answer stands."""
+
+    kind: Kind
+    question: str
+    start: int
+    end: int
+
+
+class Maker:
+    """The questions of one text: knows its language, and which words it writes small."""
+
+    def __init__(self, text: str, seed: int) -> None:
+        self._text = text
+        self._seed = seed
+        self._language = LANGUAGES.get(detect(text))
+        self._written = Counter(re.findall(r"(?<=[^\W\d_A-Z,]\s)\w+", text))
+        self._common = max(4, self._written.total() // COMMON)
+
+    def found(self, section: Section) -> Iterator[Found]:
+        """Everything that one section answers."""
+        said = sentences(self._text, section.body, section.end)
+        if section.body > section.start:
+            yield from self._of_heading(section, said)
+        if self._language:
+            yield from self._of_entries(section)
+            yield from self._of_lists(section)
+            for sentence in filter(is_prose, said):
+                if is_verse(self._text[sentence.start : sentence.end]):
+                    continue
+                yield from self._of_definition(sentence)
+                yield from self._of_gap(sentence)
+
+    def _of_heading(self, section: Section, said: Sequence[Sentence]) -> Iterator[Found]:
+        """What the heading asks for; the answer is the first sentences below it."""
+        if not (answer := opening(said, self._text)):
+            return
+        title = " ".join(_MARKUP.sub("", _NUMBER.sub("", section.title)).replace("`", "").split()).rstrip(".:")
+        numbered = NUMBERED.match(title)
+        if numbered and numbered["kind"].lower() in ("article", "section", "amendment", "điều", "mục"):
+            if question := self._of_article(section, numbered["rest"]):
+                yield Found("item", question, *answer)
+            return
+        if question := self._of_title(numbered["rest"] if numbered else title, self._text[answer[0] : answer[1]]):
+            yield Found("heading", question, *answer)
+
+    def _of_article(self, section: Section, about: str) -> str:
+        """The question for a numbered article, named with the articles above it."""
+        if not self._language:
+            return ""
+        above = (NUMBERED.match(part) for part in section.heading.split(TRAIL))
+        name = ", ".join(match["name"] for match in above if match)
+        template = self._language.article_about if about else self._language.article
+        return template.format(name=name, what=self._lowered(about))
+
+    def _of_title(self, title: str, answer: str) -> str:
+        """The title as a question; one that is none must share a word with the answer, or it says nothing of it."""
+        if title.endswith("?"):
+            return title if len(title.split()) > 2 else ""
+        language = self._language
+        if not language or not title or CODE.search(title) or language.generic.match(title):
+            return ""
+        rules = ((rule, match) for rule in language.headings if (match := rule.pattern.match(title)))
+        rule, match = next(rules)
+        plain = "all" not in match.groupdict()
+        pointing = answer.split()[0].lower() in language.pointing
+        if plain and (pointing or not _content(title) & _content(answer)):
+            return ""
+        return _filled(rule, match, {"what": self._lowered} if plain else {})
+
+    def _of_entries(self, section: Section) -> Iterator[Found]:
+        """Entries of a dictionary and explained terms, each a paragraph or a list item."""
+        assert self._language
+        for start, end in paragraphs(self._text, section.body, section.end):
+            match = _ENTRY.match(self._text, start, end) or _TERM.match(self._text, start, end)
+            if not match:
+                continue
+            said = sentences(self._text, match.end(), end)
+            answer = opening(said, self._text)
+            subject = next(filter(None, match.groups()))
+            subject = subject.lower() if match.re is _ENTRY else subject
+            if answer and not CODE.search(subject):
+                yield Found("definition", self._language.meaning.format(subject=subject.strip()), *answer)
+
+    def _of_lists(self, section: Section) -> Iterator[Found]:
+        """Lists whose leading line shows what they list."""
+        assert self._language
+        for match in _LIST.finditer(self._text, section.body, section.end):
+            lead = sentences(self._text, section.body, match.start() + 1)[-1].words
+            end = self._list_end(match.end(), section.end)
+            items = self._text[match.end() : end].rstrip()
+            whole = BREAK.search(items) and not items.endswith(":") and len(items) <= MAX_LIST
+            rules = ((rule, found) for rule in self._language.listing if (found := rule.pattern.search(lead)))
+            if not whole or CODE.search(items) or CODE.search(lead) or not (hit := next(rules, None)):
+                continue
+            rule, found = hit
+            subject = found.groupdict().get("subject")
+            if subject is None or self._is_subject(subject):
+                yield Found("item", _filled(rule, found, {"subject": self._lowered_first}), match.end(), end)
+
+    def _list_end(self, start: int, end: int) -> int:
+        """Where the last item ends that begins at a bullet; an item may hold several lines but no blank one."""
+        last = start
+        for begin, stop in paragraphs(self._text, start, end):
+            if not ITEM.match(self._text, begin, stop):
+                break
+            last = stop
+        return last
+
+    def _of_definition(self, sentence: Sentence) -> Iterator[Found]:
+        """A sentence that says what its subject is, means or consists of."""
+        assert self._language
+        for rule in self._language.defining:
+            match = rule.pattern.match(sentence.words)
+            if match and self._is_subject(match["subject"]):
+                question = _filled(rule, match, {"subject": lambda each: self._lowered_first(_without_brackets(each))})
+                yield Found("definition", question, sentence.start, sentence.end)
+                return
+
+    def _is_subject(self, subject: str) -> bool:
+        """Whether the words are a noun phrase that can be asked about alone."""
+        assert self._language
+        words = _without_brackets(subject).lower().split()
+        language = self._language
+        if not 1 <= len(words) <= SUBJECT_WORDS or re.search(r"[,;:\"“”…]|- ", _without_brackets(subject)):
+            return False
+        first = words[0]
+        acts = len(words) > 1 and first.endswith("ing") and language is ENGLISH
+        outside = acts or first in language.pointing or first in language.not_subjects
+        return (
+            not outside
+            and words[-1] not in ARTICLES
+            and len(subject) > 2
+            and not language.not_inside.intersection(words)
+        )
+
+    def _of_gap(self, sentence: Sentence) -> Iterator[Found]:
+        """The sentence with one figure, name or quoted term left out, where nothing else in it says that word."""
+        assert self._language
+        words = sentence.words.split()
+        if not GAP_WORDS[0] <= len(words) <= GAP_WORDS[1] or words[0].lower() in self._language.pointing:
+            return
+        original = self._text[sentence.start : sentence.end]
+        gaps = [match.span() for kind in (_FIGURE, _NAME, _QUOTED) for match in kind.finditer(original)]
+        gaps = [gap for gap in gaps if self._tells(original, *gap)]
+        if gaps:
+            start, end = random.Random(f"{self._seed} {sentence.start}").choice(gaps)
+            blanked = " ".join((original[:start] + GAP + original[end:]).split())
+            question = self._language.cloze.format(sentence=blanked)
+            yield Found("cloze", question, sentence.start + start, sentence.start + end)
+
+    def _tells(self, sentence: str, start: int, end: int) -> bool:
+        """Whether the gap's words are whole, not everywhere in the text, and nowhere else in the sentence."""
+        gap, before = _WORD.findall(sentence[start:end]), sentence[:start].split()
+        named = before and before[-1][:1].isupper()
+        half = named and (gap[0].isdigit() or not self._written[before[-1].lower()])  # Section 5, Van Rossum
+        lone = len(gap) == 1 and self._language is VIETNAMESE and not gap[0].isascii()  # a syllable of a name
+        long = [word for word in gap if len(word) > 1 or word.isdigit()]
+        initial = gap[-1].isalpha() and len(gap[-1]) == 1  # of Fielding H. Garrison; and I
+        if half or lone or initial or all(self._written[word] > self._common for word in long):
+            return False
+        rest = _WORD.findall(sentence[:start] + " " + sentence[end:])
+        return {_stem(word) for word in gap}.isdisjoint(map(_stem, rest))
+
+    def _lowered_first(self, phrase: str) -> str:
+        """The phrase inside a sentence: its first word small, unless the text writes it large there too."""
+        first, blank, rest = phrase.partition(" ")
+        named = rest != rest.lower() and first.lower() not in ARTICLES  # Software in the Public Interest
+        return phrase if named else self._small(first) + blank + rest
+
+    def _lowered(self, title: str) -> str:
+        """A title inside a sentence: every word as the text writes it."""
+        return " ".join(self._small(word, unknown=True) for word in title.split())
+
+    def _small(self, word: str, unknown: bool = False) -> str:
+        """The word in small letters if the text mostly writes it so, or, where `unknown` asks for it, never does."""
+        small = word.lower()
+        if small in ARTICLES:
+            return small
+        large, shouted = self._written[word], word.isupper() and len(word) > 1
+        return small if not shouted and self._written[small] + unknown > large else word
+
+
+def _without_brackets(phrase: str) -> str:
+    return re.sub(r"\s*\([^)]*\)", "", phrase)
+
+
+def _content(text: str) -> set[str]:
+    """Beginnings of the longer words."""
+    return {_stem(word) for word in _WORD.findall(text) if len(word) > 3}
+
+
+def _stem(word: str) -> str:
+    return word.casefold()[:5]
+
+
+def _filled(rule: Rule, match: re.Match[str], wording: dict[str, Callable[[str], str]]) -> str:
+    """The rule's question with the match's groups; `do` agrees with the verb that was found."""
+    groups = {name: (value or "").strip() for name, value in match.groupdict().items()}
+    groups["do"] = groups.get("aux") or ("does" if groups.get("s") else "do")
+    for name, change in wording.items():
+        groups[name] = change(groups.get(name, ""))
+    words = " ".join(rule.question.format(**groups).split()).replace(" ?", "?")
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,89 @@
+"""What is wrong with a question before it is put to anybody, and whether an adapter was trained on it. Pure functions.
+
+A leak is found by runs of words, as in the overlap studies of GPT-3 (arXiv 2005.14165, appendix C).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from playground.evaluation.metrics import LONG, holds, normalise, token_f1
+from playground.evaluation.questions import RECALL, Question
+from retrieval.readers.read import Document
+
+NO_ANSWER, GIVEN_AWAY, DUPLICATE, KNOWN, LEAK = FAULTS = ("no_answer", "given_away", "duplicate", "known", "leak")
+RUN = 3  # words in a row
+OVERLAP = 0.8  # of a question's runs that a training row has, from which on it is that question
+SAME_ANSWER = 0.5  # token F1 of a long answer and what a row teaches
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A fault of one question; `detail` shows where, such as the training row that has it."""
+
+    question: str
+    fault: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing an adapter was taught: what it was shown, and what it learnt to say there (all of it, for prose)."""
+
+    shown: str
+    taught: str
+
+
+def check(questions: Sequence[Question], documents: Sequence[Document]) -> list[Finding]:
+    """Every fault that the questions and the text show: no answer there, given away, asked twice."""
+    text = "\n".join(normalise(document.text) for document in documents)
+    seen: set[str] = set()
+    findings = []
+    for each in questions:
+        asked = normalise(each.question)
+        if asked in seen:
+            findings.append(Finding(each.id, DUPLICATE))
+        seen.add(asked)
+        truths = each.parts or each.answers
+        if each.kind != RECALL and any(holds(each.question, truth) for truth in truths):
+            findings.append(Finding(each.id, GIVEN_AWAY, truths[0]))
+        if documents and each.answerable and not _said(truths, text, bool(each.parts)):
+            findings.append(Finding(each.id, NO_ANSWER, truths[0] if truths else ""))
+    return findings
+
+
+def leaks(questions: Sequence[Question], rows: Iterable[Row]) -> list[Finding]:
+    """Questions whose words and answer both stand in one thing that an adapter was taught.
+
+    To continue a sentence of the text is no leak: it asks what reading the text leaves.
+    """
+    taught = [(row, _runs(row.shown)) for row in rows]
+    findings = []
+    for each in questions:
+        asked = _runs(each.question)
+        if each.kind == RECALL or not asked or not each.answers:
+            continue
+        for row, shown in taught:
+            if len(asked & shown) >= OVERLAP * len(asked) and _teaches(row, each):
+                findings.append(Finding(each.id, LEAK, " ".join(row.shown.split())[:200]))
+                break
+    return findings
+
+
+def _said(truths: Sequence[str], text: str, every: bool) -> bool:
+    found = [f" {normalise(truth)} " in f" {text} ".replace("\n", " ") for truth in truths]
+    return all(found) if every else any(found)
+
+
+def _teaches(row: Row, question: Question) -> bool:
+    if question.parts:
+        return all(holds(row.taught, part) for part in question.parts)
+    return any(
+        holds(row.taught, answer) or (len(answer.split()) >= LONG and token_f1(row.taught, answer) >= SAME_ANSWER)
+        for answer in question.answers
+    )
+
+
+def _runs(text: str) -> set[tuple[str, ...]]:
+    """Every run of words; a text shorter than one is its own run."""
+    words = normalise(text).split()
+    return {tuple(words[place : place + RUN]) for place in range(max(1, len(words) - RUN + 1))} if words else set()

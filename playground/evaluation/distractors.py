@@ -1,0 +1,81 @@
+"""Wrong answers that could be right: from the same text, of the same shape, one of them from the same section."""
+
+import random
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from playground.evaluation.metrics import LONG, holds, normalise
+from playground.evaluation.questions import Question
+
+COUNT = 3  # beside the true answer: a guess is right one time in four
+NEAR = 1  # of them from the question's own section, so that finding the section is not yet the answer
+SIMILAR = 12  # of the candidates most like the true answer, from which the others are drawn
+LENGTHY = "long"
+_YEAR = re.compile(r"1\d{3}|20\d{2}")
+_NUMBER = re.compile(r"\d")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An answer that some question of the text has, and the section it is from."""
+
+    text: str
+    section: str
+
+
+class Pool:
+    """The answers of a text, to draw wrong ones from."""
+
+    def __init__(self, candidates: Iterable[Candidate], seed: int) -> None:
+        self._by_shape: dict[str, list[Candidate]] = {}
+        for each in sorted(set(candidates), key=lambda each: (each.text, each.section)):
+            self._by_shape.setdefault(shape(each.text), []).append(each)
+        self._seed = seed
+
+    def give(self, question: Question) -> Question:
+        """The question with distractors, unless it has some or can have none."""
+        if question.distractors or not question.answers or question.parts:
+            return question
+        return replace(question, distractors=tuple(self._drawn(question)))
+
+    def _drawn(self, question: Question) -> list[str]:
+        truth = question.answers[0]
+        fitting = self._fitting(question, [shape(truth)])
+        if len(fitting) < COUNT and shape(truth) != LENGTHY:
+            fitting += self._fitting(question, [each for each in self._by_shape if each not in (shape(truth), LENGTHY)])
+        chance = random.Random(f"{self._seed} {question.id}")
+        near = [each.text for each in fitting if each.section == question.section][: 2 * NEAR]
+        far = [each.text for each in fitting if each.section != question.section][:SIMILAR]
+        chance.shuffle(near)
+        chance.shuffle(far)
+        return list(_different([*near[:NEAR], *far, *near[NEAR:]]))[:COUNT]
+
+    def _fitting(self, question: Question, shapes: Sequence[str]) -> list[Candidate]:
+        """Wrong answers of these shapes, those first that are as long as the true one."""
+        truth = question.answers[0]
+        found = [
+            each for kind in shapes for each in self._by_shape.get(kind, []) if not self._hints(each.text, question)
+        ]
+        return sorted(found, key=lambda each: (abs(len(each.text) - len(truth)), each.text))
+
+    def _hints(self, text: str, question: Question) -> bool:
+        """Whether it is no wrong answer, or one that the question names."""
+        alike = any(holds(text, each) or holds(each, text) for each in question.answers)
+        return alike or not normalise(text) or holds(question.question, text)
+
+
+def shape(answer: str) -> str:
+    """Year, number, name, words or long: what an answer looks like to who does not know it."""
+    if len(answer.split()) >= LONG:
+        return LENGTHY
+    if _YEAR.fullmatch(answer.strip()):
+        return "year"
+    if _NUMBER.search(answer):
+        return "number"
+    return "name" if answer[:1].isupper() else "words"
+
+
+def _different(texts: Sequence[str]) -> Iterable[str]:
+    """Each once, whatever its case and punctuation."""
+    return {normalise(each): each for each in reversed(texts)}.values().__reversed__()

@@ -1,0 +1,235 @@
+"""An exam in a folder, whole: what was asked, by whom, every answer, and the report; stops and goes on like a run."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from adapters.options import build
+from playground.errors import UserError
+from playground.evaluation import knowledge_edit as drilling
+from playground.evaluation import questions, results
+from playground.evaluation.aggregate import Figures, measure
+from playground.evaluation.arms import Material, right_passages
+from playground.evaluation.bootstrap import Figure
+from playground.evaluation.config import ExamSettings
+from playground.evaluation.contamination import Finding
+from playground.evaluation.costs import BreakEven, Costs, break_even, measured
+from playground.evaluation.error_analysis import causes
+from playground.evaluation.knowledge_edit import Drill
+from playground.evaluation.question_set import Paper
+from playground.evaluation.questions import OF_THE_TEXT, Question
+from playground.evaluation.results import Result
+from playground.evaluation.runner import Step, take
+from playground.evaluation.verdict import Judged, Sentence, judge
+from playground.files import never
+from playground.inference.forward import forward_of
+from playground.inference.served_adapter import load_adapter
+from playground.models.registry import ChatModel
+from playground.training.config import RunConfig
+from retrieval.build import build as build_index
+from retrieval.embed import Embedder
+from retrieval.persistence import load
+from retrieval.readers.read import Document
+
+CONFIG, DOCUMENTS, QUESTIONS, ANSWERS = "config.json", "documents.json", "questions.jsonl", "answers.jsonl"
+DRILL = "drill"  # what a step of it is called in place of an arm
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an exam is told. `adapter` and `index` are folders; `hashes` name what lay in them when it was planned.
+
+    Where the index has gone since, it is built anew; `embedder` is the name of the one to do so with, empty for the
+    host's own.
+    """
+
+    settings: ExamSettings
+    arms: tuple[str, ...]
+    adapter: Path | None
+    index: Path | None
+    findings: tuple[Finding, ...] = ()
+    hashes: Mapping[str, str] | None = None
+    embedder: str = ""
+    drill: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form, as it lies in the exam's folder; `kind` tells it from a training run's."""
+        paths = {name: str(path) if path else None for name, path in (("adapter", self.adapter), ("index", self.index))}
+        return {"kind": "exam", **asdict(self), **paths}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> "Plan":
+        """The inverse of `to_dict`."""
+        return cls(
+            settings=build(ExamSettings, stored["settings"]),
+            arms=tuple(stored["arms"]),
+            adapter=Path(stored["adapter"]) if stored["adapter"] else None,
+            index=Path(stored["index"]) if stored["index"] else None,
+            findings=tuple(Finding(**each) for each in stored["findings"]),
+            hashes=stored["hashes"],
+            embedder=stored["embedder"],
+            drill=stored["drill"],
+        )
+
+
+def material(
+    plan: Plan, documents: Sequence[Document], chat: ChatModel, embedder: Callable[[str], Embedder]
+) -> Material:
+    """What the plan's arms have at hand; the embedder is loaded, by name, only where an arm needs it.
+
+    Raises:
+        UserError, RetrievalError, MethodError: adapter or index cannot be used.
+    """
+    adapter = load_adapter(plan.adapter, chat) if plan.adapter else None
+    if plan.index is None:
+        return Material(documents, adapter=adapter)
+    encoder = embedder(plan.embedder)
+    index = load(plan.index, encoder) if plan.index.is_dir() else build_index(documents, encoder)
+    return Material(documents, index, encoder, adapter)
+
+
+@dataclass(frozen=True)
+class Report:
+    """An exam's outcome; `known` are the questions that were left out of the figures, `judged` a judge's opinion."""
+
+    plan: Plan
+    questions: Sequence[Question]
+    results: Sequence[Result]
+    known: set[str]
+    figures: Figures
+    causes: Mapping[str, Mapping[str, int]]
+    costs: Costs
+    even: BreakEven | None
+    verdict: Sequence[Sentence]
+    drill: Drill | None
+    stamp: Mapping[str, Any]
+    judged: Mapping[str, Figure] = field(default_factory=dict)
+
+
+def prepare(folder: Path, plan: Plan, paper: Paper, documents: Sequence[Document]) -> None:
+    """Write what the exam is; its answers come later."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / DOCUMENTS).write_text(json.dumps([each.to_dict() for each in documents]), encoding="utf-8")
+    (folder / CONFIG).write_text(json.dumps(plan.to_dict(), indent=1), encoding="utf-8")
+    questions.write(paper.questions, folder / QUESTIONS)
+
+
+def texts(file: Path) -> list[Document]:
+    """The documents that a file keeps; none where there is no file."""
+    if not file.is_file():
+        return []
+    return [Document.from_dict(each) for each in json.loads(file.read_text(encoding="utf-8"))]
+
+
+def stored(folder: Path) -> tuple[Plan, list[Question]]:
+    """The plan and questions in a folder.
+
+    Raises:
+        UserError: the folder is damaged, or holds none.
+    """
+    try:
+        plan = Plan.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+        return plan, questions.read(folder / QUESTIONS)
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise UserError(f"The exam in {folder} is damaged and cannot go on. Start it anew.") from fault
+
+
+def examine(
+    folder: Path, chat: ChatModel, at_hand: Material, should_stop: Callable[[], bool] = never
+) -> Iterator[Step | Report]:
+    """Ask what is still open of the exam in the folder, and at its end yield the report; a stopped one has none.
+
+    Raises:
+        UserError: the folder is damaged, or adapter, index or model are not those that it was planned with.
+    """
+    plan, asked = stored(folder)
+    now = hashes(chat, at_hand)
+    if plan.hashes is None:
+        plan = replace(plan, hashes=now)
+        (folder / CONFIG).write_text(json.dumps(plan.to_dict(), indent=1), encoding="utf-8")
+    elif {name: now.get(name) for name in plan.hashes} != dict(plan.hashes):
+        raise UserError(f"The model, adapter or index of the exam in {folder} has changed since. Start it anew.")
+    step = None
+    for step in take(chat, asked, plan.arms, at_hand, plan.settings, folder / ANSWERS, should_stop):
+        yield step
+    if step is None or step.done < step.total:
+        return
+    drilled = None
+    for outcome in _drilled(plan, folder, asked, chat, at_hand, should_stop):
+        if isinstance(outcome, Drill):
+            drilled = outcome
+        else:
+            yield replace(step, arm=DRILL, seconds_left=None)
+    if not should_stop() or drilled or not plan.drill:
+        yield report(plan, asked, results.read(folder / ANSWERS), chat, at_hand, drilled)
+
+
+def _drilled(
+    plan: Plan,
+    folder: Path,
+    asked: Sequence[Question],
+    chat: ChatModel,
+    at_hand: Material,
+    should_stop: Callable[[], bool],
+) -> Iterator[float | Drill]:
+    """The drill, if it was planned and the run can be trained again; one that was done is read."""
+    done = folder / drilling.RESULT
+    if done.exists():
+        yield Drill.from_dict(json.loads(done.read_text(encoding="utf-8")))
+        return
+    changed = drilling.to_change(asked, at_hand.documents, plan.settings.seed)
+    run = plan.adapter.parent if plan.adapter else None
+    if not plan.drill or run is None or changed is None or not (run / CONFIG).is_file():
+        return
+    config = RunConfig.from_dict(json.loads((run / CONFIG).read_text(encoding="utf-8")))
+    trained_on = texts(run / DOCUMENTS)
+    yield from drilling.drill(chat, changed, at_hand, config, trained_on, folder / drilling.FOLDER, should_stop)
+
+
+def report(
+    plan: Plan,
+    asked: Sequence[Question],
+    found: Sequence[Result],
+    chat: ChatModel,
+    at_hand: Material,
+    drilled: Drill | None = None,
+) -> Report:
+    """The figures and the verdict of all answers."""
+    known = results.known(asked, found)
+    counted = [each for each in asked if each.id not in known]
+    leaked = {each.question for each in plan.findings if each.fault == "leak"}
+    figures = measure(counted, found, leaked, plan.settings.seed)
+    not_in_text = {each.id for each in counted if each.kind in OF_THE_TEXT and not right_passages(each, at_hand)}
+    why = causes(counted, found, not_in_text)
+    costs = measured(at_hand, plan.adapter)
+    tuned, rag = (figures.arms.get(name) for name in ("tuned", "rag"))
+    even = break_even(costs, tuned.seconds, rag.seconds) if tuned and rag else None
+    undrilled = plan.drill and drilled is None
+    leaks = len(leaked & {each.id for each in counted})
+    verdict = judge(Judged(figures, why, costs, even, leaks, len(known), drilled, undrilled))
+    return Report(plan, asked, found, known, figures, why, costs, even, verdict, drilled, _stamp(chat, at_hand))
+
+
+def hashes(chat: ChatModel, at_hand: Material) -> dict[str, str]:
+    """What the answers depend on, by name."""
+    digest = hashlib.sha256()
+    for document in at_hand.documents:
+        digest.update(f"{document.name}\0{document.text}\0".encode())
+    weights = forward_of(chat.model, chat.bits).weights
+    named = {"base": chat.hash, "weights": weights, "text": digest.hexdigest()[:16]}
+    if at_hand.adapter is not None:
+        named["adapter"] = at_hand.adapter.hash
+    if at_hand.index is not None:
+        named["index"] = at_hand.index.hash
+    return named
+
+
+def _stamp(chat: ChatModel, at_hand: Material) -> dict[str, Any]:
+    versions = {"torch": torch.__version__, "transformers": transformers.__version__}
+    return {"model": chat.name, **hashes(chat, at_hand), "versions": versions}

@@ -1,0 +1,62 @@
+"""What another, stronger model thinks of the free answers: marked as its opinion, mixed with no other figure.
+
+It is asked for yes or no, and the likelier of both is its answer (as in LLM-as-a-judge, arXiv 2306.05685, section 3).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from playground import prompts
+from playground.errors import UserError
+from playground.evaluation.aggregate import Measured
+from playground.evaluation.exam import Report
+from playground.evaluation.likelihood import Continuations, likelihoods
+from playground.evaluation.questions import OF_THE_TEXT, Question
+from playground.evaluation.results import Result
+from playground.evaluation.verdict import Sentence, percent
+from playground.inference.engine import Prompt
+from playground.models.registry import ChatModel
+
+ASK = (
+    "Question: {question}\nRight answer: {truth}\nGiven answer: {given}\n\n"
+    "Does the given answer say what the right answer says? Answer yes or no."
+)
+WORDS = ("Yes", "No")
+
+
+def judged(outcome: Report, judge: ChatModel) -> Report:
+    """The report with the judge's opinion of every free answer to a question of the text.
+
+    Raises:
+        UserError: the judge is the examined model itself.
+    """
+    if outcome.stamp["base"] == judge.hash:
+        raise UserError(f"{judge.name} is the model that is examined; it cannot judge itself. Name a stronger one.")
+    asked = {each.id: each for each in outcome.questions if each.kind in OF_THE_TEXT and each.id not in outcome.known}
+    opinions = dict(_opinions(judge, asked.values(), outcome.results))
+    data = Measured(list(asked.values()), outcome.results, outcome.plan.settings.seed)
+    shares = {
+        arm: data.figure({key: opinions[arm, key] for key in mine if (arm, key) in opinions})
+        for arm, mine in data.by_arm.items()
+    }
+    said = [
+        Sentence("mind", "mind.judge", {"judge": judge.name, "arm": arm, "share": percent(share)})
+        for arm, share in shares.items()
+    ]
+    return replace(outcome, judged=shares, verdict=[*outcome.verdict, *said])
+
+
+def _opinions(
+    judge: ChatModel, asked: Iterable[Question], results: Sequence[Result]
+) -> Iterator[tuple[tuple[str, str], float]]:
+    """1 or 0 for every answer; an empty one is wrong without being shown."""
+    answers = [judge.tokenizer(word, add_special_tokens=False)["input_ids"] for word in WORDS]
+    by_id = {each.id: each for each in asked}
+    for result in results:
+        question = by_id.get(result.question)
+        if question is None:
+            continue
+        shown = ASK.format(question=question.question, truth=" or ".join(question.answers), given=result.text)
+        ids = prompts.render(judge.tokenizer, prompts.messages(shown))
+        yes, no = likelihoods(judge, Prompt(ids), Continuations([], answers)) if result.text else (None, None)
+        yield (result.arm, result.question), float(yes is not None and no is not None and yes.total > no.total)

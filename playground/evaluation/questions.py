@@ -1,0 +1,197 @@
+"""What an exam asks: questions with their true answers and where these stand in the text; read and written as files.
+
+Knows no model and no arm.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from playground.errors import UserError
+from retrieval.readers.read import Document
+from retrieval.readers.tables import read_csv
+
+RECALL, LITERAL, REWORDED, TWO_PLACES, UNANSWERABLE, GENERAL = KINDS = (
+    "recall",  # continue a sentence of the text
+    "literal",  # asked in the text's own words
+    "reworded",  # the same in other words
+    "two_places",  # needs two passages
+    "unanswerable",  # about what the text does not hold
+    "general",  # has nothing to do with the text: shows what fine-tuning made the model forget
+)
+OF_THE_TEXT = (RECALL, LITERAL, REWORDED, TWO_PLACES)
+MAX_QUESTIONS = 1_000
+MAX_CHARS = 4_000  # of one question or answer
+ASKED = ("question", "query", "prompt", "instruction", "câu hỏi", "câu_hỏi")
+ANSWERED = ("answer", "answers", "response", "output", "trả lời", "câu trả lời", "câu_trả_lời")
+ACCEPTABLE = ("acceptable", "acceptable_answers", "aliases")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the text says the answer: `document.text[start:end]` of the document called `source`."""
+
+    source: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question of an exam; `answers` are all that count as right, none where the text does not hold one.
+
+    `parts` are the answers of a question that needs two places, each of which must be given; `section` names what it
+    stands or falls with; `origin` is file, pairs, made or general. With `withheld`, the text holds the answer, but the
+    section is taken out of the index while it is asked.
+    """
+
+    id: str
+    kind: str
+    question: str
+    answers: tuple[str, ...]
+    distractors: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    places: tuple[Place, ...] = ()
+    section: str = ""
+    origin: str = "made"
+    withheld: bool = False
+
+    @property
+    def answerable(self) -> bool:
+        """Whether there is a right answer other than "I do not know"."""
+        return self.kind != UNANSWERABLE
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The true answer first, then the distractors; nothing where there is none to choose from."""
+        return (self.answers[0], *self.distractors) if self.answers and self.distractors and self.answerable else ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists and dictionaries, ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Question":
+        """The inverse of `to_dict`."""
+        known = {each.name: values[each.name] for each in fields(cls) if each.name in values}
+        for name in ("answers", "distractors", "parts"):
+            known[name] = tuple(known.get(name, ()))
+        known["places"] = tuple(Place(**each) for each in known.get("places", ()))
+        return cls(**known)
+
+
+def question_id(kind: str, question: str, answer: str = "") -> str:
+    """12 hex digits; the same question is always called the same."""
+    return hashlib.sha256(f"{kind}\0{question}\0{answer}".encode()).hexdigest()[:12]
+
+
+def read(path: Path, documents: Sequence[Document] = (), name: str | None = None) -> list[Question]:
+    """Questions from a JSONL or CSV file: question, answer, and if wanted acceptable answers, passage and section.
+
+    Raises:
+        UserError, RetrievalError: naming the first line that cannot be used.
+    """
+    name = name or path.name
+    try:
+        data = path.read_bytes()
+    except OSError as fault:
+        raise UserError(f"{name} cannot be read ({fault.strerror}). Choose another file.") from fault
+    rows = _csv(data, name) if name.lower().endswith((".csv", ".tsv")) else _json_lines(data, name)
+    if not rows:
+        raise UserError(f"{name} has no question in it. Give one a line, with its answer.")
+    if len(rows) > MAX_QUESTIONS:
+        raise UserError(f"{name} has {len(rows):,} questions, at most {MAX_QUESTIONS:,} are asked. Keep those.")
+    return [_question(row, f"line {line} of {name}", documents) for line, row in rows]
+
+
+def write(questions: Iterable[Question], path: Path) -> None:
+    """One JSON object a line, as `read` takes it back."""
+    lines = [json.dumps(each.to_dict(), ensure_ascii=False) for each in questions]
+    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+def place_of(text: str, documents: Sequence[Document]) -> Place | None:
+    """Where these words first stand in the documents, if they do."""
+    for document in documents:
+        start = document.text.find(text) if text.strip() else -1
+        if start >= 0:
+            return Place(document.name, start, start + len(text))
+    return None
+
+
+def _csv(data: bytes, name: str) -> list[tuple[int, Mapping[str, Any]]]:
+    rows = read_csv(data, name).rows
+    return [(line, {key.casefold(): value for key, value in row.items()}) for line, row in enumerate(rows, start=2)]
+
+
+def _json_lines(data: bytes, name: str) -> list[tuple[int, Mapping[str, Any]]]:
+    rows: list[tuple[int, Mapping[str, Any]]] = []
+    for line, text in enumerate(data.decode("utf-8-sig", "replace").split("\n"), start=1):
+        if not text.strip():
+            continue
+        try:
+            row = json.loads(text)
+        except (ValueError, RecursionError):
+            row = None
+        if not isinstance(row, dict):
+            raise UserError(f"Line {line} of {name} is no JSON object; write one question a line, with its answer.")
+        rows.append((line, {str(key).casefold(): value for key, value in row.items()}))
+    return rows
+
+
+def _question(row: Mapping[str, Any], where: str, documents: Sequence[Document]) -> Question:
+    """One row as a question; rows that `write` made keep all they had."""
+    asked = _first(row, ASKED, where)
+    kind = row.get("kind") or LITERAL
+    if kind not in KINDS:
+        raise UserError(f"The kind {kind!r} in {where} is unknown; choose from {', '.join(KINDS)}, or leave it out.")
+    answers = tuple(dict.fromkeys([*_texts(row, ANSWERED, where), *_texts(row, ACCEPTABLE, where)]))
+    if not asked or (not answers and kind != UNANSWERABLE):
+        raise UserError(f"There is no {'answer' if asked else 'question'} in {where}. Add one, or remove the line.")
+    if isinstance(row.get("places"), list) and row.get("id"):
+        try:
+            return Question.from_dict({**row, "question": asked, "kind": kind, "answers": answers})
+        except (TypeError, ValueError) as fault:
+            raise UserError(f"{where[0].upper()}{where[1:]} is damaged. Write it anew, without `places`.") from fault
+    place = _placed(str(row.get("passage") or ""), answers, documents)
+    return Question(
+        id=question_id(kind, asked, answers[0] if answers else ""),
+        kind=kind,
+        question=asked,
+        answers=answers,
+        distractors=_texts(row, ("distractors",), where),
+        places=(place,) if place else (),
+        section=str(row.get("section") or ""),
+        origin="file",
+    )
+
+
+def _placed(passage: str, answers: Sequence[str], documents: Sequence[Document]) -> Place | None:
+    """The answer's place inside the passage that the file names; the passage's own where the answer is not in it."""
+    around = place_of(passage.strip(), documents)
+    if around is None:
+        return None
+    for answer in answers:
+        if (start := passage.strip().find(answer)) >= 0:
+            return Place(around.source, around.start + start, around.start + start + len(answer))
+    return around
+
+
+def _first(row: Mapping[str, Any], names: Sequence[str], where: str) -> str:
+    return next(iter(_texts(row, names, where)), "")
+
+
+def _texts(row: Mapping[str, Any], names: Sequence[str], where: str) -> tuple[str, ...]:
+    """What stands under the first of the names that the row has: one text, a list of them, or SQuAD's `text`."""
+    value: Any = next((row[name] for name in names if row.get(name)), [])
+    if isinstance(value, str) and names is ACCEPTABLE:
+        value = value.split("|")
+    value = value.get("text", []) if isinstance(value, dict) else value
+    values = value if isinstance(value, list) else [value]
+    texts = [str(each.get("text", "")) if isinstance(each, dict) else str(each) for each in values]
+    if long := next((each for each in texts if len(each) > MAX_CHARS), ""):
+        raise UserError(f"A text in {where} has {len(long):,} characters; at most {MAX_CHARS:,} are asked. Shorten it.")
+    return tuple(each.strip() for each in texts if each.strip())

@@ -1,0 +1,37 @@
+"""What an adapter was taught, read from its run's folder: what the leak check compares with."""
+
+import json
+from pathlib import Path
+
+from transformers import PreTrainedTokenizerBase
+
+from playground.data import dataset
+from playground.data.tokenize import NO_LOSS, Example
+from playground.evaluation.contamination import Row
+from playground.training.config import RunConfig
+from retrieval.readers.read import Document
+
+
+def rows(run: Path, tokenizer: PreTrainedTokenizerBase) -> list[Row]:
+    """Every training example of the run in a folder; none where the folder does not say what was trained on."""
+    config, documents = run / "config.json", run / "documents.json"
+    if not (config.is_file() and documents.is_file()):
+        return []
+    settings = RunConfig.from_dict(json.loads(config.read_text(encoding="utf-8"))).settings
+    texts = [Document.from_dict(each) for each in json.loads(documents.read_text(encoding="utf-8"))]
+    found = dataset.sides(
+        texts,
+        tokenizer,
+        settings.window,
+        settings.heldout_share,
+        settings.seed,
+        settings.pairs_share,
+        settings.passages_share,
+    )
+    return [_row(each, tokenizer) for each in found.train]
+
+
+def _row(example: Example, tokenizer: PreTrainedTokenizerBase) -> Row:
+    taught = [token for token in example.labels if token != NO_LOSS]
+    shown, said = (tokenizer.decode(ids, skip_special_tokens=True) for ids in (example.input_ids, taught))
+    return Row(str(shown), str(said))

@@ -1,0 +1,105 @@
+"""What a run learnt, written for use elsewhere: the method's own files, a plain LoRA, a whole model or a GGUF of it."""
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import adapters
+from adapters.lora_weights import read_adapter
+from playground.device import Device
+from playground.errors import UserError
+from playground.export.gguf import write_gguf
+from playground.export.model_card import CARD, card
+from playground.inference.served_adapter import DEFAULT_METHOD, load_adapter
+from playground.models.registry import ChatModel, chat_source, load_chat
+from playground.settings import Settings
+
+FORMS = ("native", "plain", "merged", "gguf")
+WHOLE = ("merged", "gguf")  # as large as the base model
+RECORD = "run.json"
+GGUF = "model.gguf"
+KEPT = (".json", ".safetensors")
+
+
+def write(form: str, adapter: Path, out: Path, settings: Settings, name: str = "") -> None:
+    """Fill the folder `out` with a run's adapter folder in one of FORMS and a model card; `name` is its title.
+
+    Raises:
+        UserError: no such form, or the base model is not the one that was trained, or has no such form.
+        MethodError: the adapter is damaged, or its method has no such form.
+    """
+    if form not in FORMS:
+        raise UserError(f"There is no form {form!r} to export. Choose one of {', '.join(FORMS)}.")
+    record = run_record(adapter)
+    _WRITERS[form](adapter, out, settings)
+    base = record.get("base", {}).get("name") or settings.chat_model
+    (out / CARD).write_text(card(form, record, base, name or adapters.get(_method(record)).label), encoding="utf-8")
+
+
+def pack(folder: Path, file: Path) -> None:
+    """Put a folder's files into a zip, uncompressed: weights do not shrink."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(folder.iterdir()):
+            archive.write(path, f"{file.stem}/{path.name}")
+
+
+def run_record(adapter: Path) -> dict[str, Any]:
+    """What training wrote about an adapter beside it; empty where it was made elsewhere."""
+    record = adapter / RECORD
+    return json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+
+
+def _method(record: Mapping[str, Any]) -> str:
+    return str(record.get("method", DEFAULT_METHOD))
+
+
+def _copy(adapter: Path, out: Path, settings: Settings) -> None:
+    for path in adapter.iterdir():
+        if path.suffix in KEPT:
+            shutil.copyfile(path, out / path.name)
+
+
+def _write_plain(adapter: Path, out: Path, settings: Settings) -> None:
+    """Needs no base model: its name stands in the adapter's own config."""
+    plain = adapters.get(_method(run_record(adapter))).plain(adapter)
+    config, _, _ = read_adapter(adapter)
+    plain.save(out, config.get("base_model_name_or_path") or "")
+
+
+def _write_merged(adapter: Path, out: Path, settings: Settings) -> None:
+    chat = _merged(adapter, settings)
+    chat.model.save_pretrained(out)
+    chat.tokenizer.save_pretrained(out)
+
+
+def _write_gguf(adapter: Path, out: Path, settings: Settings) -> None:
+    chat = _merged(adapter, settings)
+    write_gguf(chat.model, chat.tokenizer, out / GGUF, chat.name)
+    chat.tokenizer.save_pretrained(out)  # GGUF only names the rule that cuts a text first
+
+
+def _merged(adapter: Path, settings: Settings) -> ChatModel:
+    """The chat model, loaded for this, with the adapter in its weights.
+
+    In float32, whatever it is served in here: a smaller type would round the change away.
+    """
+    chat = load_chat(chat_source(settings), Device("cpu", torch.float32, 0.0))
+    served = load_adapter(adapter, chat)
+    if served.model:
+        chat.model = served.model
+    elif served.plain:
+        served.plain.merge_into(chat.model)
+    return chat
+
+
+_WRITERS: Mapping[str, Callable[[Path, Path, Settings], None]] = {
+    "native": _copy,
+    "plain": _write_plain,
+    "merged": _write_merged,
+    "gguf": _write_gguf,
+}

@@ -1,0 +1,49 @@
+"""An exam of a visitor's text; the questions lie in the run's folder, answers and report are left there."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from playground import device
+from playground.evaluation import exam as evaluation_exam
+from playground.evaluation import report
+from playground.evaluation.exam import Report
+from playground.models import registry
+from playground.models.registry import chat_source, load_chat
+from playground.settings import Settings
+from playground.storage.run_folder import DOCUMENTS
+from retrieval.embed import Embedder
+
+LANGUAGE = "language"  # a file of the folder: what the report is written in
+
+
+def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    """See `playground.jobs.tasks`; a step is an answer. Answers are kept as they come, so no checkpoint is needed."""
+    plan, _ = evaluation_exam.stored(folder)
+    chat = load_chat(chat_source(settings), device.choose(), settings.answer_bits)
+    documents = evaluation_exam.texts(folder / DOCUMENTS)
+    at_hand = evaluation_exam.material(plan, documents, chat, lambda name: _embedder(name, settings))
+    last: dict[str, Any] = {"step": 0, "steps": 0}
+    for outcome in evaluation_exam.examine(folder, chat, at_hand, should_stop):
+        if isinstance(outcome, Report):
+            language = (folder / LANGUAGE).read_text(encoding="utf-8") if (folder / LANGUAGE).exists() else "en"
+            again = report.command(report.without_places(plan), Path(evaluation_exam.QUESTIONS))
+            report.write(outcome, folder, again, language)
+            yield {"event": "finished", "reason": "done", **last, **_figures(outcome)}
+            return
+        last = {"step": outcome.done, "steps": outcome.total, "seconds": outcome.seconds}
+        yield {"event": "progress", **last, "seconds_left": outcome.seconds_left, "arm": outcome.arm}
+    yield {"event": "finished", "reason": "stopped", **last}
+
+
+def _figures(outcome: Report) -> dict[str, Any]:
+    """What the list of exams shows: every arm's share of right choices."""
+    shares = {arm.arm: round(arm.choice.value, 4) for arm in outcome.figures.arms.values() if arm.choice.questions}
+    return {"choice": shares, "questions": len(outcome.questions)}
+
+
+def _embedder(name: str, settings: Settings) -> Embedder:
+    """The embedder of that name, or the host's own."""
+    here = registry.embedders_here(settings)
+    source = next((each for each in here if each.name == name), here[0])
+    return Embedder(source.folder, name=source.name)

@@ -1,0 +1,101 @@
+"""A sweep over learning rate and batch size: the range test's curve, the grid's losses and the setting that won."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from playground import device
+from playground.models.registry import ChatModel, chat_source, load_chat
+from playground.settings import Settings
+from playground.storage.run_folder import CHECKPOINT, DOCUMENTS, read_config, read_events
+from playground.training import lr_sweep
+from playground.training.config import RunConfig
+from playground.training.interrupt import Interrupted
+from playground.training.lr_sweep import FINDER_STEPS
+from retrieval.readers.read import Document
+
+
+def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    """See `playground.jobs.tasks`; a step is one of the range test's or an optimizer step of any arm.
+
+    Beside progress (with the range test's rate, loss and smoothed loss) there are the events "suggested", a rate, and
+    "judged", an arm's loss at a rung. They are what a stopped sweep goes on from.
+    """
+    config = RunConfig.from_dict(read_config(folder))
+    documents = [Document.from_dict(each) for each in json.loads((folder / DOCUMENTS).read_text())]
+    try:
+        yield from _events(
+            config, documents, folder, lambda: load_chat(chat_source(settings), device.choose()), should_stop
+        )
+    except Interrupted:
+        yield {"event": "finished", "reason": "stopped"}
+
+
+def _events(
+    config: RunConfig,
+    documents: list[Document],
+    folder: Path,
+    load: Callable[[], ChatModel],
+    should_stop: Callable[[], bool],
+) -> Iterator[dict[str, Any]]:
+    logged = read_events(folder)
+    rates = [event["rate"] for event in logged if event["event"] == "suggested"]
+    judged = {(event["arm"], event["rung"]): event["loss"] for event in logged if event["event"] == "judged"}
+    told = _Teller(FINDER_STEPS + lr_sweep.rung_steps(lr_sweep.grid(config, config.options.learning_rate)))
+    if not rates:
+        points = []
+        for point in lr_sweep.range_test(config, load(), documents, should_stop):
+            points.append(point)
+            yield told.progress(point.step, rate=point.rate, loss=point.loss, smoothed=point.smoothed)
+        rates = [lr_sweep.suggested(points, config.options.learning_rate)]
+        yield {"event": "suggested", "rate": rates[0]}
+    arms = lr_sweep.grid(config, rates[0])
+    done = FINDER_STEPS + sum(arms[arm].settings.steps // rung - _before(arms[arm], rung) for arm, rung in judged)
+    steps = lr_sweep.halve(arms, load, documents, folder / CHECKPOINT, should_stop, judged)
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            yield {
+                "event": "finished",
+                "reason": "done",
+                "step": done,
+                **_told(arms[lr_sweep.winner(end.value)], end.value),
+            }
+            return
+        if "loss" in step:
+            yield {"event": "judged", **step, **_setting(arms[step["arm"]])}
+        else:
+            done += 1
+            yield told.progress(done, arm=step["arm"])
+
+
+class _Teller:
+    """Progress events with the seconds that are left, by the pace since this process began."""
+
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+        self._began = time.monotonic()
+        self._first: int | None = None
+
+    def progress(self, step: int, **more: Any) -> dict[str, Any]:
+        self._first = step - 1 if self._first is None else self._first
+        pace = (time.monotonic() - self._began) / (step - self._first)
+        left = pace * max(0, self._steps - step)
+        return {"event": "progress", "step": step, "steps": max(self._steps, step), "seconds_left": left, **more}
+
+
+def _before(arm: RunConfig, rung: int) -> int:
+    """Steps that an arm has behind it when it sets out for a rung."""
+    earlier = lr_sweep.RUNGS[: lr_sweep.RUNGS.index(rung)]
+    return arm.settings.steps // earlier[-1] if earlier else 0
+
+
+def _setting(arm: RunConfig) -> dict[str, Any]:
+    return {"learning_rate": arm.options.learning_rate, "batch_tokens": arm.settings.batch_tokens}
+
+
+def _told(won: RunConfig, losses: lr_sweep.Judged) -> dict[str, Any]:
+    return {**_setting(won), "loss": min(loss for (_, rung), loss in losses.items() if rung == lr_sweep.RUNGS[-1])}

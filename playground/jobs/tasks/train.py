@@ -1,0 +1,27 @@
+"""Fine-tuning on the run's documents; the adapter is left in the run's folder."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from playground import device
+from playground.models.registry import chat_source, load_chat
+from playground.settings import Settings
+from playground.storage.run_folder import CHECKPOINT, DOCUMENTS, read_config, shared_folder
+from playground.training import loop as training_loop
+from playground.training import tracking
+from playground.training.config import RunConfig
+from retrieval.readers.read import Document
+
+
+def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    """See `playground.jobs.tasks`; a step is an optimizer step."""
+    config = RunConfig.from_dict(read_config(folder))
+    documents = [Document.from_dict(each) for each in json.loads((folder / DOCUMENTS).read_text())]
+    chat = load_chat(chat_source(settings), device.choose())
+    resume, shared = (folder / CHECKPOINT).exists(), shared_folder(folder)
+    events = training_loop.train(config, chat, documents, folder, should_stop, resume, shared)
+    del chat  # training decides how long the base is needed
+    told = ({key: value for key, value in event.to_dict().items() if key != "adapter"} for event in events)
+    yield from tracking.followed(told, folder, config.to_dict(), settings)

@@ -1,0 +1,87 @@
+"""The worker: does what a run's folder asks for and logs it there; knows no database, no page and no kind by name.
+
+`python -m playground.jobs.worker FOLDER` outlives the server that started it and ends at the run's lease.
+"""
+
+import errno
+import logging
+import math
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from playground.errors import USER_FACING
+from playground.settings import Settings
+from playground.storage.run_folder import CHECKPOINT, asked_to_stop, log_event, read_config, read_events
+
+NO_ROOM = "The disk is full, so the run pauses; all up to its last checkpoint is safe. Resume it once there is room."
+FAULT = "The run failed through a fault of this program, not of your text. Resume it, or start it again."
+NO_MEMORY = "The system ended the worker, probably for lack of memory. Choose fewer layers or a shorter window."
+EASY_TO_END = 800  # of 1000, for Linux: which process to end first when memory runs out, this one before the page
+FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk, or what a user may put on it
+
+logger = logging.getLogger(__name__)
+
+
+def work(folder: Path, settings: Settings, slice_seconds: float = math.inf) -> str:
+    """Do the run in a folder to its end, a stop, its lease or `slice_seconds`; returns the last event logged."""
+    ends = time.monotonic() + slice_seconds
+    event: dict[str, Any] = {}
+    try:
+        for event in _events(folder, settings, lambda: asked_to_stop(folder) or time.monotonic() >= ends):
+            log_event(folder, event)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        event = {"event": "stopped", "error": NO_ROOM}
+        log_event(folder, event)
+    if event["event"] == "finished":
+        shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # nothing goes on from here
+    return event["event"]
+
+
+def _events(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    """The events of a run as its log shows them: first "started", last how it ended."""
+    resumed = any(event["event"] == "started" for event in read_events(folder))
+    yield {"event": "started", "pid": os.getpid(), "resumed": resumed}
+    try:
+        kind = import_module(f"playground.jobs.tasks.{read_config(folder)['kind']}")
+        for event in kind.run(folder, settings, should_stop):
+            yield {**event, "event": _ending(folder)} if event.get("reason") == "stopped" else event
+    except USER_FACING as error:
+        yield {"event": "failed", "error": str(error)}
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise
+        logger.exception("the run failed")
+        no_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+        yield {"event": "failed", "error": NO_MEMORY if no_memory else FAULT}
+
+
+def _ending(folder: Path) -> str:
+    """A run that stopped was asked to, or its slice of time was over."""
+    return "stopped" if asked_to_stop(folder) else "slice"
+
+
+def main() -> int:
+    """The exit code: 0, 1 for a failed run, ENOSPC where the disk had no room for as much as the run's last event."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(EASY_TO_END))
+    try:
+        return int(work(Path(sys.argv[1]), Settings.from_environment()) == "failed")
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        return errno.ENOSPC
+
+
+if __name__ == "__main__":
+    sys.exit(main())

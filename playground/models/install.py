@@ -1,0 +1,21 @@
+"""Brings the models with a line for every step: `python -m playground.models.install`."""
+
+import sys
+
+from playground.errors import UserError
+from playground.models.registry import bring
+from playground.settings import Settings
+
+
+def main() -> int:
+    """Exit status 0 with both models ready, 1 with the reason on standard error."""
+    try:
+        bring(Settings.from_environment(), lambda line: print(line, flush=True))
+    except UserError as fault:
+        print(fault, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

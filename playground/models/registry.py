@@ -1,0 +1,278 @@
+"""Which chat model and embedder, where they come from, and how they are loaded: safetensors only, never remote code."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import HfApi, constants, snapshot_download
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+from huggingface_hub.file_download import repo_folder_name
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from playground.device import Device
+from playground.errors import UserError
+from playground.models import wheels
+from playground.settings import MEGABYTE, Settings
+
+HUB_TEXTS, HUB_WEIGHTS = ["*.json", "*.txt", "*.jinja"], ["*.safetensors"]  # never *.bin, never *.py
+HUB_SECONDS = 5.0  # for a first answer; without one the Hub counts as absent
+VARIABLES = {"chat": "PLAYGROUND_CHAT_MODEL", "embedder": "PLAYGROUND_EMBEDDER"}
+
+
+@dataclass(frozen=True)
+class Known:
+    """An embedder on the Hub that a visitor may choose: how many languages it knows, its megabytes, its licence."""
+
+    name: str
+    languages: int
+    megabytes: int
+    licence: str
+
+
+# Only such as need no prompt, or whose own configuration has it: with E5's left out, its cosines say little.
+EMBEDDERS = (
+    Known("sentence-transformers/all-MiniLM-L6-v2", 1, 91, "Apache-2.0"),
+    Known("sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", 50, 480, "Apache-2.0"),
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model on this machine: its role ("chat", "embedder"), name, origin ("folder", "hub", "wheel") and folder."""
+
+    role: str
+    name: str
+    origin: str
+    folder: Path
+
+
+@dataclass
+class ChatModel:
+    """The resident base model in evaluation mode; `hash` names its weights (16 hex digits), `window` is in tokens.
+
+    `bits` are those of the weights that answers are to be computed with, where this machine can: 32, or 16 of a copy.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    hash: str
+    name: str
+    device: torch.device
+    window: int
+    bits: int = 32
+
+
+def chat_source(settings: Settings) -> Source:
+    """Where the chat model lies: the folder in the settings, the Hub's cache, or what its wheel became.
+
+    Meets no network. Raises UserError, saying what to do, when it is not on this machine.
+    """
+    return _present("chat", settings)
+
+
+def embedder_source(settings: Settings, name: str = "") -> Source:
+    """Where an embedder lies, the settings' own or a named one: a folder, the Hub's cache, or the installed wheel.
+
+    Meets no network. Raises UserError, saying what to do, when it is not on this machine.
+    """
+    return _present("embedder", settings, name)
+
+
+def embedder_by_hash(settings: Settings, name: str, digest: str) -> Source:
+    """The embedder with these weights (16 hex digits): the settings' own, or the one of this name or in this folder.
+
+    Raises UserError when it is not on this machine.
+    """
+    for each in ("", name):
+        with suppress(UserError):
+            source = embedder_source(settings, each)
+            if wheels.weights_digest(source.folder)[:16] == digest:
+                return source
+    raise UserError(
+        f"The index was built with the embedder {name} ({digest}), which is not on this machine. Bring it back, or "
+        "build the index again."
+    )
+
+
+def is_here(settings: Settings, name: str) -> bool:
+    """Whether the embedder of this name lies on this machine. Meets no network."""
+    return _find("embedder", name, settings) is not None
+
+
+def embedders_here(settings: Settings) -> list[Source]:
+    """The embedders on this machine: the settings' own first, then those of `EMBEDDERS`. Meets no network."""
+    own = embedder_source(settings)
+    others = [_find("embedder", each.name, settings) for each in EMBEDDERS if each.name != own.name]
+    return [own, *(each for each in others if each)]
+
+
+def on_hub(names: Sequence[str]) -> list[str]:
+    """Which of these models the Hub gives as safetensors; none where it does not answer at once."""
+    given = []
+    try:
+        for name in names:
+            files = HfApi().model_info(name, timeout=HUB_SECONDS).siblings or []
+            given += [name] if any(file.rfilename.endswith(".safetensors") for file in files) else []
+    except Exception:  # whatever its client or the HTTP library raise, there is no Hub for us
+        return given
+    return given
+
+
+def fetch_embedder(name: str) -> None:
+    """Bring an embedder from the Hub into its cache.
+
+    Raises UserError without room on the disk, and when the Hub does not give it.
+    """
+    needed = next((each.megabytes for each in EMBEDDERS if each.name == name), 0)
+    cache = Path(constants.HF_HUB_CACHE)
+    cache.mkdir(parents=True, exist_ok=True)
+    if (free := shutil.disk_usage(cache).free // MEGABYTE) < 2 * needed:
+        raise UserError(f"The disk has {free} MB free, too little to fetch {name} ({needed} MB). Choose another one.")
+    try:
+        _download(name)
+    except Exception as fault:
+        raise UserError(
+            f"{name} could not be fetched from the Hub: {_first_line(fault)}. Try again later, or choose another one."
+        ) from fault
+
+
+def fetched_megabytes(name: str) -> int:
+    """How much of a model has come from the Hub so far."""
+    folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model") / "blobs"
+    sizes = []
+    for file in folder.glob("*"):
+        with suppress(FileNotFoundError):  # a part that was just put in its place
+            sizes.append(file.stat().st_size)
+    return sum(sizes) // MEGABYTE
+
+
+def bring(settings: Settings, report: Callable[[str], None]) -> list[Source]:
+    """Bring what is missing of the two models, from the Hub or else from a wheel, saying so line by line.
+
+    Raises UserError when a model can be had from neither, or the disk has no room for it.
+    """
+    sources = []
+    for role in VARIABLES:
+        report(f"The {role} model {_wanted(role, settings)}")
+        if _find(role, _wanted(role, settings), settings) is None:
+            _fetch(role, settings, report)
+        source = _present(role, settings)
+        report(f"  is ready in {source.folder} (from the {source.origin})")
+        sources.append(source)
+    return sources
+
+
+def load_chat(source: Source, device: Device, bits: int = 32) -> ChatModel:
+    """Load the chat model, to generate with and to train adapters on; answers come from weights of so many `bits`.
+
+    Raises UserError for a damaged folder, an architecture that transformers does not know or that needs its author's
+    code, and a model without a chat template.
+    """
+    digest = wheels.weights_digest(source.folder)
+    wheels.check_digest(source.folder, digest)
+    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source.folder, **options)
+        model = AutoModelForCausalLM.from_pretrained(source.folder, dtype=device.dtype, use_safetensors=True, **options)
+    except (OSError, ValueError, KeyError, SafetensorError) as fault:
+        raise UserError(f"The chat model in {source.folder} cannot be loaded: {_first_line(fault)}.") from fault
+    if tokenizer.chat_template is None:
+        raise UserError(f"The chat model {source.name} has no chat template. Choose one that is tuned to chat.")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    model.name_or_path = model.config._name_or_path = source.name  # what an exported adapter names as its base
+    return ChatModel(
+        model=model.to(device.name).eval(),  # type: ignore[arg-type]  # the library's wrapper hides self
+        tokenizer=tokenizer,
+        hash=digest[:16],
+        name=source.name,
+        device=torch.device(device.name),
+        window=min(model.config.max_position_embeddings, tokenizer.model_max_length),
+        bits=bits,
+    )
+
+
+def _wanted(role: str, settings: Settings) -> str:
+    return settings.chat_model if role == "chat" else settings.embedder
+
+
+def _present(role: str, settings: Settings, name: str = "") -> Source:
+    name = name or _wanted(role, settings)
+    source = _find(role, name, settings)
+    if source is None:
+        raise UserError(
+            f"The {role} model {name} is not on this machine as safetensors. Run `make install` once with a "
+            f"connection, or name a folder in {VARIABLES[role]}."
+        )
+    return source
+
+
+def _find(role: str, name: str, settings: Settings) -> Source | None:
+    """The first of folder, Hub's cache and wheel that holds the model of this name."""
+    if (folder := _named_folder(role, name)) is not None:
+        return Source(role, folder.name, "folder", folder)
+    if (folder := _cached(role, name)) is not None:
+        return Source(role, name, "hub", folder)
+    if (folder := wheels.carried(name, settings.models)) is not None:
+        return Source(role, name, "wheel", folder)
+    return None
+
+
+def _named_folder(role: str, name: str) -> Path | None:
+    """The folder that the setting names, or None where it names a model on the Hub."""
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not _has_weights(folder):
+            raise UserError(f"{VARIABLES[role]} names {name}, which has no .safetensors file; no other form is loaded.")
+        return folder.resolve()
+    if name.startswith(("/", ".", "~")):
+        raise UserError(f"{VARIABLES[role]} names {name}, which is no folder. Correct it, or name a model on the Hub.")
+    return None
+
+
+def _cached(role: str, name: str) -> Path | None:
+    """The model's snapshot in the Hub's cache, where it is whole."""
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=HUB_WEIGHTS, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+    except HFValidationError as fault:
+        raise UserError(f"{VARIABLES[role]} names {name}: no folder here, nor a Hub name like owner/model.") from fault
+    return folder if _has_weights(folder) else None
+
+
+def _has_weights(folder: Path) -> bool:
+    return any(folder.glob("*.safetensors"))
+
+
+def _fetch(role: str, settings: Settings, report: Callable[[str], None]) -> None:
+    """Fill the Hub's cache, or else use the wheel."""
+    name = _wanted(role, settings)
+    report("  is not on this machine; asking the Hugging Face Hub")
+    try:
+        _download(name)
+    except Exception as fault:  # whatever its client or the HTTP library raise, there is no Hub for us
+        report(f"  the Hub does not give it: {_first_line(fault)}")
+        if name != wheels.CHAT_MODEL:
+            raise UserError(
+                f"The {role} model {name} cannot be had from the Hub: {_first_line(fault)}. Check its name and the "
+                f"connection, or name a folder in {VARIABLES[role]}."
+            ) from fault
+        wheels.bring_chat(settings.models, report)
+
+
+def _download(name: str) -> None:
+    """Fill the Hub's cache, weights last: a model that has them is whole."""
+    HfApi().model_info(name, timeout=HUB_SECONDS)  # the download alone would wait for ever on a silent network
+    for patterns in (HUB_TEXTS, HUB_WEIGHTS):
+        snapshot_download(name, allow_patterns=patterns)
+
+
+def _first_line(fault: BaseException) -> str:
+    """As much of an error as fits into a sentence."""
+    return (str(fault).strip() or type(fault).__name__).splitlines()[0].rstrip(".")

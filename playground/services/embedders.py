@@ -1,0 +1,184 @@
+"""Which sentence encoder a visitor's text is embedded with: those on offer, fetching one, and the few in memory."""
+
+import logging
+import threading
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from playground.errors import USER_FACING, UserError
+from playground.models import registry
+from playground.models.registry import EMBEDDERS, Known, Source
+from playground.settings import Settings
+from playground.storage.store import Store
+from retrieval.embed import Embedder
+
+RESIDENT = 2  # in memory; the one that was not asked for longest is dropped
+FAULT = "The embedder could not be made ready through a fault of this program. Choose it again, or another one."
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An embedder to choose: `here`, or to be fetched. Nothing is known of a host's own folder."""
+
+    name: str
+    here: bool
+    known: Known | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A visitor's change to another embedder: under way until the text is indexed with it, or failed with `error`."""
+
+    name: str
+    error: str = ""
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it may still come to pass."""
+        return not self.error
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A visitor's change, and what follows once its embedder is ready."""
+
+    change: Change
+    then: Callable[[], None]
+
+
+class Embedders:
+    """The embedders of all visitors. Loading or fetching one holds up only who waits for that one."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+        self._held: OrderedDict[str, Embedder] = OrderedDict()
+        self._loading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._lock = threading.Lock()
+        self._on_hub: list[str] = []
+        self._waiting: dict[str, dict[str, _Waiting]] = {}
+        self._changes: dict[str, Change] = {}
+
+    def own(self) -> Embedder:
+        """The one that the host chose, for whoever chose none; raises UserError where it is not here."""
+        return self._loaded(self._own)
+
+    def of(self, visitor: str) -> Embedder:
+        """The one that a visitor chose; the host's own if none was chosen, or if that one is here no more."""
+        return self._loaded(self._source(visitor))
+
+    def name(self, visitor: str) -> str:
+        """The name of the one that `of` gives; loads nothing."""
+        return self._source(visitor).name
+
+    def offers(self) -> list[Offer]:
+        """Those on this machine, the host's own first, then those that the Hub would give."""
+        known = {each.name: each for each in EMBEDDERS}
+        here = [source.name for source in registry.embedders_here(self._settings)]
+        away = [name for name in self._on_hub if name not in here]
+        return [Offer(name, name in here, known.get(name)) for name in here + away]
+
+    def ask_hub(self) -> None:
+        """Ask the Hub, within seconds, which of those that are not here it would give."""
+        here = [source.name for source in registry.embedders_here(self._settings)]
+        self._on_hub = registry.on_hub([each.name for each in EMBEDDERS if each.name not in here])
+
+    def choose(self, visitor: str, name: str, then: Callable[[], None]) -> None:
+        """Change a visitor's embedder on a thread, once it is fetched and loaded; `then` indexes the text with it.
+
+        Raises:
+            UserError: it is not on offer.
+        """
+        offered = [each.name for each in self.offers()]
+        if name not in offered:
+            raise UserError(f"There is no embedder {name!r} here. Choose one of {', '.join(offered)}.")
+        change = Change(name)
+        with self._lock:
+            self._changes[visitor] = change
+            begun = name in self._waiting
+            self._waiting.setdefault(name, {})[visitor] = _Waiting(change, then)
+        if not begun:
+            threading.Thread(target=self._bring, args=(name,), daemon=True).start()
+
+    def change(self, visitor: str) -> Change | None:
+        """The visitor's change that is under way or failed, if there is one."""
+        return self._changes.get(visitor)
+
+    def forget(self, visitor: str) -> None:
+        """Give up what a visitor waits for."""
+        with self._lock:
+            self._changes.pop(visitor, None)
+
+    @cached_property
+    def _own(self) -> Source:
+        return registry.embedder_source(self._settings)
+
+    def _source(self, visitor: str) -> Source:
+        chosen = self._store.embedder(visitor)
+        here = registry.embedders_here(self._settings) if chosen else []
+        return next((each for each in here if each.name == chosen), self._own)
+
+    def _loaded(self, source: Source) -> Embedder:
+        with self._loading[source.name]:
+            with self._lock:
+                embedder = self._held.get(source.name)
+            embedder = embedder or Embedder(source.folder, name=source.name)
+            with self._lock:
+                self._held[source.name] = embedder
+                self._held.move_to_end(source.name)
+                while len(self._held) > RESIDENT:
+                    self._held.popitem(last=False)
+        return embedder
+
+    def _bring(self, name: str) -> None:
+        """Fetch and load an embedder for all who wait for it."""
+        error = self._fault(name)
+        with self._lock:
+            waiting = self._waiting.pop(name)
+        for visitor, each in waiting.items():
+            if error:
+                self._settle(visitor, each.change, replace(each.change, error=error))
+            else:
+                threading.Thread(target=self._serve, args=(visitor, each), daemon=True).start()
+
+    def _fault(self, name: str) -> str:
+        """Make an embedder ready; why it is not, in a sentence."""
+        try:
+            here = {source.name: source for source in registry.embedders_here(self._settings)}
+            if name not in here:
+                registry.fetch_embedder(name)
+            self._loaded(here.get(name) or registry.embedder_source(self._settings, name))
+        except USER_FACING as error:
+            return str(error)
+        except Exception:
+            logger.exception("embedder %s", name)
+            return FAULT
+        return ""
+
+    def _serve(self, visitor: str, waiting: _Waiting) -> None:
+        """Give a visitor the embedder, unless they chose another meanwhile."""
+        try:
+            with self._lock:  # or a change made in between would be written first, and lost
+                if self._changes.get(visitor) is not waiting.change:
+                    return
+                self._store.choose_embedder(visitor, waiting.change.name)
+            waiting.then()
+        except USER_FACING:  # no text, cancelled, or the visitor is gone: the page says what there is
+            pass
+        except Exception:
+            logger.exception("indexing anew")
+        finally:
+            self._settle(visitor, waiting.change, None)
+
+    def _settle(self, visitor: str, change: Change, to: Change | None) -> None:
+        """End a change that was not overtaken by another."""
+        with self._lock:
+            if self._changes.get(visitor) is change:
+                if to:
+                    self._changes[visitor] = to
+                else:
+                    del self._changes[visitor]

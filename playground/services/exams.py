@@ -1,0 +1,178 @@
+"""A visitor's exams: the one that is drawn up, kept on disk until it begins, and those that were taken."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from playground.errors import UserError
+from playground.evaluation import question_set, questions, report, taught
+from playground.evaluation.arms import ARMS, RETRIEVING, TUNING
+from playground.evaluation.asking import asker
+from playground.evaluation.config import ExamSettings
+from playground.evaluation.contamination import Finding
+from playground.evaluation.exam import QUESTIONS, Plan
+from playground.evaluation.question_set import Paper
+from playground.evaluation.questions import GENERAL, Question
+from playground.files import write_text
+from playground.jobs.queue import Job, Jobs
+from playground.models.registry import ChatModel
+from playground.services.library import Library
+from playground.storage.run_folder import DOCUMENTS
+from playground.storage.store import RunRow, Store
+from retrieval.readers.read import Document
+
+KIND = "exam"
+LANGUAGE = "language"
+DRAFT = "draft.json"
+NEEDING_INDEX = (*RETRIEVING, "few_shot")
+MAX_FILE_BYTES = 2_000_000
+MAX_EXAMS = 20  # of one visitor
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The exam in the making: its questions with what was found wrong, and the run it is checked against."""
+
+    question_set: Paper = field(default_factory=lambda: Paper([], []))
+    run: str = ""
+    settings: ExamSettings = ExamSettings()
+
+    @property
+    def own(self) -> list[Question]:
+        """The questions without the general ones, which nobody edits."""
+        return [each for each in self.question_set.questions if each.kind != GENERAL]
+
+
+class Exams:
+    """Draws up, changes, queues and tells of every visitor's exams."""
+
+    def __init__(self, store: Store, library: Library, jobs: Jobs) -> None:
+        self._store = store
+        self._library = library
+        self._jobs = jobs
+
+    def draw(self, visitor: str, chat: ChatModel, run: str, settings: ExamSettings, file: Path | None) -> Draft:
+        """Draw up an exam of this visitor's text as it is now, in place of the one before; a file may bring questions.
+
+        Raises:
+            UserError, RetrievalError: no text, no question found, or a file that cannot be used.
+        """
+        documents = self._documents(visitor)
+        rows = taught.rows(self._store.run(visitor, run).folder, chat.tokenizer) if run else []
+        if file is None:
+            drawn = question_set.from_text(documents, settings.limit, settings.seed, rows, asker(chat))
+        else:
+            if file.stat().st_size > MAX_FILE_BYTES:
+                raise UserError(f"The file of questions is over {MAX_FILE_BYTES // 1_000_000} MB. Ask fewer questions.")
+            own = questions.read(file, documents)[: settings.limit]
+            drawn = question_set.from_file(own, documents, settings.seed, rows)
+        draft = Draft(drawn, run, settings)
+        if not draft.own:
+            raise UserError("No question could be made from this text. Add more text, or bring questions in a file.")
+        return self._keep(visitor, draft)
+
+    def draft(self, visitor: str) -> Draft:
+        """The exam in the making; without questions where there is none."""
+        file = self._store.exam_folder(visitor) / DRAFT
+        if not file.exists():
+            return Draft()
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        asked = [Question.from_dict(each) for each in stored["questions"]]
+        findings = [Finding(**each) for each in stored["findings"]]
+        return Draft(Paper(asked, findings), stored["run"], ExamSettings(**stored["settings"]))
+
+    def edit(self, visitor: str, id_: str, question: str, answers: Sequence[str]) -> Draft:
+        """Change one question and check all anew.
+
+        Raises:
+            UserError: it has no words, no answer though it needs one, or is no longer there.
+        """
+        draft = self.draft(visitor)
+        old = next((each for each in draft.own if each.id == id_), None)
+        told = tuple(dict.fromkeys(each.strip() for each in answers if each.strip()))
+        if old is None:
+            raise UserError("This question is not in the exam any more. Choose another one.")
+        if not question.strip() or (not told and old.answerable):
+            raise UserError("A question needs words and at least one answer. Fill in both, or delete it.")
+        if max(map(len, (question, *told))) > questions.MAX_CHARS:
+            raise UserError(f"A question or answer is longer than {questions.MAX_CHARS:,} characters. Shorten it.")
+        wrong = tuple(each for each in old.distractors if each not in told)
+        new = replace(old, question=question.strip(), answers=told, distractors=wrong)
+        documents = self._library.documents(visitor)
+        leaks = [each for each in draft.question_set.findings if each.fault == "leak" and each.question != id_]
+        changed = question_set.edited(draft.question_set, new, documents, [])
+        return self._keep(visitor, replace(draft, question_set=replace(changed, findings=changed.findings + leaks)))
+
+    def delete(self, visitor: str, ids: Sequence[str]) -> Draft:
+        """Take questions out."""
+        draft = self.draft(visitor)
+        return self._keep(visitor, replace(draft, question_set=question_set.deleted(draft.question_set, ids)))
+
+    def start(self, visitor: str, arms: Sequence[str], name: str, language: str, drill: bool = False) -> str:
+        """Queue the exam as it was drawn up; returns its id. The drill needs fine-tuning with retrieval among the arms.
+
+        Raises:
+            UserError: no questions, or no arm that can be asked.
+        """
+        if len(self.taken(visitor)) >= MAX_EXAMS:
+            raise UserError(f"You keep {MAX_EXAMS} exams, the most allowed. Delete one first.")
+        draft = self.draft(visitor)
+        chosen = [arm for arm in ARMS if arm in arms and (draft.run or arm not in TUNING)]
+        if not draft.own:
+            raise UserError("There are no questions yet. Draw some up first.")
+        if not chosen:
+            raise UserError("No way of answering was chosen. Choose at least one; fine-tuned ones need an adapter.")
+        needs_index = any(arm in NEEDING_INDEX for arm in chosen)
+        index = self._store.index_folder(visitor) / self._library.text_hash(visitor) if needs_index else None
+        adapter = self._store.run(visitor, draft.run).folder / "adapter" if draft.run else None
+        plan = Plan(
+            draft.settings,
+            tuple(chosen),
+            adapter if any(arm in TUNING for arm in chosen) else None,
+            index,
+            tuple(draft.question_set.findings),
+            embedder=self._store.embedder(visitor),
+            drill=drill and "both" in chosen,
+        )
+        documents = self._documents(visitor)
+        files = {
+            QUESTIONS: "".join(f"{json.dumps(each.to_dict())}\n" for each in draft.question_set.questions),
+            DOCUMENTS: json.dumps([each.to_dict() for each in documents]),
+            LANGUAGE: language,
+        }
+        return self._jobs.add(visitor, [Job(KIND, plan.to_dict(), files, KIND, name)])[0]
+
+    def taken(self, visitor: str) -> list[RunRow]:
+        """This visitor's exams, oldest first."""
+        return self._store.runs(visitor, KIND)
+
+    def outcome(self, visitor: str, exam: str) -> dict[str, Any] | None:
+        """What `report.record` said of a finished exam; None while it is not finished."""
+        file = self._store.run(visitor, exam).folder / report.JSON
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+
+    def files(self, visitor: str, exam: str) -> list[Path]:
+        """The report's files and the questions, where it is finished."""
+        folder = self._store.run(visitor, exam).folder
+        there = [folder / name for name in report.FILES if (folder / name).exists()]
+        return [*there, folder / QUESTIONS] if there else []
+
+    def _documents(self, visitor: str) -> list[Document]:
+        documents = self._library.documents(visitor)
+        if not documents:
+            raise UserError("There is no text to ask about. Add a file, paste a text or choose an example first.")
+        return documents
+
+    def _keep(self, visitor: str, draft: Draft) -> Draft:
+        folder = self._store.exam_folder(visitor)
+        folder.mkdir(parents=True, exist_ok=True)
+        stored = {
+            "run": draft.run,
+            "settings": asdict(draft.settings),
+            "questions": [each.to_dict() for each in draft.question_set.questions],
+            "findings": [asdict(each) for each in draft.question_set.findings],
+        }
+        write_text(folder / DRAFT, json.dumps(stored))
+        return draft

@@ -1,0 +1,227 @@
+"""A visitor's text: files in and out under the limits, what was read from them, and its search index."""
+
+import json
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from playground.errors import UserError
+from playground.services.search_indexes import Building, Indexes, text_hash
+from playground.settings import MEGABYTE, Settings
+from playground.storage.store import NAME_CHARS, DocumentRow, Store, clean_name, digest
+from retrieval.build import Progress, ShouldStop
+from retrieval.embed import Embedder
+from retrieval.errors import RetrievalError
+from retrieval.index import Index
+from retrieval.language import detect
+from retrieval.readers.read import Document, Limits, NeedsMapping
+from retrieval.readers.sandbox import read_apart
+
+EXAMPLES = Path(__file__).parents[1] / "data" / "example_texts"
+FIRST_CHARS = 300
+
+
+@dataclass(frozen=True)
+class Unmapped:
+    """A table whose columns a person must choose; add it again with a mapping."""
+
+    path: Path
+    name: str
+    reason: NeedsMapping
+
+
+@dataclass(frozen=True)
+class Added:
+    """What became of some files: kept, refused (a sentence each), or waiting for a choice of columns."""
+
+    documents: tuple[DocumentRow, ...] = ()
+    refusals: tuple[str, ...] = ()
+    unmapped: tuple[Unmapped, ...] = ()
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What was read from one document; `language` is ISO 639-1, `dropped` one sentence for each thing left out."""
+
+    id: str
+    name: str
+    bytes: int
+    chars: int
+    pages: int
+    headings: int
+    pairs: int
+    language: str
+    first_lines: str
+    dropped: tuple[str, ...]
+
+
+class Library:
+    """All visitors' texts. Every method takes the visitor's id and sees nothing of another's.
+
+    `embedder` gives the one of a visitor.
+    """
+
+    def __init__(self, store: Store, settings: Settings, embedder: Callable[[str], Embedder]) -> None:
+        self._store = store
+        self._settings = settings
+        self._indexes = Indexes(store, embedder, _load)
+        self._adding: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def add(self, visitor: str, files: Sequence[tuple[Path, str]], mapping: Mapping[str, str] | None = None) -> Added:
+        """Read and keep files, given as path and the visitor's own name for it. A bad one does not stop the others."""
+        kept, refusals, unmapped = [], [], []
+        for path, name in files:
+            try:
+                kept.append(self._add(visitor, path, name, mapping))
+            except NeedsMapping as reason:
+                unmapped.append(Unmapped(path, name, reason))
+            except (UserError, RetrievalError) as refusal:
+                refusals.append(str(refusal))
+        return Added(tuple(kept), tuple(refusals), tuple(unmapped))
+
+    def add_text(self, visitor: str, text: str, name: str = "Pasted text") -> Added:
+        """Keep a text that was typed or pasted."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "text.txt"
+            path.write_text(text, encoding="utf-8", errors="replace")
+            return self.add(visitor, [(path, f"{clean_name(name, 'Pasted text')}.txt")])
+
+    def add_example(self, visitor: str, example: str) -> Added:
+        """Keep one of the texts that come with the playground."""
+        path = self.examples().get(example)
+        if path is None:
+            raise UserError(f"There is no example {example!r}. Choose one of {', '.join(self.examples())}.")
+        return self.add(visitor, [(path, path.name)])
+
+    def examples(self) -> dict[str, Path]:
+        """The texts that come with the playground, each beside its licence: name without ending, and path."""
+        paths = [licence.with_suffix("") for licence in sorted(EXAMPLES.glob("*.license"))]
+        return {path.stem: path for path in paths}
+
+    def remove(self, visitor: str, document: str) -> None:
+        """Delete one document."""
+        self._store.remove_document(visitor, document)
+
+    def document(self, visitor: str, document: str) -> Document:
+        """One document as it was read."""
+        for row in self._store.documents(visitor):
+            if row.id == document:
+                return _load(row)
+        raise UserError("This document was not found among yours; it may have been deleted. Reload the page.")
+
+    def documents(self, visitor: str) -> list[Document]:
+        """The visitor's documents as they were read, oldest first."""
+        return [_load(row) for row in self._store.documents(visitor)]
+
+    def summary(self, visitor: str) -> list[Summary]:
+        """What was read from each document, oldest first."""
+        return [_summary(row, _load(row)) for row in self._store.documents(visitor)]
+
+    def text_hash(self, visitor: str) -> str:
+        """16 hex digits that change whenever the visitor's text does."""
+        return text_hash(self._store.documents(visitor))
+
+    def ready_index(self, visitor: str) -> Index | None:
+        """The search index of the visitor's text as it is now, if it was built before; never builds one."""
+        return self._indexes.ready(visitor)
+
+    def index(self, visitor: str, progress: Progress | None = None, should_stop: ShouldStop | None = None) -> Index:
+        """The search index of the visitor's text as it is now; built if need be, once however many ask for it.
+
+        `progress` gets the passages embedded and all that have to be. Raises UserError when there is no text, and
+        Stopped when it was cancelled; the index before stays in use then, and what was embedded is not lost.
+        """
+        return self._indexes.index(visitor, progress, should_stop)
+
+    def usable_index(self, visitor: str) -> Index:
+        """The index to search at once: while a new one is built, the one before, of documents that are still there."""
+        return self._indexes.usable(visitor)
+
+    def building(self, visitor: str) -> Building | None:
+        """How far the index is that is being built for this visitor, if one is."""
+        return self._indexes.building(visitor)
+
+    def cancel_index(self, visitor: str) -> None:
+        """Stop building this visitor's index, for all who wait for it."""
+        self._indexes.cancel(visitor)
+
+    def forget(self, visitor: str) -> None:
+        """Delete everything of a visitor, in memory too; refused while a run of theirs is at work."""
+        self._store.forget(visitor)
+        self._indexes.forget(visitor)
+
+    def _add(self, visitor: str, path: Path, name: str, mapping: Mapping[str, str] | None) -> DocumentRow:
+        with self._adding[visitor]:
+            rows, size, shown = self._store.documents(visitor), path.stat().st_size, _shown(name)
+            self._check_size(shown, size, rows)
+            # Pasted text too: a short one can cost minutes, in a pattern that meets its worst case.
+            document = read_apart(path, shown, mapping, reading_limits(self._settings))
+            content = document.to_dict()
+            self._check_text(shown, len(document.text), digest(content), rows)
+            return self._store.add_document(visitor, shown, content, size, len(document.text))
+
+    def _check_size(self, name: str, size: int, rows: Sequence[DocumentRow]) -> None:
+        limits = self._settings
+        total = size + sum(row.bytes for row in rows)
+        if len(rows) >= limits.visitor_files:
+            raise UserError(f"{name} was not added: you keep {len(rows)} files, the most allowed. Remove one first.")
+        if size > limits.file_bytes:
+            raise UserError(f"{name} has {_megabytes(size, limits.file_bytes)} a file. Add a part of it.")
+        if total > limits.visitor_bytes:
+            raise UserError(
+                f"With {name} your files have {_megabytes(total, limits.visitor_bytes)} in all. Remove one first."
+            )
+
+    def _check_text(self, name: str, chars: int, content: str, rows: Sequence[DocumentRow]) -> None:
+        same = [row.name for row in rows if row.digest == content]
+        if same:
+            raise UserError(f"{name} was not added: {same[0]}, which you have already, says exactly the same.")
+        total, limit = chars + sum(row.chars for row in rows), self._settings.text_chars
+        if total > limit:
+            raise UserError(
+                f"With {name} your text has {total:,} characters; the limit is {limit:,}. Remove a file or add a part."
+            )
+
+
+def reading_limits(settings: Settings) -> Limits:
+    """What one file may hold and what reading it may take."""
+    return Limits(
+        max_chars=settings.text_chars,
+        max_pages=settings.pdf_pages,
+        memory_bytes=settings.read_bytes,
+        seconds=settings.read_seconds,
+    )
+
+
+def _shown(name: str) -> str:
+    """A file's name for display, short enough for the store with its ending kept."""
+    path = Path(name)
+    suffix = clean_name(path.suffix, "")[:10]
+    return clean_name(path.stem, "text")[: NAME_CHARS - len(suffix)] + suffix
+
+
+def _megabytes(size: int, limit: int) -> str:
+    return f"{size / MEGABYTE:.1f} MB; the limit is {limit / MEGABYTE:g} MB"
+
+
+def _load(row: DocumentRow) -> Document:
+    document = Document.from_dict(json.loads(row.path.read_text(encoding="utf-8")))
+    return replace(document, name=row.name)
+
+
+def _summary(row: DocumentRow, document: Document) -> Summary:
+    return Summary(
+        id=row.id,
+        name=row.name,
+        bytes=row.bytes,
+        chars=row.chars,
+        pages=len(document.pages),
+        headings=len(document.headings),
+        pairs=len(document.pairs),
+        language=detect(document.text),
+        first_lines=document.text[:FIRST_CHARS],
+        dropped=document.dropped,
+    )

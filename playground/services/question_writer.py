@@ -1,0 +1,163 @@
+"""The resident model writes questions about a visitor's text, for training; first it is measured whether it can.
+
+What is kept lies beside the documents, so a run takes it along like the text itself.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple, dataclass
+
+from playground.data.qa.synthetic import Draft, drafts, worth_asking
+from playground.errors import UserError
+from playground.prompts import Messages
+from playground.services.library import Library
+from playground.storage.store import DocumentRow, Store
+from retrieval.readers.read import Document, Pair
+
+__all__ = ["LEAST_SHARE", "TRIED", "Messages", "Progress", "Writing"]
+
+TRIED = 12  # sections after which a model is judged
+LEAST_SHARE = 0.5  # of its drafts must pass; docs/log.md has what SmolLM2-135M reaches, and what that is worth
+MOST_SECONDS = 600.0  # of one request; the next one goes on from there
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Sections asked about and to be asked about, and pairs kept since the request."""
+
+    done: int
+    total: int
+    kept: int
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A document, the sections that are still to be asked about, and what there is of it already."""
+
+    row: DocumentRow
+    document: Document
+    places: list[int]
+    asked: list[int]
+    pairs: list[Pair]
+
+
+class Writing:
+    """All visitors' written questions. Every method takes the visitor's id and sees nothing of another's.
+
+    `say` gives, for a visitor's requests, what the model answers; it may break off once `stopping`.
+    """
+
+    def __init__(self, library: Library, store: Store, say: Callable[[str, Sequence[Messages]], Sequence[str]]) -> None:
+        self._library = library
+        self._store = store
+        self._say = say
+        self._at_work: set[str] = set()
+        self._stopping: set[str] = set()
+        self._lock = threading.Lock()
+
+    def pairs(self, visitor: str) -> list[Pair]:
+        """All that were kept, in the order of the documents."""
+        return [pair for row in self._store.documents(visitor) for pair in self._kept(row)[1]]
+
+    def working(self, visitor: str) -> bool:
+        """Whether a request of this visitor's is at work."""
+        return visitor in self._at_work
+
+    def stopping(self, visitor: str) -> bool:
+        """Whether this visitor's request is to end."""
+        return visitor in self._stopping
+
+    def stop(self, visitor: str) -> None:
+        """End this visitor's request; what was kept stays."""
+        if visitor in self._at_work:
+            self._stopping.add(visitor)
+
+    def remove(self, visitor: str, question: str) -> None:
+        """Delete the pairs with this question."""
+        for row in self._store.documents(visitor):
+            asked, pairs = self._kept(row)
+            if any(each.question == question for each in pairs):
+                self._keep(row, asked, [each for each in pairs if each.question != question])
+
+    def write(self, visitor: str) -> Iterator[Progress]:
+        """Have questions written about sections that had none, and keep the good ones as they come.
+
+        Raises:
+            UserError: nothing to ask about, a request at work already, or a model whose questions are mostly bad.
+        """
+        with self._lock:
+            if visitor in self._at_work:
+                raise UserError("Questions about your text are being written already. Wait for them, or stop them.")
+            self._at_work.add(visitor)
+        try:
+            yield from self._written(visitor)
+        finally:
+            self._at_work.discard(visitor)
+            self._stopping.discard(visitor)
+
+    def _written(self, visitor: str) -> Iterator[Progress]:
+        work, began = self._work(visitor), time.monotonic()
+        total, done, good, kept = sum(len(each.places) for each in work), 0, 0, 0
+        proved = any(each.asked for each in work)
+        held: list[tuple[_Work, list[Draft]]] = []
+        yield Progress(done, total, kept)
+        for part, some in self._drafts(visitor, work):
+            if self.stopping(visitor):
+                return  # these drafts may have been broken off
+            done, good = done + len(some), good + sum(each.pair is not None for each in some)
+            kept += sum(len(each.pairs) for each in some)
+            held.append((part, some))
+            if not proved and done >= min(TRIED, total):
+                _check(good, done)
+                proved = True
+            while proved and held:
+                self._take(*held.pop(0))
+            yield Progress(done, total, kept)
+            if time.monotonic() - began > MOST_SECONDS:
+                return
+
+    def _work(self, visitor: str) -> list[_Work]:
+        rows = self._store.documents(visitor)
+        work = []
+        for row, document in zip(rows, self._library.documents(visitor), strict=True):
+            asked, pairs = self._kept(row)
+            places = [place for place in worth_asking(document) if place not in asked]
+            work.append(_Work(row, document, places, asked, pairs))
+        if not any(each.places for each in work):
+            raise UserError(
+                "Every part of your text that is long enough has been asked about. Add more text first."
+                if any(each.asked for each in work)
+                else "Your text has no part that is long enough to ask about. Add a text of some paragraphs first."
+            )
+        return work
+
+    def _drafts(self, visitor: str, work: Sequence[_Work]) -> Iterator[tuple[_Work, list[Draft]]]:
+        for each in work:
+            kept = list(each.pairs)
+            for some in drafts(each.document, each.places, lambda asked: self._say(visitor, asked), kept):
+                yield each, some
+
+    def _take(self, work: _Work, some: Sequence[Draft]) -> None:
+        """Keep some drafts' pairs beside those that are there by now: one may have been deleted meanwhile."""
+        asked, pairs = self._kept(work.row)
+        new = [pair for each in some for pair in each.pairs]
+        self._keep(work.row, [*asked, *(each.section for each in some)], [*pairs, *new])
+
+    def _kept(self, row: DocumentRow) -> tuple[list[int], list[Pair]]:
+        """The sections that were asked about, and the pairs."""
+        kept = self._store.written(row.visitor, row.id)
+        return list(kept.get("asked", ())), [Pair(*each) for each in kept.get("pairs", ())]
+
+    def _keep(self, row: DocumentRow, asked: Sequence[int], pairs: Sequence[Pair]) -> None:
+        content = {"asked": list(asked), "pairs": [list(astuple(each)) for each in pairs]}
+        self._store.keep_written(row.visitor, row.id, content)
+
+
+def _check(good: int, tried: int) -> None:
+    """Refuse a model whose drafts mostly fail."""
+    if good < LEAST_SHARE * tried:
+        raise UserError(
+            f"This model cannot write good questions: of {tried} about parts of your text, {good} passed the checks, "
+            f"and {LEAST_SHARE:.0%} must. Train with those made by rules, or add your own as a CSV or JSONL file."
+        )

@@ -1,0 +1,114 @@
+"""What of a visitor's text is trained on: what was found in it, what is left out, and what the model will see."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from transformers import PreTrainedTokenizerBase
+
+from playground.data import quality
+from playground.data.preview import Row, preview
+from playground.data.quality import Finding
+from playground.errors import UserError
+from playground.services.library import Library
+from playground.storage.store import Store
+from playground.training.config import TrainSettings, sides_of, workload_of
+from playground.training.workload import Workload
+from retrieval.readers.read import Document, Pair
+
+KEPT = 32  # results in memory, of all visitors
+Made = TypeVar("Made")
+
+
+class TrainingText:
+    """All visitors' choices. Every method takes the visitor's id and sees nothing of another's."""
+
+    def __init__(self, library: Library, store: Store, tokenizer: Callable[[], PreTrainedTokenizerBase]) -> None:
+        self._library = library
+        self._store = store
+        self._tokenizer = tokenizer
+        self._made: dict[tuple[str, Hashable], Any] = {}
+        self._making: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+
+    def findings(self, visitor: str) -> list[Finding]:
+        """What may spoil training on the visitor's text as it is now."""
+        key = ("findings", self._library.text_hash(visitor))
+        return self._once(visitor, key, lambda: quality.report(self._library.documents(visitor)))
+
+    def left_out(self, visitor: str) -> set[str]:
+        """The kinds of findings that are left out."""
+        return set(self._store.left_out(visitor))
+
+    def leave_out(self, visitor: str, kind: str, out: bool) -> None:
+        """Leave a kind out of training, or take it back.
+
+        Raises:
+            UserError: nothing of that kind can be left out.
+        """
+        kinds = self.left_out(visitor)
+        if out and not any(finding.kind == kind and finding.parts for finding in self.findings(visitor)):
+            raise UserError(f"Nothing of the kind {kind!r} is in your text any more. Reload the page.")
+        self._store.leave_out(visitor, kinds | {kind} if out else kinds - {kind})
+
+    def documents(self, visitor: str) -> list[Document]:
+        """The visitor's documents with the questions written about them, without what is left out."""
+        read = zip(self._library.documents(visitor), self._written(visitor), strict=True)
+        documents, kinds = [replace(document, written=asked) for document, asked in read], self.left_out(visitor)
+        if not kinds:
+            return documents
+        return quality.without(documents, [each for each in self.findings(visitor) if each.kind in kinds])
+
+    def preview(self, visitor: str, settings: TrainSettings) -> list[Row]:
+        """What the model will see with these settings, kind by kind.
+
+        Raises:
+            UserError: there is no text.
+        """
+        return self._once(visitor, self._key("preview", visitor, settings), lambda: self._previewed(visitor, settings))
+
+    def workload(self, visitor: str, settings: TrainSettings) -> Workload:
+        """What a run with these settings reads of the visitor's text.
+
+        Raises:
+            UserError: there is no text, or too little.
+        """
+        key = (self._key("workload", visitor, settings), settings.batch_tokens)
+        return self._once(visitor, key, lambda: workload_of(self._some_documents(visitor), self._tokenizer(), settings))
+
+    def _key(self, what: str, visitor: str, settings: TrainSettings) -> Hashable:
+        """For what is made of the text as it is now, cut as these settings say."""
+        mix = (settings.window, settings.heldout_share, settings.seed, settings.pairs_share, settings.passages_share)
+        text = (self._library.text_hash(visitor), *self._written(visitor))
+        return (what, text, *sorted(self.left_out(visitor)), mix)
+
+    def _previewed(self, visitor: str, settings: TrainSettings) -> list[Row]:
+        documents, tokenizer = self._some_documents(visitor), self._tokenizer()
+        return preview(sides_of(documents, tokenizer, settings).train, tokenizer)
+
+    def _some_documents(self, visitor: str) -> list[Document]:
+        documents = self.documents(visitor)
+        if not documents:
+            raise UserError("There is no text to learn from yet. Add a file, paste a text or take an example first.")
+        return documents
+
+    def _written(self, visitor: str) -> list[tuple[Pair, ...]]:
+        """The questions written about each document."""
+        rows = self._store.documents(visitor)
+        return [tuple(Pair(*each) for each in self._store.written(visitor, row.id).get("pairs", ())) for row in rows]
+
+    def forget(self, visitor: str) -> None:
+        """Drop what is in memory of a visitor's text."""
+        for key in [key for key in list(self._made) if key[0] == visitor]:
+            self._made.pop(key, None)
+
+    def _once(self, visitor: str, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What was made for this key before, else made now, one at a time for a visitor; the oldest is forgotten."""
+        with self._making[visitor]:
+            if (visitor, key) not in self._made:
+                self._made[visitor, key] = make()
+            made: Made = self._made[visitor, key]
+        for old in list(self._made)[:-KEPT]:
+            self._made.pop(old, None)
+        return made

@@ -1,0 +1,197 @@
+"""Where everything of a visitor is kept: paths and SQL end here and in what it is built on; knows no model and no page.
+
+A visitor is known by a secret that only their browser holds; its hash is the visitor's id.
+"""
+
+import hashlib
+import json
+import secrets
+import shutil
+import time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+from playground.errors import UserError
+from playground.files import write_text
+from playground.storage.connection import owned
+from playground.storage.records import NAME_CHARS, Ballot, Choice, DocumentRow, RunRow, VoteRow, clean_name
+from playground.storage.runs import ACTIVE, AT_WORK, RunRows
+
+__all__ = [  # the one door to what is kept
+    "ACTIVE",
+    "DAY",
+    "NAME_CHARS",
+    "DocumentRow",
+    "RunRow",
+    "Store",
+    "VoteRow",
+    "clean_name",
+    "digest",
+    "new_secret",
+    "write_text",
+]
+
+DAY = 86_400
+SECRET_CHARS = 32
+
+
+def new_secret() -> str:
+    """What a new visitor's browser keeps in its cookie."""
+    return secrets.token_urlsafe(32)
+
+
+class Store(RunRows):
+    """Visitors, their documents, runs and conversation. Every method refuses, with a UserError, what is another's."""
+
+    def visitor(self, secret: str) -> str:
+        """The id that belongs to a secret; a new visitor is made, a known one is marked as seen now."""
+        if len(secret) < SECRET_CHARS:
+            raise UserError("This browser's session was not recognised. Reload the page to begin a new one.")
+        visitor = hashlib.sha256(secret.encode()).hexdigest()[:32]
+        seen = "INSERT INTO visitors (id, seen) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET seen = excluded.seen"
+        with self._writing() as db:
+            db.execute(seen, (visitor, time.time()))
+        return visitor
+
+    def forget(self, visitor: str) -> None:
+        """Delete everything of a visitor, who may go on afresh; refused while a run of theirs is at work."""
+        with self._writing(visitor) as db:
+            if db.execute(f"SELECT 1 FROM runs WHERE visitor = ? AND {AT_WORK}", (visitor,)).fetchone():
+                raise UserError("A run of yours is still training. Stop it first, then start over.")
+            db.execute("DELETE FROM visitors WHERE id = ?", (visitor,))
+            db.execute("INSERT INTO visitors (id, seen) VALUES (?, ?)", (visitor, time.time()))
+            shutil.rmtree(self._visitors / visitor, ignore_errors=True)
+
+    def sweep(self, now: float) -> int:
+        """Delete visitors last seen over `keep_days` before `now`, and folders without a visitor; returns how many."""
+        with self._writing() as db:
+            query = f"DELETE FROM visitors WHERE seen < ? AND id NOT IN (SELECT visitor FROM runs WHERE {AT_WORK})"
+            gone = db.execute(query, (now - self._settings.keep_days * DAY,)).rowcount
+            known = {row["id"] for row in db.execute("SELECT id FROM visitors")}
+            for folder in self._visitors.iterdir():
+                if folder.name not in known:
+                    shutil.rmtree(folder, ignore_errors=True)
+        return gone
+
+    def add_document(self, visitor: str, name: str, content: Mapping[str, Any], size: int, chars: int) -> DocumentRow:
+        """Keep a document's JSON form. `size` is the upload in bytes."""
+        with self._writing(visitor) as db:
+            document = secrets.token_hex(8)
+            path = self._document_path(visitor, document)
+            row = DocumentRow(document, visitor, clean_name(name, "text"), size, chars, digest(content), path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, json.dumps(content, ensure_ascii=False))
+            db.execute("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?)", astuple(row)[:-1])
+        return row
+
+    def documents(self, visitor: str) -> list[DocumentRow]:
+        """A visitor's documents, oldest first."""
+        with self._reading(visitor) as db:
+            rows = db.execute("SELECT * FROM documents WHERE visitor = ? ORDER BY rowid", (visitor,)).fetchall()
+        return [DocumentRow(**row, path=self._document_path(visitor, row["id"])) for row in rows]
+
+    def remove_document(self, visitor: str, document: str) -> None:
+        """Delete one document."""
+        with self._writing(visitor) as db:
+            owned(db, "documents", visitor, document)
+            db.execute("DELETE FROM documents WHERE id = ?", (document,))
+            self._document_path(visitor, document).unlink(missing_ok=True)
+            self._written_path(visitor, document).unlink(missing_ok=True)
+
+    def written(self, visitor: str, document: str) -> dict[str, Any]:
+        """What was kept with `keep_written`; empty where nothing was."""
+        with self._reading(visitor) as db:
+            owned(db, "documents", visitor, document)
+            path = self._written_path(visitor, document)
+            return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+    def keep_written(self, visitor: str, document: str, content: Mapping[str, Any]) -> None:
+        """Keep the questions that were written about a document, in place of those before; they go when it goes."""
+        with self._writing(visitor) as db:
+            owned(db, "documents", visitor, document)
+            path = self._written_path(visitor, document)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, json.dumps(content, ensure_ascii=False))
+
+    def left_out(self, visitor: str) -> list[str]:
+        """The kinds of findings that a visitor leaves out of training."""
+        with self._reading(visitor) as db:
+            row = db.execute("SELECT left_out FROM visitors WHERE id = ?", (visitor,)).fetchone()
+        return list(json.loads(row["left_out"]))
+
+    def leave_out(self, visitor: str, kinds: Collection[str]) -> None:
+        """Keep which kinds a visitor leaves out, in place of those before."""
+        with self._writing(visitor) as db:
+            db.execute("UPDATE visitors SET left_out = ? WHERE id = ?", (json.dumps(sorted(kinds)), visitor))
+
+    def index_folder(self, visitor: str) -> Path:
+        """Where a visitor's search indexes are kept."""
+        with self._reading(visitor):
+            return self._visitors / visitor / "indexes"
+
+    def exam_folder(self, visitor: str) -> Path:
+        """Where the exam that a visitor draws up is kept until it begins."""
+        with self._reading(visitor):
+            return self._visitors / visitor / "exam"
+
+    def save_conversation(self, visitor: str, conversation: Mapping[str, Any]) -> None:
+        """Keep a visitor's one conversation, in the page's own form."""
+        with self._writing(visitor) as db:
+            db.execute("INSERT OR REPLACE INTO conversations VALUES (?, ?)", (visitor, json.dumps(conversation)))
+
+    def conversation(self, visitor: str) -> dict[str, Any]:
+        """A visitor's saved conversation; empty when none was saved."""
+        with self._reading(visitor) as db:
+            row = db.execute("SELECT content FROM conversations WHERE visitor = ?", (visitor,)).fetchone()
+        return json.loads(row["content"]) if row else {}
+
+    def add_vote(self, visitor: str, ballot: Ballot, choice: Choice) -> None:
+        """Keep one vote."""
+        with self._writing(visitor) as db:
+            row = {
+                "id": secrets.token_hex(8),
+                "visitor": visitor,
+                "voted": time.time(),
+                "choice": choice,
+                **vars(ballot),
+            }
+            row["stamps"] = json.dumps(ballot.stamps)
+            db.execute(f"INSERT INTO votes ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", (*row.values(),))
+
+    def votes(self, visitor: str) -> list[VoteRow]:
+        """A visitor's votes, oldest first."""
+        with self._reading(visitor) as db:
+            return _votes(db.execute("SELECT * FROM votes WHERE visitor = ? ORDER BY voted, rowid", (visitor,)))
+
+    def all_votes(self) -> list[VoteRow]:
+        """All visitors' votes, oldest first; for standings that the host shares, of which no text is shown."""
+        with self._connected() as db:
+            return _votes(db.execute("SELECT * FROM votes ORDER BY voted, rowid"))
+
+    def embedder(self, visitor: str) -> str:
+        """The name of the embedder that a visitor chose; empty where none was."""
+        with self._reading(visitor) as db:
+            return str(db.execute("SELECT embedder FROM visitors WHERE id = ?", (visitor,)).fetchone()["embedder"])
+
+    def choose_embedder(self, visitor: str, name: str) -> None:
+        """Keep which embedder a visitor chose."""
+        with self._writing(visitor) as db:
+            db.execute("UPDATE visitors SET embedder = ? WHERE id = ?", (name, visitor))
+
+    def _document_path(self, visitor: str, document: str) -> Path:
+        return self._visitors / visitor / "documents" / f"{document}.json"
+
+    def _written_path(self, visitor: str, document: str) -> Path:
+        return self._visitors / visitor / "written" / f"{document}.json"
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """64 hex digits of a document's JSON form without its name: the same content under two names is the same."""
+    nameless = {key: value for key, value in content.items() if key != "name"}
+    return hashlib.sha256(json.dumps(nameless, sort_keys=True).encode()).hexdigest()
+
+
+def _votes(rows: Iterable[Any]) -> list[VoteRow]:
+    return [VoteRow(**{**row, "stamps": json.loads(row["stamps"])}) for row in rows]

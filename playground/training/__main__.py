@@ -1,0 +1,31 @@
+"""Train a planned run on several processes, each with its share of a step: `accelerate launch -m playground.training DIR`."""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from playground import device
+from playground.models.registry import chat_source, load_chat
+from playground.settings import Settings
+from playground.storage.run_folder import CONFIG, DOCUMENTS, log_event
+from playground.training import distributed
+from playground.training.config import RunConfig
+from playground.training.loop import train
+from retrieval.readers.read import Document
+
+
+def main(folder: Path) -> None:
+    """Train the run that was planned in a folder, as one of a group of processes; the first of them writes it."""
+    with distributed.joined(), tempfile.TemporaryDirectory() as elsewhere:
+        config = RunConfig.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+        texts = json.loads((folder / DOCUMENTS).read_text(encoding="utf-8"))
+        chat = load_chat(chat_source(Settings.from_environment()), device.choose())
+        out = folder if distributed.first() else Path(elsewhere)
+        for event in train(config, chat, [Document.from_dict(each) for each in texts], out):
+            if distributed.first():
+                log_event(folder, event.to_dict())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

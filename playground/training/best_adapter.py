@@ -1,0 +1,111 @@
+"""What a training run leaves: the best adapter so far, at any moment, and the record of how it came to be."""
+
+import json
+import resource
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import peft
+import torch
+import transformers
+
+from playground.files import write_text
+from playground.storage.run_folder import ADAPTER, RECORD, read_record
+from playground.training import checkpoints
+from playground.training.config import RunConfig
+from playground.training.state import RunState
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a run ended: done, early (no longer improving), time (max_seconds reached) or stopped (asked to).
+
+    The adapter is that of `best_step`, where the held-out loss was the least: `heldout_after`. Before the first test it
+    is that of the last step and `heldout_after` is None.
+    """
+
+    adapter: Path
+    reason: str
+    step: int
+    steps: int
+    best_step: int
+    heldout_before: float
+    heldout_after: float | None
+    trainable: int
+    tokens: int
+    seconds: float
+    peak_bytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The event as the log and the command line write it."""
+        return {"event": "finished", **self.__dict__, "adapter": str(self.adapter)}
+
+
+class Outcome:
+    """The adapter in a run's folder and its record; `base` and `data_hash` say over what and from what it was made."""
+
+    def __init__(self, config: RunConfig, base: Mapping[str, str], data_hash: str, folder: Path) -> None:
+        self.folder = folder
+        self._steps = config.settings.steps
+        versions = {"torch": torch.__version__, "transformers": transformers.__version__, "peft": peft.__version__}
+        self._origin = {**config.to_dict(), "base": base, "data_hash": data_hash, "versions": versions}
+
+    def keep(self, run: RunState, reason: str = "running") -> Finished:
+        """Put the adapter as it is now in the place of the one before; at any moment one of them is there, whole."""
+        draft = self.folder / f".{ADAPTER}-draft"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        run.method.save(run.model, draft)
+        end = self._standing(run, reason)
+        (draft / RECORD).write_text(self._record(end))
+        for path in [*draft.iterdir(), draft]:
+            checkpoints.sync(path)
+        checkpoints.swap_in(draft, self.folder / ADAPTER)
+        return end
+
+    def close(self, run: RunState, reason: str) -> Finished:
+        """Write how the run ended into the record, and the adapter where none was kept yet."""
+        if run.best_step == 0:
+            return self.keep(run, reason)
+        end = self._standing(run, reason)
+        write_text(self.folder / ADAPTER / RECORD, self._record(end))
+        return end
+
+    def make_up_for_a_kill(self, run: RunState) -> None:
+        """Write the best adapter where a kill came between its checkpoint and its file."""
+        checkpoints.recover(self.folder / ADAPTER)
+        if run.best_step and run.best_step == run.step != self._kept_step():
+            self.keep(run)
+
+    def _kept_step(self) -> int:
+        record = read_record(self.folder)
+        return record["figures"]["best_step"] if record else 0
+
+    def _record(self, end: Finished) -> str:
+        figures = {key: value for key, value in end.to_dict().items() if key not in ("event", "adapter")}
+        return json.dumps({**self._origin, "figures": figures}, indent=1)
+
+    def _standing(self, run: RunState, reason: str) -> Finished:
+        return Finished(
+            adapter=self.folder / ADAPTER,
+            reason=reason,
+            step=run.step,
+            steps=self._steps,
+            best_step=run.best_step,
+            heldout_before=run.heldout_before,
+            heldout_after=run.best_loss if run.best_step else None,
+            trainable=sum(p.numel() for p in run.model.parameters() if p.requires_grad),
+            tokens=run.tokens,
+            seconds=run.seconds,
+            peak_bytes=peak_bytes(),
+        )
+
+
+def peak_bytes() -> int:
+    """This process's largest resident size so far."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

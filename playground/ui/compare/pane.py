@@ -1,0 +1,177 @@
+"""One pane of the comparison: which arm it shows, its turns, its figures and its proof. Draws; asks nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block
+
+from playground.inference.fp16_weights import NARROW
+from playground.services.conversations import BASE, BOTH, FEW_SHOT, RAG, TUNED, Conversation, Record, arm_id, usable
+from playground.storage.store import RunRow
+from playground.ui.compare.sources import Sources, abstains, build_sources, draw_sources, pieces
+from playground.ui.shared.format import escape_html
+from playground.ui.shared.i18n import mark, say
+
+NONE = "none"
+PANES = 4
+ALWAYS = (BASE, RAG, FEW_SHOT)  # arms that need no adapter
+
+
+@dataclass(frozen=True)
+class Pane:
+    """The components of one pane."""
+
+    column: gr.Column
+    arm: gr.Dropdown
+    chat: gr.Chatbot
+    sources: Sources
+    figures: gr.Textbox
+    folded: gr.Accordion
+    proof: gr.JSON
+    told: gr.Accordion
+    sent: gr.Textbox
+
+    @property
+    def drawn(self) -> list[Block]:
+        """What `draw` gives updates for."""
+        return [self.chat, *self.sources.drawn, self.figures, self.folded, self.proof, self.told, self.sent]
+
+
+def build_pane(number: int) -> Pane:
+    """An empty pane."""
+    with gr.Column(elem_classes=["pane", "arm-none"], min_width=240) as column:
+        always = [(mark(f"compare.{kind}"), kind) for kind in (NONE, *ALWAYS)]
+        arm = gr.Dropdown(always, value=NONE, label=mark(f"compare.pane_{number}"))
+        chat = gr.Chatbot(
+            label=mark("compare.answers"),
+            placeholder=mark("compare.empty"),
+            height=380,
+            render_markdown=False,
+            buttons=["copy"],
+            show_label=False,
+            elem_classes="live",
+            layout="bubble",
+        )
+        sources = build_sources()
+        figures = gr.Textbox(label=mark("compare.figures"), interactive=False, lines=2, max_lines=6)
+        with gr.Accordion(mark("compare.stamp"), open=False, visible=False) as folded:
+            proof = gr.JSON(show_label=False, max_height=260)
+        with gr.Accordion(mark("compare.sent"), open=False, visible=False) as told:
+            sent = gr.Textbox(
+                label=mark("compare.sent_label"), interactive=False, lines=6, max_lines=16, buttons=["copy"]
+            )
+    return Pane(column, arm, chat, sources, figures, folded, proof, told, sent)
+
+
+def arm_choices(language: str, runs: Sequence[RunRow]) -> list[tuple[str, str]]:
+    """(label, arm id) for all that can be asked; only runs that left an adapter count."""
+    choices = [(say(language, f"compare.{kind}"), kind) for kind in (NONE, *ALWAYS)]
+    for run in reversed(usable(runs)):
+        choices.append((say(language, "compare.tuned", name=run.name), arm_id(TUNED, run.id)))
+        choices.append((say(language, "compare.both", name=run.name), arm_id(BOTH, run.id)))
+    return choices
+
+
+def chosen_arms(before: Sequence[str], runs: Sequence[RunRow]) -> list[str]:
+    """What each pane shows: what was chosen and is still there; empty panes take the newest adapter's arms."""
+    ready = usable(runs)
+    known = {arm_id(kind, run.id) for run in ready for kind in (TUNED, BOTH)} | set(ALWAYS)
+    kept = [arm if arm in known else NONE for arm in before]
+    wanted = [arm_id(BASE), arm_id(RAG)] if all(arm == NONE for arm in kept) else []
+    wanted += [arm_id(TUNED, ready[-1].id), arm_id(BOTH, ready[-1].id)] if ready else []
+    missing = [arm for arm in wanted if arm not in kept]
+    return [missing.pop(0) if arm == NONE and missing else arm for arm in kept]
+
+
+def column_classes(arm: str) -> list[str]:
+    """The same colour for the same kind of arm everywhere."""
+    return ["pane", f"arm-{arm.partition(':')[0]}"]
+
+
+def draw(language: str, arm: str, conversation: Conversation) -> tuple[Any, ...]:
+    """Updates for `drawn`: all turns of this arm, and the passages, figures, proof and prompt of the last."""
+    records = conversation.get(arm, [])
+    shown = arm != NONE
+    sources = draw_sources(language, records[-1] if records else None)
+    if not records:
+        unseen = gr.update(visible=False)
+        return (
+            gr.update(value=[], visible=shown),
+            *sources,
+            unseen,
+            unseen,
+            gr.update(value=None),
+            unseen,
+            gr.update(value=""),
+        )
+    said = [message for turn in records for message in _messages(language, turn, last=turn is records[-1])]
+    proof = {"proof": records[-1].stamp_id, **records[-1].stamp, "self_test": records[-1].tested}
+    figures = gr.update(value=_figures(language, records[-1]), visible=not abstains(records[-1]))
+    sent = records[-1].sent
+    last = gr.update(visible=True, label=_mark(language, records[-1])), proof, gr.update(visible=bool(sent)), sent
+    return gr.update(value=said, visible=True), *sources, figures, *last
+
+
+def _mark(language: str, turn: Record) -> str:
+    """The proof's title: whether the self-test before this answer was passed."""
+    if turn.tested is None:
+        return say(language, "compare.stamp_untested")
+    return say(language, "compare.stamp_passed" if turn.tested["passed"] else "compare.stamp_failed")
+
+
+def _messages(language: str, turn: Record, last: bool) -> list[dict[str, Any]]:
+    """A turn as chat messages; the passages of all but the last, which has a list of its own, fold up under it."""
+    said: list[dict[str, Any]] = [
+        {"role": "user", "content": escape_html(turn.question)},
+        {"role": "assistant", "content": _text(language, turn)},
+    ]
+    if turn.passages and not last:
+        key = "compare.nearest" if turn.found is False else "compare.passages"
+        title = say(language, key, count=len(turn.passages))
+        listed = escape_html("".join(piece.text for piece in pieces(language, turn)))
+        said.append({"role": "assistant", "content": listed, "metadata": {"title": title, "status": "done"}})
+    return said
+
+
+def _text(language: str, turn: Record) -> str:
+    if abstains(turn):
+        return say(language, "compare.not_found")
+    if turn.ahead:
+        return say(language, "compare.waiting", count=turn.ahead)
+    text = escape_html(_cited(turn)) or "…"
+    return f"{text} {say(language, 'compare.stopped')}" if turn.stopped else text
+
+
+def _cited(turn: Record) -> str:
+    """The answer with the numbers of the passages that support it behind each sentence."""
+    text = turn.answer
+    for claim in reversed(turn.claims):
+        numbers = sorted({each["passage"] + 1 for each in claim["evidence"]})
+        cited = "".join(f" [{number}]" for number in numbers)
+        text = text[: claim["end"]] + cited + text[claim["end"] :]
+    return text
+
+
+def _figures(language: str, turn: Record) -> str:
+    if turn.seconds_to_first_token is None:
+        return ""
+    line = say(
+        language,
+        "compare.figures_value",
+        first=f"{turn.seconds_to_first_token:.1f}",
+        speed=f"{turn.tokens_per_second:.0f}" if turn.tokens_per_second else "–",
+        prompt=turn.prompt_tokens,
+        proof=turn.stamp_id,
+    )
+    told = [line]
+    if turn.stamp.get("weights") == NARROW:
+        told.append(say(language, "compare.narrow"))
+    if turn.examples:
+        told.append(say(language, "compare.examples", count=len(turn.examples)))
+    if turn.same:
+        told.append(say(language, "compare.same"))
+    if turn.dropped_turns:
+        told.append(say(language, "compare.dropped_turns", count=turn.dropped_turns))
+    return "\n".join(told)

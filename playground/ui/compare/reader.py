@@ -1,0 +1,122 @@
+"""The reader under the panes: a document opened where a passage was cited, to be read on in both directions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block
+
+from playground.errors import UserError
+from playground.services import conversations
+from playground.services.app import Services
+from playground.ui.compare.sources import COLOURS, pieces, place_line, supporting
+from playground.ui.shared.i18n import mark, say
+from playground.ui.shared.session import language_of, visitor_of
+from retrieval.document import Document
+from retrieval.excerpt import Range, around, earlier, excerpt, later
+
+# The panel is drawn a moment after the answer has come, so its button cannot take the focus at once.
+FOCUS = """() => {
+  window.citedFrom = document.activeElement;
+  setTimeout(() => {
+    const panel = document.getElementById("reader");
+    if (!panel || !panel.offsetParent) return;
+    panel.scrollIntoView({block: "nearest"});
+    document.getElementById("reader-close")?.focus({preventScroll: true});
+  }, 250);
+}"""
+GO_BACK = "() => { window.citedFrom?.focus(); }"
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the reader shows: a document's id, the stretch in sight, and the passage that it was opened for."""
+
+    document: str
+    shown: Range
+    passage: Range
+    support: tuple[Range, ...]
+
+
+class Reader:
+    """The panel's parts and what happens to them; handlers give updates for `outputs`."""
+
+    def __init__(self, services: Services) -> None:
+        """Draw the panel, closed."""
+        self.services = services
+        self.place = gr.State(None)
+        with gr.Column(visible=False, elem_id="reader", elem_classes="reader") as self.panel:
+            self.where = gr.Textbox(label=mark("reader.where"), interactive=False, lines=1, max_lines=3)
+            with gr.Row(elem_classes="steps"):
+                self.earlier = gr.Button(mark("reader.earlier"), size="sm", min_width=90)
+                self.back = gr.Button(mark("reader.back"), size="sm", min_width=90)
+                self.later = gr.Button(mark("reader.later"), size="sm", min_width=90)
+                self.close = gr.Button(mark("reader.close"), size="sm", min_width=90, elem_id="reader-close")
+            self.text = gr.HighlightedText(
+                label=mark("reader.text"),
+                color_map=COLOURS,
+                show_inline_category=False,
+                interactive=False,
+                elem_classes=["cited", "page-text"],
+            )
+
+    @property
+    def outputs(self) -> list[Block]:
+        """What every handler gives updates for."""
+        return [self.place, self.panel, self.where, self.text, self.earlier, self.later]
+
+    def opened(self, request: gr.Request, arm: str, event: gr.SelectData) -> tuple[Any, ...]:
+        """The document at the passage that was clicked in the list of this arm's pane."""
+        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        turns = conversations.load(self.services, visitor).get(arm, [])
+        listed = pieces(language, turns[-1]) if turns else []
+        if event.index >= len(listed) or listed[event.index].text != event.value[0]:
+            raise UserError(say(language, "reader.unfinished"))
+        number = listed[event.index].passage
+        cited = turns[-1].passages[number]
+        id_, document = conversations.cited(self.services, visitor, cited)
+        passage = Range(cited["start"], cited["end"])
+        place = Place(id_, around(document, passage), passage, tuple(supporting(turns[-1], number)))
+        return self._draw(language, document, place)
+
+    def moved(self, step: Callable[[Document, Range], Range]) -> Callable[..., tuple[Any, ...]]:
+        """A handler that shows the stretch which `step` finds from the one in sight."""
+
+        def move(request: gr.Request, place: Place | None) -> tuple[Any, ...]:
+            if place is None:
+                return closed()
+            language, visitor = language_of(request), visitor_of(self.services.store, request)
+            document = self.services.library.document(visitor, place.document)
+            return self._draw(language, document, replace(place, shown=step(document, place.shown)))
+
+        return move
+
+    def moves(self) -> list[tuple[gr.Button, Callable[..., tuple[Any, ...]]]]:
+        """The buttons that move through the document, each with its handler of the place."""
+        return [(self.earlier, self.moved(earlier)), (self.later, self.moved(later)), (self.back, self._return)]
+
+    def kept(self, visitor: str, place: Place | None) -> tuple[Any, ...]:
+        """The panel as it is, or closed where its document is gone."""
+        ids = [row.id for row in self.services.store.documents(visitor)]
+        return tuple(gr.skip() for _ in self.outputs) if place is None or place.document in ids else closed()
+
+    def _return(self, request: gr.Request, place: Place | None) -> tuple[Any, ...]:
+        passage = place.passage if place else Range(0, 0)
+        return self.moved(lambda document, _: around(document, passage))(request, place)
+
+    def _draw(self, language: str, document: Document, place: Place) -> tuple[Any, ...]:
+        read = excerpt(document, place.shown, place.passage, place.support)
+        return (
+            place,
+            gr.update(visible=True),
+            place_line(language, document.name, read.page, read.heading),
+            list(read.pieces),
+            gr.update(interactive=place.shown.start > 0),
+            gr.update(interactive=place.shown.end < len(document.text)),
+        )
+
+
+def closed() -> tuple[Any, ...]:
+    """Updates that close the panel and leave nothing of a text in it."""
+    return None, gr.update(visible=False), "", [], gr.skip(), gr.skip()

@@ -1,0 +1,43 @@
+"""The self-test on request: a button, what it found in plain words, and every comparison."""
+
+from typing import Any
+
+import gradio as gr
+
+from playground.inference.fp16_weights import NARROW
+from playground.inference.self_test import Check
+from playground.services.app import Services
+from playground.ui.shared.handlers import guarded, notice_box
+from playground.ui.shared.i18n import mark, say
+from playground.ui.shared.session import language_of, visitor_of
+
+
+def build_testing(services: Services, line: dict[str, Any]) -> None:
+    """Draw it and wire it; `line` is how the model is waited for."""
+    with gr.Accordion(mark("test.title"), open=False):
+        gr.Markdown(mark("test.intro"))
+        run = gr.Button(mark("test.run"), size="sm")
+        told = notice_box()
+        found = gr.Textbox(label=mark("test.found"), interactive=False, lines=2, max_lines=12, visible=False)
+        checks = gr.JSON(show_label=False, max_height=260, visible=False)
+
+    def test(request: gr.Request) -> tuple[Any, ...]:
+        language, visitor = language_of(request), visitor_of(services.store, request)
+        proof = services.self_test(visitor)
+        runs = {run.id: run.name for run in services.store.runs(visitor)}
+        names = {each.hash: runs.get(id_, "") for id_, each in services.resident(visitor).items()}
+        key = "test.passed" if proof.passed else "test.failed"
+        lines = [say(language, key, count=len(proof.checks), seconds=f"{proof.seconds:.1f}")]
+        if proof.weights == NARROW:
+            lines.append(say(language, "test.narrow"))
+        lines += [_line(language, each, names.get(each.arm, "")) for each in proof.checks]
+        return gr.update(value="\n".join(lines), visible=True), gr.update(value=proof.to_dict(), visible=True)
+
+    run.click(guarded(3)(test), None, [told, found, checks], api_name="self_test", show_progress_on=told, **line)
+
+
+def _line(language: str, check: Check, name: str) -> str:
+    arm = say(language, "compare.tuned", name=name) if name else say(language, "compare.base")
+    sign = "✓" if check.passed else "✗"
+    figures = {"difference": f"{check.difference:.2g}", "limit": f"{check.limit:.2g}"}
+    return f"{sign} {arm}: {say(language, f'test.{check.what}', **figures)}"

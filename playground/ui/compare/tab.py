@@ -1,0 +1,180 @@
+"""The Compare tab: one question, two to four panes, all streaming, the same decoding for each."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import gradio as gr
+
+from adapters.options import build, knobs
+from playground.chat.answer import Decoding
+from playground.services import conversations
+from playground.services.app import Services
+from playground.services.conversations import Conversation
+from playground.ui.compare.pane import NONE, PANES, arm_choices, build_pane, chosen_arms, column_classes, draw
+from playground.ui.compare.reader import FOCUS, GO_BACK, Place, Reader, closed
+from playground.ui.compare.self_test_panel import build_testing
+from playground.ui.compare.suggestions import build_suggestions, suggested
+from playground.ui.compare.voting import Voting
+from playground.ui.shared.controls import knob_control
+from playground.ui.shared.handlers import guarded, guarded_stream, notice_box
+from playground.ui.shared.i18n import mark
+from playground.ui.shared.session import language_of, visitor_of
+from playground.ui.shared.tab import QUIET, Tab
+
+AT_ONCE = 8  # questions that share the batch, or wait for it with their place in sight; more wait in the page's queue
+# Everything that computes with the resident model waits in one line.
+LINE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
+
+
+class CompareTab:
+    """The tab's parts and what happens to them."""
+
+    def __init__(self, services: Services) -> None:
+        """Draw the tab and wire it."""
+        self.services = services
+        self.changed = gr.State(0)
+        gr.Markdown(mark("compare.intro"))
+        gr.Markdown(mark("compare.mind"), elem_classes="fine-print")
+        self._build_question()
+        with gr.Row(elem_classes="panes", equal_height=False):
+            self.panes = [build_pane(number) for number in range(1, PANES + 1)]
+        self.arms = [pane.arm for pane in self.panes]
+        self.drawn = [component for pane in self.panes for component in pane.drawn]
+        self.reader_notice = notice_box()
+        self.reader = Reader(services)
+        self._build_decoding()
+        build_testing(services, LINE)
+        self.voting = Voting(services, self.decoding, LINE)
+        self._wire()
+        self._wire_reader()
+
+    @property
+    def tab(self) -> Tab:
+        """What the page redraws: the panes with their turns, the suggestions, and the reader if its text is gone."""
+        columns = [pane.column for pane in self.panes]
+        outputs = [*self.arms, *columns, *self.drawn, *self.suggestions, *self.reader.outputs]
+        outputs += self.voting.outputs
+        return Tab("panes", outputs, self.refresh, self.changed, [self.reader.place, *self.arms])
+
+    def _build_question(self) -> None:
+        with gr.Row(equal_height=False, elem_classes="ask"):
+            self.question = gr.Textbox(
+                label=mark("compare.question"), placeholder=mark("compare.question_hint"), lines=1, max_lines=4, scale=6
+            )
+            self.ask = gr.Button(mark("compare.ask"), variant="primary", min_width=90)
+            self.stop = gr.Button(mark("compare.stop"), variant="stop", min_width=90, visible=False)
+        self.suggestions = build_suggestions(self.question)
+        self.notice = notice_box()
+        with gr.Row(elem_classes="again"):
+            self.retry = gr.Button(mark("compare.retry"), size="sm", min_width=110, scale=0)
+            self.clear = gr.Button(mark("compare.clear"), size="sm", min_width=110, scale=0)
+            self.anyway = gr.Checkbox(label=mark("compare.ask_anyway"), value=False, min_width=240, container=False)
+
+    def _build_decoding(self) -> None:
+        with gr.Accordion(mark("compare.decoding"), open=False), gr.Row(elem_classes="knobs"):
+            self.decoding = [knob_control("decoding", knob, knob.default) for knob in knobs(Decoding)]
+
+    def _wire(self) -> None:
+        outputs = [self.notice, *self.drawn]
+        inputs = [*self.arms, self.anyway, *self.decoding]
+        shared = {**LINE, "show_progress": "minimal", "show_progress_on": self.notice}
+        asked = [self.ask.click, self.question.submit]
+        answers, again = (guarded_stream(len(outputs))(each) for each in (self._ask, self._retry))
+        anyway = [pane.sources.anyway for pane in self.panes]
+        gr.on(
+            [*asked, self.retry.click, *(each.click for each in anyway)],
+            lambda: _answering(True),
+            None,
+            [self.ask, self.stop],
+            **QUIET,
+        )
+        events = [
+            gr.on(asked, answers, [self.question, *inputs], outputs, api_name="ask", **shared),
+            self.retry.click(again, inputs, outputs, api_visibility="private", **shared),
+        ]
+        for number, button in enumerate(anyway):
+            answer = guarded_stream(len(outputs))(self._asker_anyway(number))
+            events.append(button.click(answer, inputs, outputs, api_visibility="private", **shared))
+        for event in events:
+            event.then(lambda: _answering(False), None, [self.ask, self.stop], **QUIET)
+        self.stop.click(guarded(1)(self._stop), None, [self.notice], **QUIET)
+        self.clear.click(guarded(len(outputs))(self._clear), self.arms, outputs, **QUIET)
+        for pane in self.panes:
+            shown = [self.notice, pane.column, *pane.drawn]
+            pane.arm.input(guarded(len(shown))(self._show), pane.arm, shown, **QUIET)
+
+    def _wire_reader(self) -> None:
+        outputs = [self.reader_notice, *self.reader.outputs]
+        safe = guarded(len(outputs))
+        for pane in self.panes:
+            opened = pane.sources.passages.select(safe(self.reader.opened), pane.arm, outputs, **QUIET)
+            opened.then(None, js=FOCUS, **QUIET)
+        for button, move in self.reader.moves():
+            button.click(safe(move), self.reader.place, outputs, **QUIET)
+        self.reader.close.click(closed, None, self.reader.outputs, **QUIET).then(None, js=GO_BACK, **QUIET)
+
+    def refresh(self, request: gr.Request, place: Place | None, *arms_before: str) -> tuple[Any, ...]:
+        """The choices as they are now, empty panes filled with the newest adapter, and every stored turn."""
+        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        runs = self.services.store.runs(visitor)
+        choices, arms = arm_choices(language, runs), chosen_arms(arms_before, runs)
+        stored = conversations.load(self.services, visitor)
+        conversations.prepare(self.services, visitor, arms)
+        dropdowns = [gr.update(choices=choices, value=arm) for arm in arms]
+        columns = [gr.update(elem_classes=column_classes(arm)) for arm in arms]
+        drawn, reader = self._draw(language, arms, stored), self.reader.kept(visitor, place)
+        voting = self.voting.refresh(language, visitor)
+        return *dropdowns, *columns, *drawn, *suggested(self.services, visitor), *reader, *voting
+
+    def _draw(self, language: str, arms: Sequence[str], stored: Conversation) -> list[Any]:
+        return [update for arm in arms for update in draw(language, arm, stored)]
+
+    def _ask(self, request: gr.Request, question: str, *values: Any) -> Iterator[tuple[Any, ...]]:
+        arms, anyway, decoding = self._read(values)
+        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        asked = [arm for arm in arms if arm != NONE]
+        for stored in conversations.ask(self.services, visitor, question, asked, decoding, anyway):
+            yield tuple(self._draw(language, arms, stored))
+
+    def _retry(self, request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
+        arms, _, _ = self._read(values)
+        asked = [arm for arm in arms if arm != NONE]
+        question = conversations.take_back(self.services, visitor_of(self.services.store, request), asked)
+        yield from self._ask(request, question, *values)
+
+    def _asker_anyway(self, number: int) -> Callable[..., Iterator[tuple[Any, ...]]]:
+        """A handler that has one abstaining pane answer its last question with the nearest passages."""
+
+        def ask(request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
+            arms, _, decoding = self._read(values)
+            language, visitor = language_of(request), visitor_of(self.services.store, request)
+            question = conversations.take_back(self.services, visitor, [arms[number]])
+            for stored in conversations.ask(self.services, visitor, question, [arms[number]], decoding, True):
+                yield tuple(self._draw(language, arms, stored))
+
+        return ask
+
+    def _read(self, values: Sequence[Any]) -> tuple[list[str], bool, Decoding]:
+        names = [knob.name for knob in knobs(Decoding)]
+        decoding = build(Decoding, dict(zip(names, values[PANES + 1 :], strict=True)))
+        return list(values[:PANES]), bool(values[PANES]), decoding
+
+    def _stop(self, request: gr.Request) -> tuple[Any, ...]:
+        self.services.stops.add(visitor_of(self.services.store, request))
+        return ()
+
+    def _clear(self, request: gr.Request, *arms: str) -> tuple[Any, ...]:
+        visitor = visitor_of(self.services.store, request)
+        conversations.save(self.services, visitor, {})
+        return tuple(self._draw(language_of(request), arms, {}))
+
+    def _show(self, request: gr.Request, arm: str) -> tuple[Any, ...]:
+        visitor = visitor_of(self.services.store, request)
+        conversations.prepare(self.services, visitor, [arm])
+        stored = conversations.load(self.services, visitor)
+        return gr.update(elem_classes=column_classes(arm)), *draw(language_of(request), arm, stored)
+
+
+def _answering(now: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Ask and Stop: only the one that can be pressed is in sight."""
+    return gr.update(visible=not now), gr.update(visible=now)

@@ -1,0 +1,184 @@
+"""The blind vote on the page: two answers that look alike, four buttons, then the names and the standings."""
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from adapters.options import build, knobs
+from playground.chat.anonymize import neutral
+from playground.chat.answer import Decoding
+from playground.chat.bradley_terry import standings
+from playground.services import votes as services_votes
+from playground.services.app import Services
+from playground.services.conversations import usable
+from playground.storage.records import Ballot, VoteRow
+from playground.ui.compare.pane import arm_choices
+from playground.ui.shared.format import method_name
+from playground.ui.shared.handlers import guarded, guarded_stream, notice_box
+from playground.ui.shared.i18n import mark, say
+from playground.ui.shared.session import language_of, visitor_of
+from playground.ui.shared.tab import QUIET
+
+ANY = ""
+SCOPES = ("text", "mine", "everyone")
+COLUMNS = ("place", "arm", "share", "votes", "bad")
+FILES = {"csv": services_votes.sheet, "jsonl": services_votes.lines}
+
+
+class Voting:
+    """The section's parts and what happens to them; which side is which is only on the server."""
+
+    def __init__(self, services: Services, decoding: Sequence[Component], line: dict[str, Any]) -> None:
+        """Draw it and wire it; `decoding` are the tab's own controls, `line` how the model is waited for."""
+        self.services, self.decoding = services, list(decoding)
+        with gr.Accordion(mark("vote.title"), open=False):
+            gr.Markdown(mark("vote.intro"))
+            if services.settings.share_votes:
+                gr.Markdown(mark("vote.shared"), elem_classes="fine-print")
+            self._build_question()
+            self._build_answers()
+            self._build_standings()
+        self._wire(line)
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What the page redraws: the arms to choose from, and the standings."""
+        return [*self.wanted, self.told, self.table]
+
+    def _build_question(self) -> None:
+        with gr.Row(elem_classes="ask"):
+            self.question = gr.Textbox(label=mark("vote.question"), lines=1, max_lines=4, scale=4)
+            self.ask = gr.Button(mark("vote.ask"), variant="primary", min_width=120)
+        with gr.Row():
+            choices = [(mark("vote.any"), ANY)]
+            self.wanted = [gr.Dropdown(choices, value=ANY, label=mark(f"vote.arm_{n}"), min_width=200) for n in (1, 2)]
+        self.notice = notice_box()
+
+    def _build_answers(self) -> None:
+        with gr.Row(visible=False, equal_height=True) as self.shown:
+            self.answers = [
+                gr.Textbox(label=mark(f"vote.{side}"), interactive=False, lines=6, max_lines=16, min_width=260)
+                for side in services_votes.SIDES
+            ]
+        with gr.Row(visible=False, elem_classes="steps") as self.asked:
+            self.buttons = {
+                each: gr.Button(mark(f"vote.choice.{each}"), min_width=120) for each in services_votes.CHOICES
+            }
+        self.revealed = gr.Textbox(label=mark("vote.revealed"), interactive=False, lines=2, visible=False)
+
+    def _build_standings(self) -> None:
+        gr.Markdown(mark("vote.standings"))
+        scopes = SCOPES if self.services.settings.share_votes else SCOPES[:-1]
+        self.scope = gr.Radio([(mark(f"vote.scope.{each}"), each) for each in scopes], value="text", show_label=False)
+        self.told = gr.Textbox(show_label=False, interactive=False, container=False, lines=1, max_lines=3)
+        self.table = gr.Dataframe(datatype="str", interactive=False, visible=False, wrap=True, show_label=False)
+        with gr.Row(elem_classes="again"):
+            self.make = gr.Button(mark("vote.files"), size="sm", min_width=120, scale=0)
+            self.files = [
+                gr.DownloadButton(kind.upper(), size="sm", visible=False, min_width=90, scale=0) for kind in FILES
+            ]
+
+    def _wire(self, line: dict[str, Any]) -> None:
+        ballot = [self.notice, self.shown, *self.answers, self.asked, self.revealed]
+        asking = guarded_stream(len(ballot))(self._ask)
+        inputs = [self.question, *self.wanted, *self.decoding]
+        gr.on([self.ask.click, self.question.submit], asking, inputs, ballot, api_name="blind_ask", **line)
+        cast = [self.notice, self.asked, self.revealed, self.told, self.table]
+        for choice, button in self.buttons.items():
+            button.click(guarded(len(cast))(self._caster(choice)), self.scope, cast, api_name=f"vote_{choice}")
+        listed = [self.notice, self.told, self.table]
+        self.scope.input(guarded(3)(self._standings), self.scope, listed, **QUIET)
+        made = guarded(1 + len(self.files))(self._files)
+        self.make.click(made, None, [self.notice, *self.files], api_name="votes")
+
+    def refresh(self, language: str, visitor: str) -> tuple[Any, ...]:
+        """Updates for `outputs`: the arms of this visitor, and the standings on their text as it is now."""
+        runs = self.services.store.runs(visitor)
+        choices = [(say(language, "vote.any"), ANY), *arm_choices(language, usable(runs))[1:]]
+        dropdowns = [gr.update(choices=choices, value=ANY) for _ in self.wanted]
+        return *dropdowns, *self._drawn(language, visitor, "text")
+
+    def _ask(self, request: gr.Request, question: str, *values: Any) -> Iterator[tuple[Any, ...]]:
+        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        wanted, chosen = values[: len(self.wanted)], values[len(self.wanted) :]
+        names = [knob.name for knob in knobs(Decoding)]
+        decoding = build(Decoding, dict(zip(names, chosen, strict=True)))
+        writing = say(language, "vote.writing")
+        hidden = gr.update(visible=False)
+        for ballot in services_votes.ask(self.services, visitor, question, wanted, decoding):
+            said = (ballot.left_answer, ballot.right_answer) if ballot else (writing, writing)
+            answers = [neutral(each).strip() or "–" for each in said]
+            yield gr.update(visible=True), *answers, gr.update(visible=ballot is not None), hidden
+
+    def _caster(self, choice: str) -> Callable[..., tuple[Any, ...]]:
+        def cast(request: gr.Request, scope: str) -> tuple[Any, ...]:
+            language, visitor = language_of(request), visitor_of(self.services.store, request)
+            ballot = services_votes.cast(self.services, visitor, choice)
+            revealed = gr.update(value=_revealed(language, ballot), visible=True)
+            return gr.update(visible=False), revealed, *self._drawn(language, visitor, scope)
+
+        return cast
+
+    def _standings(self, request: gr.Request, scope: str) -> tuple[Any, ...]:
+        return self._drawn(language_of(request), visitor_of(self.services.store, request), scope)
+
+    def _drawn(self, language: str, visitor: str, scope: str) -> tuple[Any, ...]:
+        """Updates for the sentence and the table."""
+        everyone = scope == "everyone" and self.services.settings.share_votes
+        votes = self.services.store.all_votes() if everyone else self.services.store.votes(visitor)
+        if scope == "text":
+            text = self.services.library.text_hash(visitor)
+            votes = [each for each in votes if each.text == text]
+        found = standings(services_votes.games(votes, "kind" if everyone else "arm"))
+        names = _names(language, votes, everyone)
+        rows = [
+            [
+                say(language, "vote.early") if each.place is None else str(each.place),
+                names[each.player],
+                f"{100 * each.share:.0f} % ({100 * each.low:.0f}–{100 * each.high:.0f})",
+                str(each.votes),
+                str(each.bad),
+            ]
+            for each in found
+        ]
+        headers = [say(language, f"vote.column.{each}") for each in COLUMNS]
+        leads = bool(found) and found[0].place == 1
+        key = "vote.leads" if leads else "vote.too_early" if found else "vote.none"
+        told = say(language, key, name=names[found[0].player] if leads else "", count=len(votes))
+        return told, gr.update(value={"headers": headers, "data": rows}, visible=bool(rows))
+
+    def _files(self, request: gr.Request) -> tuple[Any, ...]:
+        votes = self.services.store.votes(visitor_of(self.services.store, request))
+        # Gradio serves its cache to whoever knows an address there: nobody guesses this one, and it is swept.
+        place = Path(self.files[0].GRADIO_CACHE) / secrets.token_urlsafe(32)
+        place.mkdir(parents=True)
+        for kind, written in FILES.items():
+            (place / f"votes.{kind}").write_text(written(votes), encoding="utf-8")
+        return tuple(gr.update(value=str(place / f"votes.{kind}"), visible=True) for kind in FILES)
+
+
+def _revealed(language: str, ballot: Ballot) -> str:
+    left = _name(language, ballot.left_kind, ballot.left_name)
+    right = _name(language, ballot.right_kind, ballot.right_name)
+    return say(language, "vote.revealed_value", left=left, right=right)
+
+
+def _names(language: str, votes: Sequence[VoteRow], everyone: bool) -> dict[str, str]:
+    """How each player is called: a run by its newest name, or by its method where all visitors' votes count."""
+    names = {}
+    for each in votes:
+        for arm, kind, name in (
+            (each.left_arm, each.left_kind, each.left_name),
+            (each.right_arm, each.right_kind, each.right_name),
+        ):
+            names[kind if everyone else arm] = _name(language, kind, "" if everyone else name)
+    return names
+
+
+def _name(language: str, kind: str, run: str) -> str:
+    way, _, method = kind.partition(services_votes.SEPARATOR)
+    return say(language, f"compare.{way}", **({"name": run or method_name(method)} if method else {}))

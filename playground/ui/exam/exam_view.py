@@ -1,0 +1,170 @@
+"""An exam as a visitor sees it: questions in a table, progress in a line, verdict, plots. Changes nothing."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from playground.charts.interval_bars import Share, draw_shares
+from playground.evaluation.exam import DRILL
+from playground.evaluation.questions import RECALL, REWORDED
+from playground.evaluation.report import TOPICS
+from playground.evaluation.verdict import Sentence, catalogue
+from playground.evaluation.verdict import say as say_verdict
+from playground.jobs.queue import Snapshot
+from playground.services.exams import Draft
+from playground.ui.shared.format import duration
+from playground.ui.shared.i18n import say
+
+COLUMNS = ("number", "kind", "question", "answers", "faults")
+SHOWN = 300  # characters of a cell
+PLOTS = ("choice", "learnt", "even")
+LEARNT = (RECALL, REWORDED)
+CHANCE = 0.25  # one of four
+Outcome = Mapping[str, Any]
+
+
+def question_table(language: str, draft: Draft) -> dict[str, Any]:
+    """The questions that may be changed, with what was found wrong."""
+    words = catalogue(language)
+    faults: dict[str, list[str]] = {}
+    for each in draft.question_set.findings:
+        faults.setdefault(each.question, []).append(words[f"fault.{each.fault}"])
+    rows = [
+        [
+            str(number),
+            words[f"name.{each.kind}"],
+            _short(each.question),
+            _short(" | ".join(each.answers)) or words["report.none"],
+            "; ".join(faults.get(each.id, [])),
+        ]
+        for number, each in enumerate(draft.own, start=1)
+    ]
+    headers = [say(language, f"exam.column.{each}") for each in COLUMNS]
+    return gr.update(value={"headers": headers, "data": rows}, visible=bool(rows))
+
+
+def state_line(language: str, run: Snapshot | None) -> str:
+    """Where the exam stands."""
+    if run is None:
+        return say(language, "exam.state.none")
+    if run.state == "failed":
+        return say(language, "exam.state.failed", error=run.error)
+    if run.state == "queued":
+        return say(language, "exam.state.queued", place=run.position + 1)
+    steps = [event for event in run.events if event["event"] == "progress"]
+    last: Mapping[str, Any] = steps[-1] if steps else {"step": 0, "steps": 0, "seconds_left": None, "arm": ""}
+    if run.state in ("running", "stopping") and last["seconds_left"] is None:
+        state = _without_a_pace(last) if run.state == "running" else "stopping"
+        return say(language, f"exam.state.{state}", step=last["step"], steps=last["steps"])
+    left = duration(language, last["seconds_left"] or 0)
+    arm = catalogue(language).get(f"name.{last['arm']}", "")
+    return say(language, f"exam.state.{run.state}", step=last["step"], steps=last["steps"], left=left, arm=arm)
+
+
+def _without_a_pace(last: Mapping[str, Any]) -> str:
+    """What an exam does of which no time is known: it loads, waits for its first answers, or changes a fact."""
+    if last["arm"] == DRILL:
+        return "drilling"
+    return "asking" if last["steps"] else "starting"
+
+
+def verdict_text(language: str, outcome: Outcome | None) -> str:
+    """The sentences under their headings; they hold names of arms and figures, no text of the visitor or the model."""
+    if outcome is None:
+        return ""
+    words = catalogue(language)
+    parts = []
+    for topic in TOPICS:
+        said = [Sentence(each["topic"], each["key"], each["values"]) for each in outcome["verdict"]]
+        lines = [f"- {say_verdict(each, language)}" for each in said if each.topic == topic]
+        if lines:
+            parts.append("\n".join([f"### {words[f'topic.{topic}']}", *lines]))
+    return "\n\n".join(parts)
+
+
+def build_plots() -> list[Any]:
+    """In the order of PLOTS."""
+    with gr.Row():
+        drawn = []
+        for _ in range(2):
+            with gr.Column(min_width=300):
+                drawn.append(gr.HTML(visible=False, elem_classes="told"))
+    return [*drawn, gr.LinePlot(x="edits", y="questions", show_label=False, height=260, visible=False)]
+
+
+def plot_updates(language: str, outcome: Outcome | None) -> list[Any]:
+    """What the plots show; hidden where there is nothing to draw."""
+    if outcome is None:
+        return [gr.update(visible=False)] * len(PLOTS)
+    words = catalogue(language)
+    arms: Mapping[str, Outcome] = outcome["figures"]["arms"]
+    return [_choices(language, arms, words), _learnt(language, arms, words), _even(outcome, words)]
+
+
+def figure_table(language: str, outcome: Outcome | None) -> dict[str, Any]:
+    """Every arm's figures with their intervals."""
+    if outcome is None:
+        return gr.update(visible=False)
+    words = catalogue(language)
+    shares = ("choice", "right", "f1", "broken", "invention", "support")
+    headers = ["", *(words[f"column.{each}"] for each in (*shares, "seconds", "tokens", "prompt_tokens"))]
+    rows = [
+        [
+            words[f"name.{name}"],
+            *(spread(arm[each]) for each in shares),
+            f"{arm['seconds'] or 0:.1f}",
+            f"{arm['tokens'] or 0:.0f}",
+            f"{arm['prompt_tokens'] or 0:.0f}",
+        ]
+        for name, arm in outcome["figures"]["arms"].items()
+    ]
+    return gr.update(value={"headers": headers, "data": rows}, visible=True)
+
+
+def spread(figure: Outcome) -> str:
+    """“42 % (35–50)”, or a dash for no question."""
+    if not figure["questions"]:
+        return "–"
+    return f"{100 * figure['value']:.0f} % ({100 * figure['low']:.0f}–{100 * figure['high']:.0f})"
+
+
+def _choices(language: str, arms: Mapping[str, Outcome], words: Mapping[str, str]) -> Any:
+    """One bar an arm."""
+    rows = [
+        _bar(say(language, f"exam.arm.{name}"), name, arm["choice"])
+        for name, arm in arms.items()
+        if arm["choice"]["questions"]
+    ]
+    return gr.update(value=draw_shares(words["plot.choice"], rows, CHANCE), visible=bool(rows))
+
+
+def _learnt(language: str, arms: Mapping[str, Outcome], words: Mapping[str, str]) -> Any:
+    """Continuing the text's own sentences beside questions in other words, for every arm."""
+    rows, kinds = [], set()
+    for name, arm in arms.items():
+        group = say(language, f"exam.arm.{name}")
+        for kind in LEARNT:
+            if arm["kinds"][kind]["questions"]:
+                rows.append(_bar(words[f"name.{kind}"], kind, arm["kinds"][kind], group))
+                kinds.add(kind)
+                group = ""
+    return gr.update(value=draw_shares(words["plot.learnt"], rows, CHANCE), visible=len(kinds) > 1)
+
+
+def _bar(label: str, role: str, figure: Outcome, group: str = "") -> Share:
+    return Share(label, spread(figure), role, figure["value"], figure["low"], figure["high"], group)
+
+
+def _even(outcome: Outcome, words: Mapping[str, str]) -> Any:
+    """From how many questions a day on fine-tuning costs less."""
+    points: Sequence[Sequence[float | None]] = (outcome["break_even"] or {"points": []})["points"]
+    rows = [{"edits": edits, "questions": many} for edits, many in points if many is not None]
+    titles = {"x_title": words["plot.edits"], "y_title": words["plot.questions"], "title": words["plot.even"]}
+    frame = pd.DataFrame(rows, columns=["edits", "questions"])
+    return gr.update(value=frame, visible=len(rows) > 1 and any(row["questions"] for row in rows), **titles)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

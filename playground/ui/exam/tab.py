@@ -1,0 +1,294 @@
+"""The Exam tab: draw up questions, change them, put them to every arm, read the verdict, keep it."""
+
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from adapters.options import build
+from playground.evaluation.arms import ARMS
+from playground.evaluation.config import ExamSettings
+from playground.jobs.queue import Snapshot
+from playground.services.app import Services
+from playground.services.exams import KIND, Draft
+from playground.ui.exam.exam_view import (
+    build_plots,
+    figure_table,
+    plot_updates,
+    question_table,
+    state_line,
+    verdict_text,
+)
+from playground.ui.shared.handlers import guarded, notice_box
+from playground.ui.shared.i18n import mark, say
+from playground.ui.shared.polling import Polled
+from playground.ui.shared.session import language_of, visitor_of
+from playground.ui.shared.tab import CHANGING, HIDDEN, QUIET, Tab, bump
+
+TICK_SECONDS = 2.0
+FILES = (".jsonl", ".csv", ".tsv")
+NO_RUN = ""
+
+
+class ExamTab:
+    """The tab's parts and what happens to them."""
+
+    def __init__(self, services: Services, opening: gr.Tab) -> None:
+        """Draw the tab and wire it; `opening` is what a visitor clicks to see it."""
+        self.services = services
+        self.changed = gr.State(0)
+        gr.Markdown(mark("exam.intro"))
+        self._build_form()
+        self._build_questions()
+        self._build_exam()
+        self._build_verdict()
+        self._wire()
+        opening.select(guarded(2, clears=False)(self._opened), self.run, [self.notice, self.run], **QUIET)
+
+    @property
+    def tab(self) -> Tab:
+        """What the page redraws."""
+        return Tab("exam", [*self.draft_outputs, *self.exam_outputs], self.refresh, self.changed)
+
+    @property
+    def draft_outputs(self) -> list[Any]:
+        """What shows the exam in the making."""
+        return [self.run, self.table, self.edit, self.chosen, self.begin, self.without]
+
+    @property
+    def exam_outputs(self) -> list[Any]:
+        """What shows the exams that were begun, and the chosen one's verdict."""
+        return [*self.state_outputs, self.history, self.forget, *self.verdict_outputs]
+
+    @property
+    def state_outputs(self) -> list[Any]:
+        """What follows the exam that waits or works."""
+        return [self.state, self.stop, self.resume, self.timer, self.followed]
+
+    @property
+    def verdict_outputs(self) -> list[Any]:
+        """What tells of one finished exam."""
+        return [self.verdict, *self.plots, self.figures, self.keep, self.file]
+
+    def _build_form(self) -> None:
+        with gr.Row():
+            none = [(mark("exam.no_run"), NO_RUN)]
+            self.run = gr.Dropdown(
+                none, value=NO_RUN, label=mark("exam.run"), info=mark("exam.run_hint"), min_width=220
+            )
+            self.limit = gr.Slider(10, 200, value=ExamSettings().limit, step=5, label=mark("exam.limit"), min_width=160)
+            self.seed = gr.Number(0, label=mark("exam.seed"), precision=0, minimum=0, min_width=100)
+        self.own = gr.File(label=mark("exam.own"), file_types=list(FILES), height=150)
+        self.notice = notice_box()
+        self.draw = gr.Button(mark("exam.draw"), variant="primary")
+
+    def _build_questions(self) -> None:
+        self.table = gr.Dataframe(
+            datatype="str",
+            interactive=False,
+            visible=False,
+            wrap=True,
+            show_label=False,
+            column_widths=["50px", "140px", "560px", "300px", "160px"],
+        )
+        with gr.Accordion(mark("exam.edit"), open=False, visible=False) as self.edit:
+            with gr.Row(elem_classes="ask"):
+                self.chosen = gr.Dropdown([], label=mark("exam.choose"), min_width=220)
+                self.delete = gr.Button(mark("exam.delete"), size="sm", min_width=100)
+            self.question = gr.Textbox(label=mark("exam.question"), lines=2, max_lines=6)
+            self.answers = gr.Textbox(label=mark("exam.answers"), lines=2, max_lines=6)
+            self.save = gr.Button(mark("exam.save"), size="sm", min_width=100)
+
+    def _build_exam(self) -> None:
+        with gr.Column(visible=False) as self.begin:
+            arms = [(mark(f"exam.arm.{arm}"), arm) for arm in ARMS]
+            self.arms = gr.CheckboxGroup(arms, value=list(ARMS), label=mark("exam.arms"))
+            self.without = gr.Markdown(mark("exam.without"), visible=False, elem_classes="fine-print")
+            self.drill = gr.Checkbox(False, label=mark("exam.drill"))
+            with gr.Row(elem_classes="ask"):
+                self.name = gr.Textbox(label=mark("exam.name"), max_lines=1, min_width=160)
+                self.start = gr.Button(mark("exam.start"), variant="primary", min_width=160)
+        self.state = gr.Textbox(
+            label=mark("exam.progress"), interactive=False, lines=1, max_lines=3, elem_classes="live"
+        )
+        with gr.Row():
+            self.stop = gr.Button(mark("exam.stop"), variant="stop", visible=False)
+            self.resume = gr.Button(mark("exam.resume"), visible=False)
+        self.timer = gr.Timer(TICK_SECONDS, active=False)
+        self.followed = gr.Textbox(visible="hidden")
+
+    def _build_verdict(self) -> None:
+        with gr.Row(elem_classes="ask"):
+            self.history = gr.Dropdown([], label=mark("exam.history"), visible=False, min_width=220)
+            self.forget = gr.Button(mark("exam.forget"), size="sm", visible=False, min_width=160)
+        self.verdict = gr.Markdown()
+        self.plots = build_plots()
+        self.figures = gr.Dataframe(
+            datatype="str",
+            interactive=False,
+            visible=False,
+            wrap=True,
+            show_label=False,
+            column_widths=["190px", *["125px"] * 6, *["90px"] * 3],
+        )
+        self.keep = gr.Button(mark("exam.keep"), size="sm", visible=False)
+        self.file = gr.File(label=mark("exam.files"), interactive=False, visible=False, file_count="multiple")
+
+    def _wire(self) -> None:
+        told = [self.notice, self.changed]
+        self._wire_questions(told)
+        starting, started = [self.changed, self.arms, self.name, self.drill], [self.notice, self.name, self.changed]
+        self.start.click(guarded(3)(self._start), starting, started, api_name="take_exam", **HIDDEN)
+        for button, act in ((self.stop, self._stop), (self.resume, self._resume)):
+            button.click(guarded(2)(act), self.changed, told, **CHANGING)
+        self.polled = Polled("exam_run", self._tick, self.state_outputs)
+        self.polled.follow(self.timer)
+        self.followed.change(self._ended, None, self.exam_outputs, **QUIET)
+        shown = [self.notice, *self.verdict_outputs]
+        self.history.input(guarded(len(shown))(self._chosen), self.history, shown, **QUIET)
+        self.forget.click(guarded(2)(self._forget), [self.changed, self.history], told, **CHANGING)
+        self.keep.click(guarded(2)(self._keep), self.history, [self.notice, self.file], **QUIET)
+
+    def _wire_questions(self, told: list[Any]) -> None:
+        drawing = [self.changed, self.run, self.limit, self.seed, self.own]
+        self.draw.click(guarded(2)(self._draw), drawing, told, show_progress_on=self.notice, api_name="draw_exam")
+        words = [self.question, self.answers]
+        self.chosen.change(guarded(3, clears=False)(self._show), self.chosen, [self.notice, *words], **QUIET)
+        self.save.click(guarded(2)(self._save), [self.changed, self.chosen, *words], told, **CHANGING)
+        self.delete.click(guarded(2)(self._delete), [self.changed, self.chosen], told, **CHANGING)
+
+    def refresh(self, request: gr.Request) -> tuple[Any, ...]:
+        """The exam in the making, the one at work and the newest one's verdict."""
+        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        return *self._draft(language, visitor), *self._exams(language, visitor)
+
+    def _draft(self, language: str, visitor: str) -> tuple[Any, ...]:
+        """Updates for `draft_outputs`."""
+        draft, runs = self.services.exams.draft(visitor), self._runs(language, visitor)
+        known = {id_ for _, id_ in runs}
+        value = draft.run if draft.own and draft.run in known else runs[-1][1]
+        numbered = [(f"{number}. {each.question[:80]}", each.id) for number, each in enumerate(draft.own, start=1)]
+        there = bool(draft.own)
+        return (
+            gr.update(choices=runs, value=value),
+            question_table(language, draft),
+            gr.update(visible=there),
+            gr.update(choices=numbered, value=numbered[0][1] if numbered else None),
+            gr.update(visible=there),
+            gr.update(visible=there and not draft.run),
+        )
+
+    def _runs(self, language: str, visitor: str) -> list[tuple[str, str]]:
+        """What the exam may be drawn up for, by name and id: nothing, or a run that has an adapter; the newest last."""
+        runs = self.services.store.runs(visitor)
+        usable = [run for run in runs if any((run.folder / "adapter").glob("*.safetensors"))]
+        return [(say(language, "exam.no_run"), NO_RUN), *((run.name, run.id) for run in usable)]
+
+    def _opened(self, request: gr.Request, shown: str | None) -> tuple[Any, ...]:
+        """An adapter that became ready a moment ago is offered at once, not at the page's next look at its run."""
+        runs = self._runs(language_of(request), visitor_of(self.services.store, request))
+        kept = shown if shown in [id_ for _, id_ in runs[1:]] else runs[-1][1]
+        return (gr.update(choices=runs, value=kept),)
+
+    def _exams(self, language: str, visitor: str) -> tuple[Any, ...]:
+        """Updates for `exam_outputs`: the newest exam is shown."""
+        taken = self.services.exams.taken(visitor)
+        choices = [(f"{each.name} ({say(language, f'exam.is.{each.state}')})", each.id) for each in reversed(taken)]
+        newest = taken[-1].id if taken else None
+        history = gr.update(choices=choices, value=newest, visible=bool(taken))
+        forget = gr.update(visible=bool(taken))
+        return *self._followed(language, visitor), history, forget, *self._told(language, visitor, newest)
+
+    def _followed(self, language: str, visitor: str) -> tuple[Any, ...]:
+        """Updates for `state_outputs`; looking renews the lease."""
+        taken = self.services.exams.taken(visitor)
+        newest = self.services.jobs.active(visitor, KIND) or (taken[-1] if taken else None)
+        run: Snapshot | None = self.services.jobs.snapshot(visitor, newest.id) if newest else None
+        state = run.state if run else ""
+        return (
+            state_line(language, run),
+            gr.update(visible=state in ("queued", "running")),
+            gr.update(visible=state in ("stopped", "failed")),
+            gr.update(active=state in ("queued", "running", "stopping")),
+            f"{run.id} {state}" if run else "",
+        )
+
+    def _told(self, language: str, visitor: str, exam: str | None) -> tuple[Any, ...]:
+        """Updates for `verdict_outputs`."""
+        outcome = self.services.exams.outcome(visitor, exam) if exam else None
+        return (
+            verdict_text(language, outcome),
+            *plot_updates(language, outcome),
+            figure_table(language, outcome),
+            gr.update(visible=outcome is not None),
+            gr.update(value=None, visible=False),
+        )
+
+    def _draw(
+        self, request: gr.Request, changed: int, run: str | None, limit: float, seed: float | None, own: str | None
+    ) -> tuple[Any, ...]:
+        visitor = visitor_of(self.services.store, request)
+        settings = build(ExamSettings, {"limit": limit, "seed": seed or 0})
+        file = Path(own) if own else None
+        self.services.exams.draw(visitor, self.services.chat, run or NO_RUN, settings, file)
+        return (bump(changed),)
+
+    def _show(self, request: gr.Request, id_: str | None) -> tuple[Any, ...]:
+        draft: Draft = self.services.exams.draft(visitor_of(self.services.store, request))
+        chosen = next((each for each in draft.own if each.id == id_), None)
+        return (chosen.question, "\n".join(chosen.answers)) if chosen else ("", "")
+
+    def _save(self, request: gr.Request, changed: int, id_: str | None, question: str, answers: str) -> tuple[Any, ...]:
+        visitor = visitor_of(self.services.store, request)
+        self.services.exams.edit(visitor, id_ or "", question, answers.split("\n"))
+        return (bump(changed),)
+
+    def _delete(self, request: gr.Request, changed: int, id_: str | None) -> tuple[Any, ...]:
+        self.services.exams.delete(visitor_of(self.services.store, request), [id_ or ""])
+        return (bump(changed),)
+
+    def _start(self, request: gr.Request, changed: int, arms: list[str], name: str, drill: bool) -> tuple[Any, ...]:
+        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        count = len(self.services.exams.taken(visitor)) + 1
+        self.services.exams.start(visitor, arms, name or say(language, "exam.numbered", count=count), language, drill)
+        return "", bump(changed)
+
+    def _stop(self, request: gr.Request, changed: int) -> tuple[Any, ...]:
+        return self._act(request, changed, self.services.jobs.stop)
+
+    def _resume(self, request: gr.Request, changed: int) -> tuple[Any, ...]:
+        return self._act(request, changed, self.services.jobs.resume)
+
+    def _act(self, request: gr.Request, changed: int, act: Callable[[str, str], None]) -> tuple[Any, ...]:
+        """To the exam at work, else to the newest."""
+        visitor = visitor_of(self.services.store, request)
+        taken = self.services.exams.taken(visitor)
+        newest = self.services.jobs.active(visitor, KIND) or (taken[-1] if taken else None)
+        if newest:
+            act(visitor, newest.id)
+        return (bump(changed),)
+
+    def _forget(self, request: gr.Request, changed: int, exam: str | None) -> tuple[Any, ...]:
+        if exam:
+            self.services.jobs.delete(visitor_of(self.services.store, request), exam)
+        return (bump(changed),)
+
+    def _tick(self, request: gr.Request) -> tuple[Any, ...]:
+        return self._followed(language_of(request), visitor_of(self.services.store, request))
+
+    def _ended(self, request: gr.Request) -> tuple[Any, ...]:
+        return self._exams(language_of(request), visitor_of(self.services.store, request))
+
+    def _chosen(self, request: gr.Request, exam: str | None) -> tuple[Any, ...]:
+        return self._told(language_of(request), visitor_of(self.services.store, request), exam)
+
+    def _keep(self, request: gr.Request, exam: str | None) -> tuple[Any, ...]:
+        """Copies of the report's files, at an address that nobody guesses."""
+        found = self.services.exams.files(visitor_of(self.services.store, request), exam) if exam else []
+        place = Path(self.file.GRADIO_CACHE) / secrets.token_urlsafe(32)
+        place.mkdir(parents=True)
+        copies = [str(shutil.copy(each, place)) for each in found]
+        return (gr.update(value=copies, visible=bool(copies)),)

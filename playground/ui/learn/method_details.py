@@ -1,0 +1,144 @@
+"""What the page tells of a method, as HTML made of our own words and figures alone; knows no method by name."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import adapters
+from adapters.base import Method
+from adapters.cost import YARDSTICK, Cost
+from playground.charts.svg import Bar, draw_bars, draw_layer, draw_legend
+from playground.services.app import Services
+from playground.training.config import TrainSettings
+from playground.ui.shared.format import count, size
+from playground.ui.shared.i18n import say
+
+WINDOW = TrainSettings().window
+COLUMNS = ("method", "trained", "file", "memory", "time")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is known of the methods on this model so far; a side of 0: nothing."""
+
+    costs: Mapping[str, Cost]
+    side: int
+
+
+def measured(services: Services) -> Iterator[Measured]:
+    """Nothing at once, and everything when the model is there and the methods are measured."""
+    yield Measured({}, 0)
+    yield Measured(services.costs, services.chat.model.config.hidden_size)
+
+
+def picture(language: str, method: Method[Any], known: Measured) -> str:
+    """A card's drawing and bars, or why there are none."""
+    if not known.side:
+        return f'<p class="fine-print">{escape(say(language, "about.measuring"))}</p>'
+    return _drawing(language, method, known) + _bars(language, method, known)
+
+
+def legend(language: str, bars: bool = True) -> str:
+    """What the marks of the drawings mean, and their bars where there are any."""
+    told = f'<p class="fine-print">{escape(say(language, "about.bars", tokens=WINDOW))}</p>' if bars else ""
+    return draw_legend(_word(language)) + told
+
+
+def facts(language: str, method: Method[Any], known: Measured) -> str:
+    """The long form below a method's name: the rule, what it is good for, what to mind, its costs, its paper."""
+    rows = [_fact(language, "rule", f"<code>{_said(language, method, 'rule')}</code>")]
+    rows += [_fact(language, "good_for", _said(language, method, "good_for"))]
+    if method.caveat:
+        rows += [_fact(language, "caveat", _said(language, method, "caveat"))]
+    rows += [_fact(language, "cost", escape(_cost_line(language, method, known)))]
+    paper = f'<a href="{escape(method.paper.url)}" target="_blank" rel="noopener">{escape(method.paper.title)}</a>'
+    rows += [_fact(language, "paper", f"{paper}, {method.paper.year}")]
+    return f'<dl class="facts">{"".join(rows)}</dl>'
+
+
+def article(language: str, method: Method[Any], known: Measured) -> str:
+    """A method told whole, with its drawing."""
+    drawing = _drawing(language, method, known) if known.side else ""
+    summary = f"<p>{_said(language, method, 'summary')}</p>"
+    return f"<article><h4>{escape(method.label)}</h4>{drawing}{summary}{facts(language, method, known)}</article>"
+
+
+def table(language: str, known: Measured) -> str:
+    """All methods' costs on this model, one a row."""
+    heads = "".join(f'<th scope="col">{escape(say(language, f"about.column.{each}"))}</th>' for each in COLUMNS)
+    rows = "".join(_row(language, method, known) for method in adapters.methods().values())
+    told = say(language, "about.costs", tokens=WINDOW, method=adapters.get(YARDSTICK).label)
+    caption = f"<caption>{escape(told)}</caption>"
+    return f'<table class="costs">{caption}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _drawing(language: str, method: Method[Any], known: Measured) -> str:
+    return draw_layer(method, known.side, known.side, method.Options(), _word(language))
+
+
+def _bars(language: str, method: Method[Any], known: Measured) -> str:
+    """How much it learns, on a log scale, and the memory it takes, both next to the most of all methods."""
+    if method.id not in known.costs:
+        return ""
+    cost, all_costs = known.costs[method.id], known.costs.values()
+    least = min(each.trainable for each in all_costs) / 10  # so that the shortest bar can be seen
+    learns = math.log(cost.trainable / least) / math.log(max(each.trainable for each in all_costs) / least)
+    memory = cost.peak_bytes(WINDOW) / max(each.peak_bytes(WINDOW) for each in all_costs)
+    trained = f"{count(cost.trainable)} · {_share(cost)} %"
+    words = [say(language, f"about.bar.{each}") for each in ("learns", "memory")]
+    bars = [Bar(words[0], trained, learns), Bar(words[1], _memory(cost), memory)]
+    return draw_bars(f"{method.label}: {say(language, 'about.cost')}", bars)
+
+
+def _cost_line(language: str, method: Method[Any], known: Measured) -> str:
+    if not known.side:
+        return say(language, "about.measuring")
+    if method.id not in known.costs:
+        return say(language, "about.not_here")
+    cost = known.costs[method.id]
+    return say(
+        language,
+        "about.cost_value",
+        trained=count(cost.trainable),
+        share=_share(cost),
+        file=size(language, cost.file_bytes),
+        memory=_memory(cost),
+        time=f"{_time(method, cost)} × {adapters.get(YARDSTICK).label}",
+    )
+
+
+def _row(language: str, method: Method[Any], known: Measured) -> str:
+    cost = known.costs.get(method.id)
+    cells = ["–"] * 4
+    if cost:
+        trained = f"{count(cost.trainable)}<br><small>{_share(cost)} %</small>"
+        cells = [trained, escape(size(language, cost.file_bytes)), _memory(cost), f"{_time(method, cost)} ×"]
+    name = f'<th scope="row">{escape(method.label)}</th>'
+    return f"<tr>{name}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _fact(language: str, name: str, told: str) -> str:
+    return f"<dt>{escape(say(language, f'about.{name}'))}</dt><dd>{told}</dd>"
+
+
+def _said(language: str, method: Method[Any], part: str) -> str:
+    return escape(say(language, f"method.{method.id}.{part}"))
+
+
+def _word(language: str) -> Callable[[str], str]:
+    return lambda role: say(language, f"draw.{role}")
+
+
+def _share(cost: Cost) -> str:
+    return f"{100 * cost.share:.3g}"
+
+
+def _memory(cost: Cost) -> str:
+    return f"{cost.peak_bytes(WINDOW) / 1e9:.2f} GB"
+
+
+def _time(method: Method[Any], cost: Cost) -> str:
+    """Against the yardstick's, which is 1 whatever was measured."""
+    return "1.0" if method.id == YARDSTICK else f"{cost.slowdown:.1f}"

@@ -1,0 +1,48 @@
+"""The Learn tab: when the methods came, what each does to a layer, and what all of them cost on this model."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+import adapters
+from playground.charts.svg import draw_timeline
+from playground.services.app import Services
+from playground.ui.learn.method_details import article, legend, measured, table
+from playground.ui.shared.i18n import mark, say
+from playground.ui.shared.session import language_of
+from playground.ui.shared.tab import HIDDEN
+
+
+class LearnTab:
+    """Only to be read; its words and figures are all our own."""
+
+    def __init__(self, services: Services, page: gr.Blocks) -> None:
+        """Draw the tab and wire it."""
+        self.services = services
+        gr.Markdown(mark("learn.intro"))
+        with gr.Row():
+            with gr.Column(scale=2, min_width=280):
+                gr.Markdown(mark("learn.timeline"))
+                self.timeline = gr.HTML(elem_classes="told")
+            with gr.Column(scale=3, min_width=280):
+                gr.Markdown(mark("learn.costs"))
+                self.table = gr.HTML(elem_classes="told")
+        gr.Markdown(mark("learn.methods"))
+        self.legend = gr.HTML(elem_classes="told")
+        self.articles = gr.HTML(elem_classes="told")
+        page.load(self._show, None, self.outputs, api_visibility="private", **HIDDEN)
+
+    @property
+    def outputs(self) -> list[gr.HTML]:
+        """All that waits for the visitor's language or for figures."""
+        return [self.timeline, self.table, self.legend, self.articles]
+
+    def _show(self, request: gr.Request) -> Iterator[tuple[Any, ...]]:
+        """At once without figures, then with them."""
+        language, methods = language_of(request), adapters.methods().values()
+        timeline = draw_timeline(methods, say(language, "learn.timeline").lstrip("# "))
+        for known in measured(self.services):
+            articles = "".join(article(language, method, known) for method in methods)
+            grid = f'<div class="articles">{articles}</div>'
+            yield timeline, table(language, known), legend(language, bars=False), grid

@@ -1,0 +1,36 @@
+"""Figures and texts as a visitor reads them; everything a visitor or a model wrote is made harmless here."""
+
+import html
+
+import adapters
+from playground.ui.shared.i18n import say
+
+
+def count(number: float) -> str:
+    """12345 -> 12,345."""
+    return f"{number:,.0f}"
+
+
+def duration(language: str, seconds: float) -> str:
+    """Seconds below two minutes, whole minutes above."""
+    if seconds < 120:
+        return say(language, "time.seconds", count=round(seconds))
+    return say(language, "time.minutes", count=round(seconds / 60))
+
+
+def size(language: str, number: float) -> str:
+    """Bytes as kB or MB."""
+    if number < 1_000_000:
+        return say(language, "count.bytes_kb", count=round(number / 1_000))
+    return say(language, "count.bytes_mb", count=f"{number / 1_000_000:.1f}")
+
+
+def escape_html(text: str) -> str:
+    """Text for a chat pane: Gradio's chat reads HTML even with markdown off, and would fetch an image named in it."""
+    return html.escape(text, quote=False)
+
+
+def method_name(id_: str) -> str:
+    """A method's label; a run of a method that this version lacks shows its id."""
+    known = adapters.methods()
+    return known[id_].label if id_ in known else id_

@@ -1,0 +1,113 @@
+"""The slim bar above all tabs: the state of the visit, the language, and starting over."""
+
+from typing import Any
+
+import gradio as gr
+
+from playground.errors import UserError
+from playground.services.app import Services
+from playground.services.conversations import usable
+from playground.ui.shared.format import count, duration
+from playground.ui.shared.handlers import Told, guarded, notice, notice_box
+from playground.ui.shared.i18n import LANGUAGES, mark, say
+from playground.ui.shared.session import LANGUAGE_COOKIE, language_of, visitor_of
+from playground.ui.shared.tab import CHANGING, QUIET, Tab, bump
+from playground.ui.train.run_view import percent, seconds_left
+
+SWITCH_LANGUAGE = (
+    "(language) => { const framed = 'SameSite=None; Secure; Partitioned';"
+    " const place = location.protocol === 'https:' ? framed : 'SameSite=Lax';"
+    f" document.cookie = `{LANGUAGE_COOKIE}=${{language}}; path=/; max-age=31536000; ${{place}}`;"
+    " location.reload(); }"
+)
+
+
+class Bar:
+    """The bar's parts and what happens to them."""
+
+    def __init__(self, services: Services) -> None:
+        """Draw the bar and wire it."""
+        self.services = services
+        self.changed = gr.State(0)
+        with gr.Row(elem_classes="bar", equal_height=True):
+            self.text = self._field("text", scale=3)
+            self.model = self._field("model", scale=2)
+            self.adapters = self._field("adapters", scale=1)
+            self.job = self._field("job", scale=3)
+            choices = [(label, id_) for id_, label in LANGUAGES.items()]
+            self.language = gr.Dropdown(choices, value="en", label=mark("language.label"), scale=1, min_width=110)
+            self.over = gr.Button(mark("bar.start_over"), size="sm", scale=1, min_width=90)
+            self.sure = gr.Button(mark("bar.start_over_ask"), size="sm", variant="stop", visible=False, min_width=90)
+            self.keep = gr.Button(mark("bar.keep"), size="sm", visible=False, min_width=90)
+        self.notice = notice_box()
+        self._wire()
+
+    @property
+    def tab(self) -> Tab:
+        """What the page redraws."""
+        return Tab(
+            "visit",
+            [self.notice, self.text, self.model, self.adapters, self.job, self.language],
+            self.refresh,
+            self.changed,
+        )
+
+    def _field(self, name: str, scale: int) -> gr.Textbox:
+        return gr.Textbox(label=mark(f"bar.{name}"), interactive=False, max_lines=1, scale=scale, min_width=120)
+
+    def _wire(self) -> None:
+        asking = [self.over, self.sure, self.keep]
+        self.over.click(lambda: _ask(True), None, asking, **QUIET)
+        self.keep.click(lambda: _ask(False), None, asking, **QUIET)
+        self.sure.click(
+            guarded(2 + len(asking))(self._start_over), self.changed, [self.notice, self.changed, *asking], **CHANGING
+        )
+        self.language.input(None, self.language, None, js=SWITCH_LANGUAGE)
+
+    def refresh(self, request: gr.Request) -> tuple[Any, ...]:
+        """The visit as it stands, or why there can be none."""
+        try:
+            return gr.skip(), *self._drawn(request)
+        except UserError as error:
+            return notice(str(error)), *[gr.skip()] * 5
+
+    def _drawn(self, request: gr.Request) -> tuple[Any, ...]:
+        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        adapters = usable(self.services.store.runs(visitor))
+        ready = (
+            say(language, "bar.adapters_value", count=len(adapters)) if adapters else say(language, "bar.no_adapters")
+        )
+        model = self.services.settings.chat_model.rpartition("/")[2]
+        return self._text(language, visitor), model, ready, self.job_line(language, visitor), language
+
+    def job_line(self, language: str, visitor: str) -> str:
+        """The visitor's run in a few words."""
+        active = self.services.jobs.active(visitor)
+        if active is None:
+            return say(language, "bar.no_job")
+        run = self.services.jobs.snapshot(visitor, active.id)
+        if run.state == "queued":
+            return say(language, "bar.job_queued", name=run.name, place=run.position + 1)
+        left = seconds_left(run.events)
+        if left is None:
+            return say(language, "bar.job_starting", name=run.name)
+        return say(
+            language, "bar.job_running", name=run.name, percent=percent(run.events), left=duration(language, left)
+        )
+
+    def _text(self, language: str, visitor: str) -> str:
+        rows = self.services.store.documents(visitor)
+        if not rows:
+            return say(language, "bar.no_text")
+        tokens = count(sum(self.services.tokens(visitor).values()))
+        if len(rows) == 1:
+            return say(language, "bar.text_value", name=rows[0].name, tokens=tokens)
+        return say(language, "bar.text_values", count=len(rows), tokens=tokens)
+
+    def _start_over(self, request: gr.Request, changed: int) -> tuple[Any, ...]:
+        self.services.forget(visitor_of(self.services.store, request))
+        return Told(say(language_of(request), "bar.started_over")), bump(changed), *_ask(False)
+
+
+def _ask(asking: bool) -> tuple[dict[str, Any], ...]:
+    return gr.update(visible=not asking), gr.update(visible=asking), gr.update(visible=asking)

@@ -1,0 +1,100 @@
+"""The choice of the embedder, where there is one to make: those on offer, how far a change is, and a suggestion."""
+
+from typing import Any
+
+import gradio as gr
+
+from playground.models.registry import fetched_megabytes
+from playground.services.app import Services
+from playground.services.embedders import Change, Offer
+from playground.ui.shared.i18n import mark, say
+from retrieval.search import ENGLISH
+
+
+class EmbedderChoice:
+    """Unseen while only one embedder is on offer."""
+
+    def __init__(self, services: Services) -> None:
+        """Draw the choice, unseen; the tab wires it."""
+        self.services = services
+        self.suggestion = gr.Button(visible=False, size="sm")
+        self.chosen = gr.Dropdown([], label=mark("text.embedder"), visible=False)
+        self.told = gr.Textbox(
+            show_label=False,
+            container=False,
+            interactive=False,
+            visible=False,
+            lines=1,
+            max_lines=4,
+            elem_classes="live",
+        )
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What `drawn` gives updates for."""
+        return [self.suggestion, self.chosen, self.told]
+
+    def drawn(self, language: str, visitor: str) -> tuple[Any, ...]:
+        """The choice as it stands."""
+        offers, change = self.services.embedders.offers(), self.services.embedders.change(visitor)
+        suggested = self.suggested(visitor)
+        coming = change.name if change and change.under_way else ""
+        words = _suggestion(language, suggested) if suggested and not coming else ""
+        choices = [(_about(language, offer), offer.name) for offer in offers]
+        now = coming or self.services.embedders.name(visitor)
+        return (
+            gr.update(value=words, visible=bool(words)),
+            gr.update(choices=choices, value=now, visible=len(offers) > 1),
+            self._progress(language, visitor, change),
+        )
+
+    def followed(self, language: str, visitor: str) -> tuple[Any, ...]:
+        """Only how far the change is: a list that may be open stays as it is."""
+        return gr.skip(), gr.skip(), self._progress(language, visitor, self.services.embedders.change(visitor))
+
+    def suggested(self, visitor: str) -> Offer | None:
+        """A multilingual embedder for a text that the visitor's own cannot read, if one is on offer."""
+        index = self.services.library.ready_index(visitor)
+        if index is None or index.language in ENGLISH or self.services.embedders.of(visitor).multilingual:
+            return None
+        many = [offer for offer in self.services.embedders.offers() if offer.known and offer.known.languages > 1]
+        return many[0] if many else None
+
+    def _progress(self, language: str, visitor: str, change: Change | None) -> dict[str, Any]:
+        """Fetching with its megabytes, loading, or why it came to nothing; nothing while the index tells its own."""
+        if change is None or (self.services.library.building(visitor) and not change.error):
+            return gr.update(value="", visible=False)
+        known = next((offer for offer in self.services.embedders.offers() if offer.name == change.name), None)
+        if change.error:
+            words = change.error
+        elif known and known.known and not known.here:
+            done, total = fetched_megabytes(change.name), known.known.megabytes
+            words = say(
+                language, "text.embedder_fetching", name=_short(change.name), done=min(done, total), total=total
+            )
+        else:
+            words = say(language, "text.embedder_loading", name=_short(change.name))
+        return gr.update(value=words, visible=True)
+
+
+def _suggestion(language: str, offer: Offer) -> str:
+    assert offer.known
+    return say(language, "text.embedder_suggested", name=_short(offer.name), languages=offer.known.languages)
+
+
+def _about(language: str, offer: Offer) -> str:
+    """Name, languages, size and licence of an offer, as far as they are known, and whether it has to be fetched."""
+    parts = [_short(offer.name)]
+    if offer.known:
+        many = say(language, "text.embedder_languages", languages=offer.known.languages)
+        parts.append(many if offer.known.languages > 1 else say(language, "text.embedder_english"))
+        parts.append(say(language, "count.bytes_mb", count=offer.known.megabytes))
+        parts.append(offer.known.licence)
+    if not offer.here:
+        parts.append(say(language, "text.embedder_away"))
+    return " · ".join(parts)
+
+
+def _short(name: str) -> str:
+    """A model's name without its owner's."""
+    return name.rpartition("/")[2]

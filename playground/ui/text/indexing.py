@@ -1,0 +1,79 @@
+"""Builds a visitor's index on a thread, and tells how far it is, to whoever asked for it and to a page opened since."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+from playground.services.app import Services
+from playground.services.search_indexes import Building
+from playground.ui.shared.format import count, duration
+from playground.ui.shared.i18n import say
+from retrieval.errors import Stopped
+from retrieval.index import Index
+from retrieval.search import ENGLISH
+
+SHOW_EVERY = 0.5  # seconds between two lines
+
+
+def index_progress(services: Services, language: str, visitor: str) -> Iterator[str]:
+    """A line at once and then now and then until the index is ready or given up.
+
+    What went wrong on the thread is raised here.
+    """
+    if not services.store.documents(visitor):
+        return
+    failed: list[Exception] = []
+    building = threading.Thread(target=_build, args=(services, visitor, failed), daemon=True)
+    building.start()
+    while building.is_alive():
+        yield building_line(language, services.library.building(visitor))
+        building.join(SHOW_EVERY)
+    if failed and not isinstance(failed[0], Stopped):
+        raise failed[0]
+
+
+def building_line(language: str, building: Building | None) -> str:
+    """How far an index is; None is one that is about to begin."""
+    if building is None or not (building.done or building.stopping):
+        return say(language, "text.index_starting")
+    if building.stopping:
+        return say(language, "text.index_stopping")
+    done, total = building.done, building.total
+    left = duration(language, (time.monotonic() - building.began) / done * (total - done))
+    return say(language, "text.index_working", done=count(done), total=count(total), left=left)
+
+
+def index_line(services: Services, language: str, visitor: str) -> str:
+    """Files → characters → passages → vectors, or why there is no index; and what to know of how it searches."""
+    rows = services.store.documents(visitor)
+    index = services.library.ready_index(visitor)
+    if not rows:
+        return say(language, "text.index_none")
+    if index is None:
+        return say(language, "text.index_missing")
+    if broken := index_broken(language, index):
+        return broken
+    ready = say(
+        language,
+        "text.index_ready",
+        files=len(rows),
+        characters=count(sum(row.chars for row in rows)),
+        passages=count(len(index.passages)),
+        vectors=count(len(index.vectors)),
+    )
+    by_words = index.language not in ENGLISH and not services.embedders.of(visitor).multilingual
+    return f"{ready}\n{say(language, 'text.index_by_words')}" if by_words else ready
+
+
+def index_broken(language: str, index: Index | None) -> str:
+    """A warning where not every passage has its vector, else nothing."""
+    if index is None or len(index.vectors) == len(index.passages):
+        return ""
+    return say(language, "text.index_broken", passages=count(len(index.passages)), vectors=count(len(index.vectors)))
+
+
+def _build(services: Services, visitor: str, failed: list[Exception]) -> None:
+    try:
+        services.library.index(visitor)
+    except Exception as error:
+        failed.append(error)

@@ -1,0 +1,93 @@
+"""What was found in a text that may spoil training: a line for each kind, and a button to leave it out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block
+
+from playground.data.quality import KINDS, Finding
+from playground.services.app import Services
+from playground.ui.shared.format import count
+from playground.ui.shared.handlers import guarded, notice_box
+from playground.ui.shared.i18n import mark, say
+from playground.ui.shared.session import language_of, visitor_of
+from playground.ui.shared.tab import CHANGING, Tab, bump
+
+
+@dataclass(frozen=True)
+class _Line:
+    """The place of one kind of finding."""
+
+    row: gr.Row
+    told: gr.Textbox
+    button: gr.Button
+
+
+class QualityView:
+    """The report's parts and what happens to them; plain text throughout, as it quotes the visitor's."""
+
+    def __init__(self, services: Services) -> None:
+        """Draw the report, out of sight until there is a text."""
+        self.services = services
+        self.changed = gr.State(0)
+        with gr.Column(visible=False, elem_classes="quality") as self.panel:
+            gr.Markdown(mark("quality.title"))
+            self.notice = notice_box()
+            self.clean = gr.Markdown(mark("quality.nothing"), visible=False)
+            self.lines = {kind: _line() for kind in KINDS}
+            self.kept = gr.Markdown(mark("quality.kept"), elem_classes="fine-print", visible=False)
+        for kind, line in self.lines.items():
+            line.button.click(guarded(2)(self._toggle(kind)), self.changed, [self.notice, self.changed], **CHANGING)
+
+    @property
+    def tab(self) -> Tab:
+        """What the page redraws, apart from the rest: a long text takes a second."""
+        parts: list[Block] = [each for line in self.lines.values() for each in (line.row, line.told, line.button)]
+        return Tab("quality", [self.panel, self.clean, self.kept, *parts], self.refresh, self.changed)
+
+    def refresh(self, request: gr.Request) -> tuple[Any, ...]:
+        """The findings in the visitor's text as it is now."""
+        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        text = self.services.training_text
+        findings = (
+            {each.kind: each for each in text.findings(visitor)} if self.services.store.documents(visitor) else {}
+        )
+        left_out = text.left_out(visitor)
+        lines = [_drawn(language, kind, findings.get(kind), kind in left_out) for kind in KINDS]
+        droppable = any(each.parts for each in findings.values())
+        return (
+            gr.update(visible=bool(self.services.store.documents(visitor))),
+            gr.update(visible=not findings),
+            gr.update(visible=droppable),
+            *(each for line in lines for each in line),
+        )
+
+    def _toggle(self, kind: str) -> Callable[[gr.Request, int], tuple[Any, ...]]:
+        def toggle(request: gr.Request, changed: int) -> tuple[Any, ...]:
+            visitor = visitor_of(self.services.store, request)
+            text = self.services.training_text
+            text.leave_out(visitor, kind, kind not in text.left_out(visitor))
+            return (bump(changed),)
+
+        return toggle
+
+
+def _line() -> _Line:
+    with gr.Row(visible=False, elem_classes="finding") as row:
+        told = gr.Textbox(
+            show_label=False, container=False, interactive=False, lines=1, max_lines=8, min_width=180, scale=4
+        )
+        button = gr.Button(mark("quality.leave_out"), size="sm", min_width=110, scale=0)
+    return _Line(row, told, button)
+
+
+def _drawn(language: str, kind: str, finding: Finding | None, left_out: bool) -> tuple[Any, ...]:
+    """Updates for a line's row, sentence and button."""
+    if finding is None:
+        return gr.update(visible=False), "", gr.skip()
+    sentence = say(language, f"quality.found.{kind}", count=count(finding.count), example=finding.example)
+    words = say(language, "quality.left_out", sentence=sentence) if left_out else sentence
+    label = mark("quality.take_back") if left_out else mark("quality.leave_out")
+    return gr.update(visible=True), words, gr.update(value=label, visible=bool(finding.parts))

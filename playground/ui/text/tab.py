@@ -1,0 +1,225 @@
+"""The Text tab: files, pasted text or an example in; what was read from them, and their search index."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from playground.services.app import Services
+from playground.services.library import Added
+from playground.ui.shared.format import count
+from playground.ui.shared.handlers import Told, guarded, guarded_stream, notice_box
+from playground.ui.shared.i18n import mark, say
+from playground.ui.shared.session import language_of, visitor_of
+from playground.ui.shared.tab import QUIET, Tab, bump
+from playground.ui.text.column_mapping import MappingForm
+from playground.ui.text.index_panel import IndexPanel
+from playground.ui.text.indexing import index_broken, index_line, index_progress
+from playground.ui.text.quality import QualityView
+from playground.ui.text.written_questions import WrittenView
+from retrieval.readers.read import SUFFIXES
+
+COLUMNS = ("name", "characters", "tokens", "pages", "passages", "pairs", "language")
+EMBEDDING = "embedding"
+
+
+class TextTab:
+    """The tab's parts and what happens to them."""
+
+    def __init__(self, services: Services) -> None:
+        """Draw the tab and wire it."""
+        self.services = services
+        self.changed = gr.State(0)
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=2, min_width=300):
+                self._build_ways_in()
+            with gr.Column(scale=3, min_width=300):
+                self._build_what_was_read()
+        self._wire()
+
+    @property
+    def tab(self) -> Tab:
+        """What the page redraws."""
+        return Tab("text", [*self.read_outputs, self.limits, *self.index.outputs], self.refresh, self.changed)
+
+    @property
+    def read_outputs(self) -> list[Any]:
+        """What shows the visitor's text."""
+        looked_at = [self.chosen, self.first_lines, self.dropped]
+        return [self.empty, self.table, self.details, self.next, *looked_at]
+
+    def _build_ways_in(self) -> None:
+        gr.Markdown(mark("text.intro"))
+        self.files = gr.File(
+            label=mark("text.upload"), file_count="multiple", file_types=list(SUFFIXES), height=150, elem_id="upload"
+        )
+        self.pasted = gr.Textbox(label=mark("text.paste"), placeholder=mark("text.paste_hint"), lines=4, max_lines=8)
+        self.add = gr.Button(mark("text.paste_add"))
+        gr.Markdown(mark("text.examples"))
+        with gr.Row():
+            self.examples = {
+                name: gr.Button(mark(f"example.{name}"), size="sm", min_width=120)
+                for name in self.services.library.examples()
+            }
+        self.limits = gr.Markdown(elem_classes="fine-print")
+
+    def _build_what_was_read(self) -> None:
+        self.notice = notice_box()
+        self.mapping = MappingForm()
+        gr.Markdown(mark("text.read"))
+        self.empty = gr.Markdown(mark("text.empty"))
+        self.table = gr.Dataframe(
+            datatype="str",
+            interactive=False,
+            visible=False,
+            wrap=True,
+            show_label=False,
+        )
+        self.index = IndexPanel(self.services)
+        with gr.Column(visible=False) as self.details:
+            with gr.Row(elem_classes="ask"):
+                self.chosen = gr.Dropdown([], label=mark("text.choose"), scale=3, min_width=180)
+                self.remove = gr.Button(mark("text.remove"), size="sm", scale=1, min_width=120)
+            self.first_lines = gr.Textbox(label=mark("text.first_lines"), interactive=False, lines=4, max_lines=8)
+            self.dropped = gr.Textbox(label=mark("text.dropped"), interactive=False, lines=1, max_lines=8)
+        self.quality = QualityView(self.services)
+        self.written = WrittenView(self.services)
+        self.next = gr.Button(mark("text.next"), variant="primary", visible=False)
+
+    def _wire(self) -> None:
+        shown = [self.notice, *self.mapping.outputs, *self.read_outputs, *self.index.grown, self.changed]
+        shared: dict[str, Any] = {"concurrency_id": EMBEDDING, "concurrency_limit": 1, "show_progress": "minimal"}
+        shared["show_progress_on"] = self.index.state
+        stream = guarded_stream(len(shown))
+        self.files.upload(
+            stream(self._add_files), [self.files, self.changed], [*shown], api_name="add_files", **shared
+        ).then(lambda: None, None, self.files, **QUIET)
+        self.add.click(stream(self._add_text), [self.pasted, self.changed], shown, api_name="add_text", **shared).then(
+            self._emptied, [self.notice, self.pasted], self.pasted, **QUIET
+        )
+        for name, button in self.examples.items():
+            button.click(stream(self._example_adder(name)), self.changed, shown, api_name=f"add_{name}", **shared)
+        mapped = [self.mapping.question, self.mapping.answer, self.changed]
+        self.mapping.apply.click(stream(self._add_mapped), mapped, shown, api_visibility="private", **shared)
+        self.mapping.cancel.click(self._leave_out, None, self.mapping.outputs, **QUIET)
+        self.remove.click(stream(self._remove), [self.chosen, self.changed], shown, api_visibility="private", **shared)
+        self.index.wire(self.notice, self.refresh, list(self.tab.outputs))
+        details = [self.notice, self.first_lines, self.dropped]
+        self.chosen.input(guarded(3)(self._look), self.chosen, details, **QUIET)
+
+    def refresh(self, request: gr.Request) -> tuple[Any, ...]:
+        """The visitor's text as it is stored, and the host's limits."""
+        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        limits = self.services.settings
+        words = say(
+            language,
+            "text.limits",
+            file_mb=limits.file_bytes // 1_000_000,
+            visitor_mb=limits.visitor_bytes // 1_000_000,
+            files=limits.visitor_files,
+            chars=count(limits.text_chars),
+            days=limits.keep_days,
+        )
+        return *self._read(language, visitor), words, *self.index.drawn(language, visitor)
+
+    def _add_files(self, request: gr.Request, files: Sequence[str] | None, changed: int) -> Iterator[tuple[Any, ...]]:
+        visitor = visitor_of(self.services.store, request)
+        paths = [Path(file) for file in files or ()]
+        added = self.services.library.add(visitor, [(path, path.name) for path in paths])
+        waiting = {table.path for table in added.unmapped}
+        for path in paths:
+            if path not in waiting:
+                path.unlink(missing_ok=True)  # Gradio's copy, which whoever knows its address could read
+        yield from self._added(request, added, changed)
+
+    def _add_text(self, request: gr.Request, text: str, changed: int) -> Iterator[tuple[Any, ...]]:
+        name = say(language_of(request), "text.paste_name")
+        visitor = visitor_of(self.services.store, request)
+        yield from self._added(request, self.services.library.add_text(visitor, text, name), changed)
+
+    def _example_adder(self, name: str) -> Callable[[gr.Request, int], Iterator[tuple[Any, ...]]]:
+        def add(request: gr.Request, changed: int) -> Iterator[tuple[Any, ...]]:
+            visitor = visitor_of(self.services.store, request)
+            yield from self._added(request, self.services.library.add_example(visitor, name), changed)
+
+        return add
+
+    def _add_mapped(
+        self, request: gr.Request, question: str | None, answer: str | None, changed: int
+    ) -> Iterator[tuple[Any, ...]]:
+        visitor = visitor_of(self.services.store, request)
+        table, mapping = self.mapping.take(language_of(request), visitor, question, answer)
+        added = self.services.library.add(visitor, [(table.path, table.name)], mapping)
+        table.path.unlink(missing_ok=True)
+        yield from self._added(request, added, changed)
+
+    def _leave_out(self, request: gr.Request) -> tuple[Any, ...]:
+        visitor = visitor_of(self.services.store, request)
+        self.mapping.leave_out(visitor)
+        return self.mapping.opened(visitor, ())
+
+    def _remove(self, request: gr.Request, document: str, changed: int) -> Iterator[tuple[Any, ...]]:
+        self.services.library.remove(visitor_of(self.services.store, request), document)
+        yield from self._added(request, Added(), changed)
+
+    def _added(self, request: gr.Request, added: Added, changed: int) -> Iterator[tuple[Any, ...]]:
+        """The text as it is now, then the index as it grows; refusals stand beside it."""
+        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        form = self.mapping.opened(visitor, added.unmapped)
+        told = Told("\n".join(added.refusals))
+        for place, line in enumerate(index_progress(self.services, language, visitor)):
+            # What was read takes a moment to sum up: first the way to stop.
+            read = self._read(language, visitor) if place == 1 else [gr.skip()] * len(self.read_outputs)
+            yield told, *form, *read, *self.index.growing(visitor, line), gr.skip()
+        line = index_line(self.services, language, visitor)
+        loud = index_broken(language, self.services.library.ready_index(visitor))
+        told = Told("\n".join(filter(None, [*added.refusals, loud])))
+        yield told, *form, *self._read(language, visitor), line, gr.update(visible=False), bump(changed)
+
+    def _read(self, language: str, visitor: str) -> tuple[Any, ...]:
+        """Updates for `read_outputs`; the newest document is looked at."""
+        summaries = self.services.library.summary(visitor)
+        tokens = self.services.tokens(visitor)
+        index = self.services.library.ready_index(visitor)
+        passages = Counter(passage.source for passage in index.passages) if index else Counter()
+        headers = [say(language, f"text.column.{each}") for each in COLUMNS]
+        rows = [
+            [
+                each.name,
+                count(each.chars),
+                count(tokens[each.id]),
+                count(each.pages) if each.pages else "–",
+                count(passages[each.name]) if each.name in passages else "–",
+                count(each.pairs) if each.pairs else "–",
+                each.language,
+            ]
+            for each in summaries
+        ]
+        last = summaries[-1] if summaries else None
+        choices = [(each.name, each.id) for each in summaries]
+        return (
+            gr.update(visible=not rows),
+            gr.update(value={"headers": headers, "data": rows}, visible=bool(rows)),
+            gr.update(visible=bool(rows)),
+            gr.update(visible=bool(rows)),
+            gr.update(choices=choices, value=last.id if last else None),
+            last.first_lines if last else "",
+            _dropped(language, last.dropped) if last else "",
+        )
+
+    def _look(self, request: gr.Request, document: str) -> tuple[Any, ...]:
+        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        for each in self.services.library.summary(visitor):
+            if each.id == document:
+                return each.first_lines, _dropped(language, each.dropped)
+        return gr.skip(), gr.skip()
+
+    def _emptied(self, notice: str, pasted: str) -> str:
+        """The box is emptied only once its text was taken."""
+        return pasted if notice else ""
+
+
+def _dropped(language: str, sentences: Sequence[str]) -> str:
+    return "\n".join(sentences) or say(language, "text.nothing_dropped")

@@ -1,0 +1,104 @@
+"""Questions about the text that the model writes itself: asked for, watched, looked through, deleted one by one."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from playground.services.app import Services
+from playground.ui.shared.format import count
+from playground.ui.shared.handlers import guarded, guarded_stream, notice_box
+from playground.ui.shared.i18n import mark, say
+from playground.ui.shared.session import language_of, visitor_of
+from playground.ui.shared.tab import CHANGING, QUIET, Tab, bump
+
+COLUMNS = ("question", "answer")
+WRITING = "writing"  # one visitor's at a time: they share the model with all that is asked
+
+
+class WrittenView:
+    """The view's parts and what happens to them; plain text throughout, as it shows what a model wrote."""
+
+    def __init__(self, services: Services) -> None:
+        """Draw the view, closed."""
+        self.services = services
+        self.changed = gr.State(0)
+        with gr.Accordion(mark("written.title"), open=False, visible=False) as self.panel:
+            gr.Markdown(mark("written.about"), elem_classes="fine-print")
+            self.notice = notice_box()
+            with gr.Row(elem_classes="ask"):
+                self.write = gr.Button(mark("written.write"), size="sm", min_width=120)
+                self.stop = gr.Button(mark("written.stop"), size="sm", variant="stop", min_width=120, visible=False)
+            self.state = gr.Textbox(show_label=False, interactive=False, lines=1, elem_classes="live")
+            self.table = gr.Dataframe(datatype="str", interactive=False, wrap=True, show_label=False, visible=False)
+            with gr.Row(elem_classes="ask", visible=False) as self.choice:
+                self.chosen = gr.Dropdown([], label=mark("written.choose"), scale=3, min_width=180)
+                self.remove = gr.Button(mark("written.remove"), size="sm", scale=1, min_width=120)
+        self._wire()
+
+    @property
+    def tab(self) -> Tab:
+        """What the page redraws."""
+        return Tab("written", [self.panel, *self.outputs], self.refresh, self.changed)
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What shows the pairs."""
+        return [self.write, self.stop, self.state, self.table, self.choice, self.chosen]
+
+    def _wire(self) -> None:
+        self.write.click(lambda: _buttons(True), None, [self.write, self.stop], **QUIET)
+        shown = [self.notice, *self.outputs, self.changed]
+        self.write.click(
+            guarded_stream(len(shown))(self._write),
+            self.changed,
+            shown,
+            concurrency_id=WRITING,
+            concurrency_limit=1,
+            trigger_mode="once",
+            **CHANGING,
+        ).then(self.refresh, None, [self.panel, *self.outputs], **QUIET)  # a refusal leaves the last count in sight
+        self.stop.click(self._stop, None, None, **QUIET)
+        changed = [self.notice, self.changed]
+        self.remove.click(guarded(2)(self._remove), [self.chosen, self.changed], changed, **CHANGING)
+
+    def refresh(self, request: gr.Request) -> tuple[Any, ...]:
+        """The pairs as they are kept."""
+        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        return gr.update(visible=bool(self.services.store.documents(visitor))), *self._drawn(language, visitor)
+
+    def _write(self, request: gr.Request, changed: int) -> Iterator[tuple[Any, ...]]:
+        """How far it is, then the pairs."""
+        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        for each in self.services.writing.write(visitor):
+            line = say(
+                language, "written.working", done=count(each.done), total=count(each.total), kept=count(each.kept)
+            )
+            yield *_buttons(True), line, *[gr.skip()] * (len(self.outputs) - 2)
+        yield *self._drawn(language, visitor), bump(changed)
+
+    def _stop(self, request: gr.Request) -> None:
+        self.services.writing.stop(visitor_of(self.services.store, request))
+
+    def _remove(self, request: gr.Request, question: str | None, changed: int) -> tuple[Any, ...]:
+        self.services.writing.remove(visitor_of(self.services.store, request), question or "")
+        return (bump(changed),)
+
+    def _drawn(self, language: str, visitor: str) -> tuple[Any, ...]:
+        """Updates for `outputs`."""
+        pairs = self.services.writing.pairs(visitor)
+        headers = [say(language, f"written.{each}") for each in COLUMNS]
+        data = [[each.question, each.answer] for each in pairs]
+        questions = [each.question for each in pairs]
+        return (
+            *_buttons(self.services.writing.working(visitor)),
+            say(language, "written.kept" if pairs else "written.none", count=count(len(pairs))),
+            gr.update(value={"headers": headers, "data": data}, visible=bool(pairs)),
+            gr.update(visible=bool(pairs)),
+            gr.update(choices=questions, value=questions[0] if questions else None),
+        )
+
+
+def _buttons(working: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Write and Stop: only the one that can be pressed is in sight."""
+    return gr.update(visible=not working), gr.update(visible=working)

@@ -1,0 +1,123 @@
+"""The visitor's runs as a table, with renaming and a deletion that asks twice."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from playground.services.app import Services
+from playground.storage.store import RunRow
+from playground.ui.shared.format import count, method_name, size
+from playground.ui.shared.handlers import guarded
+from playground.ui.shared.i18n import mark, say
+from playground.ui.shared.session import visitor_of
+from playground.ui.shared.tab import CHANGING, QUIET, bump
+from playground.ui.train.export_panel import build_exporting
+from playground.ui.train.import_panel import build_bringing
+
+COLUMNS = ("name", "method", "state", "steps", "loss", "seconds", "parameters", "size", "place")
+
+
+@dataclass(frozen=True)
+class AdaptersList:
+    """The parts that the tab redraws."""
+
+    empty: gr.Markdown
+    table: gr.Dataframe
+    manage: gr.Column
+    chosen: gr.Dropdown
+
+
+def build_adapters_list(services: Services, notice: gr.Textbox, changed: gr.State) -> AdaptersList:
+    """Draw the list and wire its buttons."""
+    gr.Markdown(mark("train.adapters"))
+    empty = gr.Markdown(mark("train.adapters_none"))
+    table = gr.Dataframe(
+        datatype="str",
+        interactive=False,
+        visible=False,
+        wrap=True,
+        show_label=False,
+    )
+    with gr.Column(visible=False) as manage:
+        with gr.Row(elem_classes="ask"):
+            chosen = gr.Dropdown([], label=mark("train.choose"), min_width=200)
+            name = gr.Textbox(label=mark("train.rename"), max_lines=1, min_width=160)
+            rename = gr.Button(mark("train.rename_apply"), size="sm", min_width=100)
+            delete = gr.Button(mark("train.delete"), size="sm", min_width=100)
+            sure = gr.Button(mark("train.delete_sure"), size="sm", variant="stop", visible=False, min_width=100)
+            keep = gr.Button(mark("train.delete_keep"), size="sm", visible=False, min_width=100)
+        build_exporting(services, chosen)
+    build_bringing(services, changed)
+    asking = [delete, sure, keep]
+    delete.click(lambda: _ask(True), None, asking, **QUIET)
+    keep.click(lambda: _ask(False), None, asking, **QUIET)
+    rename.click(_rename(services), [chosen, name, changed], [notice, name, changed], **CHANGING)
+    sure.click(_delete(services), [chosen, changed], [notice, changed, *asking], **CHANGING)
+    return AdaptersList(empty, table, manage, chosen)
+
+
+def list_updates(language: str, runs: Sequence[RunRow], chosen: str | None) -> tuple[Any, ...]:
+    """Updates for empty, table, manage and chosen."""
+    ids = [run.id for run in runs]
+    choices = [(run.name, run.id) for run in runs]
+    kept = chosen if chosen in ids else (ids[-1] if ids else None)
+    return (
+        gr.update(visible=not runs),
+        gr.update(value=_table(language, runs), visible=bool(runs)),
+        gr.update(visible=bool(runs)),
+        gr.update(choices=choices, value=kept),
+    )
+
+
+def _table(language: str, runs: Sequence[RunRow]) -> dict[str, Any]:
+    headers = [say(language, f"train.column.{each}") for each in COLUMNS]
+    return {"headers": headers, "data": [_row(language, run) for run in runs]}
+
+
+def _row(language: str, run: RunRow) -> list[str]:
+    figures = run.figures
+    file = next((run.folder / "adapter").glob("*.safetensors"), None)
+    tested = figures.get("heldout_after") is not None
+    loss = f"{figures['heldout_before']:.3f} → {figures['heldout_after']:.3f}" if tested else "–"
+    return [
+        run.name,
+        method_name(run.method),
+        say(language, f"state.{run.state}"),
+        f"{figures['step']} / {figures['steps']}" if "steps" in figures else "–",
+        loss,
+        count(figures["seconds"]) if "seconds" in figures else "–",
+        count(figures["trainable"]) if "trainable" in figures else "–",
+        size(language, file.stat().st_size) if file else "–",
+        _place(file) if file else "–",
+    ]
+
+
+def _place(file: Path) -> str:
+    """The last parts of the adapter's folder; the way to the data folder is the host's own business."""
+    return "/".join(file.parts[-4:-1])
+
+
+def _ask(asking: bool) -> tuple[dict[str, Any], ...]:
+    return gr.update(visible=not asking), gr.update(visible=asking), gr.update(visible=asking)
+
+
+def _rename(services: Services) -> Any:
+    @guarded(3)
+    def rename(request: gr.Request, run: str, name: str, changed: int) -> tuple[Any, ...]:
+        services.jobs.rename(visitor_of(services.store, request), run, name)
+        return "", bump(changed)
+
+    return rename
+
+
+def _delete(services: Services) -> Any:
+    @guarded(5)
+    def delete(request: gr.Request, run: str, changed: int) -> tuple[Any, ...]:
+        services.jobs.delete(visitor_of(services.store, request), run)
+        services.forget_adapter(run)
+        return bump(changed), *_ask(False)
+
+    return delete

@@ -1,0 +1,132 @@
+"""A bake-off: several methods on the visitor's text at one click, their figures in a table and against their losses."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+import adapters
+from playground.services.experiments import Experiments
+from playground.training.method_comparison import AXES, Result, front, results
+from playground.ui.shared.controls import run_values
+from playground.ui.shared.format import count, duration, method_name
+from playground.ui.shared.handlers import Told, guarded
+from playground.ui.shared.i18n import mark, say
+from playground.ui.shared.session import language_of, visitor_of
+from playground.ui.shared.tab import HIDDEN, LAST, QUIET, bump
+from playground.ui.train.run_panel import RunPanel
+
+COLUMNS = ("method", "state", "loss", *AXES, "front")
+UNITS = {"seconds": 1.0, "peak_bytes": 1e-9, "file_bytes": 1e-6, "trainable": 1e-6}  # to what the plot's axis shows
+
+
+class BakeOff:
+    """The parts and what happens to them; the runs themselves are followed by the panel above."""
+
+    def __init__(self, experiments: Experiments, panel: RunPanel, notice: gr.Textbox, changed: gr.State) -> None:
+        """Draw it, closed."""
+        self.experiments = experiments
+        self.store = experiments.store
+        self.panel, self.notice, self.changed = panel, notice, changed
+        here = {id_: method for id_, method in adapters.methods().items() if not method.unavailable()}
+        core = [id_ for id_, method in here.items() if method.core]
+        with gr.Accordion(mark("bakeoff.title"), open=False):
+            gr.Markdown(mark("bakeoff.intro"))
+            choices = [(method.label, id_) for id_, method in here.items()]
+            self.methods = gr.CheckboxGroup(choices, value=core, label=mark("bakeoff.methods"))
+            with gr.Row(elem_classes="ask"):
+                self.start = gr.Button(mark("bakeoff.start"), variant="primary", scale=1, min_width=160)
+                self.outlook = gr.Textbox(label=mark("train.estimate"), interactive=False, max_lines=3, scale=3)
+            self.table = gr.Dataframe(datatype="str", interactive=False, wrap=True, show_label=False, visible=False)
+            axes = [(mark(f"bakeoff.axis.{axis}"), axis) for axis in AXES]
+            self.axis = gr.Radio(axes, value=AXES[0], label=mark("bakeoff.against"), visible=False)
+            self.plot = gr.ScatterPlot(
+                x="figure", y="loss", color="method", show_label=False, height=320, visible=False
+            )
+            self.caveat = gr.Markdown(elem_classes="fine-print")
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What `refresh` gives updates for."""
+        return [self.table, self.axis, self.plot, self.caveat]
+
+    def wire(self, preset: gr.Radio, run: Sequence[Any]) -> None:
+        """`preset` and the run's own controls, in the order of RUN_KNOBS, hold for all methods."""
+        form = [self.methods, preset, *run]
+        gr.on([self.methods.change, preset.change], guarded(1)(self._outlook), form, self.outlook, **LAST)
+        after = [self.notice, self.outlook, *self.panel.outputs, self.changed]
+        asked = [self.changed, self.panel.kept, *form]
+        self.start.click(guarded(len(after))(self._start), asked, after, api_name="bake_off", **HIDDEN)
+        self.axis.change(
+            guarded(3, clears=False)(self._turn), self.axis, [self.notice, self.plot, self.caveat], **QUIET
+        )
+
+    def refresh(self, language: str, visitor: str, axis: str) -> tuple[Any, ...]:
+        """Updates for `outputs`: the last bake-off."""
+        found = results(self.experiments.last_bake_off(visitor))
+        shown = gr.update(visible=any(each.heldout_after is not None for each in found))
+        table = gr.update(value=_table(language, found), visible=bool(found))
+        return table, shown, _plot(language, found, axis), _caveat(language, found, axis)
+
+    def _outlook(self, request: gr.Request, methods: list[str], preset: str, *run: Any) -> tuple[Told]:
+        language, visitor = language_of(request), visitor_of(self.store, request)
+        if not self.store.documents(visitor):
+            return (Told(say(language, "train.needs_text")),)
+        planned = self.experiments.plan_bake_off(visitor, methods, preset, run_values(run))
+        seconds = sum(each for _, each in planned)
+        steps = planned[0][0].settings.steps
+        time = duration(language, seconds)
+        return (Told(say(language, "bakeoff.outlook", count=len(planned), steps=count(steps), time=time)),)
+
+    def _start(
+        self, request: gr.Request, changed: int, kept: bool, methods: list[str], preset: str, *run: Any
+    ) -> tuple[Any, ...]:
+        language, visitor = language_of(request), visitor_of(self.store, request)
+        self.experiments.start_bake_off(visitor, methods, preset, run_values(run), kept)
+        return "", *self.panel.follow(language, visitor), bump(changed)
+
+    def _turn(self, request: gr.Request, axis: str) -> tuple[Any, ...]:
+        language, visitor = language_of(request), visitor_of(self.store, request)
+        found = results(self.experiments.last_bake_off(visitor))
+        return _plot(language, found, axis), _caveat(language, found, axis)
+
+
+def _table(language: str, found: Sequence[Result]) -> dict[str, Any]:
+    headers = [say(language, f"bakeoff.column.{each}") for each in COLUMNS]
+    best = {axis: front(found, axis) for axis in AXES}
+    return {"headers": headers, "data": [_row(language, each, best) for each in found]}
+
+
+def _row(language: str, result: Result, best: dict[str, set[str]]) -> list[str]:
+    losses = (result.heldout_before, result.heldout_after)
+    loss = "–" if None in losses else f"{losses[0]:.3f} → {losses[1]:.3f}"
+    unbeaten = [say(language, f"bakeoff.axis.{axis}") for axis in AXES if result.run in best[axis]]
+    return [
+        method_name(result.method),
+        say(language, f"state.{result.state}"),
+        loss,
+        "–" if result.seconds is None else count(result.seconds),
+        "–" if result.peak_bytes is None else f"{result.peak_bytes / 1e9:.2f} GB",
+        "–" if result.file_bytes is None else f"{result.file_bytes / 1e6:.1f} MB",
+        "–" if result.trainable is None else count(result.trainable),
+        ", ".join(unbeaten) or "–",
+    ]
+
+
+def _plot(language: str, found: Sequence[Result], axis: str) -> Any:
+    rows = [
+        {"figure": vars(each)[axis] * UNITS[axis], "loss": each.heldout_after, "method": method_name(each.method)}
+        for each in found
+        if each.heldout_after is not None and vars(each)[axis] is not None
+    ]
+    frame = pd.DataFrame(rows, columns=["figure", "loss", "method"])
+    x, y = say(language, f"bakeoff.axis_title.{axis}"), say(language, "train.plot")
+    return gr.update(value=frame, visible=bool(rows), x_title=x, y_title=y, color_title=" ")
+
+
+def _caveat(language: str, found: Sequence[Result], axis: str) -> str:
+    """What the two figures of the plot do not say."""
+    if not any(each.heldout_after is not None for each in found):
+        return ""
+    return f"{say(language, 'bakeoff.caveat.loss')} {say(language, f'bakeoff.caveat.{axis}')}"

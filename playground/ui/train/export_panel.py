@@ -1,0 +1,130 @@
+"""A run's export: a zip to download, or a repository on the Hub with the visitor's own login."""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from playground.export import export, hub
+from playground.services.app import Services
+from playground.storage.store import clean_name
+from playground.ui.shared.handlers import Told, guarded, notice_box
+from playground.ui.shared.i18n import mark, say
+from playground.ui.shared.session import language_of, visitor_of
+from playground.ui.shared.tab import QUIET
+
+EXPORTS = "exports"  # a merged model takes the memory of a second base, so they wait for each other
+WAITING: dict[str, Any] = {"concurrency_id": EXPORTS, "concurrency_limit": 1}
+
+
+def build_exporting(services: Services, chosen: gr.Dropdown) -> None:
+    """Draw it under the list of runs; `chosen` holds the run's id."""
+    with gr.Accordion(mark("export.title"), open=False):
+        told = notice_box()
+        with gr.Row(elem_classes="ask"):
+            forms = [(mark(f"export.form.{form}"), form) for form in export.FORMS]
+            form = gr.Dropdown(forms, value=forms[0][1], label=mark("export.form"), min_width=240)
+            make = gr.Button(mark("export.make"), size="sm", min_width=120)
+            file = gr.DownloadButton(
+                mark("export.download"), size="sm", variant="primary", visible=False, min_width=120
+            )
+        _build_push(services, chosen, form)
+    making = guarded(2)(_maker(services, file))
+    make.click(making, [chosen, form], [told, file], show_progress_on=told, api_name="export", **WAITING)
+    for each in (chosen, form):
+        each.change(lambda: gr.update(value=None, visible=False), None, file, **QUIET)
+
+
+def _build_push(services: Services, chosen: gr.Dropdown, form: gr.Dropdown) -> None:
+    """With a login where the host's Space offers one, else with a token that is typed.
+
+    Off a Space, Gradio's login would hand out the host's own token (CVE-2026-27167), so it is not drawn there.
+    """
+    gr.Markdown(mark("export.hub"))
+    told = notice_box()
+    with gr.Row(elem_classes="ask"):
+        name = gr.Textbox(label=mark("export.hub_name"), max_lines=1, min_width=160)
+        private = gr.Checkbox(True, label=mark("export.hub_private"), min_width=120)
+        push = gr.Button(mark("export.hub_push"), size="sm", min_width=120)
+        if offers_login():
+            gr.LoginButton(size="sm", min_width=160)
+            push.click(
+                _by_login(services),
+                [chosen, form, name, private],
+                told,
+                show_progress_on=told,
+                api_visibility="private",
+                **WAITING,
+            )
+            return
+        token = gr.Textbox(label=mark("export.hub_token"), type="password", max_lines=1, min_width=200)
+    typed = [chosen, form, name, private, token]
+    push.click(_by_token(services), typed, [told, token], show_progress_on=told, api_visibility="private", **WAITING)
+
+
+def offers_login() -> bool:
+    """Whether this runs as a Space whose front matter asks for a login with Hugging Face."""
+    return bool(os.environ.get("SPACE_ID") and os.environ.get("OAUTH_CLIENT_ID"))
+
+
+def _maker(services: Services, file: gr.DownloadButton) -> Callable[..., tuple[Any, ...]]:
+    def make(request: gr.Request, run: str, form: str) -> tuple[Any, ...]:
+        visitor = visitor_of(services.store, request)
+        # Gradio serves its cache to whoever knows an address there: nobody guesses this one, and it is swept.
+        place = Path(file.GRADIO_CACHE) / secrets.token_urlsafe(32)
+        with _written(services, visitor, run, form) as folder:
+            place.mkdir(parents=True)
+            export.pack(folder, place / f"{_file_name(services, visitor, run)}-{form}.zip")
+        return (gr.update(value=str(next(place.iterdir())), visible=True),)
+
+    return make
+
+
+def _by_login(services: Services) -> Callable[..., Any]:
+    send = guarded(1)(_sender(services))
+
+    def push(request: gr.Request, run: str, form: str, name: str, private: bool, login: gr.OAuthToken | None) -> Any:
+        return send(request, run, form, name, private, login.token if login else None)
+
+    return push
+
+
+def _by_token(services: Services) -> Callable[..., Any]:
+    """The typed token is taken off the page with the answer, whatever that is."""
+    send = guarded(1)(_sender(services))
+
+    def push(request: gr.Request, run: str, form: str, name: str, private: bool, token: str) -> tuple[Any, ...]:
+        return send(request, run, form, name, private, token), ""
+
+    return push
+
+
+def _sender(services: Services) -> Callable[..., tuple[Any, ...]]:
+    def send(request: gr.Request, run: str, form: str, name: str, private: bool, token: str | None) -> tuple[Any, ...]:
+        visitor = visitor_of(services.store, request)
+        if not (token or "").strip():
+            hub.push(Path(), name, None, private)  # says that a login is missing, before anything is made
+        with _written(services, visitor, run, form) as folder:
+            address = hub.push(folder, name, token, private)
+        return (Told(say(language_of(request), "export.hub_done", address=address)),)
+
+    return send
+
+
+@contextmanager
+def _written(services: Services, visitor: str, run: str, form: str) -> Iterator[Path]:
+    """A folder with the export, gone afterwards."""
+    with tempfile.TemporaryDirectory(dir=services.settings.data, prefix=".export-") as folder:
+        services.export(visitor, run, form, Path(folder))
+        yield Path(folder)
+
+
+def _file_name(services: Services, visitor: str, run: str) -> str:
+    """Letters, digits and dashes of the run's name: it becomes a file's name on the visitor's machine."""
+    name = clean_name(services.store.run(visitor, run).name, "adapter")
+    return "-".join("".join(letter if letter.isalnum() else " " for letter in name).split()) or "adapter"

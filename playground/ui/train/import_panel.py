@@ -1,0 +1,44 @@
+"""An adapter that was trained elsewhere, or exported here before: files in, a run that is done out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from playground.services.app import Services
+from playground.ui.shared.handlers import Told, guarded, notice_box
+from playground.ui.shared.i18n import mark, say
+from playground.ui.shared.session import language_of, visitor_of
+from playground.ui.shared.tab import QUIET, bump
+
+
+def build_bringing(services: Services, changed: gr.State) -> None:
+    """Draw it under the list of runs; `changed` tells the page."""
+    with gr.Accordion(mark("bring.title"), open=False):
+        gr.Markdown(mark("bring.intro"))
+        name = gr.Textbox(label=mark("train.name"), placeholder=mark("train.name_hint"), max_lines=1)
+        # No list of types: Gradio's own refusal would name no reason, and leave the file in its cache.
+        files = gr.File(label=mark("bring.files"), file_count="multiple", height=120, elem_id="bring")
+        told = notice_box()
+
+    def bring(request: gr.Request, paths: Sequence[str] | None, name: str, changed: int) -> tuple[Any, ...]:
+        came = [Path(path) for path in paths or ()]
+        try:
+            visitor = visitor_of(services.store, request)
+            run = services.bring_adapter(visitor, [(path.name, path) for path in came], name)
+        finally:
+            for path in came:
+                path.unlink(missing_ok=True)  # Gradio's copy, which whoever knows its address could read
+        kept = services.store.run(visitor, run).name
+        return Told(say(language_of(request), "bring.done", name=kept)), "", bump(changed)
+
+    # By the queue: a change of a gr.State reaches the page only through it.
+    files.upload(
+        guarded(3)(bring),
+        [files, name, changed],
+        [told, name, changed],
+        api_name="bring_adapter",
+        concurrency_limit=1,
+        show_progress_on=told,
+    ).then(lambda: None, None, files, **QUIET)

@@ -1,0 +1,51 @@
+"""The methods as cards, each with its drawing, its bars and its button; knows no method by name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+import adapters
+from adapters.base import Method
+from playground.ui.learn.method_details import Measured, picture
+from playground.ui.shared.i18n import mark
+from playground.ui.shared.tab import QUIET
+
+
+@dataclass(frozen=True)
+class Card:
+    """The parts of a card that change."""
+
+    column: gr.Column
+    picture: gr.HTML
+
+
+def build_cards(chosen: gr.Radio) -> Mapping[str, Card]:
+    """One card a method; pressing its button chooses it."""
+    with gr.Row(elem_classes="cards"):
+        return {id_: _card(method, chosen) for id_, method in adapters.methods().items()}
+
+
+def card_classes(chosen: bool) -> list[str]:
+    """A card's look."""
+    return ["card", "chosen"] if chosen else ["card"]
+
+
+def pictures(language: str, known: Measured) -> list[str]:
+    """What the cards show of what is known so far."""
+    return [picture(language, method, known) for method in adapters.methods().values()]
+
+
+def _card(method: Method[Any], chosen: gr.Radio) -> Card:
+    id_, reason = method.id, method.unavailable()
+    with gr.Column(elem_classes=card_classes(id_ == chosen.value), min_width=200) as column:
+        gr.Markdown(f"#### {method.label}")
+        drawn = gr.HTML(elem_classes="told")
+        gr.Markdown(mark(f"method.{id_}.summary"), elem_classes="summary")
+        if reason:
+            gr.Markdown(reason, elem_classes="fine-print reason")
+        words = f"{mark('train.choose_method')} {method.label}"
+        button = gr.Button(words, size="sm", interactive=not reason)
+    button.click(lambda: id_, None, chosen, **QUIET)
+    return Card(column, drawn)

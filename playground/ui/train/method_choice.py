@@ -1,0 +1,89 @@
+"""Choosing a method: the cards, what is to know about the chosen one, and its rival; knows no method by name."""
+
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+import adapters
+from adapters.base import Rival
+from adapters.errors import MethodError
+from adapters.options import build
+from playground.services.app import Services
+from playground.ui.learn.method_details import Measured, facts, legend, measured
+from playground.ui.shared.controls import Controls
+from playground.ui.shared.handlers import guarded, guarded_stream
+from playground.ui.shared.i18n import mark, say
+from playground.ui.shared.session import language_of
+from playground.ui.shared.tab import HIDDEN, LAST, QUIET
+from playground.ui.train.method_cards import build_cards, card_classes, pictures
+
+
+class MethodChoice:
+    """The choice itself is out of sight: the cards set it, and programs do."""
+
+    def __init__(self, services: Services, first: str) -> None:
+        """Draw the cards, the first method's chosen; `wire` follows when the rest of the form is there."""
+        self.services = services
+        here = [(method.label, id_) for id_, method in adapters.methods().items() if not method.unavailable()]
+        self.method = gr.Radio(here, value=first, label=mark("train.method"), visible="hidden")
+        self.legend = gr.HTML(elem_classes="told")
+        self.cards = build_cards(self.method)
+        with gr.Column(elem_classes="chosen-method"):
+            self.about = gr.HTML(elem_classes="told")
+            self.rival = gr.Button(visible=False, size="sm")
+
+    def wire(self, page: gr.Blocks, controls: Controls, form: list[Any], notice: gr.Textbox) -> None:
+        """`form` is the choice, the preset and all controls; its faults are told in `notice`."""
+        self.controls = controls
+        shown = [*[card.column for card in self.cards.values()], *controls.groups.values()]
+        self.method.change(self._mark_chosen, self.method, shown, **QUIET)
+        followed: list[Any] = [self.method]
+        for id_, method in adapters.methods().items():
+            followed += controls.methods[id_] if method.rival(method.Options()) else []
+        described, describe = [notice, self.about, self.rival], guarded(3, clears=False)(self._describe)
+        gr.on([each.change for each in followed], describe, form, described, **LAST)
+        filled = [notice, self.method, *controls.flat]
+        self.rival.click(guarded(len(filled))(self._choose_rival), form, filled, **QUIET)
+        drawn = [notice, self.legend, *[card.picture for card in self.cards.values()], self.about, self.rival]
+        show = guarded_stream(len(drawn), clears=False)(self._show)
+        page.load(show, form, drawn, api_visibility="private", **HIDDEN)
+
+    def _mark_chosen(self, chosen: str) -> list[Any]:
+        cards = [gr.update(elem_classes=card_classes(id_ == chosen)) for id_ in self.cards]
+        return [*cards, *[gr.update(visible=id_ == chosen) for id_ in self.controls.groups]]
+
+    def _show(self, request: gr.Request, *form: Any) -> Iterator[tuple[Any, ...]]:
+        """At once that the methods are being measured, then what was found."""
+        language = language_of(request)
+        for known in measured(self.services):
+            described = _about(language, form[0], known), self._rival_button(language, *form)
+            yield legend(language), *pictures(language, known), *described
+
+    def _describe(self, request: gr.Request, *form: Any) -> tuple[Any, ...]:
+        language, (*_, known) = language_of(request), measured(self.services)
+        return _about(language, form[0], known), self._rival_button(language, *form)
+
+    def _choose_rival(self, _request: gr.Request, *form: Any) -> tuple[Any, ...]:
+        rival = self._rival(*form)
+        assert rival is not None, "the button is hidden where there is none"
+        return rival.method, *self.controls.fill(rival.method, rival.options)
+
+    def _rival_button(self, language: str, *form: Any) -> Any:
+        try:
+            rival = self._rival(*form)
+        except MethodError:  # told beside the form
+            rival = None
+        words = say(language, "train.rival", reason=rival.reason) if rival else ""
+        return gr.update(value=words, visible=rival is not None)
+
+    def _rival(self, chosen: str, _preset: str, *values: Any) -> Rival | None:
+        method = adapters.get(chosen)
+        options, _ = self.controls.read(chosen, values)
+        return method.rival(build(method.Options, options))
+
+
+def _about(language: str, chosen: str, known: Measured) -> str:
+    method = adapters.get(chosen)
+    return f"<h4>{escape(method.label)}</h4>{facts(language, method, known)}"

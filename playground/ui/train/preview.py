@@ -1,0 +1,129 @@
+"""What the model will see: training examples of each kind with what it learns to say marked, and their counts.
+
+Gradio's HighlightedText puts its pieces on the page as text, so nothing in them becomes markup.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block
+
+from adapters.options import build
+from playground.data.preview import Row, Shown
+from playground.services.app import Services
+from playground.training.config import BY_PRESET, TrainSettings
+from playground.ui.shared.controls import RUN_KNOBS
+from playground.ui.shared.format import count
+from playground.ui.shared.handlers import guarded, notice_box
+from playground.ui.shared.i18n import mark, say
+from playground.ui.shared.session import language_of, visitor_of
+from playground.ui.shared.tab import CHANGING, Tab
+
+LEARNT = "learnt"
+COLOURS = {LEARNT: "#e69f00"}
+COLUMNS = ("kind", "examples", "tokens", "learnt")
+LAZY: dict[str, Any] = {"show_progress": "minimal", "trigger_mode": "always_last", "api_visibility": "private"}
+
+
+class Preview:
+    """The preview's parts and what happens to them; nothing is computed while it is closed."""
+
+    def __init__(self, services: Services, run: Sequence[Any]) -> None:
+        """Draw the preview, closed, and wire it to the run's controls, in the order of RUN_KNOBS."""
+        self.services = services
+        self.run = run
+        self.changed = gr.State(0)
+        self.opened = gr.State(False)
+        self.place = gr.State(0)
+        with gr.Accordion(mark("preview.title"), open=False) as self.panel:
+            self.notice = notice_box()
+            self.counts = gr.Dataframe(
+                datatype="str",
+                interactive=False,
+                wrap=True,
+                show_label=False,
+                column_widths=["37%", "18%", "22%", "23%"],
+            )
+            with gr.Row(elem_classes="ask"):
+                self.kind = gr.Radio([], label=mark("preview.kind"), scale=3, min_width=200)
+                self.another = gr.Button(mark("preview.another"), size="sm", scale=1, min_width=120)
+            self.text = gr.HighlightedText(
+                label=mark("preview.text"),
+                color_map=COLOURS,
+                show_inline_category=False,
+                interactive=False,
+                elem_classes=["cited", "page-text"],
+            )
+            gr.Markdown(mark("preview.legend"), elem_classes="fine-print")
+        self._wire()
+
+    @property
+    def tab(self) -> Tab:
+        """What the page redraws, apart from the rest: a long text takes seconds."""
+        inputs = [self.opened, self.kind, *self.run]
+        return Tab("preview", [self.notice, *self.outputs], guarded(5)(self._draw), self.changed, inputs)
+
+    @property
+    def outputs(self) -> list[Block]:
+        """What every handler gives updates for."""
+        return [self.counts, self.kind, self.place, self.text]
+
+    def _wire(self) -> None:
+        shown, asked = [self.notice, *self.outputs], [self.opened, self.kind, *self.run]
+        lazy = {**LAZY, "show_progress_on": self.counts}
+        self.panel.expand(lambda: True, None, self.opened, **CHANGING).then(
+            guarded(5)(self._draw), asked, shown, **lazy
+        )
+        self.panel.collapse(lambda: False, None, self.opened, **CHANGING)
+        for control in self.run:
+            control.change(guarded(5)(self._draw), asked, shown, **lazy)
+        self.kind.input(guarded(5)(self._first), asked, shown, **lazy)
+        self.another.click(guarded(5)(self._next), [self.place, *asked], shown, **lazy)
+
+    def _draw(self, request: gr.Request, opened: bool, kind: str | None, *run: Any) -> tuple[Any, ...]:
+        if not opened:
+            return (gr.skip(),) * len(self.outputs)
+        language, rows = language_of(request), self._rows(request, run)
+        chosen = next((row for row in rows if row.kind == kind), rows[0] if rows else None)
+        headers = [say(language, f"preview.column.{each}") for each in COLUMNS]
+        kinds = [(say(language, f"preview.of.{row.kind}"), row.kind) for row in rows]
+        return (
+            {"headers": headers, "data": [*(_figures(language, row) for row in rows), _total(language, rows)]},
+            gr.update(choices=kinds, value=chosen.kind if chosen else None),
+            0,
+            _pieces(chosen.shown[0]) if chosen else [],
+        )
+
+    def _first(self, request: gr.Request, opened: bool, kind: str | None, *run: Any) -> tuple[Any, ...]:
+        return self._shown(request, kind, 0, run)
+
+    def _next(self, request: gr.Request, place: int, opened: bool, kind: str | None, *run: Any) -> tuple[Any, ...]:
+        return self._shown(request, kind, place + 1, run)
+
+    def _shown(self, request: gr.Request, kind: str | None, place: int, run: tuple[Any, ...]) -> tuple[Any, ...]:
+        """One of the kept examples of a kind, after the last one the first again."""
+        found = [row for row in self._rows(request, run) if row.kind == kind]
+        if not found:
+            return (gr.skip(),) * len(self.outputs)
+        place %= len(found[0].shown)
+        return gr.skip(), gr.skip(), place, _pieces(found[0].shown[place])
+
+    def _rows(self, request: gr.Request, run: tuple[Any, ...]) -> list[Row]:
+        asked = dict(zip(RUN_KNOBS, run, strict=True))
+        given = {name: value for name, value in asked.items() if value is not None and name not in BY_PRESET}
+        visitor = visitor_of(self.services.store, request)
+        return self.services.training_text.preview(visitor, build(TrainSettings, given))
+
+
+def _figures(language: str, row: Row) -> list[str]:
+    return [say(language, f"preview.of.{row.kind}"), count(row.examples), count(row.tokens), count(row.learnt)]
+
+
+def _total(language: str, rows: list[Row]) -> list[str]:
+    sums = (sum(row.examples for row in rows), sum(row.tokens for row in rows), sum(row.learnt for row in rows))
+    return [say(language, "preview.total"), *map(count, sums)]
+
+
+def _pieces(shown: Shown) -> list[tuple[str, str | None]]:
+    return [(text, LEARNT if learnt else None) for text, learnt in shown.pieces]

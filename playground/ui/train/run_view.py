@@ -1,0 +1,158 @@
+"""One run as a visitor follows it: state, a plot of both losses, one line of plain words. Draws; changes nothing."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from playground.jobs.queue import Snapshot
+from playground.ui.shared.format import count, duration
+from playground.ui.shared.i18n import say
+
+COLOURS = {
+    "train": "#8a8f98",
+    "heldout": "#d9730d",
+    "best": "#0b8a6f",
+}  # told apart by colour-blind eyes, on white and on black
+SMOOTHING = 0.7
+FLAT = 0.002  # a change of the held-out loss below this share is no change
+Events = Sequence[dict[str, Any]]
+
+
+def build_plot() -> gr.LinePlot:
+    """Loss against time, training and held-out."""
+    return gr.LinePlot(
+        x="seconds",
+        y="loss",
+        color="curve",
+        show_label=False,
+        height=320,
+        visible=False,
+    )
+
+
+def plot_update(language: str, events: Events) -> dict[str, Any]:
+    """The plot's data; hidden while there is nothing to draw."""
+    rows = points(events)
+    names = {curve: say(language, f"train.plot_{curve}") for curve in COLOURS}
+    frame = pd.DataFrame([{**row, "curve": names[row["curve"]]} for row in rows], columns=["seconds", "loss", "curve"])
+    return gr.update(
+        value=frame,
+        visible=len(rows) > 1,
+        x_title=say(language, "train.plot_seconds"),
+        y_title=say(language, "train.plot"),
+        color_title=" ",
+        color_map={names[key]: COLOURS[key] for key in COLOURS},
+    )
+
+
+def points(events: Events) -> list[dict[str, Any]]:
+    """Training loss, smoothed since a step reads little, held-out loss as measured, and a line where it is best."""
+    rows = []
+    smooth = math.nan
+    for event in _steps(events):
+        if event["loss"] is not None:
+            smooth = event["loss"] if math.isnan(smooth) else SMOOTHING * smooth + (1 - SMOOTHING) * event["loss"]
+            rows.append({"seconds": event["seconds"], "loss": smooth, "curve": "train"})
+        if event["heldout_loss"] is not None:
+            rows.append({"seconds": event["seconds"], "loss": event["heldout_loss"], "curve": "heldout"})
+    if found := best(events):
+        ends = (min(row["loss"] for row in rows), max(row["loss"] for row in rows))
+        rows += [{"seconds": found["seconds"], "loss": loss, "curve": "best"} for loss in ends]
+    return rows
+
+
+def best(events: Events) -> dict[str, Any] | None:
+    """The step whose adapter is kept: the first of those with the least held-out loss."""
+    tested = [event for event in _steps(events) if event["heldout_loss"] is not None and event["step"]]
+    return min(tested, key=lambda event: event["heldout_loss"], default=None)
+
+
+def state_line(language: str, run: Snapshot) -> str:
+    """Where the run stands, in one or two sentences."""
+    steps = _steps(run.events)
+    last = steps[-1] if steps else None
+    if run.state == "failed":
+        return say(language, "train.state.failed", error=run.error)
+    if run.state == "queued":
+        return _queued(language, run)
+    if run.state == "stopping":
+        return say(language, "train.state.stopping")
+    if run.state == "stopped":
+        return _stopped(language, run, last)
+    if run.state == "done":
+        return _done(language, run) if run.events else say(language, "train.state.brought")
+    return _running(language, last, run.events)
+
+
+def trend(events: Events) -> str:
+    """The key of the plain word for the held-out loss: its last change, as a share."""
+    losses = [event["heldout_loss"] for event in _steps(events) if event["heldout_loss"] is not None]
+    if len(losses) < 3:
+        return "train.trend.early"
+    change = (losses[-1] - losses[-2]) / losses[-2]
+    if change > FLAT:
+        return "train.trend.rising"
+    return "train.trend.improving" if change < -FLAT else "train.trend.flat"
+
+
+def percent(events: Events) -> int:
+    """How much of the run is done, 0 to 100."""
+    steps = _steps(events)
+    return round(100 * steps[-1]["step"] / steps[-1]["steps"]) if steps else 0
+
+
+def seconds_left(events: Events) -> float | None:
+    """The run's own estimate, once it has made a step."""
+    steps = _steps(events)
+    return steps[-1]["seconds_left"] if steps else None
+
+
+def _steps(events: Events) -> list[dict[str, Any]]:
+    return [event for event in events if event["event"] == "progress"]
+
+
+def _running(language: str, last: dict[str, Any] | None, events: Events) -> str:
+    if last is None or last["seconds_left"] is None:
+        return say(language, "train.state.starting")
+    left = duration(language, last["seconds_left"])
+    speed = count(last["tokens_per_second"])
+    line = say(language, "train.state.running", step=last["step"], steps=last["steps"], speed=speed, left=left)
+    return f"{line}\n{say(language, trend(events))}{_usable(language, events)}"
+
+
+def _queued(language: str, run: Snapshot) -> str:
+    place = run.position + 1
+    if run.starts_in is None:
+        return say(language, "train.state.queued", place=place)
+    return say(language, "train.state.queued_until", place=place, time=duration(language, run.starts_in))
+
+
+def _usable(language: str, events: Events) -> str:
+    """That the best adapter so far can be used while the run goes on."""
+    found = best(events)
+    if not found:
+        return ""
+    return " " + say(language, "train.usable", step=found["step"], loss=f"{found['heldout_loss']:.3f}")
+
+
+def _stopped(language: str, run: Snapshot, last: dict[str, Any] | None) -> str:
+    line = (
+        say(language, "train.state.stopped", step=last["step"]) if last else say(language, "train.state.stopped_early")
+    )
+    return f"{run.error}\n{line}" if run.error else line
+
+
+def _done(language: str, run: Snapshot) -> str:
+    figures = run.figures
+    return say(
+        language,
+        "train.state.done",
+        steps=figures["step"],
+        time=duration(language, figures["seconds"]),
+        before=f"{figures['heldout_before']:.3f}",
+        after=f"{figures['heldout_after']:.3f}" if figures["heldout_after"] is not None else "–",
+        best=figures.get("best_step") or figures["step"],
+    )

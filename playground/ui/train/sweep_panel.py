@@ -1,0 +1,156 @@
+"""A sweep over learning rate and batch size: the range test's curve, the grid's table, the winner for the form."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from playground.jobs.queue import Snapshot
+from playground.services.experiments import Experiments
+from playground.storage.store import ACTIVE
+from playground.training.lr_sweep import RUNGS
+from playground.ui.shared.controls import Controls
+from playground.ui.shared.format import count, duration, method_name
+from playground.ui.shared.handlers import guarded
+from playground.ui.shared.i18n import mark, say
+from playground.ui.shared.polling import Polled
+from playground.ui.shared.session import language_of, visitor_of
+from playground.ui.shared.tab import HIDDEN, QUIET
+from playground.ui.train.run_panel import pause_button
+
+TICK_SECONDS = 2.0
+COLOURS = {"loss": "#8a8f98", "smoothed": "#d9730d"}
+
+
+class SweepPanel:
+    """The parts and what happens to them; a sweep is a run of its own kind, followed here."""
+
+    def __init__(self, experiments: Experiments, notice: gr.Textbox) -> None:
+        """Draw it, closed."""
+        self.experiments = experiments
+        self.store, self.jobs = experiments.store, experiments.jobs
+        self.notice = notice
+        with gr.Accordion(mark("sweep.title"), open=False):
+            gr.Markdown(mark("sweep.intro"))
+            with gr.Row(elem_classes="ask"):
+                self.start = gr.Button(mark("sweep.start"), variant="primary", min_width=160)
+                self.pause = gr.Button(visible=False, min_width=120)
+                self.use = gr.Button(mark("sweep.use"), visible=False, min_width=160)
+            self.state = gr.Textbox(label=mark("sweep.progress"), interactive=False, max_lines=3, elem_classes="live")
+            self.plot = gr.LinePlot(x="rate", y="loss", color="curve", show_label=False, height=260, visible=False)
+            self.table = gr.Dataframe(datatype="str", interactive=False, wrap=True, show_label=False, visible=False)
+            gr.Markdown(mark("sweep.caveat"), elem_classes="fine-print")
+        self.timer = gr.Timer(TICK_SECONDS, active=False)
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What `refresh` gives updates for."""
+        return [self.start, self.pause, self.use, self.state, self.plot, self.table, self.timer]
+
+    def wire(self, method: gr.Radio, controls: Controls, form: Sequence[Any], kept: gr.Checkbox) -> None:
+        """`form` is the method, the preset and all controls; the winner is put into it."""
+        self.controls = controls
+        after = [self.notice, *self.outputs]
+        self.start.click(guarded(len(after))(self._start), [kept, *form], after, api_name="sweep", **HIDDEN)
+        self.pause.click(guarded(len(after))(self._pause_or_resume), self.pause, after, **QUIET)
+        self.polled = Polled("sweep_run", guarded(len(after))(self._tick), after)
+        self.polled.follow(self.timer)
+        filled = [self.notice, method, *controls.flat]
+        self.use.click(guarded(len(filled))(self._use), None, filled, **QUIET)
+
+    def refresh(self, language: str, visitor: str) -> tuple[Any, ...]:
+        """Updates for `outputs`: the last sweep; looking renews its lease."""
+        row = self.experiments.last_sweep(visitor)
+        run = self.jobs.snapshot(visitor, row.id) if row else None
+        state = run.state if run else ""
+        active = state in ACTIVE
+        return (
+            gr.update(visible=not active),
+            pause_button(language, state),
+            gr.update(visible=state == "done"),
+            _line(language, run),
+            _plot(language, run),
+            _table(language, run),
+            gr.update(active=active),
+        )
+
+    def _start(self, request: gr.Request, kept: bool, method: str, preset: str, *values: Any) -> tuple[Any, ...]:
+        language, visitor = language_of(request), visitor_of(self.store, request)
+        options, run_values = self.controls.read(method, values)
+        self.experiments.start_sweep(visitor, method, preset, options, run_values, kept)
+        return self.refresh(language, visitor)
+
+    def _pause_or_resume(self, request: gr.Request, seen: str) -> tuple[Any, ...]:
+        language, visitor = language_of(request), visitor_of(self.store, request)
+        if run := self.experiments.last_sweep(visitor):
+            act = self.jobs.resume if seen == say(language, "train.resume") else self.jobs.stop
+            act(visitor, run.id)
+        return self.refresh(language, visitor)
+
+    def _tick(self, request: gr.Request) -> tuple[Any, ...]:
+        return self.refresh(language_of(request), visitor_of(self.store, request))
+
+    def _use(self, request: gr.Request) -> tuple[Any, ...]:
+        """Put the setting that won into the form, and the method that it was found for."""
+        run = self.experiments.last_sweep(visitor_of(self.store, request))
+        if run is None:
+            return (gr.skip(), *[gr.skip()] * len(self.controls.flat))
+        won = {name: run.figures[name] for name in ("learning_rate", "batch_tokens")}
+        return run.method, *self.controls.put(run.method, won)
+
+
+def _line(language: str, run: Snapshot | None) -> str:
+    if run is None:
+        return say(language, "sweep.none")
+    name = method_name(run.method)
+    if run.state == "failed":
+        return say(language, "train.state.failed", error=run.error)
+    if run.state == "done":
+        rate, tokens = f"{run.figures['learning_rate']:.1e}", count(run.figures["batch_tokens"])
+        return say(language, "sweep.done", name=name, rate=rate, tokens=tokens, loss=f"{run.figures['loss']:.3f}")
+    steps = [event for event in run.events if event["event"] == "progress"]
+    if run.state in ("queued", "stopped", "stopping") or not steps:
+        return f"{name}: {say(language, f'state.{run.state}')}. {run.error}".rstrip(" .") + "."
+    last = steps[-1]
+    stage = say(language, "sweep.range_test" if "rate" in last else "sweep.grid")
+    percent, left = round(100 * last["step"] / last["steps"]), duration(language, last["seconds_left"])
+    return say(language, "sweep.running", name=name, stage=stage, percent=percent, left=left)
+
+
+def _plot(language: str, run: Snapshot | None) -> Any:
+    """Loss over the power of ten of the rate, as read and smoothed."""
+    points = [event for event in run.events if event["event"] == "progress" and "rate" in event] if run else []
+    names = {curve: say(language, f"sweep.curve_{curve}") for curve in COLOURS}
+    rows = [
+        {"rate": math.log10(point["rate"]), "loss": point[curve], "curve": names[curve]}
+        for point in points
+        for curve in COLOURS
+    ]
+    return gr.update(
+        value=pd.DataFrame(rows, columns=["rate", "loss", "curve"]),
+        visible=len(points) > 1,
+        x_title=say(language, "sweep.axis_rate"),
+        y_title=say(language, "train.plot"),
+        color_title=" ",
+        color_map={names[curve]: colour for curve, colour in COLOURS.items()},
+    )
+
+
+def _table(language: str, run: Snapshot | None) -> Any:
+    """A row a setting of the grid, its loss at each rung that it reached."""
+    judged = [event for event in run.events if event["event"] == "judged"] if run else []
+    losses = {(event["arm"], event["rung"]): event["loss"] for event in judged}
+    settings = {event["arm"]: (event["learning_rate"], event["batch_tokens"]) for event in judged}
+    rungs = [say(language, "sweep.column.rung", part=f"1/{rung}" if rung > 1 else "1") for rung in RUNGS]
+    headers = [say(language, "sweep.column.rate"), say(language, "sweep.column.tokens"), *rungs]
+    data = [
+        [f"{rate:.1e}", count(tokens), *[_loss(losses.get((arm, rung))) for rung in RUNGS]]
+        for arm, (rate, tokens) in sorted(settings.items())
+    ]
+    return gr.update(value={"headers": headers, "data": data}, visible=bool(data))
+
+
+def _loss(loss: float | None) -> str:
+    return "–" if loss is None else f"{loss:.3f}"

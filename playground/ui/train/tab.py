@@ -1,0 +1,164 @@
+"""The Fine-tune tab: choose a method and a preset, see the cost, start, follow; several methods or settings at once."""
+
+import secrets
+from typing import Any
+
+import gradio as gr
+
+import adapters
+from playground.services.app import Services
+from playground.services.experiments import Experiments
+from playground.training.config import PRESETS, Estimate, RunConfig
+from playground.ui.shared.controls import Controls, build_controls
+from playground.ui.shared.format import count, duration
+from playground.ui.shared.handlers import Told, guarded, notice, notice_box
+from playground.ui.shared.i18n import mark, say
+from playground.ui.shared.session import language_of, visitor_of
+from playground.ui.shared.tab import HIDDEN, LAST, QUIET, Tab, bump
+from playground.ui.train.adapters_list import AdaptersList, build_adapters_list, list_updates
+from playground.ui.train.comparison_panel import BakeOff
+from playground.ui.train.history import History
+from playground.ui.train.layers_panel import LayersView
+from playground.ui.train.method_choice import MethodChoice
+from playground.ui.train.preview import Preview
+from playground.ui.train.run_panel import RunPanel
+from playground.ui.train.sweep_panel import SweepPanel
+
+FIRST_METHOD, FIRST_PRESET = "lora", "quick"
+
+
+class TrainTab:
+    """The tab's parts and what happens to them; every handler asks the store who is asking."""
+
+    def __init__(self, services: Services, page: gr.Blocks) -> None:
+        """Draw the tab and wire it."""
+        self.services = services
+        self.experiments = Experiments(services)
+        self.changed = gr.State(0)
+        gr.Markdown(mark("train.intro"))
+        self._build_form()
+        self.panel.draw_run()
+        self.lease = gr.Markdown(elem_classes="fine-print")
+        self.bakeoff = BakeOff(self.experiments, self.panel, self.notice, self.changed)
+        self.sweep = SweepPanel(self.experiments, self.notice)
+        self.list: AdaptersList = build_adapters_list(services, self.notice, self.changed)
+        self.history = History(self.experiments, self.panel, self.notice, self.changed)
+        self._wire()
+        self.choice.wire(page, self.controls, self.form, self.notice)
+
+    @property
+    def tab(self) -> Tab:
+        """What the page redraws: the estimate, the followed run, the list, and what several runs came to."""
+        parts: list[BakeOff | History | SweepPanel] = [self.bakeoff, self.history, self.sweep]
+        outputs = [self.redrawn, *self.panel.outputs, self.panel.kept, *self.list_outputs, self.lease]
+        outputs += [output for part in parts for output in part.outputs]
+        asked = [self.bakeoff.axis, self.history.one, self.history.other]
+        return Tab("runs", outputs, self.refresh, self.changed, asked)
+
+    def _build_form(self) -> None:
+        self.choice = MethodChoice(self.services, FIRST_METHOD)
+        with gr.Row(equal_height=True):
+            presets = [(mark(f"train.preset.{id_}"), id_) for id_ in PRESETS]
+            self.preset = gr.Radio(presets, value=FIRST_PRESET, label=mark("train.preset"))
+            self.name = gr.Textbox(label=mark("train.name"), placeholder=mark("train.name_hint"), max_lines=1)
+        with gr.Accordion(mark("train.advanced"), open=False):
+            self.controls: Controls = build_controls(FIRST_METHOD, self._build_layers)
+        self.redrawn = gr.Textbox(visible="hidden")  # its change has the form told of as it is then, not as it was
+        self.estimate = gr.Textbox(label=mark("train.estimate"), interactive=False, lines=1, max_lines=4)
+        self.notice = notice_box()
+        self.preview = Preview(self.services, self.controls.run)
+        with gr.Row():
+            self.panel = RunPanel(self.services)
+
+    def _build_layers(self) -> None:
+        self.layers = LayersView()
+
+    @property
+    def form(self) -> list[Any]:
+        """All that a run is made from."""
+        return [self.choice.method, self.preset, *self.controls.flat]
+
+    @property
+    def list_outputs(self) -> list[Any]:
+        """What follows the list of runs."""
+        return [self.list.empty, self.list.table, self.list.manage, self.list.chosen]
+
+    def _wire(self) -> None:
+        changed = [control.change for control in self.form]
+        gr.on(changed, lambda: notice(""), None, self.notice, **QUIET)
+        gr.on([*changed, self.redrawn.change], guarded(1)(self._estimate), self.form, self.estimate, **LAST)
+        started = [self.notice, self.name, *self.panel.outputs, self.changed]
+        self.panel.start.click(
+            guarded(len(started))(self._start),
+            [self.changed, self.name, self.panel.kept, *self.form],
+            started,
+            api_name="train",
+            **HIDDEN,
+        )
+        self.layers.wire(self.controls, self.form, self.redrawn)
+        self.panel.wire(self.notice, self.changed)
+        self.bakeoff.wire(self.preset, self.controls.run)
+        self.sweep.wire(self.choice.method, self.controls, self.form, self.panel.kept)
+
+    def refresh(self, request: gr.Request, axis: str, one: str, other: str) -> tuple[Any, ...]:
+        """Everything of this tab that depends on what is stored; what depends on the form too follows `redrawn`."""
+        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        return (
+            secrets.token_hex(4),
+            *self.panel.follow(language, visitor),
+            self.panel.keeps(visitor),
+            *self._listed(language, visitor),
+            self._house_rules(language),
+            *self.bakeoff.refresh(language, visitor, axis),
+            *self.history.refresh(language, visitor, one, other),
+            *self.sweep.refresh(language, visitor),
+        )
+
+    def _house_rules(self, language: str) -> str:
+        """When a run ends by itself, and the host's limits."""
+        limits = self.services.settings
+        lease = say(language, "train.lease", minutes=round(limits.lease_seconds / 60))
+        most = say(
+            language,
+            "train.limits",
+            steps=count(limits.max_steps),
+            rank=limits.max_rank,
+            seconds=duration(language, limits.max_seconds),
+            runs=limits.visitor_runs,
+            queued=limits.queued_runs,
+        )
+        return f"{lease} {most}"
+
+    def _listed(self, language: str, visitor: str) -> tuple[Any, ...]:
+        return list_updates(language, self.services.store.runs(visitor), None)
+
+    def _estimate(self, request: gr.Request, method: str, preset: str, *values: Any) -> tuple[Told]:
+        """The box of the estimate is a notice of its own: what a run would take, or why there can be none."""
+        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        if not self.services.store.documents(visitor):
+            return (Told(say(language, "train.needs_text")),)
+        options, run_values = self.controls.read(method, values)
+        config, cost = self.services.plan(visitor, method, preset, options, run_values)
+        return (Told(estimate_sentence(language, config, cost, self.services.chat.model.num_parameters())),)
+
+    def _start(
+        self, request: gr.Request, changed: int, name: str, kept: bool, method: str, preset: str, *values: Any
+    ) -> tuple[Any, ...]:
+        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        options, run_values = self.controls.read(method, values)
+        config, cost = self.services.plan(visitor, method, preset, options, run_values)
+        self.services.start_run(visitor, config, name or adapters.get(method).label, cost.seconds, kept)
+        return "", *self.panel.follow(language, visitor), bump(changed)
+
+
+def estimate_sentence(language: str, config: RunConfig, cost: Estimate, parameters: int) -> str:
+    """What the run will take, in one line."""
+    return say(
+        language,
+        "train.estimate_value",
+        trainable=count(cost.trainable),
+        share=f"{100 * cost.trainable / parameters:.2f}",
+        steps=count(config.settings.steps),
+        time=duration(language, cost.seconds),
+        memory=f"{cost.memory_bytes / 1e9:.1f}",
+    )

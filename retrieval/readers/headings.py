@@ -1,0 +1,148 @@
+"""Headings of text without a format of its own: Markdown marks, underlined titles, numbers, "ARTICLE I."."""
+
+import re
+from collections.abc import Iterator
+from itertools import groupby
+
+from retrieval.document import Mark, is_contents
+
+MAX_TITLE = 200
+_ATX = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*))?$")
+_SETEXT = re.compile(r"^ {0,3}(=+|-+)[ \t]*$")
+_FENCE = re.compile(r"^ {0,3}(```+|~~~+)")
+_NOT_A_TITLE = re.compile(r"^(\s*$| {4}|\t| {0,3}([-*+>#|]|\d+[.)] ))")
+_RULE = re.compile(r"^\s*([=\-~^*#_])\1{2,}\s*$")
+_NUMBERED = re.compile(r"^(\d{1,3}(?:\.\d{1,3})*)\.?\s+(?=[^\W\d_]|[\"'“‘«¿¡(])")
+_NAMED = re.compile(
+    r"^(?P<word>part|book|title|chapter|article|amendment|appendix|section|phần|chương|điều|mục|chapitre|partie|"
+    r"kapitel|teil|abschnitt|capítulo|parte|sección|artículo)\s+(?:[ivxlcdm]+|\d{1,3}|[a-z])\b[.:]?(?P<rest>.*)$",
+    re.IGNORECASE,
+)
+_DEPTH = {"part": 1, "book": 1, "title": 1, "phần": 1, "partie": 1, "teil": 1, "parte": 1}
+_DEEPEST = {"section": 3, "mục": 3, "abschnitt": 3, "sección": 3}
+
+
+def markdown(text: str) -> list[Mark]:
+    """ATX (`# A`) and setext (underlined) headings as CommonMark has them; code and front matter hold none."""
+    marks: list[Mark] = []
+    previous: tuple[int, str] | None = None
+    for start, line in _outside_code(text):
+        atx, setext = _ATX.match(line), _SETEXT.match(line)
+        title = _without_closing(atx[2]) if atx and atx[2] else ""
+        if atx and title:
+            marks.append(Mark(start, len(atx[1]), title))
+        elif setext and previous:
+            marks.append(Mark(previous[0], 1 if setext[1][0] == "=" else 2, previous[1].strip()))
+        previous = None if _NOT_A_TITLE.match(line) or atx or setext else (start, line)
+    return marks
+
+
+def _without_closing(title: str) -> str:
+    """A heading's words without the marks that may close it: "A ##" is A, "C#" stays."""
+    title = title.strip()
+    shorter = title.rstrip("#")
+    return shorter.rstrip() if not shorter or shorter[-1] in " \t" else title
+
+
+def _outside_code(text: str) -> Iterator[tuple[int, str]]:
+    """Offset and text of every line that is neither in a fence nor in the front matter."""
+    fence = ""
+    front = text.startswith("---\n")
+    for number, (start, line) in enumerate(lines(text)):
+        if front:
+            front = number == 0 or line.rstrip() not in ("---", "...")
+            continue
+        mark = _FENCE.match(line)
+        if mark and not fence:
+            fence = mark[1]
+        elif fence:
+            fence = "" if line.strip().startswith(fence) and not line.strip().strip(fence[0]) else fence
+        else:
+            yield start, line
+
+
+def lines(text: str) -> Iterator[tuple[int, str]]:
+    """Offset and text of every line, without its line break."""
+    start = 0
+    for line in text.split("\n"):
+        yield start, line
+        start += len(line) + 1
+
+
+def without_rules(text: str) -> tuple[str, list[Mark], int]:
+    """Text without its ruled lines, the headings they underlined, and how many were removed.
+
+    As in reStructuredText, a style's depth is the order in which the styles first appear.
+    """
+    kept: list[str] = []
+    marks: list[Mark] = []
+    styles: list[str] = []
+    length, removed = 0, 0
+    all_lines = text.split("\n")
+    for number, line in enumerate(all_lines):
+        if _RULE.match(line):
+            removed += 1
+            continue
+        below = all_lines[number + 1] if number + 1 < len(all_lines) else ""
+        if _underlines(below, line, all_lines[number - 1] if number else ""):
+            over = number > 0 and all_lines[number - 1].strip() == below.strip()
+            style = below.strip()[0] + ("^" if over else "")
+            styles += [] if style in styles else [style]
+            marks.append(Mark(length, styles.index(style) + 1, line.strip()))
+        kept.append(line)
+        length += len(line) + 1
+    return "\n".join(kept), marks, removed
+
+
+def _underlines(rule: str, title: str, above: str) -> bool:
+    """A rule as wide as the title above it, which stands alone."""
+    rule_match = _RULE.match(rule)
+    if not rule_match or not title.strip() or title.startswith("    ") or len(title.strip()) > MAX_TITLE:
+        return False
+    alone = not above.strip() or above.strip() == rule.strip()
+    return alone and any(map(str.isalnum, title)) and len(title.strip()) <= len(rule.strip()) <= len(title) + 4
+
+
+def plain(text: str) -> list[Mark]:
+    """Headings that only their wording shows, each a short paragraph of its own: "2.3 Where …", "Section 1."."""
+    blocks = list(_short_paragraphs(text))
+    numbers = [(start, title, match[1]) for start, title in blocks if (match := _NUMBERED.match(title))]
+    chapters = {number.split(".")[0] for _, _, number in numbers if "." in number}
+    marks = [
+        Mark(start, 3 + number.count("."), title)
+        for start, title, number in numbers
+        # "1. Buy milk" alone is a list; with a "1.1 …" in the text it is a chapter.
+        if ("." in number or number in chapters) and not title.endswith(".")
+    ]
+    marks += [Mark(start, 1, title) for start, title in blocks if is_contents(title)]
+    marks += [mark for start, title in blocks if (mark := _named(start, title))]
+    return sorted(marks, key=lambda mark: mark.start)
+
+
+def _named(start: int, title: str) -> Mark | None:
+    """`ARTICLE I. The name` and its like; a sentence that merely begins so is none."""
+    match = _NAMED.match(title)
+    if not match or not title[0].isupper() or (match["rest"][:1].isspace() and match["rest"].strip()[:1].islower()):
+        return None
+    word = match["word"].lower()
+    return Mark(start, _DEPTH.get(word) or _DEEPEST.get(word, 2), title)
+
+
+def _short_paragraphs(text: str) -> Iterator[tuple[int, str]]:
+    """Unindented paragraphs of at most three lines and 25 words that do not lead on to more."""
+    for blank, group in groupby(lines(text), key=lambda each: not each[1].strip()):
+        if blank:
+            continue
+        block = list(group)
+        title = " ".join(" ".join(line for _, line in block).split())
+        if len(block) <= 3 and not block[0][1][0].isspace() and len(title) <= MAX_TITLE and len(title.split()) <= 25:
+            if title[-1] not in ";,:":
+                yield block[0][0], title
+
+
+def merge(first: list[Mark], second: list[Mark]) -> list[Mark]:
+    """Both kinds of heading in the order of the text; where they meet, the first kind wins."""
+    taken = {mark.start for mark in first}
+    deepest = max((mark.level for mark in first), default=0)
+    lower = [Mark(each.start, each.level + deepest, each.title) for each in second if each.start not in taken]
+    return sorted([*first, *lower], key=lambda mark: mark.start)

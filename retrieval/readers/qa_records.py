@@ -1,0 +1,181 @@
+"""Rows of a table to question–answer pairs or plain text, by the names of the columns or a chosen mapping."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from retrieval.document import Document, Draft, Limits, NeedsMapping
+from retrieval.errors import RetrievalError
+from retrieval.readers.encoding import clean, mended_note
+from retrieval.readers.tables import Row, Table
+
+# Column names as they are spelt after `_normal`; the first that fits wins.
+CHATS = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat")
+PAIRS = (
+    (("question", "query"), ("answer", "answers", "response", "output")),
+    (("instruction",), ("output", "response", "answer", "completion", "target")),
+    (("prompt",), ("completion", "response", "answer", "output", "chosen")),
+    (("input",), ("output", "target", "response", "answer")),
+    (("user", "human"), ("assistant", "gpt", "bot")),
+    (("q",), ("a",)),
+    (("câu_hỏi",), ("trả_lời", "câu_trả_lời")),
+    (("frage",), ("antwort",)),
+    (("pregunta",), ("respuesta",)),
+    (("question",), ("réponse",)),
+)
+EXTRAS = ("input", "context")
+TEXTS = ("text", "content", "document", "body", "passage", "paragraph", "article", "context", "sentence")
+TITLES = ("title", "heading")
+ASKING = frozenset({"user", "human", "prompter", "question"})
+ANSWERING = frozenset({"assistant", "gpt", "bot", "model", "chatgpt", "answer"})
+SAMPLE_ROWS = 3
+TEXT_LIKE_WORDS = 5  # mean words a cell from which on a column is text
+ID_LIKE_WORDS = 2  # and up to which it is a name or number
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which columns hold what; an empty name is a role that no column has."""
+
+    chat: str = ""
+    question: str = ""
+    extra: str = ""
+    answer: str = ""
+    title: str = ""
+    text: str = ""
+
+
+def read_records(table: Table, name: str, mapping: Mapping[str, str] | None, limits: Limits) -> Document:
+    """A document of pairs or of paragraphs.
+
+    Raises:
+        NeedsMapping: no column is recognised.
+        RetrievalError: the mapping names what is not there, or no row has both a question and an answer.
+        TooLong: more text than the limits allow.
+    """
+    roles = _mapped(table, name, mapping) if mapping else _recognised(table)
+    if roles is None:
+        raise NeedsMapping(
+            f"{name} has the columns {', '.join(table.columns)}, and none is known to hold questions, answers or text. "
+            "Choose the columns for question and answer, or one for text.",
+            table.columns,
+            table.rows[:SAMPLE_ROWS],
+        )
+    draft = Draft(limits.max_chars)
+    empty = mended = 0
+    for row in table.rows:
+        lines = _append_text(draft, row, roles) if roles.text else _append_pairs(draft, row, roles)
+        empty += lines is None
+        mended += lines or 0
+    counted = {
+        f"Malformed rows left out: {table.malformed}.": table.malformed,
+        f"Rows without {'text' if roles.text else 'a question or an answer'} left out: {empty}.": empty,
+    }
+    notes = [*mended_note(mended), *(note for note, count in counted.items() if count)]
+    return draft.document(name, notes, table.columns)
+
+
+def _mapped(table: Table, name: str, mapping: Mapping[str, str]) -> Roles:
+    """Roles from a chosen mapping: question and answer, or text."""
+    if set(mapping) not in ({"question", "answer"}, {"text"}):
+        raise RetrievalError(f"A mapping names question and answer, or text; got {', '.join(mapping)}. Choose again.")
+    unknown = [column for column in mapping.values() if column not in table.columns]
+    if unknown:
+        raise RetrievalError(
+            f"{name} has no column {', '.join(map(repr, unknown))}; it has {', '.join(table.columns)}. Choose again."
+        )
+    return Roles(**mapping)
+
+
+def _recognised(table: Table) -> Roles | None:
+    names = {_normal(column): column for column in reversed(table.columns)}
+    chat = _first(names, CHATS)
+    if chat:
+        return Roles(chat=chat)
+    for asked, answered in PAIRS:
+        question, answer = _first(names, asked), _first(names, answered)
+        if question and answer:
+            extra = _first(names, EXTRAS) if _normal(question) in ("instruction", "prompt") else ""
+            return Roles(question=question, answer=answer, extra=extra)
+    text = _first(names, TEXTS) or _only_text_like(table)
+    return Roles(text=text, title=_first(names, TITLES)) if text else None
+
+
+def _normal(column: str) -> str:
+    return "_".join(column.strip().casefold().replace("-", " ").replace("_", " ").split())
+
+
+def _first(names: Mapping[str, str], wanted: Sequence[str]) -> str:
+    return next((names[each] for each in wanted if each in names), "")
+
+
+def _only_text_like(table: Table) -> str:
+    """The one column of running text beside others of a word or two, else none."""
+    sample = table.rows[:100]
+    words = {
+        column: sum(len(row[column].split()) for row in sample if row[column][:1] not in ("[", "{")) / len(sample)
+        for column in table.columns
+    }
+    longest = max(words, key=lambda column: words[column])
+    others = [count for column, count in words.items() if column != longest]
+    return longest if words[longest] >= TEXT_LIKE_WORDS and max(others, default=0) <= ID_LIKE_WORDS else ""
+
+
+def _append_text(draft: Draft, row: Row, roles: Roles) -> int | None:
+    """Adds a row's text; returns the lines mended, None where the row has no text."""
+    text, mended = clean(row[roles.text])
+    if not text.strip():
+        return None
+    title, _ = clean(row[roles.title] if roles.title else "")
+    if title.strip():
+        draft.heading(title, 1)
+    draft.add(text.strip())
+    return mended
+
+
+def _append_pairs(draft: Draft, row: Row, roles: Roles) -> int | None:
+    """Adds a row's pairs; returns the lines mended, None where the row has no pair."""
+    mended = 0
+    pairs = list(_turns(_messages(row[roles.chat])) if roles.chat else _asked(row, roles))
+    for question, answer in pairs:
+        cleaned = clean(question), clean(answer)
+        mended += sum(lines for _, lines in cleaned)
+        draft.pair(*(text.strip() for text, _ in cleaned))
+    return mended if pairs else None
+
+
+def _asked(row: Row, roles: Roles) -> Iterator[tuple[str, str]]:
+    question, extra, answer = (_said(row.get(column, "")) for column in (roles.question, roles.extra, roles.answer))
+    if question and answer:
+        yield (f"{question}\n{extra}" if extra else question), answer
+
+
+def _said(cell: str) -> str:
+    """A cell's words; of a list of messages, what they say."""
+    return "\n".join(text for _, text in _messages(cell)) or cell.strip()
+
+
+def _messages(cell: str) -> list[tuple[str, str]]:
+    """Role and text of every message, from `role`/`content` or `from`/`value`; nothing where the cell holds none."""
+    try:
+        values = json.loads(cell) if cell.lstrip().startswith("[") else []
+    except (ValueError, RecursionError):
+        return []
+    messages = []
+    for value in values:
+        if isinstance(value, dict):
+            role, text = value.get("role", value.get("from")), value.get("content", value.get("value"))
+            if isinstance(role, str) and isinstance(text, str):
+                messages.append((role.strip().casefold(), text.strip()))
+    return messages
+
+
+def _turns(messages: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Each answer with the question before it; what the system says is left out."""
+    question = ""
+    for role, text in messages:
+        if role in ASKING and text:
+            question = f"{question}\n{text}" if question else text
+        elif role in ANSWERING and text and question:
+            yield question, text
+            question = ""

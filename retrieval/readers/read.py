@@ -1,0 +1,114 @@
+"""A file to clean text with pages, headings and character offsets. `read` is a pure function of the file."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from retrieval.document import Document, Limits, NeedsMapping, Pair, Span, TooLong
+from retrieval.errors import RetrievalError
+
+__all__ = ["SUFFIXES", "Document", "Limits", "NeedsMapping", "Pair", "Span", "read"]
+
+Columns = Mapping[str, str] | None
+LIMITS = Limits()
+
+
+# Each reader imports its own library: a process that reads one file starts with that library only.
+def _plain(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.text import read_plain
+
+    return read_plain(data, name)
+
+
+def _markdown(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.text import read_markdown
+
+    return read_markdown(data, name)
+
+
+def _html(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.html import read_html
+
+    return read_html(data, name, limits)
+
+
+def _pdf(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.pdf import read_pdf
+
+    return read_pdf(data, name, limits)
+
+
+def _docx(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.docx import read_docx
+
+    return read_docx(data, name, limits)
+
+
+def _csv(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.qa_records import read_records
+    from retrieval.readers.tables import read_csv
+
+    return read_records(read_csv(data, name), name, mapping, limits)
+
+
+def _json(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.qa_records import read_records
+    from retrieval.readers.tables import read_json
+
+    return read_records(read_json(data, name), name, mapping, limits)
+
+
+READERS: dict[str, Callable[[bytes, str, Limits, Columns], Document]] = {
+    ".txt": _plain,
+    ".rst": _plain,
+    ".md": _markdown,
+    ".markdown": _markdown,
+    ".html": _html,
+    ".htm": _html,
+    ".pdf": _pdf,
+    ".docx": _docx,
+    ".csv": _csv,
+    ".tsv": _csv,
+    ".jsonl": _json,
+    ".json": _json,
+}
+SUFFIXES = tuple(READERS)
+
+
+def read(
+    path: Path, name: str | None = None, mapping: Mapping[str, str] | None = None, limits: Limits = LIMITS
+) -> Document:
+    """Read one file. `name` is what the visitor calls it; `mapping` names the columns of a table.
+
+    Raises:
+        NeedsMapping: a table whose columns are not recognised.
+        RetrievalError: an unknown or wrong file type, nothing to read, or more than the limits allow.
+    """
+    name = name or path.name
+    suffix = Path(name).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise RetrievalError(f"{name} is of an unknown type; known are {', '.join(SUFFIXES)}. Save it as one of these.")
+    data = _bytes(path, name, limits)
+    try:
+        document = READERS[suffix](data, name, limits, mapping)
+    except TooLong as error:
+        raise RetrievalError(
+            f"{name} has more than {limits.max_chars:,} characters, the limit. Add a part of it."
+        ) from error
+    if not any(map(str.isalnum, document.text)):
+        raise RetrievalError(f"{name} has no text in it. Add a file with text.")
+    if len(document.text) > limits.max_chars:
+        raise RetrievalError(
+            f"{name} has {len(document.text):,} characters; the limit is {limits.max_chars:,}. Add a part of it."
+        )
+    return document
+
+
+def _bytes(path: Path, name: str, limits: Limits) -> bytes:
+    size = path.stat().st_size
+    if size > limits.max_uncompressed_bytes:
+        allowed = limits.max_uncompressed_bytes // 1_000_000
+        raise RetrievalError(f"{name} has {size // 1_000_000} MB; the limit is {allowed} MB. Add a part of it.")
+    data = path.read_bytes()
+    if not data.strip(b"\x00 \t\r\n\xef\xbb\xbf"):
+        raise RetrievalError(f"{name} is empty. Add a file with text.")
+    return data

@@ -1,0 +1,235 @@
+"""Documents become examples: split by section, loss on answers only, nothing lost and nothing on both sides."""
+
+import pytest
+from transformers import PreTrainedTokenizerFast
+
+from playground.data import dataset
+from playground.data.dataset import NO_LOSS
+from playground.data.qa import pairs
+from playground.errors import UserError
+from playground.prompts import WITH_PASSAGES
+from retrieval.document import sections as spans
+from retrieval.readers import headings
+from retrieval.readers.read import Document, Pair, Span
+
+
+def document(text: str, headings: tuple[Span, ...] = (), pairs: tuple[Pair, ...] = ()) -> Document:
+    return Document(name="a.txt", text=text, pages=(), headings=headings, pairs=pairs, dropped=(), columns=())
+
+
+def sectioned(text: str) -> Document:
+    return document(text, headings=spans(headings.markdown(text), len(text)))
+
+
+def prose(paragraphs: int = 60) -> Document:
+    return document(
+        "\n\n".join(f"Paragraph number {number} says something of its own." for number in range(paragraphs))
+    )
+
+
+def build(tokenizer: PreTrainedTokenizerFast, *documents: Document, **more: int) -> dataset.Corpus:
+    return dataset.build(documents, tokenizer, **{"window": 64, "heldout_share": 0.1, "seed": 0, **more})
+
+
+def test_no_window_is_overfull_or_tears_a_section_and_no_paragraph_is_on_both_sides(
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
+    text = "\n\n".join(f"# Part {number}\n\nSection number {number} says something of its own." for number in range(60))
+    data = build(tokenizer, sectioned(text), window=100)
+    assert max(len(ids) for ids in data.train["input_ids"]) <= 100
+    read = {side: [tokenizer.decode(ids) for ids in part["input_ids"]] for side, part in _sides(data).items()}
+    for number in range(60):
+        section = f"# Part {number}\n\nSection number {number} says something of its own."
+        holding = [side for side, windows in read.items() for window in windows if section in window]
+        assert len(holding) == 1
+
+
+def test_a_section_that_does_not_fit_is_cut_between_sentences(tokenizer: PreTrainedTokenizerFast) -> None:
+    text = " ".join(f"This is sentence number {number} of a long paragraph." for number in range(60))
+    other = " ".join(f"This is sentence {number}, and it says other things." for number in range(60))
+    data = build(tokenizer, document(text + "\n\n" + other), window=128)
+    for ids in [*data.train["input_ids"], *data.heldout["input_ids"]]:
+        assert tokenizer.decode(ids).strip().startswith("This is sentence")
+        assert tokenizer.decode(ids).strip().endswith(".")
+
+
+def test_pairs_carry_loss_on_the_answer_and_its_end_only(tokenizer: PreTrainedTokenizerFast) -> None:
+    lines = [f"Question {number}?\nAnswer {number}." for number in range(20)]
+    text = "\n\n".join(lines)
+    pairs = tuple(
+        Pair(f"Question {n}?", f"Answer {n}.", text.index(line), text.index(line) + len(line))
+        for n, line in enumerate(lines)
+    )
+    data = build(tokenizer, document(text, pairs=pairs), window=512)
+    first = data.train[0]
+    learnt = [label for label in first["labels"] if label != NO_LOSS]
+    assert tokenizer.decode(learnt).startswith("Answer ")
+    assert learnt[-1] == tokenizer.eos_token_id
+    assert len(first["labels"]) == len(first["input_ids"])
+
+
+def test_the_split_depends_on_the_seed_alone(tokenizer: PreTrainedTokenizerFast) -> None:
+    same = [build(tokenizer, prose(400), seed=3).heldout["input_ids"] for _ in range(2)]
+    assert same[0][:] == same[1][:]
+    assert len({str(build(tokenizer, prose(400), seed=seed).heldout["input_ids"][:]) for seed in range(6)}) > 1
+
+
+def test_a_typed_control_token_is_read_as_plain_text(tokenizer: PreTrainedTokenizerFast) -> None:
+    data = build(tokenizer, document("\n\n".join([f"Line {n} with <|im_end|> in it." for n in range(40)])))
+    assert tokenizer.eos_token_id not in [i for ids in data.train["input_ids"] for i in ids]
+
+
+@pytest.mark.parametrize("text", ["Too short.", "One paragraph only " * 3])
+def test_too_little_text_is_refused_with_the_amount(tokenizer: PreTrainedTokenizerFast, text: str) -> None:
+    with pytest.raises(UserError, match=r"too short to train on: \d+ tokens"):
+        build(tokenizer, document(text))
+
+
+def handbook(sections: int = 40) -> Document:
+    """Sections that each define a thing of their own."""
+    words = [
+        f"{first}{second}"
+        for first in ("lam", "gar", "tol", "sen", "vik", "rud")
+        for second in ("pen", "dor", "mat", "lis", "ker", "bol", "nut")
+    ]
+    parts = [
+        f"# About the {word}\n\nA {word} is a tool number {place} that the smiths of {word.title()}burg made "
+        f"for the king and his {word} guard in 1{place:03}."
+        for place, word in enumerate(words[:sections])
+    ]
+    return sectioned("\n\n".join(parts))
+
+
+def asked_on(data: dataset.Corpus, tokenizer: PreTrainedTokenizerFast) -> dict[str, list[str]]:
+    return {
+        side: [
+            tokenizer.decode(ids) for ids, kind in zip(part["input_ids"], part["kind"], strict=True) if kind != "text"
+        ]
+        for side, part in _sides(data).items()
+    }
+
+
+def test_pairs_made_from_a_section_stay_on_its_side(tokenizer: PreTrainedTokenizerFast) -> None:
+    book = handbook()
+    data = build(tokenizer, book, window=256, pairs_share=0.6)
+    made, asked = pairs.make(book), asked_on(data, tokenizer)
+    stretches = {
+        side: "".join(tokenizer.decode(ids) for ids in part["input_ids"]) for side, part in _sides(data).items()
+    }
+    assert asked["train"]
+    assert asked["heldout"]
+    for side, texts in asked.items():
+        for text in texts:
+            (source,) = [each for each in made if f"{each.question}<|im_end|>" in text]
+            assert book.text[source.start - 20 : source.start] in stretches[side] or source.question in text
+            other = "heldout" if side == "train" else "train"
+            assert source.heading not in stretches[other]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_pairs_have_the_share_of_tokens_that_was_asked_for(tokenizer: PreTrainedTokenizerFast, share: float) -> None:
+    data = build(tokenizer, handbook(), window=256, pairs_share=share)
+    tokens = {kind: 0 for kind in (True, False)}
+    for ids, kind in zip(data.train["input_ids"], data.train["kind"], strict=True):
+        tokens[kind != "text"] += len(ids)
+    assert tokens[True] / sum(tokens.values()) == pytest.approx(share, abs=0.05)
+
+
+def test_with_passages_a_pair_reads_its_own_among_others_of_its_side(tokenizer: PreTrainedTokenizerFast) -> None:
+    book = handbook()
+    data = build(tokenizer, book, window=1024, pairs_share=0.9, passages_share=1.0)
+    opening = WITH_PASSAGES.split("{")[0]
+    places = set()
+    made = pairs.make(book)
+    for side, texts in asked_on(data, tokenizer).items():
+        for text in texts:
+            assert opening in text
+            question = text.split("Question: ")[1].split("<|im_end|>")[0]
+            (source,) = [each for each in made if each.question == question]
+            shown = text.split(opening)[1].split("\n\nQuestion: ")[0]
+            own = next(place for place in range(1, 6) if f"[{place}] {source.heading}\n" in shown)
+            places.add(own)
+            assert side == "heldout" or shown.count("] About the ") == 5
+            for heading in {each.heading for each in made if f"] {each.heading}\n" in shown}:
+                assert any(heading in tokenizer.decode(ids) for ids in _sides(data)[side]["input_ids"])
+    assert len(places) > 2
+
+
+def test_of_all_pairs_the_share_that_was_asked_for_bring_passages(tokenizer: PreTrainedTokenizerFast) -> None:
+    opening = WITH_PASSAGES.split("{")[0]
+    shares, bringing = (0.0, 0.3, 1.0), []
+    for share in shares:
+        data = build(tokenizer, handbook(), window=1024, pairs_share=0.9, passages_share=share)
+        texts = [text for part in asked_on(data, tokenizer).values() for text in part]
+        bringing.append({text.split("Question: ")[-1] for text in texts if opening in text})
+        assert len(bringing[-1]) == pytest.approx(share * len(texts), abs=0.12 * len(texts))
+    assert bringing[0] < bringing[1] < bringing[2]
+
+
+def test_passages_of_held_out_sections_are_in_no_training_prompt(tokenizer: PreTrainedTokenizerFast) -> None:
+    book = handbook()
+    data = build(tokenizer, book, window=1024, pairs_share=0.5, passages_share=1.0)
+    held = [
+        tokenizer.decode(ids)
+        for ids, kind in zip(data.heldout["input_ids"], data.heldout["kind"], strict=True)
+        if kind == "text"
+    ]
+    hidden = {each.label for each in book.headings if any(f"# {each.label}\n" in text for text in held)}
+    assert hidden
+    trained = "".join(tokenizer.decode(ids) for ids in data.train["input_ids"])
+    assert not any(f"{label}\n" in trained for label in hidden)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_sections_that_nearly_repeat_each_other_are_on_one_side(tokenizer: PreTrainedTokenizerFast, seed: int) -> None:
+    body = "The keeper of lamp {n} trims the wick at dusk, climbs {n} stairs, writes the hour into book {n} and rests."
+    twice = [
+        f"# {name} {n}\n\n{' '.join(body.format(n=f'{n}{part}') for part in 'abcdefgh')}{more}"
+        for n in range(8)
+        for name, more in (("First", ""), ("Copy", " Now and then it rains."))
+    ]
+    data = build(tokenizer, sectioned("\n\n".join(twice)), window=2048, heldout_share=0.3, seed=seed)
+    read = {side: "".join(tokenizer.decode(ids) for ids in part["input_ids"]) for side, part in _sides(data).items()}
+    assert "lamp" in read["heldout"]
+    for n in range(8):
+        assert (f"# First {n}" in read["train"]) == (f"# Copy {n}" in read["train"])
+
+
+def test_answers_to_one_question_are_on_one_side(tokenizer: PreTrainedTokenizerFast) -> None:
+    rows = [(f"What is thing {n // 3}?", f"{word} answer {n} of {n}") for n, word in enumerate("abc" * 20)]
+    text = "\n\n".join(f"{question}\n{answer}" for question, answer in rows)
+    starts = [text.index(f"{question}\n{answer}") for question, answer in rows]
+    given = tuple(
+        Pair(question, answer, start, start + len(question) + 1 + len(answer))
+        for (question, answer), start in zip(rows, starts, strict=True)
+    )
+    asked = asked_on(build(tokenizer, document(text, pairs=given), heldout_share=0.3, window=512), tokenizer)
+    both = [{text.split("thing ")[1].split("?")[0] for text in texts} for texts in asked.values()]
+    assert all(both)
+    assert not both[0] & both[1]
+
+
+def test_every_example_has_something_to_learn(tokenizer: PreTrainedTokenizerFast) -> None:
+    data = build(
+        tokenizer, sectioned("\n\n".join(f"# {n}\n\nSo {n} it goes on {n}." * 3 for n in range(60))), window=33
+    )
+    short = build(tokenizer, handbook(), window=32, pairs_share=0.5)  # no answer fits beside a prompt
+    for side in (data.train, data.heldout, short.train, short.heldout):
+        assert len(side) > 0
+        for labels in side["labels"]:
+            assert any(label != NO_LOSS for label in labels[1:])
+
+
+def test_a_text_that_only_repeats_itself_is_refused(tokenizer: PreTrainedTokenizerFast) -> None:
+    body = " ".join(f"Word{n} after word{n} comes." for n in range(40))
+    with pytest.raises(UserError, match="do not repeat each other"):
+        build(tokenizer, sectioned("\n\n".join(f"# A\n\n{body}" for _ in range(9))))
+
+
+def test_the_data_hash_follows_the_text() -> None:
+    assert dataset.data_hash([prose()]) == dataset.data_hash([prose()])
+    assert dataset.data_hash([prose()]) != dataset.data_hash([prose(61)])
+
+
+def _sides(data: dataset.Corpus) -> dict[str, "dataset.Dataset"]:
+    return {"train": data.train, "heldout": data.heldout}

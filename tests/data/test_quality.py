@@ -1,0 +1,147 @@
+"""The report before training: what it finds, what it leaves alone, and that leaving out leaves the rest whole."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from playground.data import pii, quality
+from playground.data.quality import Finding
+from retrieval.readers.read import Document, Pair, Span, read
+from tests.conftest import Write
+
+
+def essay(start: int = 0, sections: int = 30) -> str:
+    """Sections without anything to find."""
+    return "\n\n".join(
+        f"# Part {n}\n\nThe lamp of tower {n} was lit by keeper K{n} in the year of ship S{n}, which then came home to "
+        f"harbour H{n} with {n} crates of tea and a letter L{n} for the mayor M{n}."
+        for n in range(start, start + sections)
+    )
+
+
+def found(*documents: Document) -> dict[str, Finding]:
+    return {finding.kind: finding for finding in quality.report(documents)}
+
+
+def without(documents: list[Document], *kinds: str) -> list[Document]:
+    return quality.without(documents, [each for each in quality.report(documents) if each.kind in kinds])
+
+
+def text_of(write: Write, text: str) -> Document:
+    return read(write("a.md", text))
+
+
+def test_a_clean_text_has_nothing_to_find(write: Write) -> None:
+    assert found(text_of(write, essay())) == {}
+
+
+@pytest.mark.parametrize(
+    ("more", "kind", "count", "example"),
+    [
+        ("# Again\n\n" + essay().split("\n\n")[1], "duplicates", 1, "The lamp of tower 0"),
+        ("# Again\n\n" + essay().split("\n\n")[1] + " So it was.", "near_duplicates", 1, "The lamp of tower 0"),
+        ("\n\n".join(f"Made by Lamp Works\n\nPage {n} is of {n} words." for n in range(5)), "boilerplate", 5, "Made"),
+        ("The caf\ufffd was closed.", "broken", 1, "The caf"),
+        ("# Mot\n\n" + "Le gardien du phare est dans la tour et il regarde la mer avec les enfants du village. " * 5,
+         "languages", 1, "Le gardien"),
+        ("# Alone\n\nTwo words.", "short", 1, "Two words."),
+        ("# Ask\n\nWrite to the keeper at keeper@lamp.example, who answers.", "email", 1, "keeper@lamp.example"),
+        ("# Ask\n\nCall the keeper under +84 912 345 678 at night.", "phone", 1, "+84 912 345 678"),
+        ("# Ask\n\nThe card 4111 1111 1111 1111 paid for it.", "card", 1, "4111 1111 1111 1111"),
+        ("# Ask\n\nThe account is DE89 3704 0044 0532 0130 00 at the bank.", "iban", 1, "DE89 3704 0044 0532 0130 00"),
+        ("# Ask\n\nThe citizen's number is 001199012345 in the book.", "id_number", 1, "001199012345"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_found_counted_shown_and_left_out(
+    write: Write, more: str, kind: str, count: int, example: str
+) -> None:
+    document = text_of(write, f"{essay()}\n\n{more}")
+    finding = found(document)[kind]
+    assert finding.count == count
+    assert finding.example.startswith(example)
+    (kept,) = without([document], kind)
+    assert kind not in found(kept)
+    assert all(f"keeper K{n} " in kept.text for n in range(30))
+
+
+def test_characters_of_a_wrong_encoding_are_broken() -> None:
+    text = f"{essay()}\n\nThe caf\u00c3\u00a9 was na\u00c3\u00afve and cost 5 \u00e2\u201a\u00ac."
+    assert found(Document("a.md", text))["broken"].count == 1
+
+
+def test_too_little_text_is_told_and_cannot_be_left_out(write: Write) -> None:
+    document = text_of(write, essay(sections=2))
+    assert found(document)["little"].count == len(document.text)
+    assert without([document], "little") == [document]
+
+
+def test_a_heading_that_comes_again_is_no_boilerplate() -> None:
+    document = read(Path("playground/data/example_texts/us_constitution.txt"))
+    assert document.text.count("Section 1\n") > 10
+    assert "boilerplate" not in found(document)
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [
+        ("card", "4111 1111 1111 1112"),
+        ("card", "1234567812345678"),
+        ("iban", "DE89 3704 0044 0532 0130 01"),
+        ("id_number", "000-12-3456"),
+        ("id_number", "999999999999"),
+        ("phone", "2024-11-25"),
+        ("phone", "1,000,000"),
+        ("phone", "3.14159265358979"),
+        ("email", "name@host"),
+    ],
+)
+def test_a_number_of_another_form_or_with_a_wrong_checksum_is_left_alone(kind: str, number: str) -> None:
+    assert list(pii.find(f"It says {number} there.", kind)) == []
+
+
+def test_leaving_out_moves_headings_and_pages_with_their_text(write: Write) -> None:
+    document = text_of(write, f"{essay(0, 3)}\n\n# Ask\n\nWrite to a@b.example. Or do not.\n\n{essay(3, 3)}")
+    document = Document(**{**vars(document), "pages": (Span(0, 100, "1"), Span(100, len(document.text), "2"))})
+    start = document.text.index("Write to")
+    kept = quality.remove(document, [(start, start + len("Write to a@b.example."))])
+    assert "Or do not." in kept.text
+    assert "Write to" not in kept.text
+    assert len(kept.headings) == len(document.headings)
+    for span in kept.headings:
+        assert kept.text[span.start :].startswith(f"# {span.label}")
+    assert kept.pages[-1].end == len(kept.text)
+    assert kept.headings[-1].end == len(kept.text)
+
+
+def test_of_a_file_of_pairs_whole_pairs_are_left_out() -> None:
+    rows = [(f"Who keeps lamp {n}?", f"Keeper {n} of house {n}." if n != 3 else "Mail a@b.example.") for n in range(9)]
+    text = "\n\n".join(f"{question}\n{answer}" for question, answer in rows)
+    starts = [text.index(question) for question, _ in rows]
+    pairs = [Pair(q, a, s, s + len(q) + 1 + len(a)) for (q, a), s in zip(rows, starts, strict=True)]
+    (kept,) = without([Document("a.csv", text, pairs=tuple(pairs))], "email")
+    assert len(kept.pairs) == 8
+    for pair in kept.pairs:
+        assert kept.text[pair.start : pair.end] == f"{pair.question}\n{pair.answer}"
+
+
+def test_a_document_of_which_nothing_is_left_is_gone(write: Write) -> None:
+    one, other = text_of(write, essay()), text_of(write, essay() + "\n\n# More\n\nA part of its own, with words.")
+    kept = without([one, other], "duplicates")
+    assert len(kept) == 2
+    assert kept[1].text.strip().endswith("with words.")
+    assert len(without([one, one], "duplicates")) == 1
+
+
+def test_overlapping_parts_are_taken_out_once() -> None:
+    document = Document("a", "abc def ghi jkl")
+    assert quality.remove(document, [(4, 11), (8, 11), (4, 7)]).text == "abc jkl"
+
+
+def test_a_megabyte_is_read_in_about_a_second() -> None:
+    text = "\n\n".join(essay(start, 30) for start in range(0, 5_400, 30))
+    assert len(text) > 900_000
+    document = Document("a.md", text)
+    began = time.process_time()
+    quality.report([document])
+    assert time.process_time() - began < 4  # of a busy machine's processor; docs/log.md has the figure of a quiet one

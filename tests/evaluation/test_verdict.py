@@ -1,0 +1,273 @@
+"""What the figures are said to mean: no claim beyond the intervals, the right cause, reports that are safe."""
+
+import csv
+import io
+import json
+import math
+import string
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from playground.evaluation.aggregate import Figures, measure
+from playground.evaluation.bootstrap import Difference
+from playground.evaluation.config import ExamSettings
+from playground.evaluation.contamination import Finding
+from playground.evaluation.costs import Costs, break_even, questions_a_day
+from playground.evaluation.error_analysis import causes
+from playground.evaluation.exam import Plan, Report
+from playground.evaluation.questions import GENERAL, RECALL, REWORDED, UNANSWERABLE, Question
+from playground.evaluation.report import html, record, table, write
+from playground.evaluation.results import Result, known
+from playground.evaluation.verdict import Judged, Sentence, catalogue, judge, say
+from playground.files import spreadsheet_cell
+from tests.fakes.exams import question, result
+
+EXAMS = 100
+NO_COSTS = Costs(None, None)
+EVIL = "<script>alert(1)</script>"
+
+
+def judged(figures: Figures, leaked: int = 0, **why: Counter[str]) -> list[Sentence]:
+    return judge(Judged(figures, why, NO_COSTS, None, leaked, 0))
+
+
+def keys(sentences: list[Sentence]) -> list[str]:
+    return [each.key for each in sentences]
+
+
+def contest(tuned_right: int, rag_right: int, of: int) -> Figures:
+    """Fine-tuned and retrieval on the same questions, the first so many right."""
+    asked = [question(str(number)) for number in range(of)]
+    answers = [
+        result(arm, str(number), choice=0 if number < right else 1)
+        for arm, right in (("tuned", tuned_right), ("rag", rag_right))
+        for number in range(of)
+    ]
+    return measure(asked, answers, set(), seed=0)
+
+
+def test_a_clear_winner_is_named_with_size_and_interval() -> None:
+    first = judged(contest(20, 60, 80))[0]
+    assert first.key == "who.better"
+    assert (first.values["better"], first.values["worse"]) == ("rag", "tuned")
+    assert first.values["gap"] == "50"
+    said = say(first)
+    assert said.startswith("Better: retrieval, 75 %")
+    assert "nan" not in said
+
+
+def test_a_small_difference_is_too_close_to_call_and_says_how_many_questions_would_do() -> None:
+    sentences = judged(contest(40, 43, 80))
+    assert sentences[0].key == "who.close"
+    assert "change.questions" in keys(sentences)
+    assert not any(each.key == "who.better" for each in sentences)
+
+
+def test_an_interval_without_zero_that_the_correction_leaves_open_is_no_win_and_says_why() -> None:
+    found = Difference("tuned", "rag", -0.2, -0.4, -0.02, 0.03, 0.18, 80, 48)
+    figures = replace(contest(20, 30, 48), choices=[found], by_kind={RECALL: found})
+    who, kind = (each for each in judged(figures) if each.key.endswith(".leaning"))
+    assert (who.values["better"], kind.values["better"]) == ("rag", "rag")
+    assert say(who).startswith("Too close to call")
+    assert "2 to 40 points" in say(who)
+    assert "p = 0.180" in say(kind)
+
+
+def manner(tuned_loss: float, tuned_f1: float, of: int = 40) -> Figures:
+    """Fine-tuned and retrieval choose alike; the fine-tuned one's losses and free answers are as given."""
+    asked = [question(str(number)) for number in range(of)]
+    answers = [
+        result(
+            arm, str(number), 0, "wrong", loss=loss + number % 5 / 10 + spread * (number % 3), f1=f1 - number % 4 / 50
+        )
+        for arm, loss, f1, spread in (("tuned", tuned_loss, tuned_f1, 0.03), ("rag", 3.0, 0.2, 0.0))
+        for number in range(of)
+    ]
+    return measure(asked, answers, set(), seed=0)
+
+
+def test_arms_that_choose_alike_are_told_apart_by_what_they_write_and_expect() -> None:
+    sentences = judged(manner(tuned_loss=2.271, tuned_f1=0.5))
+    said = {each.key: each for each in sentences}
+    assert said["who.equal"].values["better"] == "tuned"
+    assert (said["words.loss"].values["better"], said["words.loss"].values["times"]) == ("tuned", "2.01")
+    assert (said["words.f1"].values["better"], said["words.f1"].values["gap"]) == ("tuned", "30")
+    assert not {"words.right", "words.level"} & said.keys()
+
+
+def test_a_larger_loss_is_the_worse_arm() -> None:
+    sentence, told = (each for each in judged(manner(tuned_loss=3.7, tuned_f1=0.2)) if each.topic == "words")
+    assert (sentence.key, sentence.values["better"], told.key) == ("words.loss", "rag", "words.manner")
+    assert float(str(sentence.values["least"])) < float(str(sentence.values["most"]))
+
+
+def test_where_nothing_differs_it_is_said_once() -> None:
+    alike = [each for each in judged(manner(tuned_loss=2.97, tuned_f1=0.2)) if each.topic == "words"]
+    assert keys(alike) == ["words.level"]
+
+
+def test_equal_arms_are_told_apart_by_free_answers_or_losses_in_at_most_5_of_100_exams() -> None:
+    chance, called = np.random.default_rng(0), 0
+    asked = [question(str(number), section=str(number // 4)) for number in range(60)]
+    for _ in range(EXAMS):
+        answers = [
+            result(
+                arm,
+                each.id,
+                0,
+                "exact" if chance.random() < 0.4 else "wrong",
+                loss=chance.gamma(3),
+                f1=chance.beta(1, 3),
+            )
+            for arm in ("base", "rag", "tuned", "both")
+            for each in asked
+        ]
+        called += any(each.differs for found in measure(asked, answers, set(), 0).readings.values() for each in found)
+    assert called / EXAMS <= 0.05
+
+
+def test_few_questions_are_said_to_be_few() -> None:
+    assert "mind.few" in keys(judged(contest(0, 8, 8)))
+
+
+def test_the_taught_questions_are_told_apart() -> None:
+    asked = [question(str(number)) for number in range(40)]
+    answers = [result("tuned", str(number), choice=0 if number < 20 else 1) for number in range(40)]
+    taught = {str(number) for number in range(20)}
+    figures = measure(asked, answers, taught, seed=0)
+    assert (figures.on_leaks["tuned"].value, figures.without_leaks["tuned"].value) == (1.0, 0.0)
+    said = [say(each) for each in judged(figures, leaked=20) if each.topic == "mind"]
+    assert said[0].startswith("20 questions stand in the training data")
+    assert "100 %" in said[1]
+
+
+@pytest.mark.parametrize(
+    ("recall", "reworded", "key"),
+    [(38, 8, "learnt.memorised"), (8, 38, "learnt.understood"), (20, 22, "learnt.unsure")],
+)
+def test_memorised_understood_or_not_to_be_told(recall: int, reworded: int, key: str) -> None:
+    asked = [question(f"{kind}{n}", kind) for kind in (RECALL, REWORDED) for n in range(40)]
+    answers = [
+        result("tuned", f"{kind}{n}", choice=0 if n < right else 1)
+        for kind, right in ((RECALL, recall), (REWORDED, reworded))
+        for n in range(40)
+    ]
+    assert key in keys(judged(measure(asked, answers, set(), 0)))
+
+
+@pytest.mark.parametrize(("loss", "key"), [(2.0, "learnt.forgot"), (1.0, "learnt.kept")])
+def test_forgetting_shows_in_the_loss_of_general_answers(loss: float, key: str) -> None:
+    asked = [question(str(n), GENERAL) for n in range(24)]
+    answers = [result("base", str(n), loss=1 + n / 100) for n in range(24)]
+    answers += [result("tuned", str(n), loss=loss + n / 100 + 0.001 * (n % 3)) for n in range(24)]
+    assert key in keys(judged(measure(asked, answers, set(), 0)))
+
+
+def test_invention_is_an_answer_where_there_is_none() -> None:
+    asked = [question(str(n), UNANSWERABLE, answers=()) for n in range(10)]
+    answers = [result("rag", str(n), -1, "abstained" if n < 6 else "wrong") for n in range(10)]
+    arm = measure(asked, answers, set(), 0).arms["rag"]
+    assert arm.invention.value == pytest.approx(0.4)
+    assert (arm.abstention_precision, arm.abstention_recall) == (1.0, 0.6)
+    assert math.isnan(arm.choice.value)
+
+
+def cause_of(answer: Result, *others: Result, in_text: bool = True) -> str:
+    asked = [question("q")]
+    counted = causes(asked, [answer, *others], set() if in_text else {"q"})
+    return counted[answer.arm].most_common(1)[0][0]
+
+
+def test_each_wrong_answer_has_its_cause() -> None:
+    wrong = {"choice": 1, "outcome": "wrong"}
+    assert cause_of(result("rag", "q", **wrong, in_prompt=False)) == "not_retrieved"
+    assert cause_of(result("rag", "q", **wrong, in_prompt=True)) == "misread"
+    assert cause_of(result("rag", "q", **wrong, in_prompt=False), in_text=False) == "not_in_text"
+    assert cause_of(result("rag", "q", 1, "broken", in_prompt=True)) == "format"
+    assert cause_of(result("rag", "q", 1, "abstained", in_prompt=True)) == "silent"
+    assert cause_of(result("tuned", "q", **wrong), result("base", "q")) == "lost"
+    assert cause_of(result("tuned", "q", **wrong), result("base", "q", **wrong)) == "not_learnt"
+    assert cause_of(result("both", "q", **wrong, in_prompt=True), result("rag", "q", in_prompt=True)) == "lost"
+    assert cause_of(result("base", "q", **wrong)) == "not_known"
+
+
+def test_a_right_answer_has_no_cause() -> None:
+    assert not causes([question("q")], [result("rag", "q")], set())["rag"]
+
+
+def test_a_retriever_that_finds_nothing_is_named_and_what_would_help_too() -> None:
+    asked = [question(str(n)) for n in range(30)]
+    answers = [result("rag", str(n), 1, "wrong", in_prompt=n > 25) for n in range(30)]
+    sentences = judged(measure(asked, answers, set(), 0), rag=causes(asked, answers, set())["rag"])
+    why = next(each for each in sentences if each.topic == "why")
+    assert (why.values["cause"], why.values["count"]) == ("not_retrieved", 26)
+    assert "change.not_retrieved" in keys(sentences)
+
+
+def test_what_the_base_model_knows_is_left_out_if_it_was_made_not_if_a_person_asked_it() -> None:
+    asked = [question("made", origin="made"), question("own", origin="file")]
+    assert known(asked, [result("base", "made"), result("base", "own")]) == {"made"}
+
+
+def test_fine_tuning_breaks_even_where_its_answers_have_saved_its_training() -> None:
+    even = break_even(Costs(training=100, indexing=10), tuned_seconds=0.5, rag_seconds=2)
+    assert even is not None
+    assert even.questions_a_day(10) == pytest.approx(10 * 90 / (30 * 1.5))
+    assert even.questions_a_day(0) == 0
+    assert math.isinf(questions_a_day(-0.5, 90, 1))
+    assert break_even(Costs(100, None), 1, 2) is None
+
+
+def report(questions: list[Question], results: list[Result]) -> Report:
+    plan = Plan(ExamSettings(), ("base", "rag"), None, None, (Finding("q", "leak"),))
+    figures = measure(questions, results, {"q"}, 0)
+    why = causes(questions, results, set())
+    verdict = judge(Judged(figures, why, NO_COSTS, None, 1, 0))
+    return Report(plan, questions, results, set(), figures, why, NO_COSTS, None, verdict, None, {"model": EVIL})
+
+
+@pytest.fixture
+def evil() -> Report:
+    asked = question("q", question=f"What is {EVIL}?", answers=(f"=1+1 {EVIL}",), distractors=(EVIL, "no"))
+    said = [result(arm, "q", 1, "wrong", text=f"=HYPERLINK({EVIL})", in_prompt=None) for arm in ("base", "rag")]
+    return report([asked], said)
+
+
+@pytest.mark.parametrize("language", ["en", "vi"])
+def test_the_page_escapes_every_text_and_loads_nothing(evil: Report, language: str) -> None:
+    page = html(evil, f"python -m playground exam --out {EVIL}", language)
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") >= 5
+    assert "http" not in page.replace("http-equiv", "")
+    assert "default-src 'none'" in page
+
+
+def test_no_cell_of_the_table_is_a_formula(evil: Report) -> None:
+    rows = list(csv.reader(io.StringIO(table(evil))))
+    assert len(rows) == 3
+    assert not any(cell.startswith(("=", "+", "@", "\t", "\r")) for row in rows for cell in row)
+    assert [spreadsheet_cell(each) for each in ("=1", "-1", "1", "a=b")] == ["'=1", "'-1", "1", "a=b"]
+
+
+def test_the_json_has_every_question_answer_grade_and_stamp(evil: Report, tmp_path: Path) -> None:
+    write(evil, tmp_path, "the command")
+    stored = json.loads((tmp_path / "report.json").read_text())
+    assert stored["answers"][0]["stamp"] == "0" * 12
+    assert stored["questions"][0]["answers"] == list(evil.questions[0].answers)
+    assert stored["command"] == "the command"
+    assert record(evil, "the command") == stored
+
+
+def test_both_languages_say_the_same_things_with_the_same_values() -> None:
+    english, vietnamese = catalogue("en"), catalogue("vi")
+    assert english.keys() == vietnamese.keys()
+    for key in english:
+        assert fields(english[key]) == fields(vietnamese[key]), key
+
+
+def fields(words: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(words) if name}

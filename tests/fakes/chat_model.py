@@ -1,0 +1,54 @@
+"""A tiny chat model with something to say, and adapters for it, for the tests of answers."""
+
+import torch
+from torch import nn
+from transformers import LlamaForCausalLM
+
+from adapters.base import PlainLora
+from playground.models.registry import ChatModel
+from tests.conftest import tiny_llama, tiny_tokenizer
+
+
+def lively() -> LlamaForCausalLM:
+    """The tiny model with stronger layers: as made, it would say its last token for ever."""
+    model = tiny_llama()
+    with torch.no_grad():
+        for layer in _layers(model).values():
+            layer.weight.mul_(20)
+    return model
+
+
+def small_chat(window: int = 2048) -> ChatModel:
+    """A fresh chat model; the same weights every time."""
+    return ChatModel(lively(), tiny_tokenizer(), hash="0" * 16, name="tiny", device=torch.device("cpu"), window=window)
+
+
+def lora(seed: int, rank: int = 4, part: str = "") -> PlainLora:
+    """An adapter of the layers whose names hold `part`, strong enough to change what the tiny model says."""
+    random = torch.Generator().manual_seed(seed)
+    return PlainLora(
+        {
+            name: (
+                torch.randn(rank, layer.in_features, generator=random) / 4,
+                torch.randn(layer.out_features, rank, generator=random) / 4,
+            )
+            for name, layer in _layers(tiny_llama()).items()
+            if part in name
+        }
+    )
+
+
+def untouched(chat: ChatModel) -> bool:
+    """Whether the model is as it was made: weights bit for bit, no hook, no replaced method."""
+    clean = lively().state_dict()
+    modules = list(chat.model.modules())
+    return (
+        all(torch.equal(weight, clean[name]) for name, weight in chat.model.state_dict().items())
+        and not any(module._forward_hooks for module in modules)
+        and not any("forward" in vars(module) for module in modules)
+    )
+
+
+def _layers(model: LlamaForCausalLM) -> dict[str, nn.Linear]:
+    named = model.named_modules()
+    return {name: each for name, each in named if isinstance(each, nn.Linear) and name != "lm_head"}

@@ -1,0 +1,77 @@
+"""A small text, its index under a stand-in encoder, and results made by hand, for the tests of exams."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from playground.evaluation.questions import LITERAL, Question
+from playground.evaluation.results import Result
+from retrieval.build import build
+from retrieval.index import Index
+from retrieval.readers.read import Document
+
+PARAGRAPH = (
+    "The {0} museum was founded in {1} by {2} in the old harbour of {3}. In {5} the {0} museum moved to {3} Street "
+    "because the first house had burnt down. The museum of {3} is a large collection of maps and letters on the sea. "
+    "Its director {2} wrote {4} books about the history of {3}, which are kept in the reading room beside the hall."
+)
+ROWS = (
+    ("Harbour", 1884, "Anna Bergman", "Lindholm", 12),
+    ("Railway", 1901, "Peter Novak", "Ostrava", 31),
+    ("Clock", 1756, "Maria Keller", "Furtwangen", 7),
+    ("Glass", 1922, "Jan Holub", "Kamenice", 44),
+    ("Paper", 1833, "Ines Ferreira", "Tomar", 5),
+    ("Salt", 1947, "Karl Weber", "Hallein", 63),
+)
+TEXT = "\n\n".join(PARAGRAPH.format(*row, row[1] + 9) for row in ROWS)
+
+
+class WordEncoder:
+    """A vector of hashed words: near means sharing words."""
+
+    name, hash, dimension, window, multilingual = "words", "w" * 16, 64, 256, False
+
+    def encode(self, texts: Sequence[str], progress: Any = None) -> np.ndarray:
+        """Unit vectors (n, 64)."""
+        vectors = np.full((len(texts), 64), 1e-3, dtype=np.float32)
+        for row, text in enumerate(texts):
+            for word in text.lower().split():
+                vectors[row, hashlib.sha256(word.strip(".,?“”").encode()).digest()[0] % 64] += 1
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def encode_query(self, question: str) -> np.ndarray:
+        """A unit vector (64,)."""
+        return self.encode([question])[0]
+
+    def count_tokens(self, texts: list[str]) -> list[int]:
+        """Words."""
+        return [len(each.split()) for each in texts]
+
+
+def document() -> Document:
+    """The text, in paragraphs without headings."""
+    return Document("museums.txt", TEXT)
+
+
+def index() -> Index:
+    """The text's index."""
+    return build([document()], WordEncoder())
+
+
+def question(id_: str, kind: str = LITERAL, **values: Any) -> Question:
+    """A question with two choices."""
+    given: dict[str, Any] = {"question": f"Question {id_}?", "answers": ("yes",), "distractors": ("no",)}
+    return Question(**{"id": id_, "kind": kind, "section": id_, "origin": "file", **given, **values})
+
+
+def result(arm: str, id_: str, choice: int = 0, outcome: str = "exact", **values: Any) -> Result:
+    """What an arm made of a question."""
+    given: dict[str, Any] = {
+        "text": "yes", "tokens": 3, "prompt_tokens": 40, "seconds": 0.5, "memory_bytes": 1000, "loss": 1.0,
+        "loss_tokens": 2, "exact": float(outcome == "exact"), "f1": float(outcome == "exact"), "rouge_l": 0.0,
+        "abstained": outcome == "abstained", "found": None, "ranks": (), "in_prompt": None, "passages": (),
+        "support": None, "stamp": "0" * 12,
+    }  # fmt: skip
+    return Result(**{"arm": arm, "question": id_, "choice": choice, "outcome": outcome, **given, **values})

@@ -1,0 +1,187 @@
+"""A pass over rows of different lengths: the model's own logits, whatever its architecture and whoever is beside it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    PreTrainedModel,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
+
+import adapters
+from adapters.base import PlainLora
+from playground.errors import UserError
+from playground.inference import forward as forward_module
+from playground.inference import matmul
+from playground.inference.forward import TheirForward, forward_of
+from playground.inference.kv_cache import Memory
+from playground.inference.llama_forward import OurForward
+from playground.inference.matmul import product
+from playground.inference.ragged_batch import Forward, Segment
+from playground.inference.served_adapter import adapted
+from tests.fakes.chat_model import lively, lora, small_chat
+from tests.fakes.trained import STEPS, Trained, make
+
+SHAPE: dict[str, Any] = {
+    "vocab_size": 259,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "pad_token_id": 2,
+}
+KINDS = {
+    "llama": lambda: LlamaForCausalLM(LlamaConfig(**SHAPE)),
+    "llama, biased": lambda: LlamaForCausalLM(LlamaConfig(**SHAPE, attention_bias=True, mlp_bias=True)),
+    "qwen2": lambda: Qwen2ForCausalLM(Qwen2Config(**SHAPE)),
+    "qwen2, sliding": lambda: Qwen2ForCausalLM(
+        Qwen2Config(**SHAPE, use_sliding_window=True, sliding_window=7, max_window_layers=0)
+    ),
+    "qwen3": lambda: Qwen3ForCausalLM(Qwen3Config(**SHAPE)),
+    "mistral, sliding": lambda: MistralForCausalLM(MistralConfig(**SHAPE, sliding_window=7)),
+    "gpt2": lambda: GPT2LMHeadModel(GPT2Config(vocab_size=259, n_embd=32, n_layer=2, n_head=4)),
+}
+OURS = {"llama", "llama, biased", "qwen2"}
+TEXT = [(11 * place) % 250 + 5 for place in range(40)]
+
+
+def strong(kind: str) -> PreTrainedModel:
+    """A model of this kind whose weights, biases too, are far from zero."""
+    torch.manual_seed(1)
+    model = KINDS[kind]().eval()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.normal_(0, 0.3)
+    return model
+
+
+@torch.inference_mode()
+def own(model: PreTrainedModel, ids: list[int]) -> Tensor:
+    return model(input_ids=torch.tensor([ids])).logits[0]
+
+
+def read(forward: Forward, ids: list[int], adapter: PlainLora | None = None, pieces: int = 1) -> Memory:
+    memory, step = Memory(60), len(ids) // pieces
+    for start in range(0, len(ids), step):
+        forward([Segment(ids[start : start + step], memory, adapter)])
+        memory.length += len(ids[start : start + step])
+    return memory
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_of_different_lengths_get_the_models_own_logits(kind: str) -> None:
+    model = strong(kind)
+    forward = forward_of(model)
+    assert isinstance(forward, OurForward) is (kind in OURS)
+    long, short = read(forward, TEXT[:32], pieces=4), read(forward, TEXT[:3])
+    rows = [Segment(TEXT[32:33], long), Segment(TEXT[3:20], short, keep=5), Segment(TEXT[5:15], Memory(60))]
+    for found, ids, keep in zip(forward(rows), (TEXT[:33], TEXT[:20], TEXT[5:15]), (1, 5, 1), strict=True):
+        torch.testing.assert_close(found, own(model, ids)[-keep:], atol=2e-4, rtol=2e-4)
+
+
+@pytest.mark.parametrize("kind", ["llama, biased", "qwen2, sliding"])
+def test_adapters_of_any_rank_with_scaled_rows_beside_biases_are_added_alike(kind: str) -> None:
+    model = strong(kind)
+    forward = forward_of(model)
+    some = [fit(model, 1, rank=4), fit(model, 2, rank=50, part="_proj", scaled=True), fit(model, 3, 2, "v_proj"), None]
+    found = forward([Segment(TEXT[: 9 + n], Memory(60), each, keep=2) for n, each in enumerate(some)])
+    for number, (each, logits) in enumerate(zip(some, found, strict=True)):
+        with torch.inference_mode(), adapted(model, [each]):
+            alone = model(input_ids=torch.tensor([TEXT[: 9 + number]])).logits[0, -2:]
+        torch.testing.assert_close(logits, alone, atol=2e-4, rtol=2e-4)
+
+
+def fit(model: PreTrainedModel, seed: int, rank: int = 4, part: str = "", scaled: bool = False) -> PlainLora:
+    """An adapter of the layers whose names hold `part`."""
+    random = torch.Generator().manual_seed(seed)
+    layers = {
+        name: (
+            torch.randn(rank, layer.in_features, generator=random) / 8,
+            torch.randn(layer.out_features, rank, generator=random) / 8,
+        )
+        for name, layer in model.named_modules()
+        if isinstance(layer, nn.Linear) and name != "lm_head" and part in name
+    }
+    scales = {name: 0.5 + torch.rand(len(B), generator=random) for name, (_, B) in layers.items()} if scaled else {}
+    return PlainLora(layers, scales)
+
+
+def test_each_method_beside_all_others_gets_what_it_gets_alone(tmp_path: Any) -> None:
+    resident, served = small_chat().model, []
+    for number, (id_, method) in enumerate(adapters.methods().items()):
+        if method.unavailable():
+            continue
+        values = {"rank": 2 + number} if "rank" in method.Options.__dataclass_fields__ and id_ != "vera" else {}
+        run = Trained(*make(id_, **values), base=lively()).step(1, STEPS)
+        method.save(run.model, tmp_path / id_)
+        served.append(method.served(resident, tmp_path / id_))
+    assert len(served) >= 8
+    plain = [each for each in served if isinstance(each, PlainLora)]
+    forward = forward_of(resident)
+    together = forward([Segment(TEXT[: 7 + n], Memory(60), each) for n, each in enumerate([None, *plain])])
+    for number, each in enumerate([None, *plain]):
+        alone = forward([Segment(TEXT[: 7 + number], Memory(60), each)])[0]
+        torch.testing.assert_close(together[number], alone, atol=1e-4, rtol=1e-4)
+        with torch.inference_mode(), adapted(resident, [each]):
+            expected = resident(input_ids=torch.tensor([TEXT[: 7 + number]])).logits[0, -1:]
+        torch.testing.assert_close(together[number], expected, atol=1e-4, rtol=1e-4)
+
+
+def test_our_pass_is_left_where_its_logits_are_not_the_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OurForward, "logits", lambda self, packed: torch.zeros(len(packed.wanted), 259))
+    assert isinstance(forward_of(lively()), TheirForward)
+    monkeypatch.setattr(TheirForward, "logits", lambda self, packed: torch.zeros(len(packed.wanted), 259))
+    with pytest.raises(UserError, match="several rows at once come out other than alone"):
+        forward_of(lively())
+
+
+def test_what_is_known_of_a_model_goes_with_it() -> None:
+    before = len(forward_module._known)
+    model = lively()
+    forward_of(model)
+    assert len(forward_module._known) == before + 1
+    del model
+    assert len(forward_module._known) == before
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("rows", [1, 2, 9])
+def test_both_orders_of_a_product_give_the_same(first: bool, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matmul, "weights_first", lambda *_: first)
+    random = torch.Generator().manual_seed(0)
+    weight = torch.randn(40, 24, generator=random)
+    for x in (torch.randn(rows, 24, generator=random), torch.randn(24, rows, generator=random).T):
+        torch.testing.assert_close(product(x, weight), x @ weight.T)
+
+
+def test_joining_weights_changes_no_number_and_the_model_can_be_saved_as_before(tmp_path: Path) -> None:
+    model, clean = lively(), lively()
+    assert isinstance(forward_of(model), OurForward)
+    for each, folder in ((model, "joined"), (clean, "clean")):
+        each.save_pretrained(tmp_path / folder)
+    name = "model.safetensors"
+    assert (tmp_path / "joined" / name).read_bytes() == (tmp_path / "clean" / name).read_bytes()
+    storages = {each.untyped_storage().data_ptr(): each.untyped_storage().nbytes() for each in model.parameters()}
+    assert sum(storages.values()) == sum(each.nbytes for each in clean.parameters())
+
+
+def test_an_adapter_that_is_gone_is_forgotten() -> None:
+    model, adapter = lively(), lora(1)
+    forward = OurForward(model)
+    read(forward, TEXT[:9], adapter)
+    assert len(forward._head._changes._known) == 1
+    del adapter
+    assert not forward._head._changes._known

@@ -1,0 +1,280 @@
+"""Reading in a child process: what comes back, and that a bomb costs one sentence and the app nothing."""
+
+import io
+import json
+import os
+import tempfile
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import docx
+import psutil
+import pytest
+
+from playground.services.library import Library, reading_limits
+from playground.settings import Settings
+from playground.storage.store import Store, new_secret
+from retrieval.errors import RetrievalError
+from retrieval.readers import sandbox
+from retrieval.readers.read import Limits, NeedsMapping, read
+from retrieval.readers.sandbox import read_apart
+from tests.conftest import Write
+
+LIMITS = Limits(seconds=5)
+SMALL = Limits(seconds=5, memory_bytes=300_000_000)
+SHORT = Limits(seconds=1)
+
+
+@pytest.fixture
+def untouched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Afterwards no process and no temporary file is left, and this process has not grown."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    before = psutil.Process().memory_info().rss
+    yield
+    assert psutil.Process().memory_info().rss - before < 60_000_000
+    assert not list(temporary.iterdir())
+    assert not psutil.Process().children(recursive=True)
+
+
+def word(change: Callable[[str, bytes], bytes]) -> bytes:
+    """A Word file whose parts went through `change`."""
+    plain, changed = io.BytesIO(), io.BytesIO()
+    document = docx.Document()
+    document.add_paragraph("hello")
+    document.save(plain)
+    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, change(name, old.read(name)))
+    return changed.getvalue()
+
+
+def in_body(xml: bytes) -> Callable[[str, bytes], bytes]:
+    return lambda name, data: data.replace(b"<w:body>", b"<w:body>" + xml) if name == "word/document.xml" else data
+
+
+def deflated(unit: bytes, times: int) -> bytes:
+    """So many times these bytes, compressed without ever being whole."""
+    packer = zlib.compressobj(9)
+    return b"".join([*(packer.compress(unit) for _ in range(times)), packer.flush()])
+
+
+def pdf(stream: bytes, pages: int = 1) -> bytes:
+    """A PDF whose pages all show this deflated stream."""
+    kids = b" ".join(b"%d 0 R" % (5 + page) for page in range(pages))
+    page = b"/Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R /Resources << /Font << /F1 3 0 R >> >>"
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Count %d /Kids [%s] >>" % (pages, kids),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream" % (len(stream), stream),
+        *[b"<< %s >>" % page] * pages,
+    ]
+    data, offsets = b"%PDF-1.4\n", []
+    for number, content in enumerate(objects, start=1):
+        offsets.append(len(data))
+        data += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    trailer = b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, len(data))
+    return data + b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1) + table + trailer
+
+
+SHOWN = b"BT /F1 10 Tf 72 700 Td (hello world) Tj ET\n"
+
+
+# The contract of `documents.read`
+
+
+def test_the_document_is_the_one_read_here(write: Write) -> None:
+    path = write("upload", "# Café\n\nText of it.\n\n## Việt \u2028 Nam\n\nMore.")
+    assert read_apart(path, "a.md", None, LIMITS) == read(path, "a.md", None, LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.exe", "x"),
+        ("a.txt", ""),
+        ("a.txt", "ab" * 501),
+        ("a.pdf", "no"),
+        ("a.docx", b"\xd0\xcf\x11\xe0"),
+        ("a.html", "<p>"),
+    ],
+)
+def test_a_refusal_comes_back_word_for_word(write: Write, name: str, content: str | bytes) -> None:
+    path, limits = write("upload", content), Limits(max_chars=1_000)
+    with pytest.raises(RetrievalError) as here:
+        read(path, name, None, limits)
+    with pytest.raises(RetrievalError) as there:
+        read_apart(path, name, None, limits)
+    assert str(there.value) == str(here.value)
+    assert type(there.value) is RetrievalError
+
+
+def test_a_table_asks_for_its_columns_and_takes_them(write: Write) -> None:
+    path = write("upload", "one,two\nWhen does it open at all?,At seven in the morning.\n")
+    with pytest.raises(NeedsMapping, match="one, two") as caught:
+        read_apart(path, "a.csv", None, LIMITS)
+    assert caught.value.columns == ("one", "two")
+    assert caught.value.rows == ({"one": "When does it open at all?", "two": "At seven in the morning."},)
+    (pair,) = read_apart(path, "a.csv", {"question": "one", "answer": "two"}, LIMITS).pairs
+    assert pair.answer == "At seven in the morning."
+
+
+def test_a_file_that_is_not_there_is_no_bad_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_apart(tmp_path / "nothing", "a.txt", None, LIMITS)
+
+
+def test_a_relative_path_is_found(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("a.txt", "text")
+    monkeypatch.chdir(tmp_path)
+    assert read_apart(Path("a.txt"), "a.txt", None, LIMITS).text == "text"
+
+
+def test_the_child_starts_fast_and_sees_no_secret(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    given = []
+    popen = sandbox.subprocess.Popen
+    monkeypatch.setattr(sandbox.subprocess, "Popen", lambda *args, **more: given.append(more) or popen(*args, **more))
+    read_apart(write("a.txt", "text"), "a.txt", None, LIMITS)  # compiles what was not yet
+    before = os.times()
+    read_apart(write("a.txt", "text"), "a.txt", None, LIMITS)
+    after = os.times()
+    used = after.children_user + after.children_system - before.children_user - before.children_system
+    assert used < 0.4
+    assert "HF_TOKEN" not in given[0]["env"]
+
+
+# Bombs
+
+
+BOMBS = {
+    "text.docx": (
+        lambda: word(lambda name, data: data + b" " * 200_000_000 if name == "docProps/core.xml" else data),
+        LIMITS, "unpacks to 200 MB; the limit is 100 MB",
+    ),
+    "paragraphs.docx": (lambda: word(in_body(b"<w:p/>" * 9_000_000)), LIMITS, "unpacks to 54 MB of XML; .* 40 MB"),
+    "rows.docx": (
+        lambda: word(in_body(b"<w:tbl>" + b"<w:tr><w:tc><w:p/></w:tc></w:tr>" * 1_000_000 + b"</w:tbl>")),
+        SMALL, "damaged, or holds too much|300 MB of memory",
+    ),
+    "blanks.pdf": (lambda: pdf(deflated(b" " * 1_000_000, 600)), SMALL, "300 MB of memory, the limit"),
+    "words.pdf": (lambda: pdf(deflated(SHOWN * 1_000, 2_000)), SMALL, "300 MB of memory, the limit"),
+    "pages.pdf": (lambda: pdf(deflated(SHOWN * 1_000, 20), 900), SHORT, "more than 1 processor seconds"),
+    "many.pdf": (lambda: pdf(deflated(SHOWN, 1), 1_001), LIMITS, "has 1001 pages; the limit is 1000"),
+    "deep.html": (lambda: b"<div>" * 100_000 + b"deep", LIMITS, "more than 10,000 deep, the limit"),
+    "rows.csv": (lambda: b"question,answer\n" + b"a,b\n" * 2_000_000, SMALL, "300 MB of memory, the limit"),
+    "long.csv": (lambda: b"text\n" + b"some more words\n" * 100_000, LIMITS, "more than 1,000,000 characters"),
+    "garbled.txt": (lambda: "schÃ¶n ".encode() * 1_000_000, SHORT, "more than 1 processor seconds"),
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_costs_one_sentence_and_nothing_else(write: Write, name: str) -> None:
+    make, limits, message = BOMBS[name]
+    path = write("upload", make())
+    begun, own = time.monotonic(), time.process_time()
+    with pytest.raises(RetrievalError, match=rf"^{name} .*({message}).*\.$"):
+        read_apart(path, name, None, limits)
+    assert time.monotonic() - begun < limits.clock_seconds + 2
+    assert time.process_time() - own < 0.5
+
+
+@pytest.mark.usefixtures("untouched")
+def test_a_reader_that_waits_is_ended_by_the_clock_with_all_it_started(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = "import subprocess, time; subprocess.Popen(['sleep', '60']); time.sleep(60)"
+    popen, started = sandbox.subprocess.Popen, []
+
+    def start(command: list[str], **more: object) -> object:
+        started.append(popen([command[0], "-c", program], **more))
+        return started[0]
+
+    monkeypatch.setattr(sandbox.subprocess, "Popen", start)
+    with pytest.raises(
+        RetrievalError, match=r"a\.txt took more than 3 seconds to read, the limit\. Add a part of it\."
+    ):
+        read_apart(write("a.txt", "text"), "a.txt", None, SHORT)
+    members = [each for each in psutil.process_iter() if each.status() != "zombie" and _group(each) == started[0].pid]
+    _, left = psutil.wait_procs(members, timeout=5)  # what was killed may take a moment to be gone
+    assert not left
+
+
+def _group(process: psutil.Process) -> int | None:
+    try:
+        return os.getpgid(process.pid)
+    except ProcessLookupError:
+        return None
+
+
+@pytest.mark.usefixtures("untouched")
+def test_more_text_than_may_come_back_is_refused(write: Write) -> None:
+    with pytest.raises(RetrievalError, match="becomes 2 MB of text with headings; the limit is 1 MB"):
+        read_apart(write("a.txt", "é" * 400_000), "a.txt", None, replace(LIMITS, answer_bytes=1_000_000))
+
+
+def test_a_fault_in_a_reader_is_logged_and_refuses_this_file_only(
+    write: Write, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(request: bytes, out: io.BytesIO, faults: io.BytesIO, seconds: float) -> int:
+        out.write(json.dumps(sandbox._read(Path("a.txt"), "a.txt", None, None)).encode())
+        return 0
+
+    monkeypatch.setattr(sandbox, "_run", broken)
+    with pytest.raises(RetrievalError, match=r"a\.txt could not be read: it is damaged\."):
+        read_apart(write("a.txt", "text"), "a.txt", None, LIMITS)
+    assert "Traceback" in caplog.text
+
+
+@pytest.mark.usefixtures("untouched")
+def test_few_children_run_at_once(write: Write) -> None:
+    path = write("a.txt", "text")
+    most = 0
+    with ThreadPoolExecutor(6) as pool:
+        reading = [pool.submit(read_apart, path, "a.txt", None, LIMITS) for _ in range(6)]
+        while not all(each.done() for each in reading):
+            most = max(most, len(psutil.Process().children()))
+            time.sleep(0.01)
+    assert [each.result().text for each in reading] == ["text"] * 6
+    assert most <= 2
+
+
+# The library
+
+
+@pytest.mark.usefixtures("untouched")
+def test_the_library_refuses_a_bomb_and_takes_the_other_files(write: Write, settings: Settings) -> None:
+    small = replace(settings, read_bytes=300_000_000, read_seconds=5, pdf_pages=7)
+    store = Store(small)
+    library = Library(store, small, lambda _: pytest.fail("no text is embedded here"))
+    bomb = write("bomb", pdf(deflated(b" " * 1_000_000, 600)))
+    many = write("many", pdf(deflated(SHOWN, 1), 8))
+    added = library.add(
+        store.visitor(new_secret()),
+        [(bomb, "bomb.pdf"), (many, "many.pdf"), (write("good", "A good text."), "good.txt")],
+    )
+    assert [row.name for row in added.documents] == ["good.txt"]
+    first, second = added.refusals
+    assert first.startswith("bomb.pdf broke its reader")
+    assert second == "many.pdf has 8 pages; the limit is 7. Add a part of it."
+
+
+def test_the_settings_are_the_limits(settings: Settings) -> None:
+    limits = reading_limits(replace(settings, text_chars=1, pdf_pages=2, read_bytes=3, read_seconds=4))
+    assert (limits.max_chars, limits.max_pages, limits.memory_bytes, limits.seconds) == (1, 2, 3, 4)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
+@pytest.mark.parametrize(("code", "words"), [(None, "15 seconds"), (-24, "5 processor seconds"), (-6, "1,000 MB")])
+def test_every_end_has_its_sentence(code: int | None, words: str) -> None:
+    assert words in sandbox._end("a.pdf", code, LIMITS)

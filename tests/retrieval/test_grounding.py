@@ -1,0 +1,93 @@
+"""Which sentences support an answer: offsets in the document, honest about none, in several languages."""
+
+import pytest
+
+from retrieval.chunks import Passage
+from retrieval.grounding import Evidence, support
+from retrieval.readers.read import Document
+
+TEXT = (
+    "The club was founded in 1884. Its members meet on Mondays.\n\n"
+    "The annual fee is forty euros. Members under twelve pay nothing at all. The fee is due in March."
+)
+VIETNAMESE = "Câu lạc bộ được thành lập năm 1884. Hội viên họp vào thứ hai. Hội phí hằng năm là bốn mươi euro."
+
+
+def passages(text: str) -> list[Passage]:
+    """One passage a paragraph, with its offsets in the text."""
+    found = []
+    for part in text.split("\n\n"):
+        start = text.index(part)
+        found.append(Passage(part, "a.txt", "", "", start, start + len(part), 20))
+    return found
+
+
+def quoted(text: str, answer: str, question: str = "") -> list[list[str]]:
+    """The supporting sentences of each claim, read from the document by their offsets."""
+    claims = support(answer, question, passages(text))
+    return [[text[each.start : each.end] for each in claim.evidence] for claim in claims]
+
+
+def test_the_sentence_is_found_by_its_offsets_in_the_document() -> None:
+    assert quoted(TEXT, "Children under twelve pay nothing.") == [["Members under twelve pay nothing at all."]]
+    (claim,) = support("The fee is forty euros.", "", passages(TEXT))
+    assert claim.evidence[0].passage == 1
+    assert TEXT[claim.evidence[0].start : claim.evidence[0].end] == "The annual fee is forty euros."
+
+
+def test_every_sentence_of_the_answer_is_a_claim_of_its_own() -> None:
+    answer = "It was founded in 1884. They meet on the Moon."
+    founded, moon = support(answer, "", passages(TEXT))
+    assert answer[founded.start : founded.end] == "It was founded in 1884."
+    assert founded.evidence
+    assert moon.evidence == ()
+
+
+@pytest.mark.parametrize(
+    "answer", ["The fee is ninety dollars a week.", "I do not know.", "Photosynthesis makes sugar."]
+)
+def test_an_answer_that_no_sentence_holds_has_no_support(answer: str) -> None:
+    assert quoted(TEXT, answer) == [[]]
+
+
+def test_repeating_the_question_is_no_support_for_what_is_added() -> None:
+    question = "When is the annual fee of the club due?"
+    assert quoted(TEXT, "The annual fee of the club is due in September.", question) == [[]]
+    assert quoted(TEXT, "The annual fee of the club is due in March.", question) == [["The fee is due in March."]]
+
+
+def test_of_several_sentences_the_one_nearest_to_the_question_stays() -> None:
+    text = "The hall has 40 seats. The annual fee is 40 euros."
+    assert quoted(text, "40", "What is the annual fee?") == [["The annual fee is 40 euros."]]
+    assert quoted(text, "40", "How many seats has the hall?") == [["The hall has 40 seats."]]
+    assert len(quoted(text, "40")[0]) == 2
+
+
+def test_words_are_stemmed_by_the_language_of_the_passages() -> None:
+    assert quoted(TEXT, "A member under twelve pays nothing.") == [["Members under twelve pay nothing at all."]]
+    assert quoted(VIETNAMESE, "Hội phí là bốn mươi euro.") == [["Hội phí hằng năm là bốn mươi euro."]]
+    assert quoted(VIETNAMESE, "Hội phí là chín mươi đô la Mỹ.", "Hội phí hằng năm là bao nhiêu?") == [[]]
+
+
+@pytest.mark.parametrize("answer", ["", "  \n", "…", "!!!"])
+def test_an_answer_without_words_claims_nothing(answer: str) -> None:
+    assert support(answer, "What?", passages(TEXT)) == []
+
+
+def test_without_passages_nothing_is_supported() -> None:
+    (claim,) = support("It was founded in 1884.", "When?", [])
+    assert claim.evidence == ()
+
+
+def test_the_best_sentence_comes_first_and_scores_lie_between_none_and_all() -> None:
+    (claim,) = support("The fee is due in March.", "", passages(TEXT))
+    assert isinstance(claim.evidence[0], Evidence)
+    assert claim.evidence[0].score == pytest.approx(1)
+
+
+def test_offsets_hold_for_passages_cut_from_a_longer_document() -> None:
+    document = Document("a.txt", f"Foreword of no interest.\n\n{TEXT}")
+    start = document.text.index("The annual fee")
+    passage = Passage(document.text[start:], "a.txt", "", "", start, len(document.text), 20)
+    (claim,) = support("It is due in March.", "", [passage])
+    assert document.text[claim.evidence[0].start : claim.evidence[0].end] == "The fee is due in March."

@@ -1,0 +1,165 @@
+"""The Fine-tune tab's panels for runs, without a browser: pausing, bake-off, history, sweep; each visitor's own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from playground.jobs.worker import work
+from playground.services.app import Services
+from playground.services.experiments import Experiments
+from playground.settings import Settings
+from playground.storage.store import RunRow, new_secret
+from playground.ui.shared.controls import RUN_KNOBS
+from playground.ui.shared.session import COOKIE
+from playground.ui.train.run_panel import pause_button
+from playground.ui.train.tab import TrainTab
+from retrieval.readers.read import Document
+
+PROSE = "\n\n".join(f"Rule {n} of the club says that member {n} brings biscuit {n} on day {n}." for n in range(60))
+
+
+class Visit:
+    """A visitor with a text, and the tab as they meet it."""
+
+    def __init__(self, services: Services, tab: TrainTab) -> None:
+        self.services, self.tab = services, tab
+        secret = new_secret()
+        self.request: Any = SimpleNamespace(cookies={COOKIE: secret}, headers={"accept-language": "en"})
+        self.id = services.store.visitor(secret)
+        services.store.add_document(self.id, "club.txt", Document("club.txt", PROSE).to_dict(), len(PROSE), len(PROSE))
+
+    def train(self, **settings: Any) -> str:
+        """Queue a short run."""
+        config, cost = self.services.plan(self.id, "lora", "quick", {"rank": 2}, {"steps": 3, "window": 64, **settings})
+        return self.services.start_run(self.id, config, "mine", cost.seconds)
+
+    def finish(self) -> RunRow:
+        """Do the run whose turn it is."""
+        row = self.services.store.claim_run()
+        assert row
+        assert work(row.folder, self.services.settings) == "finished"
+        self.services.jobs._supervisor.settle(row, 0)
+        return row
+
+    def states(self, kind: str = "train") -> list[str]:
+        """Of all their runs, oldest first."""
+        return [run.state for run in self.services.store.runs(self.id, kind)]
+
+    def press(self, button: str) -> None:
+        """Press pause or resume as it was seen."""
+        self.tab.panel._pause_or_resume(self.request, 0, button)
+
+
+@pytest.fixture(scope="module")
+def tab(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrainTab]:
+    settings = Settings(data=tmp_path_factory.mktemp("data"), chat_model=str(tiny_model_folder))
+    services = Services(settings)
+    with gr.Blocks() as page:
+        yield TrainTab(services, page)
+
+
+@pytest.fixture
+def visit(tab: TrainTab) -> Iterator[Visit]:
+    visit = Visit(tab.services, tab)
+    yield visit
+    for kind in ("train", "sweep"):
+        for run in visit.services.store.runs(visit.id, kind):
+            visit.services.jobs.stop(visit.id, run.id)
+
+
+def test_pausing_twice_pauses_once_and_resuming_twice_resumes_once(visit: Visit) -> None:
+    visit.train()
+    for button, state in (("Pause", "stopped"), ("Pause", "stopped"), ("Resume", "queued"), ("Resume", "queued")):
+        visit.press(button)
+        assert visit.states() == [state]
+
+
+def test_the_button_says_what_it_will_do(visit: Visit) -> None:
+    seen = {state: pause_button("en", state) for state in ("", "queued", "running", "stopping", "stopped", "done")}
+    assert [state for state, each in seen.items() if each["visible"]] == ["queued", "running", "stopping", "stopped"]
+    assert {seen[state]["value"] for state in ("queued", "running", "stopping")} == {"Pause"}
+    assert seen["stopped"]["value"] == "Resume"
+    assert not seen["stopping"]["interactive"]
+
+
+def test_runs_of_a_bake_off_are_paused_resumed_and_cancelled_together(visit: Visit) -> None:
+    run = dict.fromkeys(RUN_KNOBS, 0) | {"steps": 3, "window": 64, "pairs_share": 0.0, "passages_share": 0.0}
+    visit.tab.bakeoff._start(visit.request, 0, False, ["lora", "vera"], "quick", *run.values())
+    line, *_ = visit.tab.panel.follow("en", visit.id)
+    assert line.startswith("1 of 2, LoRA: Waiting: place 1")
+    visit.press("Pause")
+    assert visit.states() == ["stopped", "stopped"]
+    visit.press("Resume")
+    assert visit.states() == ["queued", "queued"]
+    visit.tab.panel._cancel(visit.request, 0, "Pause")
+    assert visit.states() == ["stopped", "stopped"]
+
+
+def test_the_bake_off_s_figures_are_shown_as_they_come(visit: Visit) -> None:
+    visit.services.jobs.stop(visit.id, visit.train())
+    experiments = Experiments(visit.services)
+    experiments.start_bake_off(visit.id, ["lora", "vera"], "quick", {"steps": 3, "window": 64}, kept=False)
+    visit.finish()
+    table, axis, plot, caveat = visit.tab.bakeoff.refresh("en", visit.id, "file_bytes")
+    lora, vera = table["value"]["data"]
+    assert "→" in lora[2]
+    assert "time" in lora[-1], "beaten by none"
+    assert vera[1:] == ["waiting", *["–"] * 6]
+    assert axis["visible"]
+    assert list(plot["value"]["method"]) == ["LoRA"]
+    assert plot["x_title"] == "File, MB"
+    assert "adapter alone" in caveat
+
+
+def test_two_runs_stand_side_by_side_and_nobody_else_s(visit: Visit, tab: TrainTab) -> None:
+    first = visit.train(seed=1)
+    visit.finish()
+    second = visit.train(seed=2)
+    visit.finish()
+    folded, one, other, plot, left, right = tab.history.refresh("en", visit.id, "", "")
+    assert (one["value"], other["value"]) == (second, first)
+    assert sorted(plot["value"]["run"].unique()) == ["1: mine", "2: mine"]
+    assert (left["settings"]["seed"], right["settings"]["seed"]) == (2, 1)
+    assert left["data_hash"] == right["data_hash"]
+    assert "torch" in left["versions"]
+    assert folded["visible"]
+    stranger = Visit(visit.services, tab)
+    with pytest.raises(ValueError, match="not found"):
+        tab.history._show(stranger.request, first, "")
+    tab.history._rerun(visit.request, 0, False, first)
+    assert visit.states() == ["done", "done", "queued"]
+
+
+def test_a_sweep_s_winner_is_put_into_the_form(visit: Visit, tab: TrainTab) -> None:
+    values = {"steps": 4, "batch_tokens": 64, "window": 64, "pairs_share": 0.0, "passages_share": 0.0}
+    run = tab.experiments.start_sweep(visit.id, "vera", "quick", {}, {**dict.fromkeys(RUN_KNOBS, 0), **values}, False)
+    assert visit.services.jobs.active(visit.id) is None, "a sweep stands in no training run's way"
+    assert tab.experiments.start_sweep(visit.id, "vera", "quick", {}, values, False) == run
+    assert visit.services.store.run(visit.id, run).expected > 0
+    tab.sweep._pause_or_resume(visit.request, "Pause")
+    assert visit.states("sweep") == ["stopped"]
+    tab.sweep._pause_or_resume(visit.request, "Resume")
+    visit.finish()
+    start, pause, use, line, plot, table, timer = tab.sweep.refresh("en", visit.id)
+    assert [each["visible"] for each in (start, pause, use, plot, table)] == [True, False, True, True, True]
+    assert len(table["value"]["data"]) == 6
+    assert not timer["active"]
+    method, *filled = tab.sweep._use(visit.request)
+    won = visit.services.store.run(visit.id, run).figures
+    set_ = [each["value"] for each in filled if "value" in each]
+    assert method == "vera"
+    assert set_ == [won["learning_rate"], won["batch_tokens"]]
+    assert f"{won['learning_rate']:.1e}" in line
+
+
+def test_the_box_shows_what_the_run_at_work_does(visit: Visit, tab: TrainTab) -> None:
+    run = visit.train()
+    tab.panel._keep(visit.request, True)
+    assert visit.services.store.run(visit.id, run).kept
+    assert tab.panel.keeps(visit.id)["value"] is True
+    tab.panel._keep(visit.request, False)
+    assert not visit.services.store.run(visit.id, run).kept

@@ -1,0 +1,54 @@
+"""Two processes that share a run's steps end with the losses of one."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import adapters
+from adapters.options import build
+from playground.storage.run_folder import CONFIG, DOCUMENTS, read_events
+from playground.training.config import RunConfig, TrainSettings
+from tests.training.test_loop import text
+
+
+def planned(folder: Path, method: str) -> Path:
+    settings = TrainSettings(steps=4, batch_tokens=256, window=64, evaluations=2)
+    folder.mkdir()
+    config = RunConfig(method, build(adapters.get(method).Options, {}), settings)
+    (folder / CONFIG).write_text(json.dumps(config.to_dict()))
+    (folder / DOCUMENTS).write_text(json.dumps([text().to_dict()]))
+    return folder
+
+
+def launch(folder: Path, model: Path, processes: int) -> list[float]:
+    """The losses of a run on so many processes, told apart as a launcher does."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    own = {"PLAYGROUND_CHAT_MODEL": str(model), "PLAYGROUND_DATA": str(folder / "data"), "OMP_NUM_THREADS": "1"}
+    group = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "playground.training.loop", str(folder)],
+            env={**os.environ, **own, **group, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            cwd=Path(__file__).parents[2],
+        )
+        for rank in range(processes)
+    ]
+    assert [each.wait(120) for each in started] == [0] * processes
+    return [event["loss"] for event in read_events(folder) if event["event"] == "progress" and event["step"]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["lora", "adalora"])
+def test_two_processes_train_as_one_does(method: str, tmp_path: Path, tiny_model_folder: Path) -> None:
+    alone = launch(planned(tmp_path / "alone", method), tiny_model_folder, 1)
+    together = launch(planned(tmp_path / "together", method), tiny_model_folder, 2)
+    assert len(alone) == 4
+    assert together == pytest.approx(alone, rel=1e-4)
+    assert (tmp_path / "together" / "adapter" / "adapter_model.safetensors").exists()

@@ -1,0 +1,186 @@
+"""What a run will take, told before it starts: from its packs, the machine's pace and the method's cost."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import LlamaConfig
+
+import adapters
+from adapters.options import build
+from playground.data.dataset import NO_LOSS, Sides
+from playground.data.tokenize import Example
+from playground.device import Device
+from playground.models.registry import ChatModel
+from playground.training import loop as training_loop
+from playground.training import throughput, workload
+from playground.training.best_adapter import Finished
+from playground.training.config import FEWEST_STEPS, PRESETS, RunConfig, TrainSettings, estimate, memory_bytes, plan
+from playground.training.throughput import LASTING, Pace, Speed, assumed, speed_of
+from playground.training.workload import Reading, Workload
+from retrieval.readers.read import Document
+from tests.conftest import tiny_llama, tiny_tokenizer
+
+
+def chat() -> ChatModel:
+    return ChatModel(tiny_llama(), tiny_tokenizer(), "0" * 16, "tiny", torch.device("cpu"), 2048)
+
+
+def text() -> Document:
+    return Document("house.txt", "\n\n".join(f"Rule {n} is to close door {n} before door {n + 1}." for n in range(40)))
+
+
+def config(method: str, **options: Any) -> RunConfig:
+    settings = TrainSettings(steps=6, batch_tokens=128, window=64, evaluations=2)
+    return RunConfig(method, build(adapters.get(method).Options, options), settings)
+
+
+def load(tokens: int, longest: int = 256) -> Workload:
+    """A text of so many tokens, of which a step reads 256 in one pack."""
+    step, test = Reading(2, 1, 256, 250, 256), Reading(8, 4, 1_024, 1_000, 1_024)
+    return Workload(step.times(tokens / 256), step, test, longest, 0.0)
+
+
+def test_a_plan_fits_its_preset_and_what_was_asked_wins() -> None:
+    model, quick = chat().model.config, PRESETS["quick"]
+    planned = plan("lora", quick, {}, {"seed": 5, "steps": 0}, load(10_000), model, assumed(model, 100))
+    assert planned.settings.steps == round(quick.epochs * 10_000 / planned.settings.batch_tokens)
+    slow = plan("lora", quick, {}, {}, load(10_000), model, assumed(model, 0.05))
+    assert slow.settings.steps < planned.settings.steps
+    longer = replace(slow, settings=replace(slow.settings, steps=slow.settings.steps + 1))
+    fits, over = (estimate(each, load(10_000), model, assumed(model, 0.05)).seconds for each in (slow, longer))
+    assert fits <= quick.seconds < over
+    busy = plan("lora", quick, {}, {}, load(10_000), model, assumed(model, 1e-6))
+    assert busy.settings.steps == FEWEST_STEPS
+    short = plan("lora", quick, {}, {}, load(300), model, assumed(model, 1e-6))
+    assert short.settings.steps < FEWEST_STEPS
+    asked = plan("lora", quick, {"rank": 4}, {"steps": 7}, load(10_000), model, assumed(model, 100))
+    assert (asked.settings.steps, asked.options.rank, planned.settings.seed) == (7, 4, 5)
+
+
+def test_a_sketch_adapts_the_top_layers_unless_others_are_asked_for() -> None:
+    model = chat().model.config
+    made = [
+        plan("lora", PRESETS["sketch"], values, {}, load(10_000), model, assumed(model, 100)).options.top_layers
+        for values in ({}, {"top_layers": 0}, {"top_layers": 1})
+    ]
+    assert made == [min(6, model.num_hidden_layers), min(6, model.num_hidden_layers), 1]
+    assert plan("lora", PRESETS["quick"], {}, {}, load(10_000), model, assumed(model, 100)).options.top_layers == 0
+
+
+def test_no_questions_at_all_can_be_asked_for() -> None:
+    wished = {"pairs_share": 0.0, "passages_share": 0.0, "steps": 0}
+    model = chat().model.config
+    assert (
+        plan("lora", PRESETS["quick"], {}, wished, load(10_000), model, assumed(model, 100)).settings.pairs_share == 0
+    )
+    usual = plan("lora", PRESETS["quick"], {}, {}, load(10_000), model, assumed(model, 100))
+    assert usual.settings.pairs_share == TrainSettings().pairs_share > 0
+
+
+def test_longer_packs_need_more_memory_and_the_most_is_needed_where_nothing_is_known() -> None:
+    model, made = chat().model.config, config("lora")
+    bare, longer = (estimate(made, load(10_000, each), model, assumed(model, 1)).memory_bytes for each in (64, 128))
+    assert bare < longer < memory_bytes(made, model)
+
+
+def test_fewer_layers_take_less_of_a_step_and_read_what_lies_below_once() -> None:
+    shape = LlamaConfig(vocab_size=64, hidden_size=256, intermediate_size=512, num_hidden_layers=8)
+    pace = Speed(frozen=Pace(0.001, 1e-5), forward=Pace(0.001, 1e-5), both=Pace(0.002, 3e-5), head=0)
+
+    def seconds(steps: int, layers: int) -> float:
+        made = replace(config("lora", top_layers=layers), settings=TrainSettings(steps=steps, evaluations=1))
+        return estimate(made, load(2_560), shape, lambda *_: pace).seconds
+
+    def saving(steps: int) -> float:
+        return seconds(steps, 0) - seconds(steps, 2)
+
+    step, lower, test = 6 * (0.002 + 256 * 3e-5), 6 * (2 * 0.001 + 256 * 1e-5), 6 * (4 * 0.001 + 1_024 * 1e-5)
+    below = 6 * (8 * 0.001 + 1_024 * 1e-5)  # of what is held out, an example at a time
+    assert saving(5) == pytest.approx(5 * (step - lower) + 2 * test - below, abs=0.5)
+    assert saving(16) - saving(11) == pytest.approx(5 * step, abs=0.01)  # all has been read after ten
+
+
+def test_an_estimate_counts_the_trainable_parameters_exactly(tmp_path: Path) -> None:
+    made = config("lora", rank=4)
+    *_, end = training_loop.train(made, chat(), [text()], tmp_path)
+    assert isinstance(end, Finished)
+    cost = estimate(made, load(1_000), chat().model.config, assumed(chat().model.config, 1))
+    assert cost.trainable == end.trainable
+    assert cost.disk_bytes == 2 * 4 * end.trainable + 3 * 12 * end.trainable
+
+
+def test_a_slower_method_gets_fewer_steps_in_the_same_time() -> None:
+    shape = LlamaConfig(vocab_size=64, hidden_size=256, intermediate_size=512, num_hidden_layers=8)
+    plans = {
+        id_: plan(id_, PRESETS["quick"], {}, {}, load(10**9), shape, assumed(shape, 50)) for id_ in ("lora", "dora")
+    }
+    steps = {id_: each.settings.steps for id_, each in plans.items()}
+    assert steps["dora"] < steps["lora"]
+
+
+def test_a_shared_beginning_is_read_once_in_a_workload() -> None:
+    prompt = list(range(50))
+    examples = [Example([*prompt, 100 + n, 1], [NO_LOSS] * 50 + [100 + n, 1], "given") for n in range(8)]
+    load = workload.measure(Sides(examples, examples[:3]), batch_tokens=104, seed=0)
+    assert load.step == Reading(examples=2, packs=1, tokens=54, learnt=4, apart=104)
+    assert load.test == Reading(examples=3, packs=1, tokens=56, learnt=6, apart=156)
+    assert (load.steps, load.longest) == (4, 56)
+    assert load.read(2).apart == 208
+    assert load.read(9).apart == 8 * 52
+    assert load.step.one_by_one().packs == 2
+
+
+def test_a_pace_tells_a_pass_from_its_tokens_and_is_not_misled_by_a_busy_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, busy = [0.0], iter([5.0, 0.0, 3.0] * 10)
+    monkeypatch.setattr("playground.training.throughput.time.perf_counter", lambda: now[0])
+
+    def way(row: dict[str, list[int]]) -> None:
+        now[0] += throughput.BLOCKS * (0.01 + 0.001 * len(row["input_ids"])) + next(busy)
+
+    pace = throughput._pace(way)
+    assert (pace.once, pace.token) == (pytest.approx(0.01 * LASTING), pytest.approx(0.001 * LASTING))
+    assert pace.seconds(2, 300) == pytest.approx(0.32 * LASTING)
+
+
+def test_a_methods_pace_is_taken_once_whatever_the_number_of_its_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, timed = chat().model, []
+    monkeypatch.setattr(throughput, "_fastest", lambda way, times: timed.append(way) or float(len(timed)))
+    told = throughput.speed_of(model, Device("cpu", torch.float32, 1.0))
+    options = adapters.get("dora").Options(rank=3)
+    first = told("dora", options)
+    count = len(timed)
+    assert told("dora", replace(options, top_layers=1)) == first
+    assert len(timed) == count > 0
+    told("dora", replace(options, rank=2))
+    assert len(timed) == count + 4
+
+
+def test_a_head_that_learns_takes_its_own_time() -> None:
+    told = throughput.speed_of(chat().model, Device("cpu", torch.float32, 1.0))
+    _, both, learns = throughput._adapted(
+        "full", adapters.get("full").Options(), chat().model.config.to_json_string(), 0
+    )
+    assert learns
+    assert both.token > 0
+    assert told("full", adapters.get("full").Options()).head > 0
+    assert not throughput._adapted("lora", adapters.get("lora").Options(), chat().model.config.to_json_string(), 0)[2]
+
+
+def test_a_machine_is_timed_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed: list[object] = []
+    eras = [7_000_001]
+    monkeypatch.setattr(throughput, "_era", lambda: eras[0])
+    monkeypatch.setattr(throughput, "_pace", lambda way: timed.append(way) or Pace(0, 1e-6))
+    told, options = speed_of(chat().model, Device("cpu", torch.float32, 1.0)), adapters.get("lora").Options()
+    told("lora", options)
+    count = len(timed)
+    told("lora", options)
+    assert len(timed) == count > 0
+    eras[0] += 1
+    told("lora", options)
+    assert len(timed) == 2 * count

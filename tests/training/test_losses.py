@@ -1,0 +1,179 @@
+"""Packs, the lean pass, the fused loss and product, and the kept lower layers: all equal to transformers and PEFT."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+import adapters
+from adapters.options import build
+from adapters.peft_method import inside
+from playground.data.dataset import NO_LOSS
+from playground.data.packing import pack, packs
+from playground.training.activation_cache import LowerLayers
+from playground.training.linear_cross_entropy import head_loss
+from playground.training.losses import counted, losses
+from tests.conftest import tiny_llama
+
+METHODS = sorted(adapters.methods())
+
+
+def example(seed: int, length: int, prompt: int = 0, system: int = 0) -> dict[str, list[int]]:
+    """Random ids behind a common start of `system` tokens; the prompt carries no loss."""
+    start = torch.randint(3, 259, (system,), generator=torch.Generator().manual_seed(99)).tolist()
+    ids = start + torch.randint(3, 259, (length,), generator=torch.Generator().manual_seed(seed)).tolist()
+    return {"input_ids": ids, "labels": [NO_LOSS] * (system + prompt) + ids[system + prompt :]}
+
+
+RAGGED = [example(n, length, prompt=3, system=12) for n, length in enumerate((5, 31, 9, 17, 9))]
+PROSE = [example(n, 24) for n in (7, 8)]
+
+
+def reference(model: nn.Module, examples: list[dict[str, list[int]]]) -> Tensor:
+    """Each example alone, through transformers and PEFT, over all logits."""
+    total = torch.zeros(())
+    for each in examples:
+        logits = model(input_ids=torch.tensor([each["input_ids"]])).logits[0, :-1]
+        labels = torch.tensor(each["labels"][1:])
+        total = total + cross_entropy(logits, labels, reduction="sum", ignore_index=NO_LOSS)
+    return total
+
+
+def attached(method: str, top_layers: int = 0) -> nn.Module:
+    """A method on the tiny model, its numbers moved away from where nothing has an effect."""
+    own = adapters.get(method)
+    model = own.attach(tiny_llama(layers=3), build(own.Options, {"top_layers": top_layers}), seed=1, steps=4)
+    generator = torch.Generator().manual_seed(5)
+    for each in model.parameters():
+        if each.requires_grad:
+            each.data.add_(torch.randn(each.shape, generator=generator), alpha=0.05)
+    return model.train()
+
+
+def gradients(model: nn.Module) -> Iterator[Tensor]:
+    for each in model.parameters():
+        if each.requires_grad:
+            yield torch.zeros_like(each) if each.grad is None else each.grad.clone()
+            each.grad = None
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("examples", [RAGGED, PROSE, RAGGED[:1]], ids=["ragged", "prose", "alone"])
+def test_loss_and_gradients_are_those_of_the_examples_alone(method: str, examples: list[Any]) -> None:
+    model = attached(method)
+    expected = reference(model, examples)
+    expected.backward()
+    wanted = list(gradients(model))
+    found = torch.zeros(())
+    for loss in losses(inside(model), examples):
+        loss.backward()
+        found = found + loss.detach()
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+    for got, want in zip(gradients(model), wanted, strict=True):
+        assert torch.allclose(got, want, rtol=1e-3, atol=2e-5 * float(want.abs().max() + 1))
+
+
+def test_another_architecture_goes_example_by_example() -> None:
+    class Other(type(tiny_llama())):  # type: ignore[misc]
+        """A model whose modules are not known."""
+
+    model = tiny_llama()
+    model.__class__ = Other
+    assert sum(losses(model, RAGGED)).item() == pytest.approx(reference(tiny_llama(), RAGGED).item(), rel=1e-5)
+
+
+def test_what_examples_share_at_their_start_is_in_a_pack_once() -> None:
+    packed = pack(RAGGED)
+    alone = sum(len(each["input_ids"]) for each in RAGGED)
+    assert len(packed.ids) == alone - 12 * (len(RAGGED) - 1)
+    assert len(packed.targets) == counted(RAGGED)
+
+
+def test_a_short_common_start_is_not_shared_and_one_example_keeps_its_last_token() -> None:
+    assert len(pack([example(1, 9, system=4), example(2, 9, system=4)]).ids) == 26
+    same = example(1, 20, prompt=20)
+    same["labels"][-1] = same["input_ids"][-1]
+    assert len(pack([same, same]).ids) == 21
+
+
+def test_a_common_start_that_is_learnt_is_learnt_by_each() -> None:
+    start = example(9, 20)["input_ids"]
+    both = [{"input_ids": start + end, "labels": start + end} for end in ([5, 6], [7, 8, 9])]
+    ((_, packed),) = packs(both)
+    assert len(packed.targets) == counted(both) == 43
+
+
+def test_a_pack_ends_before_it_grows_too_long() -> None:
+    lengths = [(1, 60), (2, 10), (3, 20), (4, 25)]
+    found = [len(members) for members, _ in packs([example(*each) for each in lengths], most=50)]
+    assert found == [2, 1, 1]
+
+
+def test_a_pack_counts_what_its_examples_share_once_and_keeps_it_shared() -> None:
+    alike = [example(each, 20, system=12) for each in range(4)]
+    apart = {"input_ids": list(range(40, 55)), "labels": list(range(40, 55))}
+    found = list(packs([*alike[:2], apart, *alike[2:]], most=95))
+    assert sorted(len(members) for members, _ in found) == [1, 4]
+    assert sum(len(each.ids) for _, each in found) == len(pack(alike).ids) + 15
+
+
+def test_an_example_without_loss_gives_none() -> None:
+    assert list(losses(tiny_llama(), [{"input_ids": [5, 6, 7], "labels": [NO_LOSS] * 3}])) == []
+
+
+@pytest.mark.parametrize("rows", [1, 255, 600])
+def test_the_fused_loss_is_cross_entropy_with_its_gradients(rows: int) -> None:
+    generator = torch.Generator().manual_seed(rows)
+    hidden = (5 * torch.randn(rows, 16, generator=generator)).requires_grad_()
+    weight = torch.randn(7_000, 16, generator=generator).requires_grad_()
+    targets = torch.randint(0, 7_000, (rows,), generator=generator)
+    plain = cross_entropy(hidden @ weight.T, targets, reduction="sum")
+    wanted = torch.autograd.grad(2 * plain, (hidden, weight))
+    fused = head_loss(hidden, weight, targets)
+    found = torch.autograd.grad(2 * fused, (hidden, weight))
+    assert fused.item() == pytest.approx(plain.item(), rel=1e-5)
+    assert all(torch.allclose(a, b, rtol=1e-3, atol=1e-4) for a, b in zip(found, wanted, strict=True))
+
+
+def test_large_scores_do_not_overflow() -> None:
+    hidden, weight = torch.full((1, 1), 1e3), torch.tensor([[1.0], [-1.0], [1.0]])
+    assert head_loss(hidden, weight, torch.tensor([0])).item() == pytest.approx(0.6931, abs=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_kept_lower_layers_change_neither_loss_nor_gradients(method: str, tmp_path: Path) -> None:
+    model = attached(method, top_layers=1)
+    wanted = sum(losses(inside(model), RAGGED))
+    wanted.backward()
+    before = list(gradients(model))
+    lower = LowerLayers(inside(model), 2, RAGGED, tmp_path, "base")
+    for _ in range(2):
+        found = sum(losses(inside(model), RAGGED, lower))
+        found.backward()
+        assert found.item() == pytest.approx(wanted.item(), rel=1e-5)
+        for got, want in zip(gradients(model), before, strict=True):
+            assert torch.allclose(got, want, rtol=1e-3, atol=2e-5 * float(want.abs().max() + 1))
+
+
+def test_lower_layers_are_computed_once_and_found_again(tmp_path: Path) -> None:
+    first = tiny_llama()
+    want = [each.item() for each in losses(first, RAGGED, LowerLayers(first, 1, RAGGED, tmp_path, "base"))]
+    again = tiny_llama()
+    again.model.layers[0] = None  # type: ignore[assignment]  # nothing can be computed with it
+    assert [each.item() for each in losses(again, RAGGED, LowerLayers(again, 1, RAGGED, tmp_path, "base"))] == want
+    with pytest.raises(TypeError):
+        list(losses(again, RAGGED, LowerLayers(again, 1, RAGGED, tmp_path, "another base")))
+
+
+def test_lower_layers_of_older_texts_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_llama()
+    LowerLayers(model, 1, RAGGED, tmp_path, "first")
+    size = next(tmp_path.iterdir()).stat().st_size
+    monkeypatch.setattr("playground.training.activation_cache.MOST_BYTES", 2 * size)
+    for key in ("second", "third"):
+        LowerLayers(model, 1, RAGGED, tmp_path, key)
+    assert len(list(tmp_path.iterdir())) == 2

@@ -1,0 +1,131 @@
+"""The main job in real Chromium, on the real models: a PDF in, training, a refresh, four answers with four stamps."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from benchmarks.journey import Visitor, running_app
+from playground.models.registry import chat_source
+from playground.settings import Settings
+
+pytestmark = pytest.mark.slow
+CHROMIUM = "/usr/bin/chromium"
+MINUTES = 60_000
+QUESTION = "What is the difference between Debian and Ubuntu?"
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app as a newcomer starts it, with an empty data folder and the models already brought."""
+    models = Settings.from_environment().models
+    chat_source(Settings.from_environment())
+    with running_app(tmp_path_factory.mktemp("data"), PLAYGROUND_MODELS=str(models)) as (address, _):
+        yield address
+
+
+@pytest.fixture
+def page(url: str) -> Iterator[Page]:
+    """A fresh browser that fails the test when the page asks any other host for anything."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 900}).new_page()
+        elsewhere: list[str] = []
+        tab.on("request", lambda asked: elsewhere.append(asked.url) if _foreign(asked.url, url) else None)
+        tab.goto(url)
+        yield tab
+        browser.close()
+    assert elsewhere == []
+
+
+def test_the_main_job(page: Page, shared_data: Path) -> None:
+    page.locator("#upload input[type=file]").set_input_files(shared_data / "debian_faq" / "debian-faq.en.pdf")
+    expect(page.get_by_label("Search index")).to_have_value(re.compile("Ready to search"), timeout=3 * MINUTES)
+
+    page.get_by_role("tab", name="Fine-tune").click()
+    page.get_by_role("button", name="Advanced").click()
+    page.get_by_label("Steps", exact=True).fill("6")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Before you start")).to_have_value(
+        re.compile(r"^[\d,]+ trainable .* 6 steps "), timeout=MINUTES
+    )
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_label("This run")).to_have_value(re.compile(r"Step [1-5] of 6"), timeout=3 * MINUTES)
+
+    page.reload()
+    page.get_by_role("tab", name="Fine-tune").click()
+    expect(page.get_by_label("This run")).to_have_value(re.compile(r"Step \d of 6|Done"), timeout=MINUTES)
+    expect(page.get_by_label("This run")).to_have_value(re.compile("Done"), timeout=5 * MINUTES)
+
+    page.get_by_role("tab", name="Compare").click()
+    expect(page.locator(".pane").nth(3)).to_be_visible(timeout=MINUTES)
+    page.get_by_label("Your question").fill(QUESTION)
+    page.get_by_role("button", name="Ask", exact=True).click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible(timeout=MINUTES)
+    expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible(timeout=3 * MINUTES)
+
+    figures = [page.get_by_label("Figures").nth(pane).input_value() for pane in range(4)]
+    proofs = [re.search(r"proof ([0-9a-f]{12})", each) for each in figures]
+    assert all(proofs), figures
+    assert len({each.group(1) for each in proofs if each}) == 4
+    panes = [pane.inner_text() for pane in page.locator(".pane").all()]
+    assert [("passages from your text" in pane) for pane in panes] == [False, True, False, True]
+    assert all(QUESTION in pane for pane in panes)
+    shown = page.evaluate("[...document.querySelectorAll('input, textarea')].map(each => each.value)")
+    assert not [each for each in shown if "__type__" in each], "an update is applied, never shown"
+
+
+def test_a_phone_needs_no_sideways_scroll_and_every_control_has_a_name(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    for name in ("Text", "Fine-tune", "Compare"):
+        page.get_by_role("tab", name=name).click()
+        page.wait_for_timeout(500)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    unnamed = page.evaluate(
+        """[...document.querySelectorAll("input, textarea, select, button")]
+        .filter(each => each.offsetParent && !each.labels?.length && !each.ariaLabel && !each.innerText.trim()
+                        && !each.title && !each.getAttribute("aria-labelledby") && !each.placeholder)
+        .map(each => each.outerHTML.slice(0, 120))"""
+    )
+    assert unnamed == []
+    assert page.locator("h1").count() == 1
+
+
+def test_a_vietnamese_browser_reads_vietnamese(url: str) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_context(locale="vi-VN").new_page()
+        tab.goto(url)
+        words = json.loads((Path("playground/ui/shared/words/vi.json")).read_text(encoding="utf-8"))
+        expect(tab.get_by_role("tab", name=words["tab.train"])).to_be_visible(timeout=MINUTES)
+        assert tab.evaluate("document.documentElement.lang") == "vi"
+        browser.close()
+
+
+def test_a_hostile_text_runs_nothing_and_fetches_nothing(page: Page, url: str) -> None:
+    image = '<img src="http://127.0.0.1:9/x.png" onerror="window.ran=1">'
+    attack = f"{image} ![](http://127.0.0.1:9/y.png) <script>ran=1</script>"
+    page.get_by_label("paste a text").fill("\n\n".join([f"{attack} The zebra fact number {n}." for n in range(30)]))
+    page.get_by_role("button", name="Add this text").click()
+    expect(page.get_by_label("Search index")).to_have_value(re.compile("Ready to search"), timeout=MINUTES)
+    page.get_by_role("tab", name="Compare").click()
+    page.get_by_label("Your question").fill(f"{attack} What is the zebra fact number 3?")
+    page.get_by_role("button", name="Ask", exact=True).click()
+    expect(page.get_by_label("Figures").nth(1)).to_have_value(re.compile("proof"), timeout=3 * MINUTES)
+    assert page.evaluate("window.ran") is None
+
+
+def test_the_same_through_the_client(url: str, shared_data: Path) -> None:
+    visitor = Visitor(url)
+    visitor.add(shared_data / "us_constitution" / "us-constitution.txt")
+    assert visitor.arms()[1:3] == ["base", "rag"]
+    updates = list(visitor.ask("How old must a Senator be?", ["base", "rag"]))
+    assert len(updates) > 2
+    assert "thirty Years" in json.dumps(updates[-1])
+
+
+def _foreign(asked: str, url: str) -> bool:
+    return not asked.startswith((url, "data:", "blob:"))

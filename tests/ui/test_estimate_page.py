@@ -1,0 +1,113 @@
+"""The estimate beside the form, in Chromium with the tiny model: of the form as it is, or why there is none."""
+
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from benchmarks.journey import free_port
+from playground.services.app import Services
+from playground.settings import Settings
+from playground.ui import page as ui
+from playground.ui.train import method_choice
+from tests.ui.test_browser import CHROMIUM, MINUTES
+
+pytestmark = pytest.mark.slow
+PROSE = "\n\n".join(f"Rule {n} of the club says that member {n} brings biscuit {n} on day {n}." for n in range(60))
+ESTIMATE = re.compile(r"^[\d,]+ trainable .* steps ")
+SLOW = 2.0  # seconds that the first estimate takes longer than the next
+
+
+@pytest.fixture
+def services(tiny_model_folder: Path, tmp_path: Path) -> Services:
+    """With the tiny model, nothing loaded yet."""
+    return Services(Settings(data=tmp_path, chat_model=str(tiny_model_folder), port=free_port()))
+
+
+@pytest.fixture
+def form(services: Services) -> Iterator[Page]:
+    """The Fine-tune tab with its knobs open, beside a text that was added."""
+    built = ui.build(services)
+    _, url, _ = ui.launch(built, services.settings, prevent_thread_lock=True, quiet=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_page(locale="en-GB")
+        tab.goto(url)
+        tab.get_by_label("paste a text").fill(PROSE)
+        tab.get_by_role("button", name="Add this text").click()
+        tab.get_by_role("tab", name="Fine-tune").click()
+        tab.get_by_role("button", name="Advanced").click()
+        expect(tab.get_by_label("Before you start")).to_have_value(ESTIMATE, timeout=MINUTES)
+        yield tab
+        browser.close()
+        built.close()
+
+
+def put(form: Page, label: str, value: str) -> None:
+    form.get_by_label(label, exact=True).filter(visible=True).fill(value)
+    form.keyboard.press("Tab")
+
+
+def test_a_late_estimate_of_an_older_form_does_not_stay(
+    form: Page, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, asked = services.plan, list[str]()
+
+    def slow(visitor: str, method: str, preset: str, values: Mapping[str, Any], run_values: Mapping[str, Any]) -> Any:
+        if run_values["steps"] == 5 and values["rank"] == 8:
+            asked.append(visitor)
+            time.sleep(SLOW)
+        return plan(visitor, method, preset, values, run_values)
+
+    monkeypatch.setattr(services, "plan", slow)
+    put(form, "Steps", "5")
+    until = time.monotonic() + MINUTES / 1_000
+    while not asked and time.monotonic() < until:
+        form.wait_for_timeout(50)
+    put(form, "Rank", "2")
+    _, cost = plan(asked[0], "lora", "quick", {"rank": 2}, {"steps": 5})
+    right = re.compile(rf"^{cost.trainable:,} trainable .* 5 steps ")
+    expect(form.get_by_label("Before you start")).to_have_value(right, timeout=MINUTES)
+    form.wait_for_timeout(1_000 * SLOW)
+    expect(form.get_by_label("Before you start")).to_have_value(right)
+
+
+def test_a_value_out_of_range_takes_the_place_of_the_estimate(form: Page) -> None:
+    put(form, "Rank", "9999")
+    refused = re.compile("^These options cannot be used: Rank must be between 1 and 256, got 9999")
+    expect(form.get_by_label("Before you start")).to_have_value(refused, timeout=MINUTES)
+    form.get_by_role("button", name="Start training").click()
+    expect(form.locator(".notice textarea").filter(visible=True)).to_have_value(refused, timeout=MINUTES)
+    put(form, "Rank", "4")
+    expect(form.get_by_label("Before you start")).to_have_value(ESTIMATE, timeout=MINUTES)
+    expect(form.locator(".notice textarea").filter(visible=True)).to_have_count(0)
+
+
+def test_a_refusal_stays_when_the_page_has_measured_the_methods(form: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused, measure, told = threading.Event(), method_choice.measured, list[str]()
+
+    def slowly(services: Services) -> Iterator[Any]:
+        assert refused.wait(MINUTES / 1_000)
+        yield from measure(services)
+        told.append("measured")
+
+    monkeypatch.setattr(method_choice, "measured", slowly)
+    form.reload()
+    form.get_by_role("tab", name="Fine-tune").click()
+    form.get_by_role("button", name="Advanced").click()
+    put(form, "Rank", "9999")
+    form.get_by_role("button", name="Start training").click()
+    sentence = form.locator(".notice textarea").filter(visible=True)
+    expect(sentence).to_have_value(re.compile("^These options cannot be used"), timeout=MINUTES)
+    refused.set()
+    until = time.monotonic() + MINUTES / 1_000
+    while not told and time.monotonic() < until:
+        form.wait_for_timeout(50)
+    form.wait_for_timeout(1_500)
+    expect(sentence).to_have_value(re.compile("^These options cannot be used"))
+    assert told

@@ -1,0 +1,240 @@
+"""The Exam tab through its own HTTP interface: drawn up, changed, taken as a job, stopped, resumed, kept."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import gradio as gr
+import pytest
+
+from benchmarks.journey import Visitor, free_port
+from playground.errors import UserError
+from playground.evaluation.config import ExamSettings
+from playground.evaluation.exam import DRILL
+from playground.jobs.queue import Snapshot
+from playground.services.app import Services
+from playground.services.exams import KIND
+from playground.settings import Settings
+from playground.storage.run_folder import read_events
+from playground.ui import page
+from playground.ui.exam.exam_view import SHOWN, question_table, state_line, verdict_text
+from playground.ui.exam.tab import ExamTab
+from playground.ui.shared.session import COOKIE
+from tests.conftest import Write, tiny_llama, tiny_tokenizer
+from tests.fakes.exams import TEXT
+
+EVIL = '<img src="http://127.0.0.1:9/x.png">'
+SMALL = ExamSettings(limit=8, answer_tokens=4)
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Services]]:
+    """The whole page on a free port, jobs running, a tiny model whose window holds passages."""
+    folder = tmp_path_factory.mktemp("long-window")
+    model = tiny_llama()
+    model.config.max_position_embeddings = 8_192
+    model.save_pretrained(folder)
+    tiny_tokenizer().save_pretrained(folder)
+    settings = Settings(data=tmp_path_factory.mktemp("data"), chat_model=str(folder), port=free_port())
+    services = Services(settings)
+    services.jobs.start()
+    built = page.build(services)
+    _, url, _ = page.launch(built, settings, prevent_thread_lock=True, quiet=True)
+    with closing(services.jobs):
+        yield url.rstrip("/"), services
+        built.close()
+
+
+@pytest.fixture
+def visitor(app: tuple[str, Services]) -> Visitor:
+    someone = Visitor(app[0])
+    someone.add_text(TEXT)
+    return someone
+
+
+def told(updates: Any) -> str:
+    notice = list(updates)[0] if not isinstance(updates, (str, dict)) else updates
+    return str(notice["value"] if isinstance(notice, dict) else notice)
+
+
+def ended(services: Services, id_: str, exam: str) -> str:
+    """The state in which it ends; looking keeps it alive, as the page does."""
+    for _ in range(600):
+        state = services.jobs.snapshot(id_, exam).state
+        if state in ("done", "stopped", "failed"):
+            return state
+        time.sleep(0.1)
+    raise TimeoutError(state)
+
+
+def test_an_exam_is_drawn_up_taken_and_told_of(app: tuple[str, Services], visitor: Visitor) -> None:
+    services, id_ = app[1], app[1].store.visitor(visitor.secret)
+    assert told(visitor.client.predict("", 10, 0, None, api_name="/draw_exam")) == ""
+    assert len(services.exams.draft(id_).own) == 10
+    assert told(visitor.client.predict(["base", "rag", "gold"], "Mine", False, api_name="/take_exam")) == ""
+    (exam,) = services.exams.taken(id_)
+    assert ended(services, id_, exam.id) == "done", read_events(exam.folder)
+    shown = str(visitor.client.predict(api_name="/exam"))
+    assert "Which serves this text better" in shown
+    assert "Mine (" in shown
+    assert sorted(each.name for each in services.exams.files(id_, exam.id)) == [
+        "answers.csv",
+        "questions.jsonl",
+        "report.html",
+        "report.json",
+    ]
+    kept = "".join(each.read_text() for each in services.exams.files(id_, exam.id))
+    assert str(services.settings.data) not in kept
+    assert id_ not in kept
+
+
+def test_an_exam_stops_at_once_and_goes_on_from_where_it_was(app: tuple[str, Services], visitor: Visitor) -> None:
+    services, id_ = app[1], app[1].store.visitor(visitor.secret)
+    services.exams.draw(id_, services.chat, "", ExamSettings(limit=40), None)
+    exam = services.exams.start(id_, ["base", "rag", "few_shot", "gold"], "Long", "vi")
+    folder = services.store.run(id_, exam).folder
+    while not any(event.get("step") for event in read_events(folder)):
+        services.jobs.snapshot(id_, exam)
+        time.sleep(0.02)
+    asked = time.monotonic()
+    services.jobs.stop(id_, exam)
+    assert ended(services, id_, exam) == "stopped"
+    assert time.monotonic() - asked < 8
+    before = (folder / "answers.jsonl").read_text().count('"arm"')
+    services.jobs.resume(id_, exam)
+    assert ended(services, id_, exam) == "done"
+    answers = (folder / "answers.jsonl").read_text().splitlines()
+    keys = [(each["arm"], each["question"]) for each in map(json.loads, filter(None, answers))]
+    assert 0 < before < len(keys) == len(set(keys))
+    assert "Bài kiểm tra" in (folder / "report.html").read_text()
+
+
+def test_questions_are_changed_and_deleted_and_outlast_the_page(app: tuple[str, Services], visitor: Visitor) -> None:
+    services, id_ = app[1], app[1].store.visitor(visitor.secret)
+    draft = services.exams.draw(id_, services.chat, "", SMALL, None)
+    first, second = draft.own[:2]
+    services.exams.edit(id_, first.id, "Where is it?", ["Lindholm", " ", "Tomar"])
+    services.exams.delete(id_, [second.id])
+    kept = Services(services.settings).exams.draft(id_)
+    assert [each.id for each in kept.own] == [each.id for each in draft.own if each.id != second.id]
+    assert (kept.own[0].question, kept.own[0].answers) == ("Where is it?", ("Lindholm", "Tomar"))
+    with pytest.raises(UserError, match="needs words"):
+        services.exams.edit(id_, first.id, " ", ["x"])
+
+
+def test_own_questions_come_from_a_file(app: tuple[str, Services], visitor: Visitor, write: Write) -> None:
+    services, id_ = app[1], app[1].store.visitor(visitor.secret)
+    file = write("q.csv", "question,answer\nWhen was the Harbour museum founded?,1884\n")
+    draft = services.exams.draw(id_, services.chat, "", SMALL, file)
+    assert [each.answers for each in draft.own] == [("1884",)]
+
+
+def test_what_an_adapter_was_taught_is_not_asked_of_it(app: tuple[str, Services]) -> None:
+    visitor = Visitor(app[0])
+    services, id_ = app[1], app[1].store.visitor(visitor.secret)
+    pairs = "\n".join(json.dumps({"question": f"What is the word of day {n}?", "answer": f"w{n}x"}) for n in range(80))
+    path = services.settings.data / "pairs.jsonl"
+    path.write_text(pairs)
+    services.library.add(id_, [(path, "pairs.jsonl")])
+    config, _ = services.plan(id_, "lora", "quick", {}, {"steps": 1})
+    run = services.start_run(id_, config, "taught")
+    assert ended(services, id_, run) == "done"
+    drawn = services.exams.draw(id_, services.chat, run, SMALL, None)
+    own = services.exams.draw(id_, services.chat, run, ExamSettings(limit=80), path)
+    taught = {each.question for each in own.own if each.id in own.paper.leaked()}
+    assert 0 < len(taught) < 80
+    assert not taught & {each.question for each in drawn.own}
+
+
+def test_nothing_to_ask_about_is_told_in_a_sentence(app: tuple[str, Services]) -> None:
+    visitor = Visitor(app[0])
+    assert "no text to ask about" in told(visitor.client.predict("", 10, 0, None, api_name="/draw_exam"))
+    assert "no questions yet" in told(visitor.client.predict(["base"], "", False, api_name="/take_exam"))
+    visitor.add_text(TEXT)
+    visitor.client.predict("", 10, 0, None, api_name="/draw_exam")
+    assert "No way of answering" in told(visitor.client.predict(["tuned"], "", False, api_name="/take_exam"))
+
+
+def test_one_visitor_does_not_meet_the_exam_of_another(app: tuple[str, Services], visitor: Visitor) -> None:
+    services, id_ = app[1], app[1].store.visitor(visitor.secret)
+    services.exams.draw(id_, services.chat, "", SMALL, None)
+    exam = services.exams.start(id_, ["base"], "Secret", "en")
+    other = services.store.visitor(Visitor(app[0]).secret)
+    assert not services.exams.draft(other).own
+    for ask in (services.exams.outcome, services.exams.files):
+        with pytest.raises(UserError, match="not found among yours"):
+            ask(other, exam)
+    services.jobs.stop(id_, exam)
+
+
+def test_questions_drawn_up_without_an_adapter_say_that_fine_tuning_is_left_out(
+    app: tuple[str, Services], visitor: Visitor
+) -> None:
+    services, id_ = app[1], app[1].store.visitor(visitor.secret)
+    with gr.Blocks(), gr.Tab() as opening:
+        tab = ExamTab(services, opening)
+    shown = dict(zip(tab.draft_outputs, tab._draft("en", id_), strict=True))
+    assert shown[tab.without]["visible"] is False
+    visitor.client.predict("", 10, 0, None, api_name="/draw_exam")
+    shown = dict(zip(tab.draft_outputs, tab._draft("en", id_), strict=True))
+    assert shown[tab.without]["visible"] is True
+
+
+def test_opening_the_tab_offers_an_adapter_that_has_just_become_ready(
+    app: tuple[str, Services], visitor: Visitor
+) -> None:
+    services, id_ = app[1], app[1].store.visitor(visitor.secret)
+    with gr.Blocks() as page, gr.Tab() as opening:
+        ExamTab(services, opening)
+    opened = next(each.fn for each in page.fns.values() if (opening._id, "select") in each.targets)
+    request = SimpleNamespace(cookies={COOKIE: visitor.secret}, headers={})
+    _, none = opened(request, "")
+    config, _ = services.plan(id_, "lora", "quick", {}, {"steps": 1})
+    run = services.start_run(id_, config, "just ready")
+    assert ended(services, id_, run) == "done"
+    assert none["value"] != run
+    assert [opened(request, shown)[1]["value"] for shown in ("", run, "gone")] == [run, run, run]
+
+
+@pytest.mark.parametrize(
+    ("step", "steps", "left", "arm", "said"),
+    [
+        (0, 0, None, "", "Starting"),
+        (0, 96, None, "", "0 of 96 answers are there"),
+        (8, 96, 9.0, "base", "8 of 96 answers, now the base model; about 9 s left"),
+        (96, 96, 0.0, "both", "96 of 96 answers"),
+        (96, 96, None, DRILL, "All 96 answers are there. Now one fact"),
+    ],
+)
+def test_an_exam_says_what_it_is_doing(step: int, steps: int, left: float | None, arm: str, said: str) -> None:
+    event = {"event": "progress", "step": step, "steps": steps, "seconds": 160.0, "seconds_left": left, "arm": arm}
+    run = cast(Snapshot, SimpleNamespace(state="running", events=[event]))
+    assert state_line("en", run).startswith(said)
+
+
+def test_a_long_question_is_cut_in_the_table_and_no_verdict_is_no_text(app: tuple[str, Services]) -> None:
+    services = app[1]
+    visitor = Visitor(app[0])
+    visitor.add_text(TEXT)
+    id_ = services.store.visitor(visitor.secret)
+    draft = services.exams.draw(id_, services.chat, "", SMALL, None)
+    draft = services.exams.edit(id_, draft.own[0].id, f"{EVIL} {'x' * 900}", ["y"])
+    cell = question_table("en", draft)["value"]["data"][0][2]
+    assert len(cell) == SHOWN + 1
+    assert verdict_text("en", None) == ""
+
+
+def test_a_deleted_adapter_is_said_to_be_missing(app: tuple[str, Services], visitor: Visitor, tmp_path: Path) -> None:
+    services, id_ = app[1], app[1].store.visitor(visitor.secret)
+    config, _ = services.plan(id_, "lora", "quick", {}, {"steps": 1})
+    run = services.start_run(id_, config, "soon gone")
+    assert ended(services, id_, run) == "done"
+    services.exams.draw(id_, services.chat, run, SMALL, None)
+    services.jobs.delete(id_, run)
+    with pytest.raises(UserError, match="not found among yours"):
+        services.exams.start(id_, ["base", "tuned"], "", "en")
+    assert not [each for each in services.exams.taken(id_) if each.kind != KIND]

@@ -1,0 +1,130 @@
+"""The Text tab's handlers: indexing that is shown and can be cancelled from its start, also on a page opened since."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from playground.services.app import Services
+from playground.services.library import Added
+from playground.settings import Settings
+from playground.storage.store import new_secret
+from playground.ui.shared.session import COOKIE
+from playground.ui.text.tab import TextTab
+
+PROSE = "\n\n".join(f"Rule {n} of the club says that member {n} brings biscuit {n} on day {n}." for n in range(60))
+SOON = "Indexing: about to begin…"
+STOPPING = "Indexing: stopping…"
+MISSING = "This text has no search index now"
+
+
+@pytest.fixture
+def services(settings: Settings, tiny_model_folder: Path) -> Services:
+    """Everything behind the page, with the tiny chat model resident."""
+    services = Services(Settings(data=settings.data, chat_model=str(tiny_model_folder)))
+    assert services.chat
+    return services
+
+
+@pytest.fixture
+def tab(services: Services) -> TextTab:
+    """The tab, drawn on a page of its own."""
+    with gr.Blocks():
+        return TextTab(services)
+
+
+def browser(secret: str | None = None) -> Any:
+    """What a handler is told of who asks."""
+    return SimpleNamespace(cookies={COOKIE: secret or new_secret()}, headers={})
+
+
+def state(updates: tuple[Any, ...], tab: TextTab) -> tuple[str, bool]:
+    """What updates of the panel say of the index, and whether it can be cancelled."""
+    line, cancel, *_ = updates[-len(tab.index.outputs) :]
+    return line, cancel["visible"]
+
+
+def until(true: Callable[[], Any], seconds: float = 30) -> bool:
+    """Whether it became true in time."""
+    ends = time.monotonic() + seconds
+    while not true() and time.monotonic() < ends:
+        time.sleep(0.02)
+    return bool(true())
+
+
+class Held:
+    """Embedding that has begun and waits until it may go on."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+
+@pytest.fixture
+def held(services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+    """The first passages are not embedded until they may be."""
+    held, embedder = Held(), services.embedders.own()
+    encode = embedder.encode
+
+    def wait_and_encode(*args: Any) -> Any:
+        held.begun.set()
+        held.go_on.wait(60)
+        return encode(*args)
+
+    monkeypatch.setattr(embedder, "encode", wait_and_encode)
+    yield held
+    held.go_on.set()
+
+
+def test_indexing_can_be_cancelled_from_its_start(tab: TextTab, services: Services, held: Held) -> None:
+    request = browser()
+    services.library.add_text(services.store.visitor(request.cookies[COOKIE]), PROSE)
+    began = time.monotonic()
+    updates = tab._added(request, Added(), 0)
+    line, cancel, _ = next(updates)[-3:]
+    assert time.monotonic() - began < 0.3
+    assert (line, cancel["visible"]) == (SOON, True)
+    assert held.begun.wait(30)
+    tab.index._cancel(request)
+    assert [next(updates)[-3], next(updates)[-2]["visible"]] == [STOPPING, False]
+    held.go_on.set()
+    line, cancel, _ = list(updates)[-1][-3:]
+    assert line.startswith(MISSING)
+    assert not cancel["visible"]
+
+
+def test_a_page_opened_while_a_text_is_indexed_shows_it_and_can_cancel_it(
+    tab: TextTab, services: Services, held: Held
+) -> None:
+    request = browser()
+    visitor = services.store.visitor(request.cookies[COOKIE])
+    services.library.add_text(visitor, PROSE)
+    next(tab._added(request, Added(), 0))
+    assert held.begun.wait(30)
+    opened = tab.refresh(request)
+    assert state(opened, tab) == (SOON, True)
+    *_, under_way, timer, _, _, _ = opened
+    assert timer["active"]
+    assert state(tab.refresh(browser()), tab)[1] is False
+    tab.index._cancel(request)
+    assert state(tab.index._watch(request), tab) == (STOPPING, False)
+    held.go_on.set()
+    assert until(lambda: services.library.building(visitor) is None)
+    line, _, now, timer, *_ = tab.index._watch(request)
+    assert line.startswith(MISSING)
+    assert now != under_way, "its change redraws the tab"
+    assert not timer["active"]
+
+
+def test_how_far_an_index_is_stands_on_the_page(tab: TextTab, services: Services) -> None:
+    request = browser()
+    visitor = services.store.visitor(request.cookies[COOKIE])
+    services.library.add_text(visitor, PROSE)
+    lines = []
+    index = services.library.index(visitor, lambda *_: lines.append(tab.index._watch(request)[0]))
+    count = len(index.passages)
+    assert lines[-1] == f"Indexing: {count} of {count} passages · 0 s left"

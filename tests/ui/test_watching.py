@@ -1,0 +1,127 @@
+"""What watching costs: a timer sends only news, and a page at rest asks for no frames."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import gradio as gr
+import pandas as pd
+import pytest
+from gradio.queueing import Queue
+from playwright.sync_api import Page, sync_playwright
+
+from benchmarks.journey import free_port
+from playground.services.app import Services
+from playground.settings import Settings
+from playground.ui import page as ui
+from playground.ui.shared.frames import PACE, PATIENCE
+from playground.ui.shared.polling import FRESH_SECONDS, Polled
+from tests.ui.test_browser import CHROMIUM
+
+VISITOR = cast(gr.Request, SimpleNamespace(session_hash="session"))
+# Real frames, counted below whatever the page's own scripts put in their place.
+COUNT = """const real = window.requestAnimationFrame.bind(window);
+window.frames_drawn = 0;
+window.requestAnimationFrame = draw => real(time => { window.frames_drawn += 1; draw(time); });"""
+ANIMATE = """() => new Promise(done => {
+  let left = 30;
+  const draw = () => { left -= 1; left ? requestAnimationFrame(draw) : done(performance.now() - began); };
+  const began = performance.now();
+  requestAnimationFrame(draw);
+})"""
+
+
+class Shown:
+    """Two parts of a page: a line and a plot of a hundred points."""
+
+    def __init__(self) -> None:
+        self.line, self.points = "Step 1 of 9", list(range(100))
+        self.polled = Polled("shown", self.ask, [gr.Textbox(), gr.LinePlot()])
+
+    def ask(self, _request: gr.Request) -> tuple[Any, ...]:
+        """See Polled."""
+        return self.line, gr.update(value=pd.DataFrame({"loss": self.points}), visible=True)
+
+    def news(self, sent: str) -> tuple[Any, ...]:
+        """What a tick sends to a page that was sent `sent`."""
+        return self.polled.news(VISITOR, sent)
+
+
+def test_what_the_page_shows_is_not_sent_again() -> None:
+    shown = Shown()
+    line, plot, sent = shown.polled.everything(VISITOR)
+    assert line == "Step 1 of 9"
+    assert len(plot["value"]) == 100
+    assert shown.news(sent) == (gr.skip(), gr.skip(), gr.skip())
+
+
+def test_only_the_part_that_changed_is_sent_and_the_page_is_told_of_it() -> None:
+    shown = Shown()
+    *_, sent = shown.polled.everything(VISITOR)
+    shown.points[50] = -1  # where a printed table shows only dots
+    line, plot, now = shown.news(sent)
+    assert line == gr.skip()
+    assert plot["value"]["loss"][50] == -1
+    assert shown.news(now) == (gr.skip(), gr.skip(), gr.skip())
+
+
+def test_what_a_button_drew_in_between_does_not_stay_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Shown()
+    *_, sent = shown.polled.everything(VISITOR)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + FRESH_SECONDS + 1)
+    line, plot, again = shown.news(sent)
+    assert (line, len(plot["value"])) == ("Step 1 of 9", 100)
+    assert shown.news(again) == (gr.skip(), gr.skip(), gr.skip())
+
+
+@pytest.mark.parametrize("sent", ["", "session", "session 0 00000000", "session 0 a b c d e"])
+def test_a_page_that_was_sent_something_else_is_sent_everything(sent: str) -> None:
+    line, plot, _ = Shown().news(sent)
+    assert line == "Step 1 of 9"
+    assert len(plot["value"]) == 100
+
+
+@pytest.fixture
+def page(tiny_model_folder: Path, tmp_path: Path) -> Iterator[Page]:
+    """The whole page in Chromium, at rest, with its real frames counted."""
+    services = Services(Settings(data=tmp_path, chat_model=str(tiny_model_folder), port=free_port()))
+    built = ui.build(services)
+    _, url, _ = ui.launch(built, services.settings, prevent_thread_lock=True, quiet=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_page(locale="en-GB")
+        tab.add_init_script(COUNT)
+        tab.goto(url)
+        tab.get_by_role("tab", name="Exam").click()
+        yield tab
+        browser.close()
+        built.close()
+
+
+@pytest.mark.slow
+def test_a_page_at_rest_draws_next_to_no_frames_and_an_animation_all_of_them(page: Page) -> None:
+    frames = []
+    for _ in range(0, 5 * PATIENCE, PACE):
+        frames.append(page.evaluate("window.frames_drawn"))
+        page.wait_for_timeout(PACE)
+    assert frames[0] > 0
+    assert frames[-1] - frames[-4] <= 6
+    assert page.evaluate(ANIMATE) < 2_000
+
+
+def test_the_queue_of_an_app_at_rest_looks_a_few_times_a_second(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = Services(Settings(data=tmp_path, chat_model=str(tiny_model_folder), port=free_port()))
+    built = ui.build(services)
+    looks: list[float] = []
+    length = Queue.__len__
+    monkeypatch.setattr(Queue, "__len__", lambda queue: looks.append(time.monotonic()) or length(queue))
+    ui.launch(built, services.settings, prevent_thread_lock=True, quiet=True)
+    looks.clear()
+    time.sleep(1)
+    built.close()
+    assert 1 <= len(looks) <= 2 / ui.QUEUE_SECONDS[0]
