@@ -133,7 +133,7 @@ def bare_blocks(config: PretrainedConfig, blocks: int = 1) -> PreTrainedModel:
     return base
 
 
-class _Kept:
+class _SavedTensor:
     """What autograd holds on to in place of a tensor; it goes when the part of the graph that needs it goes."""
 
     def __init__(self, tensor: Tensor) -> None:
@@ -143,10 +143,10 @@ class _Kept:
 def bytes_kept(layer: nn.Module, forward: Callable[[], object]) -> int:
     """Bytes that a layer, called by `forward`, keeps until its backward pass; parameters are there anyway."""
     there = {each.untyped_storage().data_ptr() for each in [*layer.parameters(), *layer.buffers()]}
-    held: WeakSet[_Kept] = WeakSet()
+    held: WeakSet[_SavedTensor] = WeakSet()
 
-    def pack(tensor: Tensor) -> _Kept:
-        kept = _Kept(tensor)
+    def pack(tensor: Tensor) -> _SavedTensor:
+        kept = _SavedTensor(tensor)
         held.add(kept)
         return kept
 

@@ -35,11 +35,11 @@ def _forward(layer: Any, adapter: str, x: Tensor) -> Tensor:
         out: Tensor = base(x)
         return out
     factors = layer.lora_A[adapter].weight, layer.lora_B[adapter].weight
-    product: Tensor = _Product.apply(x, base.weight, base.bias, *factors, layer.scaling[adapter])
+    product: Tensor = _FusedLoraFunction.apply(x, base.weight, base.bias, *factors, layer.scaling[adapter])
     return product
 
 
-class _Product(torch.autograd.Function):
+class _FusedLoraFunction(torch.autograd.Function):
     """x·Wᵀ + s·(x·Aᵀ)·Bᵀ; x is kept for the backward pass only where A learns."""
 
     @staticmethod

@@ -77,7 +77,7 @@ class NF4Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """X of (…, in) to (…, out)."""
-        product: Tensor = _Product.apply(x, self.weight, self.quantisation)
+        product: Tensor = _NF4Function.apply(x, self.weight, self.quantisation)
         return product if self.bias is None else product + self.bias
 
     def dequantised(self) -> Tensor:
@@ -86,7 +86,7 @@ class NF4Linear(nn.Linear):
         return weight
 
 
-class _Product(torch.autograd.Function):
+class _NF4Function(torch.autograd.Function):
     """x·Wᵀ, for which only the four-bit W is kept until the backward pass."""
 
     @staticmethod

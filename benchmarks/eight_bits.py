@@ -25,7 +25,7 @@ from playground.inference.matmul import product
 from playground.inference.ragged_batch import Segment
 from playground.models.registry import ChatModel, chat_source, load_chat
 from playground.settings import Settings
-from retrieval.readers.read import read
+from retrieval.readers.read import read_document
 
 TEXT = Path(__file__).parents[1] / "playground" / "data" / "example_texts" / "us_constitution.txt"
 READ, WINDOW = 2_000, 500  # tokens that are read, and at once
@@ -82,7 +82,7 @@ def moved(chat: ChatModel, forward: OurForward) -> float:
 
 def perplexity(chat: ChatModel, forward: OurForward) -> float:
     """Of the text's first READ tokens, in windows that are read afresh."""
-    ids, loss, told = chat.tokenizer(read(TEXT).text)["input_ids"][:READ], 0.0, 0
+    ids, loss, told = chat.tokenizer(read_document(TEXT).text)["input_ids"][:READ], 0.0, 0
     for first in range(0, len(ids), WINDOW):
         part = ids[first : first + WINDOW]
         with torch.inference_mode():

@@ -23,7 +23,7 @@ from playground.settings import Settings
 from playground.storage.run_folder import EVENTS, LEASE, read_events
 from playground.training.config import PRESETS, Preset, RunConfig, estimate, plan, settings_of, workload_of
 from playground.training.throughput import speed_of
-from retrieval.readers.read import Document, read
+from retrieval.readers.read import Document, read_document
 
 SECONDS, NEAR = 45, 0.25
 LOOK_EVERY = 0.1
@@ -90,7 +90,7 @@ def main() -> None:
 
 def measured(case: Case, chat: ChatModel, data: Path) -> dict[str, Any]:
     """Planned for SECONDS, estimated, and run by a worker in a process of its own."""
-    documents = [read(data / case.text)]
+    documents = [read_document(data / case.text)]
     quick = PRESETS["quick"]
     preset = Preset(SECONDS, quick.epochs, quick.batch_tokens, quick.evaluations)
     began = time.perf_counter()

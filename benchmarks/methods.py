@@ -29,15 +29,15 @@ from adapters.lora_weights import PlainLora
 from adapters.options import build
 from adapters.peft_method import inside
 from benchmarks.entries import Entry, entries
-from playground.data.sections import cut
+from playground.data.sections import cut_sections
 from playground.device import Device
-from playground.inference.served_adapter import adapted, load_adapter
+from playground.inference.served_adapter import apply_adapters, load_adapter
 from playground.models.registry import ChatModel, chat_source, load_chat
 from playground.settings import Settings
 from playground.training import loop as training_loop
 from playground.training.config import RunConfig, TrainSettings
-from playground.training.losses import counted, losses
-from retrieval.readers.read import Document, read
+from playground.training.losses import count_targets, losses
+from retrieval.readers.read import Document, read_document
 
 TEXT = Path(__file__).parents[1] / "playground" / "data" / "example_texts" / "us_constitution.txt"
 FACTORS = (1 / 3, 1.0, 3.0)
@@ -73,8 +73,8 @@ def main() -> None:
 
 def texts() -> dict[str, list[str]]:
     """The sections to learn from, to choose the rate by, and to report on."""
-    document = read(TEXT, TEXT.name)
-    pieces = [document.text[each.start : each.end].strip() for each in cut(document)]
+    document = read_document(TEXT, TEXT.name)
+    pieces = [document.text[each.start : each.end].strip() for each in cut_sections(document)]
     split: dict[str, list[str]] = {"train": [], "tune": [], "report": []}
     for number, piece in enumerate(pieces):
         split[SHARES[number % len(SHARES)]].append(piece)
@@ -120,10 +120,10 @@ def section_losses(chat: ChatModel, folder: Path, pieces: list[str]) -> list[tup
     model = served.model or chat.model
     rows = [served.plain] if isinstance(served.plain, PlainLora) else [None]
     found = []
-    with torch.no_grad(), adapted(model, rows):
+    with torch.no_grad(), apply_adapters(model, rows):
         for piece in pieces:
             parts = list(windows(chat, piece))
-            found.append((sum(loss.item() for loss in losses(model, parts)), counted(parts)))
+            found.append((sum(loss.item() for loss in losses(model, parts)), count_targets(parts)))
     return found
 
 
@@ -230,7 +230,7 @@ def one_step(method: Method[Any], model: Any, optimizer: torch.optim.Optimizer, 
     """One optimizer step on one window."""
     rows = [{"input_ids": ids, "labels": ids}]
     for loss in losses(inside(model), rows):
-        (loss / counted(rows)).backward()
+        (loss / count_targets(rows)).backward()
     if (penalty := method.penalty(model)) is not None:
         penalty.backward()
     optimizer.step()

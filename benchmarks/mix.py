@@ -17,11 +17,11 @@ from playground.chat.answer import visible
 from playground.data import dataset
 from playground.data.dataset import Sides
 from playground.inference.engine import Decoding, Prompt, generate
-from playground.inference.served_adapter import ServedAdapter, adapted, load_adapter
+from playground.inference.served_adapter import ServedAdapter, apply_adapters, load_adapter
 from playground.models.registry import ChatModel
 from playground.training import loop as training_loop
 from playground.training.config import RunConfig, TrainSettings
-from retrieval.readers.read import Document, read
+from retrieval.readers.read import Document, read_document
 
 TEXT = Path(__file__).parents[1] / "playground" / "data" / "example_texts" / "us_constitution.txt"
 STEPS, TOKENS, WINDOW = 24, 512, 256
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--shares", type=float, nargs="*", default=[0.0, 0.25, 0.5])
     parser.add_argument("--passages", type=float, default=0.0, help="share of the questions that bring passages")
     asked = parser.parse_args()
-    document = read(TEXT)
+    document = read_document(TEXT)
     rows = [("base", measured(document, None, asked.out / f"base-{asked.passages:.2f}.json", asked.passages))]
     for share in asked.shares:
         folder = asked.out / f"{share:.2f}-{asked.passages:.2f}"
@@ -70,7 +70,7 @@ def measured(document: Document, adapter: Path | None, kept: Path, passages: flo
         chat = base()
         served = load_adapter(adapter, chat) if adapter else None
         text, asked = (sides(document, chat, share, passages) for share in (0.0, 1.0))
-        with adapted(chat.model, [served.plain if served else None]), torch.no_grad():
+        with apply_adapters(chat.model, [served.plain if served else None]), torch.no_grad():
             losses = [loss(chat, text), loss(chat, asked)]
         answers = [figure for side in (asked.train, asked.heldout) for figure in answered(chat, served, side)]
         kept.parent.mkdir(parents=True, exist_ok=True)

@@ -33,8 +33,8 @@ from benchmarks.sets import (
     xquad,
 )  # fmt: skip
 from retrieval.build import build
-from retrieval.readers.read import read
-from retrieval.search import Result, mix_for, search, within_budget
+from retrieval.readers.read import read_document
+from retrieval.search import SearchResult, mix_for, search, within_budget
 
 CONTEXT_TOKENS = 512
 HITS = 20  # enough to fill the context
@@ -97,7 +97,7 @@ def answer_lines(bench: Bench) -> Iterable[Line]:
     yield Line(f"{cut}: whole answer within {CONTEXT_TOKENS}", f"{within:.4f}", "≥ 0.985", EVEN)
 
 
-def has_answer(result: Result, question: Question) -> bool:
+def has_answer(result: SearchResult, question: Question) -> bool:
     """Whether the passages that fit into the context hold one of the answers, in the right article."""
     chosen = within_budget(result.hits, CONTEXT_TOKENS)
     right = [hit.passage.text for hit in chosen if hit.passage.source == question.article]
@@ -126,7 +126,7 @@ def removed_lines(bench: Bench, language: str) -> Iterable[Line]:
 
 def debian_lines(bench: Bench) -> Iterable[Line]:
     """The section whose heading is the question, among the best passages of the whole FAQ."""
-    document = read(bench.data / "debian_faq/debian-faq.en.txt")
+    document = read_document(bench.data / "debian_faq/debian-faq.en.txt")
     index = build([document], bench.embedder)
     pairs = list(json_lines(bench.data / "debian_faq/debian_faq.jsonl"))
     bench.embedder.encode([each["question"] for each in pairs])

@@ -31,9 +31,9 @@ from playground.settings import Settings
 from playground.training import linear_cross_entropy
 from playground.training import loop as training_loop
 from playground.training.config import Preset, plan, settings_of, workload_of
-from playground.training.losses import counted, losses
+from playground.training.losses import count_targets, losses
 from playground.training.throughput import speed_of
-from retrieval.readers.read import read
+from retrieval.readers.read import read_document
 
 TABLES = ("pairs", "windows", "losses", "layers")
 LAYERS, SECONDS = (0, 15, 10, 6), 60  # top layers adapted, 0 for all; planned seconds of each run
@@ -158,7 +158,7 @@ def side(data: Path, work: dict[str, Any]) -> dict[str, Any]:
 
 def whole_run(data: Path, chat: ChatModel, layers: int) -> dict[str, Any]:
     """A run as the app plans it, with this many layers; its speed is the median of the last third of its steps."""
-    text = read(data / "us_constitution/us-constitution.txt")
+    text = read_document(data / "us_constitution/us-constitution.txt")
     tokens = len(chat.tokenizer(text.text, add_special_tokens=False)["input_ids"])
     preset = Preset(seconds=SECONDS, epochs=99, batch_tokens=256, evaluations=2)
     speed = speed_of(chat.model, Device("cpu", torch.float32, 0.0))
@@ -179,11 +179,11 @@ def whole_run(data: Path, chat: ChatModel, layers: int) -> dict[str, Any]:
 def examples(data: Path, chat: ChatModel, work: str) -> list[Row]:
     """Chat pairs of the Devil's Dictionary, or full windows of the Debian FAQ."""
     if work == "windows":
-        text = read(data / "debian_faq/debian-faq.en.txt").text
+        text = read_document(data / "debian_faq/debian-faq.en.txt").text
         ids = chat.tokenizer(text, add_special_tokens=False)["input_ids"]
         cut = [ids[start : start + WINDOW] for start in range(0, len(ids) - WINDOW, WINDOW)]
         return [{"input_ids": each, "labels": each} for each in cut]
-    document = read(data / "devils_dictionary/devils_dictionary.jsonl")
+    document = read_document(data / "devils_dictionary/devils_dictionary.jsonl")
     made = dataset.build([document], chat.tokenizer, window=WINDOW, heldout_share=0.01, seed=0, pairs_share=1.0)
     return list(made.train)
 
@@ -196,7 +196,7 @@ def ours(chat: ChatModel, steps: Sequence[Sequence[Row]], seed: int) -> tuple[fl
     optimizer, found, began = method.optimizer(model, options), [], 0.0
     for number, step in enumerate(steps):
         began = time.perf_counter() if number == 1 else began
-        total, count = 0.0, counted(step)
+        total, count = 0.0, count_targets(step)
         for each in losses(inside(model), step):
             (each / count).backward()
             total += each.item()

@@ -24,12 +24,12 @@ from playground.device import Device
 from playground.evaluation import exam as evaluation_exam
 from playground.evaluation import question_set, report
 from playground.evaluation import taught as training_data
-from playground.evaluation.aggregate import Measured
+from playground.evaluation.aggregate import ResultsByArm
 from playground.evaluation.arms import ARMS, Material
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.exam import Plan, Report
 from playground.evaluation.questions import OF_THE_TEXT, Question
-from playground.evaluation.results import Result
+from playground.evaluation.results import ArmResult
 from playground.evaluation.verdict import percent, say
 from playground.inference.served_adapter import ServedAdapter, load_adapter
 from playground.models.registry import ChatModel, chat_source, load_chat
@@ -40,7 +40,7 @@ from playground.training.config import RunConfig, TrainSettings
 from retrieval.build import build as build_index
 from retrieval.embed import Embedder
 from retrieval.index import Index
-from retrieval.readers.read import Document, read
+from retrieval.readers.read import Document, read_document
 
 STEPS = {"xquad": 120, "xquad_vi": 60, "devil": 80, "faq": 60, "rules": 60, "taught": 50}
 PASSAGES = {"": 0.0, "_half": 0.5, "_passages": 1.0}  # share of the questions, by the end of the part's name
@@ -81,7 +81,12 @@ class Bench:
         return folder
 
     def examined(
-        self, name: str, drawn: question_set.Paper, arms: Sequence[str], at_hand: Material, run: Path | None = None
+        self,
+        name: str,
+        drawn: question_set.QuestionSet,
+        arms: Sequence[str],
+        at_hand: Material,
+        run: Path | None = None,
     ) -> Report | None:
         """The exam's report, printed; None while it is not finished."""
         folder = self.out / name / "exam"
@@ -89,7 +94,7 @@ class Bench:
         if not (folder / CONFIG).exists():
             evaluation_exam.prepare(folder, plan, drawn, at_hand.documents)
         outcome = None
-        for outcome in evaluation_exam.examine(folder, self.chat, at_hand, self.should_stop):
+        for outcome in evaluation_exam.run_exam(folder, self.chat, at_hand, self.should_stop):
             if not isinstance(outcome, Report) and outcome.arm:
                 print(f"{name}: {outcome.done} of {outcome.total} ({outcome.arm}), {outcome.seconds:.0f} s", flush=True)
         if not isinstance(outcome, Report):
@@ -137,7 +142,7 @@ def text_exam(name: str, language: str, arms: Sequence[str] = ARMS) -> Callable[
         drawn = question_set.from_file(asked[:count], documents, 0, bench.rows(folder))
         spare = asked[count : count + more]
         hidden = [replace(each, id=f"{each.id}-", kind="unanswerable", withheld=True) for each in spare]
-        drawn = question_set.Paper(drawn.questions + hidden, drawn.findings)
+        drawn = question_set.QuestionSet(drawn.questions + hidden, drawn.findings)
         bench.examined(name, drawn, arms, bench.material(documents, folder), folder)
 
     return run
@@ -162,7 +167,7 @@ def rules_exam(name: str) -> Callable[[Bench], None]:
     """The US Constitution, and questions made from it by rules that the adapter was not taught."""
 
     def run(bench: Bench) -> None:
-        text = read(bench.data / "us_constitution/us-constitution.txt")
+        text = read_document(bench.data / "us_constitution/us-constitution.txt")
         if (folder := bench.trained(name, [text])) is None:
             return
         drawn = question_set.from_text([text], 60, 0, bench.rows(folder))
@@ -217,7 +222,7 @@ def taught(bench: Bench) -> None:
 def unrelated(bench: Bench) -> None:
     """Retrieval over a text that has nothing to do with the questions: it does not beat the base model."""
     documents, asked = xquad(bench.data, "en")
-    other = [read(bench.data / "us_constitution/us-constitution.txt")]
+    other = [read_document(bench.data / "us_constitution/us-constitution.txt")]
     at_hand = replace(bench.material(other, None), documents=documents)
     bench.examined("unrelated", question_set.from_file(asked[:FEW], documents, 0, []), ("base", "rag"), at_hand)
 
@@ -267,9 +272,9 @@ def print_report(name: str, found: Report) -> None:
         print(f"- {say(sentence)}")
 
 
-def print_losses(asked: Sequence[Question], results: Sequence[Result]) -> None:
+def print_losses(asked: Sequence[Question], results: Sequence[ArmResult]) -> None:
     """Nats a token of the true answers, and what each arm gains on the base model."""
-    data = Measured(asked, results, 0)
+    data = ResultsByArm(asked, results, 0)
     losses = {arm: data.values(arm, OF_THE_TEXT, lambda each: each.loss or 0.0) for arm in data.by_arm}
     for arm, values in losses.items():
         own, gap = data.figure(values), data.difference(arm, "base", values, losses["base"])

@@ -5,8 +5,8 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from playground.evaluation.questions import LITERAL, Place, Question, question_id
-from retrieval.readers.read import Document, Pair, read
+from playground.evaluation.questions import LITERAL, AnswerSpan, Question, question_id
+from retrieval.readers.read import Document, Pair, read_document
 
 HELD_OUT = 50  # entries of the Devil's Dictionary that are kept from training and from the index
 ASKED = 40  # of the Debian FAQ's 119 pairs, kept from training
@@ -22,7 +22,7 @@ def xquad(data: Path, language: str) -> tuple[list[Document], list[Question]]:
             for each in part["qas"]:
                 first = each["answers"][0]
                 start = offset + first["answer_start"]
-                place = Place(name, start, start + len(first["text"]))
+                place = AnswerSpan(name, start, start + len(first["text"]))
                 answers = tuple(dict.fromkeys(answer["text"] for answer in each["answers"]))
                 asked.append(Question(each["id"], LITERAL, each["question"], answers, places=(place,), origin="file"))
             offset += len(part["context"]) + 2
@@ -33,14 +33,14 @@ def xquad(data: Path, language: str) -> tuple[list[Document], list[Question]]:
 
 def devil(data: Path) -> tuple[Document, list[Question]]:
     """The dictionary without the held-out entries, and those as questions."""
-    document = read(data / "devils_dictionary/devils_dictionary.jsonl")
+    document = read_document(data / "devils_dictionary/devils_dictionary.jsonl")
     kept, held = _split(document, HELD_OUT)
     return kept, held
 
 
 def faq(data: Path) -> tuple[Document, Document, list[Question]]:
     """The whole FAQ, what of it is trained on, and the rest as questions."""
-    document = read(data / "debian_faq/debian_faq.jsonl")
+    document = read_document(data / "debian_faq/debian_faq.jsonl")
     kept, held = _split(document, ASKED)
     return document, kept, held
 
@@ -68,7 +68,7 @@ def _split(document: Document, count: int) -> tuple[Document, list[Question]]:
             LITERAL,
             each.question,
             (each.answer,),
-            places=(Place(document.name, each.end - len(each.answer), each.end),),
+            places=(AnswerSpan(document.name, each.end - len(each.answer), each.end),),
             origin="file",
         )
         for each in held

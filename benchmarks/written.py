@@ -12,12 +12,12 @@ import torch
 
 from playground.data.qa import synthetic
 from playground.data.qa.pairs import spoken
-from playground.data.sections import cut
+from playground.data.sections import cut_sections
 from playground.device import Device
 from playground.inference.engine import complete
 from playground.models.registry import ChatModel, chat_source, load_chat
 from playground.settings import Settings
-from retrieval.readers.read import read
+from retrieval.readers.read import read_document
 
 
 def main() -> None:
@@ -35,8 +35,8 @@ def main() -> None:
 
 def measured(chat: ChatModel, file: Path, count: int) -> str:
     """The table's row of one file."""
-    document = read(file)
-    places, sections = synthetic.worth_asking(document)[:count], cut(document)
+    document = read_document(file)
+    places, sections = synthetic.worth_asking(document)[:count], cut_sections(document)
     began = time.perf_counter()
     found = [each for some in synthetic.drafts(document, places, lambda asked: complete(chat, asked)) for each in some]
     seconds = (time.perf_counter() - began) / len(found)

@@ -147,7 +147,7 @@ def _spans(starts: Sequence[tuple[int, str]], length: int) -> tuple[Span, ...]:
 
 
 @dataclass
-class Draft:
+class DocumentBuilder:
     """Text that grows piece by piece, to a limit, and remembers the offset of every heading, page and pair."""
 
     max_chars: int

@@ -30,7 +30,7 @@ class Excerpt:
     pieces: tuple[tuple[str, str | None], ...]
 
 
-def around(document: Document, passage: Range) -> Range:
+def excerpt_around(document: Document, passage: Range) -> Range:
     """The stretch that begins a little before the passage and holds it whole."""
     first = _border(document.text, passage.start - BEFORE)
     last = _border(document.text, max(passage.start - BEFORE + STRETCH, passage.end + BEFORE))
@@ -56,11 +56,11 @@ def excerpt(document: Document, shown: Range, passage: Range, support: Sequence[
     return Excerpt(
         page="–".join(dict.fromkeys([*pages[:1], *pages[-1:]])),
         heading=_heading(document.headings, passage.end - 1 if in_sight else shown.start),
-        pieces=tuple(marked(document.text, shown, [(passage, PASSAGE), *((each, SUPPORT) for each in support)])),
+        pieces=tuple(mark_pieces(document.text, shown, [(passage, PASSAGE), *((each, SUPPORT) for each in support)])),
     )
 
 
-def marked(text: str, shown: Range, marks: Sequence[tuple[Range, str]]) -> list[tuple[str, str | None]]:
+def mark_pieces(text: str, shown: Range, marks: Sequence[tuple[Range, str]]) -> list[tuple[str, str | None]]:
     """The stretch in pieces; where marks overlap, the last one named counts."""
     edges = {edge for each, _ in marks for edge in (each.start, each.end) if shown.start < edge < shown.end}
     borders = sorted({shown.start, shown.end, *edges})

@@ -20,7 +20,7 @@ NEAR_BEST = 0.95  # of the best one's score and nearness
 
 
 @dataclass(frozen=True)
-class Evidence:
+class SupportingSentence:
     """A supporting sentence: the passage's place among those given, offsets in its document, and its score (0…1)."""
 
     passage: int
@@ -35,7 +35,7 @@ class Claim:
 
     start: int
     end: int
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[SupportingSentence, ...]
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,15 @@ class _Rarity:
         return math.log(1 + (self._count - found + 0.5) / (found + 0.5))
 
 
-def _evidence(said: dict[str, float], asked: dict[str, float], written: Sequence[_Sentence]) -> tuple[Evidence, ...]:
+def _evidence(
+    said: dict[str, float], asked: dict[str, float], written: Sequence[_Sentence]
+) -> tuple[SupportingSentence, ...]:
     """The sentences that hold enough of the claim, without those far behind the best."""
     scored = [(_held(said, each), each) for each in written]
     enough = [(score + NEARNESS * _held(asked, each), score, each) for score, each in scored if score >= THRESHOLD]
     best = max((rank for rank, _, _ in enough), default=0.0)
     near = sorted((each for each in enough if each[0] >= NEAR_BEST * best), key=lambda each: -each[0])
-    return tuple(Evidence(each.passage, each.start, each.end, score) for _, score, each in near)
+    return tuple(SupportingSentence(each.passage, each.start, each.end, score) for _, score, each in near)
 
 
 def _held(weights: dict[str, float], sentence: _Sentence) -> float:

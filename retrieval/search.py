@@ -52,7 +52,7 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Result:
+class SearchResult:
     """Passages, best first; `found` where `gate`, the evidence that the text holds an answer, reaches `threshold`.
 
     `index_hash` names the index that was searched.
@@ -71,7 +71,7 @@ def mix_for(index: Index, embedder: Encoder) -> Mix:
     return TRUSTED if index.language in ENGLISH or embedder.multilingual else FOREIGN
 
 
-def search(index: Index, embedder: Encoder, question: str, k: int = 5, mix: Mix | None = None) -> Result:
+def search(index: Index, embedder: Encoder, question: str, k: int = 5, mix: Mix | None = None) -> SearchResult:
     """The k best passages for a question, without those that repeat a better one; `mix` is chosen when left out.
 
     Raises:
@@ -91,7 +91,7 @@ def search(index: Index, embedder: Encoder, question: str, k: int = 5, mix: Mix 
         coverage = index.coverage(terms, passage)
         hits.append(Hit(passage, float(mixed[row]), float(dense[row]), float(lexical[row]), coverage))
     gate = mix.cosine * float(dense.max()) + mix.coverage * hits[0].coverage
-    return Result(question, gate >= mix.threshold, tuple(hits), gate, mix.threshold, index.hash)
+    return SearchResult(question, gate >= mix.threshold, tuple(hits), gate, mix.threshold, index.hash)
 
 
 def _checked(index: Index, embedder: Encoder, question: str) -> str:

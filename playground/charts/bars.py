@@ -18,7 +18,7 @@ WIDTH, ROW, LEFT, RIGHT = 720, 30, 230, 60
 
 
 @dataclass(frozen=True)
-class Bar:
+class IntervalBar:
     """A share in 0…1 with its interval."""
 
     label: str
@@ -28,7 +28,7 @@ class Bar:
     colour: str
 
 
-def bars(title: str, rows: Sequence[Bar], chance: float | None = None) -> str:
+def bars(title: str, rows: Sequence[IntervalBar], chance: float | None = None) -> str:
     """Horizontal bars from 0 to 100 %, each with its interval; a dashed line where guessing would end."""
     shown = [row for row in rows if not math.isnan(row.value)]
     height = ROW * len(shown) + 34
@@ -48,7 +48,7 @@ def bars(title: str, rows: Sequence[Bar], chance: float | None = None) -> str:
     return _svg(title, height, parts)
 
 
-def stacked(title: str, rows: Mapping[str, Mapping[str, float]], names: Mapping[str, str]) -> str:
+def draw_stacked_bars(title: str, rows: Mapping[str, Mapping[str, float]], names: Mapping[str, str]) -> str:
     """One bar a row, cut into shares that add up to its whole; `names` are the words of the parts."""
     shown = {label: parts for label, parts in rows.items() if sum(parts.values()) > 0}
     used = [part for part in names if any(part in parts for parts in shown.values())]

@@ -12,7 +12,7 @@ CHOSEN, OTHER = 6, 4  # radius
 
 
 @dataclass(frozen=True)
-class Point:
+class ChartPoint:
     """Where it lies, its name and its figures in words (none: it is only a place on the line)."""
 
     x: float
@@ -22,7 +22,7 @@ class Point:
     chosen: bool
 
 
-def draw_curve(title: str, points: Sequence[Point], across: str, upwards: str) -> str:
+def draw_curve(title: str, points: Sequence[ChartPoint], across: str, upwards: str) -> str:
     """The points in order along a line; `across` and `upwards` name the axes."""
     places = _places(points)
     line = "L".join(f"{shortest(x)} {shortest(y)}" for x, y in places)
@@ -34,7 +34,7 @@ def draw_curve(title: str, points: Sequence[Point], across: str, upwards: str) -
     return as_svg("curve", WIDTH, HEIGHT, title, told, axes + words + drawn)
 
 
-def _places(points: Sequence[Point]) -> list[tuple[float, float]]:
+def _places(points: Sequence[ChartPoint]) -> list[tuple[float, float]]:
     """Stretched over the field, with a little room below the lowest."""
     xs, ys = [each.x for each in points], [each.y for each in points]
     wide, high = WIDTH - LEFT - RIGHT - 10, HEIGHT - TOP - BOTTOM - 24
@@ -42,7 +42,7 @@ def _places(points: Sequence[Point]) -> list[tuple[float, float]]:
     return [(LEFT + 10 + across * (each.x - min(xs)), TOP + 12 + up * (max(ys) - each.y)) for each in points]
 
 
-def _drawn(point: Point, x: float, y: float) -> str:
+def _drawn(point: ChartPoint, x: float, y: float) -> str:
     kind, radius = ("dot chosen", CHOSEN) if point.chosen else ("dot other", OTHER)
     dot = f'<circle class="{kind}" cx="{shortest(x)}" cy="{shortest(y)}" r="{radius}"/>'
     name = f'<tspan class="name">{escape(point.name)}</tspan>'

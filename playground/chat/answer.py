@@ -14,7 +14,7 @@ from playground.inference.engine import Decoding, Prompt, Token, begin
 from playground.inference.served_adapter import ServedAdapter, load_adapter
 from playground.models.registry import ChatModel
 from playground.prompts import Turn
-from retrieval.search import Hit, Result
+from retrieval.search import Hit, SearchResult
 
 __all__ = ["Answer", "Arm", "Decoding", "ServedAdapter", "Stamp", "answer", "load_adapter", "never"]
 
@@ -55,7 +55,7 @@ def answer(
     arms: Sequence[Arm],
     question: str,
     histories: Sequence[Sequence[Turn]],
-    search: Callable[[str], Result] | None,
+    search: Callable[[str], SearchResult] | None,
     decoding: Decoding,
     should_stop: Callable[[], bool] = never,
     passage_tokens: int = PASSAGE_TOKENS,

@@ -18,7 +18,7 @@ from playground.inference.served_adapter import ServedAdapter
 from playground.models.registry import ChatModel
 from playground.prompts import Turn
 from retrieval.chunks import Passage
-from retrieval.search import Hit, Result, within_budget
+from retrieval.search import Hit, SearchResult, within_budget
 
 HISTORY_ROOM = 2048  # tokens of a prompt with history: a longer one is read for longer than a person waits
 
@@ -68,7 +68,7 @@ class Stamp:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class RetrievedContext:
     """What the search brought for one question; `used` says whether the model gets to read it."""
 
     found: bool
@@ -81,7 +81,7 @@ class Evidence:
 class Given:
     """What one arm's prompt holds beside question and history."""
 
-    evidence: Evidence | None
+    evidence: RetrievedContext | None
     examples: Examples | None
 
     @property
@@ -110,7 +110,9 @@ class Prepared:
     stamp: Stamp
 
 
-def look_up(question: str, search: Callable[[str], Result] | None, max_tokens: int, ask_anyway: bool) -> Evidence:
+def look_up(
+    question: str, search: Callable[[str], SearchResult] | None, max_tokens: int, ask_anyway: bool
+) -> RetrievedContext:
     """What the search finds within the encoder's `max_tokens`, to be read if it holds the answer or `ask_anyway`.
 
     Raises:
@@ -120,7 +122,7 @@ def look_up(question: str, search: Callable[[str], Result] | None, max_tokens: i
         raise UserError("This way of answering looks things up in your text, but there is none: add a text first.")
     result = search(question)
     hits = within_budget(result.hits, max_tokens)
-    return Evidence(result.found, hits, used=result.found or ask_anyway, index_hash=result.index_hash)
+    return RetrievedContext(result.found, hits, used=result.found or ask_anyway, index_hash=result.index_hash)
 
 
 def choose_examples(

@@ -23,7 +23,7 @@ SHORTLIST = 400  # pairs that are embedded for one question: about two seconds t
 IN_MEMORY = 20_000  # vectors, of all visitors
 
 
-class Encoder(Protocol):
+class QuestionEncoder(Protocol):
     """What choosing needs of an embedder."""
 
     hash: str
@@ -34,7 +34,7 @@ class Encoder(Protocol):
 
 
 @dataclass(frozen=True)
-class Example:
+class WorkedExample:
     """A pair of the text, `place` as source:start-end, and the cosine of its question with the one that is asked."""
 
     turn: Turn
@@ -49,7 +49,7 @@ class Examples:
     It would hand the answer over, and the arm would then show what looking it up does.
     """
 
-    chosen: tuple[Example, ...]
+    chosen: tuple[WorkedExample, ...]
     same: bool
 
     def within(self, count_tokens: Callable[[str], int], max_tokens: int) -> "Examples":
@@ -71,7 +71,7 @@ class Chooser:
         self._lock = threading.Lock()
 
     def choose(
-        self, encoder: Encoder, question: str, placed: Sequence[tuple[str, Turn]], count: int = EXAMPLES
+        self, encoder: QuestionEncoder, question: str, placed: Sequence[tuple[str, Turn]], count: int = EXAMPLES
     ) -> Examples:
         """The `count` pairs, given with their places, whose questions are most like this one.
 
@@ -89,7 +89,7 @@ class Chooser:
         query, *vectors = self._encode(encoder, [question, *(turn.question for _, turn in listed)])
         near = np.array(vectors) @ query
         best = np.argsort(-near, kind="stable")[:count]
-        chosen = tuple(Example(listed[n][1], listed[n][0], float(near[n])) for n in best)
+        chosen = tuple(WorkedExample(listed[n][1], listed[n][0], float(near[n])) for n in best)
         return Examples(chosen, same=len(others) < len(placed))
 
     def forget(self, questions: Sequence[str]) -> None:
@@ -99,7 +99,7 @@ class Chooser:
             for key in [key for key in self._vectors if key[1] in gone]:
                 del self._vectors[key]
 
-    def _encode(self, encoder: Encoder, texts: Sequence[str]) -> list[np.ndarray]:
+    def _encode(self, encoder: QuestionEncoder, texts: Sequence[str]) -> list[np.ndarray]:
         keys = [(encoder.hash, text) for text in texts]
         with self._lock:
             new = [key for key in dict.fromkeys(keys) if key not in self._vectors]

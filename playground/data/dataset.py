@@ -11,8 +11,18 @@ from transformers import PreTrainedTokenizerBase
 
 from playground.data import near_duplicates
 from playground.data.qa import pairs
-from playground.data.sections import Section, cut, place_of
-from playground.data.tokenize import INSTRUCTION, LONGEST, NO_LOSS, Asked, Example, ExampleKind, Shelf, pair, windows
+from playground.data.sections import Section, cut_sections, place_of
+from playground.data.tokenize import (
+    INSTRUCTION,
+    LONGEST,
+    NO_LOSS,
+    Example,
+    ExampleKind,
+    PassagePool,
+    TrainingPair,
+    pair,
+    windows,
+)
 from playground.errors import UserError
 from retrieval.readers.read import Document
 
@@ -147,7 +157,7 @@ def _split(
     documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase, heldout_share: float, seed: int
 ) -> list[_Text]:
     """Hold out whole groups of sections that nearly repeat one another, at random until the share is reached."""
-    cuts = [cut(document) for document in documents]
+    cuts = [cut_sections(document) for document in documents]
     units = [(number, place) for number, each in enumerate(cuts) for place in range(len(each))]
     texts = [documents[number].text[(each := cuts[number][place]).start : each.end] for number, place in units]
     groups = near_duplicates.find(texts).group
@@ -196,7 +206,7 @@ def _chosen(groups: Sequence[int], sizes: Sequence[int], share: float, most: flo
 
 def _side(texts: Sequence[_Text], heldout: bool, wishes: _Wishes) -> tuple[list[Example], list[Example], list[Example]]:
     """(stretches of text, given pairs, made pairs) of one side."""
-    shelf = Shelf(wishes.tokenizer)
+    shelf = PassagePool(wishes.tokenizer)
     if wishes.passages_share:
         for text in texts:
             shelf.add(text.number, text.document, [each for _, each in text.on(not heldout)])
@@ -219,14 +229,18 @@ def _side(texts: Sequence[_Text], heldout: bool, wishes: _Wishes) -> tuple[list[
     return read, given, made
 
 
-def _given(document: Document, place: int) -> Asked:
+def _given(document: Document, place: int) -> TrainingPair:
     each = document.pairs[place]
-    return Asked("given", each.question, each.answer, min(each.start + len(each.question) + 1, each.end - 1), place)
+    return TrainingPair(
+        "given", each.question, each.answer, min(each.start + len(each.question) + 1, each.end - 1), place
+    )
 
 
-def _made(texts: Sequence[_Text], heldout: bool, shelf: Shelf, wishes: _Wishes, wanted: float) -> Iterator[Example]:
+def _made(
+    texts: Sequence[_Text], heldout: bool, shelf: PassagePool, wishes: _Wishes, wanted: float
+) -> Iterator[Example]:
     """Pairs made from text, every kind in turn, each in random order, until they have the wanted number of tokens."""
-    found: dict[ExampleKind, list[tuple[int, Asked]]] = {}
+    found: dict[ExampleKind, list[tuple[int, TrainingPair]]] = {}
     for text in texts:
         for asked in _asked(text, wishes.seed):
             if (asked.section in text.heldout) is heldout:
@@ -242,15 +256,15 @@ def _made(texts: Sequence[_Text], heldout: bool, shelf: Shelf, wishes: _Wishes, 
         yield _among_passages(bare, number, asked, shelf, wishes)
 
 
-def _asked(text: _Text, seed: int) -> Iterator[Asked]:
+def _asked(text: _Text, seed: int) -> Iterator[TrainingPair]:
     """Questions by rules, then those that were written about the text."""
     for made in pairs.make(text.document, seed):
-        yield Asked(made.kind, made.question, made.answer, made.start, made.section)
+        yield TrainingPair(made.kind, made.question, made.answer, made.start, made.section)
     for each in text.document.written:
-        yield Asked("written", each.question, each.answer, each.start, place_of(text.sections, each.start))
+        yield TrainingPair("written", each.question, each.answer, each.start, place_of(text.sections, each.start))
 
 
-def _among_passages(bare: Example, number: int, asked: Asked, shelf: Shelf, wishes: _Wishes) -> Example:
+def _among_passages(bare: Example, number: int, asked: TrainingPair, shelf: PassagePool, wishes: _Wishes) -> Example:
     """The pair with passages, where it is one of those that bring some and its own fits beside it."""
     if random.Random(f"{wishes.seed} {asked.question}").random() >= wishes.passages_share:
         return bare

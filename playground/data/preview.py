@@ -18,7 +18,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Row:
+class KindPreview:
     """Examples of one kind: how many, their tokens, those that carry loss, and some to look at."""
 
     kind: ExampleKind
@@ -28,13 +28,13 @@ class Row:
     shown: tuple[Shown, ...]
 
 
-def preview(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase) -> list[Row]:
+def preview(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase) -> list[KindPreview]:
     """One row a kind, in the order in which they come."""
     of_kind: dict[ExampleKind, list[Example]] = {}
     for example in examples:
         of_kind.setdefault(example.kind, []).append(example)
     return [
-        Row(
+        KindPreview(
             kind,
             len(found),
             sum(len(each.input_ids) for each in found),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import ftfy.badness
 
 from playground.data import near_duplicates, pii
-from playground.data.sections import Section, cut
+from playground.data.sections import Section, cut_sections
 from retrieval.chunks import sentences
 from retrieval.language import UNKNOWN, detect
 from retrieval.readers.read import Document, Pair, Span
@@ -40,7 +40,7 @@ _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 
 
 @dataclass(frozen=True)
-class Part:
+class FlaggedSpan:
     """A stretch of one of the documents, end exclusive."""
 
     document: int
@@ -55,7 +55,7 @@ class Finding:
     kind: str
     count: int
     example: str
-    parts: tuple[Part, ...] = ()
+    parts: tuple[FlaggedSpan, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ class _Piece:
     is_pair: bool
 
     @property
-    def part(self) -> Part:
-        return Part(self.document, self.section.start, self.section.end)
+    def part(self) -> FlaggedSpan:
+        return FlaggedSpan(self.document, self.section.start, self.section.end)
 
 
 def report(documents: Sequence[Document]) -> list[Finding]:
@@ -77,7 +77,7 @@ def report(documents: Sequence[Document]) -> list[Finding]:
     pieces = [
         _Piece(number, section, document.text[section.body : section.end], bool(document.pairs))
         for number, document in enumerate(documents)
-        for section in cut(document)
+        for section in cut_sections(document)
     ]
     found = [
         _little(documents),
@@ -90,7 +90,7 @@ def report(documents: Sequence[Document]) -> list[Finding]:
     return [finding for finding in found if finding and finding.count]
 
 
-def without(documents: Sequence[Document], findings: Sequence[Finding]) -> list[Document]:
+def remove_spans(documents: Sequence[Document], findings: Sequence[Finding]) -> list[Document]:
     """The documents without the parts of findings made from them; one of which nothing is left is gone."""
     parts = [part for finding in findings for part in finding.parts]
     kept = [
@@ -178,7 +178,7 @@ def _boilerplate(documents: Sequence[Document]) -> Finding:
         times = Counter(document.text[start:end] for start, end in spans if end - start <= BOILERPLATE_CHARS)
         again = {text for text, count in times.items() if count >= REPEATED and sum(map(str.isalpha, text)) > 3}
         example = example or next(iter(sorted(again, key=lambda text: -times[text])), "")
-        parts += [Part(number, start, end) for start, end in spans if document.text[start:end] in again]
+        parts += [FlaggedSpan(number, start, end) for start, end in spans if document.text[start:end] in again]
     return Finding("boilerplate", len(parts), _shown(example), tuple(parts))
 
 
@@ -197,7 +197,7 @@ def _broken(documents: Sequence[Document]) -> Finding:
         offset = 0
         for line in document.text.split("\n"):
             if not line.isascii() and ("\ufffd" in line or ftfy.badness.is_bad(line)):
-                parts.append(_widened(document, Part(number, offset, offset + len(line))))
+                parts.append(_widened(document, FlaggedSpan(number, offset, offset + len(line))))
             offset += len(line) + 1
     return _of_parts("broken", documents, parts)
 
@@ -231,14 +231,14 @@ def _long(pieces: Sequence[_Piece]) -> Finding:
 def _personal(documents: Sequence[Document], kind: str) -> Finding:
     """Sentences that hold something of one kind of personal data."""
     found = [
-        (_sentence(document, Part(number, start, end)), document.text[start:end])
+        (_sentence(document, FlaggedSpan(number, start, end)), document.text[start:end])
         for number, document in enumerate(documents)
         for start, end in pii.find(document.text, kind)
     ]
     return Finding(kind, len(found), found[0][1] if found else "", tuple(dict.fromkeys(part for part, _ in found)))
 
 
-def _sentence(document: Document, part: Part) -> Part:
+def _sentence(document: Document, part: FlaggedSpan) -> FlaggedSpan:
     """The sentence, or the pair, that a part lies in."""
     if document.pairs:
         return _widened(document, part)
@@ -248,16 +248,16 @@ def _sentence(document: Document, part: Part) -> Part:
     spans = [(start + first, start + last) for first, last in sentences(paragraph)]
     first = max((begin for begin, _ in spans if begin <= part.start), default=part.start)
     last = min((stop for _, stop in spans if stop >= part.end), default=part.end)
-    return Part(part.document, first, last)
+    return FlaggedSpan(part.document, first, last)
 
 
-def _widened(document: Document, part: Part) -> Part:
+def _widened(document: Document, part: FlaggedSpan) -> FlaggedSpan:
     """The whole pairs that a part touches, or the part itself: half a pair teaches something wrong."""
     touched = [each for each in document.pairs if each.start < part.end and part.start < each.end]
-    return Part(part.document, touched[0].start, touched[-1].end) if touched else part
+    return FlaggedSpan(part.document, touched[0].start, touched[-1].end) if touched else part
 
 
-def _of_parts(kind: str, documents: Sequence[Document], parts: Sequence[Part]) -> Finding:
+def _of_parts(kind: str, documents: Sequence[Document], parts: Sequence[FlaggedSpan]) -> Finding:
     parts = tuple(dict.fromkeys(parts))
     example = documents[parts[0].document].text[parts[0].start : parts[0].end] if parts else ""
     return Finding(kind, len(parts), _shown(example), parts)

@@ -30,7 +30,7 @@ class Section:
         return self.heading.rsplit(TRAIL, 1)[-1]
 
 
-def cut(document: Document) -> tuple[Section, ...]:
+def cut_sections(document: Document) -> tuple[Section, ...]:
     """Every section with words in it, in order: a pair, or a heading with its text, or a part of one that is long.
 
     Headings with nothing below them go with the next section; tables of contents are left out.

@@ -39,7 +39,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Asked:
+class TrainingPair:
     """A pair of any origin, `kind` "given" where the file itself is pairs; its answer begins at `start`."""
 
     kind: Kind | Literal["given", "written"]
@@ -88,7 +88,9 @@ def _pieces(text: str, tokenizer: PreTrainedTokenizerBase, window: int) -> Itera
         yield held
 
 
-def pair(asked: Asked, tokenizer: PreTrainedTokenizerBase, window: int, passages: Sequence[Passage] = ()) -> Example:
+def pair(
+    asked: TrainingPair, tokenizer: PreTrainedTokenizerBase, window: int, passages: Sequence[Passage] = ()
+) -> Example:
     """The conversation as it is asked and answered, of at most LONGEST windows; a question that is longer is cut."""
     limit = LONGEST * window
     end = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
@@ -101,7 +103,7 @@ def pair(asked: Asked, tokenizer: PreTrainedTokenizerBase, window: int, passages
     return Example(ids, ([NO_LOSS] * len(prompt) + answer)[:limit], asked.kind)
 
 
-class Shelf:
+class PassagePool:
     """The passages of one side of the split, from which a pair gets its own and distractors in random order.
 
     The prompt is the one that retrieval uses, so that the adapter learns to read it and to tell which passage helps
@@ -127,7 +129,7 @@ class Shelf:
         ]
         self._costs += [count + 2 for count in self._count(listed)]  # and a blank line
 
-    def beside(self, number: int, asked: Asked, room: int, seed: int) -> list[Passage]:
+    def beside(self, number: int, asked: TrainingPair, room: int, seed: int) -> list[Passage]:
         """The passage where the answer begins among as many others as `room` tokens hold; none without it."""
         own = self._holding(number, asked.start)
         if own is None or self._costs[own] > room:

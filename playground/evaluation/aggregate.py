@@ -10,7 +10,7 @@ from playground.evaluation.arms import BASE, BOTH, GOLD, RAG, RETRIEVING, TUNED,
 from playground.evaluation.bootstrap import Difference, Figure, Sections, holm
 from playground.evaluation.metrics import BROKEN, WORDED, abstention
 from playground.evaluation.questions import GENERAL, OF_THE_TEXT, RECALL, REWORDED, UNANSWERABLE, Question
-from playground.evaluation.results import NO_CHOICE, Result
+from playground.evaluation.results import NO_CHOICE, ArmResult
 
 Values = Mapping[str, float]  # a value a question, by its id
 PLANNED = ((TUNED, RAG), (BOTH, RAG), (TUNED, BASE))  # few, as every comparison more makes all of them less sure
@@ -87,18 +87,18 @@ class Figures:
         return asdict(self)
 
 
-class Measured:
+class ResultsByArm:
     """The results of an exam by arm, and the sections of its questions."""
 
-    def __init__(self, questions: Sequence[Question], results: Sequence[Result], seed: int) -> None:
+    def __init__(self, questions: Sequence[Question], results: Sequence[ArmResult], seed: int) -> None:
         self.questions = {each.id: each for each in questions}
         self._seed = seed
-        self.by_arm: dict[str, dict[str, Result]] = {}
+        self.by_arm: dict[str, dict[str, ArmResult]] = {}
         for each in results:
             if each.question in self.questions:
                 self.by_arm.setdefault(each.arm, {})[each.question] = each
 
-    def values(self, arm: str, kinds: Sequence[str], read: Callable[[Result], float]) -> dict[str, float]:
+    def values(self, arm: str, kinds: Sequence[str], read: Callable[[ArmResult], float]) -> dict[str, float]:
         """One arm's values on the questions of these kinds."""
         mine = self.by_arm.get(arm, {})
         return {key: read(each) for key, each in mine.items() if self.questions[key].kind in kinds}
@@ -120,9 +120,9 @@ class Measured:
         return Sections([self.questions[each].section or each for each in ids], self._seed)
 
 
-def measure(questions: Sequence[Question], results: Sequence[Result], leaked: set[str], seed: int) -> Figures:
+def measure(questions: Sequence[Question], results: Sequence[ArmResult], leaked: set[str], seed: int) -> Figures:
     """Everything that can be counted; a figure over no question has no value."""
-    data = Measured(questions, results, seed)
+    data = ResultsByArm(questions, results, seed)
     names = list(data.by_arm)
     choices = {name: data.values(name, OF_THE_TEXT, choice) for name in names}
     tuned = [name for name in names if name in TUNING]
@@ -138,13 +138,13 @@ def measure(questions: Sequence[Question], results: Sequence[Result], leaked: se
     )
 
 
-def choice(result: Result) -> float:
+def choice(result: ArmResult) -> float:
     """1 where the truth was the likeliest choice, 0 where another was, no number where there was none."""
     return math.nan if result.choice == NO_CHOICE else float(result.choice == 0)
 
 
-def _of_arm(data: Measured, name: str) -> ArmFigures:
-    def mean(read: Callable[[Result], float], kinds: Sequence[str] = OF_THE_TEXT) -> Figure:
+def _of_arm(data: ResultsByArm, name: str) -> ArmFigures:
+    def mean(read: Callable[[ArmResult], float], kinds: Sequence[str] = OF_THE_TEXT) -> Figure:
         return data.figure(data.values(name, kinds, read))
 
     mine = [each for key, each in data.by_arm[name].items() if data.questions[key].kind != GENERAL]
@@ -176,7 +176,7 @@ def _of_arm(data: Measured, name: str) -> ArmFigures:
     )
 
 
-def _recall(data: Measured, name: str) -> dict[int, Figure]:
+def _recall(data: ResultsByArm, name: str) -> dict[int, Figure]:
     """Of the questions whose right passage is known, how often one is among the first k."""
     placed = {
         key: each
@@ -189,13 +189,13 @@ def _recall(data: Measured, name: str) -> dict[int, Figure]:
     }
 
 
-def _all_pairs(data: Measured, values: Mapping[str, Values]) -> list[Difference]:
+def _all_pairs(data: ResultsByArm, values: Mapping[str, Values]) -> list[Difference]:
     """Every arm against every later one, corrected together."""
     return holm([data.difference(one, two, values[one], values[two]) for one, two in combinations(values, 2)])
 
 
-def _readings(data: Measured) -> dict[str, list[Difference]]:
-    reads: Mapping[str, Callable[[Result], float]] = {
+def _readings(data: ResultsByArm) -> dict[str, list[Difference]]:
+    reads: Mapping[str, Callable[[ArmResult], float]] = {
         "right": lambda each: float(each.right),
         "f1": lambda each: each.f1,
         "loss": _loss,
@@ -210,7 +210,7 @@ def _readings(data: Measured) -> dict[str, list[Difference]]:
     return {name: [next(corrected) for _ in contests] for name in reads}
 
 
-def _by_kind(data: Measured, names: Sequence[str]) -> dict[str, Difference]:
+def _by_kind(data: ResultsByArm, names: Sequence[str]) -> dict[str, Difference]:
     """Fine-tuned against retrieval for every kind of question that both were asked."""
     if TUNED not in names or RAG not in names:
         return {}
@@ -224,7 +224,7 @@ def _by_kind(data: Measured, names: Sequence[str]) -> dict[str, Difference]:
     return dict(zip(asked, holm(list(asked.values())), strict=True))
 
 
-def _reworded(data: Measured, name: str) -> Difference:
+def _reworded(data: ResultsByArm, name: str) -> Difference:
     """Recall less reworded: two sets of questions, so that sections are all that pairs them.
 
     The error of the difference is that of two independent means.
@@ -237,7 +237,7 @@ def _reworded(data: Measured, name: str) -> Difference:
     return Difference(RECALL, REWORDED, value, value - below, value + above, 1.0, 0.0, math.inf, count)
 
 
-def _forgetting(data: Measured, names: Sequence[str]) -> dict[str, Difference]:
+def _forgetting(data: ResultsByArm, names: Sequence[str]) -> dict[str, Difference]:
     """What the general questions lost: right choices, and nats a token of the true answers."""
     if TUNED not in names or BASE not in names:
         return {}
@@ -252,7 +252,7 @@ def _only(values: Values, ids: set[str], inside: bool) -> Values:
     return {key: value for key, value in values.items() if (key in ids) == inside}
 
 
-def _loss(result: Result) -> float:
+def _loss(result: ArmResult) -> float:
     return math.nan if result.loss is None else result.loss
 
 

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from playground.chat.arms import Arm, Prepared, prepare
-from playground.evaluation.arms import RETRIEVING, Asked, Material, give
+from playground.evaluation.arms import RETRIEVING, ArmInput, Material, give
 from playground.evaluation.config import ExamSettings
-from playground.evaluation.likelihood import chosen, continuations, likelihoods
+from playground.evaluation.likelihood import continuations, likeliest, likelihoods
 from playground.evaluation.metrics import ABSTAINED, abstains, grade, holds
 from playground.evaluation.questions import Question
-from playground.evaluation.results import NO_CHOICE, Result
+from playground.evaluation.results import NO_CHOICE, ArmResult
 from playground.inference.engine import Decoding, Prompt, generate
 from playground.inference.forward import forward_of
 from playground.models.registry import ChatModel
@@ -25,13 +25,13 @@ class _Sheet:
 
     arm: Arm
     question: Question
-    asked: Asked
+    asked: ArmInput
     prepared: Prepared
     seconds: float
 
 
 @dataclass(frozen=True)
-class _Said:
+class _FreeAnswer:
     """A free answer, its tokens and its share of the batch's seconds."""
 
     text: str
@@ -39,14 +39,14 @@ class _Said:
     seconds: float
 
 
-def answered(
+def answer_questions(
     chat: ChatModel,
     name: str,
     questions: Sequence[Question],
     material: Material,
     settings: ExamSettings,
     should_stop: Callable[[], bool],
-) -> list[Result] | None:
+) -> list[ArmResult] | None:
     """The results of some questions, or None where it was stopped before all were there.
 
     Raises:
@@ -75,7 +75,7 @@ def _sheet(
 
 def _said(
     chat: ChatModel, sheets: Sequence[_Sheet], decoding: Decoding, should_stop: Callable[[], bool]
-) -> list[_Said]:
+) -> list[_FreeAnswer]:
     """Each sheet's free answer, nothing of an arm that abstains; no answers at all once stopped."""
     speaking = [number for number, sheet in enumerate(sheets) if sheet.prepared.prompt.ids]
     ids: list[list[int]] = [[] for _ in sheets]
@@ -90,10 +90,10 @@ def _said(
     work = [len(sheet.prepared.prompt.ids) + len(each) for sheet, each in zip(sheets, ids, strict=True)]
     shares = [sheet.seconds + seconds * each / max(sum(work), 1) for sheet, each in zip(sheets, work, strict=True)]
     texts = [str(chat.tokenizer.decode(each, skip_special_tokens=True)).strip() for each in ids]
-    return [_Said(text, len(each), share) for text, each, share in zip(texts, ids, shares, strict=True)]
+    return [_FreeAnswer(text, len(each), share) for text, each, share in zip(texts, ids, shares, strict=True)]
 
 
-def _result(chat: ChatModel, sheet: _Sheet, said: _Said, settings: ExamSettings) -> Result:
+def _result(chat: ChatModel, sheet: _Sheet, said: _FreeAnswer, settings: ExamSettings) -> ArmResult:
     question, given = sheet.question, sheet.asked.given
     graded = grade(
         said.text, question.answers, question.question, said.tokens >= settings.answer_tokens, question.parts
@@ -101,7 +101,7 @@ def _result(chat: ChatModel, sheet: _Sheet, said: _Said, settings: ExamSettings)
     choice, loss, loss_tokens = _choice(chat, sheet)
     prompt_tokens = len(sheet.prepared.prompt.ids)
     looked_up = sheet.arm.name in RETRIEVING
-    return Result(
+    return ArmResult(
         arm=sheet.arm.name,
         question=question.id,
         text=said.text,
@@ -148,7 +148,7 @@ def _choice(chat: ChatModel, sheet: _Sheet) -> tuple[int, float | None, int]:
     if not question.answers or not question.answerable:
         return NO_CHOICE, None, 0
     found = likelihoods(chat, _prompt(chat, sheet), continuations(chat.tokenizer, question))
-    return chosen(found) if question.choices else NO_CHOICE, found[0].loss, found[0].tokens
+    return likeliest(found) if question.choices else NO_CHOICE, found[0].loss, found[0].tokens
 
 
 def _prompt(chat: ChatModel, sheet: _Sheet) -> Prompt:

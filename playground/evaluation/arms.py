@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from playground.chat.arms import Arm, Given, choose_examples, look_up
-from playground.chat.arms import Evidence as Found
+from playground.chat.arms import RetrievedContext as Found
 from playground.chat.few_shot import Chooser, Examples, placed_pairs
 from playground.evaluation.metrics import holds
 from playground.evaluation.questions import GENERAL, Question
@@ -15,7 +15,7 @@ from playground.prompts import Turn
 from retrieval.chunks import Passage, split
 from retrieval.index import Encoder, Index
 from retrieval.readers.read import Document
-from retrieval.search import Hit, Result, search, within_budget
+from retrieval.search import Hit, SearchResult, search, within_budget
 
 BASE, FEW_SHOT, RAG, TUNED, BOTH, GOLD = ARMS = ("base", "few_shot", "rag", "tuned", "both", "gold")
 RETRIEVING = (RAG, BOTH)
@@ -56,7 +56,7 @@ class Material:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ArmInput:
     """What one arm is given for one question; `ranks` are the places, from 1, of the right passages among the hits."""
 
     given: Given
@@ -72,22 +72,22 @@ def asks(name: str, question: Question, material: Material) -> bool:
     return True
 
 
-def give(name: str, question: Question, material: Material, chat: ChatModel, tokens: int) -> Asked:
+def give(name: str, question: Question, material: Material, chat: ChatModel, tokens: int) -> ArmInput:
     """What the arm reads for the question, within so many of the encoder's tokens.
 
     The search's own threshold decides whether a retrieval arm answers, as it does on the page.
     """
     if name == GOLD:
         hits = [Hit(each, 1.0, 1.0, 1.0, 1.0) for each in right_passages(question, material)]
-        return Asked(Given(Found(True, within_budget(hits, tokens), True, ""), None), ())
+        return ArmInput(Given(Found(True, within_budget(hits, tokens), True, ""), None), ())
     if name == FEW_SHOT:
-        return Asked(Given(None, choose_examples(chat, question.question, _examples(question, material), tokens)))
+        return ArmInput(Given(None, choose_examples(chat, question.question, _examples(question, material), tokens)))
     if name not in RETRIEVING:
-        return Asked(Given(None, None))
+        return ArmInput(Given(None, None))
     result = _search(question, material)
     right = right_passages(question, material)
     ranks = [place for place, hit in enumerate(result.hits, start=1) if any(hit.passage == each for each in right)]
-    return Asked(Given(look_up(question.question, lambda _: result, tokens, ask_anyway=False), None), tuple(ranks))
+    return ArmInput(Given(look_up(question.question, lambda _: result, tokens, ask_anyway=False), None), tuple(ranks))
 
 
 def right_passages(question: Question, material: Material) -> list[Passage]:
@@ -106,7 +106,7 @@ def right_passages(question: Question, material: Material) -> list[Passage]:
     return [passage for passage in material.passages if any(holds(passage.text, each) for each in question.answers)]
 
 
-def _search(question: Question, material: Material) -> Result:
+def _search(question: Question, material: Material) -> SearchResult:
     assert material.index is not None
     assert material.embedder is not None
     index = material.index

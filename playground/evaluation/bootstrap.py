@@ -95,7 +95,7 @@ class Sections:
         if set(pairs[0][known]) | set(pairs[1][known]) <= {0.0, 1.0}:
             p = max(p, mcnemar(pairs[0][known] > 0, pairs[1][known] > 0))
         value, count = float(gaps[known].mean()), int(known.sum())
-        enough = needed(value, float(means.std()), count)
+        enough = questions_needed(value, float(means.std()), count)
         return Difference(first, second, value, float(low), float(high), p, p, enough, count)
 
     def _means(self, values: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -151,7 +151,7 @@ def holm(differences: Sequence[Difference]) -> list[Difference]:
     return corrected
 
 
-def needed(difference: float, error: float, questions: int) -> float:
+def questions_needed(difference: float, error: float, questions: int) -> float:
     """Questions that tell a difference apart with 80 % power; `error` is its standard error on `questions`."""
     if difference == 0:
         return math.inf

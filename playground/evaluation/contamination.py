@@ -17,7 +17,7 @@ SAME_ANSWER = 0.5  # token F1 of a long answer and what a row teaches
 
 
 @dataclass(frozen=True)
-class Finding:
+class QuestionFault:
     """A fault of one question; `detail` shows where, such as the training row that has it."""
 
     question: str
@@ -26,14 +26,14 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Row:
+class TaughtItem:
     """One thing an adapter was taught: what it was shown, and what it learnt to say there (all of it, for prose)."""
 
     shown: str
     taught: str
 
 
-def check(questions: Sequence[Question], documents: Sequence[Document]) -> list[Finding]:
+def check(questions: Sequence[Question], documents: Sequence[Document]) -> list[QuestionFault]:
     """Every fault that the questions and the text show: no answer there, given away, asked twice."""
     text = "\n".join(normalise(document.text) for document in documents)
     seen: set[str] = set()
@@ -41,17 +41,17 @@ def check(questions: Sequence[Question], documents: Sequence[Document]) -> list[
     for each in questions:
         asked = normalise(each.question)
         if asked in seen:
-            findings.append(Finding(each.id, DUPLICATE))
+            findings.append(QuestionFault(each.id, DUPLICATE))
         seen.add(asked)
         truths = each.parts or each.answers
         if each.kind != RECALL and any(holds(each.question, truth) for truth in truths):
-            findings.append(Finding(each.id, GIVEN_AWAY, truths[0]))
+            findings.append(QuestionFault(each.id, GIVEN_AWAY, truths[0]))
         if documents and each.answerable and not _said(truths, text, bool(each.parts)):
-            findings.append(Finding(each.id, NO_ANSWER, truths[0] if truths else ""))
+            findings.append(QuestionFault(each.id, NO_ANSWER, truths[0] if truths else ""))
     return findings
 
 
-def leaks(questions: Sequence[Question], rows: Iterable[Row]) -> list[Finding]:
+def leaks(questions: Sequence[Question], rows: Iterable[TaughtItem]) -> list[QuestionFault]:
     """Questions whose words and answer both stand in one thing that an adapter was taught.
 
     To continue a sentence of the text is no leak: it asks what reading the text leaves.
@@ -64,7 +64,7 @@ def leaks(questions: Sequence[Question], rows: Iterable[Row]) -> list[Finding]:
             continue
         for row, shown in taught:
             if len(asked & shown) >= OVERLAP * len(asked) and _teaches(row, each):
-                findings.append(Finding(each.id, LEAK, " ".join(row.shown.split())[:200]))
+                findings.append(QuestionFault(each.id, LEAK, " ".join(row.shown.split())[:200]))
                 break
     return findings
 
@@ -74,7 +74,7 @@ def _said(truths: Sequence[str], text: str, every: bool) -> bool:
     return all(found) if every else any(found)
 
 
-def _teaches(row: Row, question: Question) -> bool:
+def _teaches(row: TaughtItem, question: Question) -> bool:
     if question.parts:
         return all(holds(row.taught, part) for part in question.parts)
     return any(

@@ -39,7 +39,7 @@ class BreakEven:
         return questions_a_day(self.saved, self.extra, edits)
 
 
-def measured(material: Material, adapter: Path | None) -> Costs:
+def measure_costs(material: Material, adapter: Path | None) -> Costs:
     """What the run's record says of training, and what embedding a sample says of indexing."""
     indexing = None
     if material.index is not None and material.embedder is not None:

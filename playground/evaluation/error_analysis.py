@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from playground.evaluation.arms import RETRIEVING, UNTUNED
 from playground.evaluation.metrics import ABSTAINED, BROKEN
 from playground.evaluation.questions import OF_THE_TEXT, Question
-from playground.evaluation.results import Result
+from playground.evaluation.results import ArmResult
 
 NOT_IN_TEXT, NOT_RETRIEVED, LOST, FORMAT, MISREAD, SILENT, NOT_LEARNT, NOT_KNOWN = CAUSES = (
     "not_in_text",  # no passage of the text says the answer
@@ -20,7 +20,7 @@ NOT_IN_TEXT, NOT_RETRIEVED, LOST, FORMAT, MISREAD, SILENT, NOT_LEARNT, NOT_KNOWN
 )
 
 
-def cause(result: Result, question: Question, before: Result | None, in_text: bool) -> str:
+def cause(result: ArmResult, question: Question, before: ArmResult | None, in_text: bool) -> str:
     """The cause of an answer that is not right; `before` is the same arm's without the adapter."""
     read = result.arm in RETRIEVING or result.arm == "gold"
     if not in_text:
@@ -39,7 +39,7 @@ def cause(result: Result, question: Question, before: Result | None, in_text: bo
 
 
 def causes(
-    questions: Sequence[Question], results: Sequence[Result], not_in_text: set[str]
+    questions: Sequence[Question], results: Sequence[ArmResult], not_in_text: set[str]
 ) -> Mapping[str, Counter[str]]:
     """How many answers each arm got wrong for each cause, over the questions that the text should answer."""
     asked = {each.id: each for each in questions if each.kind in OF_THE_TEXT}

@@ -18,15 +18,15 @@ from playground.evaluation.aggregate import Figures, measure
 from playground.evaluation.arms import Material, right_passages
 from playground.evaluation.bootstrap import Figure
 from playground.evaluation.config import ExamSettings
-from playground.evaluation.contamination import Finding
-from playground.evaluation.costs import BreakEven, Costs, break_even, measured
+from playground.evaluation.contamination import QuestionFault
+from playground.evaluation.costs import BreakEven, Costs, break_even, measure_costs
 from playground.evaluation.error_analysis import causes
 from playground.evaluation.knowledge_edit import Drill
-from playground.evaluation.question_set import Paper
+from playground.evaluation.question_set import QuestionSet
 from playground.evaluation.questions import OF_THE_TEXT, Question
-from playground.evaluation.results import Result
+from playground.evaluation.results import ArmResult
 from playground.evaluation.runner import Step, take
-from playground.evaluation.verdict import Judged, Sentence, judge
+from playground.evaluation.verdict import Judged, Statement, judge
 from playground.files import never
 from playground.inference.forward import forward_of
 from playground.inference.served_adapter import load_adapter
@@ -53,7 +53,7 @@ class Plan:
     arms: tuple[str, ...]
     adapter: Path | None
     index: Path | None
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[QuestionFault, ...] = ()
     hashes: Mapping[str, str] | None = None
     embedder: str = ""
     drill: bool = False
@@ -71,7 +71,7 @@ class Plan:
             arms=tuple(stored["arms"]),
             adapter=Path(stored["adapter"]) if stored["adapter"] else None,
             index=Path(stored["index"]) if stored["index"] else None,
-            findings=tuple(Finding(**each) for each in stored["findings"]),
+            findings=tuple(QuestionFault(**each) for each in stored["findings"]),
             hashes=stored["hashes"],
             embedder=stored["embedder"],
             drill=stored["drill"],
@@ -100,19 +100,19 @@ class Report:
 
     plan: Plan
     questions: Sequence[Question]
-    results: Sequence[Result]
+    results: Sequence[ArmResult]
     known: set[str]
     figures: Figures
     causes: Mapping[str, Mapping[str, int]]
     costs: Costs
     even: BreakEven | None
-    verdict: Sequence[Sentence]
+    verdict: Sequence[Statement]
     drill: Drill | None
     stamp: Mapping[str, Any]
     judged: Mapping[str, Figure] = field(default_factory=dict)
 
 
-def prepare(folder: Path, plan: Plan, paper: Paper, documents: Sequence[Document]) -> None:
+def prepare(folder: Path, plan: Plan, paper: QuestionSet, documents: Sequence[Document]) -> None:
     """Write what the exam is; its answers come later."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DOCUMENTS).write_text(json.dumps([each.to_dict() for each in documents]), encoding="utf-8")
@@ -127,7 +127,7 @@ def texts(file: Path) -> list[Document]:
     return [Document.from_dict(each) for each in json.loads(file.read_text(encoding="utf-8"))]
 
 
-def stored(folder: Path) -> tuple[Plan, list[Question]]:
+def read_exam(folder: Path) -> tuple[Plan, list[Question]]:
     """The plan and questions in a folder.
 
     Raises:
@@ -135,12 +135,12 @@ def stored(folder: Path) -> tuple[Plan, list[Question]]:
     """
     try:
         plan = Plan.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
-        return plan, questions.read(folder / QUESTIONS)
+        return plan, questions.read_questions(folder / QUESTIONS)
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise UserError(f"The exam in {folder} is damaged and cannot go on. Start it anew.") from fault
 
 
-def examine(
+def run_exam(
     folder: Path, chat: ChatModel, at_hand: Material, should_stop: Callable[[], bool] = never
 ) -> Iterator[Step | Report]:
     """Ask what is still open of the exam in the folder, and at its end yield the report; a stopped one has none.
@@ -148,7 +148,7 @@ def examine(
     Raises:
         UserError: the folder is damaged, or adapter, index or model are not those that it was planned with.
     """
-    plan, asked = stored(folder)
+    plan, asked = read_exam(folder)
     now = hashes(chat, at_hand)
     if plan.hashes is None:
         plan = replace(plan, hashes=now)
@@ -167,7 +167,7 @@ def examine(
         else:
             yield replace(step, arm=DRILL, seconds_left=None)
     if not should_stop() or drilled or not plan.drill:
-        yield report(plan, asked, results.read(folder / ANSWERS), chat, at_hand, drilled)
+        yield report(plan, asked, results.read_results(folder / ANSWERS), chat, at_hand, drilled)
 
 
 def _drilled(
@@ -195,19 +195,19 @@ def _drilled(
 def report(
     plan: Plan,
     asked: Sequence[Question],
-    found: Sequence[Result],
+    found: Sequence[ArmResult],
     chat: ChatModel,
     at_hand: Material,
     drilled: Drill | None = None,
 ) -> Report:
     """The figures and the verdict of all answers."""
-    known = results.known(asked, found)
+    known = results.known_to_base(asked, found)
     counted = [each for each in asked if each.id not in known]
     leaked = {each.question for each in plan.findings if each.fault == "leak"}
     figures = measure(counted, found, leaked, plan.settings.seed)
     not_in_text = {each.id for each in counted if each.kind in OF_THE_TEXT and not right_passages(each, at_hand)}
     why = causes(counted, found, not_in_text)
-    costs = measured(at_hand, plan.adapter)
+    costs = measure_costs(at_hand, plan.adapter)
     tuned, rag = (figures.arms.get(name) for name in ("tuned", "rag"))
     even = break_even(costs, tuned.seconds, rag.seconds) if tuned and rag else None
     undrilled = plan.drill and drilled is None

@@ -14,7 +14,7 @@ from typing import Any
 from playground.chat.arms import prepare
 from playground.evaluation import question_generation
 from playground.evaluation.arms import BASE, BOTH, RAG, RETRIEVING, TUNED, Material, give
-from playground.evaluation.likelihood import chosen, continuations, likelihoods
+from playground.evaluation.likelihood import continuations, likeliest, likelihoods
 from playground.evaluation.metrics import LONG, holds
 from playground.evaluation.questions import LITERAL, REWORDED, Question
 from playground.inference.engine import Decoding, generate
@@ -96,7 +96,8 @@ def drill(
     old, new = asked.answers[0], asked.distractors[0]
     place = asked.places[0]
     changed = [
-        edited(each, place.start, place.end, new) if each.name == place.source else each for each in at_hand.documents
+        edit_document(each, place.start, place.end, new) if each.name == place.source else each
+        for each in at_hand.documents
     ]
     texts = [_told_anew(each, old, new) if each.name == place.source else each for each in trained_on]
     folder.mkdir(parents=True, exist_ok=True)
@@ -122,7 +123,7 @@ def drill(
     yield outcome
 
 
-def edited(document: Document, start: int, end: int, new: str) -> Document:
+def edit_document(document: Document, start: int, end: int, new: str) -> Document:
     """The document with other words at [start, end); every span that lies behind moves with its text."""
     shift = len(new) - (end - start)
 
@@ -155,7 +156,7 @@ def edited(document: Document, start: int, end: int, new: str) -> Document:
 def _told_anew(document: Document, old: str, new: str) -> Document:
     """What a run was trained on, with the change; it may lack parts of the text, that one too."""
     start = document.text.find(old)
-    return document if start < 0 else edited(document, start, start + len(old), new)
+    return document if start < 0 else edit_document(document, start, start + len(old), new)
 
 
 def _stand(chat: ChatModel, name: str, asked: Question, at_hand: Material) -> Stand:
@@ -167,7 +168,7 @@ def _stand(chat: ChatModel, name: str, asked: Question, at_hand: Material) -> St
         given = replace(given, evidence=replace(given.evidence, used=True))
     prompt = prepare(chat, arm, asked.question, (), given, decoding).prompt
     both = replace(asked, distractors=(new,))
-    place = chosen(likelihoods(chat, prompt, continuations(chat.tokenizer, both)))
+    place = likeliest(likelihoods(chat, prompt, continuations(chat.tokenizer, both)))
     ids = [token.id for token in generate(chat, [prompt], decoding)]
     said = str(chat.tokenizer.decode(ids, skip_special_tokens=True))
     told = [word for word, truth in ((OLD, old), (NEW, new)) if holds(said, truth)]

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 
 from playground.evaluation.metrics import LONG
 from playground.evaluation.questions import RECALL, Question
-from playground.inference.engine import Prompt, batch_of
+from playground.inference.engine import Prompt, scheduler_of
 from playground.inference.forward import forward_of
 from playground.inference.ragged_batch import Segment
 from playground.models.registry import ChatModel
@@ -60,7 +60,7 @@ def continuations(tokenizer: PreTrainedTokenizerBase, question: Question) -> Con
     return Continuations(before, answers)
 
 
-def chosen(found: Sequence[Likelihood]) -> int:
+def likeliest(found: Sequence[Likelihood]) -> int:
     """The place of the likeliest answer: of short ones by the whole, of long ones by the token."""
     long = max(each.tokens for each in found) > 2 * LONG
     scores = [each.total / each.tokens if long else each.total for each in found]
@@ -72,7 +72,7 @@ def likelihoods(chat: ChatModel, prompt: Prompt, following: Continuations) -> li
     model = prompt.model or chat.model
     forward = forward_of(model, chat.bits)
     ids = [*prompt.ids, *following.lead]
-    memory = batch_of(chat.model).recall(prompt.scope, prompt.adapter or model, ids, len(ids))
+    memory = scheduler_of(chat.model).recall(prompt.scope, prompt.adapter or model, ids, len(ids))
     logits = torch.empty(0)
     while memory.length < len(ids):
         piece = ids[memory.length : memory.length + PIECE]

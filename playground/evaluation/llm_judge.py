@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from playground import prompts
 from playground.errors import UserError
-from playground.evaluation.aggregate import Measured
+from playground.evaluation.aggregate import ResultsByArm
 from playground.evaluation.exam import Report
 from playground.evaluation.likelihood import Continuations, likelihoods
 from playground.evaluation.questions import OF_THE_TEXT, Question
-from playground.evaluation.results import Result
-from playground.evaluation.verdict import Sentence, percent
+from playground.evaluation.results import ArmResult
+from playground.evaluation.verdict import Statement, percent
 from playground.inference.engine import Prompt
 from playground.models.registry import ChatModel
 
@@ -24,7 +24,7 @@ ASK = (
 WORDS = ("Yes", "No")
 
 
-def judged(outcome: Report, judge: ChatModel) -> Report:
+def add_judgements(outcome: Report, judge: ChatModel) -> Report:
     """The report with the judge's opinion of every free answer to a question of the text.
 
     Raises:
@@ -34,20 +34,20 @@ def judged(outcome: Report, judge: ChatModel) -> Report:
         raise UserError(f"{judge.name} is the model that is examined; it cannot judge itself. Name a stronger one.")
     asked = {each.id: each for each in outcome.questions if each.kind in OF_THE_TEXT and each.id not in outcome.known}
     opinions = dict(_opinions(judge, asked.values(), outcome.results))
-    data = Measured(list(asked.values()), outcome.results, outcome.plan.settings.seed)
+    data = ResultsByArm(list(asked.values()), outcome.results, outcome.plan.settings.seed)
     shares = {
         arm: data.figure({key: opinions[arm, key] for key in mine if (arm, key) in opinions})
         for arm, mine in data.by_arm.items()
     }
     said = [
-        Sentence("mind", "mind.judge", {"judge": judge.name, "arm": arm, "share": percent(share)})
+        Statement("mind", "mind.judge", {"judge": judge.name, "arm": arm, "share": percent(share)})
         for arm, share in shares.items()
     ]
     return replace(outcome, judged=shares, verdict=[*outcome.verdict, *said])
 
 
 def _opinions(
-    judge: ChatModel, asked: Iterable[Question], results: Sequence[Result]
+    judge: ChatModel, asked: Iterable[Question], results: Sequence[ArmResult]
 ) -> Iterator[tuple[tuple[str, str], float]]:
     """1 or 0 for every answer; an empty one is wrong without being shown."""
     answers = [judge.tokenizer(word, add_special_tokens=False)["input_ids"] for word in WORDS]

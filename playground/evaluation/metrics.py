@@ -59,7 +59,7 @@ def grade(text: str, answers: Sequence[str], question: str = "", cut: bool = Fal
     told = all(holds(text, each) for each in parts) if parts else any(holds(text, each) for each in answers)
     if told or (long and not parts and max(f1, rouge) >= F1_RIGHT):
         outcome = EXACT if exact else WORDED
-    elif broken(text, question, cut):
+    elif is_broken(text, question, cut):
         outcome = BROKEN
     else:
         outcome = ABSTAINED if abstains(text) else WRONG
@@ -103,7 +103,7 @@ def abstains(text: str) -> bool:
     return bool(_ABSTENTION.search(unicodedata.normalize("NFC", text)))
 
 
-def broken(text: str, question: str = "", cut: bool = False) -> bool:
+def is_broken(text: str, question: str = "", cut: bool = False) -> bool:
     """Whether the answer has no usable form: nothing, the question once more, a loop, or a bare passage number."""
     words = normalise(text).split()
     if not words or re.fullmatch(r"\W*\d{1,2}\W*", text) and "[" in text:

@@ -20,7 +20,7 @@ from playground.evaluation.questions import (
     REWORDED,
     TWO_PLACES,
     UNANSWERABLE,
-    Place,
+    AnswerSpan,
     Question,
     question_id,
 )
@@ -56,7 +56,7 @@ class Fact:
 
     question: str
     answer: str
-    place: Place
+    place: AnswerSpan
     section: str
     language: str
     origin: str
@@ -71,7 +71,7 @@ class Fact:
 def candidates(documents: Sequence[Document], seed: int) -> dict[str, list[Question]]:
     """All questions of each kind that the rules find, in a random order that takes turns among the sections."""
     named = SectionNames(documents)
-    facts = spread([fact for document in documents for fact in _facts(document, named, seed)], seed)
+    facts = sample_facts([fact for document in documents for fact in _facts(document, named, seed)], seed)
     pool = Pool([Candidate(fact.answer, fact.section) for fact in facts], seed)
     literal = [pool.give(fact.asked(LITERAL)) for fact in facts]
     changed = ((fact, paraphrase.by_rules(fact.question, fact.language)) for fact in facts)
@@ -88,11 +88,11 @@ class SectionNames:
     """What a place of the text stands or falls with: its section, or in a text of few sections its paragraph."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
-        self._cuts = {document.name: sections.cut(document) for document in documents}
+        self._cuts = {document.name: sections.cut_sections(document) for document in documents}
         self._texts = {document.name: document.text for document in documents}
         self._fine = sum(map(len, self._cuts.values())) < FEW_SECTIONS
 
-    def __call__(self, place: Place) -> str:
+    def __call__(self, place: AnswerSpan) -> str:
         """The name; the document's own where it has no section."""
         cuts = self._cuts.get(place.source, ())
         paragraph = self._texts.get(place.source, "").count("\n\n", 0, place.start)
@@ -116,12 +116,12 @@ def spans(documents: Sequence[Document]) -> list[Candidate]:
     found = []
     for document in documents:
         for match in (*_NAME.finditer(document.text), *_FIGURE.finditer(document.text)):
-            place = Place(document.name, match.start(), match.end())
+            place = AnswerSpan(document.name, match.start(), match.end())
             found.append(Candidate(" ".join(match[0].split()), named(place)))
     return found
 
 
-def spread(facts: Sequence[Fact], seed: int) -> list[Fact]:
+def sample_facts(facts: Sequence[Fact], seed: int) -> list[Fact]:
     """At random, one of every section before the second of any; at most PER_SECTION of each."""
     chance = random.Random(seed)
     by_section: dict[str, list[Fact]] = {}
@@ -137,16 +137,16 @@ def spread(facts: Sequence[Fact], seed: int) -> list[Fact]:
 def _facts(document: Document, named: SectionNames, seed: int) -> Iterator[Fact]:
     language = _language(document)
     for pair in document.pairs:
-        place = Place(document.name, pair.end - len(pair.answer), pair.end)
+        place = AnswerSpan(document.name, pair.end - len(pair.answer), pair.end)
         yield Fact(pair.question, pair.answer, place, named(place), language, "pairs")
     for made in pairs.make(document, seed + OWN_SEED):
-        place = Place(document.name, made.start, made.end)
+        place = AnswerSpan(document.name, made.start, made.end)
         yield Fact(made.question, made.answer, place, named(place), language, "made")
 
 
 def _recall(documents: Sequence[Document], named: SectionNames, seed: int) -> list[Question]:
     """Sentences to be continued; the wrong continuations are those of other sentences."""
-    facts = spread([fact for document in documents for fact in _begun(document, named)], seed)
+    facts = sample_facts([fact for document in documents for fact in _begun(document, named)], seed)
     pool = Pool([Candidate(fact.answer, fact.section) for fact in facts], seed)
     return [pool.give(fact.asked(RECALL)) for fact in facts]
 
@@ -154,7 +154,7 @@ def _recall(documents: Sequence[Document], named: SectionNames, seed: int) -> li
 def _begun(document: Document, named: SectionNames) -> Iterator[Fact]:
     """Every sentence of prose, asked by its first half."""
     language, text = _language(document), document.text
-    for section in sections.cut(document):
+    for section in sections.cut_sections(document):
         for start, end in sentences(text[section.body : section.end]):
             words = list(re.finditer(r"\S+", text[section.body + start : section.body + end]))
             whole = text[section.body + start : section.body + end]
@@ -163,7 +163,7 @@ def _begun(document: Document, named: SectionNames) -> Iterator[Fact]:
             cut = max(FIRST_WORDS, len(words) // 2)
             begin = words[cut].start()
             first, rest = " ".join(whole[:begin].split()), " ".join(whole[begin:].split())
-            place = Place(document.name, section.body + start + begin, section.body + end)
+            place = AnswerSpan(document.name, section.body + start + begin, section.body + end)
             question = WORDS[language]["recall"].format(first=first)
             yield Fact(question, rest, place, named(place), language, "made")
 
@@ -196,13 +196,13 @@ def _two_places(facts: Sequence[Fact], literal: Sequence[Question]) -> Iterator[
 
 def _unanswerable(facts: Sequence[Fact], documents: Sequence[Document], seed: int) -> list[Question]:
     """By turns a question with a name exchanged, and one whose section is taken out of the index."""
-    swapped = list(_swapped(facts[::2], _Said(documents), seed))
+    swapped = list(_swapped(facts[::2], _SentenceIndex(documents), seed))
     withheld = [replace(fact.asked(UNANSWERABLE), withheld=True) for fact in facts[1::2]]
     mixed = [each for pair in zip(swapped, withheld, strict=False) for each in pair]
     return mixed + swapped[len(withheld) :] + withheld[len(swapped) :]
 
 
-def _swapped(facts: Sequence[Fact], said: "_Said", seed: int) -> Iterator[Question]:
+def _swapped(facts: Sequence[Fact], said: "_SentenceIndex", seed: int) -> Iterator[Question]:
     """Questions about a name that the text never brings together with what is asked."""
     chance = random.Random(seed)
     for fact in facts:
@@ -219,7 +219,7 @@ def _swapped(facts: Sequence[Fact], said: "_Said", seed: int) -> Iterator[Questi
                 break
 
 
-class _Said:
+class _SentenceIndex:
     """All sentences of a text, to see whether a name and what is asked about it ever stand in one."""
 
     def __init__(self, documents: Sequence[Document]) -> None:

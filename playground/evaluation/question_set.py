@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from playground.evaluation import question_generation
-from playground.evaluation.contamination import Finding, Row, check, leaks
+from playground.evaluation.contamination import QuestionFault, TaughtItem, check, leaks
 from playground.evaluation.distractors import Candidate, Pool
 from playground.evaluation.paraphrase import by_model
 from playground.evaluation.questions import (
@@ -28,11 +28,11 @@ SHARES = {LITERAL: 0.35, REWORDED: 0.2, RECALL: 0.15, UNANSWERABLE: 0.2, TWO_PLA
 
 
 @dataclass(frozen=True)
-class Paper:
+class QuestionSet:
     """The questions of an exam, and what was found wrong with those that stay in it all the same."""
 
     questions: list[Question]
-    findings: list[Finding]
+    findings: list[QuestionFault]
 
     def leaked(self) -> set[str]:
         """Ids of the questions that an adapter was taught."""
@@ -43,9 +43,9 @@ def from_text(
     documents: Sequence[Document],
     limit: int,
     seed: int,
-    rows: Sequence[Row] = (),
+    rows: Sequence[TaughtItem] = (),
     ask: Callable[[str], str] | None = None,
-) -> Paper:
+) -> QuestionSet:
     """At most `limit` questions made from the text, without fault or leak, and the general ones beside them.
 
     A kind of which the text gives too few leaves its room to the others. `ask` asks a model that can reword.
@@ -59,16 +59,18 @@ def from_text(
         chosen += _faultless(found[kind], chosen, documents, rows)[: wanted[kind]]
     for kind in SHARES:
         chosen += _faultless(found[kind], chosen, documents, rows)[: limit - len(chosen)]
-    return Paper(sorted(chosen[:limit], key=lambda each: KINDS.index(each.kind)) + general(), [])
+    return QuestionSet(sorted(chosen[:limit], key=lambda each: KINDS.index(each.kind)) + general(), [])
 
 
-def from_file(questions: Sequence[Question], documents: Sequence[Document], seed: int, rows: Sequence[Row]) -> Paper:
+def from_file(
+    questions: Sequence[Question], documents: Sequence[Document], seed: int, rows: Sequence[TaughtItem]
+) -> QuestionSet:
     """A person's own questions with sections and distractors, and what was found in them; then the general ones."""
     named = question_generation.name_sections(list({each.id: each for each in questions}.values()), documents)
     answers = [Candidate(each.answers[0], each.section) for each in named if each.answers]
     pool = Pool(answers if len(answers) >= MANY else answers + question_generation.spans(documents), seed)
     whole = [pool.give(each) for each in named]
-    return Paper(whole + general(), check(whole, documents) + leaks(whole, rows))
+    return QuestionSet(whole + general(), check(whole, documents) + leaks(whole, rows))
 
 
 def _reworded(literal: Sequence[Question], ask: Callable[[str], str]) -> Iterator[Question]:
@@ -100,29 +102,31 @@ def general() -> list[Question]:
     return list(_general())
 
 
-def edited(paper: Paper, question: Question, documents: Sequence[Document], rows: Sequence[Row]) -> Paper:
+def replace_question(
+    paper: QuestionSet, question: Question, documents: Sequence[Document], rows: Sequence[TaughtItem]
+) -> QuestionSet:
     """The paper with one question changed (the one of its id), checked anew."""
     questions = [question if each.id == question.id else each for each in paper.questions]
     return recheck(replace(paper, questions=questions), documents, rows)
 
 
-def deleted(paper: Paper, ids: Sequence[str]) -> Paper:
+def delete_questions(paper: QuestionSet, ids: Sequence[str]) -> QuestionSet:
     """The paper without these questions."""
     gone = set(ids)
-    return Paper(
+    return QuestionSet(
         [each for each in paper.questions if each.id not in gone],
         [each for each in paper.findings if each.question not in gone],
     )
 
 
-def recheck(paper: Paper, documents: Sequence[Document], rows: Sequence[Row]) -> Paper:
+def recheck(paper: QuestionSet, documents: Sequence[Document], rows: Sequence[TaughtItem]) -> QuestionSet:
     """The paper with what is found wrong now."""
     own = [each for each in paper.questions if each.kind != GENERAL]
     return replace(paper, findings=check(own, documents) + leaks(own, rows))
 
 
 def _faultless(
-    found: Sequence[Question], chosen: Sequence[Question], documents: Sequence[Document], rows: Sequence[Row]
+    found: Sequence[Question], chosen: Sequence[Question], documents: Sequence[Document], rows: Sequence[TaughtItem]
 ) -> list[Question]:
     """Those without a fault that no question chosen before asks already, not even with its section withheld."""
     taken = {each.question for each in chosen}

@@ -31,7 +31,7 @@ ACCEPTABLE = ("acceptable", "acceptable_answers", "aliases")
 
 
 @dataclass(frozen=True)
-class Place:
+class AnswerSpan:
     """Where the text says the answer: `document.text[start:end]` of the document called `source`."""
 
     source: str
@@ -54,7 +54,7 @@ class Question:
     answers: tuple[str, ...]
     distractors: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
-    places: tuple[Place, ...] = ()
+    places: tuple[AnswerSpan, ...] = ()
     section: str = ""
     origin: str = "made"
     withheld: bool = False
@@ -79,7 +79,7 @@ class Question:
         known = {each.name: values[each.name] for each in fields(cls) if each.name in values}
         for name in ("answers", "distractors", "parts"):
             known[name] = tuple(known.get(name, ()))
-        known["places"] = tuple(Place(**each) for each in known.get("places", ()))
+        known["places"] = tuple(AnswerSpan(**each) for each in known.get("places", ()))
         return cls(**known)
 
 
@@ -88,7 +88,7 @@ def question_id(kind: str, question: str, answer: str = "") -> str:
     return hashlib.sha256(f"{kind}\0{question}\0{answer}".encode()).hexdigest()[:12]
 
 
-def read(path: Path, documents: Sequence[Document] = (), name: str | None = None) -> list[Question]:
+def read_questions(path: Path, documents: Sequence[Document] = (), name: str | None = None) -> list[Question]:
     """Questions from a JSONL or CSV file: question, answer, and if wanted acceptable answers, passage and section.
 
     Raises:
@@ -113,12 +113,12 @@ def write(questions: Iterable[Question], path: Path) -> None:
     path.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
-def place_of(text: str, documents: Sequence[Document]) -> Place | None:
+def place_of(text: str, documents: Sequence[Document]) -> AnswerSpan | None:
     """Where these words first stand in the documents, if they do."""
     for document in documents:
         start = document.text.find(text) if text.strip() else -1
         if start >= 0:
-            return Place(document.name, start, start + len(text))
+            return AnswerSpan(document.name, start, start + len(text))
     return None
 
 
@@ -169,14 +169,14 @@ def _question(row: Mapping[str, Any], where: str, documents: Sequence[Document])
     )
 
 
-def _placed(passage: str, answers: Sequence[str], documents: Sequence[Document]) -> Place | None:
+def _placed(passage: str, answers: Sequence[str], documents: Sequence[Document]) -> AnswerSpan | None:
     """The answer's place inside the passage that the file names; the passage's own where the answer is not in it."""
     around = place_of(passage.strip(), documents)
     if around is None:
         return None
     for answer in answers:
         if (start := passage.strip().find(answer)) >= 0:
-            return Place(around.source, around.start + start, around.start + start + len(answer))
+            return AnswerSpan(around.source, around.start + start, around.start + start + len(answer))
     return around
 
 

@@ -11,13 +11,13 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from playground.charts.bars import COLOURS, Bar, bars, line, stacked
+from playground.charts.bars import COLOURS, IntervalBar, bars, draw_stacked_bars, line
 from playground.evaluation.aggregate import ArmFigures
 from playground.evaluation.bootstrap import Figure
 from playground.evaluation.error_analysis import CAUSES
 from playground.evaluation.exam import Plan, Report
 from playground.evaluation.questions import OF_THE_TEXT, Question
-from playground.evaluation.results import Result
+from playground.evaluation.results import ArmResult
 from playground.evaluation.verdict import as_record, catalogue, percent, say
 from playground.files import spreadsheet_cell
 
@@ -136,14 +136,14 @@ def _pictures(report: Report, words: dict[str, str]) -> Iterator[str]:
     yield f"<h2>{escape(words['plot.learnt'])}</h2>{bars(words['plot.learnt'], learnt, 0.25)}"
     causes = {cause: words[f"name.{cause}"] for cause in CAUSES}
     counted = {named[name]: dict(each) for name, each in report.causes.items()}
-    yield f"<h2>{escape(words['plot.causes'])}</h2>{stacked(words['plot.causes'], counted, causes)}"
+    yield f"<h2>{escape(words['plot.causes'])}</h2>{draw_stacked_bars(words['plot.causes'], counted, causes)}"
     if report.even:
         drawn = line(words["plot.even"], report.even.points, words["plot.edits"], words["plot.questions"])
         yield f"<h2>{escape(words['plot.even'])}</h2>{drawn}" if drawn else ""
 
 
-def _bar(label: str, figure: Figure, colour: str) -> Bar:
-    return Bar(label, figure.value, figure.low, figure.high, colour)
+def _bar(label: str, figure: Figure, colour: str) -> IntervalBar:
+    return IntervalBar(label, figure.value, figure.low, figure.high, colour)
 
 
 def _numbers(report: Report, words: dict[str, str]) -> Iterator[str]:
@@ -183,7 +183,7 @@ def _others(arm: ArmFigures) -> list[str]:
 
 def _answers(report: Report, words: dict[str, str]) -> str:
     """Every question with what each arm said, folded away."""
-    by_question: dict[str, list[Result]] = {}
+    by_question: dict[str, list[ArmResult]] = {}
     for result in report.results:
         by_question.setdefault(result.question, []).append(result)
     faults = {each.question: each.fault for each in report.plan.findings}
@@ -201,7 +201,7 @@ def _answers(report: Report, words: dict[str, str]) -> str:
     return f"<h2>{escape(words['report.answers'])}</h2>{''.join(parts)}"
 
 
-def _said(result: Result, question: Question, words: dict[str, str]) -> str:
+def _said(result: ArmResult, question: Question, words: dict[str, str]) -> str:
     chose = question.choices[result.choice] if question.choices and result.choice >= 0 else "–"
     marked = ' class="right"' if result.right else ""
     cells = (words[f"name.{result.arm}"], result.text or "–", words[f"outcome.{result.outcome}"], chose)

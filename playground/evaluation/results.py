@@ -13,7 +13,7 @@ NO_CHOICE = -1
 
 
 @dataclass(frozen=True)
-class Result:
+class ArmResult:
     """What one arm made of one question.
 
     `choice` is the place among the question's choices (0 is right, -1 where none was read); `loss` the nats a token of
@@ -59,31 +59,31 @@ class Result:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, stored: dict[str, Any]) -> "Result":
+    def from_dict(cls, stored: dict[str, Any]) -> "ArmResult":
         """The inverse of `to_dict`."""
         return cls(**{**stored, "ranks": tuple(stored["ranks"]), "passages": tuple(stored["passages"])})
 
 
-def read(file: Path) -> list[Result]:
+def read_results(file: Path) -> list[ArmResult]:
     """All answers, the last where one was written twice; a line cut by a kill is passed over."""
-    found: dict[tuple[str, str], Result] = {}
+    found: dict[tuple[str, str], ArmResult] = {}
     for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
         try:
-            result = Result.from_dict(json.loads(line))
+            result = ArmResult.from_dict(json.loads(line))
         except (ValueError, TypeError, KeyError):
             continue
         found[result.arm, result.question] = result
     return list(found.values())
 
 
-def append(file: Path, results: Sequence[Result]) -> None:
+def append(file: Path, results: Sequence[ArmResult]) -> None:
     """Keep some more."""
     with file.open("a", encoding="utf-8") as lines:
         # The first break ends a line that a kill cut short.
         lines.write("\n" + "".join(f"{json.dumps(each.to_dict(), ensure_ascii=False)}\n" for each in results))
 
 
-def known(questions: Sequence[Question], results: Sequence[Result]) -> set[str]:
+def known_to_base(questions: Sequence[Question], results: Sequence[ArmResult]) -> set[str]:
     """Made questions that the base model answers with the book closed: they do not show what an arm adds."""
     right = {each.question for each in results if each.arm == "base" and each.right}
     return {each.id for each in questions if each.origin == "made" and each.answerable and each.id in right}

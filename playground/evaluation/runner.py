@@ -11,7 +11,7 @@ from typing import Any
 
 from playground.errors import UserError
 from playground.evaluation import results
-from playground.evaluation.answer import answered
+from playground.evaluation.answer import answer_questions
 from playground.evaluation.arms import Material, asks
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.questions import Question
@@ -51,14 +51,14 @@ def take(
     missing = [name for name in names if name not in material.able()]
     if missing:
         raise UserError(f"The arm {missing[0]} lacks its adapter, index or text. Give it one, or leave the arm out.")
-    there = {(each.arm, each.question) for each in results.read(answers)}
+    there = {(each.arm, each.question) for each in results.read_results(answers)}
     put = [(name, each) for name in names for each in questions if asks(name, each, material)]
     waiting = [(name, each) for name, each in put if (name, each.id) not in there]
     began, before = time.monotonic(), len(put) - len(waiting)
     done = before
     yield Step("", done, len(put), 0.0, None)
     for name, part in _batches(waiting, settings.rows):
-        found = answered(chat, name, part, material, settings, should_stop)
+        found = answer_questions(chat, name, part, material, settings, should_stop)
         if found is None:
             return
         results.append(answers, found)

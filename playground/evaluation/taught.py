@@ -7,12 +7,12 @@ from transformers import PreTrainedTokenizerBase
 
 from playground.data import dataset
 from playground.data.tokenize import NO_LOSS, Example
-from playground.evaluation.contamination import Row
+from playground.evaluation.contamination import TaughtItem
 from playground.training.config import RunConfig
 from retrieval.readers.read import Document
 
 
-def rows(run: Path, tokenizer: PreTrainedTokenizerBase) -> list[Row]:
+def rows(run: Path, tokenizer: PreTrainedTokenizerBase) -> list[TaughtItem]:
     """Every training example of the run in a folder; none where the folder does not say what was trained on."""
     config, documents = run / "config.json", run / "documents.json"
     if not (config.is_file() and documents.is_file()):
@@ -31,7 +31,7 @@ def rows(run: Path, tokenizer: PreTrainedTokenizerBase) -> list[Row]:
     return [_row(each, tokenizer) for each in found.train]
 
 
-def _row(example: Example, tokenizer: PreTrainedTokenizerBase) -> Row:
+def _row(example: Example, tokenizer: PreTrainedTokenizerBase) -> TaughtItem:
     taught = [token for token in example.labels if token != NO_LOSS]
     shown, said = (tokenizer.decode(ids, skip_special_tokens=True) for ids in (example.input_ids, taught))
-    return Row(str(shown), str(said))
+    return TaughtItem(str(shown), str(said))

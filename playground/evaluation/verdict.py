@@ -26,7 +26,7 @@ LOSS_KEPT = 0.05  # nats a token that general answers may lose without a word
 
 
 @dataclass(frozen=True)
-class Sentence:
+class Statement:
     """One thing that can be said: `topic` is who, words, kinds, learnt, why, cost, change or mind."""
 
     topic: str
@@ -48,7 +48,7 @@ class Judged:
     undrilled: bool = False
 
 
-def judge(found: Judged) -> list[Sentence]:
+def judge(found: Judged) -> list[Statement]:
     """The verdict, the most important first."""
     return [
         *_who(found.figures),
@@ -63,7 +63,7 @@ def judge(found: Judged) -> list[Sentence]:
     ]
 
 
-def say(sentence: Sentence, language: str = "en") -> str:
+def say(sentence: Statement, language: str = "en") -> str:
     """The sentence in words; names of arms, kinds and causes are translated, numbers are rounded."""
     words = catalogue(language)
     said = {name: words.get(f"name.{value}", value) for name, value in sentence.values.items()}
@@ -83,7 +83,7 @@ def percent(figure: Figure) -> str:
     return f"{100 * figure.value:.0f} % ({100 * figure.low:.0f}–{100 * figure.high:.0f})"
 
 
-def _who(figures: Figures) -> Iterator[Sentence]:
+def _who(figures: Figures) -> Iterator[Statement]:
     """Each contest that both arms took part in."""
     by_pair = {(each.first, each.second): each for each in figures.choices if each.questions}
     for one, two in CONTESTS:
@@ -92,7 +92,7 @@ def _who(figures: Figures) -> Iterator[Sentence]:
             yield _contest(found, figures.arms)
 
 
-def _contest(found: Difference, arms: Mapping[str, ArmFigures]) -> Sentence:
+def _contest(found: Difference, arms: Mapping[str, ArmFigures]) -> Statement:
     better, worse = (found.first, found.second) if found.value >= 0 else (found.second, found.first)
     values: dict[str, Value] = {
         "better": better,
@@ -101,7 +101,7 @@ def _contest(found: Difference, arms: Mapping[str, ArmFigures]) -> Sentence:
         "two": percent(arms[worse].choice),
         **_gap(found),
     }
-    return Sentence("who", "who.equal" if found.value == 0 else f"who.{_sure(found)}", values)
+    return Statement("who", "who.equal" if found.value == 0 else f"who.{_sure(found)}", values)
 
 
 def _sure(found: Difference) -> str:
@@ -109,7 +109,7 @@ def _sure(found: Difference) -> str:
     return "better" if found.differs else "close" if found.low <= 0 <= found.high else "leaning"
 
 
-def _words(figures: Figures) -> Iterator[Sentence]:
+def _words(figures: Figures) -> Iterator[Statement]:
     """What the choice among given answers does not show: free answers, and how likely the true ones are."""
     differing = [(name, each) for name, found in figures.readings.items() for each in found if each.differs]
     for name, each in differing:
@@ -117,14 +117,14 @@ def _words(figures: Figures) -> Iterator[Sentence]:
         better, worse = (each.first, each.second) if ahead else (each.second, each.first)
         values: dict[str, Value] = {"better": better, "worse": worse, **_gap(each)}
         if name == "loss":
-            yield Sentence("words", "words.loss", values | _times(each))
+            yield Statement("words", "words.loss", values | _times(each))
         else:
             one, two = (figures.arms[arm].shares[name] for arm in (better, worse))
-            yield Sentence("words", f"words.{name}", values | {"one": percent(one), "two": percent(two)})
+            yield Statement("words", f"words.{name}", values | {"one": percent(one), "two": percent(two)})
     if any(name == "loss" for name, _ in differing):
-        yield Sentence("words", "words.manner")
+        yield Statement("words", "words.manner")
     if not differing and any(each.questions for found in figures.readings.values() for each in found):
-        yield Sentence("words", "words.level")
+        yield Statement("words", "words.level")
 
 
 def _times(loss: Difference) -> dict[str, Value]:
@@ -163,13 +163,13 @@ def _turned(found: Difference | None) -> Difference | None:
     )  # fmt: skip
 
 
-def _kinds(figures: Figures) -> Iterator[Sentence]:
+def _kinds(figures: Figures) -> Iterator[Statement]:
     """Fine-tuned against retrieval by kind of question, and what each arm invents."""
     for kind, found in figures.by_kind.items():
         better, worse = (found.first, found.second) if found.value >= 0 else (found.second, found.first)
         values: dict[str, Value] = {"kind": kind, "better": better, "worse": worse, **_gap(found)}
         safer = found.differs and kind == UNANSWERABLE
-        yield Sentence("kinds", "kinds.safer" if safer else f"kinds.{_sure(found)}", values)
+        yield Statement("kinds", "kinds.safer" if safer else f"kinds.{_sure(found)}", values)
     for name, arm in figures.arms.items():
         if arm.invention.questions:
             shown: dict[str, Value] = {
@@ -177,10 +177,10 @@ def _kinds(figures: Figures) -> Iterator[Sentence]:
                 "share": percent(arm.invention),
                 "questions": arm.invention.questions,
             }
-            yield Sentence("kinds", "kinds.invention", shown)
+            yield Statement("kinds", "kinds.invention", shown)
 
 
-def _learnt(figures: Figures) -> Iterator[Sentence]:
+def _learnt(figures: Figures) -> Iterator[Statement]:
     """Memorised or understood, and what was forgotten."""
     for name, found in figures.reworded.items():
         kinds = figures.arms[name].kinds
@@ -189,28 +189,28 @@ def _learnt(figures: Figures) -> Iterator[Sentence]:
             continue
         values: dict[str, Value] = {"arm": name, "recall": percent(recall), "reworded": percent(reworded)}
         key = "unsure" if found.low <= 0 <= found.high else "memorised" if found.value > 0 else "understood"
-        yield Sentence("learnt", f"learnt.{key}", values)
+        yield Statement("learnt", f"learnt.{key}", values)
     if lost := figures.forgetting.get("choice"):
         loss = figures.forgetting["loss"]
         values = {**_gap(lost), "loss": f"{loss.value:+.2f}", "loss_low": f"{loss.low:+.2f}"}
         values["loss_high"] = f"{loss.high:+.2f}"
         forgot = (lost.differs and lost.value < 0) or (loss.differs and loss.value > LOSS_KEPT)
-        yield Sentence("learnt", "learnt.forgot" if forgot else "learnt.kept", values)
+        yield Statement("learnt", "learnt.forgot" if forgot else "learnt.kept", values)
 
 
-def _why(causes: Mapping[str, Counter[str]]) -> Iterator[Sentence]:
+def _why(causes: Mapping[str, Counter[str]]) -> Iterator[Statement]:
     """The most frequent cause of each arm's wrong answers, and how often it is."""
     for name, counted in causes.items():
         if name in (BASE, FEW_SHOT) or not counted:
             continue
         (cause, count), total = counted.most_common(1)[0], counted.total()
-        yield Sentence("why", "why.most", {"arm": name, "cause": cause, "count": count, "total": total})
+        yield Statement("why", "why.most", {"arm": name, "cause": cause, "count": count, "total": total})
 
 
-def _cost(found: Judged) -> Iterator[Sentence]:
+def _cost(found: Judged) -> Iterator[Statement]:
     for name, arm in found.figures.arms.items():
         if name != GOLD:
-            yield Sentence(
+            yield Statement(
                 "cost",
                 "cost.answer",
                 {
@@ -226,35 +226,35 @@ def _cost(found: Judged) -> Iterator[Sentence]:
         return
     ready = {"training": f"{costs.training:.0f}", "indexing": f"{costs.indexing:.1f}"}
     if even.saved <= 0:
-        yield Sentence("cost", "cost.never", ready)
+        yield Statement("cost", "cost.never", ready)
     else:
         many = math.ceil(even.questions_a_day(10))
-        yield Sentence("cost", "cost.even", {**ready, "saved": f"{even.saved:.1f}", "edits": 10, "many": f"{many:,}"})
+        yield Statement("cost", "cost.even", {**ready, "saved": f"{even.saved:.1f}", "edits": 10, "many": f"{many:,}"})
 
 
-def _drilled(judged: Judged) -> Iterator[Sentence]:
+def _drilled(judged: Judged) -> Iterator[Statement]:
     """How long a changed fact takes, and which arms go on with the old one; or that the drill could not be done."""
     found = judged.drill
     if judged.undrilled:
-        yield Sentence("cost", "drill.none", {})
+        yield Statement("cost", "drill.none", {})
     if found is None:
         return
-    yield Sentence("cost", "drill.time", {"indexing": f"{found.indexing:.1f}", "training": f"{found.training:.0f}"})
+    yield Statement("cost", "drill.time", {"indexing": f"{found.indexing:.1f}", "training": f"{found.training:.0f}"})
     for each in found.arms:
         if each.says != NEITHER:
-            yield Sentence("cost", f"drill.says_{each.says}", {"arm": each.arm})
+            yield Statement("cost", f"drill.says_{each.says}", {"arm": each.arm})
         else:
-            yield Sentence("cost", f"drill.likelier_{each.likelier}", {"arm": each.arm})
+            yield Statement("cost", f"drill.likelier_{each.likelier}", {"arm": each.arm})
 
 
-def _change(found: Judged) -> Iterator[Sentence]:
+def _change(found: Judged) -> Iterator[Statement]:
     """What would change the verdict: more questions, or what the most frequent causes ask for."""
     close = [each for each in found.figures.choices if GOLD not in (each.first, each.second) and not each.differs]
     reachable = [each for each in close if math.isfinite(each.needed)]
     if reachable:
         nearest = min(reachable, key=lambda each: each.needed)
         values = {"one": nearest.first, "two": nearest.second, "needed": f"{nearest.needed:,.0f}"}
-        yield Sentence("change", "change.questions", values)
+        yield Statement("change", "change.questions", values)
     asked = set()
     for name, counted in found.causes.items():
         if name in (BASE, FEW_SHOT, GOLD) or not counted:
@@ -262,29 +262,29 @@ def _change(found: Judged) -> Iterator[Sentence]:
         cause = counted.most_common(1)[0][0]
         if cause not in asked and f"change.{cause}" in catalogue("en"):
             asked.add(cause)
-            yield Sentence("change", f"change.{cause}", {"arm": name})
+            yield Statement("change", f"change.{cause}", {"arm": name})
 
 
-def _mind(found: Judged) -> Iterator[Sentence]:
+def _mind(found: Judged) -> Iterator[Statement]:
     """What a reader must know before believing a figure."""
     figures = found.figures
     if found.leaked:
-        yield Sentence("mind", "mind.leaked", {"count": found.leaked})
+        yield Statement("mind", "mind.leaked", {"count": found.leaked})
         for name, on in figures.on_leaks.items():
             if on.questions:
                 rest = figures.without_leaks[name]
                 shown = percent(rest) if rest.questions else "–"
-                yield Sentence("mind", "mind.on_leaks", {"arm": name, "on": percent(on), "rest": shown})
+                yield Statement("mind", "mind.on_leaks", {"arm": name, "on": percent(on), "rest": shown})
     if found.known:
-        yield Sentence("mind", "mind.known", {"count": found.known})
+        yield Statement("mind", "mind.known", {"count": found.known})
     most = max((each.questions for each in figures.choices), default=0)
     if most < ENOUGH:
-        yield Sentence("mind", "mind.few", {"count": most})
+        yield Statement("mind", "mind.few", {"count": most})
     worded: Sequence[ArmFigures] = [each for each in figures.arms.values() if each.arm == GOLD]
     for arm in worded:
-        yield Sentence("mind", "mind.ceiling", {"choice": percent(arm.choice), "right": percent(arm.right)})
+        yield Statement("mind", "mind.ceiling", {"choice": percent(arm.choice), "right": percent(arm.right)})
 
 
-def as_record(sentence: Sentence) -> dict[str, Any]:
+def as_record(sentence: Statement) -> dict[str, Any]:
     """JSON form, with the English words beside the key."""
     return {"topic": sentence.topic, "key": sentence.key, "values": dict(sentence.values), "text": say(sentence)}

@@ -59,7 +59,7 @@ class Incoming:
         return dict(self.record.get("figures", {}))
 
 
-def read(files: Sequence[tuple[str, Path]], max_bytes: int, max_rank: int) -> Incoming:
+def read_adapter(files: Sequence[tuple[str, Path]], max_bytes: int, max_rank: int) -> Incoming:
     """An adapter from a zip or its single files, given as name and path.
 
     Raises:
@@ -80,7 +80,7 @@ def read(files: Sequence[tuple[str, Path]], max_bytes: int, max_rank: int) -> In
     return Incoming(method, record, config, tensors)
 
 
-def write(incoming: Incoming, folder: Path, chat: ChatModel) -> None:
+def write_adapter(incoming: Incoming, folder: Path, chat: ChatModel) -> None:
     """Put the adapter into a new folder as training would, and see that it fits the base model.
 
     Raises:

@@ -10,7 +10,7 @@ from playground.inference.served_adapter import ServedAdapter
 BUDGET = 1_500_000_000  # bytes; the adapter just asked for stays in any case
 
 
-class Shelf:
+class AdapterCache:
     """Adapters by key. Whoever needs one waits for that one alone, and nobody fetches it twice."""
 
     def __init__(self, budget: int = BUDGET) -> None:

@@ -8,14 +8,14 @@ from transformers import PreTrainedModel
 
 from playground.files import never
 from playground.inference.sampling import Decoding
-from playground.inference.scheduler import Batch, Question
-from playground.inference.sequence import Prompt, Row, Token
+from playground.inference.scheduler import Request, Scheduler
+from playground.inference.sequence import Prompt, SequenceState, Token
 from playground.models.registry import ChatModel
 from playground.prompts import Messages, render
 
-__all__ = ["Decoding", "Prompt", "Question", "Token", "batch_of", "begin", "complete", "end_tokens", "generate"]
+__all__ = ["Decoding", "Prompt", "Request", "Token", "begin", "complete", "end_tokens", "generate", "scheduler_of"]
 
-_batches: "weakref.WeakKeyDictionary[PreTrainedModel, Batch]" = weakref.WeakKeyDictionary()
+_schedulers: "weakref.WeakKeyDictionary[PreTrainedModel, Scheduler]" = weakref.WeakKeyDictionary()
 COMPLETION_TOKENS = 64  # enough for a question and its answer
 
 _finding = threading.Lock()
@@ -37,11 +37,11 @@ def generate(
 
 def begin(
     chat: ChatModel, prompts: Sequence[Prompt], decoding: Decoding, should_stop: Callable[[], bool] = never
-) -> Question:
+) -> Request:
     """The question to be entered: first it may be waiting, then it has tokens."""
     ends = end_tokens(chat)
-    rows = [Row(number, prompt, chat, decoding, ends) for number, prompt in enumerate(prompts)]
-    return Question(batch_of(chat.model), rows, should_stop)
+    rows = [SequenceState(number, prompt, chat, decoding, ends) for number, prompt in enumerate(prompts)]
+    return Request(scheduler_of(chat.model), rows, should_stop)
 
 
 def complete(
@@ -58,10 +58,10 @@ def complete(
     return [str(chat.tokenizer.decode(each, skip_special_tokens=True)) for each in ids]
 
 
-def batch_of(model: PreTrainedModel) -> Batch:
+def scheduler_of(model: PreTrainedModel) -> Scheduler:
     """The one batch of a resident model."""
     with _finding:
-        return _batches.setdefault(model, Batch())
+        return _schedulers.setdefault(model, Scheduler())
 
 
 def end_tokens(chat: ChatModel) -> frozenset[int]:

@@ -18,7 +18,7 @@ from playground.inference.kv_cache import Memory
 from playground.inference.llama_forward import OurForward
 from playground.inference.matmul import calibrate
 from playground.inference.ragged_batch import Forward, Packed, Segment
-from playground.inference.served_adapter import FEW, adapted, few_rows
+from playground.inference.served_adapter import FEW, apply_adapters, few_rows
 
 PROBE, PROBE_AGAIN = 24, 5  # tokens of the two pieces in which a pass is compared with the model's own
 CLOSE = {torch.float32: 2e-5}  # largest difference of logits, as a share of the largest logit
@@ -56,7 +56,7 @@ class TheirForward(Forward):
     def logits(self, packed: Packed) -> Tensor:
         """Logits of the wanted tokens, (wanted, vocabulary)."""
         few = few_rows(self.model) if len(packed.ids) <= FEW else nullcontext()
-        with _rows_attend(self.model), adapted(self.model, packed.owners, axis=1), few:
+        with _rows_attend(self.model), apply_adapters(self.model, packed.owners, axis=1), few:
             output = self.model(
                 input_ids=packed.ids[None],
                 position_ids=packed.positions[None],

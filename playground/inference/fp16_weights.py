@@ -25,7 +25,7 @@ class Narrow:
         return torch.ops.quantized.linear_dynamic_fp16(x.contiguous(), self._packed)
 
 
-def narrowed(weight: Tensor) -> Tensor:
+def round_to_fp16(weight: Tensor) -> Tensor:
     """The numbers that `Narrow` multiplies by, in the weight's own type: its own, rounded to float16."""
     return weight.detach().clamp(-MOST, MOST).half().to(weight.dtype)
 
@@ -61,7 +61,7 @@ def _right() -> bool:
     narrow = Narrow(weight)
     for rows in (1, 2, 9):
         x = torch.randn(rows, 24, generator=random)
-        expected = x @ narrowed(weight).T
+        expected = x @ round_to_fp16(weight).T
         near = CLOSE * expected.abs().amax(dim=0).clamp(min=1e-30)  # of each output: their sizes differ widely
         if not bool(((narrow.product(x) - expected).abs() <= near).all()):
             return False

@@ -50,7 +50,7 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _CachedPrefix:
     """A memory of exactly these tokens, as this reader computed it for this person."""
 
     scope: str
@@ -71,7 +71,7 @@ class Remembered:
     """
 
     budget: int
-    _kept: list[_Kept] = field(default_factory=list)
+    _kept: list[_CachedPrefix] = field(default_factory=list)
 
     def recall(self, scope: str, reader: object, ids: Sequence[int], capacity: int) -> Memory:
         """A memory of the longest known beginning of these ids, never of all of them; empty where none is known."""
@@ -94,7 +94,7 @@ class Remembered:
             if each.reader() is not None and not (each.is_of(scope, reader) and tuple(ids[: len(each.ids)]) == each.ids)
         ]
         copy = memory.copy(len(ids), len(ids))
-        self._kept.append(_Kept(scope, weakref.ref(reader), tuple(ids), copy))
+        self._kept.append(_CachedPrefix(scope, weakref.ref(reader), tuple(ids), copy))
         while self.nbytes > self.budget:
             del self._kept[0]
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import rms_norm
 from transformers import LlamaForCausalLM, PreTrainedModel, Qwen2ForCausalLM
 
-from playground.inference.fp16_weights import NARROW, Narrow, narrowed
+from playground.inference.fp16_weights import NARROW, Narrow, round_to_fp16
 from playground.inference.lora_matmul import Changes
 from playground.inference.matmul import product
 from playground.inference.ragged_batch import Forward, Packed, Span
@@ -55,7 +55,7 @@ class OurForward(Forward):
         modules: dict[str, nn.Linear] = {
             name: each for name, each in self.model.named_modules() if isinstance(each, nn.Linear)
         }
-        return {f"{name}.weight": narrowed(each.weight) for name, each in modules.items()} if self._narrow else {}
+        return {f"{name}.weight": round_to_fp16(each.weight) for name, each in modules.items()} if self._narrow else {}
 
     def logits(self, packed: Packed) -> Tensor:
         """Logits of the wanted tokens, (wanted, vocabulary)."""

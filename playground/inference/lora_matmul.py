@@ -15,7 +15,7 @@ Place = tuple[str, int, int]  # a layer's name, and the columns of the joint out
 
 
 @dataclass(frozen=True)
-class Change:
+class LoraSlice:
     """(y + x·A·B) · scale for the columns `left` to `right` of an output y; A is (in, rank), B is (rank, columns)."""
 
     left: int
@@ -37,9 +37,9 @@ class Changes:
 
     def __init__(self, places: Sequence[Place]) -> None:
         self._places = places
-        self._known: dict[int, tuple[weakref.ref[PlainLora], list[Change]]] = {}
+        self._known: dict[int, tuple[weakref.ref[PlainLora], list[LoraSlice]]] = {}
 
-    def of(self, adapter: PlainLora) -> list[Change]:
+    def of(self, adapter: PlainLora) -> list[LoraSlice]:
         """The changes that one adapter makes here."""
         key = id(adapter)
         if key not in self._known:
@@ -48,9 +48,9 @@ class Changes:
         return self._known[key][1]
 
 
-def _changes(adapter: PlainLora, places: Sequence[Place]) -> list[Change]:
+def _changes(adapter: PlainLora, places: Sequence[Place]) -> list[LoraSlice]:
     own = [
-        Change(left, right, A.T, B.T, adapter.scales.get(name))
+        LoraSlice(left, right, A.T, B.T, adapter.scales.get(name))
         for name, left, right in places
         if name in adapter.layers
         for A, B in [adapter.layers[name]]
@@ -59,7 +59,7 @@ def _changes(adapter: PlainLora, places: Sequence[Place]) -> list[Change]:
     return [_joined(own, places[-1][2])] if len(own) > 1 and narrow else own
 
 
-def _joined(changes: Sequence[Change], columns: int) -> Change:
+def _joined(changes: Sequence[LoraSlice], columns: int) -> LoraSlice:
     """The same as one: the B of each in its own rows and columns, zeros elsewhere."""
     A = torch.cat([each.A for each in changes], dim=1)
     B, scale = A.new_zeros(A.shape[1], columns), A.new_ones(columns)
@@ -69,4 +69,4 @@ def _joined(changes: Sequence[Change], columns: int) -> Change:
         row += len(each.B)
         if each.scale is not None:
             scale[each.left : each.right] = each.scale
-    return Change(0, columns, A, B, None if all(each.scale is None for each in changes) else scale)
+    return LoraSlice(0, columns, A, B, None if all(each.scale is None for each in changes) else scale)

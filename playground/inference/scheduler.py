@@ -10,7 +10,7 @@ from itertools import groupby
 from types import TracebackType
 
 from playground.inference.kv_cache import Memory, Remembered
-from playground.inference.sequence import Row, Token
+from playground.inference.sequence import SequenceState, Token
 
 PIECE = 256  # prompt tokens read in one pass: between two passes each row can be stopped, and the others get a token
 GUESSES = 3  # of a row that steps alone, at most: beside others a guess costs as much as it gains
@@ -20,12 +20,12 @@ KEPT_BYTES = 400_000_000  # of keys and values of what was read before
 LOOK_EVERY = 0.2  # seconds between two looks at a place in the line
 
 
-class Batch:
+class Scheduler:
     """All questions to one resident model. Any number of threads may take part."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._line: list[Question] = []
+        self._line: list[Request] = []
         self._stepping = False
         self._remembered = Remembered(KEPT_BYTES)
 
@@ -41,12 +41,12 @@ class Batch:
             self._changed.wait_for(lambda: not self._stepping)
             return self._remembered.recall(scope, reader, ids, capacity)
 
-    def join(self, question: "Question") -> None:
+    def join(self, question: "Request") -> None:
         """Take a place at the end of the line."""
         with self._changed:
             self._line.append(question)
 
-    def leave(self, question: "Question") -> None:
+    def leave(self, question: "Request") -> None:
         """Free the rows; what they have read is kept."""
         with self._changed:
             self._changed.wait_for(lambda: not self._stepping)
@@ -55,7 +55,7 @@ class Batch:
                 row.remember(self._remembered)
             self._changed.notify_all()
 
-    def ahead(self, question: "Question") -> int:
+    def ahead(self, question: "Request") -> int:
         """How many questions came before one that cannot begin yet; 0 once it can."""
         with self._changed:
             place = self._line.index(question)
@@ -79,7 +79,7 @@ class Batch:
         with self._changed:
             self._changed.wait(LOOK_EVERY)
 
-    def step(self, question: "Question") -> None:
+    def step(self, question: "Request") -> None:
         """Compute until this question has tokens that it has not fetched, or has read a piece more, or has ended."""
         with self._changed:
             self._changed.wait_for(lambda: question.unread or not self._stepping)
@@ -95,9 +95,9 @@ class Batch:
                 self._changed.notify_all()
         question.check()
 
-    def _inside(self) -> list["Question"]:
+    def _inside(self) -> list["Request"]:
         """The questions whose rows step: from the first on, while there is memory; the first in any case."""
-        inside: list[Question] = []
+        inside: list[Request] = []
         free = BATCH_BYTES
         for each in self._line:
             free -= each.nbytes
@@ -106,7 +106,7 @@ class Batch:
             inside.append(each)
         return inside
 
-    def _pass(self, questions: Sequence["Question"]) -> None:
+    def _pass(self, questions: Sequence["Request"]) -> None:
         """One pass for all; where it fails, one for each question, so that a fault meets only whom it belongs to."""
         try:
             self._advance([row for each in questions for row in each.rows])
@@ -117,13 +117,13 @@ class Batch:
             for each in questions:
                 self._pass([each])
 
-    def _advance(self, rows: Sequence[Row]) -> None:
+    def _advance(self, rows: Sequence[SequenceState]) -> None:
         """Read a piece of the prompts, and the next token of all rows whose prompt has been read."""
         live = [row for row in rows if not row.ended and len(row.unread) < AHEAD]
         for _, group in groupby(sorted(live, key=lambda row: id(row.model)), key=lambda row: id(row.model)):
             self._advance_model(list(group))
 
-    def _advance_model(self, rows: Sequence[Row]) -> None:
+    def _advance_model(self, rows: Sequence[SequenceState]) -> None:
         stepping = [row for row in rows if row.said]
         turns = [(row, row.segment(0, GUESSES if len(stepping) == 1 else 0)) for row in stepping]
         room = PIECE
@@ -143,16 +143,16 @@ class Batch:
                 row.remember(self._remembered)
 
 
-class Question:
+class Request:
     """The rows of one question; `with` it, they are part of the batch."""
 
-    def __init__(self, batch: Batch, rows: Sequence[Row], should_stop: Callable[[], bool]) -> None:
+    def __init__(self, batch: Scheduler, rows: Sequence[SequenceState], should_stop: Callable[[], bool]) -> None:
         self.rows = sorted(rows, key=lambda row: len(row.prompt.ids))
         self.nbytes = sum(row.capacity * row.forward.bytes_per_token for row in rows)
         self.fault: Exception | None = None
         self._batch, self._should_stop = batch, should_stop
 
-    def __enter__(self) -> "Question":
+    def __enter__(self) -> "Request":
         self._batch.join(self)
         return self
 

@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 
 from adapters.base import PlainLora
 from playground import prompts
-from playground.inference.engine import Decoding, Prompt, batch_of, generate
+from playground.inference.engine import Decoding, Prompt, generate, scheduler_of
 from playground.inference.forward import forward_of
 from playground.inference.kv_cache import Memory
 from playground.inference.ragged_batch import Segment
@@ -98,7 +98,7 @@ def prove(chat: ChatModel, adapters: Sequence[ServedAdapter], weights: Path) -> 
     said = _said(chat, ids, arms)
     checks: list[Check] = []
     first: dict[str, Tensor] = {}  # logits of the token right behind the prompt, the same for all arms
-    with batch_of(chat.model).alone(), torch.inference_mode():
+    with scheduler_of(chat.model).alone(), torch.inference_mode():
         checks.append(Check("weights", "base", float(_changed(chat.model, weights)), 0))
         checks.append(Check("hooks", "base", float(_attached(chat.model)), 0))
         read = {arm: ids + tokens[:-1] for arm, tokens in said.items()}
@@ -124,7 +124,7 @@ def _said(chat: ChatModel, ids: list[int], arms: Mapping[str, ServedAdapter | No
         said = [[] for _ in rows]
         for token in generate(chat, rows, SAYS):
             said[token.row].append(token.id)
-    batch_of(chat.model).forget(SCOPE)
+    scheduler_of(chat.model).forget(SCOPE)
     return dict(zip(arms, said, strict=True))
 
 

@@ -39,7 +39,7 @@ class Token:
     last: bool
 
 
-class Row:
+class SequenceState:
     """A prompt in the making of its answer; `unread` are the tokens that nobody has fetched yet."""
 
     def __init__(self, number: int, prompt: Prompt, chat: ChatModel, decoding: Decoding, ends: frozenset[int]) -> None:

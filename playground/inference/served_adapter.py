@@ -91,7 +91,7 @@ def weights_age(folder: Path) -> int:
 
 
 @contextmanager
-def adapted(model: PreTrainedModel, rows: Sequence[PlainLora | None], axis: int = 0) -> Iterator[None]:
+def apply_adapters(model: PreTrainedModel, rows: Sequence[PlainLora | None], axis: int = 0) -> Iterator[None]:
     """Within, row i of a batch is computed with rows[i]: W·x + B·A·x, scaled; None stays the base's, bit for bit.
 
     With `axis` 1 the rows are the tokens of one sequence.

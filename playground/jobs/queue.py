@@ -53,7 +53,7 @@ class Job:
     kept: bool = False
 
 
-class Jobs:
+class JobQueue:
     """The queue of all visitors' runs. A visitor has one run of a kind in it, or several that were queued together.
 
     Whose turn it is: a run's turn is when it was queued or, if that is later, when its visitor was last served. So a

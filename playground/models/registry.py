@@ -218,7 +218,7 @@ def _find(role: str, name: str, settings: Settings) -> Source | None:
         return Source(role, folder.name, "folder", folder)
     if (folder := _cached(role, name)) is not None:
         return Source(role, name, "hub", folder)
-    if (folder := wheels.carried(name, settings.models)) is not None:
+    if (folder := wheels.wheel_folder(name, settings.models)) is not None:
         return Source(role, name, "wheel", folder)
     return None
 

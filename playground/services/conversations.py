@@ -80,7 +80,7 @@ def ask(
     Raises:
         UserError: no arm, an empty or too long question, a retrieval arm without a text, or a missing adapter.
     """
-    question = checked(services, question, arm_ids, decoding)
+    question = check_question(services, question, arm_ids, decoding)
     before = load(services, visitor)
     ids = list(dict.fromkeys(arm_ids))
     arms = [arm_of(services, visitor, each) for each in ids]
@@ -186,7 +186,7 @@ def passage(hit: Hit) -> dict[str, Any]:
     }
 
 
-def cited(services: Services, visitor: str, place: Mapping[str, Any]) -> tuple[str, Document]:
+def cited_document(services: Services, visitor: str, place: Mapping[str, Any]) -> tuple[str, Document]:
     """The id and the document that a stored passage was taken from.
 
     Raises:
@@ -207,7 +207,7 @@ def _claims(question: str, answer: Answer) -> list[dict[str, Any]]:
     return [asdict(claim) for claim in support(answer.text, question, [hit.passage for hit in answer.passages])]
 
 
-def checked(services: Services, question: str, arm_ids: Sequence[str], decoding: Decoding) -> str:
+def check_question(services: Services, question: str, arm_ids: Sequence[str], decoding: Decoding) -> str:
     """The question without blanks around it.
 
     Raises:

@@ -30,7 +30,7 @@ class Offer:
 
 
 @dataclass(frozen=True)
-class Change:
+class EmbedderChange:
     """A visitor's change to another embedder: under way until the text is indexed with it, or failed with `error`."""
 
     name: str
@@ -46,7 +46,7 @@ class Change:
 class _Waiting:
     """A visitor's change, and what follows once its embedder is ready."""
 
-    change: Change
+    change: EmbedderChange
     then: Callable[[], None]
 
 
@@ -61,7 +61,7 @@ class Embedders:
         self._lock = threading.Lock()
         self._on_hub: list[str] = []
         self._waiting: dict[str, dict[str, _Waiting]] = {}
-        self._changes: dict[str, Change] = {}
+        self._changes: dict[str, EmbedderChange] = {}
 
     def own(self) -> Embedder:
         """The one that the host chose, for whoever chose none; raises UserError where it is not here."""
@@ -96,7 +96,7 @@ class Embedders:
         offered = [each.name for each in self.offers()]
         if name not in offered:
             raise UserError(f"There is no embedder {name!r} here. Choose one of {', '.join(offered)}.")
-        change = Change(name)
+        change = EmbedderChange(name)
         with self._lock:
             self._changes[visitor] = change
             begun = name in self._waiting
@@ -104,7 +104,7 @@ class Embedders:
         if not begun:
             threading.Thread(target=self._bring, args=(name,), daemon=True).start()
 
-    def change(self, visitor: str) -> Change | None:
+    def change(self, visitor: str) -> EmbedderChange | None:
         """The visitor's change that is under way or failed, if there is one."""
         return self._changes.get(visitor)
 
@@ -174,7 +174,7 @@ class Embedders:
         finally:
             self._settle(visitor, waiting.change, None)
 
-    def _settle(self, visitor: str, change: Change, to: Change | None) -> None:
+    def _settle(self, visitor: str, change: EmbedderChange, to: EmbedderChange | None) -> None:
         """End a change that was not overtaken by another."""
         with self._lock:
             if self._changes.get(visitor) is change:

@@ -11,12 +11,12 @@ from playground.evaluation import question_set, questions, report, taught
 from playground.evaluation.arms import ARMS, RETRIEVING, TUNING
 from playground.evaluation.asking import asker
 from playground.evaluation.config import ExamSettings
-from playground.evaluation.contamination import Finding
+from playground.evaluation.contamination import QuestionFault
 from playground.evaluation.exam import QUESTIONS, Plan
-from playground.evaluation.question_set import Paper
+from playground.evaluation.question_set import QuestionSet
 from playground.evaluation.questions import GENERAL, Question
 from playground.files import write_text
-from playground.jobs.queue import Job, Jobs
+from playground.jobs.queue import Job, JobQueue
 from playground.models.registry import ChatModel
 from playground.services.library import Library
 from playground.storage.run_folder import DOCUMENTS
@@ -32,10 +32,10 @@ MAX_EXAMS = 20  # of one visitor
 
 
 @dataclass(frozen=True)
-class Draft:
+class ExamDraft:
     """The exam in the making: its questions with what was found wrong, and the run it is checked against."""
 
-    question_set: Paper = field(default_factory=lambda: Paper([], []))
+    question_set: QuestionSet = field(default_factory=lambda: QuestionSet([], []))
     run: str = ""
     settings: ExamSettings = ExamSettings()
 
@@ -48,12 +48,12 @@ class Draft:
 class Exams:
     """Draws up, changes, queues and tells of every visitor's exams."""
 
-    def __init__(self, store: Store, library: Library, jobs: Jobs) -> None:
+    def __init__(self, store: Store, library: Library, jobs: JobQueue) -> None:
         self._store = store
         self._library = library
         self._jobs = jobs
 
-    def draw(self, visitor: str, chat: ChatModel, run: str, settings: ExamSettings, file: Path | None) -> Draft:
+    def draw(self, visitor: str, chat: ChatModel, run: str, settings: ExamSettings, file: Path | None) -> ExamDraft:
         """Draw up an exam of this visitor's text as it is now, in place of the one before; a file may bring questions.
 
         Raises:
@@ -66,24 +66,24 @@ class Exams:
         else:
             if file.stat().st_size > MAX_FILE_BYTES:
                 raise UserError(f"The file of questions is over {MAX_FILE_BYTES // 1_000_000} MB. Ask fewer questions.")
-            own = questions.read(file, documents)[: settings.limit]
+            own = questions.read_questions(file, documents)[: settings.limit]
             drawn = question_set.from_file(own, documents, settings.seed, rows)
-        draft = Draft(drawn, run, settings)
+        draft = ExamDraft(drawn, run, settings)
         if not draft.own:
             raise UserError("No question could be made from this text. Add more text, or bring questions in a file.")
         return self._keep(visitor, draft)
 
-    def draft(self, visitor: str) -> Draft:
+    def draft(self, visitor: str) -> ExamDraft:
         """The exam in the making; without questions where there is none."""
         file = self._store.exam_folder(visitor) / DRAFT
         if not file.exists():
-            return Draft()
+            return ExamDraft()
         stored = json.loads(file.read_text(encoding="utf-8"))
         asked = [Question.from_dict(each) for each in stored["questions"]]
-        findings = [Finding(**each) for each in stored["findings"]]
-        return Draft(Paper(asked, findings), stored["run"], ExamSettings(**stored["settings"]))
+        findings = [QuestionFault(**each) for each in stored["findings"]]
+        return ExamDraft(QuestionSet(asked, findings), stored["run"], ExamSettings(**stored["settings"]))
 
-    def edit(self, visitor: str, id_: str, question: str, answers: Sequence[str]) -> Draft:
+    def edit(self, visitor: str, id_: str, question: str, answers: Sequence[str]) -> ExamDraft:
         """Change one question and check all anew.
 
         Raises:
@@ -102,13 +102,13 @@ class Exams:
         new = replace(old, question=question.strip(), answers=told, distractors=wrong)
         documents = self._library.documents(visitor)
         leaks = [each for each in draft.question_set.findings if each.fault == "leak" and each.question != id_]
-        changed = question_set.edited(draft.question_set, new, documents, [])
+        changed = question_set.replace_question(draft.question_set, new, documents, [])
         return self._keep(visitor, replace(draft, question_set=replace(changed, findings=changed.findings + leaks)))
 
-    def delete(self, visitor: str, ids: Sequence[str]) -> Draft:
+    def delete(self, visitor: str, ids: Sequence[str]) -> ExamDraft:
         """Take questions out."""
         draft = self.draft(visitor)
-        return self._keep(visitor, replace(draft, question_set=question_set.deleted(draft.question_set, ids)))
+        return self._keep(visitor, replace(draft, question_set=question_set.delete_questions(draft.question_set, ids)))
 
     def start(self, visitor: str, arms: Sequence[str], name: str, language: str, drill: bool = False) -> str:
         """Queue the exam as it was drawn up; returns its id. The drill needs fine-tuning with retrieval among the arms.
@@ -165,7 +165,7 @@ class Exams:
             raise UserError("There is no text to ask about. Add a file, paste a text or choose an example first.")
         return documents
 
-    def _keep(self, visitor: str, draft: Draft) -> Draft:
+    def _keep(self, visitor: str, draft: ExamDraft) -> ExamDraft:
         folder = self._store.exam_folder(visitor)
         folder.mkdir(parents=True, exist_ok=True)
         stored = {

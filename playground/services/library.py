@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from playground.errors import UserError
-from playground.services.search_indexes import Building, Indexes, text_hash
+from playground.services.search_indexes import Building, SearchIndexes, text_hash
 from playground.settings import MEGABYTE, Settings
 from playground.storage.store import NAME_CHARS, DocumentRow, Store, clean_name, digest
 from retrieval.build import Progress, ShouldStop
@@ -67,7 +67,7 @@ class Library:
     def __init__(self, store: Store, settings: Settings, embedder: Callable[[str], Embedder]) -> None:
         self._store = store
         self._settings = settings
-        self._indexes = Indexes(store, embedder, _load)
+        self._indexes = SearchIndexes(store, embedder, _load)
         self._adding: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def add(self, visitor: str, files: Sequence[tuple[Path, str]], mapping: Mapping[str, str] | None = None) -> Added:

@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 
-from playground.data.qa.synthetic import Draft, drafts, worth_asking
+from playground.data.qa.synthetic import QuestionDraft, drafts, worth_asking
 from playground.errors import UserError
 from playground.prompts import Messages
 from playground.services.library import Library
 from playground.storage.store import DocumentRow, Store
 from retrieval.readers.read import Document, Pair
 
-__all__ = ["LEAST_SHARE", "TRIED", "Messages", "Progress", "Writing"]
+__all__ = ["LEAST_SHARE", "TRIED", "Messages", "QuestionWriter", "WritingProgress"]
 
 TRIED = 12  # sections after which a model is judged
 LEAST_SHARE = 0.5  # of its drafts must pass; docs/log.md has what SmolLM2-135M reaches, and what that is worth
@@ -23,7 +23,7 @@ MOST_SECONDS = 600.0  # of one request; the next one goes on from there
 
 
 @dataclass(frozen=True)
-class Progress:
+class WritingProgress:
     """Sections asked about and to be asked about, and pairs kept since the request."""
 
     done: int
@@ -42,7 +42,7 @@ class _Work:
     pairs: list[Pair]
 
 
-class Writing:
+class QuestionWriter:
     """All visitors' written questions. Every method takes the visitor's id and sees nothing of another's.
 
     `say` gives, for a visitor's requests, what the model answers; it may break off once `stopping`.
@@ -80,7 +80,7 @@ class Writing:
             if any(each.question == question for each in pairs):
                 self._keep(row, asked, [each for each in pairs if each.question != question])
 
-    def write(self, visitor: str) -> Iterator[Progress]:
+    def write(self, visitor: str) -> Iterator[WritingProgress]:
         """Have questions written about sections that had none, and keep the good ones as they come.
 
         Raises:
@@ -96,12 +96,12 @@ class Writing:
             self._at_work.discard(visitor)
             self._stopping.discard(visitor)
 
-    def _written(self, visitor: str) -> Iterator[Progress]:
+    def _written(self, visitor: str) -> Iterator[WritingProgress]:
         work, began = self._work(visitor), time.monotonic()
         total, done, good, kept = sum(len(each.places) for each in work), 0, 0, 0
         proved = any(each.asked for each in work)
-        held: list[tuple[_Work, list[Draft]]] = []
-        yield Progress(done, total, kept)
+        held: list[tuple[_Work, list[QuestionDraft]]] = []
+        yield WritingProgress(done, total, kept)
         for part, some in self._drafts(visitor, work):
             if self.stopping(visitor):
                 return  # these drafts may have been broken off
@@ -113,7 +113,7 @@ class Writing:
                 proved = True
             while proved and held:
                 self._take(*held.pop(0))
-            yield Progress(done, total, kept)
+            yield WritingProgress(done, total, kept)
             if time.monotonic() - began > MOST_SECONDS:
                 return
 
@@ -132,13 +132,13 @@ class Writing:
             )
         return work
 
-    def _drafts(self, visitor: str, work: Sequence[_Work]) -> Iterator[tuple[_Work, list[Draft]]]:
+    def _drafts(self, visitor: str, work: Sequence[_Work]) -> Iterator[tuple[_Work, list[QuestionDraft]]]:
         for each in work:
             kept = list(each.pairs)
             for some in drafts(each.document, each.places, lambda asked: self._say(visitor, asked), kept):
                 yield each, some
 
-    def _take(self, work: _Work, some: Sequence[Draft]) -> None:
+    def _take(self, work: _Work, some: Sequence[QuestionDraft]) -> None:
         """Keep some drafts' pairs beside those that are there by now: one may have been deleted meanwhile."""
         asked, pairs = self._kept(work.row)
         new = [pair for each in some for pair in each.pairs]

@@ -37,7 +37,7 @@ class Building:
     stopping: bool = False
 
 
-class Indexes:
+class SearchIndexes:
     """One index a visitor, of the text as it is now and of the visitor's `embedder` as it is now.
 
     `read` gives a document of the store as it was read.

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from transformers import PreTrainedTokenizerBase
 
 from playground.data import quality
-from playground.data.preview import Row, preview
+from playground.data.preview import KindPreview, preview
 from playground.data.quality import Finding
 from playground.errors import UserError
 from playground.services.library import Library
@@ -58,9 +58,9 @@ class TrainingText:
         documents, kinds = [replace(document, written=asked) for document, asked in read], self.left_out(visitor)
         if not kinds:
             return documents
-        return quality.without(documents, [each for each in self.findings(visitor) if each.kind in kinds])
+        return quality.remove_spans(documents, [each for each in self.findings(visitor) if each.kind in kinds])
 
-    def preview(self, visitor: str, settings: TrainSettings) -> list[Row]:
+    def preview(self, visitor: str, settings: TrainSettings) -> list[KindPreview]:
         """What the model will see with these settings, kind by kind.
 
         Raises:
@@ -83,7 +83,7 @@ class TrainingText:
         text = (self._library.text_hash(visitor), *self._written(visitor))
         return (what, text, *sorted(self.left_out(visitor)), mix)
 
-    def _previewed(self, visitor: str, settings: TrainSettings) -> list[Row]:
+    def _previewed(self, visitor: str, settings: TrainSettings) -> list[KindPreview]:
         documents, tokenizer = self._some_documents(visitor), self._tokenizer()
         return preview(sides_of(documents, tokenizer, settings).train, tokenizer)
 

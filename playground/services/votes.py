@@ -57,7 +57,7 @@ def ask(
     """
     services.ballots.pop(visitor, None)
     ids = _drawn(arms(services, visitor), wanted)
-    question = conversations.checked(services, question, ids, decoding)
+    question = conversations.check_question(services, question, ids, decoding)
     chosen = [conversations.arm_of(services, visitor, each) for each in ids]
     histories: list[list[Turn]] = [[], []]
     services.stops.discard(visitor)
@@ -72,7 +72,7 @@ def ask(
     yield ballot
 
 
-def cast(services: Services, visitor: str, choice: str) -> Ballot:
+def cast_vote(services: Services, visitor: str, choice: str) -> Ballot:
     """Keep a vote on the waiting ballot and give the ballot back, to be revealed.
 
     Raises:

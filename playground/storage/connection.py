@@ -32,7 +32,7 @@ class Database:
     @contextmanager
     def _reading(self, visitor: str) -> Iterator[sqlite3.Connection]:
         with self._connected() as db:
-            known(db, visitor)
+            check_visitor(db, visitor)
             yield db
 
     @contextmanager
@@ -41,17 +41,17 @@ class Database:
         with self._connected() as db, db:
             db.execute("BEGIN IMMEDIATE")
             if visitor is not None:
-                known(db, visitor)
+                check_visitor(db, visitor)
             yield db
 
 
-def known(db: sqlite3.Connection, visitor: str) -> None:
+def check_visitor(db: sqlite3.Connection, visitor: str) -> None:
     """Raise UserError for a visitor who was never here or whose work was deleted."""
     if db.execute("SELECT 1 FROM visitors WHERE id = ?", (visitor,)).fetchone() is None:
         raise UserError("This session was not found; its work may have been deleted. Reload the page to begin afresh.")
 
 
-def owned(db: sqlite3.Connection, table: str, visitor: str, id_: str) -> sqlite3.Row:
+def owned_row(db: sqlite3.Connection, table: str, visitor: str, id_: str) -> sqlite3.Row:
     """A row of a table by its id; UserError unless it is this visitor's."""
     row = db.execute(f"SELECT * FROM {table} WHERE id = ? AND visitor = ?", (id_, visitor)).fetchone()
     if row is None:

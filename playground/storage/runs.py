@@ -11,7 +11,7 @@ from typing import Any
 
 from playground.errors import UserError
 from playground.files import write_text
-from playground.storage.connection import Database, owned
+from playground.storage.connection import Database, owned_row
 from playground.storage.records import RunRow, clean_name
 
 WORKING = ("running", "stopping")
@@ -64,7 +64,7 @@ class RunRows(Database):
     def run(self, visitor: str, run: str) -> RunRow:
         """One run of a visitor."""
         with self._reading(visitor) as db:
-            return self._run_row(owned(db, "runs", visitor, run))
+            return self._run_row(owned_row(db, "runs", visitor, run))
 
     def runs(self, visitor: str, kind: str | None = "train") -> list[RunRow]:
         """A visitor's runs of a kind, or of all kinds, oldest first."""
@@ -89,7 +89,7 @@ class RunRows(Database):
     def move_run(self, visitor: str, run: str, states: Sequence[str], to: str, error: str = "") -> bool:
         """Change a run's state if it is in one of `states`, else return False. One that leaves its work was served."""
         with self._writing(visitor) as db:
-            row = owned(db, "runs", visitor, run)
+            row = owned_row(db, "runs", visitor, run)
             if row["state"] not in states:
                 return False
             db.execute("UPDATE runs SET state = ?, error = ? WHERE id = ?", (to, error, run))
@@ -100,7 +100,7 @@ class RunRows(Database):
     def change_run(self, visitor: str, run: str, **columns: str | int | float) -> None:
         """Set columns of a run, such as pid, queued, lease_until, kept, figures (JSON); a blank name is the method."""
         with self._writing(visitor) as db:
-            row = owned(db, "runs", visitor, run)
+            row = owned_row(db, "runs", visitor, run)
             if "name" in columns:
                 columns["name"] = clean_name(str(columns["name"]), row["method"])
             for column, value in columns.items():
@@ -109,7 +109,7 @@ class RunRows(Database):
     def delete_run(self, visitor: str, run: str) -> None:
         """Delete a run and its folder; refused while it waits or works."""
         with self._writing(visitor) as db:
-            row = owned(db, "runs", visitor, run)
+            row = owned_row(db, "runs", visitor, run)
             if row["state"] in ACTIVE:
                 raise UserError(f"The run {row['name']!r} is {row['state']}. Stop it first, then delete it.")
             db.execute("DELETE FROM runs WHERE id = ?", (run,))

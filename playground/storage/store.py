@@ -15,7 +15,7 @@ from typing import Any
 
 from playground.errors import UserError
 from playground.files import write_text
-from playground.storage.connection import owned
+from playground.storage.connection import owned_row
 from playground.storage.records import NAME_CHARS, Ballot, Choice, DocumentRow, RunRow, VoteRow, clean_name
 from playground.storage.runs import ACTIVE, AT_WORK, RunRows
 
@@ -95,7 +95,7 @@ class Store(RunRows):
     def remove_document(self, visitor: str, document: str) -> None:
         """Delete one document."""
         with self._writing(visitor) as db:
-            owned(db, "documents", visitor, document)
+            owned_row(db, "documents", visitor, document)
             db.execute("DELETE FROM documents WHERE id = ?", (document,))
             self._document_path(visitor, document).unlink(missing_ok=True)
             self._written_path(visitor, document).unlink(missing_ok=True)
@@ -103,14 +103,14 @@ class Store(RunRows):
     def written(self, visitor: str, document: str) -> dict[str, Any]:
         """What was kept with `keep_written`; empty where nothing was."""
         with self._reading(visitor) as db:
-            owned(db, "documents", visitor, document)
+            owned_row(db, "documents", visitor, document)
             path = self._written_path(visitor, document)
             return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
     def keep_written(self, visitor: str, document: str, content: Mapping[str, Any]) -> None:
         """Keep the questions that were written about a document, in place of those before; they go when it goes."""
         with self._writing(visitor) as db:
-            owned(db, "documents", visitor, document)
+            owned_row(db, "documents", visitor, document)
             path = self._written_path(visitor, document)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, json.dumps(content, ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""Train a planned run on several processes, each with its share of a step: `accelerate launch -m playground.training DIR`."""
+"""Train a planned run on several processes: `accelerate launch -m playground.training DIR`. Each reads its share."""
 
 import json
 import sys
@@ -17,13 +17,13 @@ from retrieval.readers.read import Document
 
 def main(folder: Path) -> None:
     """Train the run that was planned in a folder, as one of a group of processes; the first of them writes it."""
-    with distributed.joined(), tempfile.TemporaryDirectory() as elsewhere:
+    with distributed.process_group(), tempfile.TemporaryDirectory() as elsewhere:
         config = RunConfig.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
         texts = json.loads((folder / DOCUMENTS).read_text(encoding="utf-8"))
         chat = load_chat(chat_source(Settings.from_environment()), device.choose())
-        out = folder if distributed.first() else Path(elsewhere)
+        out = folder if distributed.is_first() else Path(elsewhere)
         for event in train(config, chat, [Document.from_dict(each) for each in texts], out):
-            if distributed.first():
+            if distributed.is_first():
                 log_event(folder, event.to_dict())
 
 

@@ -51,7 +51,7 @@ class LowerLayers:
         alone = pack([example])
         start, end = self._spans[name]
         self._vectors[start:end] = fused_llama.through(
-            self._model, fused_llama.embedded(self._model, alone), alone, 0, self.blocks
+            self._model, fused_llama.embed_tokens(self._model, alone), alone, 0, self.blocks
         )
         self._done[self._numbers[name]] = 1
 

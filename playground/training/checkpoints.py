@@ -59,7 +59,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
     return final
 
 
-def newest(folder: Path) -> Checkpoint | None:
+def newest_checkpoint(folder: Path) -> Checkpoint | None:
     """The latest checkpoint whose files match its manifest; damaged ones are passed over."""
     for aside in folder.glob(".step-*-before"):
         recover(folder / aside.name[1:].removesuffix("-before"))

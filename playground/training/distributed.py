@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 @contextmanager
-def joined() -> Iterator[None]:
+def process_group() -> Iterator[None]:
     """Within, this process belongs to the group that its launcher started, if any."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
@@ -29,7 +29,7 @@ def joined() -> Iterator[None]:
         group.destroy_process_group()
 
 
-def first() -> bool:
+def is_first() -> bool:
     """Whether this process writes files and talks; one of the group does."""
     return not group.is_initialized() or group.get_rank() == 0
 

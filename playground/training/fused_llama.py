@@ -38,7 +38,7 @@ def lean(model: nn.Module) -> Iterator[None]:
             del vars(module)["forward"]
 
 
-def embedded(model: Any, pack: Pack) -> Tensor:
+def embed_tokens(model: Any, pack: Pack) -> Tensor:
     """What enters the first block: (T, size)."""
     vectors: Tensor = model.get_input_embeddings()(pack.ids.to(model.device))
     return vectors

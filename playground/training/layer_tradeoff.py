@@ -23,7 +23,7 @@ class Trade:
 MEASURED = (Trade(30, 1.00, 2.362), Trade(15, 1.27, 2.386), Trade(10, 1.82, 2.454), Trade(6, 3.23, 2.557))
 
 
-def between(layers: int, measured: Sequence[Trade] = MEASURED) -> Trade | None:
+def interpolate(layers: int, measured: Sequence[Trade] = MEASURED) -> Trade | None:
     """Where so many layers (0: all) lie on the line through what was measured; None beyond its ends."""
     wanted = layers or measured[0].layers
     for more, fewer in zip(measured, measured[1:], strict=False):

@@ -24,7 +24,7 @@ from playground.training.best_adapter import Finished, Outcome
 from playground.training.checkpoints import Checkpoint
 from playground.training.config import RunConfig, TrainSettings
 from playground.training.interrupt import Interrupted, interruptible
-from playground.training.losses import counted, losses
+from playground.training.losses import count_targets, losses
 from playground.training.state import RunState, restore, restore_method, save_checkpoint
 from retrieval.readers.read import Document
 
@@ -70,7 +70,7 @@ def train(
     """
     settings = config.settings
     data = examples_of(config, chat, documents)
-    run = prepare(config, chat, checkpoints.newest(out / CHECKPOINT) if resume else None)
+    run = prepare(config, chat, checkpoints.newest_checkpoint(out / CHECKPOINT) if resume else None)
     run.lower = _lower(config, run, chat.hash, data, shared or out / "lower")
     outcome = Outcome(config, {"name": chat.name, "hash": chat.hash}, data.data_hash, out)
     del chat  # a method that trains over a copy lets the original go
@@ -120,7 +120,7 @@ def heldout_loss(run: RunState, examples: Dataset) -> float:
     with torch.no_grad():
         total = sum(loss.item() for loss in losses(inside(run.model), rows, run.lower))
     run.model.train(was_training)
-    return total / max(counted(rows), 1)
+    return total / max(count_targets(rows), 1)
 
 
 def examples_of(config: RunConfig, chat: ChatModel, documents: Sequence[Document]) -> dataset.Corpus:
@@ -216,7 +216,7 @@ def _advance(run: RunState, settings: TrainSettings, data: dataset.Corpus, start
 
 def optimizer_step(run: RunState, batch: list[dict[str, list[int]]]) -> tuple[float, int]:
     """Gradients summed pack by pack (no padding), then one clipped update; returns mean loss and tokens read."""
-    count, total = max(counted(batch), 1), 0.0
+    count, total = max(count_targets(batch), 1), 0.0
     for loss in losses(inside(run.model), distributed.share(batch), run.lower):
         (loss / count).backward()
         total += loss.item()

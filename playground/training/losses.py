@@ -30,14 +30,14 @@ def losses(model: Any, examples: Sequence[Row], lower: LowerLayers | None = None
             yield loss
 
 
-def counted(examples: Sequence[Row]) -> int:
+def count_targets(examples: Sequence[Row]) -> int:
     """Tokens with loss; the first of an example is predicted by nothing."""
     return sum(label != NO_LOSS for each in examples for label in each["labels"][1:])
 
 
 def _pack_loss(model: Any, members: Sequence[Row], packed: Pack, lower: LowerLayers | None) -> Tensor:
     if lower is None:
-        vectors = fused_llama.through(model, fused_llama.embedded(model, packed), packed)
+        vectors = fused_llama.through(model, fused_llama.embed_tokens(model, packed), packed)
     else:
         vectors = fused_llama.through(model, lower.of(members, packed), packed, lower.blocks)
     chosen = model.get_decoder().norm(vectors[packed.read.to(vectors.device)])

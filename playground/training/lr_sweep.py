@@ -33,7 +33,7 @@ Judged = Mapping[tuple[int, int], float]  # (arm, rung) -> held-out loss
 
 
 @dataclass(frozen=True)
-class Point:
+class RangePoint:
     """One step of the range test; `smoothed` is the loss as it is judged."""
 
     step: int
@@ -44,7 +44,7 @@ class Point:
 
 def range_test(
     config: RunConfig, chat: ChatModel, documents: Sequence[Document], should_stop: Callable[[], bool]
-) -> Iterator[Point]:
+) -> Iterator[RangePoint]:
     """Train with a rate that rises evenly in its logarithm, and tell the loss at each, until it rises for good.
 
     Raises:
@@ -62,7 +62,7 @@ def range_test(
             loss, _ = training_loop.optimizer_step(run, batch)
             smoothed = loss if math.isinf(smoothed) else SMOOTHING * smoothed + (1 - SMOOTHING) * loss
             least = min(least, smoothed)
-            yield Point(step + 1, _rate(low, high, step), loss, smoothed)
+            yield RangePoint(step + 1, _rate(low, high, step), loss, smoothed)
             if not smoothed < least + DIVERGED:
                 return
 
@@ -75,7 +75,7 @@ def rate_range(config: RunConfig) -> tuple[float, float]:
     return max(low, limits.low or low), min(high, limits.high or high)
 
 
-def suggested(points: Sequence[Point], otherwise: float) -> float:
+def suggest_rate(points: Sequence[RangePoint], otherwise: float) -> float:
     """The rate where the smoothed loss falls steepest over the rate's logarithm; `otherwise` if it never falls."""
     slopes = [
         ((after.smoothed - before.smoothed) / math.log(after.rate / before.rate), after.rate)

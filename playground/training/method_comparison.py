@@ -11,7 +11,7 @@ AXES = ("seconds", "peak_bytes", "file_bytes", "trainable")  # what a method's l
 
 
 @dataclass(frozen=True)
-class Result:
+class MethodResult:
     """What one method came to. Figures are None until they are known; losses in nats a token."""
 
     run: str
@@ -31,12 +31,12 @@ def level(plans: Sequence[RunConfig]) -> list[RunConfig]:
     return [replace(plan, settings=replace(plan.settings, steps=steps)) for plan in plans]
 
 
-def results(runs: Sequence[RunRow]) -> list[Result]:
+def results(runs: Sequence[RunRow]) -> list[MethodResult]:
     """A row a run, in their order."""
     return [_result(run) for run in runs]
 
 
-def front(found: Sequence[Result], axis: str) -> set[str]:
+def pareto_front(found: Sequence[MethodResult], axis: str) -> set[str]:
     """The runs that no other beats: none has both a lower loss and a lower figure on this axis (Pareto's front)."""
     known = [(each, vars(each)[axis]) for each in found if each.heldout_after is not None]
     points = {each.run: (_loss(each), figure) for each, figure in known if figure is not None}
@@ -47,14 +47,14 @@ def front(found: Sequence[Result], axis: str) -> set[str]:
     }
 
 
-def _loss(result: Result) -> float:
+def _loss(result: MethodResult) -> float:
     return math.inf if result.heldout_after is None else result.heldout_after
 
 
-def _result(run: RunRow) -> Result:
+def _result(run: RunRow) -> MethodResult:
     file = next((run.folder / "adapter").glob("*.safetensors"), None)
     figures = run.figures
-    return Result(
+    return MethodResult(
         run=run.id,
         method=run.method,
         state=run.state,

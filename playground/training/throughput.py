@@ -59,11 +59,11 @@ SpeedOf = Callable[[str, Options], Speed]  # by method and options
 def speed_of(model: PreTrainedModel, device: Device) -> SpeedOf:
     """This model's on this device; timed on a CPU, once a method and options; told from products elsewhere."""
     if device.name != "cpu":
-        return assumed(model.config, device.gflops)
+        return assumed_speed(model.config, device.gflops)
     return partial(_timed, model)
 
 
-def assumed(model: PretrainedConfig, gflops: float) -> SpeedOf:
+def assumed_speed(model: PretrainedConfig, gflops: float) -> SpeedOf:
     """From operation counts and the method's measured cost."""
     block, head = _weights(model)
     second = gflops * 1e9 * ASSUMED

@@ -31,7 +31,7 @@ def check(settings: Settings) -> None:
         )
 
 
-def followed(events: Iterator[Event], folder: Path, config: Mapping[str, Any], settings: Settings) -> Iterator[Event]:
+def track(events: Iterator[Event], folder: Path, config: Mapping[str, Any], settings: Settings) -> Iterator[Event]:
     """The same events; the losses of the run in `folder` are logged as they pass, if the host wants it."""
     if not settings.trackio:
         yield from events

@@ -19,7 +19,7 @@ from playground.ui.shared.polling import Polled, meet
 from playground.ui.shared.session import language_of, middleware, visitor_of
 from playground.ui.shared.tab import HIDDEN, LAST, QUIET, Tab
 from playground.ui.shared.theme import css, theme
-from playground.ui.status_bar import Bar
+from playground.ui.status_bar import StatusBar
 from playground.ui.text.tab import TextTab
 from playground.ui.train.tab import TrainTab
 
@@ -35,7 +35,7 @@ def build(services: Services) -> gr.Blocks:
     """The whole page, ready to be launched."""
     with gr.Blocks(title="Gradio Playground", analytics_enabled=False, delete_cache=CACHE_SECONDS) as page:
         gr.Markdown(mark("page.heading"), elem_classes="heading")
-        bar = Bar(services)
+        bar = StatusBar(services)
         with gr.Tabs() as tabs:
             with gr.Tab(mark("tab.text"), id="text"):
                 text = TextTab(services)
@@ -115,7 +115,7 @@ def _unless_unknown(tab: Tab) -> Callable[..., Any]:
     return refresh
 
 
-def _follow_runs(services: Services, page: gr.Blocks, bar: Bar, train: TrainTab) -> gr.Textbox:
+def _follow_runs(services: Services, page: gr.Blocks, bar: StatusBar, train: TrainTab) -> gr.Textbox:
     """Every few seconds while a run waits or works: the bar and the plot. The box returned changes with its state."""
     timer = gr.Timer(TICK_SECONDS, active=False)
     followed = gr.Textbox(visible="hidden")  # its change reaches the page without the queue, unlike a gr.State's

@@ -8,7 +8,7 @@ from playground.errors import UserError
 from playground.services.app import Services
 from playground.services.conversations import usable
 from playground.ui.shared.format import count, duration
-from playground.ui.shared.handlers import Told, guarded, notice, notice_box
+from playground.ui.shared.handlers import Told, guard, notice, notice_box
 from playground.ui.shared.i18n import LANGUAGES, mark, say
 from playground.ui.shared.session import LANGUAGE_COOKIE, language_of, visitor_of
 from playground.ui.shared.tab import CHANGING, QUIET, Tab, bump
@@ -22,7 +22,7 @@ SWITCH_LANGUAGE = (
 )
 
 
-class Bar:
+class StatusBar:
     """The bar's parts and what happens to them."""
 
     def __init__(self, services: Services) -> None:
@@ -60,7 +60,7 @@ class Bar:
         self.over.click(lambda: _ask(True), None, asking, **QUIET)
         self.keep.click(lambda: _ask(False), None, asking, **QUIET)
         self.sure.click(
-            guarded(2 + len(asking))(self._start_over), self.changed, [self.notice, self.changed, *asking], **CHANGING
+            guard(2 + len(asking))(self._start_over), self.changed, [self.notice, self.changed, *asking], **CHANGING
         )
         self.language.input(None, self.language, None, js=SWITCH_LANGUAGE)
 

@@ -9,7 +9,7 @@ from docx.document import Document as Word
 from docx.table import Table
 from docx.text.paragraph import Paragraph
 
-from retrieval.document import Document, Draft, Limits
+from retrieval.document import Document, DocumentBuilder, Limits
 from retrieval.errors import RetrievalError
 from retrieval.readers.encoding import clean, mended_note, refuse_disguised
 
@@ -30,7 +30,7 @@ def read_docx(data: bytes, name: str, limits: Limits) -> Document:
         raise RetrievalError(
             f"{name} is damaged, or holds too much to be read. Save it again as DOCX and add it again."
         ) from error
-    draft = Draft(limits.max_chars)
+    draft = DocumentBuilder(limits.max_chars)
     mended = 0
     for raw, level, joint in _blocks(word):
         text, lines = clean(raw)

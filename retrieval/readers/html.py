@@ -6,7 +6,7 @@ from itertools import groupby
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from retrieval.document import Document, Draft, Limits
+from retrieval.document import Document, DocumentBuilder, Limits
 from retrieval.errors import RetrievalError
 from retrieval.readers.encoding import clean, decode, mended_note
 
@@ -44,7 +44,7 @@ def read_html(data: bytes, name: str, limits: Limits) -> Document:
     page = decode(data, name, declared[1].decode("ascii") if declared else None)
     _check_depth(page, name)
     tree = LexborHTMLParser(page)
-    draft = Draft(limits.max_chars)
+    draft = DocumentBuilder(limits.max_chars)
     mended = 0
     own = tree.css_first("link[rel=canonical], base[href]")
     for block, raw in _blocks(tree, _host(own.attributes.get("href") if own else None)):

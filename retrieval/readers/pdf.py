@@ -9,7 +9,7 @@ from math import hypot
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
-from retrieval.document import Document, Draft, Limits
+from retrieval.document import Document, DocumentBuilder, Limits
 from retrieval.errors import RetrievalError
 from retrieval.readers import pdf_layout
 from retrieval.readers.encoding import clean, mended_note, refuse_disguised
@@ -40,7 +40,7 @@ def read_pdf(data: bytes, name: str, limits: Limits) -> Document:
     if empty == len(pages):
         raise RetrievalError(f"{name} holds pictures of pages, not text. Run text recognition (OCR) on it first.")
     pages, running = pdf_layout.without_running(pages)
-    draft = Draft(limits.max_chars)
+    draft = DocumentBuilder(limits.max_chars)
     for block in pdf_layout.blocks(pages):
         start = draft.heading(block.text, block.level) if block.level else draft.add(block.text, block.joint)
         draft.page(start, str(block.page))

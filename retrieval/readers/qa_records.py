@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from retrieval.document import Document, Draft, Limits, NeedsMapping
+from retrieval.document import Document, DocumentBuilder, Limits, NeedsMapping
 from retrieval.errors import RetrievalError
 from retrieval.readers.encoding import clean, mended_note
 from retrieval.readers.tables import Row, Table
@@ -61,7 +61,7 @@ def read_records(table: Table, name: str, mapping: Mapping[str, str] | None, lim
             table.columns,
             table.rows[:SAMPLE_ROWS],
         )
-    draft = Draft(limits.max_chars)
+    draft = DocumentBuilder(limits.max_chars)
     empty = mended = 0
     for row in table.rows:
         lines = _append_text(draft, row, roles) if roles.text else _append_pairs(draft, row, roles)
@@ -121,7 +121,7 @@ def _only_text_like(table: Table) -> str:
     return longest if words[longest] >= TEXT_LIKE_WORDS and max(others, default=0) <= ID_LIKE_WORDS else ""
 
 
-def _append_text(draft: Draft, row: Row, roles: Roles) -> int | None:
+def _append_text(draft: DocumentBuilder, row: Row, roles: Roles) -> int | None:
     """Adds a row's text; returns the lines mended, None where the row has no text."""
     text, mended = clean(row[roles.text])
     if not text.strip():
@@ -133,7 +133,7 @@ def _append_text(draft: Draft, row: Row, roles: Roles) -> int | None:
     return mended
 
 
-def _append_pairs(draft: Draft, row: Row, roles: Roles) -> int | None:
+def _append_pairs(draft: DocumentBuilder, row: Row, roles: Roles) -> int | None:
     """Adds a row's pairs; returns the lines mended, None where the row has no pair."""
     mended = 0
     pairs = list(_turns(_messages(row[roles.chat])) if roles.chat else _asked(row, roles))

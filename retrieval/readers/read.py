@@ -6,7 +6,7 @@ from pathlib import Path
 from retrieval.document import Document, Limits, NeedsMapping, Pair, Span, TooLong
 from retrieval.errors import RetrievalError
 
-__all__ = ["SUFFIXES", "Document", "Limits", "NeedsMapping", "Pair", "Span", "read"]
+__all__ = ["SUFFIXES", "Document", "Limits", "NeedsMapping", "Pair", "Span", "read_document"]
 
 Columns = Mapping[str, str] | None
 LIMITS = Limits()
@@ -74,7 +74,7 @@ READERS: dict[str, Callable[[bytes, str, Limits, Columns], Document]] = {
 SUFFIXES = tuple(READERS)
 
 
-def read(
+def read_document(
     path: Path, name: str | None = None, mapping: Mapping[str, str] | None = None, limits: Limits = LIMITS
 ) -> Document:
     """Read one file. `name` is what the visitor calls it; `mapping` names the columns of a table.

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from retrieval.errors import RetrievalError
-from retrieval.readers.read import Document, Limits, NeedsMapping, read
+from retrieval.readers.read import Document, Limits, NeedsMapping, read_document
 
 ROOT = Path(__file__).parents[2]
 # Children that read at the same time; others wait, so that many bombs cannot add up.
@@ -146,7 +146,7 @@ def _bind(limits: Limits) -> None:
 def _read(path: Path, name: str, mapping: Mapping[str, str] | None, limits: Limits) -> Answer:
     """The document, or the reason why there is none, ready for JSON."""
     try:
-        return {"document": read(path, name, mapping, limits).to_dict()}
+        return {"document": read_document(path, name, mapping, limits).to_dict()}
     except NeedsMapping as error:
         return {"refusal": str(error), "columns": error.columns, "rows": error.rows}
     except RetrievalError as error:

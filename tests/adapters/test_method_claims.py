@@ -20,7 +20,7 @@ from adapters.lora_weights import PlainLora
 from adapters.peft_method import inside
 from adapters.qlora import NF4Linear
 from adapters.vera import projections
-from playground.inference.served_adapter import adapted
+from playground.inference.served_adapter import apply_adapters
 from playground.training.losses import losses
 from tests.conftest import tiny_llama
 from tests.fakes.trained import Trained, batch, logits, loss, make
@@ -365,7 +365,7 @@ def test_dora_starts_as_the_base_model_and_the_scale_does_not_touch_a_bias() -> 
     x = torch.randn(4, 3)
     model = nn.ModuleDict({"a": layer})
     model.device = torch.device("cpu")
-    with torch.no_grad(), adapted(model, [None, *[PlainLora({"a": (A, B)}, {"a": scale})] * 3]):
+    with torch.no_grad(), apply_adapters(model, [None, *[PlainLora({"a": (A, B)}, {"a": scale})] * 3]):
         out = layer(x)
     wanted = (x @ (layer.weight + B @ A).T) * scale + layer.bias
     torch.testing.assert_close(out[1:], wanted[1:])

@@ -18,7 +18,7 @@ from adapters.errors import MethodError
 from adapters.lora_weights import PlainLora, write_adapter
 from adapters.options import build, knobs
 from adapters.peft_method import detach
-from playground.inference.served_adapter import adapted
+from playground.inference.served_adapter import apply_adapters
 from tests.conftest import tiny_llama
 from tests.fakes.trained import STEPS, Trained, batch, logits, make
 
@@ -195,10 +195,10 @@ def test_what_is_served_equals_what_was_trained_and_its_merged_form(
         torch.testing.assert_close(logits(served), run.logits(), atol=1e-5, rtol=0)
         return
     trained_over, resident, merged = run.method.frozen(tiny_llama()), tiny_llama(), tiny_llama()
-    with adapted(trained_over, [served] * len(batch(99))):
+    with apply_adapters(trained_over, [served] * len(batch(99))):
         torch.testing.assert_close(logits(trained_over), run.logits(), atol=1e-5, rtol=0)
     served.merge_into(merged)
-    with adapted(resident, [served] * len(batch(99))):
+    with apply_adapters(resident, [served] * len(batch(99))):
         torch.testing.assert_close(logits(resident), logits(merged), atol=1e-5, rtol=0)
     assert torch.equal(logits(resident), logits(tiny_llama()))
 
@@ -213,10 +213,10 @@ def test_a_batch_of_all_methods_and_ranks_is_each_of_them_alone(tmp_path: Path) 
             adapters_.append(method.served(resident, saved(run, tmp_path / str(number))))
     ids = torch.randint(0, 259, (len(adapters_), 9), generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
-        with adapted(resident, adapters_):
+        with apply_adapters(resident, adapters_):
             together = resident(input_ids=ids).logits
         for row, each in enumerate(adapters_):
-            with adapted(resident, [each]):
+            with apply_adapters(resident, [each]):
                 alone = resident(input_ids=ids[row : row + 1]).logits
             torch.testing.assert_close(together[row : row + 1], alone, atol=1e-5, rtol=0)
         torch.testing.assert_close(together[:1], tiny_llama()(input_ids=ids[:1]).logits, atol=1e-5, rtol=0)

@@ -15,7 +15,7 @@ TENTH = '''"""LoRA that only ever trains B, as a tenth method."""
 from dataclasses import dataclass, replace
 
 from adapters.base import Paper
-from adapters.beside import AdapterOptions
+from adapters.peft_method import AdapterOptions
 from adapters.lora import LoraFamily
 from adapters.options import knob
 
@@ -45,7 +45,7 @@ METHOD = Tenth()
 '''
 PAGE = """
 import json
-from playground.services import Services
+from playground.services.app import Services
 from playground.settings import Settings
 from playground.ui.page import build
 page = build(Services(Settings.from_environment()))

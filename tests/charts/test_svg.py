@@ -9,7 +9,7 @@ import pytest
 import adapters
 from adapters.base import Options, Paper, Part
 from adapters.lora import Lora
-from playground.charts.line import Point, draw_curve
+from playground.charts.line import ChartPoint, draw_curve
 from playground.charts.svg import ROLES, SIDE, THINNEST, Bar, draw_bars, draw_layer, draw_legend, draw_timeline
 from playground.training import layer_tradeoff
 from playground.ui.shared.i18n import say
@@ -134,7 +134,11 @@ def dots(svg: str) -> dict[str, list[tuple[float, float]]]:
 
 
 def test_a_curve_rises_with_its_figures_and_marks_the_choice() -> None:
-    points = [Point(1, 2.0, "all", "1 ×", False), Point(2, 2.5, "15", "2 ×", True), Point(4, 3.0, "6", "4 ×", False)]
+    points = [
+        ChartPoint(1, 2.0, "all", "1 ×", False),
+        ChartPoint(2, 2.5, "15", "2 ×", True),
+        ChartPoint(4, 3.0, "6", "4 ×", False),
+    ]
     drawn = draw_curve(HOSTILE, points, HOSTILE, "loss")
     ((x, y),) = dots(drawn)["dot chosen"]
     first, last = dots(drawn)["dot other"]
@@ -157,12 +161,12 @@ def test_the_measured_layers_are_those_of_the_log() -> None:
 
 def test_a_choice_between_measured_ones_lies_on_the_line_and_beyond_them_nowhere() -> None:
     first, second, *_, last = layer_tradeoff.MEASURED
-    assert layer_tradeoff.between(0) == layer_tradeoff.between(30) == first
-    assert layer_tradeoff.between(6) == last
-    middle = layer_tradeoff.between(20)
+    assert layer_tradeoff.interpolate(0) == layer_tradeoff.interpolate(30) == first
+    assert layer_tradeoff.interpolate(6) == last
+    middle = layer_tradeoff.interpolate(20)
     assert middle
     assert first.loss < middle.loss < second.loss
-    assert [layer_tradeoff.between(each) for each in (5, 31)] == [None, None]
+    assert [layer_tradeoff.interpolate(each) for each in (5, 31)] == [None, None]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from playground.models.registry import ChatModel, chat_source, load_chat
 from playground.prompts import Turn
 from playground.settings import Settings
 from retrieval.chunks import Passage
-from retrieval.search import Hit, Result
+from retrieval.search import Hit, SearchResult
 from tests.fakes.chat_model import lively, lora, small_chat, untouched
 
 SETTINGS = Decoding(max_new_tokens=12)
@@ -37,10 +37,10 @@ def four_arms() -> list[Arm]:
     return [Arm("base"), Arm("rag", None, True), Arm("tuned", adapter), Arm("both", adapter, True)]
 
 
-def finds(found: bool = True, tokens: int = 20) -> Callable[[str], Result]:
-    def search(question: str) -> Result:
+def finds(found: bool = True, tokens: int = 20) -> Callable[[str], SearchResult]:
+    def search(question: str) -> SearchResult:
         passages = [Passage(text, "hours.md", "", "Hours", 10 * n, 10 * n + 9, tokens) for n, text in enumerate(TEXTS)]
-        return Result(
+        return SearchResult(
             question, found, tuple(Hit(each, 0.9, 0.8, 3.0, 1.0) for each in passages), 0.9, index_hash="e" * 16
         )
 
@@ -48,7 +48,7 @@ def finds(found: bool = True, tokens: int = 20) -> Callable[[str], Result]:
 
 
 def ask(
-    chat: ChatModel, arms: Sequence[Arm], search: Callable[[str], Result] | None = None, **more: Any
+    chat: ChatModel, arms: Sequence[Arm], search: Callable[[str], SearchResult] | None = None, **more: Any
 ) -> list[Answer]:
     """The complete answers."""
     histories = more.pop("histories", [[] for _ in arms])
@@ -169,7 +169,7 @@ def test_each_arm_has_a_history_of_its_own(chat: ChatModel) -> None:
     ],
 )
 def test_a_question_that_cannot_be_asked_is_refused(
-    window: int, question: str, search: Callable[[str], Result] | None, words: str
+    window: int, question: str, search: Callable[[str], SearchResult] | None, words: str
 ) -> None:
     with pytest.raises(UserError, match=words):
         ask(small_chat(window), [Arm("rag", None, True)], search, question=question)

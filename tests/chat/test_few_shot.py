@@ -26,7 +26,7 @@ class Letters:
         self.encoded: list[str] = []
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        """See playground.fewshot.Encoder."""
+        """See playground.chat.few_shot.Encoder."""
         self.encoded += texts
         counts = np.array([[text.lower().count(chr(97 + n)) for n in range(26)] for text in texts], dtype=np.float32)
         return counts / np.maximum(np.linalg.norm(counts, axis=1, keepdims=True), 1e-9)

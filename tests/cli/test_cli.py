@@ -26,7 +26,7 @@ from adapters.options import knobs
 from playground.cli.commands import arguments
 from playground.cli.main import main
 from playground.device import Device
-from playground.inference.served_adapter import adapted, load_adapter
+from playground.inference.served_adapter import apply_adapters, load_adapter
 from playground.jobs import worker
 from playground.models.registry import EMBEDDERS, chat_source, load_chat
 from playground.settings import Settings
@@ -495,7 +495,7 @@ def test_every_export_loads_without_us_and_says_the_same(run: Run, tiny_model_fo
     chat = load_chat(chat_source(Settings.from_environment()), Device("cpu", torch.float32, 1.0))
     before = logits(chat.model)
     adapter = load_adapter(Path("run/adapter"), chat)
-    with adapted(chat.model, [adapter.plain]):
+    with apply_adapters(chat.model, [adapter.plain]):
         served = logits(adapter.model or chat.model)
     assert not torch.allclose(served, before, atol=1e-3)
     forms = ("native", "merged") if method in NOT_PLAIN else ("native", "plain", "merged")

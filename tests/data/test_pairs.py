@@ -6,15 +6,15 @@ import pytest
 
 from playground.data.qa import pairs
 from playground.data.qa.pairs import QuestionPair
-from playground.data.sections import MAX_CHARS, cut, place_of
-from retrieval.readers.read import Document, Pair, read
+from playground.data.sections import MAX_CHARS, cut_sections, place_of
+from retrieval.readers.read import Document, Pair, read_document
 from tests.conftest import Write
 
 CONSTITUTION = Path("playground/data/example_texts/us_constitution.txt")
 
 
 def made(write: Write, text: str, name: str = "a.txt") -> list[QuestionPair]:
-    return pairs.make(read(write(name, text)))
+    return pairs.make(read_document(write(name, text)))
 
 
 def asked(write: Write, text: str, name: str = "a.txt") -> dict[str, tuple[str, str]]:
@@ -23,10 +23,10 @@ def asked(write: Write, text: str, name: str = "a.txt") -> dict[str, tuple[str, 
 
 @pytest.mark.parametrize("name", ["us_constitution.txt", "python_tutorial.rst"])
 def test_every_answer_stands_where_the_pair_says_and_none_is_given_away(name: str) -> None:
-    document = read(Path("playground/data/example_texts") / name)
+    document = read_document(Path("playground/data/example_texts") / name)
     found = pairs.make(document)
     assert len(found) > 60
-    sections = cut(document)
+    sections = cut_sections(document)
     for each in found:
         assert " ".join(each.answer.split()) == " ".join(document.text[each.start : each.end].split())
         assert sections[each.section].start <= each.start < each.end <= sections[each.section].end
@@ -35,7 +35,7 @@ def test_every_answer_stands_where_the_pair_says_and_none_is_given_away(name: st
 
 
 def test_the_same_seed_gives_the_same_pairs_and_no_question_comes_twice() -> None:
-    document = read(CONSTITUTION)
+    document = read_document(CONSTITUTION)
     first = pairs.make(document, seed=1)
     assert first == pairs.make(document, seed=1)
     assert first != pairs.make(document, seed=2)
@@ -56,7 +56,7 @@ def test_a_heading_that_says_nothing_is_not_asked_about(write: Write) -> None:
 
 
 def test_a_numbered_article_is_named_with_the_articles_above_it() -> None:
-    found = {each.question: each for each in pairs.make(read(CONSTITUTION))}
+    found = {each.question: each for each in pairs.make(read_document(CONSTITUTION))}
     assert found["What does Article II, Section 4 say?"].kind == "item"
     assert found["What does Article II, Section 4 say?"].answer.startswith(
         "The President, Vice President and all Civil"
@@ -161,10 +161,10 @@ def test_pairs_are_not_made_from_pairs() -> None:
 
 def test_sections_cover_the_text_and_a_long_one_is_cut_between_paragraphs(write: Write) -> None:
     body = "\n\n".join(f"Paragraph {number} of the long one. " + "Word after word. " * 20 for number in range(30))
-    document = read(
+    document = read_document(
         write("a.md", f"Before.\n\n# Alone\n\n## One\n\nShort.\n\n## Contents\n\n1 One\n\n## Long\n\n{body}")
     )
-    sections = cut(document)
+    sections = cut_sections(document)
     assert [each.title for each in sections[:2]] == ["", "One"]
     assert document.text[sections[1].start :].startswith("# Alone")
     assert {each.title for each in sections[2:]} == {"Long"}

@@ -7,7 +7,7 @@ import pytest
 
 from playground.data import pii, quality
 from playground.data.quality import Finding
-from retrieval.readers.read import Document, Pair, Span, read
+from retrieval.readers.read import Document, Pair, Span, read_document
 from tests.conftest import Write
 
 
@@ -25,11 +25,11 @@ def found(*documents: Document) -> dict[str, Finding]:
 
 
 def without(documents: list[Document], *kinds: str) -> list[Document]:
-    return quality.without(documents, [each for each in quality.report(documents) if each.kind in kinds])
+    return quality.remove_spans(documents, [each for each in quality.report(documents) if each.kind in kinds])
 
 
 def text_of(write: Write, text: str) -> Document:
-    return read(write("a.md", text))
+    return read_document(write("a.md", text))
 
 
 def test_a_clean_text_has_nothing_to_find(write: Write) -> None:
@@ -77,7 +77,7 @@ def test_too_little_text_is_told_and_cannot_be_left_out(write: Write) -> None:
 
 
 def test_a_heading_that_comes_again_is_no_boilerplate() -> None:
-    document = read(Path("playground/data/example_texts/us_constitution.txt"))
+    document = read_document(Path("playground/data/example_texts/us_constitution.txt"))
     assert document.text.count("Section 1\n") > 10
     assert "boilerplate" not in found(document)
 

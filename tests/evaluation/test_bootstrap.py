@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from playground.evaluation.bootstrap import Difference, Sections, holm, mcnemar, needed
+from playground.evaluation.bootstrap import Difference, Sections, holm, mcnemar, questions_needed
 
 RUNS = 2_000
 
@@ -111,5 +111,5 @@ def test_holm_multiplies_by_what_is_left_and_never_falls() -> None:
 
 
 def test_four_times_the_questions_are_needed_for_half_the_difference() -> None:
-    assert needed(0.1, 0.05, 100) == pytest.approx(4 * needed(0.2, 0.05, 100), rel=0.02)
-    assert needed(0.2, 0.0714, 100) == pytest.approx(100, abs=1)
+    assert questions_needed(0.1, 0.05, 100) == pytest.approx(4 * questions_needed(0.2, 0.05, 100), rel=0.02)
+    assert questions_needed(0.2, 0.0714, 100) == pytest.approx(100, abs=1)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from playground.evaluation.metrics import abstains, abstention, broken, grade, holds, normalise, rouge_l, token_f1
+from playground.evaluation.metrics import abstains, abstention, grade, holds, is_broken, normalise, rouge_l, token_f1
 
 
 def test_normalisation_is_squads() -> None:
@@ -63,9 +63,9 @@ def test_a_long_answer_is_right_when_half_of_it_is() -> None:
 
 def test_a_loop_is_broken_only_when_it_never_ends() -> None:
     loop = "the dog and the dog and " * 6
-    assert broken(loop, cut=True)
-    assert not broken(loop, cut=False)
-    assert not broken("one two three four five six seven eight nine ten eleven twelve", cut=True)
+    assert is_broken(loop, cut=True)
+    assert not is_broken(loop, cut=False)
+    assert not is_broken("one two three four five six seven eight nine ten eleven twelve", cut=True)
 
 
 @pytest.mark.parametrize(

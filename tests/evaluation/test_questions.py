@@ -8,7 +8,7 @@ import pytest
 
 from playground.errors import UserError
 from playground.evaluation import question_generation, question_set, questions
-from playground.evaluation.contamination import Row, check, leaks
+from playground.evaluation.contamination import TaughtItem, check, leaks
 from playground.evaluation.paraphrase import by_model, by_rules
 from playground.evaluation.questions import KINDS, OF_THE_TEXT, UNANSWERABLE, Question
 from retrieval.document import Pair
@@ -24,13 +24,13 @@ def found() -> dict[str, list[Question]]:
 
 def test_a_file_gives_questions_with_every_answer_that_counts(write: Write) -> None:
     row = {"question": "When?", "answer": "1884", "acceptable": ["in 1884"], "passage": TEXT.split("\n\n")[0]}
-    (read,) = questions.read(write("q.jsonl", json.dumps(row)), [document()])
+    (read,) = questions.read_questions(write("q.jsonl", json.dumps(row)), [document()])
     assert read.answers == ("1884", "in 1884")
     assert TEXT[read.places[0].start : read.places[0].end] == "1884"
 
 
 def test_csv_is_read_too(write: Write) -> None:
-    (read,) = questions.read(write("q.csv", "Question,Answer,Acceptable\nWhen?,1884,in 1884|the year 1884\n"))
+    (read,) = questions.read_questions(write("q.csv", "Question,Answer,Acceptable\nWhen?,1884,in 1884|the year 1884\n"))
     assert read.answers == ("1884", "in 1884", "the year 1884")
 
 
@@ -47,14 +47,14 @@ def test_csv_is_read_too(write: Write) -> None:
 )
 def test_a_bad_line_is_named(write: Write, line: str, says: str) -> None:
     with pytest.raises(UserError, match=says):
-        questions.read(write("q.jsonl", line))
+        questions.read_questions(write("q.jsonl", line))
 
 
 def test_what_is_written_is_read_again(write: Write, found: dict[str, list[Question]]) -> None:
     every = [each for kind in found.values() for each in kind]
     path = write("q.jsonl", "")
     questions.write(every, path)
-    assert questions.read(path) == every
+    assert questions.read_questions(path) == every
 
 
 def test_every_kind_is_made_from_a_plain_text(found: dict[str, list[Question]]) -> None:
@@ -142,9 +142,9 @@ def test_faults_are_found() -> None:
 def test_a_leak_is_a_question_and_its_answer_in_one_thing_that_was_taught() -> None:
     asked = question("a", question="When was the Harbour museum founded?", answers=("1884",))
     shown = "user When was the Harbour museum founded? assistant In 1884."
-    assert [each.fault for each in leaks([asked], [Row(shown, "In 1884.")])] == ["leak"]
-    assert not leaks([asked], [Row(TEXT, TEXT)]), "the text itself is no leak"
-    assert not leaks([asked], [Row(shown.replace("1884", "1999"), "In 1999.")])
+    assert [each.fault for each in leaks([asked], [TaughtItem(shown, "In 1884.")])] == ["leak"]
+    assert not leaks([asked], [TaughtItem(TEXT, TEXT)]), "the text itself is no leak"
+    assert not leaks([asked], [TaughtItem(shown.replace("1884", "1999"), "In 1999.")])
 
 
 def test_a_paper_has_all_kinds_no_faults_no_leaks_and_the_general_questions() -> None:
@@ -170,13 +170,13 @@ def _turned(question: str) -> str:
 
 def test_a_paper_asks_nothing_that_was_taught() -> None:
     first = next(each for each in question_set.from_text([document()], 20, 0).questions if each.kind == "literal")
-    rows = [Row(f"{first.question} {first.answers[0]}", first.answers[0])]
+    rows = [TaughtItem(f"{first.question} {first.answers[0]}", first.answers[0])]
     assert first.id not in {each.id for each in question_set.from_text([document()], 20, 0, rows).questions}
 
 
 def test_a_persons_own_questions_stay_with_their_faults_named() -> None:
     own = [question("a", question="When was the Harbour museum founded?", answers=("1884",), distractors=())]
-    rows = [Row("When was the Harbour museum founded? 1884", "1884")]
+    rows = [TaughtItem("When was the Harbour museum founded? 1884", "1884")]
     drawn = question_set.from_file(own, [document()], 0, rows)
     assert drawn.leaked() == {"a"}
     assert drawn.questions[0].distractors
@@ -194,13 +194,17 @@ def test_an_edited_question_is_checked_anew_and_a_deleted_one_is_gone() -> None:
     drawn = question_set.from_file(
         [question("a", answers=("1884",)), question("b", answers=("Tomar",))], [document()], 0, []
     )
-    worse = question_set.edited(drawn, question("a", question="In 1884?", answers=("1884",)), [document()], [])
+    worse = question_set.replace_question(
+        drawn, question("a", question="In 1884?", answers=("1884",)), [document()], []
+    )
     assert [each.fault for each in worse.findings] == ["given_away"]
-    assert not question_set.deleted(worse, ["a"]).findings
+    assert not question_set.delete_questions(worse, ["a"]).findings
 
 
 def test_a_question_whose_place_is_not_in_the_text_is_a_section_of_its_own() -> None:
-    asked = [replace(question(each), section="", places=(questions.Place("gone.txt", 0, 3),)) for each in ("a", "b")]
+    asked = [
+        replace(question(each), section="", places=(questions.AnswerSpan("gone.txt", 0, 3),)) for each in ("a", "b")
+    ]
     assert [each.section for each in question_generation.name_sections(asked, [document()])] == ["a", "b"]
-    here = [replace(each, places=(questions.Place(document().name, 0, 3),)) for each in asked]
+    here = [replace(each, places=(questions.AnswerSpan(document().name, 0, 3),)) for each in asked]
     assert len({each.section for each in question_generation.name_sections(here, [document()])}) == 1

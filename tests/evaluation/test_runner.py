@@ -14,9 +14,9 @@ from playground.evaluation import question_set, results
 from playground.evaluation.arms import ARMS, Material, asks, give, right_passages
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.exam import Plan, Report
-from playground.evaluation.knowledge_edit import Drill, drill, edited, fact, to_change
-from playground.evaluation.likelihood import Continuations, Likelihood, chosen, continuations, likelihoods
-from playground.evaluation.llm_judge import judged
+from playground.evaluation.knowledge_edit import Drill, drill, edit_document, fact, to_change
+from playground.evaluation.likelihood import Continuations, Likelihood, continuations, likeliest, likelihoods
+from playground.evaluation.llm_judge import add_judgements
 from playground.evaluation.questions import RECALL, UNANSWERABLE, Question
 from playground.evaluation.verdict import say
 from playground.inference.engine import Prompt
@@ -51,7 +51,7 @@ def begun(folder: Path, chat: ChatModel, material: Material, arms: tuple[str, ..
 
 
 def finished(folder: Path, chat: ChatModel, material: Material) -> Report:
-    *_, outcome = evaluation_exam.examine(folder, chat, material)
+    *_, outcome = evaluation_exam.run_exam(folder, chat, material)
     assert isinstance(outcome, Report)
     return outcome
 
@@ -93,8 +93,8 @@ def test_short_answers_follow_a_lead_in_the_questions_language_long_ones_none(ch
 
 
 def test_short_answers_are_compared_whole_long_ones_by_the_token() -> None:
-    assert chosen([Likelihood(-5, 4), Likelihood(-4, 1)]) == 1
-    assert chosen([Likelihood(-60, 40), Likelihood(-40, 20)]) == 0
+    assert likeliest([Likelihood(-5, 4), Likelihood(-4, 1)]) == 1
+    assert likeliest([Likelihood(-60, 40), Likelihood(-40, 20)]) == 0
 
 
 def test_each_arm_gets_what_it_should(chat: ChatModel, material: Material) -> None:
@@ -145,7 +145,7 @@ def test_stopped_and_gone_on_with_it_is_the_same_exam(tmp_path: Path, chat: Chat
     whole = finished(begun(tmp_path / "whole", chat, material), chat, material)
     folder = begun(tmp_path / "parts", chat, material)
     for _ in range(3):
-        steps = evaluation_exam.examine(folder, chat, material)
+        steps = evaluation_exam.run_exam(folder, chat, material)
         next(steps)
         next(steps)
         steps.close()
@@ -167,23 +167,23 @@ def test_a_stop_ends_it_before_the_next_answer_and_keeps_what_there_is(
     tmp_path: Path, chat: ChatModel, material: Material
 ) -> None:
     folder = begun(tmp_path, chat, material)
-    steps = list(evaluation_exam.examine(folder, chat, material, lambda: (folder / evaluation_exam.ANSWERS).exists()))
+    steps = list(evaluation_exam.run_exam(folder, chat, material, lambda: (folder / evaluation_exam.ANSWERS).exists()))
     assert not isinstance(steps[-1], Report)
-    assert len(results.read(folder / evaluation_exam.ANSWERS)) == SETTINGS.rows
+    assert len(results.read_results(folder / evaluation_exam.ANSWERS)) == SETTINGS.rows
 
 
 def test_another_adapter_may_not_go_on_with_an_exam(tmp_path: Path, chat: ChatModel, material: Material) -> None:
     folder = begun(tmp_path, chat, material)
     other = Material([document()], index(), WordEncoder(), ServedAdapter("LoRA", "b" * 16, "lora", lora(2)))
     with pytest.raises(UserError, match="has changed since"):
-        list(evaluation_exam.examine(folder, chat, other))
+        list(evaluation_exam.run_exam(folder, chat, other))
 
 
 def test_an_arm_that_lacks_its_index_is_refused(tmp_path: Path, chat: ChatModel, material: Material) -> None:
     bare = Material([document()])
     folder = begun(tmp_path, chat, bare, ("base", "rag"))
     with pytest.raises(UserError, match="The arm rag lacks"):
-        list(evaluation_exam.examine(folder, chat, bare))
+        list(evaluation_exam.run_exam(folder, chat, bare))
     assert bare.able() == ["base", "gold"]
 
 
@@ -206,7 +206,7 @@ def test_a_changed_fact_moves_everything_behind_it() -> None:
         (Span(0, text.index("B"), "A"), Span(text.index("B"), len(text), "B")),
         (Pair("Who?", "Anna.", text.index("Who"), len(text)),),
     )
-    changed = edited(asked, start, start + 4, "about 2001")
+    changed = edit_document(asked, start, start + 4, "about 2001")
     assert changed.text == text.replace("1884", "about 2001")
     assert [changed.text[each.start] for each in changed.headings] == ["A", "B"]
     (pair,) = changed.pairs
@@ -216,13 +216,13 @@ def test_a_changed_fact_moves_everything_behind_it() -> None:
 
 def test_a_changed_answer_of_a_pair_is_changed_in_the_pair() -> None:
     asked = Document("a", "Who?\nAnna came.", pairs=(Pair("Who?", "Anna came.", 0, 15),))
-    (pair,) = edited(asked, 5, 9, "Bernadette").pairs
+    (pair,) = edit_document(asked, 5, 9, "Bernadette").pairs
     assert (pair.question, pair.answer, pair.end) == ("Who?", "Bernadette came.", 21)
 
 
 def test_questions_written_about_a_changed_fact_go_and_others_move() -> None:
     written = (Pair("Who?", "Anna", 0, 4), Pair("When?", "1884", 13, 17), Pair("Where?", "Orrin", 21, 26))
-    changed = edited(Document("a", "Anna came in 1884 to Orrin.", written=written), 13, 17, "about 2001")
+    changed = edit_document(Document("a", "Anna came in 1884 to Orrin.", written=written), 13, 17, "about 2001")
     assert [each.answer for each in changed.written] == ["Anna", "Orrin"]
     assert [changed.text[each.start : each.end] for each in changed.written] == ["Anna", "Orrin"]
 
@@ -289,9 +289,9 @@ def test_a_judge_is_named_with_its_opinion_and_may_not_be_the_examined_model(tmp
     bare = Material([document()])
     report = finished(begun(tmp_path, chat, bare, ("base", "gold")), chat, bare)
     with pytest.raises(UserError, match="cannot judge itself"):
-        judged(report, chat)
+        add_judgements(report, chat)
     other = replace(small_chat(window=4096), hash="1" * 16, name="judge")
-    told = judged(report, other)
+    told = add_judgements(report, other)
     assert set(told.judged) == {"base", "gold"}
     assert told.figures == report.figures
     said = [say(each) for each in told.verdict if each.key == "mind.judge"]
@@ -303,7 +303,7 @@ def test_a_damaged_exam_says_so(tmp_path: Path, chat: ChatModel, material: Mater
     folder = begun(tmp_path, chat, material)
     (folder / evaluation_exam.CONFIG).write_text(json.dumps({"kind": "exam"}))
     with pytest.raises(UserError, match="damaged"):
-        list(evaluation_exam.examine(folder, chat, material))
+        list(evaluation_exam.run_exam(folder, chat, material))
 
 
 def facts(report: Report) -> list[dict]:

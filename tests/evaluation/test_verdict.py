@@ -15,14 +15,14 @@ import pytest
 from playground.evaluation.aggregate import Figures, measure
 from playground.evaluation.bootstrap import Difference
 from playground.evaluation.config import ExamSettings
-from playground.evaluation.contamination import Finding
+from playground.evaluation.contamination import QuestionFault
 from playground.evaluation.costs import Costs, break_even, questions_a_day
 from playground.evaluation.error_analysis import causes
 from playground.evaluation.exam import Plan, Report
 from playground.evaluation.questions import GENERAL, RECALL, REWORDED, UNANSWERABLE, Question
 from playground.evaluation.report import html, record, table, write
-from playground.evaluation.results import Result, known
-from playground.evaluation.verdict import Judged, Sentence, catalogue, judge, say
+from playground.evaluation.results import ArmResult, known_to_base
+from playground.evaluation.verdict import Judged, Statement, catalogue, judge, say
 from playground.files import spreadsheet_cell
 from tests.fakes.exams import question, result
 
@@ -31,11 +31,11 @@ NO_COSTS = Costs(None, None)
 EVIL = "<script>alert(1)</script>"
 
 
-def judged(figures: Figures, leaked: int = 0, **why: Counter[str]) -> list[Sentence]:
+def judged(figures: Figures, leaked: int = 0, **why: Counter[str]) -> list[Statement]:
     return judge(Judged(figures, why, NO_COSTS, None, leaked, 0))
 
 
-def keys(sentences: list[Sentence]) -> list[str]:
+def keys(sentences: list[Statement]) -> list[str]:
     return [each.key for each in sentences]
 
 
@@ -176,7 +176,7 @@ def test_invention_is_an_answer_where_there_is_none() -> None:
     assert math.isnan(arm.choice.value)
 
 
-def cause_of(answer: Result, *others: Result, in_text: bool = True) -> str:
+def cause_of(answer: ArmResult, *others: ArmResult, in_text: bool = True) -> str:
     asked = [question("q")]
     counted = causes(asked, [answer, *others], set() if in_text else {"q"})
     return counted[answer.arm].most_common(1)[0][0]
@@ -210,7 +210,7 @@ def test_a_retriever_that_finds_nothing_is_named_and_what_would_help_too() -> No
 
 def test_what_the_base_model_knows_is_left_out_if_it_was_made_not_if_a_person_asked_it() -> None:
     asked = [question("made", origin="made"), question("own", origin="file")]
-    assert known(asked, [result("base", "made"), result("base", "own")]) == {"made"}
+    assert known_to_base(asked, [result("base", "made"), result("base", "own")]) == {"made"}
 
 
 def test_fine_tuning_breaks_even_where_its_answers_have_saved_its_training() -> None:
@@ -222,8 +222,8 @@ def test_fine_tuning_breaks_even_where_its_answers_have_saved_its_training() -> 
     assert break_even(Costs(100, None), 1, 2) is None
 
 
-def report(questions: list[Question], results: list[Result]) -> Report:
-    plan = Plan(ExamSettings(), ("base", "rag"), None, None, (Finding("q", "leak"),))
+def report(questions: list[Question], results: list[ArmResult]) -> Report:
+    plan = Plan(ExamSettings(), ("base", "rag"), None, None, (QuestionFault("q", "leak"),))
     figures = measure(questions, results, {"q"}, 0)
     why = causes(questions, results, set())
     verdict = judge(Judged(figures, why, NO_COSTS, None, 1, 0))

@@ -17,7 +17,7 @@ from torch import Tensor
 import adapters
 from playground.errors import USER_FACING, UserError
 from playground.export import export, import_adapter
-from playground.inference.served_adapter import adapted, load_adapter
+from playground.inference.served_adapter import apply_adapters, load_adapter
 from playground.models.registry import ChatModel
 from playground.services.app import Services
 from playground.settings import Settings
@@ -69,11 +69,11 @@ def zipped(folder: Path, members: Mapping[str, bytes]) -> Files:
 
 
 def read(came: Files) -> import_adapter.Incoming:
-    return import_adapter.read(came, LIMIT, RANK)
+    return import_adapter.read_adapter(came, LIMIT, RANK)
 
 
 def served_logits(chat: ChatModel, folder: Path) -> Tensor:
-    with adapted(chat.model, [load_adapter(folder, chat).plain] * 2):
+    with apply_adapters(chat.model, [load_adapter(folder, chat).plain] * 2):
         return logits(chat.model)
 
 
@@ -83,7 +83,7 @@ def test_an_adapter_made_elsewhere_answers_as_it_did_there(
 ) -> None:
     came = read(files(elsewhere(tmp_path / "theirs", **kind)))
     assert came.method == ("dora" if "use_dora" in kind else "lora")
-    import_adapter.write(came, tmp_path / "ours", chat)
+    import_adapter.write_adapter(came, tmp_path / "ours", chat)
     there = torch.load(tmp_path / "theirs.logits", weights_only=True)
     assert (there - logits(tiny_llama())).abs().max() > 1e-3
     torch.testing.assert_close(served_logits(chat, tmp_path / "ours"), there, atol=1e-5, rtol=1e-5)
@@ -101,7 +101,7 @@ def test_what_was_exported_can_be_brought_back(chat: ChatModel, tmp_path: Path, 
     export.write("native", adapter, tmp_path / "out", Settings(data=tmp_path))
     export.pack(tmp_path / "out", tmp_path / "mine.zip")
     came = read([("mine.zip", tmp_path / "mine.zip")])
-    import_adapter.write(came, tmp_path / "back", chat)
+    import_adapter.write_adapter(came, tmp_path / "back", chat)
     assert (came.method, came.figures) == (method, {"step": 4, "steps": 4})
     assert json.loads((tmp_path / "back" / "run.json").read_text())["brought"]
     torch.testing.assert_close(served_logits(chat, tmp_path / "back"), served_logits(chat, adapter), rtol=0, atol=0)
@@ -141,7 +141,7 @@ def test_a_zip_that_points_out_of_its_folder_writes_nothing_there(
     weights, config = (folder / WEIGHTS).read_bytes(), (folder / CONFIG).read_bytes()
     came = zipped(tmp_path, {f"../../../{WEIGHTS}": weights, f"/etc/{CONFIG}": config, "../../evil.txt": b"x"})
     before = set(tmp_path.rglob("*")) | {Path("/etc") / CONFIG}
-    import_adapter.write(read(came), tmp_path / "ours", chat)
+    import_adapter.write_adapter(read(came), tmp_path / "ours", chat)
     new = set(tmp_path.rglob("*")) - before
     assert {path.name for path in new} == {"ours", WEIGHTS, CONFIG, "run.json"}
     assert not (Path("/etc") / CONFIG).exists()
@@ -220,20 +220,20 @@ def test_tensors_that_do_not_fit_are_refused(
     tensors[A], tensors[B] = (each.contiguous() for each in change(tensors[A], tensors[B]))
     save_file(tensors, folder / WEIGHTS)
     with pytest.raises(USER_FACING, match=sentence):
-        import_adapter.write(read(files(folder)), tmp_path / "ours", chat)
+        import_adapter.write_adapter(read(files(folder)), tmp_path / "ours", chat)
 
 
 def test_layers_the_model_does_not_have_are_refused(folder: Path, tmp_path: Path, chat: ChatModel) -> None:
     tensors = {key.replace("layers.1", "layers.9"): each for key, each in load_file(folder / WEIGHTS).items()}
     save_file(tensors, folder / WEIGHTS)
     with pytest.raises(UserError, match="no such layer"):
-        import_adapter.write(read(files(folder)), tmp_path / "ours", chat)
+        import_adapter.write_adapter(read(files(folder)), tmp_path / "ours", chat)
 
 
 def test_an_adapter_of_another_base_is_refused(folder: Path, tmp_path: Path, chat: ChatModel) -> None:
     (folder / "run.json").write_text(json.dumps({"base": {"name": "other", "hash": "f" * 16}}))
     with pytest.raises(UserError, match="trained on other"):
-        import_adapter.write(read(files(folder)), tmp_path / "ours", chat)
+        import_adapter.write_adapter(read(files(folder)), tmp_path / "ours", chat)
 
 
 def test_of_a_record_only_what_is_known_is_kept(folder: Path) -> None:

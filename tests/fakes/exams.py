@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from playground.evaluation.questions import LITERAL, Question
-from playground.evaluation.results import Result
+from playground.evaluation.results import ArmResult
 from retrieval.build import build
 from retrieval.index import Index
 from retrieval.readers.read import Document
@@ -66,7 +66,7 @@ def question(id_: str, kind: str = LITERAL, **values: Any) -> Question:
     return Question(**{"id": id_, "kind": kind, "section": id_, "origin": "file", **given, **values})
 
 
-def result(arm: str, id_: str, choice: int = 0, outcome: str = "exact", **values: Any) -> Result:
+def result(arm: str, id_: str, choice: int = 0, outcome: str = "exact", **values: Any) -> ArmResult:
     """What an arm made of a question."""
     given: dict[str, Any] = {
         "text": "yes", "tokens": 3, "prompt_tokens": 40, "seconds": 0.5, "memory_bytes": 1000, "loss": 1.0,
@@ -74,4 +74,4 @@ def result(arm: str, id_: str, choice: int = 0, outcome: str = "exact", **values
         "abstained": outcome == "abstained", "found": None, "ranks": (), "in_prompt": None, "passages": (),
         "support": None, "stamp": "0" * 12,
     }  # fmt: skip
-    return Result(**{"arm": arm, "question": id_, "choice": choice, "outcome": outcome, **given, **values})
+    return ArmResult(**{"arm": arm, "question": id_, "choice": choice, "outcome": outcome, **given, **values})

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from playground.inference.adapter_cache import Shelf
+from playground.inference.adapter_cache import AdapterCache
 from playground.inference.served_adapter import ServedAdapter
 from tests.fakes.chat_model import lora
 
@@ -16,7 +16,7 @@ def adapter(name: str) -> ServedAdapter:
 
 
 def test_one_that_is_prepared_is_there_when_it_is_asked_for_and_fetched_once() -> None:
-    shelf, gate, fetched = Shelf(), threading.Event(), []
+    shelf, gate, fetched = AdapterCache(), threading.Event(), []
 
     def load() -> ServedAdapter:
         gate.wait(5)
@@ -31,7 +31,7 @@ def test_one_that_is_prepared_is_there_when_it_is_asked_for_and_fetched_once() -
 
 
 def test_the_least_recently_used_leaves_first_and_the_last_one_stays() -> None:
-    shelf, fetched = Shelf(budget=2 * SIZE), []
+    shelf, fetched = AdapterCache(budget=2 * SIZE), []
 
     def get(name: str) -> ServedAdapter:
         def load() -> ServedAdapter:
@@ -43,13 +43,13 @@ def test_the_least_recently_used_leaves_first_and_the_last_one_stays() -> None:
     for name in "abacab":
         assert get(name).name == name
     assert fetched == ["a", "b", "c", "b"]
-    small = Shelf(budget=0)
+    small = AdapterCache(budget=0)
     first = small.get("a", lambda: adapter("a"))
     assert small.get("a", lambda: adapter("other")) is first
 
 
 def test_a_fault_is_told_and_tried_again() -> None:
-    shelf = Shelf()
+    shelf = AdapterCache()
 
     def fail() -> ServedAdapter:
         raise ValueError("damaged")
@@ -61,7 +61,7 @@ def test_a_fault_is_told_and_tried_again() -> None:
 
 
 def test_what_is_dropped_is_fetched_anew() -> None:
-    shelf = Shelf()
+    shelf = AdapterCache()
     first = shelf.get(("run", 1), lambda: adapter("a"))
     shelf.drop(lambda key: key == ("other", 1))
     assert shelf.get(("run", 1), lambda: adapter("b")) is first

@@ -102,7 +102,7 @@ def test_rows_without_an_adapter_are_computed_as_if_there_were_none(chat: ChatMo
     ids = torch.tensor([SHORT, SHORT, SHORT])
     with torch.inference_mode():
         clean = chat.model(ids).logits
-        with served_adapter.adapted(chat.model, [None, lora(1), None]):
+        with served_adapter.apply_adapters(chat.model, [None, lora(1), None]):
             mixed = chat.model(ids).logits
     assert torch.equal(mixed[[0, 2]], clean[[0, 2]])
     assert not torch.allclose(mixed[1], clean[1], atol=1e-2)

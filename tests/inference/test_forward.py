@@ -30,7 +30,7 @@ from playground.inference.kv_cache import Memory
 from playground.inference.llama_forward import OurForward
 from playground.inference.matmul import product
 from playground.inference.ragged_batch import Forward, Segment
-from playground.inference.served_adapter import adapted
+from playground.inference.served_adapter import apply_adapters
 from tests.fakes.chat_model import lively, lora, small_chat
 from tests.fakes.trained import STEPS, Trained, make
 
@@ -99,7 +99,7 @@ def test_adapters_of_any_rank_with_scaled_rows_beside_biases_are_added_alike(kin
     some = [fit(model, 1, rank=4), fit(model, 2, rank=50, part="_proj", scaled=True), fit(model, 3, 2, "v_proj"), None]
     found = forward([Segment(TEXT[: 9 + n], Memory(60), each, keep=2) for n, each in enumerate(some)])
     for number, (each, logits) in enumerate(zip(some, found, strict=True)):
-        with torch.inference_mode(), adapted(model, [each]):
+        with torch.inference_mode(), apply_adapters(model, [each]):
             alone = model(input_ids=torch.tensor([TEXT[: 9 + number]])).logits[0, -2:]
         torch.testing.assert_close(logits, alone, atol=2e-4, rtol=2e-4)
 
@@ -135,7 +135,7 @@ def test_each_method_beside_all_others_gets_what_it_gets_alone(tmp_path: Any) ->
     for number, each in enumerate([None, *plain]):
         alone = forward([Segment(TEXT[: 7 + number], Memory(60), each)])[0]
         torch.testing.assert_close(together[number], alone, atol=1e-4, rtol=1e-4)
-        with torch.inference_mode(), adapted(resident, [each]):
+        with torch.inference_mode(), apply_adapters(resident, [each]):
             expected = resident(input_ids=torch.tensor([TEXT[: 7 + number]])).logits[0, -1:]
         torch.testing.assert_close(together[number], expected, atol=1e-4, rtol=1e-4)
 

@@ -21,13 +21,13 @@ from playground.errors import UserError
 from playground.inference import fp16_weights, scheduler
 from playground.inference.engine import Decoding, Prompt, generate
 from playground.inference.forward import forward_of
-from playground.inference.fp16_weights import NARROW, Narrow, narrowed, refusal
+from playground.inference.fp16_weights import NARROW, Narrow, refusal, round_to_fp16
 from playground.inference.kv_cache import Memory
 from playground.inference.ragged_batch import Segment
 from playground.inference.self_test import prove
 from playground.models.registry import ChatModel, chat_source, load_chat
 from playground.settings import Settings
-from retrieval.readers.read import read
+from retrieval.readers.read import read_document
 from tests.fakes.chat_model import lora, small_chat, untouched
 from tests.inference.test_forward import OURS, TEXT, fit, strong
 
@@ -79,9 +79,9 @@ def rounded(model: PreTrainedModel, ids: list[int], adapter: PlainLora | None) -
 def test_products_are_those_of_the_rounded_weight(rows: int) -> None:
     random = torch.Generator().manual_seed(0)
     weight, x = torch.randn(40, 24, generator=random), torch.randn(24, rows, generator=random).T
-    assert torch.equal(Narrow(weight).product(torch.eye(24)), narrowed(weight).T)
-    torch.testing.assert_close(Narrow(weight).product(x), x @ narrowed(weight).T)
-    assert not torch.equal(narrowed(weight), weight)
+    assert torch.equal(Narrow(weight).product(torch.eye(24)), round_to_fp16(weight).T)
+    torch.testing.assert_close(Narrow(weight).product(x), x @ round_to_fp16(weight).T)
+    assert not torch.equal(round_to_fp16(weight), weight)
 
 
 def test_a_weight_beyond_float16_is_held_at_its_end_and_stays_as_it_is() -> None:
@@ -203,7 +203,7 @@ def test_the_real_model_says_in_the_batch_what_it_says_alone(real: ChatModel, mo
 
 @pytest.mark.slow
 def test_the_real_models_perplexity_stays_within_one_per_cent(real: ChatModel) -> None:
-    ids = real.tokenizer(read(CONSTITUTION).text)["input_ids"][:600]
+    ids = real.tokenizer(read_document(CONSTITUTION).text)["input_ids"][:600]
     found = []
     for bits in (32, 16):
         logits = forward_of(real.model, bits)([Segment(ids, Memory(len(ids)), keep=len(ids))])[0]

@@ -9,7 +9,7 @@ import torch
 
 from adapters.base import PlainLora
 from playground.inference import scheduler as batch_module
-from playground.inference.engine import Decoding, Prompt, Token, batch_of, begin, generate
+from playground.inference.engine import Decoding, Prompt, Token, begin, generate, scheduler_of
 from playground.inference.forward import forward_of
 from playground.inference.kv_cache import Memory, Remembered
 from playground.inference.prompt_lookup import Lookup
@@ -112,7 +112,7 @@ def test_where_memory_is_short_questions_are_answered_in_the_order_they_came(
     monkeypatch.setattr(batch_module, "BATCH_BYTES", 2 * one)
     monkeypatch.setattr(batch_module, "LOOK_EVERY", 0.0)
     questions = [begin(chat, [Prompt(SHORT)], GREEDY) for _ in range(4)]
-    batch = batch_of(chat.model)
+    batch = scheduler_of(chat.model)
     for each in questions:
         each.__enter__()
     assert [batch.ahead(each) for each in questions] == [0, 0, 2, 3]
@@ -172,7 +172,7 @@ def test_what_one_has_read_answers_nobody_else(chat: ChatModel, other: str) -> N
     reader = {"person": "bob", "nobody": ""}.get(other, "ann")
     adapter = {"adapter": lora(2), "model": None, "reloaded": lora(1)}.get(other, mine)
     if other == "forgotten":
-        batch_of(chat.model).forget("ann")
+        scheduler_of(chat.model).forget("ann")
     passes = computed(chat)
     said(chat, [Prompt(LONG, adapter, lively() if other == "model" else None, scope=reader)])
     assert sum(passes) == (0 if other == "model" else len(LONG) + 23)

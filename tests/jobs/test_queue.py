@@ -20,7 +20,7 @@ import pytest
 import adapters
 from playground.errors import UserError
 from playground.jobs import supervisor, worker
-from playground.jobs.queue import Job, Jobs, Snapshot, training_job
+from playground.jobs.queue import Job, JobQueue, Snapshot, training_job
 from playground.jobs.supervisor import Supervisor
 from playground.jobs.tasks import train as train_kind
 from playground.jobs.worker import work
@@ -41,16 +41,16 @@ def settings(tmp_path: Path, tiny_model_folder: Path) -> Settings:
 
 
 @pytest.fixture
-def jobs(store: Store, settings: Settings) -> Iterator[Jobs]:
+def jobs(store: Store, settings: Settings) -> Iterator[JobQueue]:
     """Jobs that nobody started; whatever a test leaves running is ended."""
-    yield Jobs(store, settings)
+    yield JobQueue(store, settings)
     for row in store.active_runs():
         if row.pid and psutil.pid_exists(row.pid):
             os.kill(row.pid, signal.SIGKILL)
 
 
 @pytest.fixture
-def started(jobs: Jobs) -> Iterator[Jobs]:
+def started(jobs: JobQueue) -> Iterator[JobQueue]:
     jobs.start()
     yield jobs
     jobs.close()
@@ -74,7 +74,13 @@ def config(steps: int = 4, max_seconds: float = 100.0) -> RunConfig:
 
 
 def wait(
-    jobs: Jobs, visitor: str, run: str, until: Callable[[Snapshot], bool], *, look: bool = True, seconds: float = 120
+    jobs: JobQueue,
+    visitor: str,
+    run: str,
+    until: Callable[[Snapshot], bool],
+    *,
+    look: bool = True,
+    seconds: float = 120,
 ) -> Snapshot:
     """Watch a run as a page does until a condition holds; without `look` the lease is not renewed."""
     end = time.monotonic() + seconds
@@ -107,24 +113,24 @@ def steps(snapshot: Snapshot) -> list[int]:
 # The queue's rules
 
 
-def test_a_double_click_makes_one_run(jobs: Jobs, store: Store, visitor: str) -> None:
+def test_a_double_click_makes_one_run(jobs: JobQueue, store: Store, visitor: str) -> None:
     assert jobs.submit(visitor, config(), TEXT) == jobs.submit(visitor, config(9), TEXT)
     assert len(store.runs(visitor)) == 1
 
 
-def test_a_run_folder_is_self_contained(jobs: Jobs, store: Store, visitor: str) -> None:
+def test_a_run_folder_is_self_contained(jobs: JobQueue, store: Store, visitor: str) -> None:
     folder = store.run(visitor, jobs.submit(visitor, config(), TEXT, "mine")).folder
     assert RunConfig.from_dict(json.loads((folder / "config.json").read_text())) == config()
     assert [Document.from_dict(each) for each in json.loads((folder / "documents.json").read_text())] == TEXT
 
 
-def test_a_run_without_text_is_refused(jobs: Jobs, visitor: str) -> None:
+def test_a_run_without_text_is_refused(jobs: JobQueue, visitor: str) -> None:
     with pytest.raises(UserError, match="no text"):
         jobs.submit(visitor, config(), [])
 
 
 def test_a_full_queue_and_too_many_runs_are_refused(store: Store, settings: Settings, visitor: str) -> None:
-    small = Jobs(store, replace(settings, queued_runs=1, visitor_runs=1))
+    small = JobQueue(store, replace(settings, queued_runs=1, visitor_runs=1))
     run = small.submit(visitor, config(), TEXT)
     with pytest.raises(UserError, match="full with 1 runs of at most 1"):
         small.submit(store.visitor(new_secret()), config(), TEXT)
@@ -136,7 +142,7 @@ def test_a_full_queue_and_too_many_runs_are_refused(store: Store, settings: Sett
     assert store.runs(visitor) == []
 
 
-def test_positions_count_the_runs_ahead_and_their_seconds(jobs: Jobs, store: Store) -> None:
+def test_positions_count_the_runs_ahead_and_their_seconds(jobs: JobQueue, store: Store) -> None:
     visitors = [store.visitor(new_secret()) for _ in range(4)]
     expected = [50.0, 60.0, 0.0, 30.0]
     asked = zip(visitors, expected, strict=True)
@@ -153,7 +159,7 @@ def test_positions_count_the_runs_ahead_and_their_seconds(jobs: Jobs, store: Sto
     assert seen() == [(0, None), (1, 7.0), (2, 67.0), (3, None)]
 
 
-def test_a_visitor_with_many_runs_lets_the_others_have_one_in_between(jobs: Jobs, store: Store) -> None:
+def test_a_visitor_with_many_runs_lets_the_others_have_one_in_between(jobs: JobQueue, store: Store) -> None:
     greedy, second, third = (store.visitor(new_secret()) for _ in range(3))
     jobs.add(greedy, [training_job(config(), TEXT, name) for name in "abc"])
     jobs.submit(second, config(), TEXT, "d")
@@ -171,7 +177,7 @@ def test_a_visitor_with_many_runs_lets_the_others_have_one_in_between(jobs: Jobs
 
 
 def test_runs_queued_together_share_a_double_click_a_lease_and_a_resumption(
-    jobs: Jobs, store: Store, visitor: str
+    jobs: JobQueue, store: Store, visitor: str
 ) -> None:
     three = [training_job(config(), TEXT, name) for name in "abc"]
     runs = jobs.add(visitor, three)
@@ -191,14 +197,14 @@ def test_runs_queued_together_share_a_double_click_a_lease_and_a_resumption(
 def test_several_runs_are_refused_where_one_would_still_fit(store: Store, settings: Settings, visitor: str) -> None:
     two = [training_job(config(), TEXT)] * 2
     with pytest.raises(UserError, match="keep 0 runs, and 2 more"):
-        Jobs(store, replace(settings, visitor_runs=1)).add(visitor, two)
+        JobQueue(store, replace(settings, visitor_runs=1)).add(visitor, two)
     with pytest.raises(UserError, match="queue is full with 0 runs of at most 1"):
-        Jobs(store, replace(settings, queued_runs=1)).add(visitor, two)
+        JobQueue(store, replace(settings, queued_runs=1)).add(visitor, two)
     assert store.runs(visitor) == []
 
 
 def test_a_kept_run_goes_on_without_its_page_until_it_is_kept_no_more(
-    jobs: Jobs, store: Store, settings: Settings, visitor: str, monkeypatch: pytest.MonkeyPatch
+    jobs: JobQueue, store: Store, settings: Settings, visitor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = jobs.submit(visitor, config(), TEXT, kept=True)
     folder = store.run(visitor, run).folder
@@ -218,7 +224,7 @@ def test_a_kept_run_goes_on_without_its_page_until_it_is_kept_no_more(
 
 
 def test_a_waiting_run_stops_at_once_and_queues_last_again(
-    jobs: Jobs, store: Store, visitor: str, stranger: str
+    jobs: JobQueue, store: Store, visitor: str, stranger: str
 ) -> None:
     run, other = jobs.submit(visitor, config(), TEXT), jobs.submit(stranger, config(), TEXT)
     jobs.stop(visitor, run)
@@ -228,7 +234,7 @@ def test_a_waiting_run_stops_at_once_and_queues_last_again(
     assert [row.id for row in store.active_runs()] == [other, run]
 
 
-def test_only_one_run_of_a_visitor_is_resumed_and_never_a_done_one(jobs: Jobs, store: Store, visitor: str) -> None:
+def test_only_one_run_of_a_visitor_is_resumed_and_never_a_done_one(jobs: JobQueue, store: Store, visitor: str) -> None:
     run = jobs.submit(visitor, config(), TEXT)
     jobs.stop(visitor, run)
     jobs.submit(visitor, config(), TEXT, "second")
@@ -242,7 +248,7 @@ def test_only_one_run_of_a_visitor_is_resumed_and_never_a_done_one(jobs: Jobs, s
         jobs.resume(visitor, done.id)
 
 
-def test_looking_renews_the_lease_of_an_active_run_only(jobs: Jobs, store: Store, visitor: str) -> None:
+def test_looking_renews_the_lease_of_an_active_run_only(jobs: JobQueue, store: Store, visitor: str) -> None:
     run = jobs.submit(visitor, config(), TEXT)
     store.change_run(visitor, run, lease_until=0.0)
     folder = jobs.snapshot(visitor, run).folder
@@ -253,7 +259,7 @@ def test_looking_renews_the_lease_of_an_active_run_only(jobs: Jobs, store: Store
     assert store.run(visitor, run).lease_until == 0.0
 
 
-def test_visitors_cannot_touch_each_others_runs(jobs: Jobs, store: Store, visitor: str, stranger: str) -> None:
+def test_visitors_cannot_touch_each_others_runs(jobs: JobQueue, store: Store, visitor: str, stranger: str) -> None:
     run = jobs.submit(visitor, config(), TEXT)
     before = store.run(visitor, run)
     attempts: list[Callable[[], Any]] = [
@@ -271,7 +277,7 @@ def test_visitors_cannot_touch_each_others_runs(jobs: Jobs, store: Store, visito
 
 
 def test_a_run_whose_page_was_closed_before_its_turn_is_not_started(
-    started: Jobs, store: Store, settings: Settings, visitor: str
+    started: JobQueue, store: Store, settings: Settings, visitor: str
 ) -> None:
     files = {"events.jsonl": "", "lease": "0"}
     run = store.add_run(visitor, "train", "late", "lora", files, lease_until=0.0).id
@@ -330,7 +336,7 @@ def counted(total: int, pause: float = 0.0) -> Callable[..., Iterator[Event]]:
 
 
 @pytest.fixture
-def folder(jobs: Jobs, store: Store, visitor: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(jobs: JobQueue, store: Store, visitor: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A queued run's folder, and no model to wait for."""
     monkeypatch.setattr(train_kind, "load_chat", lambda source, device: None)
     return store.run(visitor, jobs.submit(visitor, config(), TEXT)).folder
@@ -377,7 +383,7 @@ def test_work_tells_the_visitor_a_sentence_and_the_log_a_traceback(
 
 
 def test_a_full_disk_pauses_the_run_and_the_visitor_learns_why(
-    folder: Path, jobs: Jobs, store: Store, settings: Settings, visitor: str, monkeypatch: pytest.MonkeyPatch
+    folder: Path, jobs: JobQueue, store: Store, settings: Settings, visitor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*arguments: object) -> Iterator[Event]:
         yield Event({"event": "progress", "step": 1})
@@ -394,7 +400,7 @@ def test_a_full_disk_pauses_the_run_and_the_visitor_learns_why(
 
 
 def test_a_disk_without_room_for_the_event_itself_is_told_by_the_exit_code(
-    folder: Path, jobs: Jobs, store: Store, visitor: str, monkeypatch: pytest.MonkeyPatch
+    folder: Path, jobs: JobQueue, store: Store, visitor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.EDQUOT, "Disk quota exceeded")
@@ -440,13 +446,13 @@ COUNT = Job("count", {}, {"numbers.json": "[1, 2, 3]"}, "counting")
 
 
 @pytest.mark.usefixtures("counting")
-def test_a_kind_of_run_is_one_module(jobs: Jobs, store: Store, settings: Settings, visitor: str) -> None:
+def test_a_kind_of_run_is_one_module(jobs: JobQueue, store: Store, settings: Settings, visitor: str) -> None:
     row = store.run(visitor, jobs.add(visitor, [COUNT])[0])
     assert work(row.folder, settings) == "finished"
     assert read_events(row.folder)[-1]["total"] == 3
 
 
-def test_runs_of_two_kinds_wait_side_by_side_and_are_listed_apart(jobs: Jobs, store: Store, visitor: str) -> None:
+def test_runs_of_two_kinds_wait_side_by_side_and_are_listed_apart(jobs: JobQueue, store: Store, visitor: str) -> None:
     trained, counted_ = jobs.submit(visitor, config(), TEXT), jobs.add(visitor, [COUNT])[0]
     assert jobs.add(visitor, [COUNT])[0] == counted_
     assert [row.id for row in store.runs(visitor)] == [trained]
@@ -467,7 +473,7 @@ def lend(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_a_lent_gpu_is_used_in_slices_until_the_run_is_done(
-    folder: Path, jobs: Jobs, visitor: str, monkeypatch: pytest.MonkeyPatch
+    folder: Path, jobs: JobQueue, visitor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = lend(monkeypatch)
     use(monkeypatch, counted(30, 0.01))
@@ -481,7 +487,7 @@ def test_a_lent_gpu_is_used_in_slices_until_the_run_is_done(
 
 
 def test_a_slice_without_a_step_fails_instead_of_asking_for_ever(
-    folder: Path, jobs: Jobs, visitor: str, monkeypatch: pytest.MonkeyPatch
+    folder: Path, jobs: JobQueue, visitor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = lend(monkeypatch)
     monkeypatch.setattr(supervisor, "STEP_SECONDS", 0.0)
@@ -494,7 +500,7 @@ def test_a_slice_without_a_step_fails_instead_of_asking_for_ever(
 
 
 def test_a_fault_of_the_supervisor_ends_the_run_and_not_the_queue(
-    jobs: Jobs, store: Store, visitor: str, stranger: str, monkeypatch: pytest.MonkeyPatch
+    jobs: JobQueue, store: Store, visitor: str, stranger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_room(*arguments: object) -> None:
         raise OSError("No space left on device")
@@ -508,7 +514,7 @@ def test_a_fault_of_the_supervisor_ends_the_run_and_not_the_queue(
 
 @pytest.mark.parametrize(("lease", "state"), [(60.0, "queued"), (-1.0, "stopped")])
 def test_a_run_lost_with_its_server_queues_again_while_its_lease_allows(
-    jobs: Jobs, store: Store, visitor: str, lease: float, state: str
+    jobs: JobQueue, store: Store, visitor: str, lease: float, state: str
 ) -> None:
     run = jobs.submit(visitor, config(), TEXT)
     store.claim_run()
@@ -520,7 +526,7 @@ def test_a_run_lost_with_its_server_queues_again_while_its_lease_allows(
     assert store.run(visitor, run).state == state
 
 
-def test_a_process_that_only_has_the_same_pid_is_not_the_worker(jobs: Jobs, store: Store, visitor: str) -> None:
+def test_a_process_that_only_has_the_same_pid_is_not_the_worker(jobs: JobQueue, store: Store, visitor: str) -> None:
     jobs.submit(visitor, config(), TEXT)
     row, mine = store.claim_run(), psutil.Process()
     assert row
@@ -531,7 +537,7 @@ def test_a_process_that_only_has_the_same_pid_is_not_the_worker(jobs: Jobs, stor
 
 
 def test_the_queue_goes_on_after_a_fault_of_the_disk(
-    folder: Path, jobs: Jobs, store: Store, visitor: str, monkeypatch: pytest.MonkeyPatch
+    folder: Path, jobs: JobQueue, store: Store, visitor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lend(monkeypatch)
     use(monkeypatch, counted(2))
@@ -549,7 +555,7 @@ def test_the_queue_goes_on_after_a_fault_of_the_disk(
 
 
 def test_a_resumed_run_is_not_taken_for_ended_before_its_worker_speaks(
-    folder: Path, jobs: Jobs, store: Store, settings: Settings, visitor: str, monkeypatch: pytest.MonkeyPatch
+    folder: Path, jobs: JobQueue, store: Store, settings: Settings, visitor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, counted(2))
     (folder / "stop").touch()
@@ -565,7 +571,7 @@ def test_a_resumed_run_is_not_taken_for_ended_before_its_worker_speaks(
 # True workers on the tiny model
 
 
-def test_a_run_trains_to_its_end(started: Jobs, visitor: str) -> None:
+def test_a_run_trains_to_its_end(started: JobQueue, visitor: str) -> None:
     run = started.submit(visitor, config(), TEXT, "streets")
     seen = wait(started, visitor, run, ended)
     assert (seen.state, seen.name, seen.error) == ("done", "streets", "")
@@ -575,7 +581,7 @@ def test_a_run_trains_to_its_end(started: Jobs, visitor: str) -> None:
     assert (seen.folder / "adapter" / "adapter_model.safetensors").exists()
 
 
-def test_a_killed_worker_fails_its_run_alone_and_the_run_can_be_resumed(started: Jobs, visitor: str) -> None:
+def test_a_killed_worker_fails_its_run_alone_and_the_run_can_be_resumed(started: JobQueue, visitor: str) -> None:
     run = started.submit(visitor, config(LONG, max_seconds=4), TEXT)
     pid = wait(started, visitor, run, training).pid
     assert pid
@@ -592,7 +598,7 @@ def test_a_killed_worker_fails_its_run_alone_and_the_run_can_be_resumed(started:
     assert len(steps(done)) > len(steps(failed))
 
 
-def test_stop_leaves_a_checkpoint_to_go_on_from(started: Jobs, store: Store, visitor: str) -> None:
+def test_stop_leaves_a_checkpoint_to_go_on_from(started: JobQueue, store: Store, visitor: str) -> None:
     run = started.submit(visitor, config(LONG), TEXT)
     wait(started, visitor, run, training)
     started.stop(visitor, run)
@@ -605,7 +611,7 @@ def test_stop_leaves_a_checkpoint_to_go_on_from(started: Jobs, store: Store, vis
     assert steps(again)[: len(steps(stopped))] == steps(stopped)
 
 
-def test_a_worker_that_does_not_stop_is_killed(started: Jobs, store: Store, visitor: str) -> None:
+def test_a_worker_that_does_not_stop_is_killed(started: JobQueue, store: Store, visitor: str) -> None:
     run = started.submit(visitor, config(LONG), TEXT)
     pid = wait(started, visitor, run, training).pid
     assert pid
@@ -620,12 +626,12 @@ def test_a_worker_that_does_not_stop_is_killed(started: Jobs, store: Store, visi
     assert not psutil.pid_exists(pid)
 
 
-def test_a_restarted_server_adopts_the_worker(store: Store, settings: Settings, jobs: Jobs, visitor: str) -> None:
+def test_a_restarted_server_adopts_the_worker(store: Store, settings: Settings, jobs: JobQueue, visitor: str) -> None:
     jobs.start()
     run = jobs.submit(visitor, config(LONG, max_seconds=4), TEXT)
     before = wait(jobs, visitor, run, training)
     jobs.close()
-    restarted = Jobs(Store(settings), settings)
+    restarted = JobQueue(Store(settings), settings)
     restarted.start()
     after = wait(restarted, visitor, run, ended)
     restarted.close()
@@ -634,10 +640,10 @@ def test_a_restarted_server_adopts_the_worker(store: Store, settings: Settings, 
 
 
 SERVER = """
-import sys, time, tests.test_jobs as t
+import sys, time, tests.jobs.test_queue as t
 settings = t.Settings.from_environment()
 store = t.Store(settings)
-jobs = t.Jobs(store, settings)
+jobs = t.JobQueue(store, settings)
 jobs.start()
 jobs.submit(store.visitor(sys.argv[1]), t.config(t.LONG), t.TEXT)
 time.sleep(600)
@@ -650,7 +656,7 @@ def test_an_orphan_ends_at_its_lease_and_the_next_server_knows(settings: Setting
     environment = {**os.environ, **{name: str(value) for name, value in variables.items()}}
     server = subprocess.Popen([sys.executable, "-c", SERVER, secret], env=environment, cwd=Path(__file__).parents[2])
     brief = replace(settings, lease_seconds=3)
-    store, jobs = Store(brief), Jobs(Store(brief), brief)
+    store, jobs = Store(brief), JobQueue(Store(brief), brief)
     visitor = store.visitor(secret)
     try:
         while not jobs.active(visitor):

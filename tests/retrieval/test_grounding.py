@@ -3,7 +3,7 @@
 import pytest
 
 from retrieval.chunks import Passage
-from retrieval.grounding import Evidence, support
+from retrieval.grounding import SupportingSentence, support
 from retrieval.readers.read import Document
 
 TEXT = (
@@ -81,7 +81,7 @@ def test_without_passages_nothing_is_supported() -> None:
 
 def test_the_best_sentence_comes_first_and_scores_lie_between_none_and_all() -> None:
     (claim,) = support("The fee is due in March.", "", passages(TEXT))
-    assert isinstance(claim.evidence[0], Evidence)
+    assert isinstance(claim.evidence[0], SupportingSentence)
     assert claim.evidence[0].score == pytest.approx(1)
 
 

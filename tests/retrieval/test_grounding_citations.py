@@ -102,11 +102,11 @@ def test_a_cited_passage_is_found_again_in_its_document(services: Services) -> N
         conversations.ask(services, id_, "What is the annual fee?", ["rag"], Decoding(max_new_tokens=4), False)
     )
     place = asked[-1]["rag"][0].passages[0]
-    _, document = conversations.cited(services, id_, place)
+    _, document = conversations.cited_document(services, id_, place)
     assert document.text[place["start"] : place["end"]] == place["text"]
     stranger = visitor(services, "stranger", "Something else altogether.")
     with pytest.raises(UserError, match="no longer among your texts"):
-        conversations.cited(services, stranger, place)
+        conversations.cited_document(services, stranger, place)
 
 
 def test_asking_anyway_answers_the_same_question_with_the_nearest_passages(services: Services) -> None:

@@ -9,15 +9,15 @@ from transformers import PreTrainedTokenizerFast
 
 from playground.data import dataset
 from playground.data.qa import synthetic
-from playground.data.qa.synthetic import Draft
+from playground.data.qa.synthetic import QuestionDraft
 from playground.data.quality import remove
-from playground.data.sections import cut
+from playground.data.sections import cut_sections
 from playground.errors import UserError
 from playground.inference.engine import complete
 from playground.prompts import Messages
 from playground.services.app import Services
 from playground.services.library import Library
-from playground.services.question_writer import TRIED, Writing
+from playground.services.question_writer import TRIED, QuestionWriter
 from playground.services.training_text import TrainingText
 from playground.settings import Settings
 from playground.storage.store import Store, new_secret
@@ -36,10 +36,10 @@ PASSAGE = (
 GOOD = "Question: Who holds the key of the salt store?\nAnswer: Martha Quill"
 
 
-def draft(*answers: str) -> list[Draft]:
+def draft(*answers: str) -> list[QuestionDraft]:
     """What becomes of these answers about as many sections that all say the same."""
     document = Document("club.txt", "\n\n".join([PASSAGE] * len(answers)))
-    sections = cut(document)
+    sections = cut_sections(document)
     reader = synthetic._Reader(document, [])
     return [reader.read(0, sections[0], each) for each in answers]
 
@@ -159,12 +159,12 @@ def visitor(store: Store, library: Library) -> str:
     return visitor
 
 
-Begin = Callable[[Callable[[str, Sequence[Messages]], Sequence[str]]], Writing]
+Begin = Callable[[Callable[[str, Sequence[Messages]], Sequence[str]]], QuestionWriter]
 
 
 @pytest.fixture
 def begin(store: Store, library: Library) -> Begin:
-    return lambda say: Writing(library, store, say)
+    return lambda say: QuestionWriter(library, store, say)
 
 
 def test_a_model_whose_drafts_mostly_fail_is_refused_with_what_was_measured(begin: Begin, visitor: str) -> None:

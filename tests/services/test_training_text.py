@@ -19,8 +19,8 @@ from playground.settings import Settings
 from playground.storage.store import Store, new_secret
 from playground.training import loop as training_loop
 from playground.training.config import TrainSettings
-from playground.training.losses import counted
-from retrieval.readers.read import read
+from playground.training.losses import count_targets
+from retrieval.readers.read import read_document
 
 MAIL = "Write to the keeper at keeper@lamp.example, who answers."
 PROSE = "\n\n".join(f"Rule {n} of the club says that member {n} brings biscuit {n} on day {n}." for n in range(60))
@@ -116,7 +116,7 @@ def test_the_workload_is_of_the_packs_that_training_reads(
     assert sum(map(len, batches)) >= len(data.train)
     assert load.step.packs * steps == pytest.approx(sum(map(len, read)))
     assert load.step.tokens * steps == pytest.approx(sum(len(each.ids) for each in chain(*read)))
-    assert load.step.learnt * steps == pytest.approx(sum(counted(batch) for batch in batches))
+    assert load.step.learnt * steps == pytest.approx(sum(count_targets(batch) for batch in batches))
     assert load.step.learnt < load.step.apart
     tested = [each for _, each in packs(list(data.heldout))]
     assert (load.test.packs, load.test.tokens) == (len(tested), sum(len(each.ids) for each in tested))
@@ -146,7 +146,7 @@ def test_a_text_that_is_too_short_is_refused_before_a_run(text: TrainingText, li
 
 
 def test_the_preview_marks_the_answer_and_its_end_alone(tokenizer: PreTrainedTokenizerFast) -> None:
-    document = read(Path("playground/data/example_texts/us_constitution.txt"))
+    document = read_document(Path("playground/data/example_texts/us_constitution.txt"))
     made = dataset.sides([document], tokenizer, 1024, 0.1, 0, 0.5, False)
     by_kind = {row.kind: row for row in preview(made.train, tokenizer)}
     ((stretch, learnt),) = by_kind["text"].shown[0].pieces

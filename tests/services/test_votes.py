@@ -109,10 +109,10 @@ def test_arms_are_drawn_where_none_are_wanted(services: Services, visitor: str, 
 def test_a_vote_counts_once_and_reveals_the_arms(services: Services, visitor: str) -> None:
     ballot = asked(services, visitor)
     with pytest.raises(UserError, match="no vote 'up'"):
-        votes.cast(services, visitor, "up")
-    assert votes.cast(services, visitor, "left") == ballot
+        votes.cast_vote(services, visitor, "up")
+    assert votes.cast_vote(services, visitor, "left") == ballot
     with pytest.raises(UserError, match="nothing to vote on"):
-        votes.cast(services, visitor, "left")
+        votes.cast_vote(services, visitor, "left")
     (kept,) = services.store.votes(visitor)
     assert (kept.choice, kept.left_arm, kept.stamps) == ("left", ballot.left_arm, json.loads(json.dumps(ballot.stamps)))
     (game,) = votes.games([kept])
@@ -123,8 +123,8 @@ def test_votes_are_their_visitors_own_and_go_with_them(services: Services, visit
     asked(services, visitor)
     other = services.store.visitor("y" * 40)
     with pytest.raises(UserError, match="nothing to vote on"):
-        votes.cast(services, other, "left")
-    votes.cast(services, visitor, "bad")
+        votes.cast_vote(services, other, "left")
+    votes.cast_vote(services, visitor, "bad")
     assert services.store.votes(other) == []
     assert len(services.store.all_votes()) == 1
     asked(services, visitor)

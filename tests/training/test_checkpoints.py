@@ -20,7 +20,7 @@ def checkpoint(step: int) -> Checkpoint:
 
 def test_what_was_saved_is_what_is_loaded(tmp_path: Path) -> None:
     checkpoints.save(tmp_path, checkpoint(7))
-    loaded = checkpoints.newest(tmp_path)
+    loaded = checkpoints.newest_checkpoint(tmp_path)
     assert loaded is not None
     assert (loaded.step, loaded.facts) == (7, {"loss": 7 / 3})
     assert torch.equal(loaded.tensors["weight"], torch.full((3,), 7.0))
@@ -34,7 +34,7 @@ def test_the_newest_and_the_one_before_are_kept(tmp_path: Path) -> None:
 
 
 def loaded_step(folder: Path) -> int | None:
-    loaded = checkpoints.newest(folder)
+    loaded = checkpoints.newest_checkpoint(folder)
     return loaded.step if loaded else None
 
 
@@ -97,7 +97,7 @@ def test_every_random_generator_goes_on_where_it_stood() -> None:
 
 def test_a_half_written_folder_is_not_a_checkpoint(tmp_path: Path) -> None:
     (tmp_path / ".tmp-000009-1").mkdir(parents=True)
-    assert checkpoints.newest(tmp_path) is None
+    assert checkpoints.newest_checkpoint(tmp_path) is None
 
 
 def test_an_optimizer_goes_on_as_if_it_had_never_been_saved() -> None:

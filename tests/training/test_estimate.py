@@ -18,7 +18,7 @@ from playground.training import loop as training_loop
 from playground.training import throughput, workload
 from playground.training.best_adapter import Finished
 from playground.training.config import FEWEST_STEPS, PRESETS, RunConfig, TrainSettings, estimate, memory_bytes, plan
-from playground.training.throughput import LASTING, Pace, Speed, assumed, speed_of
+from playground.training.throughput import LASTING, Pace, Speed, assumed_speed, speed_of
 from playground.training.workload import Reading, Workload
 from retrieval.readers.read import Document
 from tests.conftest import tiny_llama, tiny_tokenizer
@@ -45,44 +45,49 @@ def load(tokens: int, longest: int = 256) -> Workload:
 
 def test_a_plan_fits_its_preset_and_what_was_asked_wins() -> None:
     model, quick = chat().model.config, PRESETS["quick"]
-    planned = plan("lora", quick, {}, {"seed": 5, "steps": 0}, load(10_000), model, assumed(model, 100))
+    planned = plan("lora", quick, {}, {"seed": 5, "steps": 0}, load(10_000), model, assumed_speed(model, 100))
     assert planned.settings.steps == round(quick.epochs * 10_000 / planned.settings.batch_tokens)
-    slow = plan("lora", quick, {}, {}, load(10_000), model, assumed(model, 0.05))
+    slow = plan("lora", quick, {}, {}, load(10_000), model, assumed_speed(model, 0.05))
     assert slow.settings.steps < planned.settings.steps
     longer = replace(slow, settings=replace(slow.settings, steps=slow.settings.steps + 1))
-    fits, over = (estimate(each, load(10_000), model, assumed(model, 0.05)).seconds for each in (slow, longer))
+    fits, over = (estimate(each, load(10_000), model, assumed_speed(model, 0.05)).seconds for each in (slow, longer))
     assert fits <= quick.seconds < over
-    busy = plan("lora", quick, {}, {}, load(10_000), model, assumed(model, 1e-6))
+    busy = plan("lora", quick, {}, {}, load(10_000), model, assumed_speed(model, 1e-6))
     assert busy.settings.steps == FEWEST_STEPS
-    short = plan("lora", quick, {}, {}, load(300), model, assumed(model, 1e-6))
+    short = plan("lora", quick, {}, {}, load(300), model, assumed_speed(model, 1e-6))
     assert short.settings.steps < FEWEST_STEPS
-    asked = plan("lora", quick, {"rank": 4}, {"steps": 7}, load(10_000), model, assumed(model, 100))
+    asked = plan("lora", quick, {"rank": 4}, {"steps": 7}, load(10_000), model, assumed_speed(model, 100))
     assert (asked.settings.steps, asked.options.rank, planned.settings.seed) == (7, 4, 5)
 
 
 def test_a_sketch_adapts_the_top_layers_unless_others_are_asked_for() -> None:
     model = chat().model.config
     made = [
-        plan("lora", PRESETS["sketch"], values, {}, load(10_000), model, assumed(model, 100)).options.top_layers
+        plan("lora", PRESETS["sketch"], values, {}, load(10_000), model, assumed_speed(model, 100)).options.top_layers
         for values in ({}, {"top_layers": 0}, {"top_layers": 1})
     ]
     assert made == [min(6, model.num_hidden_layers), min(6, model.num_hidden_layers), 1]
-    assert plan("lora", PRESETS["quick"], {}, {}, load(10_000), model, assumed(model, 100)).options.top_layers == 0
+    assert (
+        plan("lora", PRESETS["quick"], {}, {}, load(10_000), model, assumed_speed(model, 100)).options.top_layers == 0
+    )
 
 
 def test_no_questions_at_all_can_be_asked_for() -> None:
     wished = {"pairs_share": 0.0, "passages_share": 0.0, "steps": 0}
     model = chat().model.config
     assert (
-        plan("lora", PRESETS["quick"], {}, wished, load(10_000), model, assumed(model, 100)).settings.pairs_share == 0
+        plan("lora", PRESETS["quick"], {}, wished, load(10_000), model, assumed_speed(model, 100)).settings.pairs_share
+        == 0
     )
-    usual = plan("lora", PRESETS["quick"], {}, {}, load(10_000), model, assumed(model, 100))
+    usual = plan("lora", PRESETS["quick"], {}, {}, load(10_000), model, assumed_speed(model, 100))
     assert usual.settings.pairs_share == TrainSettings().pairs_share > 0
 
 
 def test_longer_packs_need_more_memory_and_the_most_is_needed_where_nothing_is_known() -> None:
     model, made = chat().model.config, config("lora")
-    bare, longer = (estimate(made, load(10_000, each), model, assumed(model, 1)).memory_bytes for each in (64, 128))
+    bare, longer = (
+        estimate(made, load(10_000, each), model, assumed_speed(model, 1)).memory_bytes for each in (64, 128)
+    )
     assert bare < longer < memory_bytes(made, model)
 
 
@@ -107,7 +112,7 @@ def test_an_estimate_counts_the_trainable_parameters_exactly(tmp_path: Path) -> 
     made = config("lora", rank=4)
     *_, end = training_loop.train(made, chat(), [text()], tmp_path)
     assert isinstance(end, Finished)
-    cost = estimate(made, load(1_000), chat().model.config, assumed(chat().model.config, 1))
+    cost = estimate(made, load(1_000), chat().model.config, assumed_speed(chat().model.config, 1))
     assert cost.trainable == end.trainable
     assert cost.disk_bytes == 2 * 4 * end.trainable + 3 * 12 * end.trainable
 
@@ -115,7 +120,8 @@ def test_an_estimate_counts_the_trainable_parameters_exactly(tmp_path: Path) -> 
 def test_a_slower_method_gets_fewer_steps_in_the_same_time() -> None:
     shape = LlamaConfig(vocab_size=64, hidden_size=256, intermediate_size=512, num_hidden_layers=8)
     plans = {
-        id_: plan(id_, PRESETS["quick"], {}, {}, load(10**9), shape, assumed(shape, 50)) for id_ in ("lora", "dora")
+        id_: plan(id_, PRESETS["quick"], {}, {}, load(10**9), shape, assumed_speed(shape, 50))
+        for id_ in ("lora", "dora")
     }
     steps = {id_: each.settings.steps for id_, each in plans.items()}
     assert steps["dora"] < steps["lora"]

@@ -16,7 +16,7 @@ from playground.data.dataset import NO_LOSS
 from playground.data.packing import pack, packs
 from playground.training.activation_cache import LowerLayers
 from playground.training.linear_cross_entropy import head_loss
-from playground.training.losses import counted, losses
+from playground.training.losses import count_targets, losses
 from tests.conftest import tiny_llama
 
 METHODS = sorted(adapters.methods())
@@ -90,7 +90,7 @@ def test_what_examples_share_at_their_start_is_in_a_pack_once() -> None:
     packed = pack(RAGGED)
     alone = sum(len(each["input_ids"]) for each in RAGGED)
     assert len(packed.ids) == alone - 12 * (len(RAGGED) - 1)
-    assert len(packed.targets) == counted(RAGGED)
+    assert len(packed.targets) == count_targets(RAGGED)
 
 
 def test_a_short_common_start_is_not_shared_and_one_example_keeps_its_last_token() -> None:
@@ -104,7 +104,7 @@ def test_a_common_start_that_is_learnt_is_learnt_by_each() -> None:
     start = example(9, 20)["input_ids"]
     both = [{"input_ids": start + end, "labels": start + end} for end in ([5, 6], [7, 8, 9])]
     ((_, packed),) = packs(both)
-    assert len(packed.targets) == counted(both) == 43
+    assert len(packed.targets) == count_targets(both) == 43
 
 
 def test_a_pack_ends_before_it_grows_too_long() -> None:

@@ -19,7 +19,7 @@ from playground.storage.run_folder import CONFIG, DOCUMENTS, EVENTS, LEASE, log_
 from playground.training import loop as training_loop
 from playground.training import lr_sweep
 from playground.training.config import RunConfig, TrainSettings
-from playground.training.lr_sweep import KEPT, RUNGS, Point
+from playground.training.lr_sweep import KEPT, RUNGS, RangePoint
 from retrieval.readers.read import Document
 from tests.conftest import tiny_llama, tiny_tokenizer
 
@@ -70,10 +70,10 @@ def test_the_range_test_ends_where_the_loss_rises_for_good(monkeypatch: pytest.M
 
 def test_the_suggested_rate_is_where_the_loss_falls_steepest() -> None:
     losses = [3.0, 3.0, 2.9, 2.5, 2.4, 2.4, 3.5, math.nan]
-    points = [Point(n, 10.0 ** (n - 6), loss, loss) for n, loss in enumerate(losses)]
-    assert lr_sweep.suggested(points, 9.0) == points[3].rate
-    assert lr_sweep.suggested(points[5:], 9.0) == 9.0
-    assert lr_sweep.suggested([], 9.0) == 9.0
+    points = [RangePoint(n, 10.0 ** (n - 6), loss, loss) for n, loss in enumerate(losses)]
+    assert lr_sweep.suggest_rate(points, 9.0) == points[3].rate
+    assert lr_sweep.suggest_rate(points[5:], 9.0) == 9.0
+    assert lr_sweep.suggest_rate([], 9.0) == 9.0
 
 
 def test_all_arms_read_equally_much_and_stay_within_the_method_s_limits() -> None:

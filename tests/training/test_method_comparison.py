@@ -14,15 +14,15 @@ from playground.settings import Settings
 from playground.storage.run_folder import read_config
 from playground.storage.store import new_secret
 from playground.training.config import RunConfig, TrainSettings
-from playground.training.method_comparison import AXES, Result, front, level, results
+from playground.training.method_comparison import AXES, MethodResult, level, pareto_front, results
 from retrieval.readers.read import Document
 
 PROSE = "\n\n".join(f"Rule {n} of the club says that member {n} brings biscuit {n} on day {n}." for n in range(60))
 CORE = [id_ for id_, method in adapters.methods().items() if method.core]
 
 
-def result(run: str, loss: float | None, seconds: float | None) -> Result:
-    return Result(run, "lora", "done", 3.0, loss, seconds, 1, 1, 1)
+def result(run: str, loss: float | None, seconds: float | None) -> MethodResult:
+    return MethodResult(run, "lora", "done", 3.0, loss, seconds, 1, 1, 1)
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ def test_the_front_holds_those_that_no_other_beats() -> None:
         result("twin", 2.2, 30.0),
         result("waiting", None, None),
     ]
-    assert front(found, "seconds") == {"best", "fast", "twin"}
-    assert front(found, "trainable") == {"best"}
+    assert pareto_front(found, "seconds") == {"best", "fast", "twin"}
+    assert pareto_front(found, "trainable") == {"best"}
 
 
 def test_a_bake_off_queues_equal_runs_and_a_double_click_makes_no_more(experiments: Experiments, visitor: str) -> None:

@@ -96,7 +96,7 @@ def test_it_is_off_unless_asked_for(
     trackio = StandIn()
     monkeypatch.setitem(sys.modules, "trackio", trackio)
     events: Iterator[dict[str, Any]] = iter([{"event": "progress", "step": 1, "loss": 2.0}])
-    assert len(list(tracking.followed(events, tmp_path, {}, settings))) == 1
+    assert len(list(tracking.track(events, tmp_path, {}, settings))) == 1
     assert trackio.told == []
     assert Settings.from_environment({}).trackio is False
     assert Settings.from_environment({"PLAYGROUND_TRACKIO": "yes"}).trackio is True

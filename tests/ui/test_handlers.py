@@ -8,7 +8,7 @@ import pytest
 
 from playground.errors import UserError
 from playground.ui.page import _redraw
-from playground.ui.shared.handlers import Told, guarded, guarded_stream
+from playground.ui.shared.handlers import Told, guard, guarded_stream
 from playground.ui.shared.tab import Tab
 
 REQUEST = cast(gr.Request, SimpleNamespace(cookies={}, headers={}))
@@ -28,24 +28,24 @@ def refuses(_: gr.Request) -> tuple[Any, ...]:
 
 
 def test_a_refusal_is_told_and_changes_nothing_else() -> None:
-    told, *others = guarded(3)(refuses)(REQUEST)
+    told, *others = guard(3)(refuses)(REQUEST)
     assert shown(told) == {"value": "Too long. Shorten it.", "visible": True}
     assert others == [gr.skip(), gr.skip()]
 
 
 def test_what_a_visitor_does_well_takes_an_earlier_sentence_away() -> None:
-    told, value = guarded(2)(does)(REQUEST, "new")
+    told, value = guard(2)(does)(REQUEST, "new")
     assert (shown(told), value) == (NOTHING, "new")
 
 
 def test_what_follows_the_page_leaves_an_earlier_sentence_there() -> None:
-    assert guarded(2, clears=False)(does)(REQUEST, "new") == (gr.skip(), "new")
-    assert guarded(1, clears=False)(refuses)(REQUEST)["visible"] is True
+    assert guard(2, clears=False)(does)(REQUEST, "new") == (gr.skip(), "new")
+    assert guard(1, clears=False)(refuses)(REQUEST)["visible"] is True
 
 
 @pytest.mark.parametrize("act", [lambda _: (Told("Four steps."),), lambda _: (), refuses])
 def test_the_box_alone_is_updated_bare_as_a_tuple_would_be_shown_as_text(act: Any) -> None:
-    assert guarded(1)(act)(REQUEST)["__type__"] == "update"
+    assert guard(1)(act)(REQUEST)["__type__"] == "update"
 
 
 def test_a_stream_that_follows_the_page_leaves_an_earlier_sentence_there() -> None:

@@ -16,7 +16,7 @@ from adapters.options import knobs
 from playground.services.app import Services
 from playground.settings import Settings
 from playground.ui import page
-from playground.ui.learn.method_details import Measured, article, facts, measured, picture, table
+from playground.ui.learn.method_details import MethodCosts, article, facts, measured_costs, picture, table
 from playground.ui.shared import i18n
 from playground.ui.shared.controls import Controls, build_controls
 from playground.ui.train.tab import FIRST_METHOD
@@ -46,10 +46,10 @@ def dropped_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Method[Any]]:
 
 
 @pytest.fixture
-def known() -> Measured:
+def known() -> MethodCosts:
     """Costs without a measurement."""
     cost = Cost(1_234, 100_000, 4_936, 400_000, 400_000, 100, 0, 1.8)
-    return Measured(dict.fromkeys(adapters.methods(), cost), 64)
+    return MethodCosts(dict.fromkeys(adapters.methods(), cost), 64)
 
 
 def buttons(built: gr.Blocks) -> dict[str, gr.Button]:
@@ -92,12 +92,12 @@ def test_the_page_names_no_method_but_the_first_one() -> None:
 def test_until_they_are_measured_everything_says_so(language: str) -> None:
     waiting = i18n.say(language, "about.measuring")
     for method in adapters.methods().values():
-        assert waiting in picture(language, method, Measured({}, 0))
-        assert waiting in facts(language, method, Measured({}, 0))
+        assert waiting in picture(language, method, MethodCosts({}, 0))
+        assert waiting in facts(language, method, MethodCosts({}, 0))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_method_is_told_whole(language: str, known: Measured) -> None:
+def test_a_method_is_told_whole(language: str, known: MethodCosts) -> None:
     for method in adapters.methods().values():
         told = article(language, method, known)
         assert "<svg" in told
@@ -106,21 +106,21 @@ def test_a_method_is_told_whole(language: str, known: Measured) -> None:
         assert ("<dt>" + i18n.say(language, "about.caveat") in told) == bool(method.caveat)
 
 
-def test_the_table_has_a_row_a_method_and_no_figures_for_one_that_was_not_measured(known: Measured) -> None:
+def test_the_table_has_a_row_a_method_and_no_figures_for_one_that_was_not_measured(known: MethodCosts) -> None:
     costs = {id_: cost for id_, cost in known.costs.items() if id_ != "vera"}
-    rows = table("en", Measured(costs, 64)).split("<tr>")[2:]
+    rows = table("en", MethodCosts(costs, 64)).split("<tr>")[2:]
     assert [method.label in row for method, row in zip(adapters.methods().values(), rows, strict=True)] == [True] * len(
         rows
     )
     assert [row.count("–") for row in rows if "VeRA" in row] == [4]
     assert sum("1.8 ×" in row for row in rows) == len(rows) - 2  # neither the yardstick nor the missing one
-    assert i18n.say("en", "about.not_here") in facts("en", adapters.get("vera"), Measured(costs, 64))
+    assert i18n.say("en", "about.not_here") in facts("en", adapters.get("vera"), MethodCosts(costs, 64))
 
 
 def test_costs_come_second_so_that_nothing_waits_for_them(settings: Settings, tiny_model_folder: Path) -> None:
     services = Services(Settings(data=settings.data, chat_model=str(tiny_model_folder)))
-    steps = measured(services)
-    assert next(steps) == Measured({}, 0)
+    steps = measured_costs(services)
+    assert next(steps) == MethodCosts({}, 0)
     assert "_chat" not in vars(services)
     last = next(steps)
     assert last.side == 32

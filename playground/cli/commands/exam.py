@@ -18,7 +18,7 @@ from playground.evaluation.arms import ARMS, Material
 from playground.evaluation.asking import asker
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.exam import DOCUMENTS, Plan, Report
-from playground.evaluation.llm_judge import judged
+from playground.evaluation.llm_judge import add_judgements
 from playground.evaluation.verdict import as_record, say
 from playground.models.registry import ChatModel, Source, chat_source, embedder_source, load_chat
 from playground.settings import Settings
@@ -33,14 +33,14 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
         KeyboardInterrupt: after the last answer that is kept, where Ctrl-C had stopped the exam.
     """
     chat = load_chat(chat_source(settings), choose(), settings.answer_bits)
-    plan = evaluation_exam.stored(asked.out)[0] if asked.resume else _planned(asked)
+    plan = evaluation_exam.read_exam(asked.out)[0] if asked.resume else _planned(asked)
     documents = evaluation_exam.texts(asked.out / DOCUMENTS) if asked.resume else _documents(asked)
     at_hand = evaluation_exam.material(plan, documents, chat, lambda _: _embedder(settings))
     if not asked.resume:
         yield from _begin(asked, plan, at_hand, chat)
     outcome = None
     with stoppable() as should_stop:
-        for outcome in evaluation_exam.examine(asked.out, chat, at_hand, should_stop):
+        for outcome in evaluation_exam.run_exam(asked.out, chat, at_hand, should_stop):
             if not isinstance(outcome, Report) and outcome.arm:
                 left = f", {outcome.seconds_left:.0f} s left" if outcome.seconds_left else ""
                 yield None, f"{outcome.done} of {outcome.total} answers ({outcome.arm}){left}"
@@ -48,7 +48,7 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
         raise KeyboardInterrupt(f"Stopped; go on with `python -m playground exam --resume --out {asked.out}`.")
     if asked.judge:
         source = Source("chat", asked.judge.name, "folder", asked.judge.resolve())
-        outcome = judged(outcome, load_chat(source, choose()))
+        outcome = add_judgements(outcome, load_chat(source, choose()))
     report.write(outcome, asked.out, report.command(outcome.plan, asked.out / evaluation_exam.QUESTIONS))
     yield from _lines(outcome, asked.out)
 
@@ -80,7 +80,7 @@ def _begin(asked: Namespace, plan: Plan, at_hand: Material, chat: ChatModel) -> 
             path.unlink(missing_ok=True)
     rows = taught.rows(asked.adapter.parent, chat.tokenizer) if asked.adapter else []
     if asked.questions:
-        own = questions.read(asked.questions, at_hand.documents)[: asked.limit]
+        own = questions.read_questions(asked.questions, at_hand.documents)[: asked.limit]
         drawn = question_set.from_file(own, at_hand.documents, plan.settings.seed, rows)
     else:
         drawn = question_set.from_text(at_hand.documents, plan.settings.limit, plan.settings.seed, rows, asker(chat))

@@ -10,7 +10,7 @@ from playground.services.conversations import passage
 from playground.settings import Settings
 from retrieval.embed import Embedder
 from retrieval.persistence import built_with, load
-from retrieval.search import Hit, Result, search
+from retrieval.search import Hit, SearchResult, search
 
 
 def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
@@ -23,7 +23,7 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
         yield record, f"{row['question']}{heading}\n{_listed(result.hits)}\n"
 
 
-def searcher(folder: Path, settings: Settings, k: int) -> Callable[[str], Result]:
+def searcher(folder: Path, settings: Settings, k: int) -> Callable[[str], SearchResult]:
     """A function that searches the index in a folder with the embedder that it was built with.
 
     Raises:

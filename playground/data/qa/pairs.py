@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from playground.data.qa.rules import Kind, Maker
-from playground.data.qa.sentences import spoken
-from playground.data.sections import cut
+from playground.data.qa.sentences import spoken_text
+from playground.data.sections import cut_sections
 from retrieval.readers.read import Document
 
-__all__ = ["KINDS", "Kind", "QuestionPair", "gives_away", "make", "spoken"]
+__all__ = ["KINDS", "Kind", "QuestionPair", "gives_away", "make", "spoken_text"]
 
 KINDS: tuple[Kind, ...] = ("heading", "definition", "item", "cloze")
 NEW_WORDS = 3  # that an answer must add to its question; a shorter answer, all its words
@@ -46,9 +46,9 @@ def make(document: Document, seed: int = 0) -> list[QuestionPair]:
         return []
     maker = Maker(document.text, seed)
     pairs = []
-    for number, section in enumerate(cut(document)):
+    for number, section in enumerate(cut_sections(document)):
         for found in maker.found(section):
-            answer = spoken(document.text, found.start, found.end)
+            answer = spoken_text(document.text, found.start, found.end)
             pairs.append(
                 QuestionPair(found.kind, found.question, answer, found.start, found.end, number, section.heading)
             )

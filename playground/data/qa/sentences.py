@@ -29,7 +29,7 @@ class Sentence:
     end: int
 
 
-def spoken(text: str, start: int, end: int) -> str:
+def spoken_text(text: str, start: int, end: int) -> str:
     """A stretch of text as one says it: a line break stays only between paragraphs and list items."""
     return "\n".join(filter(None, (" ".join(part.split()) for part in BREAK.split(text[start:end]))))
 

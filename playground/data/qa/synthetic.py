@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from playground.data.qa import paraphrase
-from playground.data.qa.sentences import spoken
-from playground.data.sections import Section, cut
+from playground.data.qa.sentences import spoken_text
+from playground.data.sections import Section, cut_sections
 from playground.prompts import Messages, Turn, messages
 from retrieval.language import Terms, detect
 from retrieval.readers.read import Document, Pair
@@ -43,7 +43,7 @@ _FORM = re.compile(r"Question:[ \t]*(?P<question>\S[^\n]*)\n+Answer:[ \t]*(?P<an
 
 
 @dataclass(frozen=True)
-class Draft:
+class QuestionDraft:
     """What a model wrote about a section, by its place in `sections.cut`: a pair, or what is wrong with it.
 
     The pair's offsets are those of the answer in the document's text; `again` is its question in other words.
@@ -64,18 +64,22 @@ class Draft:
 def worth_asking(document: Document, seed: int = 0) -> list[int]:
     """The places of sections with enough text for a question, in random order; none in a document of pairs."""
     places = [
-        place for place, each in enumerate(cut(document)) if each.end - each.body >= LEAST_CHARS and not document.pairs
+        place
+        for place, each in enumerate(cut_sections(document))
+        if each.end - each.body >= LEAST_CHARS and not document.pairs
     ]
     random.Random(seed).shuffle(places)
     return places
 
 
-def drafts(document: Document, places: Sequence[int], write: Write, kept: Sequence[Pair] = ()) -> Iterator[list[Draft]]:
+def drafts(
+    document: Document, places: Sequence[int], write: Write, kept: Sequence[Pair] = ()
+) -> Iterator[list[QuestionDraft]]:
     """Some drafts at a time, one for each of these sections; none repeats another or one of the `kept` pairs.
 
     Whose pair is good is asked for once more, in other words.
     """
-    reader, sections = _Reader(document, kept), cut(document)
+    reader, sections = _Reader(document, kept), cut_sections(document)
     for first in range(0, len(places), AT_ONCE):
         some = places[first : first + AT_ONCE]
         said = write([request(document, sections[place]) for place in some])
@@ -87,7 +91,7 @@ def drafts(document: Document, places: Sequence[int], write: Write, kept: Sequen
 
 def request(document: Document, section: Section) -> Messages:
     """What a model is asked for one section."""
-    return messages(ASK.format(spoken(document.text, section.body, section.end)), examples=[SHOWN])
+    return messages(ASK.format(spoken_text(document.text, section.body, section.end)), examples=[SHOWN])
 
 
 class _Reader:
@@ -98,20 +102,24 @@ class _Reader:
         self._terms = Terms(detect(document.text))
         self._asked = [self._telling(each.question) for each in kept]
 
-    def read(self, place: int, section: Section, said: str) -> Draft:
+    def read(self, place: int, section: Section, said: str) -> QuestionDraft:
         """The pair where nothing is wrong with it; its question is remembered."""
         found = _FORM.fullmatch(said.strip())
         if not found:
-            return Draft(place, said, fault="form")
+            return QuestionDraft(place, said, fault="form")
         question = " ".join(found["question"].split())
         span = _standing(self._document.text, section, found["answer"])
-        answer = spoken(self._document.text, *span) if span else ""
+        answer = spoken_text(self._document.text, *span) if span else ""
         if fault := self._fault(section, question, answer, self._asked):
-            return Draft(place, said, fault=fault)
+            return QuestionDraft(place, said, fault=fault)
         self._asked.append(self._telling(question))
-        return Draft(place, said, Pair(question, answer, *span)) if span else Draft(place, said, fault="span")
+        return (
+            QuestionDraft(place, said, Pair(question, answer, *span))
+            if span
+            else QuestionDraft(place, said, fault="span")
+        )
 
-    def reword(self, draft: Draft, section: Section, said: str) -> Draft:
+    def reword(self, draft: QuestionDraft, section: Section, said: str) -> QuestionDraft:
         """The draft with its question in other words too, where nothing is wrong with these."""
         question, pair = paraphrase.first_line(said), draft.pair
         if pair is None or not paraphrase.in_other_words(pair.question, question):

@@ -19,12 +19,12 @@ LANGUAGE = "language"  # a file of the folder: what the report is written in
 
 def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
     """See `playground.jobs.tasks`; a step is an answer. Answers are kept as they come, so no checkpoint is needed."""
-    plan, _ = evaluation_exam.stored(folder)
+    plan, _ = evaluation_exam.read_exam(folder)
     chat = load_chat(chat_source(settings), device.choose(), settings.answer_bits)
     documents = evaluation_exam.texts(folder / DOCUMENTS)
     at_hand = evaluation_exam.material(plan, documents, chat, lambda name: _embedder(name, settings))
     last: dict[str, Any] = {"step": 0, "steps": 0}
-    for outcome in evaluation_exam.examine(folder, chat, at_hand, should_stop):
+    for outcome in evaluation_exam.run_exam(folder, chat, at_hand, should_stop):
         if isinstance(outcome, Report):
             language = (folder / LANGUAGE).read_text(encoding="utf-8") if (folder / LANGUAGE).exists() else "en"
             again = report.command(report.without_places(plan), Path(evaluation_exam.QUESTIONS))

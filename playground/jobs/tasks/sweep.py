@@ -49,7 +49,7 @@ def _events(
         for point in lr_sweep.range_test(config, load(), documents, should_stop):
             points.append(point)
             yield told.progress(point.step, rate=point.rate, loss=point.loss, smoothed=point.smoothed)
-        rates = [lr_sweep.suggested(points, config.options.learning_rate)]
+        rates = [lr_sweep.suggest_rate(points, config.options.learning_rate)]
         yield {"event": "suggested", "rate": rates[0]}
     arms = lr_sweep.grid(config, rates[0])
     done = FINDER_STEPS + sum(arms[arm].settings.steps // rung - _before(arms[arm], rung) for arm, rung in judged)

@@ -24,4 +24,4 @@ def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> It
     events = training_loop.train(config, chat, documents, folder, should_stop, resume, shared)
     del chat  # training decides how long the base is needed
     told = ({key: value for key, value in event.to_dict().items() if key != "adapter"} for event in events)
-    yield from tracking.followed(told, folder, config.to_dict(), settings)
+    yield from tracking.track(told, folder, config.to_dict(), settings)

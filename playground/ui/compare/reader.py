@@ -14,7 +14,7 @@ from playground.ui.compare.sources import COLOURS, pieces, place_line, supportin
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from retrieval.document import Document
-from retrieval.excerpt import Range, around, earlier, excerpt, later
+from retrieval.excerpt import Range, earlier, excerpt, excerpt_around, later
 
 # The panel is drawn a moment after the answer has come, so its button cannot take the focus at once.
 FOCUS = """() => {
@@ -30,7 +30,7 @@ GO_BACK = "() => { window.citedFrom?.focus(); }"
 
 
 @dataclass(frozen=True)
-class Place:
+class ReaderState:
     """What the reader shows: a document's id, the stretch in sight, and the passage that it was opened for."""
 
     document: str
@@ -75,15 +75,15 @@ class Reader:
             raise UserError(say(language, "reader.unfinished"))
         number = listed[event.index].passage
         cited = turns[-1].passages[number]
-        id_, document = conversations.cited(self.services, visitor, cited)
+        id_, document = conversations.cited_document(self.services, visitor, cited)
         passage = Range(cited["start"], cited["end"])
-        place = Place(id_, around(document, passage), passage, tuple(supporting(turns[-1], number)))
+        place = ReaderState(id_, excerpt_around(document, passage), passage, tuple(supporting(turns[-1], number)))
         return self._draw(language, document, place)
 
     def moved(self, step: Callable[[Document, Range], Range]) -> Callable[..., tuple[Any, ...]]:
         """A handler that shows the stretch which `step` finds from the one in sight."""
 
-        def move(request: gr.Request, place: Place | None) -> tuple[Any, ...]:
+        def move(request: gr.Request, place: ReaderState | None) -> tuple[Any, ...]:
             if place is None:
                 return closed()
             language, visitor = language_of(request), visitor_of(self.services.store, request)
@@ -96,16 +96,16 @@ class Reader:
         """The buttons that move through the document, each with its handler of the place."""
         return [(self.earlier, self.moved(earlier)), (self.later, self.moved(later)), (self.back, self._return)]
 
-    def kept(self, visitor: str, place: Place | None) -> tuple[Any, ...]:
+    def kept(self, visitor: str, place: ReaderState | None) -> tuple[Any, ...]:
         """The panel as it is, or closed where its document is gone."""
         ids = [row.id for row in self.services.store.documents(visitor)]
         return tuple(gr.skip() for _ in self.outputs) if place is None or place.document in ids else closed()
 
-    def _return(self, request: gr.Request, place: Place | None) -> tuple[Any, ...]:
+    def _return(self, request: gr.Request, place: ReaderState | None) -> tuple[Any, ...]:
         passage = place.passage if place else Range(0, 0)
-        return self.moved(lambda document, _: around(document, passage))(request, place)
+        return self.moved(lambda document, _: excerpt_around(document, passage))(request, place)
 
-    def _draw(self, language: str, document: Document, place: Place) -> tuple[Any, ...]:
+    def _draw(self, language: str, document: Document, place: ReaderState) -> tuple[Any, ...]:
         read = excerpt(document, place.shown, place.passage, place.support)
         return (
             place,

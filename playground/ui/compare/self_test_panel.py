@@ -7,7 +7,7 @@ import gradio as gr
 from playground.inference.fp16_weights import NARROW
 from playground.inference.self_test import Check
 from playground.services.app import Services
-from playground.ui.shared.handlers import guarded, notice_box
+from playground.ui.shared.handlers import guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 
@@ -33,7 +33,7 @@ def build_testing(services: Services, line: dict[str, Any]) -> None:
         lines += [_line(language, each, names.get(each.arm, "")) for each in proof.checks]
         return gr.update(value="\n".join(lines), visible=True), gr.update(value=proof.to_dict(), visible=True)
 
-    run.click(guarded(3)(test), None, [told, found, checks], api_name="self_test", show_progress_on=told, **line)
+    run.click(guard(3)(test), None, [told, found, checks], api_name="self_test", show_progress_on=told, **line)
 
 
 def _line(language: str, check: Check, name: str) -> str:

@@ -13,7 +13,7 @@ from gradio.blocks import Block
 
 from playground.services.conversations import Record
 from playground.ui.shared.i18n import mark, say
-from retrieval.excerpt import PASSAGE, SUPPORT, Range, marked
+from retrieval.excerpt import PASSAGE, SUPPORT, Range, mark_pieces
 
 CITATION = "citation"
 COLOURS = {CITATION: "transparent", PASSAGE: "#9db7d5", SUPPORT: "#e69f00"}  # style.css names the last one too
@@ -106,7 +106,7 @@ def _passage(language: str, turn: Record, number: int) -> Iterator[Piece]:
     yield Piece("\n", None, number)
     first = passage["start"]
     marks = [(Range(each.start - first, each.end - first), SUPPORT) for each in supporting(turn, number)]
-    for text, kind in marked(passage["text"], Range(0, len(passage["text"])), marks):
+    for text, kind in mark_pieces(passage["text"], Range(0, len(passage["text"])), marks):
         yield Piece(_one_line(text), kind, number)
     yield Piece("\n\n" if number + 1 < len(turn.passages) else "\n", None, number)
 

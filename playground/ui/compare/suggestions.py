@@ -25,7 +25,7 @@ def build_suggestions(question: gr.Textbox) -> list[gr.Button]:
     return buttons
 
 
-def suggested(services: Services, visitor: str) -> list[dict[str, Any]]:
+def suggested_questions(services: Services, visitor: str) -> list[dict[str, Any]]:
     """Updates for the buttons."""
     found = list(islice(_questions(services.library.documents(visitor)), SUGGESTIONS))
     shown = [gr.update(value=text, visible=True) for text in found]

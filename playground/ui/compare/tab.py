@@ -11,12 +11,12 @@ from playground.services import conversations
 from playground.services.app import Services
 from playground.services.conversations import Conversation
 from playground.ui.compare.pane import NONE, PANES, arm_choices, build_pane, chosen_arms, column_classes, draw
-from playground.ui.compare.reader import FOCUS, GO_BACK, Place, Reader, closed
+from playground.ui.compare.reader import FOCUS, GO_BACK, Reader, ReaderState, closed
 from playground.ui.compare.self_test_panel import build_testing
-from playground.ui.compare.suggestions import build_suggestions, suggested
+from playground.ui.compare.suggestions import build_suggestions, suggested_questions
 from playground.ui.compare.voting import Voting
 from playground.ui.shared.controls import knob_control
-from playground.ui.shared.handlers import guarded, guarded_stream, notice_box
+from playground.ui.shared.handlers import guard, guarded_stream, notice_box
 from playground.ui.shared.i18n import mark
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import QUIET, Tab
@@ -97,15 +97,15 @@ class CompareTab:
             events.append(button.click(answer, inputs, outputs, api_visibility="private", **shared))
         for event in events:
             event.then(lambda: _answering(False), None, [self.ask, self.stop], **QUIET)
-        self.stop.click(guarded(1)(self._stop), None, [self.notice], **QUIET)
-        self.clear.click(guarded(len(outputs))(self._clear), self.arms, outputs, **QUIET)
+        self.stop.click(guard(1)(self._stop), None, [self.notice], **QUIET)
+        self.clear.click(guard(len(outputs))(self._clear), self.arms, outputs, **QUIET)
         for pane in self.panes:
             shown = [self.notice, pane.column, *pane.drawn]
-            pane.arm.input(guarded(len(shown))(self._show), pane.arm, shown, **QUIET)
+            pane.arm.input(guard(len(shown))(self._show), pane.arm, shown, **QUIET)
 
     def _wire_reader(self) -> None:
         outputs = [self.reader_notice, *self.reader.outputs]
-        safe = guarded(len(outputs))
+        safe = guard(len(outputs))
         for pane in self.panes:
             opened = pane.sources.passages.select(safe(self.reader.opened), pane.arm, outputs, **QUIET)
             opened.then(None, js=FOCUS, **QUIET)
@@ -113,7 +113,7 @@ class CompareTab:
             button.click(safe(move), self.reader.place, outputs, **QUIET)
         self.reader.close.click(closed, None, self.reader.outputs, **QUIET).then(None, js=GO_BACK, **QUIET)
 
-    def refresh(self, request: gr.Request, place: Place | None, *arms_before: str) -> tuple[Any, ...]:
+    def refresh(self, request: gr.Request, place: ReaderState | None, *arms_before: str) -> tuple[Any, ...]:
         """The choices as they are now, empty panes filled with the newest adapter, and every stored turn."""
         language, visitor = language_of(request), visitor_of(self.services.store, request)
         runs = self.services.store.runs(visitor)
@@ -124,7 +124,7 @@ class CompareTab:
         columns = [gr.update(elem_classes=column_classes(arm)) for arm in arms]
         drawn, reader = self._draw(language, arms, stored), self.reader.kept(visitor, place)
         voting = self.voting.refresh(language, visitor)
-        return *dropdowns, *columns, *drawn, *suggested(self.services, visitor), *reader, *voting
+        return *dropdowns, *columns, *drawn, *suggested_questions(self.services, visitor), *reader, *voting
 
     def _draw(self, language: str, arms: Sequence[str], stored: Conversation) -> list[Any]:
         return [update for arm in arms for update in draw(language, arm, stored)]

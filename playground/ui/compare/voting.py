@@ -18,7 +18,7 @@ from playground.services.conversations import usable
 from playground.storage.records import Ballot, VoteRow
 from playground.ui.compare.pane import arm_choices
 from playground.ui.shared.format import method_name
-from playground.ui.shared.handlers import guarded, guarded_stream, notice_box
+from playground.ui.shared.handlers import guard, guarded_stream, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import QUIET
@@ -89,10 +89,10 @@ class Voting:
         gr.on([self.ask.click, self.question.submit], asking, inputs, ballot, api_name="blind_ask", **line)
         cast = [self.notice, self.asked, self.revealed, self.told, self.table]
         for choice, button in self.buttons.items():
-            button.click(guarded(len(cast))(self._caster(choice)), self.scope, cast, api_name=f"vote_{choice}")
+            button.click(guard(len(cast))(self._caster(choice)), self.scope, cast, api_name=f"vote_{choice}")
         listed = [self.notice, self.told, self.table]
-        self.scope.input(guarded(3)(self._standings), self.scope, listed, **QUIET)
-        made = guarded(1 + len(self.files))(self._files)
+        self.scope.input(guard(3)(self._standings), self.scope, listed, **QUIET)
+        made = guard(1 + len(self.files))(self._files)
         self.make.click(made, None, [self.notice, *self.files], api_name="votes")
 
     def refresh(self, language: str, visitor: str) -> tuple[Any, ...]:
@@ -117,7 +117,7 @@ class Voting:
     def _caster(self, choice: str) -> Callable[..., tuple[Any, ...]]:
         def cast(request: gr.Request, scope: str) -> tuple[Any, ...]:
             language, visitor = language_of(request), visitor_of(self.services.store, request)
-            ballot = services_votes.cast(self.services, visitor, choice)
+            ballot = services_votes.cast_vote(self.services, visitor, choice)
             revealed = gr.update(value=_revealed(language, ballot), visible=True)
             return gr.update(visible=False), revealed, *self._drawn(language, visitor, scope)
 

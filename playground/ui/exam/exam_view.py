@@ -10,10 +10,10 @@ from playground.charts.interval_bars import Share, draw_shares
 from playground.evaluation.exam import DRILL
 from playground.evaluation.questions import RECALL, REWORDED
 from playground.evaluation.report import TOPICS
-from playground.evaluation.verdict import Sentence, catalogue
+from playground.evaluation.verdict import Statement, catalogue
 from playground.evaluation.verdict import say as say_verdict
 from playground.jobs.queue import Snapshot
-from playground.services.exams import Draft
+from playground.services.exams import ExamDraft
 from playground.ui.shared.format import duration
 from playground.ui.shared.i18n import say
 
@@ -25,7 +25,7 @@ CHANCE = 0.25  # one of four
 Outcome = Mapping[str, Any]
 
 
-def question_table(language: str, draft: Draft) -> dict[str, Any]:
+def question_table(language: str, draft: ExamDraft) -> dict[str, Any]:
     """The questions that may be changed, with what was found wrong."""
     words = catalogue(language)
     faults: dict[str, list[str]] = {}
@@ -77,7 +77,7 @@ def verdict_text(language: str, outcome: Outcome | None) -> str:
     words = catalogue(language)
     parts = []
     for topic in TOPICS:
-        said = [Sentence(each["topic"], each["key"], each["values"]) for each in outcome["verdict"]]
+        said = [Statement(each["topic"], each["key"], each["values"]) for each in outcome["verdict"]]
         lines = [f"- {say_verdict(each, language)}" for each in said if each.topic == topic]
         if lines:
             parts.append("\n".join([f"### {words[f'topic.{topic}']}", *lines]))
@@ -113,7 +113,7 @@ def figure_table(language: str, outcome: Outcome | None) -> dict[str, Any]:
     rows = [
         [
             words[f"name.{name}"],
-            *(spread(arm[each]) for each in shares),
+            *(show_interval(arm[each]) for each in shares),
             f"{arm['seconds'] or 0:.1f}",
             f"{arm['tokens'] or 0:.0f}",
             f"{arm['prompt_tokens'] or 0:.0f}",
@@ -123,7 +123,7 @@ def figure_table(language: str, outcome: Outcome | None) -> dict[str, Any]:
     return gr.update(value={"headers": headers, "data": rows}, visible=True)
 
 
-def spread(figure: Outcome) -> str:
+def show_interval(figure: Outcome) -> str:
     """“42 % (35–50)”, or a dash for no question."""
     if not figure["questions"]:
         return "–"
@@ -154,7 +154,7 @@ def _learnt(language: str, arms: Mapping[str, Outcome], words: Mapping[str, str]
 
 
 def _bar(label: str, role: str, figure: Outcome, group: str = "") -> Share:
-    return Share(label, spread(figure), role, figure["value"], figure["low"], figure["high"], group)
+    return Share(label, show_interval(figure), role, figure["value"], figure["low"], figure["high"], group)
 
 
 def _even(outcome: Outcome, words: Mapping[str, str]) -> Any:

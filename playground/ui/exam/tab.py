@@ -13,7 +13,7 @@ from playground.evaluation.arms import ARMS
 from playground.evaluation.config import ExamSettings
 from playground.jobs.queue import Snapshot
 from playground.services.app import Services
-from playground.services.exams import KIND, Draft
+from playground.services.exams import KIND, ExamDraft
 from playground.ui.exam.exam_view import (
     build_plots,
     figure_table,
@@ -22,7 +22,7 @@ from playground.ui.exam.exam_view import (
     state_line,
     verdict_text,
 )
-from playground.ui.shared.handlers import guarded, notice_box
+from playground.ui.shared.handlers import guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.polling import Polled
 from playground.ui.shared.session import language_of, visitor_of
@@ -46,7 +46,7 @@ class ExamTab:
         self._build_exam()
         self._build_verdict()
         self._wire()
-        opening.select(guarded(2, clears=False)(self._opened), self.run, [self.notice, self.run], **QUIET)
+        opening.select(guard(2, clears=False)(self._opened), self.run, [self.notice, self.run], **QUIET)
 
     @property
     def tab(self) -> Tab:
@@ -141,24 +141,24 @@ class ExamTab:
         told = [self.notice, self.changed]
         self._wire_questions(told)
         starting, started = [self.changed, self.arms, self.name, self.drill], [self.notice, self.name, self.changed]
-        self.start.click(guarded(3)(self._start), starting, started, api_name="take_exam", **HIDDEN)
+        self.start.click(guard(3)(self._start), starting, started, api_name="take_exam", **HIDDEN)
         for button, act in ((self.stop, self._stop), (self.resume, self._resume)):
-            button.click(guarded(2)(act), self.changed, told, **CHANGING)
+            button.click(guard(2)(act), self.changed, told, **CHANGING)
         self.polled = Polled("exam_run", self._tick, self.state_outputs)
         self.polled.follow(self.timer)
         self.followed.change(self._ended, None, self.exam_outputs, **QUIET)
         shown = [self.notice, *self.verdict_outputs]
-        self.history.input(guarded(len(shown))(self._chosen), self.history, shown, **QUIET)
-        self.forget.click(guarded(2)(self._forget), [self.changed, self.history], told, **CHANGING)
-        self.keep.click(guarded(2)(self._keep), self.history, [self.notice, self.file], **QUIET)
+        self.history.input(guard(len(shown))(self._chosen), self.history, shown, **QUIET)
+        self.forget.click(guard(2)(self._forget), [self.changed, self.history], told, **CHANGING)
+        self.keep.click(guard(2)(self._keep), self.history, [self.notice, self.file], **QUIET)
 
     def _wire_questions(self, told: list[Any]) -> None:
         drawing = [self.changed, self.run, self.limit, self.seed, self.own]
-        self.draw.click(guarded(2)(self._draw), drawing, told, show_progress_on=self.notice, api_name="draw_exam")
+        self.draw.click(guard(2)(self._draw), drawing, told, show_progress_on=self.notice, api_name="draw_exam")
         words = [self.question, self.answers]
-        self.chosen.change(guarded(3, clears=False)(self._show), self.chosen, [self.notice, *words], **QUIET)
-        self.save.click(guarded(2)(self._save), [self.changed, self.chosen, *words], told, **CHANGING)
-        self.delete.click(guarded(2)(self._delete), [self.changed, self.chosen], told, **CHANGING)
+        self.chosen.change(guard(3, clears=False)(self._show), self.chosen, [self.notice, *words], **QUIET)
+        self.save.click(guard(2)(self._save), [self.changed, self.chosen, *words], told, **CHANGING)
+        self.delete.click(guard(2)(self._delete), [self.changed, self.chosen], told, **CHANGING)
 
     def refresh(self, request: gr.Request) -> tuple[Any, ...]:
         """The exam in the making, the one at work and the newest one's verdict."""
@@ -237,7 +237,7 @@ class ExamTab:
         return (bump(changed),)
 
     def _show(self, request: gr.Request, id_: str | None) -> tuple[Any, ...]:
-        draft: Draft = self.services.exams.draft(visitor_of(self.services.store, request))
+        draft: ExamDraft = self.services.exams.draft(visitor_of(self.services.store, request))
         chosen = next((each for each in draft.own if each.id == id_), None)
         return (chosen.question, "\n".join(chosen.answers)) if chosen else ("", "")
 

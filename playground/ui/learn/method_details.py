@@ -20,20 +20,20 @@ COLUMNS = ("method", "trained", "file", "memory", "time")
 
 
 @dataclass(frozen=True)
-class Measured:
+class MethodCosts:
     """What is known of the methods on this model so far; a side of 0: nothing."""
 
     costs: Mapping[str, Cost]
     side: int
 
 
-def measured(services: Services) -> Iterator[Measured]:
+def measured_costs(services: Services) -> Iterator[MethodCosts]:
     """Nothing at once, and everything when the model is there and the methods are measured."""
-    yield Measured({}, 0)
-    yield Measured(services.costs, services.chat.model.config.hidden_size)
+    yield MethodCosts({}, 0)
+    yield MethodCosts(services.costs, services.chat.model.config.hidden_size)
 
 
-def picture(language: str, method: Method[Any], known: Measured) -> str:
+def picture(language: str, method: Method[Any], known: MethodCosts) -> str:
     """A card's drawing and bars, or why there are none."""
     if not known.side:
         return f'<p class="fine-print">{escape(say(language, "about.measuring"))}</p>'
@@ -46,7 +46,7 @@ def legend(language: str, bars: bool = True) -> str:
     return draw_legend(_word(language)) + told
 
 
-def facts(language: str, method: Method[Any], known: Measured) -> str:
+def facts(language: str, method: Method[Any], known: MethodCosts) -> str:
     """The long form below a method's name: the rule, what it is good for, what to mind, its costs, its paper."""
     rows = [_fact(language, "rule", f"<code>{_said(language, method, 'rule')}</code>")]
     rows += [_fact(language, "good_for", _said(language, method, "good_for"))]
@@ -58,14 +58,14 @@ def facts(language: str, method: Method[Any], known: Measured) -> str:
     return f'<dl class="facts">{"".join(rows)}</dl>'
 
 
-def article(language: str, method: Method[Any], known: Measured) -> str:
+def article(language: str, method: Method[Any], known: MethodCosts) -> str:
     """A method told whole, with its drawing."""
     drawing = _drawing(language, method, known) if known.side else ""
     summary = f"<p>{_said(language, method, 'summary')}</p>"
     return f"<article><h4>{escape(method.label)}</h4>{drawing}{summary}{facts(language, method, known)}</article>"
 
 
-def table(language: str, known: Measured) -> str:
+def table(language: str, known: MethodCosts) -> str:
     """All methods' costs on this model, one a row."""
     heads = "".join(f'<th scope="col">{escape(say(language, f"about.column.{each}"))}</th>' for each in COLUMNS)
     rows = "".join(_row(language, method, known) for method in adapters.methods().values())
@@ -74,11 +74,11 @@ def table(language: str, known: Measured) -> str:
     return f'<table class="costs">{caption}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
 
 
-def _drawing(language: str, method: Method[Any], known: Measured) -> str:
+def _drawing(language: str, method: Method[Any], known: MethodCosts) -> str:
     return draw_layer(method, known.side, known.side, method.Options(), _word(language))
 
 
-def _bars(language: str, method: Method[Any], known: Measured) -> str:
+def _bars(language: str, method: Method[Any], known: MethodCosts) -> str:
     """How much it learns, on a log scale, and the memory it takes, both next to the most of all methods."""
     if method.id not in known.costs:
         return ""
@@ -92,7 +92,7 @@ def _bars(language: str, method: Method[Any], known: Measured) -> str:
     return draw_bars(f"{method.label}: {say(language, 'about.cost')}", bars)
 
 
-def _cost_line(language: str, method: Method[Any], known: Measured) -> str:
+def _cost_line(language: str, method: Method[Any], known: MethodCosts) -> str:
     if not known.side:
         return say(language, "about.measuring")
     if method.id not in known.costs:
@@ -109,7 +109,7 @@ def _cost_line(language: str, method: Method[Any], known: Measured) -> str:
     )
 
 
-def _row(language: str, method: Method[Any], known: Measured) -> str:
+def _row(language: str, method: Method[Any], known: MethodCosts) -> str:
     cost = known.costs.get(method.id)
     cells = ["–"] * 4
     if cost:

@@ -8,7 +8,7 @@ import gradio as gr
 import adapters
 from playground.charts.svg import draw_timeline
 from playground.services.app import Services
-from playground.ui.learn.method_details import article, legend, measured, table
+from playground.ui.learn.method_details import article, legend, measured_costs, table
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of
 from playground.ui.shared.tab import HIDDEN
@@ -42,7 +42,7 @@ class LearnTab:
         """At once without figures, then with them."""
         language, methods = language_of(request), adapters.methods().values()
         timeline = draw_timeline(methods, say(language, "learn.timeline").lstrip("# "))
-        for known in measured(self.services):
+        for known in measured_costs(self.services):
             articles = "".join(article(language, method, known) for method in methods)
             grid = f'<div class="articles">{articles}</div>'
             yield timeline, table(language, known), legend(language, bars=False), grid

@@ -30,7 +30,7 @@ def notice(sentence: str) -> dict[str, Any]:
     return gr.update(value=sentence, visible=bool(sentence))
 
 
-def guarded(outputs: int, clears: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def guard(outputs: int, clears: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A handler whose first output is the notice box; `outputs` counts all of them.
 
     The handler returns the other outputs as a tuple; the notice box alone is updated bare, since Gradio would show a

@@ -6,7 +6,7 @@ import gradio as gr
 
 from playground.models.registry import fetched_megabytes
 from playground.services.app import Services
-from playground.services.embedders import Change, Offer
+from playground.services.embedders import EmbedderChange, Offer
 from playground.ui.shared.i18n import mark, say
 from retrieval.search import ENGLISH
 
@@ -60,7 +60,7 @@ class EmbedderChoice:
         many = [offer for offer in self.services.embedders.offers() if offer.known and offer.known.languages > 1]
         return many[0] if many else None
 
-    def _progress(self, language: str, visitor: str, change: Change | None) -> dict[str, Any]:
+    def _progress(self, language: str, visitor: str, change: EmbedderChange | None) -> dict[str, Any]:
         """Fetching with its megabytes, loading, or why it came to nothing; nothing while the index tells its own."""
         if change is None or (self.services.library.building(visitor) and not change.error):
             return gr.update(value="", visible=False)

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from playground.services.app import Services
-from playground.ui.shared.handlers import guarded
+from playground.ui.shared.handlers import guard
 from playground.ui.shared.i18n import mark
 from playground.ui.shared.polling import Polled
 from playground.ui.shared.session import language_of, visitor_of
@@ -46,7 +46,7 @@ class IndexPanel:
         self.polled.follow(self.timer)
         self.under_way.change(redraw, None, outputs, **QUIET)
         changed = [notice, *self.outputs]
-        choose = guarded(len(changed))
+        choose = guard(len(changed))
         self.choice.chosen.input(choose(self._choose), self.choice.chosen, changed, **QUIET)
         self.choice.suggestion.click(choose(self._take_suggestion), None, changed, **QUIET)
 

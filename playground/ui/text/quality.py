@@ -10,7 +10,7 @@ from gradio.blocks import Block
 from playground.data.quality import KINDS, Finding
 from playground.services.app import Services
 from playground.ui.shared.format import count
-from playground.ui.shared.handlers import guarded, notice_box
+from playground.ui.shared.handlers import guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import CHANGING, Tab, bump
@@ -39,7 +39,7 @@ class QualityView:
             self.lines = {kind: _line() for kind in KINDS}
             self.kept = gr.Markdown(mark("quality.kept"), elem_classes="fine-print", visible=False)
         for kind, line in self.lines.items():
-            line.button.click(guarded(2)(self._toggle(kind)), self.changed, [self.notice, self.changed], **CHANGING)
+            line.button.click(guard(2)(self._toggle(kind)), self.changed, [self.notice, self.changed], **CHANGING)
 
     @property
     def tab(self) -> Tab:

@@ -10,7 +10,7 @@ import gradio as gr
 from playground.services.app import Services
 from playground.services.library import Added
 from playground.ui.shared.format import count
-from playground.ui.shared.handlers import Told, guarded, guarded_stream, notice_box
+from playground.ui.shared.handlers import Told, guard, guarded_stream, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import QUIET, Tab, bump
@@ -107,7 +107,7 @@ class TextTab:
         self.remove.click(stream(self._remove), [self.chosen, self.changed], shown, api_visibility="private", **shared)
         self.index.wire(self.notice, self.refresh, list(self.tab.outputs))
         details = [self.notice, self.first_lines, self.dropped]
-        self.chosen.input(guarded(3)(self._look), self.chosen, details, **QUIET)
+        self.chosen.input(guard(3)(self._look), self.chosen, details, **QUIET)
 
     def refresh(self, request: gr.Request) -> tuple[Any, ...]:
         """The visitor's text as it is stored, and the host's limits."""

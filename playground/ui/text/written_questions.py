@@ -7,7 +7,7 @@ import gradio as gr
 
 from playground.services.app import Services
 from playground.ui.shared.format import count
-from playground.ui.shared.handlers import guarded, guarded_stream, notice_box
+from playground.ui.shared.handlers import guard, guarded_stream, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import CHANGING, QUIET, Tab, bump
@@ -60,7 +60,7 @@ class WrittenView:
         ).then(self.refresh, None, [self.panel, *self.outputs], **QUIET)  # a refusal leaves the last count in sight
         self.stop.click(self._stop, None, None, **QUIET)
         changed = [self.notice, self.changed]
-        self.remove.click(guarded(2)(self._remove), [self.chosen, self.changed], changed, **CHANGING)
+        self.remove.click(guard(2)(self._remove), [self.chosen, self.changed], changed, **CHANGING)
 
     def refresh(self, request: gr.Request) -> tuple[Any, ...]:
         """The pairs as they are kept."""

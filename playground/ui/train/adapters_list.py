@@ -10,7 +10,7 @@ import gradio as gr
 from playground.services.app import Services
 from playground.storage.store import RunRow
 from playground.ui.shared.format import count, method_name, size
-from playground.ui.shared.handlers import guarded
+from playground.ui.shared.handlers import guard
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import visitor_of
 from playground.ui.shared.tab import CHANGING, QUIET, bump
@@ -105,7 +105,7 @@ def _ask(asking: bool) -> tuple[dict[str, Any], ...]:
 
 
 def _rename(services: Services) -> Any:
-    @guarded(3)
+    @guard(3)
     def rename(request: gr.Request, run: str, name: str, changed: int) -> tuple[Any, ...]:
         services.jobs.rename(visitor_of(services.store, request), run, name)
         return "", bump(changed)
@@ -114,7 +114,7 @@ def _rename(services: Services) -> Any:
 
 
 def _delete(services: Services) -> Any:
-    @guarded(5)
+    @guard(5)
     def delete(request: gr.Request, run: str, changed: int) -> tuple[Any, ...]:
         services.jobs.delete(visitor_of(services.store, request), run)
         services.forget_adapter(run)

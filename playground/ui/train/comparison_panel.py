@@ -8,10 +8,10 @@ import pandas as pd
 
 import adapters
 from playground.services.experiments import Experiments
-from playground.training.method_comparison import AXES, Result, front, results
+from playground.training.method_comparison import AXES, MethodResult, pareto_front, results
 from playground.ui.shared.controls import run_values
 from playground.ui.shared.format import count, duration, method_name
-from playground.ui.shared.handlers import Told, guarded
+from playground.ui.shared.handlers import Told, guard
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import HIDDEN, LAST, QUIET, bump
@@ -54,13 +54,11 @@ class BakeOff:
     def wire(self, preset: gr.Radio, run: Sequence[Any]) -> None:
         """`preset` and the run's own controls, in the order of RUN_KNOBS, hold for all methods."""
         form = [self.methods, preset, *run]
-        gr.on([self.methods.change, preset.change], guarded(1)(self._outlook), form, self.outlook, **LAST)
+        gr.on([self.methods.change, preset.change], guard(1)(self._outlook), form, self.outlook, **LAST)
         after = [self.notice, self.outlook, *self.panel.outputs, self.changed]
         asked = [self.changed, self.panel.kept, *form]
-        self.start.click(guarded(len(after))(self._start), asked, after, api_name="bake_off", **HIDDEN)
-        self.axis.change(
-            guarded(3, clears=False)(self._turn), self.axis, [self.notice, self.plot, self.caveat], **QUIET
-        )
+        self.start.click(guard(len(after))(self._start), asked, after, api_name="bake_off", **HIDDEN)
+        self.axis.change(guard(3, clears=False)(self._turn), self.axis, [self.notice, self.plot, self.caveat], **QUIET)
 
     def refresh(self, language: str, visitor: str, axis: str) -> tuple[Any, ...]:
         """Updates for `outputs`: the last bake-off."""
@@ -92,13 +90,13 @@ class BakeOff:
         return _plot(language, found, axis), _caveat(language, found, axis)
 
 
-def _table(language: str, found: Sequence[Result]) -> dict[str, Any]:
+def _table(language: str, found: Sequence[MethodResult]) -> dict[str, Any]:
     headers = [say(language, f"bakeoff.column.{each}") for each in COLUMNS]
-    best = {axis: front(found, axis) for axis in AXES}
+    best = {axis: pareto_front(found, axis) for axis in AXES}
     return {"headers": headers, "data": [_row(language, each, best) for each in found]}
 
 
-def _row(language: str, result: Result, best: dict[str, set[str]]) -> list[str]:
+def _row(language: str, result: MethodResult, best: dict[str, set[str]]) -> list[str]:
     losses = (result.heldout_before, result.heldout_after)
     loss = "–" if None in losses else f"{losses[0]:.3f} → {losses[1]:.3f}"
     unbeaten = [say(language, f"bakeoff.axis.{axis}") for axis in AXES if result.run in best[axis]]
@@ -114,7 +112,7 @@ def _row(language: str, result: Result, best: dict[str, set[str]]) -> list[str]:
     ]
 
 
-def _plot(language: str, found: Sequence[Result], axis: str) -> Any:
+def _plot(language: str, found: Sequence[MethodResult], axis: str) -> Any:
     rows = [
         {"figure": vars(each)[axis] * UNITS[axis], "loss": each.heldout_after, "method": method_name(each.method)}
         for each in found
@@ -125,7 +123,7 @@ def _plot(language: str, found: Sequence[Result], axis: str) -> Any:
     return gr.update(value=frame, visible=bool(rows), x_title=x, y_title=y, color_title=" ")
 
 
-def _caveat(language: str, found: Sequence[Result], axis: str) -> str:
+def _caveat(language: str, found: Sequence[MethodResult], axis: str) -> str:
     """What the two figures of the plot do not say."""
     if not any(each.heldout_after is not None for each in found):
         return ""

@@ -13,7 +13,7 @@ import gradio as gr
 from playground.export import export, hub
 from playground.services.app import Services
 from playground.storage.store import clean_name
-from playground.ui.shared.handlers import Told, guarded, notice_box
+from playground.ui.shared.handlers import Told, guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import QUIET
@@ -34,7 +34,7 @@ def build_exporting(services: Services, chosen: gr.Dropdown) -> None:
                 mark("export.download"), size="sm", variant="primary", visible=False, min_width=120
             )
         _build_push(services, chosen, form)
-    making = guarded(2)(_maker(services, file))
+    making = guard(2)(_maker(services, file))
     make.click(making, [chosen, form], [told, file], show_progress_on=told, api_name="export", **WAITING)
     for each in (chosen, form):
         each.change(lambda: gr.update(value=None, visible=False), None, file, **QUIET)
@@ -86,7 +86,7 @@ def _maker(services: Services, file: gr.DownloadButton) -> Callable[..., tuple[A
 
 
 def _by_login(services: Services) -> Callable[..., Any]:
-    send = guarded(1)(_sender(services))
+    send = guard(1)(_sender(services))
 
     def push(request: gr.Request, run: str, form: str, name: str, private: bool, login: gr.OAuthToken | None) -> Any:
         return send(request, run, form, name, private, login.token if login else None)
@@ -96,7 +96,7 @@ def _by_login(services: Services) -> Callable[..., Any]:
 
 def _by_token(services: Services) -> Callable[..., Any]:
     """The typed token is taken off the page with the answer, whatever that is."""
-    send = guarded(1)(_sender(services))
+    send = guard(1)(_sender(services))
 
     def push(request: gr.Request, run: str, form: str, name: str, private: bool, token: str) -> tuple[Any, ...]:
         return send(request, run, form, name, private, token), ""

@@ -9,7 +9,7 @@ import pandas as pd
 from playground.services.experiments import Experiments
 from playground.storage.run_folder import CONFIG, read_config, read_events, read_record
 from playground.storage.store import RunRow
-from playground.ui.shared.handlers import guarded
+from playground.ui.shared.handlers import guard
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import CHANGING, QUIET, bump
@@ -37,9 +37,9 @@ class History:
                 self.facts = [gr.JSON(label=mark(f"history.{side}"), max_height=320) for side in SIDES]
         drawn = [notice, *self.drawn]
         for dropdown in (self.one, self.other):
-            dropdown.change(guarded(len(drawn), clears=False)(self._show), [self.one, self.other], drawn, **QUIET)
+            dropdown.change(guard(len(drawn), clears=False)(self._show), [self.one, self.other], drawn, **QUIET)
         after = [notice, *panel.outputs, changed]
-        self.again.click(guarded(len(after))(self._rerun), [changed, panel.kept, self.one], after, **CHANGING)
+        self.again.click(guard(len(after))(self._rerun), [changed, panel.kept, self.one], after, **CHANGING)
 
     @property
     def drawn(self) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from playground.services.app import Services
-from playground.ui.shared.handlers import Told, guarded, notice_box
+from playground.ui.shared.handlers import Told, guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import QUIET, bump
@@ -35,7 +35,7 @@ def build_bringing(services: Services, changed: gr.State) -> None:
 
     # By the queue: a change of a gr.State reaches the page only through it.
     files.upload(
-        guarded(3)(bring),
+        guard(3)(bring),
         [files, name, changed],
         [told, name, changed],
         api_name="bring_adapter",

@@ -6,9 +6,9 @@ from typing import Any
 import gradio as gr
 
 import adapters
-from playground.charts.line import Point, draw_curve
+from playground.charts.line import ChartPoint, draw_curve
 from playground.training.config import PRESETS
-from playground.training.layer_tradeoff import BLOCKS, MEASURED, METHOD, TOOK, Trade, between
+from playground.training.layer_tradeoff import BLOCKS, MEASURED, METHOD, TOOK, Trade, interpolate
 from playground.ui.shared.controls import Controls
 from playground.ui.shared.i18n import say
 from playground.ui.shared.session import language_of
@@ -37,7 +37,7 @@ class LayersView:
 
 def trade_picture(language: str, layers: object) -> str:
     """Speed to the right, held-out loss upwards; the choice marked where it lies among what was measured."""
-    chosen = between(int(layers)) if isinstance(layers, int | float) and layers >= 0 else None
+    chosen = interpolate(int(layers)) if isinstance(layers, int | float) and layers >= 0 else None
     known = chosen in MEASURED
     points = [_point(language, each, each == chosen) for each in MEASURED]
     if chosen and not known:
@@ -51,8 +51,8 @@ def trade_picture(language: str, layers: object) -> str:
     return f'{drawn}<p class="fine-print">{escape(told)}</p>'
 
 
-def _point(language: str, trade: Trade, chosen: bool) -> Point:
+def _point(language: str, trade: Trade, chosen: bool) -> ChartPoint:
     """An unmeasured one says how many layers it is, and no figures."""
     name = say(language, "layers.all") if trade.layers == BLOCKS else str(trade.layers)
     figures = f"{trade.speed:.2f} × · {trade.loss:.3f}" if trade in MEASURED else ""
-    return Point(trade.speed, trade.loss, name, figures, chosen)
+    return ChartPoint(trade.speed, trade.loss, name, figures, chosen)

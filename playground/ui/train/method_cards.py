@@ -8,7 +8,7 @@ import gradio as gr
 
 import adapters
 from adapters.base import Method
-from playground.ui.learn.method_details import Measured, picture
+from playground.ui.learn.method_details import MethodCosts, picture
 from playground.ui.shared.i18n import mark
 from playground.ui.shared.tab import QUIET
 
@@ -32,7 +32,7 @@ def card_classes(chosen: bool) -> list[str]:
     return ["card", "chosen"] if chosen else ["card"]
 
 
-def pictures(language: str, known: Measured) -> list[str]:
+def pictures(language: str, known: MethodCosts) -> list[str]:
     """What the cards show of what is known so far."""
     return [picture(language, method, known) for method in adapters.methods().values()]
 

@@ -11,9 +11,9 @@ from adapters.base import Rival
 from adapters.errors import MethodError
 from adapters.options import build
 from playground.services.app import Services
-from playground.ui.learn.method_details import Measured, facts, legend, measured
+from playground.ui.learn.method_details import MethodCosts, facts, legend, measured_costs
 from playground.ui.shared.controls import Controls
-from playground.ui.shared.handlers import guarded, guarded_stream
+from playground.ui.shared.handlers import guard, guarded_stream
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of
 from playground.ui.shared.tab import HIDDEN, LAST, QUIET
@@ -42,10 +42,10 @@ class MethodChoice:
         followed: list[Any] = [self.method]
         for id_, method in adapters.methods().items():
             followed += controls.methods[id_] if method.rival(method.Options()) else []
-        described, describe = [notice, self.about, self.rival], guarded(3, clears=False)(self._describe)
+        described, describe = [notice, self.about, self.rival], guard(3, clears=False)(self._describe)
         gr.on([each.change for each in followed], describe, form, described, **LAST)
         filled = [notice, self.method, *controls.flat]
-        self.rival.click(guarded(len(filled))(self._choose_rival), form, filled, **QUIET)
+        self.rival.click(guard(len(filled))(self._choose_rival), form, filled, **QUIET)
         drawn = [notice, self.legend, *[card.picture for card in self.cards.values()], self.about, self.rival]
         show = guarded_stream(len(drawn), clears=False)(self._show)
         page.load(show, form, drawn, api_visibility="private", **HIDDEN)
@@ -57,12 +57,12 @@ class MethodChoice:
     def _show(self, request: gr.Request, *form: Any) -> Iterator[tuple[Any, ...]]:
         """At once that the methods are being measured, then what was found."""
         language = language_of(request)
-        for known in measured(self.services):
+        for known in measured_costs(self.services):
             described = _about(language, form[0], known), self._rival_button(language, *form)
             yield legend(language), *pictures(language, known), *described
 
     def _describe(self, request: gr.Request, *form: Any) -> tuple[Any, ...]:
-        language, (*_, known) = language_of(request), measured(self.services)
+        language, (*_, known) = language_of(request), measured_costs(self.services)
         return _about(language, form[0], known), self._rival_button(language, *form)
 
     def _choose_rival(self, _request: gr.Request, *form: Any) -> tuple[Any, ...]:
@@ -84,6 +84,6 @@ class MethodChoice:
         return method.rival(build(method.Options, options))
 
 
-def _about(language: str, chosen: str, known: Measured) -> str:
+def _about(language: str, chosen: str, known: MethodCosts) -> str:
     method = adapters.get(chosen)
     return f"<h4>{escape(method.label)}</h4>{facts(language, method, known)}"

@@ -10,12 +10,12 @@ import gradio as gr
 from gradio.blocks import Block
 
 from adapters.options import build
-from playground.data.preview import Row, Shown
+from playground.data.preview import KindPreview, Shown
 from playground.services.app import Services
 from playground.training.config import BY_PRESET, TrainSettings
 from playground.ui.shared.controls import RUN_KNOBS
 from playground.ui.shared.format import count
-from playground.ui.shared.handlers import guarded, notice_box
+from playground.ui.shared.handlers import guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import CHANGING, Tab
@@ -62,7 +62,7 @@ class Preview:
     def tab(self) -> Tab:
         """What the page redraws, apart from the rest: a long text takes seconds."""
         inputs = [self.opened, self.kind, *self.run]
-        return Tab("preview", [self.notice, *self.outputs], guarded(5)(self._draw), self.changed, inputs)
+        return Tab("preview", [self.notice, *self.outputs], guard(5)(self._draw), self.changed, inputs)
 
     @property
     def outputs(self) -> list[Block]:
@@ -72,14 +72,12 @@ class Preview:
     def _wire(self) -> None:
         shown, asked = [self.notice, *self.outputs], [self.opened, self.kind, *self.run]
         lazy = {**LAZY, "show_progress_on": self.counts}
-        self.panel.expand(lambda: True, None, self.opened, **CHANGING).then(
-            guarded(5)(self._draw), asked, shown, **lazy
-        )
+        self.panel.expand(lambda: True, None, self.opened, **CHANGING).then(guard(5)(self._draw), asked, shown, **lazy)
         self.panel.collapse(lambda: False, None, self.opened, **CHANGING)
         for control in self.run:
-            control.change(guarded(5)(self._draw), asked, shown, **lazy)
-        self.kind.input(guarded(5)(self._first), asked, shown, **lazy)
-        self.another.click(guarded(5)(self._next), [self.place, *asked], shown, **lazy)
+            control.change(guard(5)(self._draw), asked, shown, **lazy)
+        self.kind.input(guard(5)(self._first), asked, shown, **lazy)
+        self.another.click(guard(5)(self._next), [self.place, *asked], shown, **lazy)
 
     def _draw(self, request: gr.Request, opened: bool, kind: str | None, *run: Any) -> tuple[Any, ...]:
         if not opened:
@@ -109,18 +107,18 @@ class Preview:
         place %= len(found[0].shown)
         return gr.skip(), gr.skip(), place, _pieces(found[0].shown[place])
 
-    def _rows(self, request: gr.Request, run: tuple[Any, ...]) -> list[Row]:
+    def _rows(self, request: gr.Request, run: tuple[Any, ...]) -> list[KindPreview]:
         asked = dict(zip(RUN_KNOBS, run, strict=True))
         given = {name: value for name, value in asked.items() if value is not None and name not in BY_PRESET}
         visitor = visitor_of(self.services.store, request)
         return self.services.training_text.preview(visitor, build(TrainSettings, given))
 
 
-def _figures(language: str, row: Row) -> list[str]:
+def _figures(language: str, row: KindPreview) -> list[str]:
     return [say(language, f"preview.of.{row.kind}"), count(row.examples), count(row.tokens), count(row.learnt)]
 
 
-def _total(language: str, rows: list[Row]) -> list[str]:
+def _total(language: str, rows: list[KindPreview]) -> list[str]:
     sums = (sum(row.examples for row in rows), sum(row.tokens for row in rows), sum(row.learnt for row in rows))
     return [say(language, "preview.total"), *map(count, sums)]
 

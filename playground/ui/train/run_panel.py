@@ -7,7 +7,7 @@ import gradio as gr
 from playground.jobs.queue import CANCEL_SECONDS, Snapshot
 from playground.services.app import Services
 from playground.storage.store import ACTIVE, RunRow
-from playground.ui.shared.handlers import guarded
+from playground.ui.shared.handlers import guard
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import CHANGING, QUIET, bump
@@ -42,8 +42,8 @@ class RunPanel:
         after = [notice, *self.outputs, changed]
         acts: list[tuple[gr.Button, Any]] = [(self.pause, self._pause_or_resume), (self.cancel, self._cancel)]
         for button, act in acts:
-            button.click(guarded(len(after))(act), [changed, self.pause], after, **CHANGING)
-        self.kept.input(guarded(1)(self._keep), self.kept, notice, **QUIET)
+            button.click(guard(len(after))(act), [changed, self.pause], after, **CHANGING)
+        self.kept.input(guard(1)(self._keep), self.kept, notice, **QUIET)
 
     def follow(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `outputs`: the visitor's active run, else the newest; looking renews its lease."""

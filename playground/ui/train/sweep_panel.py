@@ -13,7 +13,7 @@ from playground.storage.store import ACTIVE
 from playground.training.lr_sweep import RUNGS
 from playground.ui.shared.controls import Controls
 from playground.ui.shared.format import count, duration, method_name
-from playground.ui.shared.handlers import guarded
+from playground.ui.shared.handlers import guard
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.polling import Polled
 from playground.ui.shared.session import language_of, visitor_of
@@ -53,12 +53,12 @@ class SweepPanel:
         """`form` is the method, the preset and all controls; the winner is put into it."""
         self.controls = controls
         after = [self.notice, *self.outputs]
-        self.start.click(guarded(len(after))(self._start), [kept, *form], after, api_name="sweep", **HIDDEN)
-        self.pause.click(guarded(len(after))(self._pause_or_resume), self.pause, after, **QUIET)
-        self.polled = Polled("sweep_run", guarded(len(after))(self._tick), after)
+        self.start.click(guard(len(after))(self._start), [kept, *form], after, api_name="sweep", **HIDDEN)
+        self.pause.click(guard(len(after))(self._pause_or_resume), self.pause, after, **QUIET)
+        self.polled = Polled("sweep_run", guard(len(after))(self._tick), after)
         self.polled.follow(self.timer)
         filled = [self.notice, method, *controls.flat]
-        self.use.click(guarded(len(filled))(self._use), None, filled, **QUIET)
+        self.use.click(guard(len(filled))(self._use), None, filled, **QUIET)
 
     def refresh(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `outputs`: the last sweep; looking renews its lease."""

@@ -11,7 +11,7 @@ from playground.services.experiments import Experiments
 from playground.training.config import PRESETS, Estimate, RunConfig
 from playground.ui.shared.controls import Controls, build_controls
 from playground.ui.shared.format import count, duration
-from playground.ui.shared.handlers import Told, guarded, notice, notice_box
+from playground.ui.shared.handlers import Told, guard, notice, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import HIDDEN, LAST, QUIET, Tab, bump
@@ -86,10 +86,10 @@ class TrainTab:
     def _wire(self) -> None:
         changed = [control.change for control in self.form]
         gr.on(changed, lambda: notice(""), None, self.notice, **QUIET)
-        gr.on([*changed, self.redrawn.change], guarded(1)(self._estimate), self.form, self.estimate, **LAST)
+        gr.on([*changed, self.redrawn.change], guard(1)(self._estimate), self.form, self.estimate, **LAST)
         started = [self.notice, self.name, *self.panel.outputs, self.changed]
         self.panel.start.click(
-            guarded(len(started))(self._start),
+            guard(len(started))(self._start),
             [self.changed, self.name, self.panel.kept, *self.form],
             started,
             api_name="train",

@@ -17,7 +17,7 @@ from retrieval.errors import RetrievalError
 from retrieval.language import Terms, detect
 from retrieval.readers.pdf import _mend
 from retrieval.readers.pdf_layout import Line, blocks, without_running
-from retrieval.readers.read import SUFFIXES, Document, Limits, NeedsMapping, read
+from retrieval.readers.read import SUFFIXES, Document, Limits, NeedsMapping, read_document
 from tests.conftest import Write
 
 
@@ -74,22 +74,22 @@ FRENCH = "Le café était fermé à Noël, où l'été dernier nous avions déje
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252", "latin-1"])
 def test_any_usual_encoding_gives_the_same_text(write: Write, encoding: str) -> None:
-    assert read(write("a.txt", FRENCH.encode(encoding))).text == FRENCH
+    assert read_document(write("a.txt", FRENCH.encode(encoding))).text == FRENCH
 
 
 def test_other_scripts_without_unicode_are_recognised(write: Write) -> None:
     russian = "Съешь же ещё этих мягких французских булок, да выпей чаю. Привет, как дела?"
-    assert read(write("a.txt", russian.encode("cp1251"))).text == russian
+    assert read_document(write("a.txt", russian.encode("cp1251"))).text == russian
 
 
 def test_mojibake_is_mended_and_counted_and_quotes_stay(write: Write) -> None:
-    document = read(write("a.txt", "schÃ¶n und fÃ¼r “alle”，ja"))
+    document = read_document(write("a.txt", "schÃ¶n und fÃ¼r “alle”，ja"))
     assert document.text == "schön und für “alle”，ja"
     assert document.dropped == ("Lines of garbled characters mended: 1.",)
 
 
 def test_decomposed_vietnamese_is_composed(write: Write) -> None:
-    assert read(write("a.txt", "Vie\u0323\u0302t Nam")).text == "Việt Nam"
+    assert read_document(write("a.txt", "Vie\u0323\u0302t Nam")).text == "Việt Nam"
 
 
 # Headings
@@ -97,7 +97,7 @@ def test_decomposed_vietnamese_is_composed(write: Write) -> None:
 
 def test_markdown_headings_are_those_of_commonmark(write: Write) -> None:
     text = "---\ntitle: x\n---\n# A #\ntext\n\nB\n---\n```py\n# no\n```\n## C\n\n- item\n---\n#nope\n### D\nend"
-    document = read(write("a.md", text))
+    document = read_document(write("a.md", text))
     assert labels(document) == ["A", "A > B", "A > C", "A > C > D"]
     assert document.text == text
     assert [document.text[span.start] for span in document.headings] == ["#", "B", "#", "#"]
@@ -105,7 +105,7 @@ def test_markdown_headings_are_those_of_commonmark(write: Write) -> None:
 
 
 def test_underlined_headings_nest_in_the_order_of_their_styles(write: Write) -> None:
-    document = read(write("a.txt", "=====\nTitle\n=====\n\nOne\n---\n\ntext\n\nTwo\n---\n\nmore\n\n---\n"))
+    document = read_document(write("a.txt", "=====\nTitle\n=====\n\nOne\n---\n\ntext\n\nTwo\n---\n\nmore\n\n---\n"))
     assert labels(document) == ["Title", "Title > One", "Title > Two"]
     assert "---" not in document.text
     assert document.dropped == ("Ruled lines left out: 5.",)
@@ -113,20 +113,20 @@ def test_underlined_headings_nest_in_the_order_of_their_styles(write: Write) -> 
 
 def test_numbered_headings_but_not_lists(write: Write) -> None:
     text = "1. First chapter\n\nx\n\n1.1. Where is it?\n\nHere.\n\n2. Buy milk and honey.\n\n3. Eggs\n4. Flour\n"
-    assert labels(read(write("a.txt", text))) == ["1. First chapter", "1. First chapter > 1.1. Where is it?"]
-    assert labels(read(write("b.txt", "1. Milk\n\n2. Eggs\n\n3. Flour"))) == []
+    assert labels(read_document(write("a.txt", text))) == ["1. First chapter", "1. First chapter > 1.1. Where is it?"]
+    assert labels(read_document(write("b.txt", "1. Milk\n\n2. Eggs\n\n3. Flour"))) == []
 
 
 def test_named_headings_but_not_sentences(write: Write) -> None:
     text = "Article I\n\nSection 1\n\nAll powers.\n\nArticle II\n\nPart a of this is a sentence\n\nSection 1\n\nMore."
-    assert labels(read(write("a.txt", text))) == [
+    assert labels(read_document(write("a.txt", text))) == [
         "Article I", "Article I > Section 1", "Article II", "Article II > Section 1",
     ]  # fmt: skip
 
 
 def test_what_follows_a_table_of_contents_is_not_inside_it(write: Write) -> None:
     text = "Contents\n\n1 One\n2 Two\n\nChapter 1\n\nText."
-    assert labels(read(write("a.txt", text))) == ["Contents", "Chapter 1"]
+    assert labels(read_document(write("a.txt", text))) == ["Contents", "Chapter 1"]
 
 
 # HTML
@@ -138,7 +138,7 @@ def test_html_gives_what_a_person_reads(write: Write) -> None:
         "<p>caf&eacute; <b>bold</b>\n text</p><ul><li>one</li> <li>two</li></ul><h2>C</h2>"
         "<table><tr><td>1</td><td>2</td></tr><tr><td>3</td><td>4</td></tr></table><pre>x\n  y</pre></body>"
     )
-    document = read(write("a.html", page))
+    document = read_document(write("a.html", page))
     assert document.text == "A b\n\ncafé bold text\n\n- one\n- two\n\nC\n\n1 | 2\n3 | 4\n\nx\n  y"
     assert labels(document) == ["A b", "A b > C"]
 
@@ -149,16 +149,18 @@ def test_a_link_to_another_site_keeps_its_address(write: Write) -> None:
         '<a href="https://x.org/b">this</a>, <a href="https://HERE.org/c">that</a>, <a href="/d">those</a>, '
         '<a href="https://x.org/e/">https://x.org/e</a>, <a href="javascript:f()">f</a><a href="https://x.org/g"><img></a>'
     )
-    assert read(write("a.html", page)).text == "T\n\nSee this (https://x.org/b), that, those, https://x.org/e, f"
+    assert (
+        read_document(write("a.html", page)).text == "T\n\nSee this (https://x.org/b), that, those, https://x.org/e, f"
+    )
 
 
 def test_html_in_its_declared_encoding(write: Write) -> None:
     page = '<meta charset="windows-1251"><p>Привет</p>'
-    assert read(write("a.htm", page.encode("cp1251"))).text == "Привет"
+    assert read_document(write("a.htm", page.encode("cp1251"))).text == "Привет"
 
 
 def test_deeply_nested_html_needs_no_recursion(write: Write) -> None:
-    assert read(write("a.html", "<div>" * 5_000 + "deep")).text == "deep"
+    assert read_document(write("a.html", "<div>" * 5_000 + "deep")).text == "deep"
 
 
 # DOCX
@@ -174,7 +176,7 @@ def test_docx_keeps_headings_lists_and_tables(write: Write) -> None:
     table = word.add_table(2, 2)
     table.cell(0, 0).text, table.cell(0, 1).text = "a", "b"
     table.cell(1, 0).merge(table.cell(1, 1)).text = "both"
-    document = read(write("a.docx", word_file(word)))
+    document = read_document(write("a.docx", word_file(word)))
     assert document.text == "Guide\n\nSetup\n\nDo this:\n\n- one\n- two\n\na | b\nboth"
     assert labels(document) == ["Guide", "Setup"]
 
@@ -197,14 +199,14 @@ def test_an_entity_bomb_in_a_docx_is_refused(write: Write) -> None:
         return data.replace(b"?>", b"?>" + bomb, 1).replace(b"hello", b"&b;") if name == "word/document.xml" else data
 
     with pytest.raises(RetrievalError, match="declares XML entities"):
-        read(write("a.docx", changed_docx(plant)))
+        read_document(write("a.docx", changed_docx(plant)))
 
 
 def test_a_zip_bomb_is_refused_before_it_unpacks(write: Write) -> None:
     big = changed_docx(lambda name, data: data + b" " * 3_000_000 if name == "docProps/core.xml" else data)
     assert len(big) < 100_000
     with pytest.raises(RetrievalError, match="unpacks to 3 MB; the limit is 2"):
-        read(write("a.docx", big), limits=Limits(max_uncompressed_bytes=2_000_000))
+        read_document(write("a.docx", big), limits=Limits(max_uncompressed_bytes=2_000_000))
 
 
 @pytest.mark.parametrize(
@@ -217,7 +219,7 @@ def test_a_zip_bomb_is_refused_before_it_unpacks(write: Write) -> None:
 )
 def test_broken_docx_is_refused(write: Write, content: bytes, message: str) -> None:
     with pytest.raises(RetrievalError, match=message):
-        read(write("a.docx", content))
+        read_document(write("a.docx", content))
 
 
 def test_a_zip_that_is_no_word_file_is_refused(write: Write) -> None:
@@ -225,14 +227,14 @@ def test_a_zip_that_is_no_word_file_is_refused(write: Write) -> None:
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("a.txt", "x")
     with pytest.raises(RetrievalError, match="without a Word text"):
-        read(write("a.docx", buffer.getvalue()))
+        read_document(write("a.docx", buffer.getvalue()))
 
 
 # PDF
 
 
 def test_a_pdf_whose_pages_all_say_the_same_keeps_its_text(write: Write) -> None:
-    document = read(write("a.pdf", tiny_pdf([[(72, 700, "Only this line.")]] * 3)))
+    document = read_document(write("a.pdf", tiny_pdf([[(72, 700, "Only this line.")]] * 3)))
     assert document.text.split("\n\n") == ["Only this line."] * 3
     assert document.dropped == ()
 
@@ -248,7 +250,7 @@ def test_pdf_joins_lines_keeps_pages_and_drops_what_repeats(write: Write) -> Non
         [(72, 760, "The Book of Rivers"), (72, 700, start), (72, 688, end), (300, 40, str(number))]
         for number, (start, end) in enumerate(zip(starts, ends, strict=True), start=7)
     ]
-    document = read(write("a.pdf", tiny_pdf(pages)))
+    document = read_document(write("a.pdf", tiny_pdf(pages)))
     paragraphs = [f"{start} {end}" for start, end in zip(starts, ends, strict=True)]
     assert document.text == "\n\n".join(paragraphs)
     assert [document.text[span.start : span.end].strip() for span in document.pages] == paragraphs
@@ -258,7 +260,9 @@ def test_pdf_joins_lines_keeps_pages_and_drops_what_repeats(write: Write) -> Non
 
 def test_broken_words_are_joined_and_true_hyphens_stay(write: Write) -> None:
     lines = ["A well-known town has all the infor-", "mation one needs, and it is a well-", "known place to be."]
-    document = read(write("a.pdf", tiny_pdf([[(72, 700 - 12 * place, text) for place, text in enumerate(lines)]])))
+    document = read_document(
+        write("a.pdf", tiny_pdf([[(72, 700 - 12 * place, text) for place, text in enumerate(lines)]]))
+    )
     assert document.text == "A well-known town has all the information one needs, and it is a well-known place to be."
 
 
@@ -294,7 +298,7 @@ def test_entries_of_a_table_of_contents_are_no_running_headers() -> None:
 def test_a_raised_mark_is_parted_from_its_word_and_sets_no_size(write: Write) -> None:
     raised = "BT /F1 6 Tf 72 703 Td (1) Tj ET BT /F1 10 Tf 75.5 700 Td (The note fills its line) Tj ET\n"
     data = tiny_pdf([[(72, 688, "and goes on.")]])
-    document = read(write("a.pdf", with_stream(data, raised)))
+    document = read_document(write("a.pdf", with_stream(data, raised)))
     assert document.text == "1 The note fills its line and goes on."
 
 
@@ -358,20 +362,20 @@ def line(text: str, top: float, left: float = 72, right: float = 540, size: floa
 )
 def test_unreadable_pdf_is_refused(write: Write, content: bytes, message: str) -> None:
     with pytest.raises(RetrievalError, match=rf"a\.pdf .*{message}"):
-        read(write("a.pdf", content))
+        read_document(write("a.pdf", content))
 
 
 def test_a_pdf_with_too_many_pages_is_refused(write: Write) -> None:
     content = tiny_pdf([[(72, 700, "text")]] * 3)
     with pytest.raises(RetrievalError, match="has 3 pages; the limit is 2"):
-        read(write("a.pdf", content), limits=Limits(max_pages=2))
+        read_document(write("a.pdf", content), limits=Limits(max_pages=2))
 
 
 def test_a_real_pdf_gives_back_its_words(shared_data: Path) -> None:
     def words(text: str) -> Counter[str]:
         return Counter(re.findall(r"\w+", text.lower()))
 
-    document = read(shared_data / "debian_faq/debian-faq.en.pdf")
+    document = read_document(shared_data / "debian_faq/debian-faq.en.pdf")
     truth = words((shared_data / "debian_faq/debian-faq.en.txt").read_text())
     assert sum((truth & words(document.text)).values()) >= 0.98 * sum(truth.values())
     assert "1 The Linux Standard Base" in document.text
@@ -403,7 +407,7 @@ def test_a_real_pdf_gives_back_its_words(shared_data: Path) -> None:
     ],
 )  # fmt: skip
 def test_pairs_are_recognised(write: Write, row: dict, question: str, answer: str) -> None:
-    document = read(write("a.jsonl", jsonl(row)))
+    document = read_document(write("a.jsonl", jsonl(row)))
     (pair,) = document.pairs
     assert (pair.question, pair.answer) == (question, answer)
     assert document.text[pair.start : pair.end] == f"{question}\n{answer}"
@@ -412,21 +416,24 @@ def test_pairs_are_recognised(write: Write, row: dict, question: str, answer: st
 def test_a_conversation_gives_a_pair_for_every_answer(write: Write) -> None:
     roles = ["user", "assistant", "user", "assistant"]
     messages = [{"role": role, "content": f"{role} {turn}"} for turn, role in enumerate(roles)]
-    pairs = read(write("a.jsonl", jsonl({"messages": messages}))).pairs
+    pairs = read_document(write("a.jsonl", jsonl({"messages": messages}))).pairs
     assert [(pair.question, pair.answer) for pair in pairs] == [("user 0", "assistant 1"), ("user 2", "assistant 3")]
 
 
 def test_malformed_and_half_empty_rows_are_left_out_and_counted(write: Write) -> None:
     text = jsonl({"q": "a?", "a": "b"}, [1], {"q": "c?", "a": ""}) + '\n{"q": broken\n' + jsonl({"q": "d?", "a": 5})
-    document = read(write("a.jsonl", text))
+    document = read_document(write("a.jsonl", text))
     assert [pair.answer for pair in document.pairs] == ["b", "5"]
     assert document.dropped == ("Malformed rows left out: 2.", "Rows without a question or an answer left out: 1.")
     assert document.columns == ("q", "a")
 
 
 def test_only_line_feeds_part_rows(write: Write) -> None:
-    assert read(write("a.jsonl", '{"q": "a\u2028b", "a": "c"}\r\n{"q": "d", "a": "e"}')).pairs[0].question == "a\nb"
-    assert len(read(write("a.csv", "q,a\r\na\x85b,c\r\n")).pairs) == 1
+    assert (
+        read_document(write("a.jsonl", '{"q": "a\u2028b", "a": "c"}\r\n{"q": "d", "a": "e"}')).pairs[0].question
+        == "a\nb"
+    )
+    assert len(read_document(write("a.csv", "q,a\r\na\x85b,c\r\n")).pairs) == 1
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -434,13 +441,15 @@ def test_csv_with_any_delimiter_quotes_and_ragged_rows(write: Write, delimiter: 
     rows = ["question,answer", '"Why, oh why?","So;\nand so"', "NA,007", "one cell", "a,b,c"]
     text = "\n".join(row.replace(",", delimiter) if "oh" not in row else row for row in rows)
     text = text.replace('?","So', f'?"{delimiter}"So')
-    document = read(write("a.csv", text.encode("utf-16")))
+    document = read_document(write("a.csv", text.encode("utf-16")))
     assert [(pair.question, pair.answer) for pair in document.pairs] == [("Why, oh why?", "So;\nand so"), ("NA", "007")]
     assert document.dropped == ("Malformed rows left out: 2.",)
 
 
 def test_a_text_column_gives_paragraphs_with_titles(write: Write) -> None:
-    document = read(write("a.jsonl", jsonl({"id": 1, "title": "T", "text": "Some text."}, {"id": 2, "text": "More."})))
+    document = read_document(
+        write("a.jsonl", jsonl({"id": 1, "title": "T", "text": "Some text."}, {"id": 2, "text": "More."}))
+    )
     assert document.text == "T\n\nSome text.\n\nMore."
     assert labels(document) == ["T"]
     assert not document.pairs
@@ -450,19 +459,21 @@ def test_unknown_columns_ask_for_a_mapping_and_take_one(write: Write) -> None:
     text = "mr,ref\nname[Blue Spice] area[city] food[good],A nice place in the city\n"
     path = write("a.csv", text)
     with pytest.raises(NeedsMapping, match="mr, ref") as caught:
-        read(path)
+        read_document(path)
     assert caught.value.columns == ("mr", "ref")
     assert caught.value.rows[0]["ref"] == "A nice place in the city"
-    assert read(path, mapping={"question": "mr", "answer": "ref"}).pairs[0].answer == "A nice place in the city"
-    assert read(path, mapping={"text": "ref"}).text == "A nice place in the city"
+    assert (
+        read_document(path, mapping={"question": "mr", "answer": "ref"}).pairs[0].answer == "A nice place in the city"
+    )
+    assert read_document(path, mapping={"text": "ref"}).text == "A nice place in the city"
     with pytest.raises(RetrievalError, match="no column 'nope'"):
-        read(path, mapping={"text": "nope"})
+        read_document(path, mapping={"text": "nope"})
     with pytest.raises(RetrievalError, match="got question"):
-        read(path, mapping={"question": "mr"})
+        read_document(path, mapping={"question": "mr"})
 
 
 def test_a_json_list_is_read_as_rows(write: Write) -> None:
-    assert len(read(write("a.json", json.dumps([{"q": "a?", "a": "b"}, {"q": "c?", "a": "d"}]))).pairs) == 2
+    assert len(read_document(write("a.json", json.dumps([{"q": "a?", "a": "b"}, {"q": "c?", "a": "d"}]))).pairs) == 2
 
 
 @pytest.mark.parametrize(
@@ -477,14 +488,14 @@ def test_a_json_list_is_read_as_rows(write: Write) -> None:
 )
 def test_useless_tables_are_refused(write: Write, name: str, content: str, message: str) -> None:
     with pytest.raises(RetrievalError, match=message):
-        read(write(name, content))
+        read_document(write(name, content))
 
 
 def test_a_table_leaves_no_file_behind(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    read(write("a.jsonl", jsonl({"q": "a?", "a": "b"})))
+    read_document(write("a.jsonl", jsonl({"q": "a?", "a": "b"})))
     assert not list(temporary.iterdir())
 
 
@@ -509,18 +520,18 @@ def test_a_table_leaves_no_file_behind(write: Write, tmp_path: Path, monkeypatch
 )
 def test_each_kind_without_text_has_its_own_reason(write: Write, name: str, content: str | bytes, message: str) -> None:
     with pytest.raises(RetrievalError, match=rf"^{re.escape(name)} .*{message}.*\.$"):
-        read(write(name, content), limits=Limits(max_chars=1_000))
+        read_document(write(name, content), limits=Limits(max_chars=1_000))
 
 
 @pytest.mark.parametrize(("name", "text"), [("a.txt", " " * 300_000 + "x"), ("a.md", "# a" + " \t" * 150_000 + "x")])
 def test_long_runs_of_blanks_take_no_long_time(write: Write, name: str, text: str) -> None:
     begun = time.process_time()
-    read(write(name, text))
+    read_document(write(name, text))
     assert time.process_time() - begun < 5
 
 
 def test_a_long_heading_above_many_others_does_not_multiply(write: Write) -> None:
-    document = read(write("a.md", "# " + "long " * 1_000 + "\n" + "## a\n" * 1_000))
+    document = read_document(write("a.md", "# " + "long " * 1_000 + "\n" + "## a\n" * 1_000))
     assert max(map(len, labels(document))) < 250
 
 
@@ -542,29 +553,29 @@ def test_a_long_heading_above_many_others_does_not_multiply(write: Write) -> Non
 )
 def test_refusals_name_the_file_and_say_what_to_do(write: Write, name: str, content: str | bytes, message: str) -> None:
     with pytest.raises(RetrievalError, match=message) as caught:
-        read(write(name, content), limits=Limits(max_chars=1_000))
+        read_document(write(name, content), limits=Limits(max_chars=1_000))
     assert str(caught.value).startswith(name)
     assert str(caught.value).endswith(".")
 
 
 def test_a_file_over_the_size_limit_is_refused_unread(write: Write) -> None:
     with pytest.raises(RetrievalError, match="has 2 MB; the limit is 1"):
-        read(write("a.txt", "x" * 2_000_000), limits=Limits(max_uncompressed_bytes=1_000_000))
+        read_document(write("a.txt", "x" * 2_000_000), limits=Limits(max_uncompressed_bytes=1_000_000))
 
 
 def test_the_visitors_name_decides_the_type(write: Write) -> None:
-    document = read(write("upload.tmp", "# A\n\ntext"), name="Notes.MD")
+    document = read_document(write("upload.tmp", "# A\n\ntext"), name="Notes.MD")
     assert (document.name, labels(document)) == ("Notes.MD", ["A"])
 
 
 def test_every_known_ending_has_a_reader(write: Write) -> None:
     for suffix in SUFFIXES:
         with pytest.raises(RetrievalError):
-            read(write(f"a{suffix}", "\x00"))
+            read_document(write(f"a{suffix}", "\x00"))
 
 
 def test_a_document_survives_json(write: Write) -> None:
-    document = read(write("a.jsonl", jsonl({"q": "a?", "a": "b"})))
+    document = read_document(write("a.jsonl", jsonl({"q": "a?", "a": "b"})))
     assert Document.from_dict(json.loads(json.dumps(document.to_dict()))) == document
 
 

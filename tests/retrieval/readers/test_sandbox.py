@@ -21,7 +21,7 @@ from playground.settings import Settings
 from playground.storage.store import Store, new_secret
 from retrieval.errors import RetrievalError
 from retrieval.readers import sandbox
-from retrieval.readers.read import Limits, NeedsMapping, read
+from retrieval.readers.read import Limits, NeedsMapping, read_document
 from retrieval.readers.sandbox import read_apart
 from tests.conftest import Write
 
@@ -94,7 +94,7 @@ SHOWN = b"BT /F1 10 Tf 72 700 Td (hello world) Tj ET\n"
 
 def test_the_document_is_the_one_read_here(write: Write) -> None:
     path = write("upload", "# Café\n\nText of it.\n\n## Việt \u2028 Nam\n\nMore.")
-    assert read_apart(path, "a.md", None, LIMITS) == read(path, "a.md", None, LIMITS)
+    assert read_apart(path, "a.md", None, LIMITS) == read_document(path, "a.md", None, LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_the_document_is_the_one_read_here(write: Write) -> None:
 def test_a_refusal_comes_back_word_for_word(write: Write, name: str, content: str | bytes) -> None:
     path, limits = write("upload", content), Limits(max_chars=1_000)
     with pytest.raises(RetrievalError) as here:
-        read(path, name, None, limits)
+        read_document(path, name, None, limits)
     with pytest.raises(RetrievalError) as there:
         read_apart(path, name, None, limits)
     assert str(there.value) == str(here.value)
