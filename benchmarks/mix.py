@@ -21,6 +21,7 @@ from playground.inference.served_adapter import ServedAdapter, apply_adapters, l
 from playground.models.registry import ChatModel
 from playground.training import loop as training_loop
 from playground.training.config import RunConfig, TrainSettings
+from playground.training.losses import count_targets, losses
 from retrieval.readers.read import Document, read_document
 
 TEXT = Path(__file__).parents[1] / "playground" / "data" / "example_texts" / "us_constitution.txt"
@@ -84,12 +85,9 @@ def sides(document: Document, chat: ChatModel, share: float, passages: float) ->
 
 
 def loss(chat: ChatModel, held: Sides) -> float:
-    """Nats a token over the held-out examples."""
-    parts = [
-        training_loop.example_loss(chat.model, {"input_ids": each.input_ids, "labels": each.labels})
-        for each in held.heldout
-    ]
-    return sum(part.item() for part, _ in parts) / sum(tokens for _, tokens in parts)
+    """Nats per token over the held-out examples."""
+    rows = [{"input_ids": each.input_ids, "labels": each.labels} for each in held.heldout]
+    return sum(each.item() for each in losses(chat.model, rows)) / count_targets(rows)
 
 
 def answered(chat: ChatModel, served: ServedAdapter | None, asked: list[dataset.Example]) -> tuple[float, float]:

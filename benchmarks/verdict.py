@@ -27,6 +27,7 @@ from playground.evaluation import taught as training_data
 from playground.evaluation.aggregate import ResultsByArm
 from playground.evaluation.arms import ARMS, Material
 from playground.evaluation.config import ExamSettings
+from playground.evaluation.contamination import TaughtItem
 from playground.evaluation.exam import Plan, Report
 from playground.evaluation.questions import OF_THE_TEXT, Question
 from playground.evaluation.results import ArmResult
@@ -108,7 +109,7 @@ class Bench:
         index = index or build_index(documents, self.embedder)
         return Material(documents, index, self.embedder, load_adapter(run / "adapter", self.chat) if run else None)
 
-    def rows(self, run: Path) -> list[training_data.Row]:
+    def rows(self, run: Path) -> list[TaughtItem]:
         """What the run was taught."""
         return training_data.rows(run, self.chat.tokenizer)
 

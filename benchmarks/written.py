@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from playground.data.qa import synthetic
-from playground.data.qa.pairs import spoken
+from playground.data.qa.pairs import spoken_text
 from playground.data.sections import cut_sections
 from playground.device import Device
 from playground.inference.engine import complete
@@ -43,7 +43,7 @@ def measured(chat: ChatModel, file: Path, count: int) -> str:
     for each in found:
         if each.pair:
             section = sections[each.section]
-            print(f"\n{spoken(document.text, section.body, section.end)}\n  Q: {each.pair.question}")
+            print(f"\n{spoken_text(document.text, section.body, section.end)}\n  Q: {each.pair.question}")
             if each.again:
                 print(f"  or: {each.again.question}")
             print(f"  A: {each.pair.answer}", flush=True)

@@ -4,8 +4,6 @@ import re
 from dataclasses import MISSING, fields
 from pathlib import Path
 
-import pytest
-
 from playground.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -26,11 +24,21 @@ def test_every_setting_stands_in_the_readme_with_its_default() -> None:
     assert settings_table() in README
 
 
-@pytest.mark.parametrize(
-    "name", sorted(set(re.findall(r"`((?:playground|adapters|retrieval)/[\w./]+|app\.py)`", README)))
-)
-def test_the_file_map_names_what_exists(name: str) -> None:
-    assert (ROOT / name).exists()
+def tree() -> set[str]:
+    """Every path that the README's tree names."""
+    (block,) = re.findall(r"```\n(app\.py .*?)```", README, re.DOTALL)
+    found, folder = set(), ""
+    for indent, name in re.findall(r"^( *)([\w./]+)", block, re.MULTILINE):
+        folder = folder if indent else name
+        found.add(f"{folder}{name}" if indent else name)
+    return found
+
+
+def test_the_tree_names_what_exists_and_every_package() -> None:
+    named = tree()
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    packages = {f"{folder.relative_to(ROOT)}/" for folder in (ROOT / "playground").iterdir() if folder.is_dir()}
+    assert {each for each in packages if "__" not in each} - named == set()
 
 
 def test_every_picture_is_there() -> None:

@@ -90,7 +90,7 @@ def test_the_command_line_and_the_benchmark_list_it(copied: Path) -> None:
 
 
 def test_its_contract_is_checked(copied: Path) -> None:
-    tests = run(copied, "-m", "pytest", "-v", "-p", "no:cacheprovider", "tests/test_methods.py", "-k", "tenth")
+    tests = run(copied, "-m", "pytest", "-v", "-p", "no:cacheprovider", "tests/adapters/test_methods.py", "-k", "tenth")
     assert "test_the_plain_form_equals_the_adapter[tenth] PASSED" in tests
     assert "test_what_is_trained_is_known_beforehand[tenth] PASSED" in tests
     assert tests.count("[tenth] PASSED") >= 12

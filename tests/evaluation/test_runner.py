@@ -17,7 +17,7 @@ from playground.evaluation.exam import Plan, Report
 from playground.evaluation.knowledge_edit import Drill, drill, edit_document, fact, to_change
 from playground.evaluation.likelihood import Continuations, Likelihood, continuations, likeliest, likelihoods
 from playground.evaluation.llm_judge import add_judgements
-from playground.evaluation.questions import RECALL, UNANSWERABLE, Question
+from playground.evaluation.questions import RECALL, UNANSWERABLE, AnswerSpan, Question
 from playground.evaluation.verdict import say
 from playground.inference.engine import Prompt
 from playground.inference.served_adapter import ServedAdapter
@@ -63,7 +63,7 @@ def year() -> Question:
         question="When was the Harbour museum founded?",
         answers=("1884",),
         distractors=("1901", "1756"),
-        places=(evaluation_exam.questions.Place("museums.txt", start, start + 4),),
+        places=(AnswerSpan("museums.txt", start, start + 4),),
     )
 
 
@@ -230,7 +230,9 @@ def test_questions_written_about_a_changed_fact_go_and_others_move() -> None:
 def test_a_fact_that_stands_twice_is_not_drilled() -> None:
     text = "It opened in 1884. Ever since it has been open."
     asked = replace(
-        question("q", answers=("1884",)), places=(evaluation_exam.questions.Place("a", 13, 17),), distractors=("1901",)
+        question("q", answers=("1884",)),
+        places=(AnswerSpan("a", 13, 17),),
+        distractors=("1901",),
     )
     assert fact([asked], [Document("a", text)]) == asked
     assert fact([asked], [Document("a", f"{text} 1884 was a good year.")]) is None
@@ -247,7 +249,9 @@ def test_a_drill_finds_its_fact_in_the_text_where_the_exam_asks_about_none() -> 
 def test_the_drill_trains_on_what_the_run_was_trained_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     text = "It opened in 1884. Ever since it has been open."
     asked = replace(
-        question("q", answers=("1884",)), places=(evaluation_exam.questions.Place("a", 13, 17),), distractors=("1901",)
+        question("q", answers=("1884",)),
+        places=(AnswerSpan("a", 13, 17),),
+        distractors=("1901",),
     )
     shorter = Document("a", "In 1884.", written=(Pair("What?", "In", 0, 2),))
     seen: list[Document] = []

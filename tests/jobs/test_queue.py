@@ -343,7 +343,7 @@ def folder(jobs: JobQueue, store: Store, visitor: str, monkeypatch: pytest.Monke
 
 
 def use(monkeypatch: pytest.MonkeyPatch, train: Callable[..., Any]) -> None:
-    monkeypatch.setattr(train_kind.training, "train", train)
+    monkeypatch.setattr(train_kind.training_loop, "train", train)
 
 
 def test_work_logs_every_event_and_no_server_path(

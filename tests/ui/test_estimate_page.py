@@ -89,14 +89,14 @@ def test_a_value_out_of_range_takes_the_place_of_the_estimate(form: Page) -> Non
 
 
 def test_a_refusal_stays_when_the_page_has_measured_the_methods(form: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    refused, measure, told = threading.Event(), method_choice.measured, list[str]()
+    refused, measure, told = threading.Event(), method_choice.measured_costs, list[str]()
 
     def slowly(services: Services) -> Iterator[Any]:
         assert refused.wait(MINUTES / 1_000)
         yield from measure(services)
         told.append("measured")
 
-    monkeypatch.setattr(method_choice, "measured", slowly)
+    monkeypatch.setattr(method_choice, "measured_costs", slowly)
     form.reload()
     form.get_by_role("tab", name="Fine-tune").click()
     form.get_by_role("button", name="Advanced").click()
