@@ -27,7 +27,8 @@ from playground.export.gguf import write_gguf
 from playground.inference import scheduler
 from playground.inference.engine import Decoding, Prompt, generate
 from playground.inference.forward import forward_of
-from playground.models.registry import ChatModel, Source, chat_source, load_chat
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import Source, chat_source
 from playground.settings import Settings
 from retrieval.chunks import Passage
 

@@ -27,7 +27,8 @@ from playground.chat.answer import visible
 from playground.device import Device
 from playground.inference.engine import Decoding, Prompt, generate
 from playground.inference.served_adapter import ServedAdapter, load_adapter
-from playground.models.registry import ChatModel, chat_source, load_chat
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import chat_source
 from playground.settings import Settings
 from playground.training import loop as training_loop
 from playground.training.config import RunConfig, TrainSettings

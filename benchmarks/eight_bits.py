@@ -23,7 +23,8 @@ from playground.inference.kv_cache import Memory
 from playground.inference.llama_forward import OurForward
 from playground.inference.matmul import product
 from playground.inference.ragged_batch import Segment
-from playground.models.registry import ChatModel, chat_source, load_chat
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import chat_source
 from playground.settings import Settings
 from retrieval.readers.read import read_document
 

@@ -18,7 +18,8 @@ import psutil
 from playground.cli.commands.train import prepare
 from playground.device import choose
 from playground.jobs.supervisor import start_worker
-from playground.models.registry import ChatModel, chat_source, load_chat
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import chat_source
 from playground.settings import Settings
 from playground.storage.run_folder import EVENTS, LEASE, read_events
 from playground.training.config import PRESETS, Preset, RunConfig, estimate, plan, settings_of, workload_of

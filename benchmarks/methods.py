@@ -31,8 +31,10 @@ from adapters.peft_method import inside
 from benchmarks.entries import Entry, entries
 from playground.data.sections import cut_sections
 from playground.device import Device
-from playground.inference.served_adapter import apply_adapters, load_adapter
-from playground.models.registry import ChatModel, chat_source, load_chat
+from playground.inference.hooks import apply_adapters
+from playground.inference.served_adapter import load_adapter
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import chat_source
 from playground.settings import Settings
 from playground.training import loop as training_loop
 from playground.training.config import RunConfig, TrainSettings

@@ -17,8 +17,9 @@ from playground.chat.answer import visible
 from playground.data import dataset
 from playground.data.dataset import Sides
 from playground.inference.engine import Decoding, Prompt, generate
-from playground.inference.served_adapter import ServedAdapter, apply_adapters, load_adapter
-from playground.models.registry import ChatModel
+from playground.inference.hooks import apply_adapters
+from playground.inference.served_adapter import ServedAdapter, load_adapter
+from playground.models.chat_model import ChatModel
 from playground.training import loop as training_loop
 from playground.training.config import RunConfig, TrainSettings
 from playground.training.losses import count_targets, losses

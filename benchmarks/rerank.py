@@ -15,7 +15,8 @@ import torch
 
 from benchmarks.sets import Remembering, ndcg, rank, scifact, scifact_claims, whole_paragraphs, xquad
 from playground.device import Device
-from playground.models.registry import ChatModel, chat_source, load_chat
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import chat_source
 from playground.settings import Settings
 from retrieval.index import Index
 from retrieval.persistence import chunk_hash

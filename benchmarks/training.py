@@ -26,7 +26,8 @@ from playground.data import dataset
 from playground.data.packing import Row
 from playground.device import Device
 from playground.jobs.supervisor import WORKER
-from playground.models.registry import ChatModel, chat_source, load_chat
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import chat_source
 from playground.settings import Settings
 from playground.training import linear_cross_entropy
 from playground.training import loop as training_loop

@@ -33,7 +33,8 @@ from playground.evaluation.questions import OF_THE_TEXT, Question
 from playground.evaluation.results import ArmResult
 from playground.evaluation.verdict import percent, say
 from playground.inference.served_adapter import ServedAdapter, load_adapter
-from playground.models.registry import ChatModel, chat_source, load_chat
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import chat_source
 from playground.settings import Settings
 from playground.storage.run_folder import CONFIG, DOCUMENTS
 from playground.training import loop as training_loop

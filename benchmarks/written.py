@@ -15,7 +15,8 @@ from playground.data.qa.pairs import spoken_text
 from playground.data.sections import cut_sections
 from playground.device import Device
 from playground.inference.engine import complete
-from playground.models.registry import ChatModel, chat_source, load_chat
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import chat_source
 from playground.settings import Settings
 from retrieval.readers.read import read_document
 

@@ -12,7 +12,7 @@ from playground.errors import UserError
 from playground.files import never
 from playground.inference.engine import Decoding, Prompt, Token, begin
 from playground.inference.served_adapter import ServedAdapter, load_adapter
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 from playground.prompts import Turn
 from retrieval.search import Hit, SearchResult
 

@@ -15,7 +15,7 @@ from playground.errors import UserError
 from playground.inference.engine import Decoding, Prompt
 from playground.inference.forward import forward_of
 from playground.inference.served_adapter import ServedAdapter
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 from playground.prompts import Turn
 from retrieval.chunks import Passage
 from retrieval.search import Hit, SearchResult, within_budget

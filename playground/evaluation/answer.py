@@ -13,7 +13,7 @@ from playground.evaluation.questions import Question
 from playground.evaluation.results import NO_CHOICE, ArmResult
 from playground.inference.engine import Decoding, Prompt, generate
 from playground.inference.forward import forward_of
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 from retrieval.grounding import support
 
 SCOPE = "exam"  # under which what was read for a free answer is kept for the choices

@@ -10,7 +10,7 @@ from playground.chat.few_shot import Chooser, Examples, placed_pairs
 from playground.evaluation.metrics import holds
 from playground.evaluation.questions import GENERAL, Question
 from playground.inference.served_adapter import ServedAdapter
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 from playground.prompts import Turn
 from retrieval.chunks import Passage, split
 from retrieval.index import Encoder, Index

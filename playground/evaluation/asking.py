@@ -5,7 +5,7 @@ from collections.abc import Callable
 from playground import prompts
 from playground.evaluation.paraphrase import CAPABLE
 from playground.inference.engine import complete
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 
 
 def asker(chat: ChatModel) -> Callable[[str], str] | None:

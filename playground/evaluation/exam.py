@@ -30,7 +30,7 @@ from playground.evaluation.verdict import Judged, Statement, judge
 from playground.files import never
 from playground.inference.forward import forward_of
 from playground.inference.served_adapter import load_adapter
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 from playground.training.config import RunConfig
 from retrieval.build import build as build_index
 from retrieval.embed import Embedder

@@ -19,7 +19,7 @@ from playground.evaluation.metrics import LONG, holds
 from playground.evaluation.questions import LITERAL, REWORDED, Question
 from playground.inference.engine import Decoding, generate
 from playground.inference.served_adapter import load_adapter
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 from playground.training import loop as training_loop
 from playground.training.best_adapter import Finished
 from playground.training.config import RunConfig

@@ -18,7 +18,7 @@ from playground.evaluation.questions import RECALL, Question
 from playground.inference.engine import Prompt, scheduler_of
 from playground.inference.forward import forward_of
 from playground.inference.ragged_batch import Segment
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 from retrieval.language import detect
 
 PIECE = 512  # prompt tokens read at once

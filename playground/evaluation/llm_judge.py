@@ -15,7 +15,7 @@ from playground.evaluation.questions import OF_THE_TEXT, Question
 from playground.evaluation.results import ArmResult
 from playground.evaluation.verdict import Statement, percent
 from playground.inference.engine import Prompt
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 
 ASK = (
     "Question: {question}\nRight answer: {truth}\nGiven answer: {given}\n\n"

@@ -16,7 +16,7 @@ from playground.evaluation.arms import Material, asks
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.questions import Question
 from playground.files import never
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 
 
 @dataclass(frozen=True)

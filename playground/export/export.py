@@ -16,7 +16,8 @@ from playground.errors import UserError
 from playground.export.gguf import write_gguf
 from playground.export.model_card import CARD, card
 from playground.inference.served_adapter import DEFAULT_METHOD, load_adapter
-from playground.models.registry import ChatModel, chat_source, load_chat
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import chat_source
 from playground.settings import Settings
 
 FORMS = ("native", "plain", "merged", "gguf")

@@ -24,7 +24,7 @@ from adapters.dora import MAGNITUDE
 from adapters.lora_weights import PREFIX
 from playground.errors import UserError
 from playground.inference.served_adapter import DEFAULT_METHOD, load_adapter
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 
 RECORD = "run.json"
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".npy", ".npz")

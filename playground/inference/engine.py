@@ -10,7 +10,7 @@ from playground.files import never
 from playground.inference.sampling import Decoding
 from playground.inference.scheduler import Request, Scheduler
 from playground.inference.sequence import Prompt, SequenceState, Token
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 from playground.prompts import Messages, render
 
 __all__ = ["Decoding", "Prompt", "Request", "Token", "begin", "complete", "end_tokens", "generate", "scheduler_of"]

@@ -14,11 +14,11 @@ from transformers import AttentionInterface, PreTrainedModel
 
 from playground.errors import UserError
 from playground.inference import fp16_weights
+from playground.inference.hooks import FEW, apply_adapters, few_rows
 from playground.inference.kv_cache import Memory
 from playground.inference.llama_forward import OurForward
 from playground.inference.matmul import calibrate
 from playground.inference.ragged_batch import Forward, Packed, Segment
-from playground.inference.served_adapter import FEW, apply_adapters, few_rows
 
 PROBE, PROBE_AGAIN = 24, 5  # tokens of the two pieces in which a pass is compared with the model's own
 CLOSE = {torch.float32: 2e-5}  # largest difference of logits, as a share of the largest logit

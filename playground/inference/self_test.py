@@ -24,7 +24,7 @@ from playground.inference.forward import forward_of
 from playground.inference.kv_cache import Memory
 from playground.inference.ragged_batch import Segment
 from playground.inference.served_adapter import ServedAdapter
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 
 QUESTION = "Who are you, and what do you know?"
 SAYS = Decoding(max_new_tokens=4, temperature=0, repetition_penalty=1)

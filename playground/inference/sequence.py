@@ -14,7 +14,7 @@ from playground.inference.kv_cache import Memory, Remembered
 from playground.inference.prompt_lookup import Lookup
 from playground.inference.ragged_batch import Segment
 from playground.inference.sampling import Decoding, choose
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 
 
 @dataclass(frozen=True)

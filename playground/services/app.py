@@ -25,7 +25,8 @@ from playground.inference.self_test import Proof
 from playground.inference.served_adapter import weights_age
 from playground.jobs.queue import EVENTS, JobQueue
 from playground.jobs.supervisor import Supervisor
-from playground.models.registry import ChatModel, chat_source, load_chat
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import chat_source
 from playground.prompts import Turn
 from playground.services.embedders import Embedders
 from playground.services.exams import Exams

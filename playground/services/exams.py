@@ -17,7 +17,7 @@ from playground.evaluation.question_set import QuestionSet
 from playground.evaluation.questions import GENERAL, Question
 from playground.files import write_text
 from playground.jobs.queue import Job, JobQueue
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 from playground.services.library import Library
 from playground.storage.run_folder import DOCUMENTS
 from playground.storage.store import RunRow, Store

@@ -7,7 +7,7 @@ from pathlib import Path
 from playground.device import gpu
 from playground.inference.self_test import Proof, prove
 from playground.inference.served_adapter import ServedAdapter
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 
 BASE = "base"
 MOST = 2  # adapters in one self-test, beside the base: it is to take about two seconds

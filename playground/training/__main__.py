@@ -6,7 +6,8 @@ import tempfile
 from pathlib import Path
 
 from playground import device
-from playground.models.registry import chat_source, load_chat
+from playground.models.chat_model import load_chat
+from playground.models.registry import chat_source
 from playground.settings import Settings
 from playground.storage.run_folder import CONFIG, DOCUMENTS, log_event
 from playground.training import distributed

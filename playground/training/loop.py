@@ -16,7 +16,7 @@ from adapters.base import block_count
 from adapters.peft_method import inside
 from playground.data import dataset, sampler
 from playground.files import never
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 from playground.storage.run_folder import CHECKPOINT
 from playground.training import checkpoints, distributed, fused_llama
 from playground.training.activation_cache import LowerLayers, fits

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.options import knobs
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 from playground.storage.run_folder import CHECKPOINT
 from playground.training import loop as training_loop
 from playground.training.config import RunConfig

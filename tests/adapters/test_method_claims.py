@@ -20,7 +20,7 @@ from adapters.lora_weights import PlainLora
 from adapters.peft_method import inside
 from adapters.qlora import NF4Linear
 from adapters.vera import projections
-from playground.inference.served_adapter import apply_adapters
+from playground.inference.hooks import apply_adapters
 from playground.training.losses import losses
 from tests.conftest import tiny_llama
 from tests.fakes.trained import Trained, batch, logits, loss, make

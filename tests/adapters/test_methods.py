@@ -18,7 +18,7 @@ from adapters.errors import MethodError
 from adapters.lora_weights import PlainLora, write_adapter
 from adapters.options import build, knobs
 from adapters.peft_method import detach
-from playground.inference.served_adapter import apply_adapters
+from playground.inference.hooks import apply_adapters
 from tests.conftest import tiny_llama
 from tests.fakes.trained import STEPS, Trained, batch, logits, make
 

@@ -16,7 +16,8 @@ from playground.chat import answer as chat_module
 from playground.chat.answer import Answer, Arm, Decoding, ServedAdapter, answer, load_adapter, visible
 from playground.device import Device
 from playground.errors import USER_FACING, UserError
-from playground.models.registry import ChatModel, chat_source, load_chat
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import chat_source
 from playground.prompts import Turn
 from playground.settings import Settings
 from retrieval.chunks import Passage

@@ -9,7 +9,7 @@ from playground import prompts
 from playground.chat.answer import Arm, Decoding, answer
 from playground.chat.few_shot import SHORTLIST, Chooser, Examples, placed_pairs
 from playground.errors import UserError
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 from playground.prompts import Turn
 from retrieval.document import Document, Pair, Span
 from tests.fakes.chat_model import small_chat

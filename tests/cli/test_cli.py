@@ -26,9 +26,11 @@ from adapters.options import knobs
 from playground.cli.commands import arguments
 from playground.cli.main import main
 from playground.device import Device
-from playground.inference.served_adapter import apply_adapters, load_adapter
+from playground.inference.hooks import apply_adapters
+from playground.inference.served_adapter import load_adapter
 from playground.jobs import worker
-from playground.models.registry import EMBEDDERS, chat_source, load_chat
+from playground.models.chat_model import load_chat
+from playground.models.registry import EMBEDDERS, chat_source
 from playground.settings import Settings
 from playground.storage.run_folder import read_events
 from playground.training.config import PRESETS, TrainSettings

@@ -21,7 +21,7 @@ from playground.evaluation.questions import RECALL, UNANSWERABLE, AnswerSpan, Qu
 from playground.evaluation.verdict import say
 from playground.inference.engine import Prompt
 from playground.inference.served_adapter import ServedAdapter
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 from playground.training import loop as training_loop
 from playground.training.config import RunConfig, TrainSettings
 from retrieval.document import Pair, Span

@@ -17,8 +17,9 @@ from torch import Tensor
 import adapters
 from playground.errors import USER_FACING, UserError
 from playground.export import export, import_adapter
-from playground.inference.served_adapter import apply_adapters, load_adapter
-from playground.models.registry import ChatModel
+from playground.inference.hooks import apply_adapters
+from playground.inference.served_adapter import load_adapter
+from playground.models.chat_model import ChatModel
 from playground.services.app import Services
 from playground.settings import Settings
 from tests.conftest import tiny_llama, tiny_tokenizer

@@ -5,7 +5,7 @@ from torch import nn
 from transformers import LlamaForCausalLM
 
 from adapters.base import PlainLora
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 from tests.conftest import tiny_llama, tiny_tokenizer
 
 

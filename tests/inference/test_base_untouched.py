@@ -13,7 +13,8 @@ from playground import prompts
 from playground.chat import answer as chat_answer
 from playground.chat.answer import Arm, Decoding, ServedAdapter, load_adapter
 from playground.device import Device
-from playground.models.registry import ChatModel, chat_source, load_chat
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import chat_source
 from playground.settings import Settings
 
 pytestmark = pytest.mark.slow

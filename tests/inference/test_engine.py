@@ -16,14 +16,15 @@ from adapters.options import build, knobs
 from playground import prompts
 from playground.device import Device
 from playground.errors import USER_FACING
-from playground.inference import served_adapter
+from playground.inference import hooks
 from playground.inference.engine import Prompt, generate
 from playground.inference.forward import forward_of
 from playground.inference.kv_cache import Memory
 from playground.inference.ragged_batch import Segment
 from playground.inference.sampling import Decoding, choose
 from playground.inference.scheduler import PIECE
-from playground.models.registry import ChatModel, chat_source, load_chat
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import chat_source
 from playground.settings import Settings
 from tests.fakes.chat_model import lively, lora, small_chat, untouched
 
@@ -102,7 +103,7 @@ def test_rows_without_an_adapter_are_computed_as_if_there_were_none(chat: ChatMo
     ids = torch.tensor([SHORT, SHORT, SHORT])
     with torch.inference_mode():
         clean = chat.model(ids).logits
-        with served_adapter.apply_adapters(chat.model, [None, lora(1), None]):
+        with hooks.apply_adapters(chat.model, [None, lora(1), None]):
             mixed = chat.model(ids).logits
     assert torch.equal(mixed[[0, 2]], clean[[0, 2]])
     assert not torch.allclose(mixed[1], clean[1], atol=1e-2)
@@ -114,7 +115,7 @@ def test_few_rows_are_computed_faster_but_alike(rows: int) -> None:
     x = torch.randn(rows, 1, 24, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         usual = model(x)
-        with served_adapter.few_rows(model):  # type: ignore[arg-type]
+        with hooks.few_rows(model):  # type: ignore[arg-type]
             assert all("forward" in vars(layer) for layer in model)
             torch.testing.assert_close(model(x), usual)
     assert not any("forward" in vars(layer) for layer in model)

@@ -26,11 +26,11 @@ from playground.errors import UserError
 from playground.inference import forward as forward_module
 from playground.inference import matmul
 from playground.inference.forward import TheirForward, forward_of
+from playground.inference.hooks import apply_adapters
 from playground.inference.kv_cache import Memory
 from playground.inference.llama_forward import OurForward
 from playground.inference.matmul import product
 from playground.inference.ragged_batch import Forward, Segment
-from playground.inference.served_adapter import apply_adapters
 from tests.fakes.chat_model import lively, lora, small_chat
 from tests.fakes.trained import STEPS, Trained, make
 

@@ -25,7 +25,8 @@ from playground.inference.fp16_weights import NARROW, Narrow, refusal, round_to_
 from playground.inference.kv_cache import Memory
 from playground.inference.ragged_batch import Segment
 from playground.inference.self_test import prove
-from playground.models.registry import ChatModel, chat_source, load_chat
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import chat_source
 from playground.settings import Settings
 from retrieval.readers.read import read_document
 from tests.fakes.chat_model import lora, small_chat, untouched

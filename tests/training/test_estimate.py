@@ -13,7 +13,7 @@ from adapters.options import build
 from playground.data.dataset import NO_LOSS, Sides
 from playground.data.tokenize import Example
 from playground.device import Device
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 from playground.training import loop as training_loop
 from playground.training import throughput, workload
 from playground.training.best_adapter import Finished

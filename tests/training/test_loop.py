@@ -18,7 +18,7 @@ import torch
 import adapters
 from adapters.options import build
 from playground.errors import UserError
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 from playground.settings import Settings
 from playground.training import checkpoints
 from playground.training import loop as training_loop

@@ -13,7 +13,7 @@ import torch
 import adapters
 from playground.jobs.tasks import sweep as sweep_kind
 from playground.jobs.worker import work
-from playground.models.registry import ChatModel
+from playground.models.chat_model import ChatModel
 from playground.settings import Settings
 from playground.storage.run_folder import CONFIG, DOCUMENTS, EVENTS, LEASE, log_event, read_events
 from playground.training import loop as training_loop

@@ -14,7 +14,8 @@ from playground.cli.commands.arguments import NEEDS, ON_DEMAND, Line
 from playground.cli.commands.index import READ
 from playground.cli.commands.search import searcher, where
 from playground.device import choose
-from playground.models.registry import chat_source, embedder_source, load_chat
+from playground.models.chat_model import load_chat
+from playground.models.registry import chat_source, embedder_source
 from playground.prompts import Turn
 from playground.services.conversations import passage
 from playground.settings import Settings

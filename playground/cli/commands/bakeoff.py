@@ -16,7 +16,8 @@ from playground.data.dataset import data_hash
 from playground.device import choose
 from playground.errors import UserError
 from playground.jobs.supervisor import start_worker
-from playground.models.registry import chat_source, load_chat
+from playground.models.chat_model import load_chat
+from playground.models.registry import chat_source
 from playground.settings import Settings
 from playground.storage.run_folder import EVENTS, LEASE, STOP, read_events
 from playground.training import method_comparison

@@ -20,7 +20,8 @@ from playground.evaluation.config import ExamSettings
 from playground.evaluation.exam import DOCUMENTS, Plan, Report
 from playground.evaluation.llm_judge import add_judgements
 from playground.evaluation.verdict import as_record, say
-from playground.models.registry import ChatModel, Source, chat_source, embedder_source, load_chat
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import Source, chat_source, embedder_source
 from playground.settings import Settings
 from retrieval.embed import Embedder
 from retrieval.readers.read import Document

@@ -20,7 +20,8 @@ from playground.cli.commands.methods import flag
 from playground.data.dataset import data_hash
 from playground.device import choose
 from playground.errors import UserError
-from playground.models.registry import ChatModel, chat_source, load_chat
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import chat_source
 from playground.settings import Settings
 from playground.storage.run_folder import CONFIG, DOCUMENTS, log_event
 from playground.training import loop as training_loop

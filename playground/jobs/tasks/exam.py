@@ -9,7 +9,8 @@ from playground.evaluation import exam as evaluation_exam
 from playground.evaluation import report
 from playground.evaluation.exam import Report
 from playground.models import registry
-from playground.models.registry import chat_source, load_chat
+from playground.models.chat_model import load_chat
+from playground.models.registry import chat_source
 from playground.settings import Settings
 from playground.storage.run_folder import DOCUMENTS
 from retrieval.embed import Embedder

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from playground import device
-from playground.models.registry import ChatModel, chat_source, load_chat
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import chat_source
 from playground.settings import Settings
 from playground.storage.run_folder import CHECKPOINT, DOCUMENTS, read_config, read_events
 from playground.training import lr_sweep

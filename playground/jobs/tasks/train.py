@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from playground import device
-from playground.models.registry import chat_source, load_chat
+from playground.models.chat_model import load_chat
+from playground.models.registry import chat_source
 from playground.settings import Settings
 from playground.storage.run_folder import CHECKPOINT, DOCUMENTS, read_config, shared_folder
 from playground.training import loop as training_loop

@@ -1,0 +1,59 @@
+"""The resident chat model: what it is, and how it is loaded from a folder of safetensors."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from playground.device import Device
+from playground.errors import UserError
+from playground.models import wheels
+from playground.models.registry import Source, first_line
+
+
+@dataclass
+class ChatModel:
+    """The resident base model in evaluation mode; `hash` names its weights (16 hex digits), `window` is in tokens.
+
+    `bits` are those of the weights that answers are to be computed with, where this machine can: 32, or 16 of a copy.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    hash: str
+    name: str
+    device: torch.device
+    window: int
+    bits: int = 32
+
+
+def load_chat(source: Source, device: Device, bits: int = 32) -> ChatModel:
+    """Load the chat model, to generate with and to train adapters on; answers come from weights of so many `bits`.
+
+    Raises UserError for a damaged folder, an architecture that transformers does not know or that needs its author's
+    code, and a model without a chat template.
+    """
+    digest = wheels.weights_digest(source.folder)
+    wheels.check_digest(source.folder, digest)
+    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source.folder, **options)
+        model = AutoModelForCausalLM.from_pretrained(source.folder, dtype=device.dtype, use_safetensors=True, **options)
+    except (OSError, ValueError, KeyError, SafetensorError) as fault:
+        raise UserError(f"The chat model in {source.folder} cannot be loaded: {first_line(fault)}.") from fault
+    if tokenizer.chat_template is None:
+        raise UserError(f"The chat model {source.name} has no chat template. Choose one that is tuned to chat.")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    model.name_or_path = model.config._name_or_path = source.name  # what an exported adapter names as its base
+    return ChatModel(
+        model=model.to(device.name).eval(),  # type: ignore[arg-type]  # the library's wrapper hides self
+        tokenizer=tokenizer,
+        hash=digest[:16],
+        name=source.name,
+        device=torch.device(device.name),
+        window=min(model.config.max_position_embeddings, tokenizer.model_max_length),
+        bits=bits,
+    )
