@@ -84,7 +84,7 @@ def _said(question: Question, answer: str, restated: bool) -> str:
 
 
 def _marked(question: Question, said: str) -> set[tuple[int, int, int]]:
-    claims = grounding.support(said, question.text, question.passages)
+    claims = grounding.claims_with_evidence(said, question.text, question.passages)
     return {(each.passage, each.start, each.end) for claim in claims for each in claim.evidence}
 
 

@@ -32,8 +32,7 @@ from playground.models.registry import chat_source
 from playground.settings import Settings
 from playground.training import loop as training_loop
 from playground.training.config import RunConfig, TrainSettings
-from retrieval.document import Pair
-from retrieval.readers.read import Document
+from retrieval.document import Document, Pair
 
 STEPS, TOKENS = 30, 512
 ANSWER_TOKENS = 80

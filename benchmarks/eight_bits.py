@@ -26,7 +26,7 @@ from playground.inference.ragged_batch import Segment
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
-from retrieval.readers.read import read_document
+from retrieval.readers.dispatch import read_document
 
 TEXT = Path(__file__).parents[1] / "playground" / "data" / "example_texts" / "us_constitution.txt"
 READ, WINDOW = 2_000, 500  # tokens that are read, and at once

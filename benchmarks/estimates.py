@@ -24,7 +24,8 @@ from playground.settings import Settings
 from playground.storage.run_folder import EVENTS, LEASE, read_events
 from playground.training.config import PRESETS, Preset, RunConfig, estimate, plan, settings_of, workload_of
 from playground.training.throughput import speed_of
-from retrieval.readers.read import Document, read_document
+from retrieval.document import Document
+from retrieval.readers.dispatch import read_document
 
 SECONDS, NEAR = 45, 0.25
 LOOK_EVERY = 0.1

@@ -28,7 +28,7 @@ from playground.jobs.worker import work
 from playground.settings import Settings
 from playground.storage.run_folder import ADAPTER, CHECKPOINT, CONFIG, DOCUMENTS, EVENTS, LEASE, read_events
 from playground.training.config import RunConfig, TrainSettings
-from retrieval.readers.read import Document
+from retrieval.document import Document
 from tests.conftest import tiny_llama, tiny_tokenizer
 
 KILLS = 30

@@ -39,7 +39,8 @@ from playground.settings import Settings
 from playground.training import loop as training_loop
 from playground.training.config import RunConfig, TrainSettings
 from playground.training.losses import count_targets, losses
-from retrieval.readers.read import Document, read_document
+from retrieval.document import Document
+from retrieval.readers.dispatch import read_document
 
 TEXT = Path(__file__).parents[1] / "playground" / "data" / "example_texts" / "us_constitution.txt"
 FACTORS = (1 / 3, 1.0, 3.0)

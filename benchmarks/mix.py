@@ -23,7 +23,8 @@ from playground.models.chat_model import ChatModel
 from playground.training import loop as training_loop
 from playground.training.config import RunConfig, TrainSettings
 from playground.training.losses import count_targets, losses
-from retrieval.readers.read import Document, read_document
+from retrieval.document import Document
+from retrieval.readers.dispatch import read_document
 
 TEXT = Path(__file__).parents[1] / "playground" / "data" / "example_texts" / "us_constitution.txt"
 STEPS, TOKENS, WINDOW = 24, 512, 256

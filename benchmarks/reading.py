@@ -25,9 +25,9 @@ from pathlib import Path
 import docx
 import psutil
 
+from retrieval.document import Document, Limits
 from retrieval.errors import RetrievalError
-from retrieval.readers.read import Document, Limits
-from retrieval.readers.sandbox import read_apart
+from retrieval.readers.sandbox import read_in_sandbox
 
 HTML_CHAPTERS = {"basic-defs": (1, 2), "choosing": (3, 4), "pkg-basics": (7, 8)}
 SAMPLE_SECONDS = 0.005
@@ -173,7 +173,7 @@ def text_rows(folder: Path) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as made:
         for path, truth in texts(folder, Path(made)):
             with watched() as cost:
-                document = read_apart(path, path.name, None, Limits())
+                document = read_in_sandbox(path, path.name, None, Limits())
             share, right = recovered(truth, document)
             yield f"| {path.name} | {share:.2%} | {right:.2%} | {cost.seconds:.2f} | {cost.child:.0f} |"
 
@@ -193,7 +193,7 @@ def bomb_rows() -> Iterator[str]:
 
 def _outcome(path: Path, name: str) -> str:
     try:
-        return f"read: {len(read_apart(path, name, None, Limits()).text):,} characters"
+        return f"read: {len(read_in_sandbox(path, name, None, Limits()).text):,} characters"
     except RetrievalError as refusal:
         return str(refusal).removeprefix(name).strip()
 

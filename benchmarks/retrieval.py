@@ -33,7 +33,7 @@ from benchmarks.sets import (
     xquad,
 )  # fmt: skip
 from retrieval.build import build
-from retrieval.readers.read import read_document
+from retrieval.readers.dispatch import read_document
 from retrieval.search import SearchResult, mix_for, search, within_budget
 
 CONTEXT_TOKENS = 512

@@ -17,10 +17,10 @@ import numpy as np
 
 from retrieval.build import build
 from retrieval.chunks import Passage
+from retrieval.document import Document
 from retrieval.embed import Embedder
 from retrieval.index import Index
 from retrieval.persistence import chunk_hash
-from retrieval.readers.read import Document
 from retrieval.search import Hit, Mix, search
 
 DATA, CACHE = Path("../shared/data"), Path(".cache/retrieval")
@@ -159,7 +159,7 @@ def gate_scores(
     index = build(documents, embedder)
     embedder.encode([each.text for each in questions])
     names = {document.name for document in documents}
-    without = {name: index.only(names - {name}) for name in names}
+    without = {name: index.restrict_to(names - {name}) for name in names}
     kept = [search(index, embedder, each.text, 1, mix).gate for each in questions]
     removed = [search(without[each.article], embedder, each.text, 1, mix).gate for each in questions]
     return np.array(kept), np.array(removed)

@@ -34,7 +34,7 @@ from playground.training import loop as training_loop
 from playground.training.config import Preset, plan, settings_of, workload_of
 from playground.training.losses import count_targets, losses
 from playground.training.throughput import speed_of
-from retrieval.readers.read import read_document
+from retrieval.readers.dispatch import read_document
 
 TABLES = ("pairs", "windows", "losses", "layers")
 LAYERS, SECONDS = (0, 15, 10, 6), 60  # top layers adapted, 0 for all; planned seconds of each run

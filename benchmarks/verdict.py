@@ -40,9 +40,10 @@ from playground.storage.run_folder import CONFIG, DOCUMENTS
 from playground.training import loop as training_loop
 from playground.training.config import RunConfig, TrainSettings
 from retrieval.build import build as build_index
+from retrieval.document import Document
 from retrieval.embed import Embedder
 from retrieval.index import Index
-from retrieval.readers.read import Document, read_document
+from retrieval.readers.dispatch import read_document
 
 STEPS = {"xquad": 120, "xquad_vi": 60, "devil": 80, "faq": 60, "rules": 60, "taught": 50}
 PASSAGES = {"": 0.0, "_half": 0.5, "_passages": 1.0}  # share of the questions, by the end of the part's name

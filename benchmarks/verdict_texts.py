@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from playground.evaluation.questions import LITERAL, AnswerSpan, Question, question_id
-from retrieval.readers.read import Document, Pair, read_document
+from retrieval.document import Document, Pair
+from retrieval.readers.dispatch import read_document
 
 HELD_OUT = 50  # entries of the Devil's Dictionary that are kept from training and from the index
 ASKED = 40  # of the Debian FAQ's 119 pairs, kept from training

@@ -18,7 +18,7 @@ from playground.inference.engine import complete
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
-from retrieval.readers.read import read_document
+from retrieval.readers.dispatch import read_document
 
 
 def main() -> None:

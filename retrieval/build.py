@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from retrieval.chunks import Passage, split
-from retrieval.deduplicate import repeats
+from retrieval.deduplicate import repeated_passages
 from retrieval.document import Document
-from retrieval.errors import RetrievalError, Stopped
+from retrieval.errors import IndexingStopped, RetrievalError
 from retrieval.index import Encoder, Index
-from retrieval.language import detect
+from retrieval.language import detect_language
 from retrieval.persistence import chunk_hash
 
 SPECIAL_TOKENS = 2
@@ -52,7 +52,7 @@ def _passages(documents: Sequence[Document], embedder: Encoder) -> tuple[list[Pa
     every = [passage for document in documents for passage in split(document, embedder.count_tokens, max_tokens)]
     if not every:
         raise RetrievalError("There is no text to index. Add a file with text first.")
-    folded = repeats(every)
+    folded = repeated_passages(every)
     return [passage for place, passage in enumerate(every) if place not in folded], len(folded)
 
 
@@ -77,7 +77,7 @@ def _watched(progress: Progress | None, should_stop: ShouldStop | None) -> Progr
 
     def step(done: int, total: int) -> None:
         if should_stop and should_stop():
-            raise Stopped(
+            raise IndexingStopped(
                 f"Indexing was stopped with {done:,} of {total:,} passages embedded. Start it again to go on."
             )
         if progress and done:
@@ -90,5 +90,5 @@ def _language(documents: Sequence[Document]) -> str:
     """The language of most of the text."""
     chars: Counter[str] = Counter()
     for document in documents:
-        chars[detect(document.text)] += len(document.text)
+        chars[detect_language(document.text)] += len(document.text)
     return chars.most_common(1)[0][0]

@@ -11,7 +11,7 @@ RUN = 3  # words
 _WORD = re.compile(r"[-+]?\w+[+#]*|[^\w\s.,;:!?\"'“”‘’«»()\[\]*#_`|>–—…•-]")
 
 
-def repeats(passages: Sequence[Passage]) -> set[int]:
+def repeated_passages(passages: Sequence[Passage]) -> set[int]:
     """Places of passages all of whose runs of three words stand in another passage under the same heading.
 
     Case, blanks, quotes and punctuation make no difference; one other word or number does. Of equals the first stays.
@@ -39,7 +39,7 @@ def _held(runs: Sequence[tuple[str, str]], holders: dict[tuple[str, str], set[in
     return True
 
 
-def word_runs(text: str) -> list[str]:
+def word_trigrams(text: str) -> list[str]:
     """The different runs of three words in order, parted by blanks; a text shorter than a run is one."""
     words = _WORD.findall(unicodedata.normalize("NFC", text).lower()) or [text]
     return list(dict.fromkeys(" ".join(words[start : start + RUN]) for start in range(max(1, len(words) - RUN + 1))))
@@ -47,4 +47,4 @@ def word_runs(text: str) -> list[str]:
 
 def _runs(passage: Passage) -> list[tuple[str, str]]:
     """The passage's runs, each with the heading."""
-    return [(passage.heading, run) for run in word_runs(passage.text)]
+    return [(passage.heading, run) for run in word_trigrams(passage.text)]

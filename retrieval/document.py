@@ -1,4 +1,7 @@
-"""What a read file is made of, and the draft that readers fill; knows nothing of file formats."""
+"""The types that every reader returns (`Document`, `Span`, `Pair`) and the builder that readers fill.
+
+Knows nothing of file formats.
+"""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +11,7 @@ from typing import Any
 from retrieval.errors import RetrievalError
 
 TRAIL = " > "
-MAX_LABEL = 200  # of each heading in a trail: a long one above many others would multiply
+MAX_LABEL = 200  # characters of each heading in a trail: every heading below repeats it
 _CONTENTS = re.compile(
     r"(table of )?contents|inhalt(sverzeichnis)?|table des matières|sommaire|índice|contenido|sumário|indice|mục lục",
     re.IGNORECASE,
@@ -36,10 +39,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one file may hold: characters of text, pages of a PDF, bytes of the file and of what it unpacks to.
+    """How much one file may hold: characters of text, pages of a PDF, bytes of the file, bytes after unpacking.
 
-    XML has its own limit, as its tree is many times as large. The last three bind the process that reads the file: its
-    memory, its processor seconds, the bytes it may hand back.
+    XML has a limit of its own because its parsed tree is many times larger. The last three limit the process that
+    reads the file: its memory, its processor seconds, and the bytes of its answer.
     """
 
     max_chars: int = 1_000_000
@@ -52,16 +55,17 @@ class Limits:
 
     @property
     def clock_seconds(self) -> int:
-        """Seconds by the clock: a busy machine gives a process a third of a core at times."""
+        """Wall-clock seconds: on a busy machine a process gets a third of a core at times."""
         return 3 * self.seconds
 
 
 @dataclass(frozen=True)
 class Document:
-    """Clean text of one file. Paragraphs are parted by a blank line; all spans are in order and do not overlap.
+    """The clean text of one file. A blank line separates paragraphs; all spans are in order and do not overlap.
 
-    A heading's span runs from the heading's own line to the next heading, of whatever level. `written` are questions
-    that somebody wrote about the text, each with the offsets of its answer; search takes no notice of them.
+    A heading's span runs from the heading's own line to the next heading of any level. `notes` are sentences that say
+    what the reader left out or repaired. `questions` were written about the text; each has the offsets of its answer,
+    and search ignores them.
     """
 
     name: str
@@ -69,22 +73,22 @@ class Document:
     pages: tuple[Span, ...] = ()
     headings: tuple[Span, ...] = ()
     pairs: tuple[Pair, ...] = ()
-    dropped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
-    written: tuple[Pair, ...] = ()
+    questions: tuple[Pair, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists and dictionaries, ready for JSON."""
-        written = [list(astuple(each)) for each in self.written]
+        """Lists and dictionaries that JSON can hold; `notes` are stored as "dropped", `questions` as "written"."""
+        written = [list(astuple(each)) for each in self.questions]
         return {
             "name": self.name,
             "text": self.text,
             "pages": [[each.start, each.end, each.label] for each in self.pages],
             "headings": [[each.start, each.end, each.label] for each in self.headings],
             "pairs": [[each.question, each.answer, each.start, each.end] for each in self.pairs],
-            "dropped": list(self.dropped),
+            "dropped": list(self.notes),
             "columns": list(self.columns),
-            **({"written": written} if written else {}),  # so that a document as it was read has one form
+            **({"written": written} if written else {}),  # a document without questions has one form only
         }
 
     @classmethod
@@ -96,14 +100,14 @@ class Document:
             pages=tuple(Span(*each) for each in values["pages"]),
             headings=tuple(Span(*each) for each in values["headings"]),
             pairs=tuple(Pair(*each) for each in values["pairs"]),
-            dropped=tuple(values["dropped"]),
+            notes=tuple(values["dropped"]),
             columns=tuple(values["columns"]),
-            written=tuple(Pair(*each) for each in values.get("written", ())),
+            questions=tuple(Pair(*each) for each in values.get("written", ())),
         )
 
 
 class NeedsMapping(RetrievalError):
-    """A table whose columns say neither what is asked nor what is answered; a person may choose them."""
+    """A table without known names of question, answer or text columns; the user may choose them."""
 
     def __init__(self, message: str, columns: Sequence[str], rows: Sequence[dict[str, str]]) -> None:
         super().__init__(message)
@@ -112,12 +116,12 @@ class NeedsMapping(RetrievalError):
 
 
 class TooLong(Exception):
-    """The text of a file grew past its limit while it was read."""
+    """The text of a file exceeded its limit while it was read."""
 
 
 @dataclass(frozen=True)
-class Mark:
-    """Where a heading starts, how deep it is (1 = outermost) and what it says."""
+class HeadingMark:
+    """The offset, the level (1 = outermost) and the title of a heading."""
 
     start: int
     level: int
@@ -129,10 +133,10 @@ def is_contents(title: str) -> bool:
     return bool(_CONTENTS.fullmatch(title.strip()))
 
 
-def sections(marks: Sequence[Mark], length: int) -> tuple[Span, ...]:
-    """One span a heading, labelled with the trail of the headings above it. `marks` are in order of their start."""
+def heading_spans(marks: Sequence[HeadingMark], length: int) -> tuple[Span, ...]:
+    """One span per heading, labelled with the trail of the headings above it. `marks` are in order of their start."""
     starts = []
-    above: list[Mark] = []
+    above: list[HeadingMark] = []
     for mark in marks:
         above = [each for each in above if each.level < mark.level] + [mark]
         starts.append((mark.start, TRAIL.join(each.title[:MAX_LABEL] for each in above)))
@@ -141,27 +145,27 @@ def sections(marks: Sequence[Mark], length: int) -> tuple[Span, ...]:
 
 
 def _spans(starts: Sequence[tuple[int, str]], length: int) -> tuple[Span, ...]:
-    """Each stretch from its start to the next one's start, the last to the end of the text."""
+    """Each span from its start to the start of the next one; the last span ends with the text."""
     ends = [*(start for start, _ in starts), length][1:]
     return tuple(Span(start, end, label) for (start, label), end in zip(starts, ends, strict=False))
 
 
 @dataclass
 class DocumentBuilder:
-    """Text that grows piece by piece, to a limit, and remembers the offset of every heading, page and pair."""
+    """Text that is built piece by piece, up to a limit, with the offset of every heading, page and pair."""
 
     max_chars: int
-    marks: list[Mark] = field(default_factory=list)
+    marks: list[HeadingMark] = field(default_factory=list)
     page_starts: list[tuple[int, str]] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
     _pieces: list[str] = field(default_factory=list)
     _length: int = 0
 
     def add(self, text: str, joint: str = "\n\n") -> int:
-        """Append a piece after a joint (none before the first piece); returns the piece's offset.
+        """Append a piece after `joint` (nothing before the first piece); returns the offset of the piece.
 
         Raises:
-            TooLong: the text would grow past its limit.
+            TooLong: the text would exceed its limit.
         """
         joint = joint if self._pieces else ""
         start = self._length + len(joint)
@@ -172,30 +176,30 @@ class DocumentBuilder:
         return start
 
     def heading(self, title: str, level: int) -> int:
-        """Append a heading of its own; line breaks in a title become blanks. Returns its offset."""
+        """Append a heading as a paragraph; line breaks in the title become spaces. Returns its offset."""
         title = " ".join(title.split())
         start = self.add(title)
-        self.marks.append(Mark(start, level, title))
+        self.marks.append(HeadingMark(start, level, title))
         return start
 
     def page(self, start: int, label: str) -> None:
-        """A page begins at this offset, unless it already did."""
+        """Record that a page begins at this offset; a second call for the same page has no effect."""
         if not self.page_starts or self.page_starts[-1][1] != label:
             self.page_starts.append((start, label))
 
     def pair(self, question: str, answer: str) -> None:
-        """Append a pair as one paragraph block."""
+        """Append a question and its answer as one paragraph."""
         start = self.add(f"{question}\n{answer}")
         self.pairs.append(Pair(question, answer, start, self._length))
 
-    def document(self, name: str, dropped: Sequence[str] = (), columns: Sequence[str] = ()) -> Document:
+    def document(self, name: str, notes: Sequence[str] = (), columns: Sequence[str] = ()) -> Document:
         """The finished document."""
         return Document(
             name=name,
             text="".join(self._pieces),
             pages=_spans(self.page_starts, self._length),
-            headings=sections(self.marks, self._length),
+            headings=heading_spans(self.marks, self._length),
             pairs=tuple(self.pairs),
-            dropped=tuple(dropped),
+            notes=tuple(notes),
             columns=tuple(columns),
         )

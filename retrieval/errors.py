@@ -5,5 +5,5 @@ class RetrievalError(ValueError):
     """A file, index or question that cannot be used, in one sentence: what happened, the value got, what to do."""
 
 
-class Stopped(RetrievalError):
+class IndexingStopped(RetrievalError):
     """Somebody asked for the work to stop, and it did."""

@@ -30,19 +30,19 @@ class Excerpt:
     pieces: tuple[tuple[str, str | None], ...]
 
 
-def excerpt_around(document: Document, passage: Range) -> Range:
+def range_around(document: Document, passage: Range) -> Range:
     """The stretch that begins a little before the passage and holds it whole."""
     first = _border(document.text, passage.start - BEFORE)
     last = _border(document.text, max(passage.start - BEFORE + STRETCH, passage.end + BEFORE))
     return Range(min(first, passage.start), max(last, passage.end))
 
 
-def earlier(document: Document, shown: Range) -> Range:
+def range_above(document: Document, shown: Range) -> Range:
     """The stretch above, or the same one where the document begins."""
     return Range(_border(document.text, shown.start - STRETCH), shown.start) if shown.start > 0 else shown
 
 
-def later(document: Document, shown: Range) -> Range:
+def range_below(document: Document, shown: Range) -> Range:
     """The stretch below, or the same one where the document ends."""
     end = len(document.text)
     return Range(shown.end, _border(document.text, shown.end + STRETCH)) if shown.end < end else shown

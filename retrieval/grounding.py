@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from retrieval.chunks import Passage, sentences
-from retrieval.language import Terms, detect
+from retrieval.language import Terms, detect_language
 
 THRESHOLD = 0.5  # chosen, like the three below, on half of the articles that docs/log.md reports the other half of
 QUESTION_WEIGHT = 0.15  # of a claim's term that the question has too
@@ -46,9 +46,9 @@ class _Sentence:
     terms: frozenset[str]
 
 
-def support(answer: str, question: str, passages: Sequence[Passage]) -> list[Claim]:
+def claims_with_evidence(answer: str, question: str, passages: Sequence[Passage]) -> list[Claim]:
     """Every sentence of the answer that says something, with the passages' sentences that say the same."""
-    terms = Terms(detect("\n".join(each.text for each in passages)))
+    terms = Terms(detect_language("\n".join(each.text for each in passages)))
     written = _written(passages, terms)
     rarity = _Rarity(written)
     asked = {term: rarity(term) for term in terms(question)}

@@ -133,7 +133,7 @@ def _questions(vectors: np.ndarray, chance: np.random.Generator) -> np.ndarray:
 class Index:
     """Passages with vectors (n, dimension) and BM25 weights; immutable, so any number of threads may search it.
 
-    `folded` is how many further passages said nothing new and were left out.
+    `duplicates` is how many further passages said nothing new and were left out.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class Index:
         embedder: str,
         embedder_hash: str,
         language: str,
-        folded: int = 0,
+        duplicates: int = 0,
     ) -> None:
         """Build FAISS and BM25.
 
@@ -161,7 +161,7 @@ class Index:
         self.embedder = embedder
         self.embedder_hash = embedder_hash
         self.language = language
-        self.folded = folded
+        self.duplicates = duplicates
         self.terms = Terms(language)
         corpus = [self.terms(passage.text) for passage in passages]
         self._frequency = Counter(term for terms in corpus for term in set(terms))
@@ -186,13 +186,13 @@ class Index:
         """The share of the exact ten nearest vectors that is found, measured on a sample; 1 where exact."""
         return self._nearest.recall
 
-    def only(self, sources: Collection[str]) -> "Index":
+    def restrict_to(self, sources: Collection[str]) -> "Index":
         """The index without passages of other documents; itself where there are none."""
         kept = [place for place, passage in enumerate(self.passages) if passage.source in sources]
         if len(kept) == len(self.passages):
             return self
         passages = [self.passages[place] for place in kept]
-        return Index(passages, self.vectors[kept], self.embedder, self.embedder_hash, self.language, self.folded)
+        return Index(passages, self.vectors[kept], self.embedder, self.embedder_hash, self.language, self.duplicates)
 
     def nearest(self, query: np.ndarray, count: int) -> np.ndarray:
         """Places of the passages whose vectors have the greatest product with the query (dimension,), best first."""

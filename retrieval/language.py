@@ -69,7 +69,7 @@ _TERM = re.compile(r"\w+")
 _UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
 
 
-def detect(text: str) -> str:
+def detect_language(text: str) -> str:
     """ISO 639-1 code of the text's language, "und" where its first 20,000 characters show none clearly."""
     sample = unicodedata.normalize("NFC", text[:SAMPLE_CHARS]).lower()
     words = _WORD.findall(sample)

@@ -76,7 +76,7 @@ def _manifest(index: Index, files: dict[str, bytes]) -> Manifest:
         language=index.language,
         passages=len(index.passages),
         vectors=len(index.vectors),
-        folded=index.folded,
+        folded=index.duplicates,
         kind=index.kind,
         recall=round(index.recall, 4),
         documents=tuple(dict.fromkeys(passage.source for passage in index.passages)),
@@ -96,7 +96,7 @@ def load(folder: Path, embedder: Encoder) -> Index:
     return Index(passages, vectors, embedder.name, embedder.hash, manifest.language, manifest.folded)
 
 
-def built_with(folder: Path) -> tuple[str, str]:
+def saved_encoder(folder: Path) -> tuple[str, str]:
     """The name and the weights' hash of the embedder that a saved index was built with.
 
     Raises:

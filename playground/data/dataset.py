@@ -24,7 +24,7 @@ from playground.data.tokenize import (
     windows,
 )
 from playground.errors import UserError
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 __all__ = ["MAX_HELDOUT_TOKENS", "MIN_TOKENS", "NO_LOSS", "Corpus", "Sides", "build", "check", "data_hash", "sides"]
 
@@ -148,7 +148,7 @@ def data_hash(documents: Sequence[Document]) -> str:
     digest = hashlib.sha256()
     for document in documents:
         digest.update(f"{document.name}\0{document.text}\0".encode())
-        for each in document.written:
+        for each in document.questions:
             digest.update(f"{each.question}\0{each.answer}\0".encode())
     return digest.hexdigest()[:16]
 
@@ -260,7 +260,7 @@ def _asked(text: _Text, seed: int) -> Iterator[TrainingPair]:
     """Questions by rules, then those that were written about the text."""
     for made in pairs.make(text.document, seed):
         yield TrainingPair(made.kind, made.question, made.answer, made.start, made.section)
-    for each in text.document.written:
+    for each in text.document.questions:
         yield TrainingPair("written", each.question, each.answer, each.start, place_of(text.sections, each.start))
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from retrieval.deduplicate import word_runs
+from retrieval.deduplicate import word_trigrams
 
 NEAR = 0.8  # share of the smaller text's telling runs
 COMMON = 50  # texts that hold a run, from which on it is a form that is filled in and tells nothing
@@ -27,7 +27,7 @@ class Repeats:
 
 def find(texts: Sequence[str]) -> Repeats:
     """Which texts say the same but for blanks, case and punctuation, and which nearly the same."""
-    runs = [frozenset(word_runs(text)) for text in texts]
+    runs = [frozenset(word_trigrams(text)) for text in texts]
     same = _first(runs)
     unique = [place for place, origin in enumerate(same) if place == origin]
     parent = {place: place for place in unique}

@@ -14,8 +14,8 @@ import ftfy.badness
 from playground.data import near_duplicates, pii
 from playground.data.sections import Section, cut_sections
 from retrieval.chunks import sentences
-from retrieval.language import UNKNOWN, detect
-from retrieval.readers.read import Document, Pair, Span
+from retrieval.document import Document, Pair, Span
+from retrieval.language import UNKNOWN, detect_language
 
 LITTLE_CHARS = 2_000  # some 500 tokens: two windows
 REPEATED = 4  # times that a paragraph stands in a document, from which on it is boilerplate
@@ -129,7 +129,7 @@ def remove(document: Document, spans: Sequence[tuple[int, int]]) -> Document:
         pages=_moved(document.pages, moved),
         headings=_moved(document.headings, moved),
         pairs=left(document.pairs),
-        written=left(document.written),
+        questions=left(document.questions),
     )
 
 
@@ -206,10 +206,10 @@ def _languages(documents: Sequence[Document], pieces: Sequence[_Piece]) -> Findi
     """Sections in another language than most of the text."""
     chars: Counter[str] = Counter()
     for document in documents:
-        chars[detect(document.text)] += len(document.text)
+        chars[detect_language(document.text)] += len(document.text)
     usual = {UNKNOWN, chars.most_common(1)[0][0] if chars else UNKNOWN}
     return _of_pieces(
-        "languages", [each for each in pieces if _tells_language(each.body) and detect(each.body) not in usual]
+        "languages", [each for each in pieces if _tells_language(each.body) and detect_language(each.body) not in usual]
     )
 
 

@@ -8,8 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from retrieval.document import TRAIL, is_contents
-from retrieval.readers.read import Document
+from retrieval.document import TRAIL, Document, is_contents
 
 MAX_CHARS = 1_000  # some 250 tokens; a longer section is cut between paragraphs, or a text without headings had one
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")

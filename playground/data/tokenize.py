@@ -15,7 +15,7 @@ from playground.data.qa.pairs import Kind
 from playground.data.sections import Section
 from playground.prompts import PASSAGE, defuse, messages, render
 from retrieval.chunks import Passage, sentences, split
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 NO_LOSS = -100
 DISTRACTORS = 4  # at most, as in RAFT (Zhang et al. 2024, arXiv 2403.10131, section 3)

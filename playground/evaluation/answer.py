@@ -14,7 +14,7 @@ from playground.evaluation.results import NO_CHOICE, ArmResult
 from playground.inference.engine import Decoding, Prompt, generate
 from playground.inference.forward import forward_of
 from playground.models.chat_model import ChatModel
-from retrieval.grounding import support
+from retrieval.grounding import claims_with_evidence
 
 SCOPE = "exam"  # under which what was read for a free answer is kept for the choices
 
@@ -138,7 +138,7 @@ def _in_prompt(sheet: _Sheet) -> bool:
 def _supported(sheet: _Sheet, text: str) -> float | None:
     """The share of the answer's sentences that a passage supports; None without passages or answer."""
     passages = sheet.asked.given.passages
-    claims = support(text, sheet.question.question, passages) if passages and text else []
+    claims = claims_with_evidence(text, sheet.question.question, passages) if passages and text else []
     return sum(bool(each.evidence) for each in claims) / len(claims) if claims else None
 
 

@@ -13,8 +13,8 @@ from playground.inference.served_adapter import ServedAdapter
 from playground.models.chat_model import ChatModel
 from playground.prompts import Turn
 from retrieval.chunks import Passage, split
+from retrieval.document import Document
 from retrieval.index import Encoder, Index
-from retrieval.readers.read import Document
 from retrieval.search import Hit, SearchResult, search, within_budget
 
 BASE, FEW_SHOT, RAG, TUNED, BOTH, GOLD = ARMS = ("base", "few_shot", "rag", "tuned", "both", "gold")

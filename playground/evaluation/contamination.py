@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from playground.evaluation.metrics import LONG, holds, normalise, token_f1
 from playground.evaluation.questions import RECALL, Question
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 NO_ANSWER, GIVEN_AWAY, DUPLICATE, KNOWN, LEAK = FAULTS = ("no_answer", "given_away", "duplicate", "known", "leak")
 RUN = 3  # words in a row

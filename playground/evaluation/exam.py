@@ -33,9 +33,9 @@ from playground.inference.served_adapter import load_adapter
 from playground.models.chat_model import ChatModel
 from playground.training.config import RunConfig
 from retrieval.build import build as build_index
+from retrieval.document import Document
 from retrieval.embed import Embedder
 from retrieval.persistence import load
-from retrieval.readers.read import Document
 
 CONFIG, DOCUMENTS, QUESTIONS, ANSWERS = "config.json", "documents.json", "questions.jsonl", "answers.jsonl"
 DRILL = "drill"  # what a step of it is called in place of an arm

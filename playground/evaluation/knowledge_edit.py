@@ -24,9 +24,8 @@ from playground.training import loop as training_loop
 from playground.training.best_adapter import Finished
 from playground.training.config import RunConfig
 from retrieval.build import build as build_index
-from retrieval.document import Pair, Span
+from retrieval.document import Document, Pair, Span
 from retrieval.persistence import chunk_hash
-from retrieval.readers.read import Document
 
 ANSWER_TOKENS = 32
 RETRAINED = "tuned_again"  # the fine-tuned arm after it was trained on the changed text
@@ -145,9 +144,9 @@ def edit_document(document: Document, start: int, end: int, new: str) -> Documen
         pages=spans(document.pages),
         headings=spans(document.headings),
         pairs=tuple(pairs),
-        written=tuple(
+        questions=tuple(
             replace(each, start=moved(each.start), end=moved(each.end))
-            for each in document.written
+            for each in document.questions
             if each.end <= start or each.start >= end  # those about the changed fact go with it
         ),
     )

@@ -19,7 +19,7 @@ from playground.inference.engine import Prompt, scheduler_of
 from playground.inference.forward import forward_of
 from playground.inference.ragged_batch import Segment
 from playground.models.chat_model import ChatModel
-from retrieval.language import detect
+from retrieval.language import detect_language
 
 PIECE = 512  # prompt tokens read at once
 LEADS = {"vi": "Câu trả lời là"}  # what short answers follow, by language
@@ -51,7 +51,7 @@ def continuations(tokenizer: PreTrainedTokenizerBase, question: Question) -> Con
     """A question's choices in tokens, or its true answer alone where there is nothing to choose from."""
     texts = question.choices or question.answers[:1]
     short = max((len(each.split()) for each in texts), default=0) < LONG and question.kind != RECALL
-    lead = LEADS.get(detect(question.question), LEAD) if short else ""
+    lead = LEADS.get(detect_language(question.question), LEAD) if short else ""
     before = tokenizer(lead, add_special_tokens=False)["input_ids"] if lead else []
     answers = [
         tokenizer(f"{lead} {each}" if lead else each, add_special_tokens=False)["input_ids"][len(before) :]

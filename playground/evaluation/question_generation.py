@@ -25,8 +25,8 @@ from playground.evaluation.questions import (
     question_id,
 )
 from retrieval.chunks import sentences
-from retrieval.language import Terms, detect
-from retrieval.readers.read import Document
+from retrieval.document import Document
+from retrieval.language import Terms, detect_language
 
 OWN_SEED = 7_919  # added to the exam's, so that gaps fall elsewhere than in training
 SENTENCE_WORDS = (14, 45)
@@ -240,7 +240,7 @@ def _stands_alone(text: str, start: int) -> bool:
 
 
 def _language(document: Document) -> str:
-    return "vi" if detect(document.text) == "vi" else "en"
+    return "vi" if detect_language(document.text) == "vi" else "en"
 
 
 def _is_prose(sentence: str) -> bool:

@@ -21,7 +21,7 @@ from playground.evaluation.questions import (
     Question,
     question_id,
 )
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 MANY = 40  # questions of a file whose own answers are enough to draw wrong ones from
 SHARES = {LITERAL: 0.35, REWORDED: 0.2, RECALL: 0.15, UNANSWERABLE: 0.2, TWO_PLACES: 0.1}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from playground.errors import UserError
-from retrieval.readers.read import Document
+from retrieval.document import Document
 from retrieval.readers.tables import read_csv
 
 RECALL, LITERAL, REWORDED, TWO_PLACES, UNANSWERABLE, GENERAL = KINDS = (

@@ -9,7 +9,7 @@ from playground.data import dataset
 from playground.data.tokenize import NO_LOSS, Example
 from playground.evaluation.contamination import TaughtItem
 from playground.training.config import RunConfig
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 
 def rows(run: Path, tokenizer: PreTrainedTokenizerBase) -> list[TaughtItem]:

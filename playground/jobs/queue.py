@@ -20,7 +20,7 @@ from playground.settings import Settings
 from playground.storage.run_folder import CONFIG, DOCUMENTS, EVENTS, LEASE, STOP, log_event, read_events
 from playground.storage.store import ACTIVE, RunRow, Store
 from playground.training.config import RunConfig
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 PAUSE_SECONDS = 10.0  # from a request to stop until the worker is killed: enough for a large checkpoint
 CANCEL_SECONDS = 1.5

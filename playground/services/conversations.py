@@ -10,7 +10,7 @@ from playground.prompts import Turn
 from playground.services.app import Services
 from playground.storage.store import RunRow
 from retrieval.document import Document
-from retrieval.grounding import support
+from retrieval.grounding import claims_with_evidence
 from retrieval.search import Hit
 
 BASE, RAG, FEW_SHOT, TUNED, BOTH = "base", "rag", "few_shot", "tuned", "both"
@@ -204,7 +204,9 @@ def _claims(question: str, answer: Answer) -> list[dict[str, Any]]:
     """Only of a whole answer: half a sentence would claim something else."""
     if not answer.done or not answer.passages:
         return []
-    return [asdict(claim) for claim in support(answer.text, question, [hit.passage for hit in answer.passages])]
+    return [
+        asdict(claim) for claim in claims_with_evidence(answer.text, question, [hit.passage for hit in answer.passages])
+    ]
 
 
 def check_question(services: Services, question: str, arm_ids: Sequence[str], decoding: Decoding) -> str:

@@ -21,7 +21,7 @@ from playground.models.chat_model import ChatModel
 from playground.services.library import Library
 from playground.storage.run_folder import DOCUMENTS
 from playground.storage.store import RunRow, Store
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 KIND = "exam"
 LANGUAGE = "language"

@@ -12,7 +12,7 @@ from playground.storage.records import RunRow
 from playground.storage.run_folder import DOCUMENTS, read_config
 from playground.training import lr_sweep, method_comparison
 from playground.training.config import START_SECONDS, RunConfig
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 SWEEP = "sweep"
 LOADS = sum(lr_sweep.KEPT)  # an arm reads the model anew at each rung

@@ -13,12 +13,12 @@ from playground.services.search_indexes import Building, SearchIndexes, text_has
 from playground.settings import MEGABYTE, Settings
 from playground.storage.store import NAME_CHARS, DocumentRow, Store, clean_name, digest
 from retrieval.build import Progress, ShouldStop
+from retrieval.document import Document, Limits, NeedsMapping
 from retrieval.embed import Embedder
 from retrieval.errors import RetrievalError
 from retrieval.index import Index
-from retrieval.language import detect
-from retrieval.readers.read import Document, Limits, NeedsMapping
-from retrieval.readers.sandbox import read_apart
+from retrieval.language import detect_language
+from retrieval.readers.sandbox import read_in_sandbox
 
 EXAMPLES = Path(__file__).parents[1] / "data" / "example_texts"
 FIRST_CHARS = 300
@@ -158,7 +158,7 @@ class Library:
             rows, size, shown = self._store.documents(visitor), path.stat().st_size, _shown(name)
             self._check_size(shown, size, rows)
             # Pasted text too: a short one can cost minutes, in a pattern that meets its worst case.
-            document = read_apart(path, shown, mapping, reading_limits(self._settings))
+            document = read_in_sandbox(path, shown, mapping, reading_limits(self._settings))
             content = document.to_dict()
             self._check_text(shown, len(document.text), digest(content), rows)
             return self._store.add_document(visitor, shown, content, size, len(document.text))
@@ -221,7 +221,7 @@ def _summary(row: DocumentRow, document: Document) -> Summary:
         pages=len(document.pages),
         headings=len(document.headings),
         pairs=len(document.pairs),
-        language=detect(document.text),
+        language=detect_language(document.text),
         first_lines=document.text[:FIRST_CHARS],
-        dropped=document.dropped,
+        dropped=document.notes,
     )

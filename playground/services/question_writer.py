@@ -13,7 +13,7 @@ from playground.errors import UserError
 from playground.prompts import Messages
 from playground.services.library import Library
 from playground.storage.store import DocumentRow, Store
-from retrieval.readers.read import Document, Pair
+from retrieval.document import Document, Pair
 
 __all__ = ["LEAST_SHARE", "TRIED", "Messages", "QuestionWriter", "WritingProgress"]
 

@@ -15,11 +15,11 @@ import numpy as np
 from playground.errors import UserError
 from playground.storage.store import DocumentRow, Store
 from retrieval.build import Progress, ShouldStop, build
+from retrieval.document import Document
 from retrieval.embed import Embedder
-from retrieval.errors import RetrievalError, Stopped
+from retrieval.errors import IndexingStopped, RetrievalError
 from retrieval.index import Index
 from retrieval.persistence import load, save, vectors_by_hash
-from retrieval.readers.read import Document
 
 IN_MEMORY = 4
 
@@ -131,7 +131,7 @@ class SearchIndexes:
         """The index of the text as it was, without documents that are gone; None where nothing is left."""
         held, folder = self._in_memory(visitor), _newest(self._store.index_folder(visitor))
         index = held[1] if held else _saved(folder, self._embedder(visitor)) if folder else None
-        index = index.only({row.name for row in self._store.documents(visitor)}) if index else None
+        index = index.restrict_to({row.name for row in self._store.documents(visitor)}) if index else None
         return index if index and index.passages else None
 
     def _build(self, visitor: str, rows: Sequence[DocumentRow], progress: Progress | None, stop: ShouldStop) -> Index:
@@ -147,7 +147,7 @@ class SearchIndexes:
 
         try:
             index = build([self._read(row) for row in rows], embedder, report, known, stop)
-        except Stopped:
+        except IndexingStopped:
             if self._store.documents(visitor):
                 self._unfinished[visitor] = (embedder.hash, known)
             raise

@@ -16,7 +16,7 @@ from playground.services.library import Library
 from playground.storage.store import Store
 from playground.training.config import TrainSettings, sides_of, workload_of
 from playground.training.workload import Workload
-from retrieval.readers.read import Document, Pair
+from retrieval.document import Document, Pair
 
 KEPT = 32  # results in memory, of all visitors
 Made = TypeVar("Made")
@@ -55,7 +55,7 @@ class TrainingText:
     def documents(self, visitor: str) -> list[Document]:
         """The visitor's documents with the questions written about them, without what is left out."""
         read = zip(self._library.documents(visitor), self._written(visitor), strict=True)
-        documents, kinds = [replace(document, written=asked) for document, asked in read], self.left_out(visitor)
+        documents, kinds = [replace(document, questions=asked) for document, asked in read], self.left_out(visitor)
         if not kinds:
             return documents
         return quality.remove_spans(documents, [each for each in self.findings(visitor) if each.kind in kinds])

@@ -13,7 +13,7 @@ from playground.storage.run_folder import CONFIG, DOCUMENTS, log_event
 from playground.training import distributed
 from playground.training.config import RunConfig
 from playground.training.loop import train
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 
 def main(folder: Path) -> None:

@@ -20,7 +20,7 @@ from playground.settings import Settings
 from playground.training import fused_llama, linear_cross_entropy, workload
 from playground.training.throughput import SpeedOf, cost_of
 from playground.training.workload import Reading, Workload
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 START_SECONDS = 8  # a worker's imports and model load
 UPDATE_ONCE, UPDATE_NUMBER = 0.02, 3e-9  # seconds of clipping and AdamW, at all and for one trained number

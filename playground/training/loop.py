@@ -26,7 +26,7 @@ from playground.training.config import RunConfig, TrainSettings
 from playground.training.interrupt import Interrupted, interruptible
 from playground.training.losses import count_targets, losses
 from playground.training.state import RunState, restore, restore_method, save_checkpoint
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 CLIP = 1.0
 

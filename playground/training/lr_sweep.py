@@ -17,7 +17,7 @@ from playground.training import loop as training_loop
 from playground.training.config import RunConfig
 from playground.training.interrupt import Interrupted, interruptible
 from playground.training.loop import Finished
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 FINDER_STEPS = 30
 REACH = 300.0  # the range test goes from the default rate over this to the default rate times its root

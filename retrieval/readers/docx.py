@@ -11,7 +11,7 @@ from docx.text.paragraph import Paragraph
 
 from retrieval.document import Document, DocumentBuilder, Limits
 from retrieval.errors import RetrievalError
-from retrieval.readers.encoding import clean, mended_note, refuse_disguised
+from retrieval.readers.encoding import clean, refuse_disguised, repair_note
 
 
 def read_docx(data: bytes, name: str, limits: Limits) -> Document:
@@ -39,7 +39,7 @@ def read_docx(data: bytes, name: str, limits: Limits) -> Document:
             draft.heading(text, level)
         else:
             draft.add(text.strip(), joint)
-    return draft.document(name, mended_note(mended))
+    return draft.document(name, repair_note(mended))
 
 
 def _check_archive(data: bytes, name: str, limits: Limits) -> None:

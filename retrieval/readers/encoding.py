@@ -122,6 +122,6 @@ def _mended(line: str) -> bool:
     return bool(ftfy.badness.is_bad(line)) and not ftfy.badness.is_bad(ftfy.fix_encoding(line))
 
 
-def mended_note(lines: int) -> list[str]:
-    """The sentence for `Document.dropped`, or none."""
+def repair_note(lines: int) -> list[str]:
+    """The sentence for `Document.notes`, or none."""
     return [f"Lines of garbled characters mended: {lines}."] if lines else []

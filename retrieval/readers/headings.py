@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from itertools import groupby
 
-from retrieval.document import Mark, is_contents
+from retrieval.document import HeadingMark, is_contents
 
 MAX_TITLE = 200
 _ATX = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*))?$")
@@ -22,17 +22,17 @@ _DEPTH = {"part": 1, "book": 1, "title": 1, "phần": 1, "partie": 1, "teil": 1,
 _DEEPEST = {"section": 3, "mục": 3, "abschnitt": 3, "sección": 3}
 
 
-def markdown(text: str) -> list[Mark]:
+def markdown(text: str) -> list[HeadingMark]:
     """ATX (`# A`) and setext (underlined) headings as CommonMark has them; code and front matter hold none."""
-    marks: list[Mark] = []
+    marks: list[HeadingMark] = []
     previous: tuple[int, str] | None = None
     for start, line in _outside_code(text):
         atx, setext = _ATX.match(line), _SETEXT.match(line)
         title = _without_closing(atx[2]) if atx and atx[2] else ""
         if atx and title:
-            marks.append(Mark(start, len(atx[1]), title))
+            marks.append(HeadingMark(start, len(atx[1]), title))
         elif setext and previous:
-            marks.append(Mark(previous[0], 1 if setext[1][0] == "=" else 2, previous[1].strip()))
+            marks.append(HeadingMark(previous[0], 1 if setext[1][0] == "=" else 2, previous[1].strip()))
         previous = None if _NOT_A_TITLE.match(line) or atx or setext else (start, line)
     return marks
 
@@ -69,13 +69,13 @@ def lines(text: str) -> Iterator[tuple[int, str]]:
         start += len(line) + 1
 
 
-def without_rules(text: str) -> tuple[str, list[Mark], int]:
+def without_rules(text: str) -> tuple[str, list[HeadingMark], int]:
     """Text without its ruled lines, the headings they underlined, and how many were removed.
 
     As in reStructuredText, a style's depth is the order in which the styles first appear.
     """
     kept: list[str] = []
-    marks: list[Mark] = []
+    marks: list[HeadingMark] = []
     styles: list[str] = []
     length, removed = 0, 0
     all_lines = text.split("\n")
@@ -88,7 +88,7 @@ def without_rules(text: str) -> tuple[str, list[Mark], int]:
             over = number > 0 and all_lines[number - 1].strip() == below.strip()
             style = below.strip()[0] + ("^" if over else "")
             styles += [] if style in styles else [style]
-            marks.append(Mark(length, styles.index(style) + 1, line.strip()))
+            marks.append(HeadingMark(length, styles.index(style) + 1, line.strip()))
         kept.append(line)
         length += len(line) + 1
     return "\n".join(kept), marks, removed
@@ -103,29 +103,29 @@ def _underlines(rule: str, title: str, above: str) -> bool:
     return alone and any(map(str.isalnum, title)) and len(title.strip()) <= len(rule.strip()) <= len(title) + 4
 
 
-def plain(text: str) -> list[Mark]:
+def plain(text: str) -> list[HeadingMark]:
     """Headings that only their wording shows, each a short paragraph of its own: "2.3 Where …", "Section 1."."""
     blocks = list(_short_paragraphs(text))
     numbers = [(start, title, match[1]) for start, title in blocks if (match := _NUMBERED.match(title))]
     chapters = {number.split(".")[0] for _, _, number in numbers if "." in number}
     marks = [
-        Mark(start, 3 + number.count("."), title)
+        HeadingMark(start, 3 + number.count("."), title)
         for start, title, number in numbers
         # "1. Buy milk" alone is a list; with a "1.1 …" in the text it is a chapter.
         if ("." in number or number in chapters) and not title.endswith(".")
     ]
-    marks += [Mark(start, 1, title) for start, title in blocks if is_contents(title)]
+    marks += [HeadingMark(start, 1, title) for start, title in blocks if is_contents(title)]
     marks += [mark for start, title in blocks if (mark := _named(start, title))]
     return sorted(marks, key=lambda mark: mark.start)
 
 
-def _named(start: int, title: str) -> Mark | None:
+def _named(start: int, title: str) -> HeadingMark | None:
     """`ARTICLE I. The name` and its like; a sentence that merely begins so is none."""
     match = _NAMED.match(title)
     if not match or not title[0].isupper() or (match["rest"][:1].isspace() and match["rest"].strip()[:1].islower()):
         return None
     word = match["word"].lower()
-    return Mark(start, _DEPTH.get(word) or _DEEPEST.get(word, 2), title)
+    return HeadingMark(start, _DEPTH.get(word) or _DEEPEST.get(word, 2), title)
 
 
 def _short_paragraphs(text: str) -> Iterator[tuple[int, str]]:
@@ -140,9 +140,9 @@ def _short_paragraphs(text: str) -> Iterator[tuple[int, str]]:
                 yield block[0][0], title
 
 
-def merge(first: list[Mark], second: list[Mark]) -> list[Mark]:
+def merge(first: list[HeadingMark], second: list[HeadingMark]) -> list[HeadingMark]:
     """Both kinds of heading in the order of the text; where they meet, the first kind wins."""
     taken = {mark.start for mark in first}
     deepest = max((mark.level for mark in first), default=0)
-    lower = [Mark(each.start, each.level + deepest, each.title) for each in second if each.start not in taken]
+    lower = [HeadingMark(each.start, each.level + deepest, each.title) for each in second if each.start not in taken]
     return sorted([*first, *lower], key=lambda mark: mark.start)

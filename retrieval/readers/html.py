@@ -8,7 +8,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from retrieval.document import Document, DocumentBuilder, Limits
 from retrieval.errors import RetrievalError
-from retrieval.readers.encoding import clean, decode, mended_note
+from retrieval.readers.encoding import clean, decode, repair_note
 
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 UNREAD = (
@@ -54,7 +54,7 @@ def read_html(data: bytes, name: str, limits: Limits) -> Document:
             draft.heading(text, HEADINGS[block.tag])
         else:
             draft.add(text if block.tag == "pre" else text.strip(), _joint(block))
-    return draft.document(name, mended_note(mended))
+    return draft.document(name, repair_note(mended))
 
 
 def _check_depth(page: str, name: str) -> None:

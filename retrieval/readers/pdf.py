@@ -12,7 +12,7 @@ import pypdfium2.raw as pdfium_c
 from retrieval.document import Document, DocumentBuilder, Limits
 from retrieval.errors import RetrievalError
 from retrieval.readers import pdf_layout
-from retrieval.readers.encoding import clean, mended_note, refuse_disguised
+from retrieval.readers.encoding import clean, refuse_disguised, repair_note
 from retrieval.readers.pdf_layout import Line, Page
 
 # PDFium may run in one thread of a process only.
@@ -48,7 +48,7 @@ def read_pdf(data: bytes, name: str, limits: Limits) -> Document:
         f"Page headers, footers and page numbers left out: {running}.": running,
         f"Pages without text: {empty} of {len(pages)}.": empty,
     }
-    return draft.document(name, [*mended_note(mended), *(note for note, count in counted.items() if count)])
+    return draft.document(name, [*repair_note(mended), *(note for note, count in counted.items() if count)])
 
 
 def _pages(data: bytes, name: str, limits: Limits) -> list[Page]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from retrieval.document import Document, DocumentBuilder, Limits, NeedsMapping
 from retrieval.errors import RetrievalError
-from retrieval.readers.encoding import clean, mended_note
+from retrieval.readers.encoding import clean, repair_note
 from retrieval.readers.tables import Row, Table
 
 # Column names as they are spelt after `_normal`; the first that fits wins.
@@ -71,7 +71,7 @@ def read_records(table: Table, name: str, mapping: Mapping[str, str] | None, lim
         f"Malformed rows left out: {table.malformed}.": table.malformed,
         f"Rows without {'text' if roles.text else 'a question or an answer'} left out: {empty}.": empty,
     }
-    notes = [*mended_note(mended), *(note for note, count in counted.items() if count)]
+    notes = [*repair_note(mended), *(note for note, count in counted.items() if count)]
     return draft.document(name, notes, table.columns)
 
 

@@ -19,8 +19,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
+from retrieval.document import Document, Limits, NeedsMapping
 from retrieval.errors import RetrievalError
-from retrieval.readers.read import Document, Limits, NeedsMapping, read_document
+from retrieval.readers.dispatch import read_document
 
 ROOT = Path(__file__).parents[2]
 # Children that read at the same time; others wait, so that many bombs cannot add up.
@@ -33,13 +34,13 @@ Answer = dict[str, Any]
 logger = logging.getLogger(__name__)
 
 
-def read_apart(path: Path, name: str, mapping: Mapping[str, str] | None, limits: Limits) -> Document:
-    """`documents.read` in a child process.
+def read_in_sandbox(path: Path, name: str, mapping: Mapping[str, str] | None, limits: Limits) -> Document:
+    """`read_document` in a child process.
 
     Raises:
         FileNotFoundError: there is no such file.
         NeedsMapping: a table whose columns are not recognised.
-        RetrievalError: what `documents.read` refuses, and what took too much memory or time or broke its reader.
+        RetrievalError: what `read_document` refuses, and what took too much memory or time or broke its reader.
     """
     request = {"path": str(path.resolve(strict=True)), "name": name, "mapping": mapping and dict(mapping)}
     answer = _answer(json.dumps({**request, "limits": asdict(limits)}).encode(), name, limits)

@@ -34,7 +34,7 @@ from playground.models.registry import EMBEDDERS, chat_source
 from playground.settings import Settings
 from playground.storage.run_folder import read_events
 from playground.training.config import PRESETS, TrainSettings
-from retrieval.readers.read import Document
+from retrieval.document import Document
 from tests.fakes.encoder import small_encoder
 from tests.fakes.hub import small_hub, use
 from tests.retrieval.readers.test_sandbox import SHOWN, deflated, pdf

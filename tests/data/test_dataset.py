@@ -8,13 +8,13 @@ from playground.data.dataset import NO_LOSS
 from playground.data.qa import pairs
 from playground.errors import UserError
 from playground.prompts import WITH_PASSAGES
-from retrieval.document import sections as spans
+from retrieval.document import Document, Pair, Span
+from retrieval.document import heading_spans as spans
 from retrieval.readers import headings
-from retrieval.readers.read import Document, Pair, Span
 
 
 def document(text: str, headings: tuple[Span, ...] = (), pairs: tuple[Pair, ...] = ()) -> Document:
-    return Document(name="a.txt", text=text, pages=(), headings=headings, pairs=pairs, dropped=(), columns=())
+    return Document(name="a.txt", text=text, pages=(), headings=headings, pairs=pairs, notes=(), columns=())
 
 
 def sectioned(text: str) -> Document:

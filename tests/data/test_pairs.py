@@ -7,7 +7,8 @@ import pytest
 from playground.data.qa import pairs
 from playground.data.qa.pairs import QuestionPair
 from playground.data.sections import MAX_CHARS, cut_sections, place_of
-from retrieval.readers.read import Document, Pair, read_document
+from retrieval.document import Document, Pair
+from retrieval.readers.dispatch import read_document
 from tests.conftest import Write
 
 CONSTITUTION = Path("playground/data/example_texts/us_constitution.txt")

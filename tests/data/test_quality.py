@@ -7,7 +7,8 @@ import pytest
 
 from playground.data import pii, quality
 from playground.data.quality import Finding
-from retrieval.readers.read import Document, Pair, Span, read_document
+from retrieval.document import Document, Pair, Span
+from retrieval.readers.dispatch import read_document
 from tests.conftest import Write
 
 

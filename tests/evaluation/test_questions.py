@@ -11,8 +11,7 @@ from playground.evaluation import question_generation, question_set, questions
 from playground.evaluation.contamination import TaughtItem, check, leaks
 from playground.evaluation.paraphrase import by_model, by_rules
 from playground.evaluation.questions import KINDS, OF_THE_TEXT, UNANSWERABLE, Question
-from retrieval.document import Pair
-from retrieval.readers.read import Document
+from retrieval.document import Document, Pair
 from tests.conftest import Write
 from tests.fakes.exams import TEXT, document, question
 

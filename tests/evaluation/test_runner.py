@@ -24,8 +24,7 @@ from playground.inference.served_adapter import ServedAdapter
 from playground.models.chat_model import ChatModel
 from playground.training import loop as training_loop
 from playground.training.config import RunConfig, TrainSettings
-from retrieval.document import Pair, Span
-from retrieval.readers.read import Document
+from retrieval.document import Document, Pair, Span
 from tests.fakes.chat_model import lora, small_chat
 from tests.fakes.exams import TEXT, WordEncoder, document, index, question
 
@@ -222,9 +221,9 @@ def test_a_changed_answer_of_a_pair_is_changed_in_the_pair() -> None:
 
 def test_questions_written_about_a_changed_fact_go_and_others_move() -> None:
     written = (Pair("Who?", "Anna", 0, 4), Pair("When?", "1884", 13, 17), Pair("Where?", "Orrin", 21, 26))
-    changed = edit_document(Document("a", "Anna came in 1884 to Orrin.", written=written), 13, 17, "about 2001")
-    assert [each.answer for each in changed.written] == ["Anna", "Orrin"]
-    assert [changed.text[each.start : each.end] for each in changed.written] == ["Anna", "Orrin"]
+    changed = edit_document(Document("a", "Anna came in 1884 to Orrin.", questions=written), 13, 17, "about 2001")
+    assert [each.answer for each in changed.questions] == ["Anna", "Orrin"]
+    assert [changed.text[each.start : each.end] for each in changed.questions] == ["Anna", "Orrin"]
 
 
 def test_a_fact_that_stands_twice_is_not_drilled() -> None:
@@ -253,7 +252,7 @@ def test_the_drill_trains_on_what_the_run_was_trained_on(monkeypatch: pytest.Mon
         places=(AnswerSpan("a", 13, 17),),
         distractors=("1901",),
     )
-    shorter = Document("a", "In 1884.", written=(Pair("What?", "In", 0, 2),))
+    shorter = Document("a", "In 1884.", questions=(Pair("What?", "In", 0, 2),))
     seen: list[Document] = []
     monkeypatch.setattr(training_loop, "train", lambda _c, _m, texts, *_: seen.extend(texts) or iter(()))
     config = RunConfig("lora", adapters.get("lora").Options(), TrainSettings())

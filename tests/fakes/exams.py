@@ -9,8 +9,8 @@ import numpy as np
 from playground.evaluation.questions import LITERAL, Question
 from playground.evaluation.results import ArmResult
 from retrieval.build import build
+from retrieval.document import Document
 from retrieval.index import Index
-from retrieval.readers.read import Document
 
 PARAGRAPH = (
     "The {0} museum was founded in {1} by {2} in the old harbour of {3}. In {5} the {0} museum moved to {3} Street "

@@ -28,7 +28,7 @@ from playground.inference.self_test import prove
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
-from retrieval.readers.read import read_document
+from retrieval.readers.dispatch import read_document
 from tests.fakes.chat_model import lora, small_chat, untouched
 from tests.inference.test_forward import OURS, TEXT, fit, strong
 

@@ -28,7 +28,7 @@ from playground.settings import Settings
 from playground.storage.run_folder import asked_to_stop, read_events
 from playground.storage.store import RunRow, Store, new_secret
 from playground.training.config import RunConfig, TrainSettings
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 SENTENCES = "\n\n".join(f"House {number} stands beside house {number + 1}." for number in range(200))
 TEXT = [Document("streets.txt", SENTENCES)]

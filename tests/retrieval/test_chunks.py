@@ -5,7 +5,7 @@ import re
 import pytest
 
 from retrieval.chunks import Passage, split
-from retrieval.readers.read import Document, Pair, Span
+from retrieval.document import Document, Pair, Span
 
 
 def count_words(texts: list[str]) -> list[int]:

@@ -2,9 +2,8 @@
 
 import pytest
 
-from retrieval.document import Span
-from retrieval.excerpt import PASSAGE, SUPPORT, Range, earlier, excerpt, excerpt_around, later, mark_pieces
-from retrieval.readers.read import Document
+from retrieval.document import Document, Span
+from retrieval.excerpt import PASSAGE, SUPPORT, Range, excerpt, mark_pieces, range_above, range_around, range_below
 
 PARAGRAPHS = [f"Paragraph {n} says that {n} is a number. " * 6 for n in range(60)]
 TEXT = "\n\n".join(each.strip() for each in PARAGRAPHS)
@@ -19,7 +18,7 @@ HERE = Range(MIDDLE, MIDDLE + 36)
 
 
 def test_a_passage_is_shown_whole_with_what_stands_around_it() -> None:
-    shown = excerpt_around(DOCUMENT, HERE)
+    shown = range_around(DOCUMENT, HERE)
     assert shown.start < HERE.start
     assert shown.end > HERE.end
     assert TEXT[shown.start : shown.start + 9] == "Paragraph"
@@ -27,35 +26,35 @@ def test_a_passage_is_shown_whole_with_what_stands_around_it() -> None:
 
 @pytest.mark.parametrize("place", [0, len(TEXT) - 10])
 def test_a_passage_at_either_end_of_the_document(place: int) -> None:
-    shown = excerpt_around(DOCUMENT, Range(place, place + 10))
+    shown = range_around(DOCUMENT, Range(place, place + 10))
     assert 0 <= shown.start <= place
     assert place + 10 <= shown.end <= len(TEXT)
 
 
 def test_a_passage_longer_than_the_stretch_is_shown_whole() -> None:
     long = Range(1_000, 6_000)
-    shown = excerpt_around(DOCUMENT, long)
+    shown = range_around(DOCUMENT, long)
     assert (shown.start <= long.start, shown.end >= long.end) == (True, True)
 
 
 def test_later_and_earlier_lead_through_the_whole_document_without_a_gap() -> None:
-    stretches = [excerpt_around(DOCUMENT, HERE)]
-    while (before := earlier(DOCUMENT, stretches[0])) != stretches[0]:
+    stretches = [range_around(DOCUMENT, HERE)]
+    while (before := range_above(DOCUMENT, stretches[0])) != stretches[0]:
         stretches.insert(0, before)
-    while (after := later(DOCUMENT, stretches[-1])) != stretches[-1]:
+    while (after := range_below(DOCUMENT, stretches[-1])) != stretches[-1]:
         stretches.append(after)
     assert "".join(TEXT[each.start : each.end] for each in stretches) == TEXT
 
 
 def test_a_text_without_a_blank_is_still_read_in_pieces() -> None:
     document = Document("a.txt", "x" * 10_000)
-    shown = later(document, excerpt_around(document, Range(0, 10)))
+    shown = range_below(document, range_around(document, Range(0, 10)))
     assert 0 < shown.end - shown.start < 5_000
 
 
 def test_the_pieces_are_the_text_and_carry_their_marks() -> None:
     inside = Range(HERE.start + 10, HERE.start + 20)
-    shown = excerpt_around(DOCUMENT, HERE)
+    shown = range_around(DOCUMENT, HERE)
     read = excerpt(DOCUMENT, shown, HERE, [inside])
     assert "".join(text for text, _ in read.pieces) == TEXT[shown.start : shown.end]
     assert [text for text, mark in read.pieces if mark == SUPPORT] == [TEXT[inside.start : inside.end]]
@@ -64,10 +63,10 @@ def test_the_pieces_are_the_text_and_carry_their_marks() -> None:
 
 
 def test_the_place_is_the_passages_while_it_is_in_sight_and_the_stretchs_after() -> None:
-    shown = excerpt_around(DOCUMENT, HERE)
+    shown = range_around(DOCUMENT, HERE)
     read = excerpt(DOCUMENT, shown, HERE, [])
     assert (read.page, read.heading) == ("1–2", "Part B > One")
-    before = excerpt(DOCUMENT, earlier(DOCUMENT, shown), HERE, [])
+    before = excerpt(DOCUMENT, range_above(DOCUMENT, shown), HERE, [])
     assert (before.page, before.heading) == ("1", "Part A")
     assert {mark for _, mark in before.pieces} == {None}
 

@@ -3,8 +3,8 @@
 import pytest
 
 from retrieval.chunks import Passage
-from retrieval.grounding import SupportingSentence, support
-from retrieval.readers.read import Document
+from retrieval.document import Document
+from retrieval.grounding import SupportingSentence, claims_with_evidence
 
 TEXT = (
     "The club was founded in 1884. Its members meet on Mondays.\n\n"
@@ -24,20 +24,20 @@ def passages(text: str) -> list[Passage]:
 
 def quoted(text: str, answer: str, question: str = "") -> list[list[str]]:
     """The supporting sentences of each claim, read from the document by their offsets."""
-    claims = support(answer, question, passages(text))
+    claims = claims_with_evidence(answer, question, passages(text))
     return [[text[each.start : each.end] for each in claim.evidence] for claim in claims]
 
 
 def test_the_sentence_is_found_by_its_offsets_in_the_document() -> None:
     assert quoted(TEXT, "Children under twelve pay nothing.") == [["Members under twelve pay nothing at all."]]
-    (claim,) = support("The fee is forty euros.", "", passages(TEXT))
+    (claim,) = claims_with_evidence("The fee is forty euros.", "", passages(TEXT))
     assert claim.evidence[0].passage == 1
     assert TEXT[claim.evidence[0].start : claim.evidence[0].end] == "The annual fee is forty euros."
 
 
 def test_every_sentence_of_the_answer_is_a_claim_of_its_own() -> None:
     answer = "It was founded in 1884. They meet on the Moon."
-    founded, moon = support(answer, "", passages(TEXT))
+    founded, moon = claims_with_evidence(answer, "", passages(TEXT))
     assert answer[founded.start : founded.end] == "It was founded in 1884."
     assert founded.evidence
     assert moon.evidence == ()
@@ -71,16 +71,16 @@ def test_words_are_stemmed_by_the_language_of_the_passages() -> None:
 
 @pytest.mark.parametrize("answer", ["", "  \n", "…", "!!!"])
 def test_an_answer_without_words_claims_nothing(answer: str) -> None:
-    assert support(answer, "What?", passages(TEXT)) == []
+    assert claims_with_evidence(answer, "What?", passages(TEXT)) == []
 
 
 def test_without_passages_nothing_is_supported() -> None:
-    (claim,) = support("It was founded in 1884.", "When?", [])
+    (claim,) = claims_with_evidence("It was founded in 1884.", "When?", [])
     assert claim.evidence == ()
 
 
 def test_the_best_sentence_comes_first_and_scores_lie_between_none_and_all() -> None:
-    (claim,) = support("The fee is due in March.", "", passages(TEXT))
+    (claim,) = claims_with_evidence("The fee is due in March.", "", passages(TEXT))
     assert isinstance(claim.evidence[0], SupportingSentence)
     assert claim.evidence[0].score == pytest.approx(1)
 
@@ -89,5 +89,5 @@ def test_offsets_hold_for_passages_cut_from_a_longer_document() -> None:
     document = Document("a.txt", f"Foreword of no interest.\n\n{TEXT}")
     start = document.text.index("The annual fee")
     passage = Passage(document.text[start:], "a.txt", "", "", start, len(document.text), 20)
-    (claim,) = support("It is due in March.", "", [passage])
+    (claim,) = claims_with_evidence("It is due in March.", "", [passage])
     assert document.text[claim.evidence[0].start : claim.evidence[0].end] == "The fee is due in March."

@@ -12,11 +12,11 @@ import pytest
 
 from retrieval.build import build
 from retrieval.chunks import Passage
+from retrieval.document import Document
 from retrieval.embed import Embedder
 from retrieval.errors import RetrievalError
 from retrieval.index import RECALL, Index, Nearest
 from retrieval.persistence import load, save, vectors_by_hash
-from retrieval.readers.read import Document
 from tests.fakes.encoder import small_encoder
 
 
@@ -177,9 +177,9 @@ def test_counts_that_are_not_those_of_the_manifest_are_refused(folder: Path, emb
 
 def test_repeats_are_folded_counted_and_kept_in_mind(embedder: FakeEmbedder, tmp_path: Path) -> None:
     index = build([BREAD, Document("again.txt", BREAD.text.upper())], embedder)
-    assert (len(index.passages), len(index.vectors), index.folded) == (1, 1, 1)
+    assert (len(index.passages), len(index.vectors), index.duplicates) == (1, 1, 1)
     save(index, tmp_path / "index")
-    assert load(tmp_path / "index", embedder).folded == 1
+    assert load(tmp_path / "index", embedder).duplicates == 1
 
 
 def test_too_few_vectors_from_the_embedder_fail_loudly(embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from retrieval.build import build
 from retrieval.chunks import Passage
+from retrieval.document import Document
 from retrieval.embed import Embedder
 from retrieval.errors import RetrievalError
 from retrieval.index import Index
-from retrieval.readers.read import Document
 from retrieval.search import TRUSTED, Hit, search, within_budget
 
 TEXT = """The Danube rises in the Black Forest and flows through ten countries to the Black Sea.

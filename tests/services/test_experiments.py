@@ -17,7 +17,7 @@ from playground.ui.shared.controls import RUN_KNOBS
 from playground.ui.shared.session import COOKIE
 from playground.ui.train.run_panel import pause_button
 from playground.ui.train.tab import TrainTab
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 PROSE = "\n\n".join(f"Rule {n} of the club says that member {n} brings biscuit {n} on day {n}." for n in range(60))
 

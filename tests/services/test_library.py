@@ -17,7 +17,7 @@ from playground.services.library import Added, Library
 from playground.settings import Settings
 from playground.storage.store import Store, new_secret
 from retrieval import build as build_module
-from retrieval.errors import Stopped
+from retrieval.errors import IndexingStopped
 
 STREET = "The bakery is in Rose Street. It opens at seven.\n"
 
@@ -284,7 +284,7 @@ def test_an_index_of_text_deleted_meanwhile_is_not_kept(
         begun.wait(10)
         library.forget(visitor)
         forgotten.set()
-        with pytest.raises(Stopped):
+        with pytest.raises(IndexingStopped):
             building.result()
     assert not list((settings.data / "visitors").rglob("*"))
     assert library.ready_index(visitor) is None
@@ -320,14 +320,14 @@ def test_a_cancelled_index_goes_on_where_it_was_and_the_one_before_stays(
     before = library.index(visitor)
     library.add_text(visitor, "The mill is by the river.", "mill")
     library.add_text(visitor, "The church is on the hill.", "church")
-    with pytest.raises(Stopped, match="stopped with 2 of 2"):
+    with pytest.raises(IndexingStopped, match="stopped with 2 of 2"):
         library.index(visitor, lambda done, _: library.cancel_index(visitor) if done == 1 else None)
     assert len(embedder.encoded) == 3
     assert library.ready_index(visitor) is None
     assert library.index(visitor) is not before
     assert len(embedder.encoded) == 4
     library.add_text(visitor, "One more.", "more")
-    with pytest.raises(Stopped):
+    with pytest.raises(IndexingStopped):
         library.index(visitor, should_stop=lambda: True)
 
 

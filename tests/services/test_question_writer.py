@@ -25,7 +25,7 @@ from playground.training.config import TrainSettings
 from playground.ui.shared.handlers import guarded_stream
 from playground.ui.shared.session import COOKIE
 from playground.ui.text.written_questions import WrittenView
-from retrieval.readers.read import Document, Pair
+from retrieval.document import Document, Pair
 from tests.fakes.chat_model import small_chat
 from tests.ui.test_text_tab import browser
 
@@ -115,14 +115,14 @@ def test_only_sections_with_enough_text_are_asked_about_each_once() -> None:
 def test_a_written_pair_moves_with_what_is_left_out_before_it_and_goes_with_its_own_place() -> None:
     text = f"Write to a@b.example.\n\n{PASSAGE}"
     start = text.index("Martha")
-    document = Document("a", text, written=(Pair("Who?", "Martha Quill", start, start + 12),))
-    (kept,) = remove(document, [(0, 21)]).written
+    document = Document("a", text, questions=(Pair("Who?", "Martha Quill", start, start + 12),))
+    (kept,) = remove(document, [(0, 21)]).questions
     assert remove(document, [(0, 21)]).text[kept.start : kept.end] == "Martha Quill"
-    assert remove(document, [(start - 3, start + 4)]).written == ()
+    assert remove(document, [(start - 3, start + 4)]).questions == ()
 
 
 def test_written_pairs_survive_json_and_a_text_without_them_keeps_its_form() -> None:
-    document = Document("a", PASSAGE, written=(Pair("Who?", "Martha", 3, 9),))
+    document = Document("a", PASSAGE, questions=(Pair("Who?", "Martha", 3, 9),))
     assert Document.from_dict(document.to_dict()) == document
     assert "written" not in Document("a", PASSAGE).to_dict()
 

@@ -20,7 +20,7 @@ from playground.storage.store import Store, new_secret
 from playground.training import loop as training_loop
 from playground.training.config import TrainSettings
 from playground.training.losses import count_targets
-from retrieval.readers.read import read_document
+from retrieval.readers.dispatch import read_document
 
 MAIL = "Write to the keeper at keeper@lamp.example, who answers."
 PROSE = "\n\n".join(f"Rule {n} of the club says that member {n} brings biscuit {n} on day {n}." for n in range(60))

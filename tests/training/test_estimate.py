@@ -20,7 +20,7 @@ from playground.training.best_adapter import Finished
 from playground.training.config import FEWEST_STEPS, PRESETS, RunConfig, TrainSettings, estimate, memory_bytes, plan
 from playground.training.throughput import LASTING, Pace, Speed, assumed_speed, speed_of
 from playground.training.workload import Reading, Workload
-from retrieval.readers.read import Document
+from retrieval.document import Document
 from tests.conftest import tiny_llama, tiny_tokenizer
 
 

@@ -26,7 +26,7 @@ from playground.training.best_adapter import Finished
 from playground.training.config import RunConfig, TrainSettings, check_limits
 from playground.training.interrupt import Interrupted, interruptible
 from playground.training.loop import Progress
-from retrieval.readers.read import Document
+from retrieval.document import Document
 from tests.conftest import tiny_llama, tiny_tokenizer
 
 METHODS = sorted(adapters.methods())

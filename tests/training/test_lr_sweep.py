@@ -20,7 +20,7 @@ from playground.training import loop as training_loop
 from playground.training import lr_sweep
 from playground.training.config import RunConfig, TrainSettings
 from playground.training.lr_sweep import KEPT, RUNGS, RangePoint
-from retrieval.readers.read import Document
+from retrieval.document import Document
 from tests.conftest import tiny_llama, tiny_tokenizer
 
 TEXT = [Document("house.txt", "\n\n".join(f"The {n}th rule is to close door {n} before {n + 1}." for n in range(40)))]

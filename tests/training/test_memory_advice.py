@@ -15,7 +15,7 @@ from playground.settings import Settings
 from playground.storage.store import new_secret
 from playground.training.config import RunConfig, TrainSettings
 from playground.training.memory_advice import advice, memory_needed, smaller
-from retrieval.readers.read import Document
+from retrieval.document import Document
 from tests.conftest import tiny_llama
 
 SHAPE = LlamaConfig(

@@ -15,7 +15,7 @@ from playground.storage.run_folder import read_config
 from playground.storage.store import new_secret
 from playground.training.config import RunConfig, TrainSettings
 from playground.training.method_comparison import AXES, MethodResult, level, pareto_front, results
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 PROSE = "\n\n".join(f"Rule {n} of the club says that member {n} brings biscuit {n} on day {n}." for n in range(60))
 CORE = [id_ for id_, method in adapters.methods().items() if method.core]

@@ -18,7 +18,7 @@ from playground.settings import Settings
 from playground.storage.run_folder import CONFIG, DOCUMENTS, EVENTS, LEASE, read_events
 from playground.training import tracking
 from playground.training.config import RunConfig, TrainSettings
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 SECRET = "marzipan"
 TEXT = "\n\n".join(f"Rule {n} of the {SECRET} club says that member {n} brings biscuit {n}." for n in range(60))

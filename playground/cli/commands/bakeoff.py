@@ -23,7 +23,7 @@ from playground.storage.run_folder import EVENTS, LEASE, STOP, read_events
 from playground.training import method_comparison
 from playground.training.config import PRESETS, RunConfig, TrainSettings, plan, settings_of, workload_of
 from playground.training.throughput import speed_of
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 
 def run(asked: Namespace, settings: Settings) -> Iterator[Line]:

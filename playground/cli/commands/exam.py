@@ -23,8 +23,8 @@ from playground.evaluation.verdict import as_record, say
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import Source, chat_source, embedder_source
 from playground.settings import Settings
+from retrieval.document import Document
 from retrieval.embed import Embedder
-from retrieval.readers.read import Document
 
 
 def run(asked: Namespace, settings: Settings) -> Iterator[Line]:

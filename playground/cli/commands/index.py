@@ -10,10 +10,10 @@ from playground.models.registry import embedder_source, fetch_embedder, is_here
 from playground.services.library import reading_limits
 from playground.settings import Settings
 from retrieval.build import build
+from retrieval.document import Document
 from retrieval.embed import Embedder
 from retrieval.persistence import save
-from retrieval.readers.read import Document
-from retrieval.readers.sandbox import read_apart
+from retrieval.readers.sandbox import read_in_sandbox
 
 READ = "documents.json"
 
@@ -26,7 +26,7 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
     """
     documents, out = read_all(asked.files, settings), asked.out.resolve()
     for document in documents:
-        yield None, "\n  ".join([f"{document.name}: {len(document.text):,} characters", *document.dropped])
+        yield None, "\n  ".join([f"{document.name}: {len(document.text):,} characters", *document.notes])
     embedder = yield from _embedder(asked.embedder or "", settings)
     index = build(documents, embedder)
     save(index, out)
@@ -36,7 +36,7 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
         "passages": len(index.passages),
         "language": index.language,
         "embedder": index.embedder,
-        "documents": [{"name": each.name, "characters": len(each.text), "dropped": each.dropped} for each in documents],
+        "documents": [{"name": each.name, "characters": len(each.text), "dropped": each.notes} for each in documents],
     }
     yield record, f"{len(index.passages):,} passages are filed in {asked.out}"
 
@@ -57,4 +57,4 @@ def read_all(files: Sequence[Path], settings: Settings) -> list[Document]:
         RetrievalError: for the first that cannot be read.
     """
     limits = reading_limits(settings)
-    return [read_apart(file, file.name, None, limits) for file in files]
+    return [read_in_sandbox(file, file.name, None, limits) for file in files]

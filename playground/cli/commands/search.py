@@ -9,7 +9,7 @@ from playground.models.registry import embedder_by_hash
 from playground.services.conversations import passage
 from playground.settings import Settings
 from retrieval.embed import Embedder
-from retrieval.persistence import built_with, load
+from retrieval.persistence import load, saved_encoder
 from retrieval.search import Hit, SearchResult, search
 
 
@@ -29,7 +29,7 @@ def searcher(folder: Path, settings: Settings, k: int) -> Callable[[str], Search
     Raises:
         RetrievalError: a damaged index. UserError: its embedder is not here.
     """
-    name, digest = built_with(folder)
+    name, digest = saved_encoder(folder)
     embedder = Embedder(embedder_by_hash(settings, name, digest).folder, name=name)
     index = load(folder, embedder)
     return lambda question: search(index, embedder, question, k)

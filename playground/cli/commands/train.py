@@ -29,7 +29,7 @@ from playground.training.best_adapter import Finished
 from playground.training.config import PRESETS, RunConfig, TrainSettings, estimate, plan, settings_of, workload_of
 from playground.training.loop import Progress
 from playground.training.throughput import speed_of
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 Values = dict[str, object]
 

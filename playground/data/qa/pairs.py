@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from playground.data.qa.rules import Kind, Maker
 from playground.data.qa.sentences import spoken_text
 from playground.data.sections import cut_sections
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 __all__ = ["KINDS", "Kind", "QuestionPair", "gives_away", "make", "spoken_text"]
 

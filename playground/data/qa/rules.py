@@ -24,7 +24,7 @@ from playground.data.qa.sentences import (
 )
 from playground.data.sections import Section
 from retrieval.document import TRAIL
-from retrieval.language import detect
+from retrieval.language import detect_language
 
 Kind = Literal["heading", "definition", "item", "cloze"]
 GAP = "____"
@@ -66,7 +66,7 @@ class Maker:
     def __init__(self, text: str, seed: int) -> None:
         self._text = text
         self._seed = seed
-        self._language = LANGUAGES.get(detect(text))
+        self._language = LANGUAGES.get(detect_language(text))
         self._written = Counter(re.findall(r"(?<=[^\W\d_A-Z,]\s)\w+", text))
         self._common = max(4, self._written.total() // COMMON)
 

@@ -14,8 +14,8 @@ from playground.data.qa import paraphrase
 from playground.data.qa.sentences import spoken_text
 from playground.data.sections import Section, cut_sections
 from playground.prompts import Messages, Turn, messages
-from retrieval.language import Terms, detect
-from retrieval.readers.read import Document, Pair
+from retrieval.document import Document, Pair
+from retrieval.language import Terms, detect_language
 
 Fault = Literal["form", "question", "span", "given_away", "elsewhere", "repeat"]
 Write = Callable[[Sequence[Messages]], Sequence[str]]
@@ -99,7 +99,7 @@ class _Reader:
 
     def __init__(self, document: Document, kept: Sequence[Pair]) -> None:
         self._document = document
-        self._terms = Terms(detect(document.text))
+        self._terms = Terms(detect_language(document.text))
         self._asked = [self._telling(each.question) for each in kept]
 
     def read(self, place: int, section: Section, said: str) -> QuestionDraft:

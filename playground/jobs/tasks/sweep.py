@@ -15,7 +15,7 @@ from playground.training import lr_sweep
 from playground.training.config import RunConfig
 from playground.training.interrupt import Interrupted
 from playground.training.lr_sweep import FINDER_STEPS
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 
 def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ from playground.storage.run_folder import CHECKPOINT, DOCUMENTS, read_config, sh
 from playground.training import loop as training_loop
 from playground.training import tracking
 from playground.training.config import RunConfig
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 
 def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,7 @@ from playground.ui.compare.sources import COLOURS, pieces, place_line, supportin
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from retrieval.document import Document
-from retrieval.excerpt import Range, earlier, excerpt, excerpt_around, later
+from retrieval.excerpt import Range, excerpt, range_above, range_around, range_below
 
 # The panel is drawn a moment after the answer has come, so its button cannot take the focus at once.
 FOCUS = """() => {
@@ -77,7 +77,7 @@ class Reader:
         cited = turns[-1].passages[number]
         id_, document = conversations.cited_document(self.services, visitor, cited)
         passage = Range(cited["start"], cited["end"])
-        place = ReaderState(id_, excerpt_around(document, passage), passage, tuple(supporting(turns[-1], number)))
+        place = ReaderState(id_, range_around(document, passage), passage, tuple(supporting(turns[-1], number)))
         return self._draw(language, document, place)
 
     def moved(self, step: Callable[[Document, Range], Range]) -> Callable[..., tuple[Any, ...]]:
@@ -94,7 +94,11 @@ class Reader:
 
     def moves(self) -> list[tuple[gr.Button, Callable[..., tuple[Any, ...]]]]:
         """The buttons that move through the document, each with its handler of the place."""
-        return [(self.earlier, self.moved(earlier)), (self.later, self.moved(later)), (self.back, self._return)]
+        return [
+            (self.earlier, self.moved(range_above)),
+            (self.later, self.moved(range_below)),
+            (self.back, self._return),
+        ]
 
     def kept(self, visitor: str, place: ReaderState | None) -> tuple[Any, ...]:
         """The panel as it is, or closed where its document is gone."""
@@ -103,7 +107,7 @@ class Reader:
 
     def _return(self, request: gr.Request, place: ReaderState | None) -> tuple[Any, ...]:
         passage = place.passage if place else Range(0, 0)
-        return self.moved(lambda document, _: excerpt_around(document, passage))(request, place)
+        return self.moved(lambda document, _: range_around(document, passage))(request, place)
 
     def _draw(self, language: str, document: Document, place: ReaderState) -> tuple[Any, ...]:
         read = excerpt(document, place.shown, place.passage, place.support)

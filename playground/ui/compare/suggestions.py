@@ -10,7 +10,7 @@ import gradio as gr
 from playground.services.app import Services
 from playground.ui.shared.i18n import WORDS, mark
 from playground.ui.shared.tab import QUIET
-from retrieval.readers.read import Document
+from retrieval.document import Document
 
 SUGGESTIONS = 3
 LONGEST = 100

@@ -8,7 +8,7 @@ from playground.services.app import Services
 from playground.services.search_indexes import Building
 from playground.ui.shared.format import count, duration
 from playground.ui.shared.i18n import say
-from retrieval.errors import Stopped
+from retrieval.errors import IndexingStopped
 from retrieval.index import Index
 from retrieval.search import ENGLISH
 
@@ -28,7 +28,7 @@ def index_progress(services: Services, language: str, visitor: str) -> Iterator[
     while building.is_alive():
         yield building_line(language, services.library.building(visitor))
         building.join(SHOW_EVERY)
-    if failed and not isinstance(failed[0], Stopped):
+    if failed and not isinstance(failed[0], IndexingStopped):
         raise failed[0]
 
 

@@ -19,7 +19,7 @@ from playground.ui.text.index_panel import IndexPanel
 from playground.ui.text.indexing import index_broken, index_line, index_progress
 from playground.ui.text.quality import QualityView
 from playground.ui.text.written_questions import WrittenView
-from retrieval.readers.read import SUFFIXES
+from retrieval.readers.dispatch import SUFFIXES
 
 COLUMNS = ("name", "characters", "tokens", "pages", "passages", "pairs", "language")
 EMBEDDING = "embedding"

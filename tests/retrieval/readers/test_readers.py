@@ -13,11 +13,12 @@ from pathlib import Path
 import docx
 import pytest
 
+from retrieval.document import Document, Limits, NeedsMapping
 from retrieval.errors import RetrievalError
-from retrieval.language import Terms, detect
+from retrieval.language import Terms, detect_language
+from retrieval.readers.dispatch import SUFFIXES, read_document
 from retrieval.readers.pdf import _mend
 from retrieval.readers.pdf_layout import Line, blocks, without_running
-from retrieval.readers.read import SUFFIXES, Document, Limits, NeedsMapping, read_document
 from tests.conftest import Write
 
 
@@ -85,7 +86,7 @@ def test_other_scripts_without_unicode_are_recognised(write: Write) -> None:
 def test_mojibake_is_mended_and_counted_and_quotes_stay(write: Write) -> None:
     document = read_document(write("a.txt", "schÃ¶n und fÃ¼r “alle”，ja"))
     assert document.text == "schön und für “alle”，ja"
-    assert document.dropped == ("Lines of garbled characters mended: 1.",)
+    assert document.notes == ("Lines of garbled characters mended: 1.",)
 
 
 def test_decomposed_vietnamese_is_composed(write: Write) -> None:
@@ -108,7 +109,7 @@ def test_underlined_headings_nest_in_the_order_of_their_styles(write: Write) -> 
     document = read_document(write("a.txt", "=====\nTitle\n=====\n\nOne\n---\n\ntext\n\nTwo\n---\n\nmore\n\n---\n"))
     assert labels(document) == ["Title", "Title > One", "Title > Two"]
     assert "---" not in document.text
-    assert document.dropped == ("Ruled lines left out: 5.",)
+    assert document.notes == ("Ruled lines left out: 5.",)
 
 
 def test_numbered_headings_but_not_lists(write: Write) -> None:
@@ -236,7 +237,7 @@ def test_a_zip_that_is_no_word_file_is_refused(write: Write) -> None:
 def test_a_pdf_whose_pages_all_say_the_same_keeps_its_text(write: Write) -> None:
     document = read_document(write("a.pdf", tiny_pdf([[(72, 700, "Only this line.")]] * 3)))
     assert document.text.split("\n\n") == ["Only this line."] * 3
-    assert document.dropped == ()
+    assert document.notes == ()
 
 
 def test_pdf_joins_lines_keeps_pages_and_drops_what_repeats(write: Write) -> None:
@@ -255,7 +256,7 @@ def test_pdf_joins_lines_keeps_pages_and_drops_what_repeats(write: Write) -> Non
     assert document.text == "\n\n".join(paragraphs)
     assert [document.text[span.start : span.end].strip() for span in document.pages] == paragraphs
     assert [span.label for span in document.pages] == ["1", "2", "3"]
-    assert document.dropped == ("Page headers, footers and page numbers left out: 6.",)
+    assert document.notes == ("Page headers, footers and page numbers left out: 6.",)
 
 
 def test_broken_words_are_joined_and_true_hyphens_stay(write: Write) -> None:
@@ -424,7 +425,7 @@ def test_malformed_and_half_empty_rows_are_left_out_and_counted(write: Write) ->
     text = jsonl({"q": "a?", "a": "b"}, [1], {"q": "c?", "a": ""}) + '\n{"q": broken\n' + jsonl({"q": "d?", "a": 5})
     document = read_document(write("a.jsonl", text))
     assert [pair.answer for pair in document.pairs] == ["b", "5"]
-    assert document.dropped == ("Malformed rows left out: 2.", "Rows without a question or an answer left out: 1.")
+    assert document.notes == ("Malformed rows left out: 2.", "Rows without a question or an answer left out: 1.")
     assert document.columns == ("q", "a")
 
 
@@ -443,7 +444,7 @@ def test_csv_with_any_delimiter_quotes_and_ragged_rows(write: Write, delimiter: 
     text = text.replace('?","So', f'?"{delimiter}"So')
     document = read_document(write("a.csv", text.encode("utf-16")))
     assert [(pair.question, pair.answer) for pair in document.pairs] == [("Why, oh why?", "So;\nand so"), ("NA", "007")]
-    assert document.dropped == ("Malformed rows left out: 2.",)
+    assert document.notes == ("Malformed rows left out: 2.",)
 
 
 def test_a_text_column_gives_paragraphs_with_titles(write: Write) -> None:
@@ -598,7 +599,7 @@ def test_a_document_survives_json(write: Write) -> None:
     ],
 )
 def test_language_is_detected(text: str, language: str) -> None:
-    assert detect(text) == language
+    assert detect_language(text) == language
 
 
 def test_terms_are_stemmed_words_and_pairs_of_characters() -> None:

@@ -19,10 +19,11 @@ import pytest
 from playground.services.library import Library, reading_limits
 from playground.settings import Settings
 from playground.storage.store import Store, new_secret
+from retrieval.document import Limits, NeedsMapping
 from retrieval.errors import RetrievalError
 from retrieval.readers import sandbox
-from retrieval.readers.read import Limits, NeedsMapping, read_document
-from retrieval.readers.sandbox import read_apart
+from retrieval.readers.dispatch import read_document
+from retrieval.readers.sandbox import read_in_sandbox
 from tests.conftest import Write
 
 LIMITS = Limits(seconds=5)
@@ -89,12 +90,12 @@ def pdf(stream: bytes, pages: int = 1) -> bytes:
 SHOWN = b"BT /F1 10 Tf 72 700 Td (hello world) Tj ET\n"
 
 
-# The contract of `documents.read`
+# The contract of `read_document`
 
 
 def test_the_document_is_the_one_read_here(write: Write) -> None:
     path = write("upload", "# Café\n\nText of it.\n\n## Việt \u2028 Nam\n\nMore.")
-    assert read_apart(path, "a.md", None, LIMITS) == read_document(path, "a.md", None, LIMITS)
+    assert read_in_sandbox(path, "a.md", None, LIMITS) == read_document(path, "a.md", None, LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_a_refusal_comes_back_word_for_word(write: Write, name: str, content: st
     with pytest.raises(RetrievalError) as here:
         read_document(path, name, None, limits)
     with pytest.raises(RetrievalError) as there:
-        read_apart(path, name, None, limits)
+        read_in_sandbox(path, name, None, limits)
     assert str(there.value) == str(here.value)
     assert type(there.value) is RetrievalError
 
@@ -121,22 +122,22 @@ def test_a_refusal_comes_back_word_for_word(write: Write, name: str, content: st
 def test_a_table_asks_for_its_columns_and_takes_them(write: Write) -> None:
     path = write("upload", "one,two\nWhen does it open at all?,At seven in the morning.\n")
     with pytest.raises(NeedsMapping, match="one, two") as caught:
-        read_apart(path, "a.csv", None, LIMITS)
+        read_in_sandbox(path, "a.csv", None, LIMITS)
     assert caught.value.columns == ("one", "two")
     assert caught.value.rows == ({"one": "When does it open at all?", "two": "At seven in the morning."},)
-    (pair,) = read_apart(path, "a.csv", {"question": "one", "answer": "two"}, LIMITS).pairs
+    (pair,) = read_in_sandbox(path, "a.csv", {"question": "one", "answer": "two"}, LIMITS).pairs
     assert pair.answer == "At seven in the morning."
 
 
 def test_a_file_that_is_not_there_is_no_bad_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        read_apart(tmp_path / "nothing", "a.txt", None, LIMITS)
+        read_in_sandbox(tmp_path / "nothing", "a.txt", None, LIMITS)
 
 
 def test_a_relative_path_is_found(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write("a.txt", "text")
     monkeypatch.chdir(tmp_path)
-    assert read_apart(Path("a.txt"), "a.txt", None, LIMITS).text == "text"
+    assert read_in_sandbox(Path("a.txt"), "a.txt", None, LIMITS).text == "text"
 
 
 def test_the_child_starts_fast_and_sees_no_secret(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,9 +145,9 @@ def test_the_child_starts_fast_and_sees_no_secret(write: Write, monkeypatch: pyt
     given = []
     popen = sandbox.subprocess.Popen
     monkeypatch.setattr(sandbox.subprocess, "Popen", lambda *args, **more: given.append(more) or popen(*args, **more))
-    read_apart(write("a.txt", "text"), "a.txt", None, LIMITS)  # compiles what was not yet
+    read_in_sandbox(write("a.txt", "text"), "a.txt", None, LIMITS)  # compiles what was not yet
     before = os.times()
-    read_apart(write("a.txt", "text"), "a.txt", None, LIMITS)
+    read_in_sandbox(write("a.txt", "text"), "a.txt", None, LIMITS)
     after = os.times()
     used = after.children_user + after.children_system - before.children_user - before.children_system
     assert used < 0.4
@@ -184,7 +185,7 @@ def test_a_bomb_costs_one_sentence_and_nothing_else(write: Write, name: str) -> 
     path = write("upload", make())
     begun, own = time.monotonic(), time.process_time()
     with pytest.raises(RetrievalError, match=rf"^{name} .*({message}).*\.$"):
-        read_apart(path, name, None, limits)
+        read_in_sandbox(path, name, None, limits)
     assert time.monotonic() - begun < limits.clock_seconds + 2
     assert time.process_time() - own < 0.5
 
@@ -204,7 +205,7 @@ def test_a_reader_that_waits_is_ended_by_the_clock_with_all_it_started(
     with pytest.raises(
         RetrievalError, match=r"a\.txt took more than 3 seconds to read, the limit\. Add a part of it\."
     ):
-        read_apart(write("a.txt", "text"), "a.txt", None, SHORT)
+        read_in_sandbox(write("a.txt", "text"), "a.txt", None, SHORT)
     members = [each for each in psutil.process_iter() if each.status() != "zombie" and _group(each) == started[0].pid]
     _, left = psutil.wait_procs(members, timeout=5)  # what was killed may take a moment to be gone
     assert not left
@@ -220,7 +221,7 @@ def _group(process: psutil.Process) -> int | None:
 @pytest.mark.usefixtures("untouched")
 def test_more_text_than_may_come_back_is_refused(write: Write) -> None:
     with pytest.raises(RetrievalError, match="becomes 2 MB of text with headings; the limit is 1 MB"):
-        read_apart(write("a.txt", "é" * 400_000), "a.txt", None, replace(LIMITS, answer_bytes=1_000_000))
+        read_in_sandbox(write("a.txt", "é" * 400_000), "a.txt", None, replace(LIMITS, answer_bytes=1_000_000))
 
 
 def test_a_fault_in_a_reader_is_logged_and_refuses_this_file_only(
@@ -232,7 +233,7 @@ def test_a_fault_in_a_reader_is_logged_and_refuses_this_file_only(
 
     monkeypatch.setattr(sandbox, "_run", broken)
     with pytest.raises(RetrievalError, match=r"a\.txt could not be read: it is damaged\."):
-        read_apart(write("a.txt", "text"), "a.txt", None, LIMITS)
+        read_in_sandbox(write("a.txt", "text"), "a.txt", None, LIMITS)
     assert "Traceback" in caplog.text
 
 
@@ -241,7 +242,7 @@ def test_few_children_run_at_once(write: Write) -> None:
     path = write("a.txt", "text")
     most = 0
     with ThreadPoolExecutor(6) as pool:
-        reading = [pool.submit(read_apart, path, "a.txt", None, LIMITS) for _ in range(6)]
+        reading = [pool.submit(read_in_sandbox, path, "a.txt", None, LIMITS) for _ in range(6)]
         while not all(each.done() for each in reading):
             most = max(most, len(psutil.Process().children()))
             time.sleep(0.01)

@@ -1,18 +1,16 @@
-"""A file to clean text with pages, headings and character offsets. `read` is a pure function of the file."""
+"""Reads a file of any known type: chooses the reader by the file name's suffix. Pure: the same file, the same text."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from retrieval.document import Document, Limits, NeedsMapping, Pair, Span, TooLong
+from retrieval.document import Document, Limits, TooLong
 from retrieval.errors import RetrievalError
-
-__all__ = ["SUFFIXES", "Document", "Limits", "NeedsMapping", "Pair", "Span", "read_document"]
 
 Columns = Mapping[str, str] | None
 LIMITS = Limits()
 
 
-# Each reader imports its own library: a process that reads one file starts with that library only.
+# Each function imports its reader when called: a process that reads one file then loads one library only.
 def _plain(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
     from retrieval.readers.text import read_plain
 
@@ -77,7 +75,7 @@ SUFFIXES = tuple(READERS)
 def read_document(
     path: Path, name: str | None = None, mapping: Mapping[str, str] | None = None, limits: Limits = LIMITS
 ) -> Document:
-    """Read one file. `name` is what the visitor calls it; `mapping` names the columns of a table.
+    """Read one file. `name` is the visitor's name of the file; `mapping` names the columns of a table.
 
     Raises:
         NeedsMapping: a table whose columns are not recognised.
