@@ -11,12 +11,14 @@ import gradio as gr
 from playground.errors import UserError
 from playground.services.app import Services
 from playground.settings import Settings
+from playground.ui import compat
 from playground.ui.compare.tab import CompareTab
 from playground.ui.exam.tab import ExamTab
 from playground.ui.learn.tab import LearnTab
 from playground.ui.shared.i18n import i18n, mark
+from playground.ui.shared.middleware import middleware
 from playground.ui.shared.polling import Polled, meet
-from playground.ui.shared.session import language_of, middleware, visitor_of
+from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import HIDDEN, LAST, QUIET, Tab
 from playground.ui.shared.theme import css, theme
 from playground.ui.status_bar import StatusBar
@@ -25,9 +27,6 @@ from playground.ui.train.tab import TrainTab
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 2.0
-# How often Gradio's queue looks for clicks and for progress: a thousand times a second, its default, is a twelfth of a
-# core that a run needs. These are what it takes on Windows.
-QUEUE_SECONDS = (0.05, 0.1)
 CACHE_SECONDS = (600, 3_600)  # how often Gradio's upload cache is swept, and how old a file may grow in it
 
 
@@ -54,12 +53,17 @@ def build(services: Services) -> gr.Blocks:
         _keep_in_step(page, all_tabs, followed)
         meet(page, [text.index.polled, train.sweep.polled, exam.polled])
     page.queue(api_open=False, max_size=services.settings.queue_size, default_concurrency_limit=4)
-    page._queue.sleep_when_free, page._queue.progress_update_sleep_when_free = QUEUE_SECONDS
+    compat.slow_down_queue(page)
     return page
 
 
 def launch(page: gr.Blocks, settings: Settings, **more: Any) -> Any:
-    """Serve the page where the settings say; `more` is for tests that must not block."""
+    """Serve the page where the settings say; `more` is for tests that must not block.
+
+    Raises:
+        IncompatibleGradioError: the installed gradio lacks something that the page uses.
+    """
+    compat.check()
     return page.launch(
         server_name=settings.host,
         server_port=settings.port,

@@ -7,19 +7,13 @@ import gradio as gr
 from playground.errors import UserError
 from playground.services.app import Services
 from playground.services.conversations import usable
+from playground.ui.shared.client_scripts import SWITCH_LANGUAGE
 from playground.ui.shared.format import count, duration
 from playground.ui.shared.handlers import Told, guard, notice, notice_box
 from playground.ui.shared.i18n import LANGUAGES, mark, say
-from playground.ui.shared.session import LANGUAGE_COOKIE, language_of, visitor_of
+from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import CHANGING, QUIET, Tab, bump
 from playground.ui.train.run_view import percent, seconds_left
-
-SWITCH_LANGUAGE = (
-    "(language) => { const framed = 'SameSite=None; Secure; Partitioned';"
-    " const place = location.protocol === 'https:' ? framed : 'SameSite=Lax';"
-    f" document.cookie = `{LANGUAGE_COOKIE}=${{language}}; path=/; max-age=31536000; ${{place}}`;"
-    " location.reload(); }"
-)
 
 
 class StatusBar:

@@ -18,8 +18,9 @@ from playground.services.app import Services
 from playground.settings import Settings
 from playground.ui import page
 from playground.ui.compare.pane import NONE, chosen_arms
+from playground.ui.shared.client_scripts import LANGUAGE_COOKIE
 from playground.ui.shared.format import escape_html
-from playground.ui.shared.session import COOKIE, LANGUAGE_COOKIE
+from playground.ui.shared.session import COOKIE
 from playground.ui.train.run_view import points, trend
 from tests.conftest import tiny_llama, tiny_tokenizer
 

@@ -16,7 +16,8 @@ from benchmarks.journey import free_port
 from playground.services.app import Services
 from playground.settings import Settings
 from playground.ui import page as ui
-from playground.ui.shared.frames import PACE, PATIENCE
+from playground.ui.compat import QUEUE_SECONDS
+from playground.ui.shared.client_scripts import PACE, PATIENCE
 from playground.ui.shared.polling import FRESH_SECONDS, Polled
 from tests.ui.test_browser import CHROMIUM
 
@@ -124,4 +125,4 @@ def test_the_queue_of_an_app_at_rest_looks_a_few_times_a_second(
     looks.clear()
     time.sleep(1)
     built.close()
-    assert 1 <= len(looks) <= 2 / ui.QUEUE_SECONDS[0]
+    assert 1 <= len(looks) <= 2 / QUEUE_SECONDS[0]

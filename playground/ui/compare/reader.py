@@ -16,18 +16,6 @@ from playground.ui.shared.session import language_of, visitor_of
 from retrieval.document import Document
 from retrieval.excerpt import Range, excerpt, range_above, range_around, range_below
 
-# The panel is drawn a moment after the answer has come, so its button cannot take the focus at once.
-FOCUS = """() => {
-  window.citedFrom = document.activeElement;
-  setTimeout(() => {
-    const panel = document.getElementById("reader");
-    if (!panel || !panel.offsetParent) return;
-    panel.scrollIntoView({block: "nearest"});
-    document.getElementById("reader-close")?.focus({preventScroll: true});
-  }, 250);
-}"""
-GO_BACK = "() => { window.citedFrom?.focus(); }"
-
 
 @dataclass(frozen=True)
 class ReaderState:

@@ -11,10 +11,11 @@ from playground.services import conversations
 from playground.services.app import Services
 from playground.services.conversations import Conversation
 from playground.ui.compare.pane import NONE, PANES, arm_choices, build_pane, chosen_arms, column_classes, draw
-from playground.ui.compare.reader import FOCUS, GO_BACK, Reader, ReaderState, closed
+from playground.ui.compare.reader import Reader, ReaderState, closed
 from playground.ui.compare.self_test_panel import build_testing
 from playground.ui.compare.suggestions import build_suggestions, suggested_questions
 from playground.ui.compare.voting import Voting
+from playground.ui.shared.client_scripts import FOCUS_CITATION, FOCUS_READER
 from playground.ui.shared.controls import knob_control
 from playground.ui.shared.handlers import guard, guarded_stream, notice_box
 from playground.ui.shared.i18n import mark
@@ -108,10 +109,10 @@ class CompareTab:
         safe = guard(len(outputs))
         for pane in self.panes:
             opened = pane.sources.passages.select(safe(self.reader.opened), pane.arm, outputs, **QUIET)
-            opened.then(None, js=FOCUS, **QUIET)
+            opened.then(None, js=FOCUS_READER, **QUIET)
         for button, move in self.reader.moves():
             button.click(safe(move), self.reader.place, outputs, **QUIET)
-        self.reader.close.click(closed, None, self.reader.outputs, **QUIET).then(None, js=GO_BACK, **QUIET)
+        self.reader.close.click(closed, None, self.reader.outputs, **QUIET).then(None, js=FOCUS_CITATION, **QUIET)
 
     def refresh(self, request: gr.Request, place: ReaderState | None, *arms_before: str) -> tuple[Any, ...]:
         """The choices as they are now, empty panes filled with the newest adapter, and every stored turn."""

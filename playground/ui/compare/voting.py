@@ -1,8 +1,6 @@
 """The blind vote on the page: two answers that look alike, four buttons, then the names and the standings."""
 
-import secrets
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -17,6 +15,7 @@ from playground.services.app import Services
 from playground.services.conversations import usable
 from playground.storage.records import Ballot, VoteRow
 from playground.ui.compare.pane import arm_choices
+from playground.ui.compat import new_download_folder
 from playground.ui.shared.format import method_name
 from playground.ui.shared.handlers import guard, guarded_stream, notice_box
 from playground.ui.shared.i18n import mark, say
@@ -153,12 +152,10 @@ class Voting:
 
     def _files(self, request: gr.Request) -> tuple[Any, ...]:
         votes = self.services.store.votes(visitor_of(self.services.store, request))
-        # Gradio serves its cache to whoever knows an address there: nobody guesses this one, and it is swept.
-        place = Path(self.files[0].GRADIO_CACHE) / secrets.token_urlsafe(32)
-        place.mkdir(parents=True)
+        folder = new_download_folder(self.files[0])
         for kind, written in FILES.items():
-            (place / f"votes.{kind}").write_text(written(votes), encoding="utf-8")
-        return tuple(gr.update(value=str(place / f"votes.{kind}"), visible=True) for kind in FILES)
+            (folder / f"votes.{kind}").write_text(written(votes), encoding="utf-8")
+        return tuple(gr.update(value=str(folder / f"votes.{kind}"), visible=True) for kind in FILES)
 
 
 def _revealed(language: str, ballot: Ballot) -> str:

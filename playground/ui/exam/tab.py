@@ -1,6 +1,5 @@
 """The Exam tab: draw up questions, change them, put them to every arm, read the verdict, keep it."""
 
-import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from playground.evaluation.config import ExamSettings
 from playground.jobs.queue import Snapshot
 from playground.services.app import Services
 from playground.services.exams import KIND, ExamDraft
+from playground.ui.compat import new_download_folder
 from playground.ui.exam.exam_view import (
     build_plots,
     figure_table,
@@ -288,7 +288,6 @@ class ExamTab:
     def _keep(self, request: gr.Request, exam: str | None) -> tuple[Any, ...]:
         """Copies of the report's files, at an address that nobody guesses."""
         found = self.services.exams.files(visitor_of(self.services.store, request), exam) if exam else []
-        place = Path(self.file.GRADIO_CACHE) / secrets.token_urlsafe(32)
-        place.mkdir(parents=True)
-        copies = [str(shutil.copy(each, place)) for each in found]
+        folder = new_download_folder(self.file)
+        copies = [str(shutil.copy(each, folder)) for each in found]
         return (gr.update(value=copies, visible=bool(copies)),)

@@ -9,23 +9,8 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
+from playground.ui.shared.client_scripts import poll_script
 from playground.ui.shared.tab import HIDDEN, QUIET
-
-# An event that reaches the server by the page's own means costs the browser a fifth of a second, most of it for parts
-# that are not among its outputs. So the page asks by itself, and only what it is told goes through Gradio. Without its
-# session's name Gradio would make a session for each time.
-ASK = """async (sent) => {{
-  const nothing = Array({count}).fill({{__type__: "update"}});
-  const {{root, api_prefix}} = window.gradio_config;
-  const body = JSON.stringify({{data: [sent], session_hash: sent.split(" ")[0] || null}});
-  const asked = {{method: "POST", headers: {{"Content-Type": "application/json"}}, body}};
-  try {{
-    const answer = await fetch(`${{root}}${{api_prefix ?? "/gradio_api"}}/run/{name}`, asked);
-    return answer.ok ? (await answer.json()).data : nothing;
-  }} catch {{
-    return nothing;  // the app cannot be reached: asked again at the next tick
-  }}
-}}"""
 
 FRESH_SECONDS = 10  # then everything is sent again, as a button may have drawn the same parts in between
 
@@ -45,8 +30,8 @@ class Polled:
     def follow(self, timer: gr.Timer) -> None:
         """Send what is new at every tick."""
         gr.on([], self.news, self.sent, self.outputs, api_name=self._name, queue=False, **HIDDEN)
-        asking = ASK.format(name=self._name, count=len(self.outputs))
-        timer.tick(None, self.sent, self.outputs, js=asking, **QUIET)
+        script = poll_script(self._name, len(self.outputs))
+        timer.tick(None, self.sent, self.outputs, js=script, **QUIET)
 
     def everything(self, request: gr.Request) -> tuple[Any, ...]:
         """Updates for `outputs`, whatever the page shows."""

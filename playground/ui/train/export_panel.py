@@ -1,7 +1,6 @@
 """A run's export: a zip to download, or a repository on the Hub with the visitor's own login."""
 
 import os
-import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import gradio as gr
 from playground.export import export, hub
 from playground.services.app import Services
 from playground.storage.store import clean_name
+from playground.ui.compat import new_download_folder
 from playground.ui.shared.handlers import Told, guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
@@ -75,12 +75,10 @@ def offers_login() -> bool:
 def _maker(services: Services, file: gr.DownloadButton) -> Callable[..., tuple[Any, ...]]:
     def make(request: gr.Request, run: str, form: str) -> tuple[Any, ...]:
         visitor = visitor_of(services.store, request)
-        # Gradio serves its cache to whoever knows an address there: nobody guesses this one, and it is swept.
-        place = Path(file.GRADIO_CACHE) / secrets.token_urlsafe(32)
         with _written(services, visitor, run, form) as folder:
-            place.mkdir(parents=True)
-            export.pack(folder, place / f"{_file_name(services, visitor, run)}-{form}.zip")
-        return (gr.update(value=str(next(place.iterdir())), visible=True),)
+            archive = new_download_folder(file) / f"{_file_name(services, visitor, run)}-{form}.zip"
+            export.pack(folder, archive)
+        return (gr.update(value=str(archive), visible=True),)
 
     return make
 

@@ -1,0 +1,113 @@
+"""The only module that uses private or version-bound parts of gradio; `check` tests them before the page opens."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.route_utils import API_PREFIX
+from gradio.routes import STATIC_TEMPLATE_LIB, App
+
+WRITTEN_FOR = "6.31.0"
+UPLOAD_ROUTE = "/upload"  # below API_PREFIX
+RUN_ROUTE = "/run"  # runs one endpoint: `…/run/NAME`
+CONFIG_KEYS = ("api_prefix", "i18n_translations")  # client_scripts read them from window.gradio_config
+CONFIG_SCRIPT = b"window.gradio_config = "
+UNCHANGED = {"__type__": "update"}  # the update that leaves a component as it is; the browser writes it too
+# The page's own scripts go in front of this tag: after Gradio's configuration, before Gradio's first script.
+SCRIPTS_BEFORE = b'<link rel="manifest"'
+TEMPLATE = Path(STATIC_TEMPLATE_LIB) / "frontend" / "index.html"
+# Seconds between two looks at the queue, and between two progress updates. Gradio's default on Linux, a thousand looks
+# per second, costs a twelfth of a core that a training run needs. These are Gradio's values on Windows.
+QUEUE_SECONDS = (0.05, 0.1)
+# Gradio's CSS classes that style.css overrides. They spoil looks only, so a test checks them and the start does not.
+STYLED_CLASSES = ("fillable", "gradio-container", "html-container", "line-break", "tab-container", "textfield", "token")
+QUEUE_ATTRIBUTES = ("sleep_when_free", "progress_update_sleep_when_free")
+
+
+class IncompatibleGradioError(RuntimeError):
+    """The installed gradio lacks something that this page uses."""
+
+    def __init__(self, missing: list[str]) -> None:
+        super().__init__(
+            f"The page was written for gradio {WRITTEN_FOR}, and gradio {gr.__version__} is installed. It lacks: "
+            f"{'; '.join(missing)}. Install gradio=={WRITTEN_FOR}, or adapt playground/ui/compat.py."
+        )
+
+
+def check() -> None:
+    """Test everything that this module relies on, on a page with a single component.
+
+    Raises:
+        IncompatibleGradioError: naming all that is missing.
+    """
+    if missing := missing_parts():
+        raise IncompatibleGradioError(missing)
+
+
+def missing_parts() -> list[str]:
+    """What the installed gradio lacks, in words; empty where all is there."""
+    with gr.Blocks(analytics_enabled=False) as page:
+        gr.Textbox()
+    return [words for words, is_there in _CHECKS.items() if not is_there(page)]
+
+
+def slow_down_queue(page: gr.Blocks) -> None:
+    """Let the queue look for work a few times per second; after `page.queue()`, which makes a new one."""
+    page._queue.sleep_when_free, page._queue.progress_update_sleep_when_free = QUEUE_SECONDS
+
+
+def insert_scripts(html: bytes, scripts: str) -> bytes:
+    """Gradio's HTML with the page's own scripts in it.
+
+    Raises:
+        IncompatibleGradioError: the place for them is missing or not unique; the page would lose them silently.
+    """
+    if not _has_place_for_scripts(html):
+        raise IncompatibleGradioError([_PLACE_FOR_SCRIPTS])
+    return html.replace(SCRIPTS_BEFORE, scripts.encode() + SCRIPTS_BEFORE)
+
+
+def new_download_folder(component: gr.components.Component) -> Path:
+    """A new folder in Gradio's cache, which Gradio sweeps. It serves files there to whoever knows their address.
+
+    Nobody can guess this one.
+    """
+    folder = Path(component.GRADIO_CACHE) / secrets.token_urlsafe(32)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _has_queue_attributes(page: gr.Blocks) -> bool:
+    return "_queue" in vars(page) and set(QUEUE_ATTRIBUTES) <= set(vars(page._queue))
+
+
+def _has_cache_folder(page: gr.Blocks) -> bool:
+    return all("GRADIO_CACHE" in vars(each) for each in page.blocks.values())
+
+
+def _has_config_keys(page: gr.Blocks) -> bool:
+    config: Mapping[str, Any] = page.get_config_file()
+    return set(CONFIG_KEYS) <= set(config)
+
+
+def _has_routes(page: gr.Blocks) -> bool:
+    paths = App.create_app(page).openapi()["paths"]
+    return f"{API_PREFIX}{RUN_ROUTE}/{{api_name}}" in paths and f"{API_PREFIX}{UPLOAD_ROUTE}" in paths
+
+
+def _has_place_for_scripts(html: bytes) -> bool:
+    before, _, after = html.partition(SCRIPTS_BEFORE)
+    return CONFIG_SCRIPT in before and html.count(SCRIPTS_BEFORE) == 1 and b"<script" in after
+
+
+_PLACE_FOR_SCRIPTS = f"{SCRIPTS_BEFORE.decode()} once in its HTML, after its configuration and before its first script"
+_CHECKS: Mapping[str, Callable[[gr.Blocks], bool]] = {
+    f"Blocks._queue with {' and '.join(QUEUE_ATTRIBUTES)}": _has_queue_attributes,
+    "Component.GRADIO_CACHE": _has_cache_folder,
+    f"gr.skip() being {UNCHANGED}": lambda _: gr.skip() == UNCHANGED,
+    f"{' and '.join(CONFIG_KEYS)} in the page's configuration": _has_config_keys,
+    f"the routes {RUN_ROUTE} and {UPLOAD_ROUTE}": _has_routes,
+    _PLACE_FOR_SCRIPTS: lambda _: TEMPLATE.is_file() and _has_place_for_scripts(TEMPLATE.read_bytes()),
+}

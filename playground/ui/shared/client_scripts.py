@@ -1,0 +1,73 @@
+"""All JavaScript of the page."""
+
+from playground.ui.compat import RUN_ROUTE, UNCHANGED
+
+LANGUAGE_COOKIE = "playground_language"
+
+# Gradio picks a language only among those it ships, so the visitor's words take the place of its English.
+CHOOSE_LANGUAGE = f"""<script>(() => {{
+const chosen = (document.cookie.match(/{LANGUAGE_COOKIE}=(\\w+)/) || [])[1] || navigator.language.slice(0, 2);
+const words = (window.gradio_config || {{}}).i18n_translations;
+if (words && words[chosen]) {{
+  words.en = words[chosen];
+  new MutationObserver(() => {{
+    if (document.documentElement.lang !== chosen) document.documentElement.lang = chosen;
+  }}).observe(document.documentElement, {{attributes: true, attributeFilter: ["lang"]}});
+}}
+}})();</script>"""
+
+# Gradio's loading indicator (6.31) keeps a requestAnimationFrame loop running after it has gone, sixty times a second
+# for as long as the page is open. Every frame wakes processes that take cores from a training run. An animation of the
+# page's own ends long before PATIENCE, so only loops that last are slowed down.
+PATIENCE, PACE = 3_000, 1_000  # milliseconds
+SLOW_DOWN_FRAMES = f"""<script>(() => {{
+const request = window.requestAnimationFrame.bind(window), cancel = window.cancelAnimationFrame.bind(window);
+let began = null;  // when the loop that is now drawing was started
+window.requestAnimationFrame = (draw) => {{
+  const since = began ?? performance.now();
+  const drawFrame = (time) => {{ began = since; try {{ draw(time); }} finally {{ began = null; }} }};
+  const lasting = performance.now() - since > {PATIENCE};
+  return lasting ? -setTimeout(() => drawFrame(performance.now()), {PACE}) : request(drawFrame);
+}};
+window.cancelAnimationFrame = (id) => id < 0 ? clearTimeout(-id) : cancel(id);
+}})();</script>"""
+FIRST_PAGE_SCRIPTS = CHOOSE_LANGUAGE + SLOW_DOWN_FRAMES
+
+SWITCH_LANGUAGE = f"""(language) => {{
+  const framed = 'SameSite=None; Secure; Partitioned';
+  const place = location.protocol === 'https:' ? framed : 'SameSite=Lax';
+  document.cookie = `{LANGUAGE_COOKIE}=${{language}}; path=/; max-age=31536000; ${{place}}`;
+  location.reload();
+}}"""
+
+# The reader is drawn a moment after the answer has come, so its button cannot take the focus at once.
+FOCUS_READER = """() => {
+  window.citedFrom = document.activeElement;
+  setTimeout(() => {
+    const panel = document.getElementById("reader");
+    if (!panel || !panel.offsetParent) return;
+    panel.scrollIntoView({block: "nearest"});
+    document.getElementById("reader-close")?.focus({preventScroll: true});
+  }, 250);
+}"""
+FOCUS_CITATION = "() => { window.citedFrom?.focus(); }"
+
+
+def poll_script(endpoint: str, outputs: int) -> str:
+    """A handler that calls an endpoint by itself and gives `outputs` updates; its input is what was sent last.
+
+    An event that Gradio's own client sends costs the browser a fifth of a second, most of it for components that are
+    not among its outputs. Without the session's name Gradio would make a new session for each call.
+    """
+    return f"""async (sent) => {{
+  const unchanged = Array({outputs}).fill({{__type__: "{UNCHANGED["__type__"]}"}});
+  const {{root, api_prefix}} = window.gradio_config;
+  const body = JSON.stringify({{data: [sent], session_hash: sent.split(" ")[0] || null}});
+  const request = {{method: "POST", headers: {{"Content-Type": "application/json"}}, body}};
+  try {{
+    const response = await fetch(`${{root}}${{api_prefix}}{RUN_ROUTE}/{endpoint}`, request);
+    return response.ok ? (await response.json()).data : unchanged;
+  }} catch {{
+    return unchanged;  // the app cannot be reached: the next tick tries again
+  }}
+}}"""

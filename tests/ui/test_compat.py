@@ -1,0 +1,148 @@
+"""Gradio as this page needs it: each part that is missing is named at the start, with the version to install."""
+
+import re
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+from gradio.queueing import Queue
+from gradio.routes import App
+
+from playground.settings import Settings
+from playground.ui import compat
+from playground.ui import page as ui
+from playground.ui.compat import IncompatibleGradioError, check, insert_scripts, missing_parts
+from playground.ui.shared.theme import css
+
+HTML = compat.TEMPLATE.read_bytes()
+Break = Callable[[pytest.MonkeyPatch, Path], None]
+
+
+def _break_queue(patch: pytest.MonkeyPatch, _: Path) -> None:
+    make = Queue.__init__
+
+    def make_without(queue: Any, *args: Any, **kwargs: Any) -> None:
+        make(queue, *args, **kwargs)
+        del queue.sleep_when_free
+
+    patch.setattr(Queue, "__init__", make_without)
+
+
+def _break_cache(patch: pytest.MonkeyPatch, _: Path) -> None:
+    make = gr.Textbox.__init__
+
+    def make_without(box: Any, *args: Any, **kwargs: Any) -> None:
+        make(box, *args, **kwargs)
+        del box.GRADIO_CACHE
+
+    patch.setattr(gr.Textbox, "__init__", make_without)
+
+
+def _break_skip(patch: pytest.MonkeyPatch, _: Path) -> None:
+    patch.setattr(gr, "skip", lambda: {"__type__": "nothing"})
+
+
+def _break_config(patch: pytest.MonkeyPatch, _: Path) -> None:
+    patch.setattr(gr.Blocks, "get_config_file", lambda _: {"api_prefix": "/gradio_api"})
+
+
+def _break_routes(patch: pytest.MonkeyPatch, _: Path) -> None:
+    patch.setattr(App, "openapi", lambda _: {"paths": {f"{compat.API_PREFIX}{compat.UPLOAD_ROUTE}": {}}})
+
+
+def _break_place(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    (folder / "index.html").write_bytes(HTML.replace(compat.SCRIPTS_BEFORE, b"<link rel=manifest"))
+    patch.setattr(compat, "TEMPLATE", folder / "index.html")
+
+
+def _break_file(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    patch.setattr(compat, "TEMPLATE", folder / "moved.html")
+
+
+PLACE = "once in its HTML"
+BREAKS: list[tuple[Break, str]] = [
+    (_break_queue, "Blocks._queue with sleep_when_free"),
+    (_break_cache, "Component.GRADIO_CACHE"),
+    (_break_skip, "gr.skip()"),
+    (_break_config, "i18n_translations in the page's configuration"),
+    (_break_routes, "the routes /run and /upload"),
+    (_break_place, PLACE),
+    (_break_file, PLACE),
+]
+
+
+def test_the_installed_gradio_has_all_and_is_the_one_that_is_required() -> None:
+    assert missing_parts() == []
+    check()
+    assert version("gradio") == compat.WRITTEN_FOR
+
+
+@pytest.mark.parametrize(("break_gradio", "named"), BREAKS)
+def test_each_missing_part_is_named_with_the_version_to_install(
+    break_gradio: Break, named: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    break_gradio(monkeypatch, tmp_path)
+    with pytest.raises(IncompatibleGradioError, match=re.escape(named)) as error:
+        check()
+    assert f"Install gradio=={compat.WRITTEN_FOR}" in str(error.value)
+    assert len(missing_parts()) == 1
+
+
+def test_the_page_does_not_open_on_a_gradio_that_lacks_something(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
+) -> None:
+    _break_place(monkeypatch, tmp_path)
+    with gr.Blocks() as page, pytest.raises(IncompatibleGradioError, match=PLACE):
+        ui.launch(page, settings, prevent_thread_lock=True, quiet=True)
+
+
+def test_the_scripts_stand_between_the_configuration_and_gradios_own_scripts() -> None:
+    html = insert_scripts(HTML, "<script>ours</script>")
+    assert html.count(b"<script>ours</script>") == 1
+    assert html.index(compat.CONFIG_SCRIPT) < html.index(b"ours") < html.index(b'<script type="module"')
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        b"",
+        HTML.replace(compat.SCRIPTS_BEFORE, b"<link rel=manifest"),
+        HTML.replace(compat.CONFIG_SCRIPT, b"window.other = "),
+        HTML + HTML,
+    ],
+)
+def test_a_page_that_would_lose_its_scripts_is_an_error(html: bytes) -> None:
+    with pytest.raises(IncompatibleGradioError, match=PLACE):
+        insert_scripts(html, "<script>ours</script>")
+
+
+def test_a_download_folder_is_new_and_in_the_folder_that_gradio_sweeps() -> None:
+    box = gr.Textbox()
+    folders = [compat.new_download_folder(box) for _ in range(2)]
+    assert folders[0] != folders[1]
+    assert all(each.is_dir() and str(each.parent) == box.GRADIO_CACHE for each in folders)
+    assert all(len(each.name) >= 43 for each in folders)
+
+
+def test_no_other_module_of_the_page_uses_what_is_private_in_gradio() -> None:
+    private = re.compile(
+        r"\b(page|gr|blocks)\._\w|gradio\.(routes|queueing|route_utils|utils|processing_utils)|GRADIO_"
+    )
+    folder = Path(compat.__file__).parent
+    found = {
+        path.name: private.findall(path.read_text(encoding="utf-8"))
+        for path in folder.rglob("*.py")
+        if path != Path(compat.__file__)
+    }
+    assert {name: uses for name, uses in found.items() if uses} == {}
+
+
+def test_gradio_has_the_classes_that_the_style_sheet_overrides() -> None:
+    assets = compat.TEMPLATE.parent / "assets"
+    files = [path for path in assets.iterdir() if path.suffix in (".js", ".css")]
+    gradios = "".join(path.read_text(encoding="utf-8") for path in files)
+    assert [name for name in compat.STYLED_CLASSES if f".{name}" not in css()] == []
+    assert [name for name in compat.STYLED_CLASSES if not re.search(rf"(?<![\w-]){name}(?![\w-])", gradios)] == []
