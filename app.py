@@ -10,7 +10,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # bitsandbytes would load a compiler at every start that nobody uses
 
 from playground.errors import UserError
-from playground.models.registry import bring
+from playground.models.registry import install_models
 from playground.services.app import Services
 from playground.settings import Settings
 from playground.training import tracking
@@ -24,7 +24,7 @@ def main() -> None:
     settings = Settings.from_environment()
     try:
         tracking.check(settings)
-        bring(settings, logging.getLogger("playground").info)
+        install_models(settings, logging.getLogger("playground").info)
     except UserError as error:
         sys.exit(str(error))
     services = Services(settings)

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from adapters.base import Paper, Part
 from adapters.errors import MethodError
 from adapters.lora_weights import PREFIX, PlainLora, read_adapter
-from adapters.options import changed, knob
-from adapters.peft_method import Adapter, AdapterOptions, config_of
+from adapters.options import knob, override_knob
+from adapters.peft_method import Adapter, AdapterOptions, peft_config
 
 IMPORTANCE = ("ipt", "exp_avg_ipt", "exp_avg_unc")  # what PEFT's allocator remembers of every number
 WARM_UP, FINAL = 0.1, 0.3  # shares of the steps before the first rank is taken away and after the last
@@ -23,13 +23,13 @@ WARM_UP, FINAL = 0.1, 0.3  # shares of the steps before the first rank is taken 
 class AdaLoraOptions(AdapterOptions):
     """AdaLoRA's knobs."""
 
-    rank: int = changed(
+    rank: int = override_knob(
         AdapterOptions,
         "rank",
         label="Average rank",
         help="Ranks that a layer has on average at the end; each layer gets more or fewer, as it needs.",
     )
-    learning_rate: float = changed(AdapterOptions, "learning_rate", default=3e-2)
+    learning_rate: float = override_knob(AdapterOptions, "learning_rate", default=3e-2)
     spare: int = knob(
         4,
         label="Spare ranks",
@@ -92,7 +92,7 @@ class AdaLora(Adapter[AdaLoraOptions]):
             if ".lora_A." in name or ".lora_B." in name:
                 grams.append(each @ each.T if ".lora_A." in name else each.T @ each)
         far = [torch.linalg.norm(gram - torch.eye(len(gram), device=gram.device)) for gram in grams]
-        return config_of(model).orth_reg_weight * torch.stack(far).mean()
+        return peft_config(model).orth_reg_weight * torch.stack(far).mean()
 
     def after_step(self, model: nn.Module, step: int) -> None:
         """Weigh every rank by the gradients just used, and set those beyond the budget to 0."""
@@ -100,7 +100,7 @@ class AdaLora(Adapter[AdaLoraOptions]):
 
     def state(self, model: nn.Module) -> dict[str, Tensor]:
         """The factors, every number's importance, and which ranks are left."""
-        allocator, pattern = _tuner(model).rankallocator, config_of(model).rank_pattern or {}
+        allocator, pattern = _tuner(model).rankallocator, peft_config(model).rank_pattern or {}
         remembered = {
             f"importance.{kind}.{name}": each.detach().cpu().clone()
             for kind in IMPORTANCE
@@ -117,16 +117,16 @@ class AdaLora(Adapter[AdaLoraOptions]):
         for kind in IMPORTANCE:
             vars(allocator)[kind] = _named(state, f"importance.{kind}.", model)
         left = _named(state, "ranks.", model)
-        config_of(model).rank_pattern = {name: each.tolist() for name, each in left.items()} or None
+        peft_config(model).rank_pattern = {name: each.tolist() for name, each in left.items()} or None
 
     def save(self, model: nn.Module, folder: Path) -> None:
         """See Method.save; peft 0.21.2 renames the live list of ranks while it saves, which is put back."""
-        before = config_of(model).rank_pattern
+        before = peft_config(model).rank_pattern
         super().save(model, folder)
-        config_of(model).rank_pattern = before
+        peft_config(model).rank_pattern = before
 
-    def plain(self, folder: Path) -> PlainLora:
-        """See Method.plain. E goes into A, the scale into B; ranks that were taken away are not in the file."""
+    def as_lora(self, folder: Path) -> PlainLora:
+        """See Method.as_lora. E goes into A, the scale into B; ranks that were taken away are not in the file."""
         config, tensors, _ = read_adapter(folder)
         if config.get("peft_type") != "ADALORA":
             raise MethodError(f"The adapter in {folder.name!r} is not AdaLoRA's; read it with its own method.")

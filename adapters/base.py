@@ -129,13 +129,13 @@ class Method(ABC, Generic[OptionsT]):
         """The plain setting that this method, with these options, must beat to be worth its name."""
         return None
 
-    def frozen(self, base: PreTrainedModel) -> PreTrainedModel:
+    def frozen_base(self, base: PreTrainedModel) -> PreTrainedModel:
         """The base as this method trains over it: itself, or a copy in another form; never changed by training."""
         return base
 
     @abstractmethod
     def attach(self, base: PreTrainedModel, options: OptionsT, seed: int, steps: int) -> nn.Module:
-        """A model to train, made from `frozen(base)`; equal seeds give equal models.
+        """A model to train, made from `frozen_base(base)`; equal seeds give equal models.
 
         It may wrap the base in place, which `detach` undoes, but changes none of its weights. `steps` is the number
         of optimizer steps that the run plans.
@@ -166,7 +166,9 @@ class Method(ABC, Generic[OptionsT]):
 
     def state(self, model: nn.Module) -> dict[str, Tensor]:
         """Copies, on the CPU, of all that an exact resume needs beside the optimizer's own state."""
-        return {name: parameter.detach().to("cpu", copy=True) for name, parameter in self.live(model).items()}
+        return {
+            name: parameter.detach().to("cpu", copy=True) for name, parameter in self.adapter_parameters(model).items()
+        }
 
     def load_state(self, model: nn.Module, state: Mapping[str, Tensor]) -> None:
         """Put a state back into a model attached with the same options.
@@ -174,7 +176,7 @@ class Method(ABC, Generic[OptionsT]):
         Raises:
             MethodError: the state belongs to other options or another base model.
         """
-        live = self.live(model)
+        live = self.adapter_parameters(model)
         if {name: tensor.shape for name, tensor in live.items()} != {name: each.shape for name, each in state.items()}:
             raise MethodError(
                 f"The checkpoint does not fit this run: its {len(state)} tensors differ in name or shape from the "
@@ -184,7 +186,7 @@ class Method(ABC, Generic[OptionsT]):
             for name, tensor in live.items():
                 tensor.copy_(state[name])
 
-    def live(self, model: nn.Module) -> dict[str, nn.Parameter]:
+    def adapter_parameters(self, model: nn.Module) -> dict[str, nn.Parameter]:
         """What a run adds to the base or changes of it, trained or frozen, by its name in the model."""
         return {name: each for name, each in model.named_parameters() if each.requires_grad}
 
@@ -197,16 +199,16 @@ class Method(ABC, Generic[OptionsT]):
         """The trained model as anyone gets it with PEFT or transformers alone, over a fresh base."""
 
     @abstractmethod
-    def plain(self, folder: Path) -> PlainLora:
+    def as_lora(self, folder: Path) -> PlainLora:
         """The plain LoRA that equals the adapter in a folder written by `save`.
 
         Raises:
             MethodError: the folder is missing or damaged, another method wrote it, or there is no such form.
         """
 
-    def served(self, base: PreTrainedModel, folder: Path) -> PlainLora | PreTrainedModel:
-        """What answers: a change of some rows beside the base, or a model of its own. Raises like `plain`."""
-        return self.plain(folder)
+    def serving_form(self, base: PreTrainedModel, folder: Path) -> PlainLora | PreTrainedModel:
+        """What answers: a change of some rows beside the base, or a model of its own. Raises like `as_lora`."""
+        return self.as_lora(folder)
 
 
 def target_layers(base: nn.Module, top_layers: int = 0, targets: str = "all-linear") -> dict[str, tuple[int, int]]:

@@ -26,12 +26,13 @@ _alone = Lock()  # the number of threads is the process's, not the caller's
 
 
 @dataclass(frozen=True)
-class Cost:
+class MethodCost:
     """What training with a method takes on one model, in float32.
 
-    `file_bytes` is what a finished run leaves, at most. For the backward pass all blocks together keep `kept_bytes`
-    for each token and `kept_once` however many there are. `slowdown` is a block's time forward and backward over
-    LoRA's, measured on this machine. `read_bytes` is the frozen weights' size as they are read, before any squeezing.
+    `file_bytes` is the size of what a finished run leaves, at most. For the backward pass all blocks together keep
+    `activation_bytes_per_token` per token, and `activation_bytes_fixed` for any number of tokens. `slowdown` is a
+    block's time forward and backward over LoRA's, measured on this machine. `read_bytes` is the size of the frozen
+    weights as they are read, before quantisation.
     """
 
     trainable: int
@@ -39,8 +40,8 @@ class Cost:
     file_bytes: int
     frozen_bytes: int
     read_bytes: int
-    kept_bytes: int
-    kept_once: int
+    activation_bytes_per_token: int
+    activation_bytes_fixed: int
     slowdown: float
 
     @property
@@ -56,10 +57,10 @@ class Cost:
     def peak_bytes(self, tokens: int) -> int:
         """Weights as they were read, gradients, moments, and what `tokens` tokens at once make the blocks keep."""
         learning = 2 * FLOAT * self.trainable + self.optimizer_bytes
-        return self.read_bytes + learning + self.kept_once + tokens * self.kept_bytes
+        return self.read_bytes + learning + self.activation_bytes_fixed + tokens * self.activation_bytes_per_token
 
 
-def measure(method: Method[Any], config: PretrainedConfig, options: Options) -> Cost:
+def measure_cost(method: Method[Any], config: PretrainedConfig, options: Options) -> MethodCost:
     """Count on an empty model of this shape, and run one of its blocks for what cannot be counted.
 
     Raises:
@@ -73,14 +74,14 @@ def measure(method: Method[Any], config: PretrainedConfig, options: Options) -> 
     each = (whole - half) // (PROBE_TOKENS - PROBE_TOKENS // 2)
     seconds, usual = _fastest([model, plain])
     trainable = method.trainable(empty, options)
-    return Cost(
+    return MethodCost(
         trainable=trainable,
         parameters=empty.num_parameters(),
         file_bytes=_file_bytes(method, empty, options),
         frozen_bytes=_frozen_bytes(method, empty, options, trainable),
         read_bytes=_read_bytes(method, empty, trainable),
-        kept_bytes=blocks * each,
-        kept_once=blocks * (whole - PROBE_TOKENS * each),
+        activation_bytes_per_token=blocks * each,
+        activation_bytes_fixed=blocks * (whole - PROBE_TOKENS * each),
         slowdown=seconds / usual,
     )
 
@@ -140,7 +141,7 @@ class _SavedTensor:
         self.tensor = tensor
 
 
-def bytes_kept(layer: nn.Module, forward: Callable[[], object]) -> int:
+def activation_bytes(layer: nn.Module, forward: Callable[[], object]) -> int:
     """Bytes that a layer, called by `forward`, keeps until its backward pass; parameters are there anyway."""
     there = {each.untyped_storage().data_ptr() for each in [*layer.parameters(), *layer.buffers()]}
     held: WeakSet[_SavedTensor] = WeakSet()
@@ -178,7 +179,7 @@ def _fastest(models: list[nn.Module]) -> list[float]:
 
 def _block_keeps(model: nn.Module, tokens: int) -> int:
     blocks = next(each for each in model.modules() if isinstance(each, nn.ModuleList))
-    return bytes_kept(blocks[0], lambda: _forward(model, tokens))
+    return activation_bytes(blocks[0], lambda: _forward(model, tokens))
 
 
 def _forward(model: nn.Module, tokens: int) -> Tensor:

@@ -19,21 +19,21 @@ from transformers import PreTrainedModel
 from adapters.base import Paper, Part, Rival
 from adapters.lora import LoraFamily
 from adapters.lora_weights import PREFIX, PlainLora
-from adapters.options import changed, knob
-from adapters.peft_method import ADAPTER, AdapterOptions, config_of
+from adapters.options import knob, override_knob
+from adapters.peft_method import ADAPTER, AdapterOptions, peft_config
 
 
 @dataclass(frozen=True)
 class DeltaLoraOptions(AdapterOptions):
     """Delta-LoRA's knobs; the paper uses ratio 2 and starts at step 500."""
 
-    dropout: float = changed(
+    dropout: float = override_knob(
         AdapterOptions,
         "dropout",
         high=0,
         help="The method leaves dropout out: it would make B·A and the weight's update disagree.",
     )
-    learning_rate: float = changed(AdapterOptions, "learning_rate", default=2e-3)
+    learning_rate: float = override_knob(AdapterOptions, "learning_rate", default=2e-3)
     ratio: float = knob(
         2.0,
         label="Update ratio λ",
@@ -113,7 +113,7 @@ class DeltaLora(LoraFamily[DeltaLoraOptions]):
     def save(self, model: nn.Module, folder: Path) -> None:
         """Write the equal plain LoRA: rank 2r past the start step, r before."""
         layers = {name.removeprefix(PREFIX): _plain(layer) for name, layer in _layers(model)}
-        PlainLora(layers).save(folder, config_of(model).base_model_name_or_path or "")
+        PlainLora(layers).save(folder, peft_config(model).base_model_name_or_path or "")
 
 
 class Telescope(nn.Module):

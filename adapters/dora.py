@@ -13,7 +13,7 @@ from adapters.base import Paper, Part
 from adapters.errors import MethodError
 from adapters.lora import LoraFamily
 from adapters.lora_weights import PREFIX, PlainLora, read_adapter
-from adapters.options import changed
+from adapters.options import override_knob
 from adapters.peft_method import AdapterOptions
 
 MAGNITUDE = ".lora_magnitude_vector"
@@ -23,7 +23,7 @@ MAGNITUDE = ".lora_magnitude_vector"
 class DoraOptions(AdapterOptions):
     """DoRA's knobs."""
 
-    dropout: float = changed(
+    dropout: float = override_knob(
         AdapterOptions,
         "dropout",
         high=0,
@@ -52,19 +52,21 @@ class Dora(LoraFamily[DoraOptions]):
         """LoRA's, and the magnitude m."""
         return *super().parts(inputs, outputs, options), Part("m", outputs, 1, "learns")
 
-    def plain(self, folder: Path) -> PlainLora:
+    def as_lora(self, folder: Path) -> PlainLora:
         """There is none; never PEFT's convert_to_lora, which in peft 0.21.2 drops the magnitude without a word."""
         raise MethodError(
             f"The adapter in {folder.name!r} is DoRA's, which no plain LoRA equals: take it in its own form or merged."
         )
 
-    def served(self, base: PreTrainedModel, folder: Path) -> PlainLora:
+    def serving_form(self, base: PreTrainedModel, folder: Path) -> PlainLora:
         """LoRA's product, and for each row what its length is multiplied by: m / ‖W + s·B·A‖."""
         config, tensors, _ = read_adapter(folder)
         if not config.get("use_dora"):
             raise MethodError(f"The adapter in {folder.name!r} is not DoRA's; read it with its own method.")
         magnitudes = {_layer(key): each for key, each in tensors.items() if key.endswith(MAGNITUDE)}
-        low_rank = PlainLora.of(config, {key: each for key, each in tensors.items() if not key.endswith(MAGNITUDE)})
+        low_rank = PlainLora.from_tensors(
+            config, {key: each for key, each in tensors.items() if not key.endswith(MAGNITUDE)}
+        )
         scales = {
             name: magnitudes[name] / _row_norms(base.get_submodule(name), A, B)
             for name, (A, B) in low_rank.layers.items()

@@ -12,15 +12,15 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from adapters.base import Method, Options, Paper, Part, block, top_blocks
 from adapters.errors import MethodError
 from adapters.lora_weights import PlainLora
-from adapters.options import changed
+from adapters.options import override_knob
 
 
 @dataclass(frozen=True)
 class FullOptions(Options):
     """Full fine-tuning's knobs."""
 
-    learning_rate: float = changed(Options, "learning_rate", default=1e-4, high=0.1)
-    top_layers: int = changed(
+    learning_rate: float = override_knob(Options, "learning_rate", default=1e-4, high=0.1)
+    top_layers: int = override_knob(
         Options,
         "top_layers",
         help="Train only the weights of this many layers nearest the output; 0 trains all, the vocabulary's too.",
@@ -40,13 +40,13 @@ class Full(Method[FullOptions]):
     baseline = True
     weights_file = "model.safetensors"
 
-    def frozen(self, base: PreTrainedModel) -> PreTrainedModel:
+    def frozen_base(self, base: PreTrainedModel) -> PreTrainedModel:
         """A copy, which is what learns."""
         return copy.deepcopy(base)
 
     def attach(self, base: PreTrainedModel, options: FullOptions, seed: int, steps: int) -> PreTrainedModel:
         """See Method.attach."""
-        model = self.frozen(base)
+        model = self.frozen_base(base)
         learns = _learns(model, options)
         for name, each in model.named_parameters():
             each.requires_grad_(name in learns)
@@ -81,11 +81,11 @@ class Full(Method[FullOptions]):
         placed: PreTrainedModel = model.to(base.device).eval()  # type: ignore[arg-type]
         return placed
 
-    def plain(self, folder: Path) -> PlainLora:
+    def as_lora(self, folder: Path) -> PlainLora:
         """There is none."""
         raise MethodError(f"What is in {folder.name!r} is a whole model, which no plain LoRA equals: take it as it is.")
 
-    def served(self, base: PreTrainedModel, folder: Path) -> PreTrainedModel:
+    def serving_form(self, base: PreTrainedModel, folder: Path) -> PreTrainedModel:
         """A model of its own."""
         return self.load(base, folder)
 

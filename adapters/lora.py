@@ -40,8 +40,8 @@ class LoraFamily(Adapter[AdapterT]):
             Part("B", outputs, options.rank, "learns"),
         )
 
-    def plain(self, folder: Path) -> PlainLora:
-        """See Method.plain; only the scale moves, into B."""
+    def as_lora(self, folder: Path) -> PlainLora:
+        """See Method.as_lora; only the scale moves, into B."""
         return PlainLora.load(folder)
 
 

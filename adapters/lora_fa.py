@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from adapters.base import Paper, Part
 from adapters.lora import LoraFamily
-from adapters.options import changed, knob
+from adapters.options import knob, override_knob
 from adapters.peft_method import ADAPTER, AdapterOptions
 
 
@@ -19,13 +19,13 @@ from adapters.peft_method import ADAPTER, AdapterOptions
 class LoraFAOptions(AdapterOptions):
     """LoRA-FA's knobs."""
 
-    dropout: float = changed(
+    dropout: float = override_knob(
         AdapterOptions,
         "dropout",
         high=0,
         help="Dropout would make every layer keep a mask as large as the input that LoRA-FA exists not to keep.",
     )
-    learning_rate: float = changed(AdapterOptions, "learning_rate", default=5e-3)
+    learning_rate: float = override_knob(AdapterOptions, "learning_rate", default=5e-3)
     correction: bool = knob(
         False,
         label="Gradient correction",

@@ -7,7 +7,7 @@ from torch import nn
 
 from adapters.base import Paper
 from adapters.lora import LoraFamily
-from adapters.options import changed, knob
+from adapters.options import knob, override_knob
 from adapters.peft_method import AdapterOptions
 
 
@@ -15,7 +15,7 @@ from adapters.peft_method import AdapterOptions
 class LoraPlusOptions(AdapterOptions):
     """LoRA+'s knobs; the learning rate is A's."""
 
-    learning_rate: float = changed(
+    learning_rate: float = override_knob(
         AdapterOptions,
         "learning_rate",
         default=5e-4,

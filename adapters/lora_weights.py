@@ -78,10 +78,10 @@ class PlainLora:
         config, tensors, _ = read_adapter(folder)
         names = _layer_names(tensors)
         _refuse_other_kinds(folder, config, set(tensors) ^ {key for name in names for key in _keys(name)})
-        return cls.of(config, tensors)
+        return cls.from_tensors(config, tensors)
 
     @classmethod
-    def of(cls, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> "PlainLora":
+    def from_tensors(cls, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> "PlainLora":
         """The content of a LoRA folder, with alpha/rank (or alpha/√rank) folded into B."""
         layers = {}
         for name in _layer_names(tensors):

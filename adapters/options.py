@@ -24,7 +24,7 @@ class Knob:
     choices: tuple[str, ...]
 
     @property
-    def fixed(self) -> bool:
+    def is_fixed(self) -> bool:
         """Whether one value alone is allowed; a form leaves such a knob out, its help says why."""
         return self.low is not None and self.low == self.high
 
@@ -42,7 +42,7 @@ def knob(
     return field(default=default, metadata={"label": label, "help": help, "low": low, "high": high, "choices": choices})
 
 
-def changed(cls: type, name: str, **changes: Any) -> Any:
+def override_knob(cls: type, name: str, **changes: Any) -> Any:
     """The knob `name` of a parent class with another default, help or limits; the rest stays as the parent says."""
     parent = next(each for each in fields(cls) if each.name == name)
     return knob(**{"default": parent.default, **parent.metadata, **changes})
@@ -119,7 +119,7 @@ def _as_number(knob_: Knob, value: object) -> int | float:
 
 
 def _limits(knob_: Knob) -> str:
-    if knob_.fixed:
+    if knob_.is_fixed:
         return f"{knob_.low:g} ({knob_.help.rstrip('.')})"
     if knob_.low is None or knob_.high is None:
         return f"at most {knob_.high:g}" if knob_.low is None else f"at least {knob_.low:g}"

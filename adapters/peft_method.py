@@ -64,7 +64,7 @@ class Adapter(Method[AdapterT]):
     def attach(self, base: PreTrainedModel, options: AdapterT, seed: int, steps: int) -> PeftModel:
         """See Method.attach."""
         layers = list(target_layers(base, options.top_layers, options.targets))
-        return wrap(self.frozen(base), self.config(layers, options, seed, steps), seed)
+        return wrap(self.frozen_base(base), self.config(layers, options, seed, steps), seed)
 
     def trainable(self, base: nn.Module, options: AdapterT) -> int:
         """All numbers of the parts that learn."""
@@ -72,18 +72,18 @@ class Adapter(Method[AdapterT]):
         parts = [part for shape in layers.values() for part in self.parts(*shape, options)]
         return sum(part.numbers for part in parts if part.role == "learns")
 
-    def live(self, model: nn.Module) -> dict[str, nn.Parameter]:
+    def adapter_parameters(self, model: nn.Module) -> dict[str, nn.Parameter]:
         """All of the adapter's own tensors."""
         prefix = f".{_tuner(model).prefix}"
         return {name: each for name, each in model.named_parameters() if prefix in name}
 
     def save(self, model: nn.Module, folder: Path) -> None:
         """Write what PeftModel.from_pretrained loads, under the base's name_or_path."""
-        write_adapter(folder, config_of(model), adapter_tensors(model))
+        write_adapter(folder, peft_config(model), adapter_tensors(model))
 
     def load(self, base: PreTrainedModel, folder: Path) -> PeftModel:
         """See Method.load."""
-        return PeftModel.from_pretrained(self.frozen(base), folder)
+        return PeftModel.from_pretrained(self.frozen_base(base), folder)
 
 
 def wrap(base: PreTrainedModel, config: PeftConfig, seed: int) -> PeftModel:
@@ -98,12 +98,12 @@ def detach(model: nn.Module) -> nn.Module:
     return model.unload() if isinstance(model, PeftModel) else model
 
 
-def inside(model: nn.Module) -> Any:
+def unwrap(model: nn.Module) -> Any:
     """The transformers model that a trained one consists of, its layers as the method made them."""
     return model.get_base_model() if isinstance(model, PeftModel) else model
 
 
-def config_of(model: nn.Module) -> Any:
+def peft_config(model: nn.Module) -> Any:
     """The configuration of a PEFT model's only adapter."""
     assert isinstance(model, PeftModel)
     return model.peft_config[ADAPTER]

@@ -43,7 +43,7 @@ class QLora(LoraFamily[QLoraOptions]):
             return ""
         return f"QLoRA needs the package {KERNELS}, which is not installed here; LoRA trains the same adapter."
 
-    def frozen(self, base: PreTrainedModel) -> PreTrainedModel:
+    def frozen_base(self, base: PreTrainedModel) -> PreTrainedModel:
         """A copy whose linear layers in the blocks are NF4; all other tensors are the base's own."""
         if reason := self.unavailable():
             raise MethodError(reason)
@@ -80,7 +80,7 @@ class NF4Linear(nn.Linear):
         product: Tensor = _NF4Function.apply(x, self.weight, self.quantisation)
         return product if self.bias is None else product + self.bias
 
-    def dequantised(self) -> Tensor:
+    def dequantise(self) -> Tensor:
         """The weight as it is multiplied with, (out, in)."""
         weight: Tensor = _kernels().dequantize_4bit(self.weight, self.quantisation)
         return weight

@@ -17,22 +17,22 @@ from transformers import PreTrainedModel
 from adapters.base import Paper, Part
 from adapters.errors import MethodError
 from adapters.lora_weights import PREFIX, PlainLora, read_adapter, write_adapter
-from adapters.options import changed
-from adapters.peft_method import ADAPTER, Adapter, AdapterOptions, adapter_tensors, config_of
+from adapters.options import override_knob
+from adapters.peft_method import ADAPTER, Adapter, AdapterOptions, adapter_tensors, peft_config
 
 
 @dataclass(frozen=True)
 class VeraOptions(AdapterOptions):
     """VeRA's knobs; its rank is cheap, and its learning rate 10 to 100 times LoRA's."""
 
-    rank: int = changed(
+    rank: int = override_knob(
         AdapterOptions,
         "rank",
         default=256,
         high=1024,
         help="Size of the shared random matrices: each layer trains only this many numbers and one per output.",
     )
-    alpha: float = changed(
+    alpha: float = override_knob(
         AdapterOptions,
         "alpha",
         default=1.0,
@@ -40,7 +40,7 @@ class VeraOptions(AdapterOptions):
         high=1,
         help="VeRA has no alpha: its trained vectors set the strength.",
     )
-    learning_rate: float = changed(AdapterOptions, "learning_rate", default=5e-2)
+    learning_rate: float = override_knob(AdapterOptions, "learning_rate", default=5e-2)
 
 
 class Vera(Adapter[VeraOptions]):
@@ -87,15 +87,15 @@ class Vera(Adapter[VeraOptions]):
         )
 
     def save(self, model: nn.Module, folder: Path) -> None:
-        """Write the vectors and the key, with the layers' input sizes that `plain` needs as metadata."""
+        """Write the vectors and the key, with the layers' input sizes that `as_lora` needs as metadata."""
         layers = {name: module for name, module in model.named_modules() if isinstance(module, VeraLayer)}
         metadata = {
             "inputs": json.dumps({name.removeprefix(PREFIX): each.in_features for name, each in layers.items()})
         }
-        write_adapter(folder, config_of(model), adapter_tensors(model), metadata)
+        write_adapter(folder, peft_config(model), adapter_tensors(model), metadata)
 
-    def plain(self, folder: Path) -> PlainLora:
-        """See Method.plain. A is one tensor for all layers of equal input size; b and d go into each layer's B."""
+    def as_lora(self, folder: Path) -> PlainLora:
+        """See Method.as_lora. A is one tensor for all layers of equal input size; b and d go into each layer's B."""
         config, tensors, metadata = read_adapter(folder)
         if config.get("peft_type") != "VERA" or "inputs" not in metadata:
             raise MethodError(f"The adapter in {folder.name!r} was not written by VeRA; read it with its own method.")

@@ -28,7 +28,7 @@ from playground.inference import scheduler
 from playground.inference.engine import Decoding, Prompt, generate
 from playground.inference.forward import forward_of
 from playground.models.chat_model import ChatModel, load_chat
-from playground.models.registry import Source, chat_source
+from playground.models.registry import ModelSource, chat_source
 from playground.settings import Settings
 from retrieval.chunks import Passage
 
@@ -58,12 +58,12 @@ def main() -> None:
     lora = random_lora(chat.model)
     rows = [Prompt(ids, each) for each in (None, lora) for ids in texts(chat)]
     settings = Decoding(max_new_tokens=chosen.tokens, repetition_penalty=1.0)
-    most, scheduler.GUESSES = (
-        scheduler.GUESSES,
+    most, scheduler.MAX_DRAFT = (
+        scheduler.MAX_DRAFT,
         0,
     )  # so that no guess helps: a text that repeats itself would be guessed
     print(
-        f"{chat.name}, {forward.weights}, {chosen.threads} threads, {type(forward).__name__}, "
+        f"{chat.name}, {forward.weight_dtype}, {chosen.threads} threads, {type(forward).__name__}, "
         f"{SHORT} and {LONG} + {chosen.tokens} tokens"
     )
     against_peft(chat, source, lora, rows, settings)
@@ -74,7 +74,7 @@ def main() -> None:
         guesses(load_chat(source, Device("cpu", torch.float32, 0.0), chosen.bits), chosen.passages, most)
 
 
-def against_peft(chat: ChatModel, source: Source, lora: PlainLora, rows: list[Prompt], settings: Decoding) -> None:
+def against_peft(chat: ChatModel, source: ModelSource, lora: PlainLora, rows: list[Prompt], settings: Decoding) -> None:
     """Four arms in one batch and one arm alone; the pace counts from an answer's second token on."""
     with tempfile.TemporaryDirectory() as folder:
         lora.save(Path(folder), chat.name)
@@ -153,8 +153,8 @@ def guesses(chat: ChatModel, file: Path, most: int) -> None:
     """Answers with passages, greedy, at the page's settings: the same tokens, sooner."""
     asked = [Prompt(each) for each in with_passages(chat, file)]
     runs: dict[int, list[Timed]] = {}
-    for scheduler.GUESSES in (0, most):
-        runs[scheduler.GUESSES] = [timed(chat, [each], Decoding(max_new_tokens=64)) for each in asked]
+    for scheduler.MAX_DRAFT in (0, most):
+        runs[scheduler.MAX_DRAFT] = [timed(chat, [each], Decoding(max_new_tokens=64)) for each in asked]
     plain, guessed = runs[0], runs[most]
     same = sum(a.said == b.said for a, b in zip(plain, guessed, strict=True))
     whole, steps = (
@@ -253,7 +253,7 @@ def forbid_end(chat: ChatModel) -> None:
     chat.model.generation_config.eos_token_id = None
 
 
-def reload(source: Source) -> PreTrainedModel:
+def reload(source: ModelSource) -> PreTrainedModel:
     """A second copy, because PEFT changes the model that it wraps."""
     model = AutoModelForCausalLM.from_pretrained(source.folder, dtype=torch.float32, local_files_only=True)
     model.generation_config.eos_token_id = None

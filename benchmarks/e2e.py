@@ -23,7 +23,7 @@ from sacrebleu.significance import PairedTest
 import adapters
 from benchmarks.entries import Entry, entries, folder_name
 from playground import prompts
-from playground.chat.answer import visible
+from playground.chat.answer import visible_text
 from playground.device import Device
 from playground.inference.engine import Decoding, Prompt, generate
 from playground.inference.served_adapter import ServedAdapter, load_adapter
@@ -122,7 +122,7 @@ def write(chat: ChatModel, served: ServedAdapter | None, facts: Sequence[str]) -
     """Greedy answers, some rows at a time."""
     if served and served.model:
         chat.model = served.model
-    plain = served.plain if served else None
+    plain = served.lora if served else None
     settings = Decoding(max_new_tokens=ANSWER_TOKENS, temperature=0.0, repetition_penalty=1.0)
     answers = []
     for start in range(0, len(facts), ROWS):
@@ -130,7 +130,7 @@ def write(chat: ChatModel, served: ServedAdapter | None, facts: Sequence[str]) -
         said: list[list[int]] = [[] for _ in ids]
         for token in generate(chat, [Prompt(each, plain) for each in ids], settings):
             said[token.row].append(token.id)
-        answers += [visible(chat.tokenizer, each).strip() for each in said]
+        answers += [visible_text(chat.tokenizer, each).strip() for each in said]
     return answers
 
 

@@ -18,10 +18,10 @@ from playground.device import Device, limit_threads
 from playground.inference import llama_forward, scheduler
 from playground.inference.engine import Decoding, Prompt
 from playground.inference.forward import forward_of
-from playground.inference.fp16_weights import Narrow
-from playground.inference.kv_cache import Memory
+from playground.inference.fp16_weights import Fp16Weight
+from playground.inference.kv_cache import KVCache
 from playground.inference.llama_forward import OurForward
-from playground.inference.matmul import product
+from playground.inference.matmul import fast_linear
 from playground.inference.ragged_batch import Segment
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
@@ -42,7 +42,7 @@ def main() -> None:
     limit_threads(chosen.threads)
     chat = load_chat(chat_source(Settings.from_environment()), Device("cpu", torch.float32, 0.0))
     forbid_end(chat)
-    scheduler.GUESSES = 0  # so that no guess helps
+    scheduler.MAX_DRAFT = 0  # so that no guess helps
     forward = forward_of(chat.model)
     assert isinstance(forward, OurForward)
     print(
@@ -52,7 +52,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     for name, (multiply, pack) in KINDS.items():
         packed = {weight.data_ptr(): pack(weight) for weight in weights(forward)}
-        llama_forward.product = exchanged(multiply, packed)
+        llama_forward.fast_linear = exchanged(multiply, packed)
         print(row(name, chat, forward, Decoding(max_new_tokens=chosen.tokens, repetition_penalty=1.0)), flush=True)
 
 
@@ -74,7 +74,7 @@ def moved(chat: ChatModel, forward: OurForward) -> float:
     """By how much the logits of a long prompt's end depend on how it was cut, as a share of the largest."""
     ids, found = texts(chat)[1], []
     for cut in (256, 250):
-        memory = Memory(len(ids))
+        memory = KVCache(len(ids))
         forward([Segment(ids[:cut], memory)])
         memory.length = cut
         found.append(forward([Segment(ids[cut:], memory, keep=8)])[0])
@@ -87,7 +87,7 @@ def perplexity(chat: ChatModel, forward: OurForward) -> float:
     for first in range(0, len(ids), WINDOW):
         part = ids[first : first + WINDOW]
         with torch.inference_mode():
-            logits = forward([Segment(part, Memory(len(part)), keep=len(part))])[0]
+            logits = forward([Segment(part, KVCache(len(part)), keep=len(part))])[0]
         loss += float(torch.nn.functional.cross_entropy(logits[:-1], torch.tensor(part[1:]), reduction="sum"))
         told += len(part) - 1
     return math.exp(loss / told)
@@ -134,8 +134,8 @@ def dynamic_by_row(x: Tensor, packed: Any) -> Tensor:
 
 
 KINDS: Mapping[str, tuple[Product, Callable[[Tensor], Any]]] = {
-    "float32": (product, lambda weight: weight),
-    "weights of 16 bits": (lambda x, narrow: narrow.product(x), Narrow),
+    "float32": (fast_linear, lambda weight: weight),
+    "weights of 16 bits": (lambda x, narrow: narrow.product(x), Fp16Weight),
     "weights of 8 bits": (weight_only, whole_numbers),
     "8 bits, one scale": (dynamic, prepacked),
     "8 bits, a scale a row": (dynamic_by_row, prepacked),

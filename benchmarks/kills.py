@@ -89,7 +89,7 @@ def new_run(folder: Path, method: str) -> Path:
     """A run's folder as a queue makes it, with dropout where the method has it."""
     folder.mkdir(parents=True)
     options = adapters.get(method).Options
-    free = {knob.name: knob for knob in knobs(options) if not knob.fixed}
+    free = {knob.name: knob for knob in knobs(options) if not knob.is_fixed}
     values = {"dropout": 0.1} if "dropout" in free and (free["dropout"].high or 0) >= 0.1 else {}
     config = RunConfig(method, build(options, values), SETTINGS)
     (folder / CONFIG).write_text(json.dumps({"kind": "train", **config.to_dict()}))

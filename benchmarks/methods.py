@@ -23,11 +23,11 @@ from transformers import AutoConfig
 
 import adapters
 from adapters.base import Method
-from adapters.cost import bytes_kept
-from adapters.cost import measure as cost
+from adapters.cost import activation_bytes
+from adapters.cost import measure_cost as cost
 from adapters.lora_weights import PlainLora
 from adapters.options import build
-from adapters.peft_method import inside
+from adapters.peft_method import unwrap
 from benchmarks.entries import Entry, entries
 from playground.data.sections import cut_sections
 from playground.device import Device
@@ -121,7 +121,7 @@ def section_losses(chat: ChatModel, folder: Path, pieces: list[str]) -> list[tup
     """Summed loss and tokens of each section, by what training left, as it answers in the app."""
     served = load_adapter(folder, chat)
     model = served.model or chat.model
-    rows = [served.plain] if isinstance(served.plain, PlainLora) else [None]
+    rows = [served.lora] if isinstance(served.lora, PlainLora) else [None]
     found = []
     with torch.no_grad(), apply_adapters(model, rows):
         for piece in pieces:
@@ -215,7 +215,7 @@ def measure(values: dict[str, Any]) -> dict[str, float]:
     model = method.attach(chat.model, entry.options, 0, 100).train()
     del chat
     decoder = next(each for each in model.modules() if "layers" in dict(each.named_children()))
-    kept = bytes_kept(decoder, lambda: decoder(input_ids=torch.tensor([ids]), use_cache=False))
+    kept = activation_bytes(decoder, lambda: decoder(input_ids=torch.tensor([ids]), use_cache=False))
     optimizer = method.optimizer(model, entry.options)
     for number in range(1, STEPS_WATCHED + 1):
         one_step(method, model, optimizer, ids, number)
@@ -232,7 +232,7 @@ def measure(values: dict[str, Any]) -> dict[str, float]:
 def one_step(method: Method[Any], model: Any, optimizer: torch.optim.Optimizer, ids: list[int], number: int) -> None:
     """One optimizer step on one window."""
     rows = [{"input_ids": ids, "labels": ids}]
-    for loss in losses(inside(model), rows):
+    for loss in losses(unwrap(model), rows):
         (loss / count_targets(rows)).backward()
     if (penalty := method.penalty(model)) is not None:
         penalty.backward()
@@ -246,7 +246,7 @@ def print_ranks(out: Path) -> None:
     folder = max(out.glob("AdaLoRA-1.00/adapter"), default=None)
     if folder is None:
         return
-    ranks = {name: len(A) for name, (A, _) in adapters.get("adalora").plain(folder).layers.items()}
+    ranks = {name: len(A) for name, (A, _) in adapters.get("adalora").as_lora(folder).layers.items()}
     kinds = sorted({name.rpartition(".")[2] for name in ranks})
     blocks = 1 + max(int(name.split(".")[2]) for name in ranks)
     print("\n| AdaLoRA's ranks | all blocks | lower half | upper half |\n|---|---|---|---|")

@@ -13,7 +13,7 @@ import torch
 
 import adapters
 from benchmarks.methods import base
-from playground.chat.answer import visible
+from playground.chat.answer import visible_text
 from playground.data import dataset
 from playground.data.dataset import Sides
 from playground.inference.engine import Decoding, Prompt, generate
@@ -73,7 +73,7 @@ def measured(document: Document, adapter: Path | None, kept: Path, passages: flo
         chat = base()
         served = load_adapter(adapter, chat) if adapter else None
         text, asked = (sides(document, chat, share, passages) for share in (0.0, 1.0))
-        with apply_adapters(chat.model, [served.plain if served else None]), torch.no_grad():
+        with apply_adapters(chat.model, [served.lora if served else None]), torch.no_grad():
             losses = [loss(chat, text), loss(chat, asked)]
         answers = [figure for side in (asked.train, asked.heldout) for figure in answered(chat, served, side)]
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def answered(chat: ChatModel, served: ServedAdapter | None, asked: list[dataset.
     """Mean F1 over words of greedy answers, and how many came to an end by themselves."""
     settings = Decoding(max_new_tokens=ANSWER_TOKENS, temperature=0.0, repetition_penalty=1.0)
     overlaps, ended = [], 0
-    plain = served.plain if served else None
+    plain = served.lora if served else None
     for start in range(0, min(QUESTIONS, len(asked)), ROWS):
         part = asked[start : min(start + ROWS, QUESTIONS)]
         bare = [[i for i, label in zip(e.input_ids, e.labels, strict=True) if label == dataset.NO_LOSS] for e in part]
@@ -105,7 +105,7 @@ def answered(chat: ChatModel, served: ServedAdapter | None, asked: list[dataset.
             said[token.row].append(token.id)
         for example, ids in zip(part, said, strict=True):
             gold = [label for label in example.labels if label != dataset.NO_LOSS]
-            overlaps.append(overlap(visible(chat.tokenizer, ids), visible(chat.tokenizer, gold)))
+            overlaps.append(overlap(visible_text(chat.tokenizer, ids), visible_text(chat.tokenizer, gold)))
             ended += len(ids) < ANSWER_TOKENS
     return sum(overlaps) / len(overlaps), ended / len(overlaps)
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 import adapters
-from adapters.peft_method import inside
+from adapters.peft_method import unwrap
 from playground.data import dataset
 from playground.data.packing import Row
 from playground.device import Device
@@ -153,7 +153,7 @@ def side(data: Path, work: dict[str, Any]) -> dict[str, Any]:
     }
     if work["work"] == "pairs":
         return made
-    most = limit(inside(model))
+    most = limit(unwrap(model))
     return {**made, "limit": most, "share": made["tokens_per_second"] / most}
 
 
@@ -198,7 +198,7 @@ def ours(chat: ChatModel, steps: Sequence[Sequence[Row]], seed: int) -> tuple[fl
     for number, step in enumerate(steps):
         began = time.perf_counter() if number == 1 else began
         total, count = 0.0, count_targets(step)
-        for each in losses(inside(model), step):
+        for each in losses(unwrap(model), step):
             (each / count).backward()
             total += each.item()
         torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], CLIP)

@@ -28,7 +28,7 @@ _MARKS = tuple(
 )
 
 
-def neutral(text: str) -> str:
+def anonymize(text: str) -> str:
     """The answer without marks, tidied where one was taken out."""
     kept = text
     for mark in _MARKS:

@@ -6,11 +6,19 @@ from dataclasses import dataclass, field, replace
 
 from transformers import PreTrainedTokenizerBase
 
-from playground.chat.arms import Arm, Given, Prepared, Stamp, choose_examples, look_up, prepare
+from playground.chat.arms import (
+    Arm,
+    PreparedPrompt,
+    PromptContext,
+    Stamp,
+    choose_examples,
+    prepare_prompt,
+    retrieve_context,
+)
 from playground.chat.few_shot import Examples
 from playground.errors import UserError
 from playground.files import never
-from playground.inference.engine import Decoding, Prompt, Token, begin
+from playground.inference.engine import Decoding, Prompt, Token, open_request
 from playground.inference.served_adapter import ServedAdapter, load_adapter
 from playground.models.chat_model import ChatModel
 from playground.prompts import Turn
@@ -77,17 +85,19 @@ def answer(
     if not question.strip():
         raise UserError("The question is empty: type one and ask again.")
     budget = min(passage_tokens, chat.window // 2)
-    evidence = look_up(question, search, budget, ask_anyway) if any(arm.retrieval for arm in arms) else None
+    evidence = retrieve_context(question, search, budget, ask_anyway) if any(arm.retrieval for arm in arms) else None
     worked = choose_examples(chat, question, examples, budget) if any(arm.few_shot for arm in arms) else None
     panes = []
     for arm, history in zip(arms, histories, strict=True):
-        given = Given(evidence if arm.retrieval else None, worked if arm.few_shot else None)
-        panes.append(_Pane(chat.tokenizer, arm, given, prepare(chat, arm, question, history, given, decoding, scope)))
+        given = PromptContext(evidence if arm.retrieval else None, worked if arm.few_shot else None)
+        panes.append(
+            _Pane(chat.tokenizer, arm, given, prepare_prompt(chat, arm, question, history, given, decoding, scope))
+        )
     speaking = [pane for pane in panes if pane.prompt.ids]
     yield _snapshots(panes)
     shown = time.perf_counter()
-    with begin(chat, [pane.prompt for pane in speaking], decoding, should_stop) as going:
-        for ahead in going.waiting():
+    with open_request(chat, [pane.prompt for pane in speaking], decoding, should_stop) as going:
+        for ahead in going.queue_positions():
             yield [replace(each, ahead=ahead) for each in _snapshots(panes)]
         for token in going.tokens():
             now = time.perf_counter()
@@ -100,7 +110,7 @@ def answer(
     yield _snapshots(panes)
 
 
-def visible(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
+def visible_text(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
     """The text of an answer so far: no control tokens, no character of which only some bytes have come."""
     text = str(tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
     return text.rstrip("\ufffd")
@@ -112,8 +122,8 @@ class _Pane:
 
     tokenizer: PreTrainedTokenizerBase
     arm: Arm
-    given: Given
-    prepared: Prepared
+    given: PromptContext
+    prepared: PreparedPrompt
     done: bool = False
     said: list[int] = field(default_factory=list)
     first: float | None = None
@@ -138,7 +148,7 @@ class _Pane:
         evidence = self.given.evidence
         return Answer(
             arm=self.arm.name,
-            text=visible(self.tokenizer, self.said),
+            text=visible_text(self.tokenizer, self.said),
             tokens=len(self.said),
             prompt=self.prepared.sent,
             prompt_tokens=len(self.prompt.ids),

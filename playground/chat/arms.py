@@ -78,7 +78,7 @@ class RetrievedContext:
 
 
 @dataclass(frozen=True)
-class Given:
+class PromptContext:
     """What one arm's prompt holds beside question and history."""
 
     evidence: RetrievedContext | None
@@ -101,7 +101,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedPrompt:
     """An arm's prompt, its text with control tokens, how many old turns had no room in it, and the answer's stamp."""
 
     prompt: Prompt
@@ -110,7 +110,7 @@ class Prepared:
     stamp: Stamp
 
 
-def look_up(
+def retrieve_context(
     question: str, search: Callable[[str], SearchResult] | None, max_tokens: int, ask_anyway: bool
 ) -> RetrievedContext:
     """What the search finds within the encoder's `max_tokens`, to be read if it holds the answer or `ask_anyway`.
@@ -138,15 +138,15 @@ def choose_examples(
     return examples(question).within(lambda text: len(chat.tokenizer(text)["input_ids"]), max_tokens)
 
 
-def prepare(
+def prepare_prompt(
     chat: ChatModel,
     arm: Arm,
     question: str,
     history: Sequence[Turn],
-    given: Given,
+    given: PromptContext,
     decoding: Decoding,
     scope: str = "",
-) -> Prepared:
+) -> PreparedPrompt:
     """The arm's prompt and stamp; an abstaining arm's prompt is empty. What is read is kept for the same `scope`.
 
     Raises:
@@ -155,15 +155,15 @@ def prepare(
     ids, dropped = ([], 0) if given.abstains else _fit(chat, question, history, given, decoding.max_new_tokens)
     sent = str(chat.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
     own = arm.adapter.model if arm.adapter else None
-    prompt = Prompt(ids, arm.adapter.plain if arm.adapter else None, own, scope)
-    return Prepared(prompt, sent, dropped, _stamp(chat, arm, given, ids, decoding))
+    prompt = Prompt(ids, arm.adapter.lora if arm.adapter else None, own, scope)
+    return PreparedPrompt(prompt, sent, dropped, _stamp(chat, arm, given, ids, decoding))
 
 
-def _stamp(chat: ChatModel, arm: Arm, given: Given, ids: Sequence[int], decoding: Decoding) -> Stamp:
+def _stamp(chat: ChatModel, arm: Arm, given: PromptContext, ids: Sequence[int], decoding: Decoding) -> Stamp:
     adapter, evidence = arm.adapter, given.evidence
     return Stamp(
         base_hash=chat.hash,
-        weights=forward_of((adapter.model if adapter else None) or chat.model, chat.bits).weights,
+        weights=forward_of((adapter.model if adapter else None) or chat.model, chat.bits).weight_dtype,
         adapter_hash=adapter.hash if adapter else None,
         adapter_scale=adapter.scale if adapter else None,
         method=adapter.method if adapter else None,
@@ -179,7 +179,7 @@ def _stamp(chat: ChatModel, arm: Arm, given: Given, ids: Sequence[int], decoding
 
 
 def _fit(
-    chat: ChatModel, question: str, history: Sequence[Turn], given: Given, new_tokens: int
+    chat: ChatModel, question: str, history: Sequence[Turn], given: PromptContext, new_tokens: int
 ) -> tuple[list[int], int]:
     """The prompt's ids, and how many of the oldest turns were dropped to leave room for the answer."""
     answered = [turn for turn in history if turn.answer]

@@ -45,7 +45,7 @@ class Standing:
     place: int | None
 
 
-def standings(games: Sequence[Game], draws: int = DRAWS, seed: int = 0) -> list[Standing]:
+def rank_players(games: Sequence[Game], draws: int = DRAWS, seed: int = 0) -> list[Standing]:
     """All players, the strongest first. The same games and seed give the same intervals."""
     if not games:
         return []

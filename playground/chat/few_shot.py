@@ -63,7 +63,7 @@ class Examples:
         return Examples(tuple(kept), self.same)
 
 
-class Chooser:
+class ExampleSelector:
     """Chooses examples; keeps the vectors of questions it met, by the encoder and their text alone."""
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ class Chooser:
         return found
 
 
-def placed_pairs(documents: Sequence[Document]) -> list[tuple[str, Turn]]:
+def located_pairs(documents: Sequence[Document]) -> list[tuple[str, Turn]]:
     """The question–answer pairs of these documents with their places: their own, else those made of them by rules.
 
     Sentences with a gap are no questions: they serve only where nothing else was made.

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from playground.chat.arms import Arm, Prepared, prepare
+from playground.chat.arms import Arm, PreparedPrompt, prepare_prompt
 from playground.evaluation.arms import RETRIEVING, ArmInput, Material, give
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.likelihood import continuations, likeliest, likelihoods
@@ -26,7 +26,7 @@ class _Sheet:
     arm: Arm
     question: Question
     asked: ArmInput
-    prepared: Prepared
+    prepared: PreparedPrompt
     seconds: float
 
 
@@ -69,7 +69,7 @@ def _sheet(
 ) -> _Sheet:
     began = time.perf_counter()
     asked = give(arm.name, question, material, chat, settings.passage_tokens)
-    prepared = prepare(chat, arm, question.question, (), asked.given, decoding, SCOPE)
+    prepared = prepare_prompt(chat, arm, question.question, (), asked.given, decoding, SCOPE)
     return _Sheet(arm, question, asked, prepared, time.perf_counter() - began)
 
 
@@ -157,4 +157,4 @@ def _prompt(chat: ChatModel, sheet: _Sheet) -> Prompt:
     if not given.abstains or given.evidence is None:
         return sheet.prepared.prompt
     read = replace(given, evidence=replace(given.evidence, used=True))
-    return prepare(chat, sheet.arm, sheet.question.question, (), read, Decoding(max_new_tokens=1), SCOPE).prompt
+    return prepare_prompt(chat, sheet.arm, sheet.question.question, (), read, Decoding(max_new_tokens=1), SCOPE).prompt

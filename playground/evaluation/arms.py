@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from playground.chat.arms import Arm, Given, choose_examples, look_up
+from playground.chat.arms import Arm, PromptContext, choose_examples, retrieve_context
 from playground.chat.arms import RetrievedContext as Found
-from playground.chat.few_shot import Chooser, Examples, placed_pairs
+from playground.chat.few_shot import Examples, ExampleSelector, located_pairs
 from playground.evaluation.metrics import holds
 from playground.evaluation.questions import GENERAL, Question
 from playground.inference.served_adapter import ServedAdapter
@@ -33,7 +33,7 @@ class Material:
     index: Index | None = None
     embedder: Encoder | None = None
     adapter: ServedAdapter | None = None
-    _chooser: Chooser = field(default_factory=Chooser, repr=False)
+    _chooser: ExampleSelector = field(default_factory=ExampleSelector, repr=False)
 
     def able(self) -> list[str]:
         """The arms that can be asked."""
@@ -59,7 +59,7 @@ class Material:
 class ArmInput:
     """What one arm is given for one question; `ranks` are the places, from 1, of the right passages among the hits."""
 
-    given: Given
+    given: PromptContext
     ranks: tuple[int, ...] = ()
 
 
@@ -79,15 +79,20 @@ def give(name: str, question: Question, material: Material, chat: ChatModel, tok
     """
     if name == GOLD:
         hits = [Hit(each, 1.0, 1.0, 1.0, 1.0) for each in right_passages(question, material)]
-        return ArmInput(Given(Found(True, within_budget(hits, tokens), True, ""), None), ())
+        return ArmInput(PromptContext(Found(True, within_budget(hits, tokens), True, ""), None), ())
     if name == FEW_SHOT:
-        return ArmInput(Given(None, choose_examples(chat, question.question, _examples(question, material), tokens)))
+        return ArmInput(
+            PromptContext(None, choose_examples(chat, question.question, _examples(question, material), tokens))
+        )
     if name not in RETRIEVING:
-        return ArmInput(Given(None, None))
+        return ArmInput(PromptContext(None, None))
     result = _search(question, material)
     right = right_passages(question, material)
     ranks = [place for place, hit in enumerate(result.hits, start=1) if any(hit.passage == each for each in right)]
-    return ArmInput(Given(look_up(question.question, lambda _: result, tokens, ask_anyway=False), None), tuple(ranks))
+    return ArmInput(
+        PromptContext(retrieve_context(question.question, lambda _: result, tokens, ask_anyway=False), None),
+        tuple(ranks),
+    )
 
 
 def right_passages(question: Question, material: Material) -> list[Passage]:
@@ -145,7 +150,7 @@ def _examples(question: Question, material: Material) -> Callable[[str], Example
 
 @lru_cache(maxsize=2)
 def _pairs(documents: tuple[Document, ...]) -> list[tuple[str, Turn]]:
-    return placed_pairs(documents)
+    return located_pairs(documents)
 
 
 def _touches(place: str, source: str, start: int, end: int) -> bool:

@@ -221,7 +221,7 @@ def hashes(chat: ChatModel, at_hand: Material) -> dict[str, str]:
     digest = hashlib.sha256()
     for document in at_hand.documents:
         digest.update(f"{document.name}\0{document.text}\0".encode())
-    weights = forward_of(chat.model, chat.bits).weights
+    weights = forward_of(chat.model, chat.bits).weight_dtype
     named = {"base": chat.hash, "weights": weights, "text": digest.hexdigest()[:16]}
     if at_hand.adapter is not None:
         named["adapter"] = at_hand.adapter.hash

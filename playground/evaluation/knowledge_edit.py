@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from playground.chat.arms import prepare
+from playground.chat.arms import prepare_prompt
 from playground.evaluation import question_generation
 from playground.evaluation.arms import BASE, BOTH, RAG, RETRIEVING, TUNED, Material, give
 from playground.evaluation.likelihood import continuations, likeliest, likelihoods
@@ -165,7 +165,7 @@ def _stand(chat: ChatModel, name: str, asked: Question, at_hand: Material) -> St
     given = give(name, asked, at_hand, chat, 256).given
     if name in RETRIEVING and given.evidence is not None:
         given = replace(given, evidence=replace(given.evidence, used=True))
-    prompt = prepare(chat, arm, asked.question, (), given, decoding).prompt
+    prompt = prepare_prompt(chat, arm, asked.question, (), given, decoding).prompt
     both = replace(asked, distractors=(new,))
     place = likeliest(likelihoods(chat, prompt, continuations(chat.tokenizer, both)))
     ids = [token.id for token in generate(chat, [prompt], decoding)]

@@ -72,7 +72,7 @@ def likelihoods(chat: ChatModel, prompt: Prompt, following: Continuations) -> li
     model = prompt.model or chat.model
     forward = forward_of(model, chat.bits)
     ids = [*prompt.ids, *following.lead]
-    memory = scheduler_of(chat.model).recall(prompt.scope, prompt.adapter or model, ids, len(ids))
+    memory = scheduler_of(chat.model).cached_prefix(prompt.scope, prompt.adapter or model, ids, len(ids))
     logits = torch.empty(0)
     while memory.length < len(ids):
         piece = ids[memory.length : memory.length + PIECE]

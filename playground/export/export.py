@@ -67,7 +67,7 @@ def _copy(adapter: Path, out: Path, settings: Settings) -> None:
 
 def _write_plain(adapter: Path, out: Path, settings: Settings) -> None:
     """Needs no base model: its name stands in the adapter's own config."""
-    plain = adapters.get(_method(run_record(adapter))).plain(adapter)
+    plain = adapters.get(_method(run_record(adapter))).as_lora(adapter)
     config, _, _ = read_adapter(adapter)
     plain.save(out, config.get("base_model_name_or_path") or "")
 
@@ -93,8 +93,8 @@ def _merged(adapter: Path, settings: Settings) -> ChatModel:
     served = load_adapter(adapter, chat)
     if served.model:
         chat.model = served.model
-    elif served.plain:
-        served.plain.merge_into(chat.model)
+    elif served.lora:
+        served.lora.merge_into(chat.model)
     return chat
 
 

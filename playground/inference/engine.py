@@ -13,7 +13,17 @@ from playground.inference.sequence import Prompt, SequenceState, Token
 from playground.models.chat_model import ChatModel
 from playground.prompts import Messages, render
 
-__all__ = ["Decoding", "Prompt", "Request", "Token", "begin", "complete", "end_tokens", "generate", "scheduler_of"]
+__all__ = [
+    "Decoding",
+    "Prompt",
+    "Request",
+    "Token",
+    "complete",
+    "end_tokens",
+    "generate",
+    "open_request",
+    "scheduler_of",
+]
 
 _schedulers: "weakref.WeakKeyDictionary[PreTrainedModel, Scheduler]" = weakref.WeakKeyDictionary()
 COMPLETION_TOKENS = 64  # enough for a question and its answer
@@ -29,13 +39,13 @@ def generate(
     All rows step together, with those of other questions to the same model; a row that ends leaves the batch. A row
     gets the tokens it would get alone, as far as float rounding allows. Waits for its turn where memory is short.
     """
-    with begin(chat, prompts, decoding, should_stop) as question:
-        for _ in question.waiting():
+    with open_request(chat, prompts, decoding, should_stop) as question:
+        for _ in question.queue_positions():
             pass
         yield from question.tokens()
 
 
-def begin(
+def open_request(
     chat: ChatModel, prompts: Sequence[Prompt], decoding: Decoding, should_stop: Callable[[], bool] = never
 ) -> Request:
     """The question to be entered: first it may be waiting, then it has tokens."""

@@ -14,16 +14,16 @@ from transformers import AttentionInterface, PreTrainedModel
 
 from playground.errors import UserError
 from playground.inference import fp16_weights
-from playground.inference.hooks import FEW, apply_adapters, few_rows
-from playground.inference.kv_cache import Memory
+from playground.inference.hooks import FEW_ROWS, apply_adapters, transposed_matmul
+from playground.inference.kv_cache import KVCache
 from playground.inference.llama_forward import OurForward
 from playground.inference.matmul import calibrate
-from playground.inference.ragged_batch import Forward, Packed, Segment
+from playground.inference.ragged_batch import Forward, RaggedBatch, Segment
 
 PROBE, PROBE_AGAIN = 24, 5  # tokens of the two pieces in which a pass is compared with the model's own
 CLOSE = {torch.float32: 2e-5}  # largest difference of logits, as a share of the largest logit
 ROUGH = 0.05  # the same for number types of 16 bits
-WHOLE, HALF = 32, 16  # bits of the weights that may be asked for
+FULL_BITS, HALF_BITS = 32, 16  # bits of the weights that may be asked for
 ROWS = "rows"  # the name under which the models of transformers find `_attend_rows`
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ _known: "weakref.WeakKeyDictionary[PreTrainedModel, dict[int, Forward]]" = weakr
 _finding = threading.Lock()
 
 
-def forward_of(model: PreTrainedModel, bits: int = WHOLE) -> Forward:
+def forward_of(model: PreTrainedModel, bits: int = FULL_BITS) -> Forward:
     """The fastest pass that gives this model's own logits; found once a model, in a second or less.
 
     With 16 `bits` it is one that gives the logits of the weights rounded to float16, of which it keeps a copy; where
@@ -43,19 +43,19 @@ def forward_of(model: PreTrainedModel, bits: int = WHOLE) -> Forward:
     """
     with _finding:
         passes = _known.setdefault(model, {})
-        if bits == HALF and HALF not in passes and (found := _narrow(model)):
-            passes[HALF] = found
+        if bits == HALF_BITS and HALF_BITS not in passes and (found := _narrow(model)):
+            passes[HALF_BITS] = found
         if bits not in passes:
-            passes[bits] = passes.get(WHOLE) or _checked(model)
+            passes[bits] = passes.get(FULL_BITS) or _checked(model)
         return passes[bits]
 
 
 class TheirForward(Forward):
     """The pass as transformers computes it, whatever the architecture; only attention is ours."""
 
-    def logits(self, packed: Packed) -> Tensor:
+    def logits(self, packed: RaggedBatch) -> Tensor:
         """Logits of the wanted tokens, (wanted, vocabulary)."""
-        few = few_rows(self.model) if len(packed.ids) <= FEW else nullcontext()
+        few = transposed_matmul(self.model) if len(packed.ids) <= FEW_ROWS else nullcontext()
         with _rows_attend(self.model), apply_adapters(self.model, packed.owners, axis=1), few:
             output = self.model(
                 input_ids=packed.ids[None],
@@ -87,7 +87,7 @@ def _narrow(model: PreTrainedModel) -> Forward | None:
     elif not OurForward.fits(model):
         why = f"{type(model).__name__} is not of a kind that they are written for"
     else:
-        why = fp16_weights.refusal(model.config.hidden_size)
+        why = fp16_weights.unavailable_reason(model.config.hidden_size)
     if not why:
         forward = OurForward(model, narrow=True)
         if _right(forward):
@@ -114,14 +114,14 @@ def _own_logits(forward: Forward) -> Tensor:
     asked = {"input_ids": torch.tensor([_probe_ids(model)], device=model.device), "use_cache": False}
     with torch.inference_mode():
         # A head that is rounded is tied to embeddings that are not.
-        out = functional_call(model, dict(forward.rounded()), (), asked, tie_weights=False)
+        out = functional_call(model, dict(forward.rounded_weights()), (), asked, tie_weights=False)
     return out.logits[0, PROBE - 1 :].float().cpu()
 
 
 def _probed(forward: Forward) -> Tensor:
     """The logits of a prompt read in two pieces, beside another row, from the first piece's last token on."""
     ids = _probe_ids(forward.model)
-    memory, beside = Memory(len(ids)), Memory(len(ids))
+    memory, beside = KVCache(len(ids)), KVCache(len(ids))
     first = forward([Segment(ids[:PROBE], memory), Segment(ids[3:5], beside)])[0]
     memory.length, beside.length = PROBE, 2
     forward.bytes_per_token = memory.nbytes // memory.capacity
@@ -142,7 +142,15 @@ def _rows_attend(model: PreTrainedModel) -> Iterator[None]:
 
 
 def _attend_rows(
-    module: Any, query: Tensor, key: Tensor, value: Tensor, mask: None, *, packed: Packed, scaling: float, **more: Any
+    module: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: None,
+    *,
+    packed: RaggedBatch,
+    scaling: float,
+    **more: Any,
 ) -> tuple[Tensor, None]:
     """What transformers calls in place of its own attention; all tensors are (1, heads, tokens, size)."""
     new = torch.cat([key, value], dim=1)[0].transpose(0, 1)

@@ -5,32 +5,32 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from playground.inference.matmul import product, ratio, trial_weights
+from playground.inference.matmul import fast_linear, time_ratio, trial_weights
 
-NARROW = "float16"  # what stamps and proofs call such weights
-MOST = torch.finfo(torch.float16).max
+FP16 = "float16"  # what stamps and proofs call such weights
+FP16_MAX = torch.finfo(torch.float16).max
 CLOSE = 1e-5  # largest difference from the same product in float32, as a share of the largest result
 ROWS = (1, 4)  # of the trial: both must be faster
 
 
-class Narrow:
+class Fp16Weight:
     """A copy of a weight W of (outputs, inputs) in 16 bits, in the order in which PyTorch's product reads it."""
 
     def __init__(self, weight: Tensor) -> None:
-        held = weight.detach().clamp(-MOST, MOST)  # a copy: PyTorch would clamp the weight itself
+        held = weight.detach().clamp(-FP16_MAX, FP16_MAX)  # a copy: PyTorch would clamp the weight itself
         self._packed = torch.ops.quantized.linear_prepack_fp16(held.contiguous(), None)
 
-    def product(self, x: Tensor) -> Tensor:
+    def multiply(self, x: Tensor) -> Tensor:
         """x·Wᵀ of shape (rows, outputs), for x of (rows, inputs)."""
         return torch.ops.quantized.linear_dynamic_fp16(x.contiguous(), self._packed)
 
 
 def round_to_fp16(weight: Tensor) -> Tensor:
     """The numbers that `Narrow` multiplies by, in the weight's own type: its own, rounded to float16."""
-    return weight.detach().clamp(-MOST, MOST).half().to(weight.dtype)
+    return weight.detach().clamp(-FP16_MAX, FP16_MAX).half().to(weight.dtype)
 
 
-def refusal(inputs: int) -> str:
+def unavailable_reason(inputs: int) -> str:
     """Why this machine cannot use such products of so many inputs, as the end of a sentence; empty where it can."""
     try:
         right = _right()
@@ -38,17 +38,17 @@ def refusal(inputs: int) -> str:
         return "PyTorch has no such product here"
     if not right:
         return "PyTorch's product gives other numbers here"
-    return "" if faster(inputs) else "it is not faster here"
+    return "" if is_faster(inputs) else "it is not faster here"
 
 
 @cache
-def faster(inputs: int) -> bool:
+def is_faster(inputs: int) -> bool:
     """Whether they are faster than products of float32, for one row and for several; timed once, in half a second."""
     weights = trial_weights(inputs, torch.float32)
-    narrow = [Narrow(each) for each in weights]
+    narrow = [Fp16Weight(each) for each in weights]
 
     def share(x: Tensor) -> float:
-        return ratio(lambda each: each.product(x), narrow, lambda each: product(x, each), weights)
+        return time_ratio(lambda each: each.multiply(x), narrow, lambda each: fast_linear(x, each), weights)
 
     return all(share(torch.ones(rows, inputs)) < 1 for rows in ROWS)
 
@@ -57,12 +57,12 @@ def _right() -> bool:
     """Whether products of a small matrix, some of whose numbers float16 cannot hold, are those of the rounded one."""
     random = torch.Generator().manual_seed(0)
     weight = torch.randn(40, 24, generator=random) * 10.0 ** torch.randint(-9, 2, (40, 1), generator=random)
-    weight[0, 0] = 2 * MOST
-    narrow = Narrow(weight)
+    weight[0, 0] = 2 * FP16_MAX
+    narrow = Fp16Weight(weight)
     for rows in (1, 2, 9):
         x = torch.randn(rows, 24, generator=random)
         expected = x @ round_to_fp16(weight).T
         near = CLOSE * expected.abs().amax(dim=0).clamp(min=1e-30)  # of each output: their sizes differ widely
-        if not bool(((narrow.product(x) - expected).abs() <= near).all()):
+        if not bool(((narrow.multiply(x) - expected).abs() <= near).all()):
             return False
     return True

@@ -7,10 +7,10 @@ from itertools import takewhile
 
 from torch import Tensor
 
-WORTH = 8  # tokens in common below which keys are computed rather than copied
+MIN_SHARED_TOKENS = 8  # tokens in common below which keys are computed rather than copied
 
 
-class Memory:
+class KVCache:
     """Keys and values of one row for its first `length` tokens; a layer's lie in one tensor that never moves.
 
     A layer's tensor is (2 · key-value heads, capacity, head size), keys first, and is made when first written to.
@@ -33,9 +33,9 @@ class Memory:
         heads = len(mine) // 2
         return mine[:heads, :end], mine[heads:, :end]
 
-    def copy(self, length: int, capacity: int) -> "Memory":
+    def copy(self, length: int, capacity: int) -> "KVCache":
         """The first `length` tokens of it, with room for more."""
-        other = Memory(capacity)
+        other = KVCache(capacity)
         other.length = length
         for mine in self._layers:
             room = mine.new_empty(mine.shape[0], capacity, mine.shape[2])
@@ -56,14 +56,14 @@ class _CachedPrefix:
     scope: str
     reader: "weakref.ref[object]"
     ids: tuple[int, ...]
-    memory: Memory
+    memory: KVCache
 
     def is_of(self, scope: str, reader: object) -> bool:
         return self.scope == scope and self.reader() is reader
 
 
 @dataclass
-class Remembered:
+class PrefixCache:
     """Copies of rows' memories, within a budget of bytes; those not used for longest leave first.
 
     A memory is found by exact token ids, the person it was made for, and the adapter or model that made it: that object
@@ -73,20 +73,20 @@ class Remembered:
     budget: int
     _kept: list[_CachedPrefix] = field(default_factory=list)
 
-    def recall(self, scope: str, reader: object, ids: Sequence[int], capacity: int) -> Memory:
+    def find(self, scope: str, reader: object, ids: Sequence[int], capacity: int) -> KVCache:
         """A memory of the longest known beginning of these ids, never of all of them; empty where none is known."""
-        best, common = None, WORTH - 1
+        best, common = None, MIN_SHARED_TOKENS - 1
         for each in self._kept:
             if each.is_of(scope, reader) and (shared := _shared(each.ids, ids[:-1])) > common:
                 best, common = each, shared
         if best is None:
-            return Memory(capacity)
+            return KVCache(capacity)
         self._kept.append(self._kept.pop(self._kept.index(best)))
         return best.memory.copy(common, capacity)
 
-    def keep(self, scope: str, reader: object, ids: Sequence[int], memory: Memory) -> None:
+    def store(self, scope: str, reader: object, ids: Sequence[int], memory: KVCache) -> None:
         """Remember a memory, which holds these ids, in place of what is known of their beginnings."""
-        if not scope or len(ids) < WORTH:
+        if not scope or len(ids) < MIN_SHARED_TOKENS:
             return
         self._kept = [
             each

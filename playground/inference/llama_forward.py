@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn.functional import rms_norm
 from transformers import LlamaForCausalLM, PreTrainedModel, Qwen2ForCausalLM
 
-from playground.inference.fp16_weights import NARROW, Narrow, round_to_fp16
-from playground.inference.lora_matmul import Changes
-from playground.inference.matmul import product
-from playground.inference.ragged_batch import Forward, Packed, Span
+from playground.inference.fp16_weights import FP16, Fp16Weight, round_to_fp16
+from playground.inference.lora_matmul import LoraSliceCache
+from playground.inference.matmul import fast_linear
+from playground.inference.ragged_batch import AdapterSpan, Forward, RaggedBatch
 
 STEADY_ROPE = ("default", "linear", "llama3")  # angles that do not depend on how long the text is
 
@@ -46,18 +46,18 @@ class OurForward(Forward):
         return known and config.rope_parameters["rope_type"] in STEADY_ROPE
 
     @property
-    def weights(self) -> str:
+    def weight_dtype(self) -> str:
         """The number type of the weights that it multiplies by."""
-        return NARROW if self._narrow else super().weights
+        return FP16 if self._narrow else super().weight_dtype
 
-    def rounded(self) -> Mapping[str, Tensor]:
+    def rounded_weights(self) -> Mapping[str, Tensor]:
         """The weights that it multiplies by, by their names, where they are not the model's own; made anew."""
         modules: dict[str, nn.Linear] = {
             name: each for name, each in self.model.named_modules() if isinstance(each, nn.Linear)
         }
         return {f"{name}.weight": round_to_fp16(each.weight) for name, each in modules.items()} if self._narrow else {}
 
-    def logits(self, packed: Packed) -> Tensor:
+    def logits(self, packed: RaggedBatch) -> Tensor:
         """Logits of the wanted tokens, (wanted, vocabulary)."""
         hidden = self._decoder.embed_tokens(packed.ids)
         angles = self._angles(hidden, packed.positions)
@@ -82,7 +82,7 @@ class OurForward(Forward):
         return torch.cat([cos, still], dim=1), torch.cat([sin, torch.zeros_like(still)], dim=1)
 
     def _attended(
-        self, number: int, layer: "_Layer", x: Tensor, angles: tuple[Tensor, Tensor], packed: Packed
+        self, number: int, layer: "_Layer", x: Tensor, angles: tuple[Tensor, Tensor], packed: RaggedBatch
     ) -> Tensor:
         """What each token gathers from its row, (tokens, heads · size)."""
         cos, sin = angles
@@ -125,20 +125,20 @@ class _Linear:
 
     def __init__(self, names: Sequence[str], modules: Sequence[nn.Linear], narrow: bool) -> None:
         if narrow:
-            self._product = Narrow(torch.cat([each.weight.data for each in modules])).product
+            self._product = Fp16Weight(torch.cat([each.weight.data for each in modules])).multiply
         else:
             self._weight = _joined(modules) if len(modules) > 1 else modules[0].weight
-            self._product = lambda x: product(x, self._weight)
+            self._product = lambda x: fast_linear(x, self._weight)
         self._modules = modules
         ends = list(accumulate(each.out_features for each in modules))
         self._places = list(zip(names, [0, *ends[:-1]], ends, strict=True))
-        self._changes = Changes(self._places)
+        self._slices = LoraSliceCache(self._places)
 
-    def __call__(self, x: Tensor, spans: Sequence[Span]) -> Tensor:
+    def __call__(self, x: Tensor, spans: Sequence[AdapterSpan]) -> Tensor:
         """Their outputs side by side, (tokens, sum of outputs), for x of (tokens, inputs)."""
         out = self._product(x)
         for adapter, start, end in spans:
-            for change in self._changes.of(adapter):
+            for change in self._slices.slices(adapter):
                 change.apply(out[start:end], x[start:end])
         for module, (_, left, right) in zip(self._modules, self._places, strict=True):
             if module.bias is not None:

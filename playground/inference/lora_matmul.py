@@ -9,9 +9,13 @@ from torch import Tensor
 
 from adapters.base import PlainLora
 
-NARROW = 96  # sum of ranks up to which the layers' adapters are one: of wide ones the zeros between would cost more
+MAX_JOINT_RANK = (
+    96  # sum of ranks up to which the layers' adapters are one: of wide ones the zeros between would cost more
+)
 
-Place = tuple[str, int, int]  # a layer's name, and the columns of the joint output, from and to, that are its own
+OutputColumns = tuple[
+    str, int, int
+]  # a layer's name, and the columns of the joint output, from and to, that are its own
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,14 @@ class LoraSlice:
             mine.mul_(self.scale)
 
 
-class Changes:
+class LoraSliceCache:
     """The changes of all adapters met so far to the layers at these places, each for as long as the adapter lives."""
 
-    def __init__(self, places: Sequence[Place]) -> None:
+    def __init__(self, places: Sequence[OutputColumns]) -> None:
         self._places = places
         self._known: dict[int, tuple[weakref.ref[PlainLora], list[LoraSlice]]] = {}
 
-    def of(self, adapter: PlainLora) -> list[LoraSlice]:
+    def slices(self, adapter: PlainLora) -> list[LoraSlice]:
         """The changes that one adapter makes here."""
         key = id(adapter)
         if key not in self._known:
@@ -48,14 +52,14 @@ class Changes:
         return self._known[key][1]
 
 
-def _changes(adapter: PlainLora, places: Sequence[Place]) -> list[LoraSlice]:
+def _changes(adapter: PlainLora, places: Sequence[OutputColumns]) -> list[LoraSlice]:
     own = [
         LoraSlice(left, right, A.T, B.T, adapter.scales.get(name))
         for name, left, right in places
         if name in adapter.layers
         for A, B in [adapter.layers[name]]
     ]
-    narrow = sum(each.A.shape[1] for each in own) <= NARROW
+    narrow = sum(each.A.shape[1] for each in own) <= MAX_JOINT_RANK
     return [_joined(own, places[-1][2])] if len(own) > 1 and narrow else own
 
 

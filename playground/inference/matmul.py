@@ -15,18 +15,18 @@ MOST_TIMED = 48  # matrices in one trial; where they are so small, the order mat
 REPEATS = 5
 
 
-def product(x: Tensor, weight: Tensor) -> Tensor:
+def fast_linear(x: Tensor, weight: Tensor) -> Tensor:
     """x·Wᵀ of shape (rows, outputs), for x of (rows, inputs) and W of (outputs, inputs)."""
     if len(x) == 1 and x.device.type == "cpu":
         # A lone row would go to the matrix-vector routine, which reads the weights at half the speed.
-        return product(torch.cat((x, x)), weight)[:1]
+        return fast_linear(torch.cat((x, x)), weight)[:1]
     x = x.contiguous()  # laid out column by column, it would take four times as long
-    if weights_first(len(x), x.shape[1], x.dtype, x.device.type):
+    if weights_first_is_faster(len(x), x.shape[1], x.dtype, x.device.type):
         return (weight @ x.T).T.contiguous()  # row by row again: what comes next would take longer otherwise
     return x @ weight.T
 
 
-def weights_first(rows: int, inputs: int, dtype: torch.dtype, device: str) -> bool:
+def weights_first_is_faster(rows: int, inputs: int, dtype: torch.dtype, device: str) -> bool:
     """Whether (W·xᵀ)ᵀ is faster than x·Wᵀ here for so many rows."""
     if device != "cpu":
         return False
@@ -37,7 +37,7 @@ def weights_first(rows: int, inputs: int, dtype: torch.dtype, device: str) -> bo
 def calibrate(inputs: int, dtype: torch.dtype, device: str) -> None:
     """Time both orders for all counts of rows, within about a second, so that no answer waits for it."""
     for count in COUNTS:
-        weights_first(count, inputs, dtype, device)
+        weights_first_is_faster(count, inputs, dtype, device)
 
 
 def trial_weights(inputs: int, dtype: torch.dtype) -> list[Tensor]:
@@ -46,7 +46,7 @@ def trial_weights(inputs: int, dtype: torch.dtype) -> list[Tensor]:
     return [torch.ones(inputs, inputs, dtype=dtype) for _ in range(min(MOST_TIMED, 1 + TIMED_BYTES // square))]
 
 
-def ratio(
+def time_ratio(
     one: Callable[[Any], Tensor], ones: Sequence[Any], other: Callable[[Any], Tensor], others: Sequence[Any]
 ) -> float:
     """The time that one way of multiplying takes for its form of some matrices, as a share of another's.
@@ -59,7 +59,7 @@ def ratio(
 @cache
 def _faster_first(rows: int, inputs: int, dtype: torch.dtype) -> bool:
     weights, x = trial_weights(inputs, dtype), torch.ones(rows, inputs, dtype=dtype)
-    return ratio(partial(_first, x), weights, partial(_usual, x), weights) < 1
+    return time_ratio(partial(_first, x), weights, partial(_usual, x), weights) < 1
 
 
 def _first(x: Tensor, weight: Tensor) -> Tensor:

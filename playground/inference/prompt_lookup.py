@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 # How many of the last tokens stood together before, and how many of those that followed there are guessed then. One
 # guess costs a lone row nothing, three a third of a step, four a whole one (docs/log.md).
-GUESSES = {3: 3, 2: 1, 1: 1}
+DRAFT_LENGTHS = {3: 3, 2: 1, 1: 1}
 
 
-class Lookup:
+class PromptLookup:
     """The tokens of one row, and the place after each run of one to three of them where that last stood."""
 
     def __init__(self, ids: Sequence[int]) -> None:
@@ -21,14 +21,14 @@ class Lookup:
 
     def add(self, id_: int) -> None:
         """The row's next token."""
-        for length in GUESSES:
+        for length in DRAFT_LENGTHS:
             if len(self._ids) >= length:
                 self._after[tuple(self._ids[-length:])] = len(self._ids)
         self._ids.append(id_)
 
-    def guesses(self, most: int) -> list[int]:
+    def draft(self, most: int) -> list[int]:
         """What followed the last tokens where they last stood before; none where they are new."""
-        for length, count in GUESSES.items():
+        for length, count in DRAFT_LENGTHS.items():
             place = self._after.get(tuple(self._ids[-length:]))
             if place is not None:
                 return self._copied(place, min(count, most))

@@ -12,9 +12,9 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import PreTrainedModel
 
 from adapters.base import PlainLora
-from playground.inference.kv_cache import Memory
+from playground.inference.kv_cache import KVCache
 
-Span = tuple[PlainLora, int, int]  # an adapter and the tokens it is for, from and to
+AdapterSpan = tuple[PlainLora, int, int]  # an adapter and the tokens it is for, from and to
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Segment:
     """The next tokens of one row; the logits of its last `keep` tokens are wanted."""
 
     ids: Sequence[int]
-    memory: Memory
+    memory: KVCache
     adapter: PlainLora | None = None
     keep: int = 1
 
 
-class Packed:
+class RaggedBatch:
     """Segments laid end to end, those of one adapter side by side, and what all layers need to know of them."""
 
     def __init__(self, segments: Sequence[Segment], device: torch.device, dtype: torch.dtype) -> None:
@@ -61,9 +61,9 @@ class Packed:
             out.append(_attention(query[start:end], keys, values, masked, scale))
         return torch.cat(out)
 
-    def _spans(self, lengths: Sequence[int]) -> list[Span]:
+    def _spans(self, lengths: Sequence[int]) -> list[AdapterSpan]:
         """The adapters in use, each with its stretch of the segments, of which these lengths are told."""
-        found: dict[int, Span] = {}
+        found: dict[int, AdapterSpan] = {}
         for each, (start, end) in zip(self.segments, _places(lengths), strict=True):
             if each.adapter is not None:
                 begun = found.get(id(each.adapter), (each.adapter, start, end))[1]
@@ -87,25 +87,25 @@ class Forward(ABC):
         return model
 
     @property
-    def weights(self) -> str:
+    def weight_dtype(self) -> str:
         """The number type of the weights that it multiplies by."""
         return str(self.model.dtype).removeprefix("torch.")
 
-    def rounded(self) -> Mapping[str, Tensor]:
+    def rounded_weights(self) -> Mapping[str, Tensor]:
         """The weights that it multiplies by, by their names, where they are not the model's own."""
         return {}
 
     def __call__(self, segments: Sequence[Segment]) -> list[Tensor]:
         """Each segment's logits, (keep, vocabulary), float32 on the CPU."""
         order = sorted(range(len(segments)), key=lambda each: id(segments[each].adapter))
-        packed = Packed([segments[each] for each in order], self.model.device, self.model.dtype)
+        packed = RaggedBatch([segments[each] for each in order], self.model.device, self.model.dtype)
         with torch.inference_mode():
             pieces = self.logits(packed).float().cpu().split([segments[each].keep for each in order])
         found = dict(zip(order, pieces, strict=True))
         return [found[each] for each in range(len(segments))]
 
     @abstractmethod
-    def logits(self, packed: Packed) -> Tensor:
+    def logits(self, packed: RaggedBatch) -> Tensor:
         """Logits of the wanted tokens, (wanted, vocabulary)."""
 
 

@@ -38,7 +38,7 @@ class Decoding:
     seed: int = knob(0, label="Seed", help="Same seed, same answer; unused at temperature 0.", low=0, high=2**31 - 1)
 
 
-def choose(logits: Tensor, said: Sequence[int], decoding: Decoding, generator: torch.Generator) -> int:
+def sample_token(logits: Tensor, said: Sequence[int], decoding: Decoding, generator: torch.Generator) -> int:
     """The next token from logits of shape (vocabulary,), given the tokens said so far.
 
     Repetition penalty: CTRL, arXiv 1909.05858, section 4.1. Nucleus sampling: arXiv 1904.09751, section 3.1.

@@ -9,15 +9,17 @@ from contextlib import contextmanager
 from itertools import groupby
 from types import TracebackType
 
-from playground.inference.kv_cache import Memory, Remembered
+from playground.inference.kv_cache import KVCache, PrefixCache
 from playground.inference.sequence import SequenceState, Token
 
-PIECE = 256  # prompt tokens read in one pass: between two passes each row can be stopped, and the others get a token
-GUESSES = 3  # of a row that steps alone, at most: beside others a guess costs as much as it gains
-AHEAD = 8  # tokens that a row may be ahead of its reader: nobody may be there any more
+PREFILL_CHUNK = (
+    256  # prompt tokens read in one pass: between two passes each row can be stopped, and the others get a token
+)
+MAX_DRAFT = 3  # of a row that steps alone, at most: beside others a guess costs as much as it gains
+MAX_UNREAD = 8  # tokens that a row may be ahead of its reader: nobody may be there any more
 BATCH_BYTES = 1_000_000_000  # of keys and values of the rows that step together
-KEPT_BYTES = 400_000_000  # of keys and values of what was read before
-LOOK_EVERY = 0.2  # seconds between two looks at a place in the line
+PREFIX_CACHE_BYTES = 400_000_000  # of keys and values of what was read before
+POLL_SECONDS = 0.2  # seconds between two looks at a place in the line
 
 
 class Scheduler:
@@ -27,7 +29,7 @@ class Scheduler:
         self._changed = threading.Condition()
         self._line: list[Request] = []
         self._stepping = False
-        self._remembered = Remembered(KEPT_BYTES)
+        self._remembered = PrefixCache(PREFIX_CACHE_BYTES)
 
     def forget(self, scope: str) -> None:
         """Drop all that was kept for one person."""
@@ -35,11 +37,11 @@ class Scheduler:
             self._changed.wait_for(lambda: not self._stepping)
             self._remembered.forget(scope)
 
-    def recall(self, scope: str, reader: object, ids: Sequence[int], capacity: int) -> Memory:
+    def cached_prefix(self, scope: str, reader: object, ids: Sequence[int], capacity: int) -> KVCache:
         """A copy of what is kept of a prompt's beginning, to be read on from outside the batch."""
         with self._changed:
             self._changed.wait_for(lambda: not self._stepping)
-            return self._remembered.recall(scope, reader, ids, capacity)
+            return self._remembered.find(scope, reader, ids, capacity)
 
     def join(self, question: "Request") -> None:
         """Take a place at the end of the line."""
@@ -55,14 +57,14 @@ class Scheduler:
                 row.remember(self._remembered)
             self._changed.notify_all()
 
-    def ahead(self, question: "Request") -> int:
+    def requests_ahead(self, question: "Request") -> int:
         """How many questions came before one that cannot begin yet; 0 once it can."""
         with self._changed:
             place = self._line.index(question)
             return 0 if place < len(self._inside()) else place
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         """Within, the batch computes nothing: whoever looks at the model itself meets no pass half done."""
         with self._changed:
             self._changed.wait_for(lambda: not self._stepping)
@@ -74,10 +76,10 @@ class Scheduler:
                 self._stepping = False
                 self._changed.notify_all()
 
-    def pause(self) -> None:
+    def wait_for_change(self) -> None:
         """Wait until the line has moved, or for a moment."""
         with self._changed:
-            self._changed.wait(LOOK_EVERY)
+            self._changed.wait(POLL_SECONDS)
 
     def step(self, question: "Request") -> None:
         """Compute until this question has tokens that it has not fetched, or has read a piece more, or has ended."""
@@ -119,19 +121,19 @@ class Scheduler:
 
     def _advance(self, rows: Sequence[SequenceState]) -> None:
         """Read a piece of the prompts, and the next token of all rows whose prompt has been read."""
-        live = [row for row in rows if not row.ended and len(row.unread) < AHEAD]
+        live = [row for row in rows if not row.ended and len(row.unread) < MAX_UNREAD]
         for _, group in groupby(sorted(live, key=lambda row: id(row.model)), key=lambda row: id(row.model)):
             self._advance_model(list(group))
 
     def _advance_model(self, rows: Sequence[SequenceState]) -> None:
         stepping = [row for row in rows if row.said]
-        turns = [(row, row.segment(0, GUESSES if len(stepping) == 1 else 0)) for row in stepping]
-        room = PIECE
+        turns = [(row, row.segment(0, MAX_DRAFT if len(stepping) == 1 else 0)) for row in stepping]
+        room = PREFILL_CHUNK
         for row in rows:
             if row.said or not room:
                 continue
             whole = row.to_read(self._remembered) <= room
-            if whole or room == PIECE:
+            if whole or room == PREFILL_CHUNK:
                 turns.append((row, row.segment(room, 0)))
                 room -= len(turns[-1][1].ids)
             else:
@@ -164,11 +166,11 @@ class Request:
         """Whether there are tokens to be fetched, or a fault to be told."""
         return self.fault is not None or any(row.unread for row in self.rows)
 
-    def waiting(self) -> Iterator[int]:
+    def queue_positions(self) -> Iterator[int]:
         """How many questions are ahead, again and again, until this one may begin or shall stop."""
-        while (ahead := self._batch.ahead(self)) and not self._should_stop():
+        while (ahead := self._batch.requests_ahead(self)) and not self._should_stop():
             yield ahead
-            self._batch.pause()
+            self._batch.wait_for_change()
 
     def tokens(self) -> Iterator[Token]:
         """Tokens of all rows as they are chosen, until all have ended or they shall stop."""

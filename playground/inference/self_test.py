@@ -21,7 +21,7 @@ from adapters.base import PlainLora
 from playground import prompts
 from playground.inference.engine import Decoding, Prompt, generate, scheduler_of
 from playground.inference.forward import forward_of
-from playground.inference.kv_cache import Memory
+from playground.inference.kv_cache import KVCache
 from playground.inference.ragged_batch import Segment
 from playground.inference.served_adapter import ServedAdapter
 from playground.models.chat_model import ChatModel
@@ -34,7 +34,7 @@ ROUGH = 0.05  # the same for number types of 16 bits
 
 
 @dataclass(frozen=True)
-class Check:
+class SelfTestCheck:
     """One comparison. `difference` is the largest of any logit, `limit` what rounding may make of it."""
 
     what: str
@@ -49,14 +49,14 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Proof:
+class SelfTestReport:
     """All comparisons of one self-test, in the order they were made; `when` is unix seconds.
 
     `weights` is the number type of the weights that answers come from. `effects` is how much each adapter changes the
     base's next token's logits: below the limit a leak is not seen.
     """
 
-    checks: tuple[Check, ...]
+    checks: tuple[SelfTestCheck, ...]
     weights: str
     effects: Mapping[str, float]
     when: float
@@ -67,7 +67,7 @@ class Proof:
         """Whether every comparison was passed."""
         return all(each.passed for each in self.checks)
 
-    def of(self, arm: str) -> "Proof":
+    def for_arm(self, arm: str) -> "SelfTestReport":
         """What it says of the base and one arm, "base" or an adapter's hash; nothing of other adapters."""
         checks = tuple(each for each in self.checks if each.arm in ("base", arm))
         return replace(self, checks=checks, effects={key: each for key, each in self.effects.items() if key == arm})
@@ -85,7 +85,7 @@ class Proof:
         }
 
 
-def prove(chat: ChatModel, adapters: Sequence[ServedAdapter], weights: Path) -> Proof:
+def run_self_test(chat: ChatModel, adapters: Sequence[ServedAdapter], weights: Path) -> SelfTestReport:
     """Compare the base and these adapters in one batch with each alone and with references; some passes long.
 
     `weights` is the folder that the base was loaded from. Checks are "weights" (how many of the base's are not the
@@ -96,24 +96,24 @@ def prove(chat: ChatModel, adapters: Sequence[ServedAdapter], weights: Path) -> 
     ids = prompts.render(chat.tokenizer, prompts.messages(QUESTION))
     arms: dict[str, ServedAdapter | None] = {"base": None, **{each.hash: each for each in adapters}}
     said = _said(chat, ids, arms)
-    checks: list[Check] = []
+    checks: list[SelfTestCheck] = []
     first: dict[str, Tensor] = {}  # logits of the token right behind the prompt, the same for all arms
-    with scheduler_of(chat.model).alone(), torch.inference_mode():
-        checks.append(Check("weights", "base", float(_changed(chat.model, weights)), 0))
-        checks.append(Check("hooks", "base", float(_attached(chat.model)), 0))
+    with scheduler_of(chat.model).exclusive(), torch.inference_mode():
+        checks.append(SelfTestCheck("weights", "base", float(_changed(chat.model, weights)), 0))
+        checks.append(SelfTestCheck("hooks", "base", float(_attached(chat.model)), 0))
         read = {arm: ids + tokens[:-1] for arm, tokens in said.items()}
         together = _together(chat, arms, read, len(ids))
         for arm, adapter in arms.items():
             reference = _reference(chat, adapter, read[arm], len(said[arm]))
             limit = ROUNDING.get(chat.model.dtype, ROUGH) * float(reference.abs().max())
             alone = _together(chat, {arm: adapter}, read, len(ids))[arm]
-            checks.append(Check("together", arm, _apart(together[arm], alone), limit))
-            checks.append(Check("alone", arm, _apart(alone, reference), limit))
-            checks.append(Check("said", arm, _missed(reference, said[arm]), limit))
+            checks.append(SelfTestCheck("together", arm, _apart(together[arm], alone), limit))
+            checks.append(SelfTestCheck("alone", arm, _apart(alone, reference), limit))
+            checks.append(SelfTestCheck("said", arm, _missed(reference, said[arm]), limit))
             first[arm] = reference[0]
     effects = {each.hash: _apart(first[each.hash], first["base"]) for each in adapters}
-    number_type = forward_of(chat.model, chat.bits).weights
-    return Proof(tuple(checks), number_type, effects, when, time.perf_counter() - began)
+    number_type = forward_of(chat.model, chat.bits).weight_dtype
+    return SelfTestReport(tuple(checks), number_type, effects, when, time.perf_counter() - began)
 
 
 def _said(chat: ChatModel, ids: list[int], arms: Mapping[str, ServedAdapter | None]) -> dict[str, list[int]]:
@@ -129,7 +129,7 @@ def _said(chat: ChatModel, ids: list[int], arms: Mapping[str, ServedAdapter | No
 
 
 def _row(ids: list[int], adapter: ServedAdapter | None) -> Prompt:
-    return Prompt(ids, adapter.plain if adapter else None, adapter.model if adapter else None, SCOPE)
+    return Prompt(ids, adapter.lora if adapter else None, adapter.model if adapter else None, SCOPE)
 
 
 def _together(
@@ -140,7 +140,7 @@ def _together(
     for own in {id(each): each for each in (_own(chat, adapter) for adapter in arms.values())}.values():
         mine = {arm: adapter for arm, adapter in arms.items() if _own(chat, adapter) is own}
         segments = [
-            Segment(read[arm], Memory(len(read[arm])), adapter.plain if adapter else None, len(read[arm]) - prompt + 1)
+            Segment(read[arm], KVCache(len(read[arm])), adapter.lora if adapter else None, len(read[arm]) - prompt + 1)
             for arm, adapter in mine.items()
         ]
         found.update(zip(mine, forward_of(own, chat.bits)(segments), strict=True))
@@ -154,9 +154,9 @@ def _own(chat: ChatModel, adapter: ServedAdapter | None) -> PreTrainedModel:
 def _reference(chat: ChatModel, adapter: ServedAdapter | None, ids: list[int], keep: int) -> Tensor:
     """Logits of the last tokens, (keep, vocabulary), as transformers computes them with the arm in the weights."""
     own = _own(chat, adapter)
-    weights = dict(forward_of(own, chat.bits).rounded())
-    if adapter and adapter.plain:
-        _write(adapter.plain, own, weights)
+    weights = dict(forward_of(own, chat.bits).rounded_weights())
+    if adapter and adapter.lora:
+        _write(adapter.lora, own, weights)
     asked = {"input_ids": torch.tensor([ids], device=own.device), "use_cache": False, "logits_to_keep": keep}
     # A head that is rounded is tied to embeddings that are not.
     out = functional_call(own, weights, (), asked, tie_weights=False)

@@ -10,10 +10,10 @@ from transformers import PreTrainedModel
 
 from adapters.base import PlainLora
 from playground.inference.forward import forward_of
-from playground.inference.kv_cache import Memory, Remembered
-from playground.inference.prompt_lookup import Lookup
+from playground.inference.kv_cache import KVCache, PrefixCache
+from playground.inference.prompt_lookup import PromptLookup
 from playground.inference.ragged_batch import Segment
-from playground.inference.sampling import Decoding, choose
+from playground.inference.sampling import Decoding, sample_token
 from playground.models.chat_model import ChatModel
 
 
@@ -49,8 +49,8 @@ class SequenceState:
         self.unread: deque[Token] = deque()
         self._decoding, self._ends = decoding, ends
         self._generator = torch.Generator().manual_seed(decoding.seed)
-        self._memory: Memory | None = None
-        self._lookup: Lookup | None = None
+        self._memory: KVCache | None = None
+        self._lookup: PromptLookup | None = None
         self._guessed: list[int] = []
 
     @property
@@ -63,10 +63,10 @@ class SequenceState:
         """Whether it has said its last token."""
         return bool(self.said) and (self.said[-1] in self._ends or len(self.said) >= self._decoding.max_new_tokens)
 
-    def to_read(self, remembered: Remembered) -> int:
+    def to_read(self, remembered: PrefixCache) -> int:
         """Tokens of the prompt that are still to be computed; what is remembered of it is not."""
         if self._memory is None or not self._memory.length:
-            self._memory = remembered.recall(self.prompt.scope, self._reader, self.prompt.ids, self.capacity)
+            self._memory = remembered.find(self.prompt.scope, self._reader, self.prompt.ids, self.capacity)
         return max(0, len(self.prompt.ids) - self._memory.length)
 
     def segment(self, room: int, guesses: int) -> Segment:
@@ -86,16 +86,16 @@ class SequenceState:
         if segment.memory.length < len(self.prompt.ids):
             return
         for each, guess in zip(logits, [*self._guessed, None], strict=True):
-            self._say(choose(each, self.said, self._decoding, self._generator))
+            self._say(sample_token(each, self.said, self._decoding, self._generator))
             if self.ended or self.said[-1] != guess:
                 break
         segment.memory.length = len(self.prompt.ids) + len(self.said) - 1
 
-    def remember(self, remembered: Remembered) -> None:
+    def remember(self, remembered: PrefixCache) -> None:
         """Keep what has been computed so far for later prompts that begin alike."""
         if self._memory is not None:
             ids = [*self.prompt.ids, *self.said][: self._memory.length]
-            remembered.keep(self.prompt.scope, self._reader, ids, self._memory)
+            remembered.store(self.prompt.scope, self._reader, ids, self._memory)
 
     @property
     def _reader(self) -> object:
@@ -109,5 +109,5 @@ class SequenceState:
 
     def _looked_up(self, most: int) -> list[int]:
         if self._lookup is None:
-            self._lookup = Lookup([*self.prompt.ids, *self.said])
-        return self._lookup.guesses(most)
+            self._lookup = PromptLookup([*self.prompt.ids, *self.said])
+        return self._lookup.draft(most)

@@ -28,7 +28,7 @@ class ServedAdapter:
     name: str
     hash: str
     method: str
-    plain: PlainLora | None
+    lora: PlainLora | None
     model: PreTrainedModel | None = None
     scale: float = 1.0
     bits: int = 32
@@ -38,7 +38,7 @@ class ServedAdapter:
         """Bytes in memory."""
         own = sum(int(each.nbytes) for each in self.model.parameters()) if self.model else 0
         own += own * self.bits // 32 if self.bits < 32 else 0
-        return own + (self.plain.nbytes if self.plain else 0)
+        return own + (self.lora.nbytes if self.lora else 0)
 
 
 def load_adapter(folder: Path, chat: ChatModel) -> ServedAdapter:
@@ -60,7 +60,7 @@ def load_adapter(folder: Path, chat: ChatModel) -> ServedAdapter:
     weights = folder / method.weights_file
     if not weights.is_file():
         raise UserError(f"There is no adapter in {folder.name!r}: no {weights.name}. Train it, or choose another.")
-    served = method.served(chat.model, folder)
+    served = method.serving_form(chat.model, folder)
     digest = weights_digest(folder)[:16]
     if not isinstance(served, PlainLora):
         return ServedAdapter(method.label, digest, method.id, None, served, bits=chat.bits)
@@ -68,7 +68,7 @@ def load_adapter(folder: Path, chat: ChatModel) -> ServedAdapter:
     return ServedAdapter(method.label, digest, method.id, _beside(chat.model, served), scale=saved_scale(folder))
 
 
-def weights_age(folder: Path) -> int:
+def weights_modified_ns(folder: Path) -> int:
     """When the weights in an adapter's folder were last written, in nanoseconds; 0 where there are none."""
     return max((each.stat().st_mtime_ns for each in folder.glob("*.safetensors")), default=0)
 

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from playground.device import Device
 from playground.errors import UserError
 from playground.models import wheels
-from playground.models.registry import Source, first_line
+from playground.models.registry import ModelSource, first_line
 
 
 @dataclass
@@ -29,7 +29,7 @@ class ChatModel:
     bits: int = 32
 
 
-def load_chat(source: Source, device: Device, bits: int = 32) -> ChatModel:
+def load_chat(source: ModelSource, device: Device, bits: int = 32) -> ChatModel:
     """Load the chat model, to generate with and to train adapters on; answers come from weights of so many `bits`.
 
     Raises UserError for a damaged folder, an architecture that transformers does not know or that needs its author's

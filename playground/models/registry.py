@@ -20,7 +20,7 @@ VARIABLES = {"chat": "PLAYGROUND_CHAT_MODEL", "embedder": "PLAYGROUND_EMBEDDER"}
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownEmbedder:
     """An embedder on the Hub that a visitor may choose: how many languages it knows, its megabytes, its licence."""
 
     name: str
@@ -31,13 +31,13 @@ class Known:
 
 # Only such as need no prompt, or whose own configuration has it: with E5's left out, its cosines say little.
 EMBEDDERS = (
-    Known("sentence-transformers/all-MiniLM-L6-v2", 1, 91, "Apache-2.0"),
-    Known("sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", 50, 480, "Apache-2.0"),
+    KnownEmbedder("sentence-transformers/all-MiniLM-L6-v2", 1, 91, "Apache-2.0"),
+    KnownEmbedder("sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", 50, 480, "Apache-2.0"),
 )
 
 
 @dataclass(frozen=True)
-class Source:
+class ModelSource:
     """A model on this machine: its role ("chat", "embedder"), name, origin ("folder", "hub", "wheel") and folder."""
 
     role: str
@@ -46,7 +46,7 @@ class Source:
     folder: Path
 
 
-def chat_source(settings: Settings) -> Source:
+def chat_source(settings: Settings) -> ModelSource:
     """Where the chat model lies: the folder in the settings, the Hub's cache, or what its wheel became.
 
     Meets no network. Raises UserError, saying what to do, when it is not on this machine.
@@ -54,7 +54,7 @@ def chat_source(settings: Settings) -> Source:
     return _present("chat", settings)
 
 
-def embedder_source(settings: Settings, name: str = "") -> Source:
+def embedder_source(settings: Settings, name: str = "") -> ModelSource:
     """Where an embedder lies, the settings' own or a named one: a folder, the Hub's cache, or the installed wheel.
 
     Meets no network. Raises UserError, saying what to do, when it is not on this machine.
@@ -62,7 +62,7 @@ def embedder_source(settings: Settings, name: str = "") -> Source:
     return _present("embedder", settings, name)
 
 
-def embedder_by_hash(settings: Settings, name: str, digest: str) -> Source:
+def embedder_by_hash(settings: Settings, name: str, digest: str) -> ModelSource:
     """The embedder with these weights (16 hex digits): the settings' own, or the one of this name or in this folder.
 
     Raises UserError when it is not on this machine.
@@ -78,19 +78,19 @@ def embedder_by_hash(settings: Settings, name: str, digest: str) -> Source:
     )
 
 
-def is_here(settings: Settings, name: str) -> bool:
+def is_installed(settings: Settings, name: str) -> bool:
     """Whether the embedder of this name lies on this machine. Meets no network."""
     return _find("embedder", name, settings) is not None
 
 
-def embedders_here(settings: Settings) -> list[Source]:
+def installed_embedders(settings: Settings) -> list[ModelSource]:
     """The embedders on this machine: the settings' own first, then those of `EMBEDDERS`. Meets no network."""
     own = embedder_source(settings)
     others = [_find("embedder", each.name, settings) for each in EMBEDDERS if each.name != own.name]
     return [own, *(each for each in others if each)]
 
 
-def on_hub(names: Sequence[str]) -> list[str]:
+def available_on_hub(names: Sequence[str]) -> list[str]:
     """Which of these models the Hub gives as safetensors; none where it does not answer at once."""
     given = []
     try:
@@ -120,7 +120,7 @@ def fetch_embedder(name: str) -> None:
         ) from fault
 
 
-def fetched_megabytes(name: str) -> int:
+def downloaded_megabytes(name: str) -> int:
     """How much of a model has come from the Hub so far."""
     folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model") / "blobs"
     sizes = []
@@ -130,7 +130,7 @@ def fetched_megabytes(name: str) -> int:
     return sum(sizes) // MEGABYTE
 
 
-def bring(settings: Settings, report: Callable[[str], None]) -> list[Source]:
+def install_models(settings: Settings, report: Callable[[str], None]) -> list[ModelSource]:
     """Bring what is missing of the two models, from the Hub or else from a wheel, saying so line by line.
 
     Raises UserError when a model can be had from neither, or the disk has no room for it.
@@ -150,7 +150,7 @@ def _wanted(role: str, settings: Settings) -> str:
     return settings.chat_model if role == "chat" else settings.embedder
 
 
-def _present(role: str, settings: Settings, name: str = "") -> Source:
+def _present(role: str, settings: Settings, name: str = "") -> ModelSource:
     name = name or _wanted(role, settings)
     source = _find(role, name, settings)
     if source is None:
@@ -161,14 +161,14 @@ def _present(role: str, settings: Settings, name: str = "") -> Source:
     return source
 
 
-def _find(role: str, name: str, settings: Settings) -> Source | None:
+def _find(role: str, name: str, settings: Settings) -> ModelSource | None:
     """The first of folder, Hub's cache and wheel that holds the model of this name."""
     if (folder := _named_folder(role, name)) is not None:
-        return Source(role, folder.name, "folder", folder)
+        return ModelSource(role, folder.name, "folder", folder)
     if (folder := _cached(role, name)) is not None:
-        return Source(role, name, "hub", folder)
+        return ModelSource(role, name, "hub", folder)
     if (folder := wheels.wheel_folder(name, settings.models)) is not None:
-        return Source(role, name, "wheel", folder)
+        return ModelSource(role, name, "wheel", folder)
     return None
 
 
@@ -212,7 +212,7 @@ def _fetch(role: str, settings: Settings, report: Callable[[str], None]) -> None
                 f"The {role} model {name} cannot be had from the Hub: {first_line(fault)}. Check its name and the "
                 f"connection, or name a folder in {VARIABLES[role]}."
             ) from fault
-        wheels.bring_chat(settings.models, report)
+        wheels.install_chat_model(settings.models, report)
 
 
 def _download(name: str) -> None:

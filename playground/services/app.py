@@ -11,18 +11,18 @@ from pathlib import Path
 import psutil
 
 import adapters
-from adapters.cost import YARDSTICK, Cost, measure
+from adapters.cost import YARDSTICK, MethodCost, measure_cost
 from playground.chat import answer as chat_answer
 from playground.chat.answer import Answer, Arm, Decoding, ServedAdapter, load_adapter
-from playground.chat.few_shot import Chooser, Examples, placed_pairs
+from playground.chat.few_shot import Examples, ExampleSelector, located_pairs
 from playground.device import choose, gpu
 from playground.errors import UserError
 from playground.export import export, import_adapter
 from playground.inference.adapter_cache import AdapterCache
 from playground.inference.engine import complete, scheduler_of
 from playground.inference.forward import forward_of
-from playground.inference.self_test import Proof
-from playground.inference.served_adapter import weights_age
+from playground.inference.self_test import SelfTestReport
+from playground.inference.served_adapter import weights_modified_ns
 from playground.jobs.queue import EVENTS, JobQueue
 from playground.jobs.supervisor import Supervisor
 from playground.models.chat_model import ChatModel, load_chat
@@ -61,7 +61,7 @@ class Services:
         self.exams = Exams(self.store, self.library, self.jobs)
         self.stops: set[str] = set()
         self.ballots: dict[str, Ballot] = {}
-        self._chooser = Chooser()
+        self._chooser = ExampleSelector()
         self._pairs: dict[str, tuple[str, list[tuple[str, Turn]]]] = {}
         self._adapters = AdapterCache()
         self.proofs = Proofs(lambda: self.chat, lambda: chat_source(self.settings).folder)
@@ -93,7 +93,7 @@ class Services:
         mine = {run.id for run in self.store.runs(visitor)}
         return {run: each for (run, _), each in self._adapters.here() if run in mine}
 
-    def self_test(self, visitor: str) -> Proof:
+    def self_test(self, visitor: str) -> SelfTestReport:
         """Prove that the base and this visitor's latest adapters in memory are served as what they are."""
         return self.proofs.make(list(self.resident(visitor).values()))
 
@@ -207,7 +207,7 @@ class Services:
         text = self.library.text_hash(visitor)
         made_of, placed = self._pairs.get(visitor, ("", []))
         if made_of != text:
-            placed = placed_pairs(self.library.documents(visitor))
+            placed = located_pairs(self.library.documents(visitor))
             self._pairs[visitor] = (text, placed)
         return placed
 
@@ -229,7 +229,7 @@ class Services:
             self.proofs.make_quietly([*self.resident(visitor).values(), served])
             return served
 
-        return (run_id, weights_age(folder)), load
+        return (run_id, weights_modified_ns(folder)), load
 
     def _answer(
         self,
@@ -282,15 +282,15 @@ class Services:
             time.sleep(DAY)
 
     @property
-    def costs(self) -> dict[str, Cost]:
+    def costs(self) -> dict[str, MethodCost]:
         """What each method that can run here costs on the chat model at its defaults; measured once, in seconds."""
         with self._measuring:
             return self._costs
 
     @cached_property
-    def _costs(self) -> dict[str, Cost]:
+    def _costs(self) -> dict[str, MethodCost]:
         here = {id_: method for id_, method in adapters.methods().items() if not method.unavailable()}
-        return {id_: measure(method, self.chat.model.config, method.Options()) for id_, method in here.items()}
+        return {id_: measure_cost(method, self.chat.model.config, method.Options()) for id_, method in here.items()}
 
     @cached_property
     def _chat(self) -> ChatModel:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from playground.errors import USER_FACING, UserError
 from playground.models import registry
-from playground.models.registry import EMBEDDERS, Known, Source
+from playground.models.registry import EMBEDDERS, KnownEmbedder, ModelSource
 from playground.settings import Settings
 from playground.storage.store import Store
 from retrieval.embed import Embedder
@@ -26,7 +26,7 @@ class Offer:
 
     name: str
     here: bool
-    known: Known | None
+    known: KnownEmbedder | None
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,14 @@ class Embedders:
     def offers(self) -> list[Offer]:
         """Those on this machine, the host's own first, then those that the Hub would give."""
         known = {each.name: each for each in EMBEDDERS}
-        here = [source.name for source in registry.embedders_here(self._settings)]
+        here = [source.name for source in registry.installed_embedders(self._settings)]
         away = [name for name in self._on_hub if name not in here]
         return [Offer(name, name in here, known.get(name)) for name in here + away]
 
     def ask_hub(self) -> None:
         """Ask the Hub, within seconds, which of those that are not here it would give."""
-        here = [source.name for source in registry.embedders_here(self._settings)]
-        self._on_hub = registry.on_hub([each.name for each in EMBEDDERS if each.name not in here])
+        here = [source.name for source in registry.installed_embedders(self._settings)]
+        self._on_hub = registry.available_on_hub([each.name for each in EMBEDDERS if each.name not in here])
 
     def choose(self, visitor: str, name: str, then: Callable[[], None]) -> None:
         """Change a visitor's embedder on a thread, once it is fetched and loaded; `then` indexes the text with it.
@@ -114,15 +114,15 @@ class Embedders:
             self._changes.pop(visitor, None)
 
     @cached_property
-    def _own(self) -> Source:
+    def _own(self) -> ModelSource:
         return registry.embedder_source(self._settings)
 
-    def _source(self, visitor: str) -> Source:
+    def _source(self, visitor: str) -> ModelSource:
         chosen = self._store.embedder(visitor)
-        here = registry.embedders_here(self._settings) if chosen else []
+        here = registry.installed_embedders(self._settings) if chosen else []
         return next((each for each in here if each.name == chosen), self._own)
 
-    def _loaded(self, source: Source) -> Embedder:
+    def _loaded(self, source: ModelSource) -> Embedder:
         with self._loading[source.name]:
             with self._lock:
                 embedder = self._held.get(source.name)
@@ -148,7 +148,7 @@ class Embedders:
     def _fault(self, name: str) -> str:
         """Make an embedder ready; why it is not, in a sentence."""
         try:
-            here = {source.name: source for source in registry.embedders_here(self._settings)}
+            here = {source.name: source for source in registry.installed_embedders(self._settings)}
             if name not in here:
                 registry.fetch_embedder(name)
             self._loaded(here.get(name) or registry.embedder_source(self._settings, name))

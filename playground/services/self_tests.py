@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from playground.device import gpu
-from playground.inference.self_test import Proof, prove
+from playground.inference.self_test import SelfTestReport, run_self_test
 from playground.inference.served_adapter import ServedAdapter
 from playground.models.chat_model import ChatModel
 
@@ -21,15 +21,15 @@ class Proofs:
 
     def __init__(self, chat: Callable[[], ChatModel], weights: Callable[[], Path]) -> None:
         self._chat, self._weights = chat, weights
-        self._prove = gpu(SECONDS)(prove)
-        self._kept: dict[str, Proof] = {}
+        self._prove = gpu(SECONDS)(run_self_test)
+        self._kept: dict[str, SelfTestReport] = {}
 
-    def make(self, adapters: Sequence[ServedAdapter]) -> Proof:
+    def make(self, adapters: Sequence[ServedAdapter]) -> SelfTestReport:
         """Test the base and the last of these adapters; what it says of each is kept."""
         tested = list({each.hash: each for each in adapters}.values())[-MOST:]
         proof = self._prove(self._chat(), tested, self._weights())
         for arm in (BASE, *proof.effects):
-            self._kept[arm] = proof.of(arm)
+            self._kept[arm] = proof.for_arm(arm)
         if not proof.passed:
             log.error("The self-test failed: %s", [each for each in proof.checks if not each.passed])
         return proof
@@ -41,6 +41,6 @@ class Proofs:
         except Exception:
             log.exception("The self-test could not be made")
 
-    def of(self, adapter: ServedAdapter | None) -> Proof | None:
+    def of(self, adapter: ServedAdapter | None) -> SelfTestReport | None:
         """The latest of an adapter, or of the base; None where there was none."""
         return self._kept.get(adapter.hash if adapter else BASE)

@@ -10,7 +10,7 @@ from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 import adapters
 from adapters.base import Options
-from adapters.cost import FLOAT, Cost
+from adapters.cost import FLOAT, MethodCost
 from adapters.options import build, knob
 from playground.data import dataset
 from playground.data.packing import PACK_TOKENS
@@ -237,7 +237,7 @@ def memory_bytes(config: RunConfig, model: PretrainedConfig, longest: int = 0) -
     return RUNTIME_BYTES + cost_of(config.method, config.options, model).peak_bytes(tokens) + logits
 
 
-def _checkpoint_bytes(cost: Cost) -> int:
+def _checkpoint_bytes(cost: MethodCost) -> int:
     return FLOAT * cost.trainable + cost.optimizer_bytes
 
 

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 import adapters
 from adapters.base import block_count
-from adapters.peft_method import inside
+from adapters.peft_method import unwrap
 from playground.data import dataset, sampler
 from playground.files import never
 from playground.models.chat_model import ChatModel
@@ -118,7 +118,7 @@ def heldout_loss(run: RunState, examples: Dataset) -> float:
     run.model.eval()
     rows = list(examples)
     with torch.no_grad():
-        total = sum(loss.item() for loss in losses(inside(run.model), rows, run.lower))
+        total = sum(loss.item() for loss in losses(unwrap(run.model), rows, run.lower))
     run.model.train(was_training)
     return total / max(count_targets(rows), 1)
 
@@ -168,7 +168,7 @@ def prepare(
 
 def _lower(config: RunConfig, run: RunState, base: str, data: dataset.Corpus, folder: Path) -> LowerLayers | None:
     """What the layers below the adapted ones say, where there are such layers and their answers can be kept."""
-    model, adapted = inside(run.model), config.options.top_layers
+    model, adapted = unwrap(run.model), config.options.top_layers
     rows = [*data.train, *data.heldout]
     if not adapted or not fused_llama.applies(model) or not fits(model, rows):
         return None
@@ -217,7 +217,7 @@ def _advance(run: RunState, settings: TrainSettings, data: dataset.Corpus, start
 def optimizer_step(run: RunState, batch: list[dict[str, list[int]]]) -> tuple[float, int]:
     """Gradients summed pack by pack (no padding), then one clipped update; returns mean loss and tokens read."""
     count, total = max(count_targets(batch), 1), 0.0
-    for loss in losses(inside(run.model), distributed.share(batch), run.lower):
+    for loss in losses(unwrap(run.model), distributed.share(batch), run.lower):
         (loss / count).backward()
         total += loss.item()
     total = distributed.sum_gradients(run.model, total)

@@ -14,8 +14,8 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
 import adapters
 from adapters.base import Options
-from adapters.cost import Cost, bare_blocks, few_blocks, measure
-from adapters.peft_method import inside
+from adapters.cost import MethodCost, bare_blocks, few_blocks, measure_cost
+from adapters.peft_method import unwrap
 from playground.device import Device
 from playground.training.linear_cross_entropy import head_loss
 from playground.training.losses import losses
@@ -76,14 +76,14 @@ def assumed_speed(model: PretrainedConfig, gflops: float) -> SpeedOf:
     return speed
 
 
-def cost_of(method: str, options: Options, model: PretrainedConfig) -> Cost:
+def cost_of(method: str, options: Options, model: PretrainedConfig) -> MethodCost:
     """Measured once for each setting, so that a plan and its estimate agree."""
     return _measured(method, options, model.to_json_string())
 
 
 @lru_cache(maxsize=64)
-def _measured(method: str, options: Options, model: str) -> Cost:
-    return measure(adapters.get(method), AutoConfig.for_model(**json.loads(model)), options)
+def _measured(method: str, options: Options, model: str) -> MethodCost:
+    return measure_cost(adapters.get(method), AutoConfig.for_model(**json.loads(model)), options)
 
 
 def _timed(model: PreTrainedModel, method: str, options: Options) -> Speed:
@@ -121,7 +121,7 @@ def _adapted(method: str, options: Options, config: str, _era: int) -> tuple[Pac
     Once for each setting, so that a plan and its estimate agree.
     """
     shape = AutoConfig.for_model(**json.loads(config))
-    small = inside(few_blocks(adapters.get(method), options, shape, BLOCKS))
+    small = unwrap(few_blocks(adapters.get(method), options, shape, BLOCKS))
     learns = small.get_output_embeddings().weight.requires_grad
     return _pace(partial(_forward, small)), _pace(partial(_both, small)), learns
 

@@ -14,10 +14,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 import adapters
 from adapters import qlora
-from adapters.cost import bytes_kept, measure
+from adapters.cost import activation_bytes, measure_cost
 from adapters.errors import MethodError
 from adapters.lora_weights import PlainLora
-from adapters.peft_method import inside
+from adapters.peft_method import unwrap
 from adapters.qlora import NF4Linear
 from adapters.vera import projections
 from playground.inference.hooks import apply_adapters
@@ -59,7 +59,7 @@ def wide_layer(id_: str) -> nn.Module:
 def kept(id_: str) -> int:
     """Bytes that 1,024 tokens make a 576-wide layer keep."""
     layer, inputs = wide_layer(id_), torch.randn(1024, 576, requires_grad=True)
-    return bytes_kept(layer, lambda: layer(inputs))
+    return activation_bytes(layer, lambda: layer(inputs))
 
 
 def test_lora_fa_keeps_almost_nothing_for_the_backward_pass() -> None:
@@ -136,7 +136,7 @@ def test_vera_s_matrices_are_drawn_again_exactly_whatever_the_base_s_number_type
 def test_vera_s_plain_form_shares_a_between_layers(tmp_path: Path) -> None:
     run = Trained(*make("vera", rank=16))
     run.method.save(run.model, tmp_path)
-    plain = run.method.plain(tmp_path)
+    plain = run.method.as_lora(tmp_path)
     assert len({A.data_ptr() for A, _ in plain.layers.values()}) == 2
     assert plain.nbytes == 4 * 16 * (32 + 64 + sum(len(B) for _, B in plain.layers.values()))
 
@@ -184,7 +184,7 @@ def test_delta_lora_telescopes_to_the_update_that_the_paper_writes(tmp_path: Pat
         weight = written
 
     method.save(model, tmp_path)
-    A, B = method.plain(tmp_path).layers[name]
+    A, B = method.as_lora(tmp_path).layers[name]
     assert A.shape[0] == 8
     assert (base + B @ A - weight).abs().max() <= 1e-12
     assert (weight - base).abs().max() > 0.1
@@ -195,7 +195,7 @@ def test_delta_lora_starts_by_half_of_a_short_run_and_is_plain_lora_before(tmp_p
     delta, lora = Trained(*make("delta_lora", rank=4)), Trained(*make("lora", rank=4))
     torch.testing.assert_close(delta.step(1, 3).logits(), lora.step(1, 3).logits(), atol=1e-5, rtol=0)
     delta.method.save(delta.model, tmp_path)
-    assert {A.shape[0] for A, _ in delta.method.plain(tmp_path).layers.values()} == {8}
+    assert {A.shape[0] for A, _ in delta.method.as_lora(tmp_path).layers.values()} == {8}
     assert (delta.step(4, 4).logits() - lora.step(4, 4).logits()).abs().max() > 1e-3
     with delta.model.disable_adapter():
         assert torch.equal(delta.logits(), logits(tiny_llama()))
@@ -223,7 +223,7 @@ def decoder_keeps(id_: str) -> int:
     method, options = make(id_)
     model = method.attach(LlamaForCausalLM(config), options, seed=0, steps=1)
     decoder = next(each for each in model.modules() if "layers" in dict(each.named_children()))
-    return bytes_kept(decoder, lambda: decoder(input_ids=torch.zeros(1, 256, dtype=torch.long), use_cache=False))
+    return activation_bytes(decoder, lambda: decoder(input_ids=torch.zeros(1, 256, dtype=torch.long), use_cache=False))
 
 
 def test_lora_fa_keeps_a_quarter_less_in_a_whole_decoder_and_dora_the_most() -> None:
@@ -285,8 +285,8 @@ def test_qlora_s_frozen_weights_take_little_more_than_four_bits() -> None:
     assert all(state.quant_type == "nf4" and state.nested for state in states)
     bits = 8 * (sum(each.weight.nbytes for each in layers) + scales) / weights
     assert abs(bits - run.method.parts(512, 512, run.options)[0].bits) < 0.01
-    cost = measure(run.method, tiny_llama().config, run.options)
-    plain = measure(adapters.get("lora"), tiny_llama().config, make("lora")[1])
+    cost = measure_cost(run.method, tiny_llama().config, run.options)
+    plain = measure_cost(adapters.get("lora"), tiny_llama().config, make("lora")[1])
     assert cost.frozen_bytes < plain.frozen_bytes
     assert cost.read_bytes == plain.read_bytes, "the weights are read whole before they are squeezed"
 
@@ -325,7 +325,7 @@ def test_adalora_s_budget_falls_to_the_average_rank_by_the_real_number_of_steps(
     assert left[1:] == sorted(left[1:], reverse=True)
     assert left[13] == left[-1] == 3 * 14
     run.method.save(run.model, tmp_path)
-    ranks = [len(A) for A, _ in method.plain(tmp_path).layers.values()]
+    ranks = [len(A) for A, _ in method.as_lora(tmp_path).layers.values()]
     assert sum(ranks) == 3 * 14
     assert len(set(ranks)) > 1
 
@@ -337,7 +337,7 @@ def test_adalora_s_penalty_is_minimised_and_never_in_a_loss() -> None:
     output = run.model.eval()(input_ids=ids, labels=ids)
     assert (output.loss - loss(run.model, 1)).item() == pytest.approx(before, rel=1e-4)
     example = {"input_ids": ids[0].tolist(), "labels": ids[0].tolist()}
-    summed = sum(losses(inside(run.model), [example]))
+    summed = sum(losses(unwrap(run.model), [example]))
     logits_ = run.model(input_ids=ids[:1]).logits[0, :-1]
     assert summed.item() == pytest.approx(F.cross_entropy(logits_, ids[0, 1:], reduction="sum").item(), rel=1e-5)
     run.step(1, 6)
@@ -352,7 +352,7 @@ def test_dora_saves_and_serves_its_magnitude(tmp_path: Path) -> None:
     run.method.save(run.model, tmp_path)
     tensors = load_file(tmp_path / "adapter_model.safetensors")
     assert sum(key.endswith("lora_magnitude_vector") for key in tensors) == 14
-    served = run.method.served(tiny_llama(), tmp_path)
+    served = run.method.serving_form(tiny_llama(), tmp_path)
     assert set(served.scales) == set(served.layers)
     assert any((scale - 1).abs().max() > 1e-3 for scale in served.scales.values())
 

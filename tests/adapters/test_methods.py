@@ -13,7 +13,7 @@ from torch import nn
 
 import adapters
 from adapters.base import target_layers
-from adapters.cost import measure
+from adapters.cost import measure_cost
 from adapters.errors import MethodError
 from adapters.lora_weights import PlainLora, write_adapter
 from adapters.options import build, knobs
@@ -92,7 +92,7 @@ def test_what_is_trained_is_known_beforehand(start: Callable[[], Trained]) -> No
     run = start()
     trained = {name: each for name, each in run.model.named_parameters() if each.requires_grad}
     assert sum(each.numel() for each in trained.values()) == run.method.trainable(tiny_llama(), run.options)
-    assert set(trained) <= set(run.method.live(run.model))
+    assert set(trained) <= set(run.method.adapter_parameters(run.model))
     in_optimizer = {id(each) for group in run.optimizer.param_groups for each in group["params"]}
     assert in_optimizer == {id(each) for each in trained.values()}
     if isinstance(run.model, PeftModel):
@@ -106,7 +106,7 @@ def test_what_is_drawn_is_what_is_there(start: Callable[[], Trained], tmp_path: 
     layers = adapted_layers(run)
     parts = [part for shape in layers.values() for part in run.method.parts(*shape, run.options)]
     learns = sum(part.numbers for part in parts if part.role == "learns")
-    cost = measure(run.method, tiny_llama().config, run.options)
+    cost = measure_cost(run.method, tiny_llama().config, run.options)
     assert cost.trainable == run.method.trainable(tiny_llama(), run.options)
     saved(run.step(1, STEPS), tmp_path)
     size = (tmp_path / run.method.weights_file).stat().st_size
@@ -135,9 +135,9 @@ def test_the_base_model_is_bit_identical_after_training(start: Callable[[], Trai
     first = start()
     base, before = tiny_llama(), {name: each.clone() for name, each in tiny_llama().state_dict().items()}
     run = Trained(first.method, first.options, base)
-    assert torch.equal(run.logits(), logits(run.method.frozen(tiny_llama())))
+    assert torch.equal(run.logits(), logits(run.method.frozen_base(tiny_llama())))
     run.step(1, 3)
-    assert (run.logits() - logits(run.method.frozen(tiny_llama()))).abs().max() > 1e-2
+    assert (run.logits() - logits(run.method.frozen_base(tiny_llama()))).abs().max() > 1e-2
     detach(run.model)
     after = base.state_dict()
     assert list(after) == list(before)
@@ -177,12 +177,12 @@ def test_the_plain_form_equals_the_adapter(start: Callable[[], Trained], tmp_pat
     saved(run, tmp_path / "own")
     if run.method.id in ("dora", "full"):
         with pytest.raises(MethodError, match="no plain LoRA equals"):
-            run.method.plain(tmp_path / "own")
+            run.method.as_lora(tmp_path / "own")
         return
-    plain = run.method.plain(tmp_path / "own")
+    plain = run.method.as_lora(tmp_path / "own")
     assert set(plain.layers) <= set(adapted_layers(run))
     plain.save(tmp_path / "plain", "a/base")
-    loaded = PeftModel.from_pretrained(run.method.frozen(tiny_llama()), tmp_path / "plain")
+    loaded = PeftModel.from_pretrained(run.method.frozen_base(tiny_llama()), tmp_path / "plain")
     torch.testing.assert_close(logits(loaded), run.logits(), atol=1e-5, rtol=0)
 
 
@@ -190,11 +190,11 @@ def test_what_is_served_equals_what_was_trained_and_its_merged_form(
     start: Callable[[], Trained], tmp_path: Path
 ) -> None:
     run = start().step(1, STEPS)
-    served = run.method.served(tiny_llama(), saved(run, tmp_path))
+    served = run.method.serving_form(tiny_llama(), saved(run, tmp_path))
     if not isinstance(served, PlainLora):
         torch.testing.assert_close(logits(served), run.logits(), atol=1e-5, rtol=0)
         return
-    trained_over, resident, merged = run.method.frozen(tiny_llama()), tiny_llama(), tiny_llama()
+    trained_over, resident, merged = run.method.frozen_base(tiny_llama()), tiny_llama(), tiny_llama()
     with apply_adapters(trained_over, [served] * len(batch(99))):
         torch.testing.assert_close(logits(trained_over), run.logits(), atol=1e-5, rtol=0)
     served.merge_into(merged)
@@ -210,7 +210,7 @@ def test_a_batch_of_all_methods_and_ranks_is_each_of_them_alone(tmp_path: Path) 
         if not method.unavailable() and not method.baseline:
             rank = {"rank": 2 + number % 5} if "rank" in values else {}
             run = Trained(*make(id_, **{**values, **rank})).step(1, STEPS)
-            adapters_.append(method.served(resident, saved(run, tmp_path / str(number))))
+            adapters_.append(method.serving_form(resident, saved(run, tmp_path / str(number))))
     ids = torch.randint(0, 259, (len(adapters_), 9), generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
         with apply_adapters(resident, adapters_):
@@ -283,11 +283,11 @@ def test_options_out_of_range_are_refused_in_a_sentence(id_: str) -> None:
 def test_a_missing_or_strange_folder_is_refused_in_a_sentence(id_: str, tmp_path: Path) -> None:
     method = adapters.get(id_)
     with pytest.raises(MethodError, match="cannot be read"):
-        method.served(tiny_llama(), tmp_path / "nothing")
+        method.serving_form(tiny_llama(), tmp_path / "nothing")
     write_adapter(tmp_path, LoraConfig(init_lora_weights="eva"), {"x": torch.zeros(1)})
     (tmp_path / "config.json").write_text(json.dumps({"architectures": []}))
     with pytest.raises(MethodError, match="not a plain LoRA|not written by VeRA|is not .*'s; read it|cannot be read"):
-        method.served(tiny_llama(), tmp_path)
+        method.serving_form(tiny_llama(), tmp_path)
 
 
 def test_target_layers_are_the_linear_layers_of_the_blocks_without_the_head() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 import adapters
 from adapters.errors import MethodError
-from adapters.options import build, changed, knob, knobs
+from adapters.options import build, knob, knobs, override_knob
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Sample:
 class Child(Sample):
     """One knob changed."""
 
-    rate: float = changed(Sample, "rate", default=0.25, help="How slowly.")
+    rate: float = override_knob(Sample, "rate", default=0.25, help="How slowly.")
 
 
 def test_values_from_a_form_a_command_line_and_json_come_out_alike() -> None:
@@ -74,7 +74,7 @@ def test_a_changed_knob_keeps_its_place_and_what_was_not_changed() -> None:
     rate = knobs(Child)[1]
     assert (rate.name, rate.default, rate.help) == ("rate", 0.25, "How slowly.")
     assert (rate.label, rate.low, rate.high) == ("Rate", 0, 1)
-    assert [each.fixed for each in knobs(Child)] == [False] * 6 + [True]
+    assert [each.is_fixed for each in knobs(Child)] == [False] * 6 + [True]
 
 
 @pytest.mark.parametrize("id_", adapters.methods())

@@ -13,7 +13,7 @@ import torch
 from adapters.base import PlainLora
 from playground import prompts
 from playground.chat import answer as chat_module
-from playground.chat.answer import Answer, Arm, Decoding, ServedAdapter, answer, load_adapter, visible
+from playground.chat.answer import Answer, Arm, Decoding, ServedAdapter, answer, load_adapter, visible_text
 from playground.device import Device
 from playground.errors import USER_FACING, UserError
 from playground.models.chat_model import ChatModel, load_chat
@@ -219,11 +219,11 @@ def test_a_stopped_answer_keeps_what_it_has(chat: ChatModel) -> None:
 def test_text_shows_whole_characters_and_no_control_tokens(chat: ChatModel) -> None:
     text = "Tiếng Việt: “Hội trường” ở tầng hai, cà phê ☕ 25.000 ₫ 👩‍🏫 e\u0323\u0302"
     ids = chat.tokenizer(text)["input_ids"]
-    shown = [visible(chat.tokenizer, ids[:length]) for length in range(len(ids) + 1)]
+    shown = [visible_text(chat.tokenizer, ids[:length]) for length in range(len(ids) + 1)]
     assert shown[-1] == text
     assert all(text.startswith(each) for each in shown)
     assert len(set(shown)) == len(text) + 1
-    assert visible(chat.tokenizer, [*ids, chat.tokenizer.eos_token_id]) == text
+    assert visible_text(chat.tokenizer, [*ids, chat.tokenizer.eos_token_id]) == text
 
 
 def save_run(folder: Path, base_hash: str = "0" * 16, plain: PlainLora | None = None) -> None:
@@ -237,7 +237,7 @@ def test_a_trained_adapter_is_loaded_with_its_hash_and_method(chat: ChatModel, t
     weights = (tmp_path / "adapter_model.safetensors").read_bytes()
     assert served.hash == hashlib.sha256(weights).hexdigest()[:16]
     assert (served.name, served.method, served.scale) == ("LoRA", "lora", 1.0)
-    assert said(ask(chat, [Arm("x", served)])[0]) == said(ask(chat, [Arm("x", replace(served, plain=lora(1)))])[0])
+    assert said(ask(chat, [Arm("x", served)])[0]) == said(ask(chat, [Arm("x", replace(served, lora=lora(1)))])[0])
     (tmp_path / "run.json").unlink()
     assert load_adapter(tmp_path, chat).method == "lora"
 

@@ -7,7 +7,7 @@ import pytest
 
 from playground import prompts
 from playground.chat.answer import Arm, Decoding, answer
-from playground.chat.few_shot import SHORTLIST, Chooser, Examples, placed_pairs
+from playground.chat.few_shot import SHORTLIST, Examples, ExampleSelector, located_pairs
 from playground.errors import UserError
 from playground.models.chat_model import ChatModel
 from playground.prompts import Turn
@@ -38,8 +38,8 @@ def embedder() -> Letters:
 
 
 @pytest.fixture
-def chooser() -> Chooser:
-    return Chooser()
+def chooser() -> ExampleSelector:
+    return ExampleSelector()
 
 
 @pytest.fixture
@@ -48,10 +48,10 @@ def chat() -> ChatModel:
 
 
 def placed(pairs: Sequence[tuple[str, str]] = PAIRS) -> list[tuple[str, Turn]]:
-    return placed_pairs([Document("town.csv", "", pairs=tuple(Pair(*each, n, n + 1) for n, each in enumerate(pairs)))])
+    return located_pairs([Document("town.csv", "", pairs=tuple(Pair(*each, n, n + 1) for n, each in enumerate(pairs)))])
 
 
-def test_the_most_similar_questions_come_first(chooser: Chooser, embedder: Letters) -> None:
+def test_the_most_similar_questions_come_first(chooser: ExampleSelector, embedder: Letters) -> None:
     found = chooser.choose(embedder, "When does the baker close?", placed(), count=2)
     assert [each.turn.question for each in found.chosen][0] == "When does the baker open?"
     assert found.chosen[0].place == "town.csv:0-1"
@@ -62,20 +62,20 @@ def test_the_most_similar_questions_come_first(chooser: Chooser, embedder: Lette
 
 @pytest.mark.parametrize("question", ["Who rings?", "who   RINGS", "Who, rings!"])
 def test_the_question_s_own_pair_is_left_out_and_that_is_said(
-    chooser: Chooser, embedder: Letters, question: str
+    chooser: ExampleSelector, embedder: Letters, question: str
 ) -> None:
     found = chooser.choose(embedder, question, placed())
     assert found.same
     assert "Who rings?" not in [each.turn.question for each in found.chosen]
 
 
-def test_without_another_pair_it_says_what_is_missing(chooser: Chooser, embedder: Letters) -> None:
+def test_without_another_pair_it_says_what_is_missing(chooser: ExampleSelector, embedder: Letters) -> None:
     for pairs in ([], placed(PAIRS[2:])):
         with pytest.raises(UserError, match="pairs of your text"):
             chooser.choose(embedder, "Who rings?", pairs)
 
 
-def test_a_question_is_embedded_once_until_it_is_forgotten(chooser: Chooser, embedder: Letters) -> None:
+def test_a_question_is_embedded_once_until_it_is_forgotten(chooser: ExampleSelector, embedder: Letters) -> None:
     chooser.choose(embedder, "Why?", placed())
     chooser.choose(embedder, "Why?", placed())
     assert sorted(embedder.encoded) == sorted(["Why?", *(question for question, _ in PAIRS)])
@@ -84,7 +84,7 @@ def test_a_question_is_embedded_once_until_it_is_forgotten(chooser: Chooser, emb
     assert embedder.encoded[4:] == ["Who rings?"]
 
 
-def test_of_very_many_pairs_those_with_shared_words_are_embedded(chooser: Chooser, embedder: Letters) -> None:
+def test_of_very_many_pairs_those_with_shared_words_are_embedded(chooser: ExampleSelector, embedder: Letters) -> None:
     many = placed([(f"What is rule {n} of the club?", str(n)) for n in range(3 * SHORTLIST)])
     found = chooser.choose(embedder, "Tell me about rule 1100, please.", many)
     assert len(embedder.encoded) == SHORTLIST + 1
@@ -95,20 +95,20 @@ def test_of_very_many_pairs_those_with_shared_words_are_embedded(chooser: Choose
 def test_a_text_without_pairs_of_its_own_gives_those_made_by_rules() -> None:
     text = "# What is the harbour?\n\nThe harbour is where the ships of the town lie at night."
     document = Document("town.md", text, headings=(Span(0, len(text), "What is the harbour?"),))
-    ((place, turn),) = placed_pairs([document])
+    ((place, turn),) = located_pairs([document])
     assert turn.question == "What is the harbour?"
     start, end = map(int, place.rpartition(":")[2].split("-"))
     assert text[start:end] == turn.answer
 
 
-def test_examples_keep_to_their_budget(chooser: Chooser, embedder: Letters) -> None:
+def test_examples_keep_to_their_budget(chooser: ExampleSelector, embedder: Letters) -> None:
     found = chooser.choose(embedder, "When does the baker close?", placed())
     kept = found.within(len, len("When does the baker open?\nAt six."))
     assert [each.turn.answer for each in kept.chosen] == ["At six."]
 
 
 def test_the_few_shot_arm_reads_the_same_skeleton_with_the_examples_as_earlier_turns(
-    chat: ChatModel, chooser: Chooser, embedder: Letters
+    chat: ChatModel, chooser: ExampleSelector, embedder: Letters
 ) -> None:
     def examples(question: str) -> Examples:
         return chooser.choose(embedder, question, placed())

@@ -497,7 +497,7 @@ def test_every_export_loads_without_us_and_says_the_same(run: Run, tiny_model_fo
     chat = load_chat(chat_source(Settings.from_environment()), Device("cpu", torch.float32, 1.0))
     before = logits(chat.model)
     adapter = load_adapter(Path("run/adapter"), chat)
-    with apply_adapters(chat.model, [adapter.plain]):
+    with apply_adapters(chat.model, [adapter.lora]):
         served = logits(adapter.model or chat.model)
     assert not torch.allclose(served, before, atol=1e-3)
     forms = ("native", "merged") if method in NOT_PLAIN else ("native", "plain", "merged")

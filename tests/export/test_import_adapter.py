@@ -74,7 +74,7 @@ def read(came: Files) -> import_adapter.Incoming:
 
 
 def served_logits(chat: ChatModel, folder: Path) -> Tensor:
-    with apply_adapters(chat.model, [load_adapter(folder, chat).plain] * 2):
+    with apply_adapters(chat.model, [load_adapter(folder, chat).lora] * 2):
         return logits(chat.model)
 
 

@@ -70,4 +70,4 @@ def _answers(model: ChatModel, arms: list[Arm]) -> list[str]:
 def _generate(model: ChatModel) -> str:
     ids = prompts.render(model.tokenizer, prompts.messages(QUESTION))
     out = model.model.generate(torch.tensor([ids]), do_sample=False, max_new_tokens=TOKENS)
-    return chat_answer.visible(model.tokenizer, out[0, len(ids) :].tolist())
+    return chat_answer.visible_text(model.tokenizer, out[0, len(ids) :].tolist())

@@ -19,10 +19,10 @@ from playground.errors import USER_FACING
 from playground.inference import hooks
 from playground.inference.engine import Prompt, generate
 from playground.inference.forward import forward_of
-from playground.inference.kv_cache import Memory
+from playground.inference.kv_cache import KVCache
 from playground.inference.ragged_batch import Segment
-from playground.inference.sampling import Decoding, choose
-from playground.inference.scheduler import PIECE
+from playground.inference.sampling import Decoding, sample_token
+from playground.inference.scheduler import PREFILL_CHUNK
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
@@ -33,7 +33,8 @@ DRAWN = Decoding(max_new_tokens=24, temperature=0.9, top_p=0.95, seed=3)
 NEAR = 2e-3  # between logits: more than sums in another order differ by
 QUESTIONS = ["What is a museum?", "Who may visit a library, and when? Name three rules.", "Tell me of the sea. " * 20]
 SHORT, MIDDLE, LONG = (
-    [(7 * place + start) % 250 + 5 for place in range(length)] for start, length in ((1, 5), (2, 40), (3, PIECE + 60))
+    [(7 * place + start) % 250 + 5 for place in range(length)]
+    for start, length in ((1, 5), (2, 40), (3, PREFILL_CHUNK + 60))
 )
 
 
@@ -115,7 +116,7 @@ def test_few_rows_are_computed_faster_but_alike(rows: int) -> None:
     x = torch.randn(rows, 1, 24, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         usual = model(x)
-        with hooks.few_rows(model):  # type: ignore[arg-type]
+        with hooks.transposed_matmul(model):  # type: ignore[arg-type]
             assert all("forward" in vars(layer) for layer in model)
             torch.testing.assert_close(model(x), usual)
     assert not any("forward" in vars(layer) for layer in model)
@@ -155,7 +156,7 @@ def test_stop_takes_effect_while_a_long_prompt_is_read(chat: ChatModel) -> None:
     answers = iter([False, True])
     seen = widths(chat)
     assert list(generate(chat, [Prompt(LONG)], GREEDY, lambda: next(answers))) == []
-    assert seen == [(PIECE,)]
+    assert seen == [(PREFILL_CHUNK,)]
 
 
 def widths(chat: ChatModel) -> list[tuple[int, ...]]:
@@ -185,14 +186,14 @@ def test_the_penalty_is_transformers_own_over_the_answer_alone() -> None:
     theirs = RepetitionPenaltyLogitsProcessor(1.7, prompt_ignore_length=len(prompt))
     expected = theirs(torch.tensor([prompt + so_far]), logits[None].clone())[0].argmax()
     random = torch.Generator().manual_seed(0)
-    assert choose(logits, so_far, replace(GREEDY, repetition_penalty=1.7), random) == int(expected)
+    assert sample_token(logits, so_far, replace(GREEDY, repetition_penalty=1.7), random) == int(expected)
 
 
 def test_draws_keep_to_the_nucleus_and_follow_the_probabilities() -> None:
     logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
     random = torch.Generator().manual_seed(0)
     settings = Decoding(temperature=1.0, top_p=0.7, repetition_penalty=1.0)
-    drawn = [choose(logits, [], settings, random) for _ in range(2000)]
+    drawn = [sample_token(logits, [], settings, random) for _ in range(2000)]
     assert set(drawn) == {0, 1}
     assert drawn.count(0) / 2000 == pytest.approx(0.5 / 0.8, abs=0.04)
 
@@ -203,7 +204,7 @@ def test_a_draw_does_not_turn_on_which_of_two_equal_tokens_is_ahead() -> None:
     settings = Decoding(temperature=1.0, top_p=0.95, repetition_penalty=1.0)
 
     def drawn(of: torch.Tensor) -> list[int]:
-        return [choose(of, [], settings, torch.Generator().manual_seed(seed)) for seed in range(50)]
+        return [sample_token(of, [], settings, torch.Generator().manual_seed(seed)) for seed in range(50)]
 
     assert drawn(logits - ahead) == drawn(logits + ahead)
 
@@ -237,7 +238,7 @@ def gap(chat: ChatModel, row: Prompt, one: list[int], other: list[int]) -> float
     """How far apart the logits of two answers' first different tokens are, of the answers' common beginning."""
     same = next(n for n, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1])
     ids = [*row.ids, *one[:same]]
-    logits = forward_of(chat.model)([Segment(ids, Memory(len(ids)), row.adapter)])[0][0]
+    logits = forward_of(chat.model)([Segment(ids, KVCache(len(ids)), row.adapter)])[0][0]
     return abs(float(logits[one[same]] - logits[other[same]]))
 
 

@@ -27,9 +27,9 @@ from playground.inference import forward as forward_module
 from playground.inference import matmul
 from playground.inference.forward import TheirForward, forward_of
 from playground.inference.hooks import apply_adapters
-from playground.inference.kv_cache import Memory
+from playground.inference.kv_cache import KVCache
 from playground.inference.llama_forward import OurForward
-from playground.inference.matmul import product
+from playground.inference.matmul import fast_linear
 from playground.inference.ragged_batch import Forward, Segment
 from tests.fakes.chat_model import lively, lora, small_chat
 from tests.fakes.trained import STEPS, Trained, make
@@ -73,8 +73,8 @@ def own(model: PreTrainedModel, ids: list[int]) -> Tensor:
     return model(input_ids=torch.tensor([ids])).logits[0]
 
 
-def read(forward: Forward, ids: list[int], adapter: PlainLora | None = None, pieces: int = 1) -> Memory:
-    memory, step = Memory(60), len(ids) // pieces
+def read(forward: Forward, ids: list[int], adapter: PlainLora | None = None, pieces: int = 1) -> KVCache:
+    memory, step = KVCache(60), len(ids) // pieces
     for start in range(0, len(ids), step):
         forward([Segment(ids[start : start + step], memory, adapter)])
         memory.length += len(ids[start : start + step])
@@ -87,7 +87,7 @@ def test_rows_of_different_lengths_get_the_models_own_logits(kind: str) -> None:
     forward = forward_of(model)
     assert isinstance(forward, OurForward) is (kind in OURS)
     long, short = read(forward, TEXT[:32], pieces=4), read(forward, TEXT[:3])
-    rows = [Segment(TEXT[32:33], long), Segment(TEXT[3:20], short, keep=5), Segment(TEXT[5:15], Memory(60))]
+    rows = [Segment(TEXT[32:33], long), Segment(TEXT[3:20], short, keep=5), Segment(TEXT[5:15], KVCache(60))]
     for found, ids, keep in zip(forward(rows), (TEXT[:33], TEXT[:20], TEXT[5:15]), (1, 5, 1), strict=True):
         torch.testing.assert_close(found, own(model, ids)[-keep:], atol=2e-4, rtol=2e-4)
 
@@ -97,7 +97,7 @@ def test_adapters_of_any_rank_with_scaled_rows_beside_biases_are_added_alike(kin
     model = strong(kind)
     forward = forward_of(model)
     some = [fit(model, 1, rank=4), fit(model, 2, rank=50, part="_proj", scaled=True), fit(model, 3, 2, "v_proj"), None]
-    found = forward([Segment(TEXT[: 9 + n], Memory(60), each, keep=2) for n, each in enumerate(some)])
+    found = forward([Segment(TEXT[: 9 + n], KVCache(60), each, keep=2) for n, each in enumerate(some)])
     for number, (each, logits) in enumerate(zip(some, found, strict=True)):
         with torch.inference_mode(), apply_adapters(model, [each]):
             alone = model(input_ids=torch.tensor([TEXT[: 9 + number]])).logits[0, -2:]
@@ -127,13 +127,13 @@ def test_each_method_beside_all_others_gets_what_it_gets_alone(tmp_path: Any) ->
         values = {"rank": 2 + number} if "rank" in method.Options.__dataclass_fields__ and id_ != "vera" else {}
         run = Trained(*make(id_, **values), base=lively()).step(1, STEPS)
         method.save(run.model, tmp_path / id_)
-        served.append(method.served(resident, tmp_path / id_))
+        served.append(method.serving_form(resident, tmp_path / id_))
     assert len(served) >= 8
     plain = [each for each in served if isinstance(each, PlainLora)]
     forward = forward_of(resident)
-    together = forward([Segment(TEXT[: 7 + n], Memory(60), each) for n, each in enumerate([None, *plain])])
+    together = forward([Segment(TEXT[: 7 + n], KVCache(60), each) for n, each in enumerate([None, *plain])])
     for number, each in enumerate([None, *plain]):
-        alone = forward([Segment(TEXT[: 7 + number], Memory(60), each)])[0]
+        alone = forward([Segment(TEXT[: 7 + number], KVCache(60), each)])[0]
         torch.testing.assert_close(together[number], alone, atol=1e-4, rtol=1e-4)
         with torch.inference_mode(), apply_adapters(resident, [each]):
             expected = resident(input_ids=torch.tensor([TEXT[: 7 + number]])).logits[0, -1:]
@@ -160,11 +160,11 @@ def test_what_is_known_of_a_model_goes_with_it() -> None:
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("rows", [1, 2, 9])
 def test_both_orders_of_a_product_give_the_same(first: bool, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matmul, "weights_first", lambda *_: first)
+    monkeypatch.setattr(matmul, "weights_first_is_faster", lambda *_: first)
     random = torch.Generator().manual_seed(0)
     weight = torch.randn(40, 24, generator=random)
     for x in (torch.randn(rows, 24, generator=random), torch.randn(24, rows, generator=random).T):
-        torch.testing.assert_close(product(x, weight), x @ weight.T)
+        torch.testing.assert_close(fast_linear(x, weight), x @ weight.T)
 
 
 def test_joining_weights_changes_no_number_and_the_model_can_be_saved_as_before(tmp_path: Path) -> None:
@@ -182,6 +182,6 @@ def test_an_adapter_that_is_gone_is_forgotten() -> None:
     model, adapter = lively(), lora(1)
     forward = OurForward(model)
     read(forward, TEXT[:9], adapter)
-    assert len(forward._head._changes._known) == 1
+    assert len(forward._head._slices._known) == 1
     del adapter
-    assert not forward._head._changes._known
+    assert not forward._head._slices._known

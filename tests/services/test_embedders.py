@@ -314,7 +314,7 @@ def test_while_one_loads_the_others_serve_and_two_stay_in_memory(
     assert waiting.told() == "Loading paraphrase-multilingual-MiniLM-L12-v2…"
     go_on.set()
     assert waiting.settled()
-    third = registry.Source("embedder", "third", "folder", encoders / "own")
+    third = registry.ModelSource("embedder", "third", "folder", encoders / "own")
     services.embedders._loaded(third)
     assert list(services.embedders._held) == [MANY, "third"]
     assert services.embedders.own() is not own

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from playground.chat.anonymize import neutral
+from playground.chat.anonymize import anonymize
 from playground.chat.answer import Decoding
 from playground.errors import UserError
 from playground.services import votes
@@ -59,7 +59,7 @@ def asked(services: Services, visitor: str, wanted: Sequence[str] = ("base", "ra
     ],
 )
 def test_marks_that_give_retrieval_away_are_taken_out(answer: str, left: str) -> None:
-    assert neutral(answer) == left
+    assert anonymize(answer) == left
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_marks_that_give_retrieval_away_are_taken_out(answer: str, left: str) ->
     ],
 )
 def test_other_words_stay_as_they_are(answer: str) -> None:
-    assert neutral(answer) == answer
+    assert anonymize(answer) == answer
 
 
 def test_two_arms_answer_on_sides_that_are_drawn(services: Services, visitor: str) -> None:

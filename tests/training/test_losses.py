@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 import adapters
 from adapters.options import build
-from adapters.peft_method import inside
+from adapters.peft_method import unwrap
 from playground.data.dataset import NO_LOSS
 from playground.data.packing import pack, packs
 from playground.training.activation_cache import LowerLayers
@@ -69,7 +69,7 @@ def test_loss_and_gradients_are_those_of_the_examples_alone(method: str, example
     expected.backward()
     wanted = list(gradients(model))
     found = torch.zeros(())
-    for loss in losses(inside(model), examples):
+    for loss in losses(unwrap(model), examples):
         loss.backward()
         found = found + loss.detach()
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
@@ -147,12 +147,12 @@ def test_large_scores_do_not_overflow() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_kept_lower_layers_change_neither_loss_nor_gradients(method: str, tmp_path: Path) -> None:
     model = attached(method, top_layers=1)
-    wanted = sum(losses(inside(model), RAGGED))
+    wanted = sum(losses(unwrap(model), RAGGED))
     wanted.backward()
     before = list(gradients(model))
-    lower = LowerLayers(inside(model), 2, RAGGED, tmp_path, "base")
+    lower = LowerLayers(unwrap(model), 2, RAGGED, tmp_path, "base")
     for _ in range(2):
-        found = sum(losses(inside(model), RAGGED, lower))
+        found = sum(losses(unwrap(model), RAGGED, lower))
         found.backward()
         assert found.item() == pytest.approx(wanted.item(), rel=1e-5)
         for got, want in zip(gradients(model), before, strict=True):

@@ -10,7 +10,7 @@ import pytest
 
 import adapters
 from adapters.base import Method
-from adapters.cost import Cost
+from adapters.cost import MethodCost
 from adapters.lora import Lora
 from adapters.options import knobs
 from playground.services.app import Services
@@ -48,7 +48,7 @@ def dropped_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Method[Any]]:
 @pytest.fixture
 def known() -> MethodCosts:
     """Costs without a measurement."""
-    cost = Cost(1_234, 100_000, 4_936, 400_000, 400_000, 100, 0, 1.8)
+    cost = MethodCost(1_234, 100_000, 4_936, 400_000, 400_000, 100, 0, 1.8)
     return MethodCosts(dict.fromkeys(adapters.methods(), cost), 64)
 
 

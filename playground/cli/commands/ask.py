@@ -9,7 +9,7 @@ from typing import Any
 from adapters.options import build
 from playground.chat import answer as chat_answer
 from playground.chat.answer import Answer, Arm, Decoding, load_adapter
-from playground.chat.few_shot import Chooser, Examples, placed_pairs
+from playground.chat.few_shot import Examples, ExampleSelector, located_pairs
 from playground.cli.commands.arguments import NEEDS, ON_DEMAND, Line
 from playground.cli.commands.index import READ
 from playground.cli.commands.search import searcher, where
@@ -55,7 +55,7 @@ def _examples(index: Path, settings: Settings) -> Callable[[str], Examples]:
     documents = [Document.from_dict(each) for each in json.loads((index / READ).read_text(encoding="utf-8"))]
     source = embedder_source(settings)
     embedder = Embedder(source.folder, name=source.name)
-    return lambda question: Chooser().choose(embedder, question, placed_pairs(documents))
+    return lambda question: ExampleSelector().choose(embedder, question, located_pairs(documents))
 
 
 def _record(answer: Answer) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from playground.evaluation.exam import DOCUMENTS, Plan, Report
 from playground.evaluation.llm_judge import add_judgements
 from playground.evaluation.verdict import as_record, say
 from playground.models.chat_model import ChatModel, load_chat
-from playground.models.registry import Source, chat_source, embedder_source
+from playground.models.registry import ModelSource, chat_source, embedder_source
 from playground.settings import Settings
 from retrieval.document import Document
 from retrieval.embed import Embedder
@@ -48,7 +48,7 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
     if not isinstance(outcome, Report):
         raise KeyboardInterrupt(f"Stopped; go on with `python -m playground exam --resume --out {asked.out}`.")
     if asked.judge:
-        source = Source("chat", asked.judge.name, "folder", asked.judge.resolve())
+        source = ModelSource("chat", asked.judge.name, "folder", asked.judge.resolve())
         outcome = add_judgements(outcome, load_chat(source, choose()))
     report.write(outcome, asked.out, report.command(outcome.plan, asked.out / evaluation_exam.QUESTIONS))
     yield from _lines(outcome, asked.out)

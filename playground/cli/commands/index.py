@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from playground.cli.commands.arguments import Line
-from playground.models.registry import embedder_source, fetch_embedder, is_here
+from playground.models.registry import embedder_source, fetch_embedder, is_installed
 from playground.services.library import reading_limits
 from playground.settings import Settings
 from retrieval.build import build
@@ -43,7 +43,7 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
 
 def _embedder(name: str, settings: Settings) -> Generator[Line, None, Embedder]:
     """The settings' own or the one asked for, fetched if need be; the index keeps the name by which it was found."""
-    if name and not is_here(settings, name):
+    if name and not is_installed(settings, name):
         yield None, f"{name} is not on this machine; it is fetched from the Hub"
         fetch_embedder(name)
     source = embedder_source(settings, name)

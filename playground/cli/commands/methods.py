@@ -56,7 +56,7 @@ def _text(method: Method[Any]) -> str:
     lines = [f"{method.id}: {method.summary}", f"  {method.rule}", f"  Good for: {method.good_for}"]
     lines += [f"  {each}" for each in (method.caveat, method.unavailable()) if each]
     lines.append(f"  {paper.title} ({paper.year}), {paper.url}")
-    return "\n".join([*lines, *(_flag(each) for each in knobs(method.Options) if not each.fixed)]) + "\n"
+    return "\n".join([*lines, *(_flag(each) for each in knobs(method.Options) if not each.is_fixed)]) + "\n"
 
 
 def _flag(knob: Knob) -> str:

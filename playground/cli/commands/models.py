@@ -10,7 +10,7 @@ import torch
 from playground.cli.commands.arguments import Line
 from playground.device import Device, choose
 from playground.errors import UserError
-from playground.models.registry import EMBEDDERS, Known, Source, chat_source, embedder_source, is_here
+from playground.models.registry import EMBEDDERS, KnownEmbedder, ModelSource, chat_source, embedder_source, is_installed
 from playground.settings import Settings
 
 
@@ -29,7 +29,7 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
 def _line(
     role: str,
     wanted: str,
-    find: Callable[[Settings], Source],
+    find: Callable[[Settings], ModelSource],
     settings: Settings,
     device: Device,
     gflops: float | None,
@@ -47,9 +47,9 @@ def _line(
     return record, f"{text}\n  runs on {device.name} in {dtype}{speed}"
 
 
-def _other(known: Known, settings: Settings) -> Line:
+def _other(known: KnownEmbedder, settings: Settings) -> Line:
     """An embedder that `index` can be asked for."""
-    here = is_here(settings, known.name)
+    here = is_installed(settings, known.name)
     record = {**asdict(known), "role": "embedder", "available": here}
     text = f"embedder: {known.name}, {known.languages} language(s), {known.megabytes} MB, {known.licence}"
     how = "uses it" if here else "fetches it from the Hub and uses it"

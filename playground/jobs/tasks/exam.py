@@ -45,6 +45,6 @@ def _figures(outcome: Report) -> dict[str, Any]:
 
 def _embedder(name: str, settings: Settings) -> Embedder:
     """The embedder of that name, or the host's own."""
-    here = registry.embedders_here(settings)
+    here = registry.installed_embedders(settings)
     source = next((each for each in here if each.name == name), here[0])
     return Embedder(source.folder, name=source.name)

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
-from playground.inference.fp16_weights import NARROW
+from playground.inference.fp16_weights import FP16
 from playground.services.conversations import BASE, BOTH, FEW_SHOT, RAG, TUNED, Conversation, Record, arm_id, usable
 from playground.storage.store import RunRow
 from playground.ui.compare.sources import Sources, abstains, build_sources, draw_sources, pieces
@@ -166,7 +166,7 @@ def _figures(language: str, turn: Record) -> str:
         proof=turn.stamp_id,
     )
     told = [line]
-    if turn.stamp.get("weights") == NARROW:
+    if turn.stamp.get("weights") == FP16:
         told.append(say(language, "compare.narrow"))
     if turn.examples:
         told.append(say(language, "compare.examples", count=len(turn.examples)))

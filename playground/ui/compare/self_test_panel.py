@@ -4,8 +4,8 @@ from typing import Any
 
 import gradio as gr
 
-from playground.inference.fp16_weights import NARROW
-from playground.inference.self_test import Check
+from playground.inference.fp16_weights import FP16
+from playground.inference.self_test import SelfTestCheck
 from playground.services.app import Services
 from playground.ui.shared.handlers import guard, notice_box
 from playground.ui.shared.i18n import mark, say
@@ -28,7 +28,7 @@ def build_testing(services: Services, line: dict[str, Any]) -> None:
         names = {each.hash: runs.get(id_, "") for id_, each in services.resident(visitor).items()}
         key = "test.passed" if proof.passed else "test.failed"
         lines = [say(language, key, count=len(proof.checks), seconds=f"{proof.seconds:.1f}")]
-        if proof.weights == NARROW:
+        if proof.weights == FP16:
             lines.append(say(language, "test.narrow"))
         lines += [_line(language, each, names.get(each.arm, "")) for each in proof.checks]
         return gr.update(value="\n".join(lines), visible=True), gr.update(value=proof.to_dict(), visible=True)
@@ -36,7 +36,7 @@ def build_testing(services: Services, line: dict[str, Any]) -> None:
     run.click(guard(3)(test), None, [told, found, checks], api_name="self_test", show_progress_on=told, **line)
 
 
-def _line(language: str, check: Check, name: str) -> str:
+def _line(language: str, check: SelfTestCheck, name: str) -> str:
     arm = say(language, "compare.tuned", name=name) if name else say(language, "compare.base")
     sign = "✓" if check.passed else "✗"
     figures = {"difference": f"{check.difference:.2g}", "limit": f"{check.limit:.2g}"}

@@ -7,9 +7,9 @@ import gradio as gr
 from gradio.components import Component
 
 from adapters.options import build, knobs
-from playground.chat.anonymize import neutral
+from playground.chat.anonymize import anonymize
 from playground.chat.answer import Decoding
-from playground.chat.bradley_terry import standings
+from playground.chat.bradley_terry import rank_players
 from playground.services import votes as services_votes
 from playground.services.app import Services
 from playground.services.conversations import usable
@@ -110,7 +110,7 @@ class Voting:
         hidden = gr.update(visible=False)
         for ballot in services_votes.ask(self.services, visitor, question, wanted, decoding):
             said = (ballot.left_answer, ballot.right_answer) if ballot else (writing, writing)
-            answers = [neutral(each).strip() or "–" for each in said]
+            answers = [anonymize(each).strip() or "–" for each in said]
             yield gr.update(visible=True), *answers, gr.update(visible=ballot is not None), hidden
 
     def _caster(self, choice: str) -> Callable[..., tuple[Any, ...]]:
@@ -132,7 +132,7 @@ class Voting:
         if scope == "text":
             text = self.services.library.text_hash(visitor)
             votes = [each for each in votes if each.text == text]
-        found = standings(services_votes.games(votes, "kind" if everyone else "arm"))
+        found = rank_players(services_votes.games(votes, "kind" if everyone else "arm"))
         names = _names(language, votes, everyone)
         rows = [
             [

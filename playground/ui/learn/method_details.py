@@ -8,7 +8,7 @@ from typing import Any
 
 import adapters
 from adapters.base import Method
-from adapters.cost import YARDSTICK, Cost
+from adapters.cost import YARDSTICK, MethodCost
 from playground.charts.svg import Bar, draw_bars, draw_layer, draw_legend
 from playground.services.app import Services
 from playground.training.config import TrainSettings
@@ -23,7 +23,7 @@ COLUMNS = ("method", "trained", "file", "memory", "time")
 class MethodCosts:
     """What is known of the methods on this model so far; a side of 0: nothing."""
 
-    costs: Mapping[str, Cost]
+    costs: Mapping[str, MethodCost]
     side: int
 
 
@@ -131,14 +131,14 @@ def _word(language: str) -> Callable[[str], str]:
     return lambda role: say(language, f"draw.{role}")
 
 
-def _share(cost: Cost) -> str:
+def _share(cost: MethodCost) -> str:
     return f"{100 * cost.share:.3g}"
 
 
-def _memory(cost: Cost) -> str:
+def _memory(cost: MethodCost) -> str:
     return f"{cost.peak_bytes(WINDOW) / 1e9:.2f} GB"
 
 
-def _time(method: Method[Any], cost: Cost) -> str:
+def _time(method: Method[Any], cost: MethodCost) -> str:
     """Against the yardstick's, which is 1 whatever was measured."""
     return "1.0" if method.id == YARDSTICK else f"{cost.slowdown:.1f}"

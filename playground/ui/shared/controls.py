@@ -97,4 +97,4 @@ def knob_control(owner: str, knob: Knob, value: Any) -> Component:
     if knob.choices:
         return gr.Dropdown(list(knob.choices), value=value, **words, min_width=160)
     precision = 0 if knob.kind is int else None
-    return gr.Number(value=value, precision=precision, interactive=not knob.fixed, **words, min_width=160)
+    return gr.Number(value=value, precision=precision, interactive=not knob.is_fixed, **words, min_width=160)

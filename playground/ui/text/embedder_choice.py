@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.models.registry import fetched_megabytes
+from playground.models.registry import downloaded_megabytes
 from playground.services.app import Services
 from playground.services.embedders import EmbedderChange, Offer
 from playground.ui.shared.i18n import mark, say
@@ -68,7 +68,7 @@ class EmbedderChoice:
         if change.error:
             words = change.error
         elif known and known.known and not known.here:
-            done, total = fetched_megabytes(change.name), known.known.megabytes
+            done, total = downloaded_megabytes(change.name), known.known.megabytes
             words = say(
                 language, "text.embedder_fetching", name=_short(change.name), done=min(done, total), total=total
             )
