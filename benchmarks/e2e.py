@@ -30,6 +30,7 @@ from playground.inference.served_adapter import ServedAdapter, load_adapter
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
+from playground.storage.run_folder import adapter_folder
 from playground.training import loop as training_loop
 from playground.training.config import RunConfig, TrainSettings
 from retrieval.document import Document, Pair
@@ -55,7 +56,7 @@ def main() -> None:
     for entry in entries():
         folder = asked.out / entry.folder
         train_once(entry, asked.data / "devset.csv", folder)
-        answers[entry.name] = written(entry.name, folder / "adapter", facts, folder)
+        answers[entry.name] = written(entry.name, adapter_folder(folder), facts, folder)
     print_table(answers, references, asked.out)
 
 

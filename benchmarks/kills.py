@@ -26,7 +26,16 @@ import adapters
 from adapters.options import build, knobs
 from playground.jobs.worker import work
 from playground.settings import Settings
-from playground.storage.run_folder import ADAPTER, CHECKPOINT, CONFIG, DOCUMENTS, EVENTS, LEASE, read_events
+from playground.storage.run_folder import (
+    CHECKPOINT,
+    EVENTS,
+    LEASE,
+    adapter_folder,
+    adapter_weights,
+    read_events,
+    write_config,
+    write_documents,
+)
 from playground.training.config import RunConfig, TrainSettings
 from retrieval.document import Document
 from tests.conftest import tiny_llama, tiny_tokenizer
@@ -92,8 +101,8 @@ def new_run(folder: Path, method: str) -> Path:
     free = {knob.name: knob for knob in knobs(options) if not knob.is_fixed}
     values = {"dropout": 0.1} if "dropout" in free and (free["dropout"].high or 0) >= 0.1 else {}
     config = RunConfig(method, build(options, values), SETTINGS)
-    (folder / CONFIG).write_text(json.dumps({"kind": "train", **config.to_dict()}))
-    (folder / DOCUMENTS).write_text(json.dumps([Document("house.txt", TEXT).to_dict()]))
+    write_config(folder, {"kind": "train", **config.to_dict()})
+    write_documents(folder, [Document("house.txt", TEXT)])
     (folder / EVENTS).touch()
     (folder / LEASE).write_text(str(time.time() + 86_400))
     return folder
@@ -130,12 +139,20 @@ def losses(folder: Path) -> list[tuple[float | None, float | None]]:
 
 def weights(folder: Path) -> bytes:
     """The adapter's file."""
-    return next((folder / ADAPTER).glob("*.safetensors")).read_bytes()
+    return _weights_file(folder).read_bytes()
+
+
+def _weights_file(folder: Path) -> Path:
+    """A finished run's."""
+    file = adapter_weights(adapter_folder(folder))
+    if file is None:
+        raise FileNotFoundError(f"{folder} has no adapter")
+    return file
 
 
 def difference(one: Path, other: Path) -> float:
     """The largest absolute difference of any weight or loss; infinite where shapes or steps differ."""
-    pairs = [list(load_file(next((each / ADAPTER).glob("*.safetensors"))).items()) for each in (one, other)]
+    pairs = [list(load_file(_weights_file(each)).items()) for each in (one, other)]
     told = [
         [(str(n), np.array([v or 0.0 for v in row])) for n, row in enumerate(losses(each))] for each in (one, other)
     ]
@@ -148,7 +165,7 @@ def difference(one: Path, other: Path) -> float:
 def _numbers(folder: Path) -> dict[str, np.ndarray]:
     told = {f"losses of step {step}": row for step, row in enumerate(losses(folder))}
     rows = {name: np.array([loss or 0.0 for loss in row]) for name, row in told.items()}
-    return {**load_file(next((folder / ADAPTER).glob("*.safetensors"))), **rows}
+    return {**load_file(_weights_file(folder)), **rows}
 
 
 def _kill_until_done(

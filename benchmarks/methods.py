@@ -36,6 +36,7 @@ from playground.inference.served_adapter import load_adapter
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
+from playground.storage.run_folder import adapter_folder
 from playground.training import loop as training_loop
 from playground.training.config import RunConfig, TrainSettings
 from playground.training.losses import count_targets, losses
@@ -103,7 +104,7 @@ def train_once(entry: Entry, factor: float, out: Path) -> None:
     documents = [Document("train", "\n\n".join(split["train"]))]
     events = list(training_loop.train(RunConfig(entry.method, options, settings), base(), documents, folder))
     chat = base()
-    losses = {part: section_losses(chat, folder / "adapter", split[part]) for part in ("tune", "report")}
+    losses = {part: section_losses(chat, adapter_folder(folder), split[part]) for part in ("tune", "report")}
     curve = [(event.step, event.heldout_loss) for event in events[:-1] if event.heldout_loss is not None]
     record = {"rate": options.learning_rate, "curve": curve, "seconds": events[-1].seconds, **losses}
     (folder / "losses.json").write_text(json.dumps(record))

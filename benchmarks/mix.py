@@ -20,6 +20,7 @@ from playground.inference.engine import Decoding, Prompt, generate
 from playground.inference.hooks import apply_adapters
 from playground.inference.served_adapter import ServedAdapter, load_adapter
 from playground.models.chat_model import ChatModel
+from playground.storage.run_folder import adapter_folder, has_adapter
 from playground.training import loop as training_loop
 from playground.training.config import RunConfig, TrainSettings
 from playground.training.losses import count_targets, losses
@@ -43,7 +44,9 @@ def main() -> None:
     for share in asked.shares:
         folder = asked.out / f"{share:.2f}-{asked.passages:.2f}"
         train_once(document, share, asked.passages, folder)
-        rows.append((f"{share:.2f}", measured(document, folder / "adapter", folder / "measured.json", asked.passages)))
+        rows.append(
+            (f"{share:.2f}", measured(document, adapter_folder(folder), folder / "measured.json", asked.passages))
+        )
     print("| share | loss, text | loss, held-out answers | F1, learnt | ended | F1, held out | ended |")
     print("|---|---|---|---|---|---|---|")
     for name, row in rows:
@@ -52,7 +55,7 @@ def main() -> None:
 
 def train_once(document: Document, share: float, passages: float, folder: Path) -> None:
     """LoRA at its defaults; nothing where it was trained before."""
-    if (folder / "adapter" / "run.json").exists():
+    if has_adapter(folder):
         return
     settings = TrainSettings(
         steps=STEPS,

@@ -7,7 +7,6 @@ folder holds is not done again.
 """
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -36,7 +35,7 @@ from playground.inference.served_adapter import ServedAdapter, load_adapter
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
-from playground.storage.run_folder import CONFIG, DOCUMENTS
+from playground.storage.run_folder import CHECKPOINT, CONFIG, adapter_folder, write_config, write_documents
 from playground.training import loop as training_loop
 from playground.training.config import RunConfig, TrainSettings
 from retrieval.build import build as build_index
@@ -70,12 +69,12 @@ class Bench:
         settings = TrainSettings(steps=STEPS[part], evaluations=4, checkpoint_every=10, passages_share=share)
         config = RunConfig("lora", adapters.get("lora").Options(), settings)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / CONFIG).write_text(json.dumps(config.to_dict()))
-        (folder / DOCUMENTS).write_text(json.dumps([each.to_dict() for each in documents]))
+        write_config(folder, config.to_dict())
+        write_documents(folder, documents)
         if (folder / "trained").exists():
             return folder
         chat = replace(self.chat, model=load_chat(chat_source(Settings.from_environment()), CPU).model)
-        resume = (folder / "checkpoint").exists()
+        resume = (folder / CHECKPOINT).exists()
         *_, end = training_loop.train(config, chat, documents, folder, self.should_stop, resume)
         if vars(end)["reason"] == "stopped":
             return None
@@ -93,7 +92,7 @@ class Bench:
     ) -> Report | None:
         """The exam's report, printed; None while it is not finished."""
         folder = self.out / name / "exam"
-        plan = Plan(ExamSettings(), tuple(arms), run / "adapter" if run else None, None, tuple(drawn.findings))
+        plan = Plan(ExamSettings(), tuple(arms), adapter_folder(run) if run else None, None, tuple(drawn.findings))
         if not (folder / CONFIG).exists():
             evaluation_exam.prepare(folder, plan, drawn, at_hand.documents)
         outcome = None
@@ -109,7 +108,7 @@ class Bench:
     def material(self, documents: Sequence[Document], run: Path | None, index: Index | None = None) -> Material:
         """The text, its index and the run's adapter."""
         index = index or build_index(documents, self.embedder)
-        return Material(documents, index, self.embedder, load_adapter(run / "adapter", self.chat) if run else None)
+        return Material(documents, index, self.embedder, load_adapter(adapter_folder(run), self.chat) if run else None)
 
     def rows(self, run: Path) -> list[TaughtItem]:
         """What the run was taught."""

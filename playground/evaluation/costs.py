@@ -1,6 +1,5 @@
 """What each way costs: time to make it ready, time an answer, and from when on which one is the cheaper."""
 
-import json
 import math
 import time
 from collections.abc import Sequence
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from playground.evaluation.arms import Material
+from playground.storage.run_folder import read_record
 from retrieval.index import Encoder
 
 SAMPLE = 16  # passages that are embedded to see how long an index takes
@@ -69,10 +69,8 @@ def questions_a_day(saved: float, extra: float, edits: float) -> float:
 
 
 def _training(adapter: Path | None) -> float | None:
-    record = adapter / "run.json" if adapter else None
-    if record is None or not record.is_file():
-        return None
-    seconds = json.loads(record.read_text(encoding="utf-8")).get("figures", {}).get("seconds")
+    record = read_record(adapter) if adapter else {}
+    seconds = record.get("figures", {}).get("seconds")
     return float(seconds) if isinstance(seconds, (int, float)) else None
 
 

@@ -31,13 +31,14 @@ from playground.files import never
 from playground.inference.forward import forward_of
 from playground.inference.served_adapter import load_adapter
 from playground.models.chat_model import ChatModel
+from playground.storage.run_folder import holds_run, read_config, read_documents, write_config, write_documents
 from playground.training.config import RunConfig
 from retrieval.build import build as build_index
 from retrieval.document import Document
 from retrieval.embed import Embedder
 from retrieval.persistence import load
 
-CONFIG, DOCUMENTS, QUESTIONS, ANSWERS = "config.json", "documents.json", "questions.jsonl", "answers.jsonl"
+QUESTIONS, ANSWERS = "questions.jsonl", "answers.jsonl"
 DRILL = "drill"  # what a step of it is called in place of an arm
 
 
@@ -115,16 +116,9 @@ class Report:
 def prepare(folder: Path, plan: Plan, paper: QuestionSet, documents: Sequence[Document]) -> None:
     """Write what the exam is; its answers come later."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / DOCUMENTS).write_text(json.dumps([each.to_dict() for each in documents]), encoding="utf-8")
-    (folder / CONFIG).write_text(json.dumps(plan.to_dict(), indent=1), encoding="utf-8")
+    write_documents(folder, documents)
+    write_config(folder, plan.to_dict())
     questions.write(paper.questions, folder / QUESTIONS)
-
-
-def texts(file: Path) -> list[Document]:
-    """The documents that a file keeps; none where there is no file."""
-    if not file.is_file():
-        return []
-    return [Document.from_dict(each) for each in json.loads(file.read_text(encoding="utf-8"))]
 
 
 def read_exam(folder: Path) -> tuple[Plan, list[Question]]:
@@ -134,7 +128,7 @@ def read_exam(folder: Path) -> tuple[Plan, list[Question]]:
         UserError: the folder is damaged, or holds none.
     """
     try:
-        plan = Plan.from_dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+        plan = Plan.from_dict(read_config(folder))
         return plan, questions.read_questions(folder / QUESTIONS)
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise UserError(f"The exam in {folder} is damaged and cannot go on. Start it anew.") from fault
@@ -152,7 +146,7 @@ def run_exam(
     now = hashes(chat, at_hand)
     if plan.hashes is None:
         plan = replace(plan, hashes=now)
-        (folder / CONFIG).write_text(json.dumps(plan.to_dict(), indent=1), encoding="utf-8")
+        write_config(folder, plan.to_dict())
     elif {name: now.get(name) for name in plan.hashes} != dict(plan.hashes):
         raise UserError(f"The model, adapter or index of the exam in {folder} has changed since. Start it anew.")
     step = None
@@ -185,10 +179,10 @@ def _drilled(
         return
     changed = drilling.to_change(asked, at_hand.documents, plan.settings.seed)
     run = plan.adapter.parent if plan.adapter else None
-    if not plan.drill or run is None or changed is None or not (run / CONFIG).is_file():
+    if not plan.drill or run is None or changed is None or not holds_run(run):
         return
-    config = RunConfig.from_dict(json.loads((run / CONFIG).read_text(encoding="utf-8")))
-    trained_on = texts(run / DOCUMENTS)
+    config = RunConfig.from_dict(read_config(run))
+    trained_on = read_documents(run)
     yield from drilling.drill(chat, changed, at_hand, config, trained_on, folder / drilling.FOLDER, should_stop)
 
 

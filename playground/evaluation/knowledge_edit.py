@@ -20,6 +20,7 @@ from playground.evaluation.questions import LITERAL, REWORDED, Question
 from playground.inference.engine import Decoding, generate
 from playground.inference.served_adapter import load_adapter
 from playground.models.chat_model import ChatModel
+from playground.storage.run_folder import adapter_folder
 from playground.training import loop as training_loop
 from playground.training.best_adapter import Finished
 from playground.training.config import RunConfig
@@ -114,7 +115,7 @@ def drill(
     index = build_index(changed, at_hand.embedder, known=known)
     indexing = time.perf_counter() - began
     now = replace(at_hand, documents=changed, index=index)
-    again = replace(now, adapter=load_adapter(folder / "adapter", chat))
+    again = replace(now, adapter=load_adapter(adapter_folder(folder), chat))
     stands = [_stand(chat, name, asked, now) for name in (BASE, RAG, TUNED, BOTH)]
     stands.append(replace(_stand(chat, TUNED, asked, again), arm=RETRAINED))
     outcome = Drill(asked.question, old, new, indexing, end.seconds, tuple(stands))

@@ -1,6 +1,5 @@
 """What an adapter was taught, read from its run's folder: what the leak check compares with."""
 
-import json
 from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
@@ -8,19 +7,17 @@ from transformers import PreTrainedTokenizerBase
 from playground.data import dataset
 from playground.data.tokenize import NO_LOSS, Example
 from playground.evaluation.contamination import TaughtItem
+from playground.storage.run_folder import holds_run, read_config, read_documents
 from playground.training.config import RunConfig
-from retrieval.document import Document
 
 
 def rows(run: Path, tokenizer: PreTrainedTokenizerBase) -> list[TaughtItem]:
     """Every training example of the run in a folder; none where the folder does not say what was trained on."""
-    config, documents = run / "config.json", run / "documents.json"
-    if not (config.is_file() and documents.is_file()):
+    if not holds_run(run):
         return []
-    settings = RunConfig.from_dict(json.loads(config.read_text(encoding="utf-8"))).settings
-    texts = [Document.from_dict(each) for each in json.loads(documents.read_text(encoding="utf-8"))]
+    settings = RunConfig.from_dict(read_config(run)).settings
     found = dataset.sides(
-        texts,
+        read_documents(run),
         tokenizer,
         settings.window,
         settings.heldout_share,

@@ -1,6 +1,5 @@
 """What a run learnt, written for use elsewhere: the method's own files, a plain LoRA, a whole model or a GGUF of it."""
 
-import json
 import shutil
 import zipfile
 from collections.abc import Callable, Mapping
@@ -19,10 +18,10 @@ from playground.inference.served_adapter import DEFAULT_METHOD, load_adapter
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
+from playground.storage.run_folder import read_record
 
 FORMS = ("native", "plain", "merged", "gguf")
 WHOLE = ("merged", "gguf")  # as large as the base model
-RECORD = "run.json"
 GGUF = "model.gguf"
 KEPT = (".json", ".safetensors")
 
@@ -36,7 +35,7 @@ def write(form: str, adapter: Path, out: Path, settings: Settings, name: str = "
     """
     if form not in FORMS:
         raise UserError(f"There is no form {form!r} to export. Choose one of {', '.join(FORMS)}.")
-    record = run_record(adapter)
+    record = read_record(adapter)
     _WRITERS[form](adapter, out, settings)
     base = record.get("base", {}).get("name") or settings.chat_model
     (out / CARD).write_text(card(form, record, base, name or adapters.get(_method(record)).label), encoding="utf-8")
@@ -47,12 +46,6 @@ def pack(folder: Path, file: Path) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(folder.iterdir()):
             archive.write(path, f"{file.stem}/{path.name}")
-
-
-def run_record(adapter: Path) -> dict[str, Any]:
-    """What training wrote about an adapter beside it; empty where it was made elsewhere."""
-    record = adapter / RECORD
-    return json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
 
 
 def _method(record: Mapping[str, Any]) -> str:
@@ -67,7 +60,7 @@ def _copy(adapter: Path, out: Path, settings: Settings) -> None:
 
 def _write_plain(adapter: Path, out: Path, settings: Settings) -> None:
     """Needs no base model: its name stands in the adapter's own config."""
-    plain = adapters.get(_method(run_record(adapter))).as_lora(adapter)
+    plain = adapters.get(_method(read_record(adapter))).as_lora(adapter)
     config, _, _ = read_adapter(adapter)
     plain.save(out, config.get("base_model_name_or_path") or "")
 

@@ -25,8 +25,8 @@ from adapters.lora_weights import PREFIX
 from playground.errors import UserError
 from playground.inference.served_adapter import DEFAULT_METHOD, load_adapter
 from playground.models.chat_model import ChatModel
+from playground.storage.run_folder import RECORD, write_record
 
-RECORD = "run.json"
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".npy", ".npz")
 PASSED_OVER = (".md", ".jinja", ".txt", ".gitattributes")  # what else lies beside an adapter; never read
 MOST_FILES = 32
@@ -89,7 +89,7 @@ def write_adapter(incoming: Incoming, folder: Path, chat: ChatModel) -> None:
     folder.mkdir(parents=True)
     base = {"name": chat.name, "hash": chat.hash}
     record = {"base": base, **incoming.record, "method": incoming.method, "brought": True}
-    (folder / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
+    write_record(folder, record)
     config = {**incoming.config, "base_model_name_or_path": chat.name}
     (folder / CONFIG_NAME).write_text(json.dumps(config, indent=1), encoding="utf-8")
     metadata = {"format": "pt", **_inputs(incoming, chat)}

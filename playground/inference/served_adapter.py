@@ -1,6 +1,5 @@
 """A trained adapter as the engine serves it, and how it is loaded from a run's folder."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from adapters.lora_weights import saved_scale
 from playground.errors import UserError
 from playground.models.chat_model import ChatModel
 from playground.models.wheels import weights_digest
+from playground.storage.run_folder import read_record
 
 DEFAULT_METHOD = "lora"
 
@@ -48,8 +48,7 @@ def load_adapter(folder: Path, chat: ChatModel) -> ServedAdapter:
         UserError: no weights in the folder, or weights of another base model.
         MethodError: the method cannot read them.
     """
-    record = folder / "run.json"
-    run = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    run = read_record(folder)
     base = run.get("base", {"name": chat.name, "hash": chat.hash})
     if base["hash"] != chat.hash:
         raise UserError(

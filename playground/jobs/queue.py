@@ -17,7 +17,16 @@ from playground.errors import UserError
 from playground.files import write_text
 from playground.jobs.supervisor import Supervisor
 from playground.settings import Settings
-from playground.storage.run_folder import CONFIG, DOCUMENTS, EVENTS, LEASE, STOP, log_event, read_events
+from playground.storage.run_folder import (
+    CONFIG,
+    DOCUMENTS,
+    EVENTS,
+    LEASE,
+    STOP,
+    documents_text,
+    log_event,
+    read_events,
+)
 from playground.storage.store import ACTIVE, RunRow, Store
 from playground.training.config import RunConfig
 from retrieval.document import Document
@@ -216,8 +225,8 @@ def training_job(
     """
     if not documents:
         raise UserError("There is no text to train on. Add a file, paste a text or choose an example first.")
-    contents = json.dumps([document.to_dict() for document in documents])
-    return Job("train", config.to_dict(), {DOCUMENTS: contents}, config.method, name, expected, kept)
+    files = {DOCUMENTS: documents_text(documents)}
+    return Job("train", config.to_dict(), files, config.method, name, expected, kept)
 
 
 def _seconds_left(row: RunRow) -> float | None:

@@ -17,7 +17,7 @@ import psutil
 from playground import device
 from playground.jobs.worker import FAULT, NO_MEMORY, NO_ROOM, work
 from playground.settings import Settings
-from playground.storage.run_folder import ENDINGS, read_events, time_to_end
+from playground.storage.run_folder import ENDINGS, WORKER_LOG, read_events, time_to_end
 from playground.storage.store import RunRow, Store
 
 POLL_SECONDS = 0.25
@@ -152,7 +152,7 @@ def start_worker(folder: Path, settings: Settings) -> psutil.Popen:
     path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     own = {each.metadata["env"]: str(vars(settings)[each.name]) for each in fields(Settings)}
     environment = {**os.environ, **own, **WORKER, "PYTHONPATH": path}
-    with (folder / "worker.log").open("ab") as log:
+    with (folder / WORKER_LOG).open("ab") as log:
         return psutil.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
 
 

@@ -36,7 +36,7 @@ from playground.services.self_tests import Proofs
 from playground.services.training_text import TrainingText
 from playground.settings import Settings
 from playground.storage.records import Ballot
-from playground.storage.run_folder import read_config
+from playground.storage.run_folder import adapter_folder, has_adapter, read_config
 from playground.storage.store import DAY, RunRow, Store
 from playground.training import config as training_config
 from playground.training.config import PRESETS, Estimate, RunConfig
@@ -146,7 +146,7 @@ class Services:
         came = import_adapter.read_adapter(files, self.settings.adapter_bytes, self.settings.max_rank)
 
         def fill(folder: Path) -> None:
-            import_adapter.write_adapter(came, folder / "adapter", self.chat)
+            import_adapter.write_adapter(came, adapter_folder(folder), self.chat)
             (folder / EVENTS).write_text("")
 
         return self.store.add_brought_run(visitor, "train", name, came.method, came.figures, fill).id
@@ -158,12 +158,12 @@ class Services:
             UserError, MethodError: no adapter, no such form of it, or no room.
         """
         run = self.store.run(visitor, run_id)
-        if not (run.folder / "adapter").is_dir():
+        if not has_adapter(run.folder):
             raise UserError(f"The run {run.name!r} has left no adapter yet. Let it make a step first, then export it.")
         needed = 3 * 4 * self.chat.model.num_parameters() if form in export.WHOLE else 0
         if shutil.disk_usage(self.settings.data).free < needed:
             raise UserError(f"The disk has no room for a whole model ({needed / 1e9:.1f} GB). Take the adapter alone.")
-        export.write(form, run.folder / "adapter", out, self.settings, run.name)
+        export.write(form, adapter_folder(run.folder), out, self.settings, run.name)
 
     def forget(self, visitor: str) -> None:
         """Start over: everything of this visitor is deleted, in memory too."""
@@ -222,7 +222,7 @@ class Services:
             threading.Thread(target=task, daemon=True, name=task.__name__).start()
 
     def _wanted(self, visitor: str, run_id: str) -> tuple[tuple[str, int], Callable[[], ServedAdapter]]:
-        folder = self.store.run(visitor, run_id).folder / "adapter"
+        folder = adapter_folder(self.store.run(visitor, run_id).folder)
 
         def load() -> ServedAdapter:
             served = load_adapter(folder, self.chat)

@@ -8,6 +8,7 @@ from playground.chat.answer import Answer, Arm, Decoding
 from playground.errors import UserError
 from playground.prompts import Turn
 from playground.services.app import Services
+from playground.storage.run_folder import has_adapter
 from playground.storage.store import RunRow
 from retrieval.document import Document
 from retrieval.grounding import claims_with_evidence
@@ -56,7 +57,7 @@ def arm_id(kind: str, run_id: str = "") -> str:
 
 def usable(runs: Sequence[RunRow]) -> list[RunRow]:
     """Runs whose adapter is on disk; one that still trains has its best so far there, whole at any moment."""
-    return [run for run in runs if (run.folder / "adapter" / "run.json").exists()]
+    return [run for run in runs if has_adapter(run.folder)]
 
 
 def load(services: Services, visitor: str) -> Conversation:

@@ -19,7 +19,7 @@ from playground.files import write_text
 from playground.jobs.queue import Job, JobQueue
 from playground.models.chat_model import ChatModel
 from playground.services.library import Library
-from playground.storage.run_folder import DOCUMENTS
+from playground.storage.run_folder import DOCUMENTS, adapter_folder, documents_text
 from playground.storage.store import RunRow, Store
 from retrieval.document import Document
 
@@ -126,7 +126,7 @@ class Exams:
             raise UserError("No way of answering was chosen. Choose at least one; fine-tuned ones need an adapter.")
         needs_index = any(arm in NEEDING_INDEX for arm in chosen)
         index = self._store.index_folder(visitor) / self._library.text_hash(visitor) if needs_index else None
-        adapter = self._store.run(visitor, draft.run).folder / "adapter" if draft.run else None
+        adapter = adapter_folder(self._store.run(visitor, draft.run).folder) if draft.run else None
         plan = Plan(
             draft.settings,
             tuple(chosen),
@@ -139,7 +139,7 @@ class Exams:
         documents = self._documents(visitor)
         files = {
             QUESTIONS: "".join(f"{json.dumps(each.to_dict())}\n" for each in draft.question_set.questions),
-            DOCUMENTS: json.dumps([each.to_dict() for each in documents]),
+            DOCUMENTS: documents_text(documents),
             LANGUAGE: language,
         }
         return self._jobs.add(visitor, [Job(KIND, plan.to_dict(), files, KIND, name)])[0]

@@ -1,6 +1,5 @@
 """More than one run: a bake-off of methods, a sweep over settings, a run again; plans and queues them for a visitor."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
@@ -9,10 +8,9 @@ from playground.errors import UserError
 from playground.jobs.queue import Job, training_job
 from playground.services.app import Services
 from playground.storage.records import RunRow
-from playground.storage.run_folder import DOCUMENTS, read_config
+from playground.storage.run_folder import holds_run, read_config, read_documents
 from playground.training import lr_sweep, method_comparison
 from playground.training.config import START_SECONDS, RunConfig
-from retrieval.document import Document
 
 SWEEP = "sweep"
 LOADS = sum(lr_sweep.KEPT)  # an arm reads the model anew at each rung
@@ -84,12 +82,10 @@ class Experiments:
     def rerun(self, visitor: str, run: str, kept: bool) -> str:
         """Queue a run with the settings and the text of an earlier one; returns its id."""
         row = self.store.run(visitor, run)
-        if not (row.folder / DOCUMENTS).exists():
+        if not holds_run(row.folder):
             raise UserError(f"The run {row.name!r} was trained elsewhere, so its text is not here. Train a new run.")
         config = RunConfig.from_dict(read_config(row.folder))
-        texts = json.loads((row.folder / DOCUMENTS).read_text(encoding="utf-8"))
-        documents = [Document.from_dict(each) for each in texts]
-        return self.jobs.submit(visitor, config, documents, row.name, row.expected, kept)
+        return self.jobs.submit(visitor, config, read_documents(row.folder), row.name, row.expected, kept)
 
 
 def _steps(config: RunConfig) -> list[tuple[RunConfig, float]]:

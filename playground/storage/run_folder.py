@@ -1,13 +1,22 @@
-"""What lies in a run's folder: config, documents, event log, lease, stop flag. Knows no queue, no model and no kind."""
+"""What lies in a run's folder, and whether it has an adapter; the only module that knows these files' names.
+
+Knows no queue, no database, no model and no kind of run.
+"""
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-CONFIG, DOCUMENTS, EVENTS, LEASE, STOP = "config.json", "documents.json", "events.jsonl", "lease", "stop"
-CHECKPOINT, ADAPTER, RECORD = "checkpoint", "adapter", "run.json"  # the record lies beside the adapter
+from playground.files import write_text
+from retrieval.document import Document
+
+CONFIG, DOCUMENTS = "config.json", "documents.json"
+EVENTS, LEASE, STOP, WORKER_LOG = "events.jsonl", "lease", "stop", "worker.log"
+CHECKPOINT, ADAPTER = "checkpoint", "adapter"
+RECORD = "run.json"  # how an adapter came to be, beside its weights
+WEIGHTS = "*.safetensors"  # of an adapter, or of a whole model
 ENDINGS = {"finished": "done", "stopped": "stopped", "failed": "failed"}  # a run's last event -> its state
 
 
@@ -18,7 +27,7 @@ def log_event(folder: Path, event: Mapping[str, Any]) -> None:
 
 
 def read_events(folder: Path) -> list[dict[str, Any]]:
-    """A run's events in order. A line cut by a kill is passed over; steps done again replace the earlier ones."""
+    """A run's events in order. A line cut short by a kill is skipped; repeated steps replace the earlier ones."""
     events: list[dict[str, Any]] = []
     reached = -1
     for line in (folder / EVENTS).read_text(encoding="utf-8").splitlines():
@@ -35,28 +44,81 @@ def read_events(folder: Path) -> list[dict[str, Any]]:
 
 
 def asked_to_stop(folder: Path) -> bool:
-    """True once a stop was asked or the lease is over."""
+    """True once a stop was requested or the lease has expired."""
     return (folder / STOP).exists() or time.time() >= float((folder / LEASE).read_text())
 
 
 def time_to_end(folder: Path, grace: float) -> float:
-    """When a worker must have ended, in unix seconds: as the stop asked for, or `grace` after its lease."""
+    """When a worker must have ended, in Unix seconds: as the stop request says, or `grace` after its lease."""
     try:
         return float((folder / STOP).read_text())
     except FileNotFoundError:
         return float((folder / LEASE).read_text()) + grace
 
 
+def holds_run(folder: Path) -> bool:
+    """Whether a folder says how and on which text its run was trained; that of an imported adapter does not."""
+    return (folder / CONFIG).is_file() and (folder / DOCUMENTS).is_file()
+
+
 def read_config(folder: Path) -> dict[str, Any]:
-    """A run's config; a folder that says no kind is a training run's."""
+    """A run's config; without a kind it is a training run's."""
     return {"kind": "train", **json.loads((folder / CONFIG).read_text(encoding="utf-8"))}
 
 
-def read_record(folder: Path) -> dict[str, Any]:
-    """What is recorded beside a run's adapter; empty where there is none yet."""
-    record = folder / ADAPTER / RECORD
-    found: dict[str, Any] = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
-    return found
+def write_config(folder: Path, config: Mapping[str, Any]) -> None:
+    """Write a run's config, in place of an earlier one."""
+    write_text(folder / CONFIG, json.dumps(config))
+
+
+def read_documents(folder: Path) -> list[Document]:
+    """The documents in a folder, such as a run's, an exam's or an index's.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError: the file is missing or damaged.
+    """
+    stored = json.loads((folder / DOCUMENTS).read_text(encoding="utf-8"))
+    return [Document.from_dict(each) for each in stored]
+
+
+def write_documents(folder: Path, documents: Sequence[Document]) -> None:
+    """Write the documents that `read_documents` reads, in place of earlier ones."""
+    write_text(folder / DOCUMENTS, documents_text(documents))
+
+
+def documents_text(documents: Sequence[Document]) -> str:
+    """The content of the documents' file."""
+    return json.dumps([each.to_dict() for each in documents])
+
+
+def adapter_folder(folder: Path) -> Path:
+    """Where a run's adapter lies once there is one; see `has_adapter`."""
+    return folder / ADAPTER
+
+
+def has_adapter(folder: Path) -> bool:
+    """Whether a run has a complete adapter: weights, and the record of how they came to be.
+
+    A run that is still training has its best adapter so far; it is replaced as a whole, so never incomplete.
+    """
+    adapter = adapter_folder(folder)
+    return (adapter / RECORD).is_file() and adapter_weights(adapter) is not None
+
+
+def adapter_weights(adapter: Path) -> Path | None:
+    """The file with the weights in an adapter's own folder; None where there is none."""
+    return next(iter(sorted(adapter.glob(WEIGHTS))), None)
+
+
+def read_record(adapter: Path) -> dict[str, Any]:
+    """How an adapter came to be, from its own folder; empty where it was made elsewhere."""
+    record = adapter / RECORD
+    return dict(json.loads(record.read_text(encoding="utf-8"))) if record.is_file() else {}
+
+
+def write_record(adapter: Path, record: Mapping[str, Any]) -> None:
+    """Write how an adapter came to be into its own folder, in place of an earlier record."""
+    write_text(adapter / RECORD, json.dumps(record, indent=1))
 
 
 def shared_folder(folder: Path) -> Path:

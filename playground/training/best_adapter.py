@@ -1,6 +1,5 @@
 """What a training run leaves: the best adapter so far, at any moment, and the record of how it came to be."""
 
-import json
 import resource
 import shutil
 import sys
@@ -13,8 +12,7 @@ import peft
 import torch
 import transformers
 
-from playground.files import write_text
-from playground.storage.run_folder import ADAPTER, RECORD, read_record
+from playground.storage.run_folder import ADAPTER, adapter_folder, read_record, write_record
 from playground.training import checkpoints
 from playground.training.config import RunConfig
 from playground.training.state import RunState
@@ -61,10 +59,10 @@ class Outcome:
         draft.mkdir(parents=True)
         run.method.save(run.model, draft)
         end = self._standing(run, reason)
-        (draft / RECORD).write_text(self._record(end))
+        write_record(draft, self._record(end))
         for path in [*draft.iterdir(), draft]:
             checkpoints.sync(path)
-        checkpoints.swap_in(draft, self.folder / ADAPTER)
+        checkpoints.swap_in(draft, adapter_folder(self.folder))
         return end
 
     def close(self, run: RunState, reason: str) -> Finished:
@@ -72,26 +70,26 @@ class Outcome:
         if run.best_step == 0:
             return self.keep(run, reason)
         end = self._standing(run, reason)
-        write_text(self.folder / ADAPTER / RECORD, self._record(end))
+        write_record(adapter_folder(self.folder), self._record(end))
         return end
 
     def make_up_for_a_kill(self, run: RunState) -> None:
         """Write the best adapter where a kill came between its checkpoint and its file."""
-        checkpoints.recover(self.folder / ADAPTER)
+        checkpoints.recover(adapter_folder(self.folder))
         if run.best_step and run.best_step == run.step != self._kept_step():
             self.keep(run)
 
     def _kept_step(self) -> int:
-        record = read_record(self.folder)
+        record = read_record(adapter_folder(self.folder))
         return record["figures"]["best_step"] if record else 0
 
-    def _record(self, end: Finished) -> str:
+    def _record(self, end: Finished) -> dict[str, Any]:
         figures = {key: value for key, value in end.to_dict().items() if key not in ("event", "adapter")}
-        return json.dumps({**self._origin, "figures": figures}, indent=1)
+        return {**self._origin, "figures": figures}
 
     def _standing(self, run: RunState, reason: str) -> Finished:
         return Finished(
-            adapter=self.folder / ADAPTER,
+            adapter=adapter_folder(self.folder),
             reason=reason,
             step=run.step,
             steps=self._steps,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from playground.storage.records import RunRow
+from playground.storage.run_folder import adapter_folder, adapter_weights
 from playground.training.config import RunConfig
 
 AXES = ("seconds", "peak_bytes", "file_bytes", "trainable")  # what a method's loss is bought with
@@ -52,7 +53,7 @@ def _loss(result: MethodResult) -> float:
 
 
 def _result(run: RunRow) -> MethodResult:
-    file = next((run.folder / "adapter").glob("*.safetensors"), None)
+    file = adapter_weights(adapter_folder(run.folder))
     figures = run.figures
     return MethodResult(
         run=run.id,

@@ -22,6 +22,7 @@ from playground.evaluation.verdict import say
 from playground.inference.engine import Prompt
 from playground.inference.served_adapter import ServedAdapter
 from playground.models.chat_model import ChatModel
+from playground.storage.run_folder import CONFIG
 from playground.training import loop as training_loop
 from playground.training.config import RunConfig, TrainSettings
 from retrieval.document import Document, Pair, Span
@@ -264,8 +265,8 @@ def test_the_drill_trains_on_what_the_run_was_trained_on(monkeypatch: pytest.Mon
 def test_a_drill_that_could_not_be_done_is_told(tmp_path: Path, chat: ChatModel) -> None:
     bare = Material([document()])
     folder = begun(tmp_path, chat, bare, ("base",))
-    plan = json.loads((folder / evaluation_exam.CONFIG).read_text())
-    (folder / evaluation_exam.CONFIG).write_text(json.dumps({**plan, "drill": True}))
+    plan = json.loads((folder / CONFIG).read_text())
+    (folder / CONFIG).write_text(json.dumps({**plan, "drill": True}))
     verdict = finished(folder, chat, bare).verdict
     assert "drill.none" in [each.key for each in verdict]
 
@@ -304,7 +305,7 @@ def test_a_judge_is_named_with_its_opinion_and_may_not_be_the_examined_model(tmp
 
 def test_a_damaged_exam_says_so(tmp_path: Path, chat: ChatModel, material: Material) -> None:
     folder = begun(tmp_path, chat, material)
-    (folder / evaluation_exam.CONFIG).write_text(json.dumps({"kind": "exam"}))
+    (folder / CONFIG).write_text(json.dumps({"kind": "exam"}))
     with pytest.raises(UserError, match="damaged"):
         list(evaluation_exam.run_exam(folder, chat, material))
 

@@ -12,6 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from playground.errors import UserError
+from playground.storage.run_folder import (
+    ADAPTER,
+    CHECKPOINT,
+    CONFIG,
+    DOCUMENTS,
+    EVENTS,
+    LEASE,
+    STOP,
+    WORKER_LOG,
+    adapter_folder,
+    adapter_weights,
+    holds_run,
+)
 
 Line = tuple[dict[str, Any] | None, str]  # what a command yields: an object for --json, or none, and text for a person
 
@@ -25,21 +38,20 @@ ON_DEMAND = ("few_shot",)  # not every text has question–answer pairs
 EXAM_ARMS = ("base", "few_shot", "rag", "tuned", "both", "gold")
 EXAM_NEEDS = {"adapter": ("tuned", "both"), "index": ("few_shot", "rag", "both")}
 EXAM_FILES = (
-    "config.json",
-    "documents.json",
+    CONFIG,
+    DOCUMENTS,
     "questions.jsonl",
     "answers.jsonl",
     "report.html",
     "report.json",
     "answers.csv",
-) + ("drill.json", "events.jsonl", "lease", "stop", "worker.log")
+) + ("drill.json", EVENTS, LEASE, STOP, WORKER_LOG)
 FORMS = ("native", "plain", "merged", "gguf")  # those of playground.export, which is heavy to import
-INDEX_FILES = ("manifest.json", "passages.json", "vectors.npy", "documents.json")
-RUN_FILES = ("config.json", "documents.json", "events.jsonl", "checkpoint", "adapter", "worker.log", "lease", "stop")
+INDEX_FILES = ("manifest.json", "passages.json", "vectors.npy", DOCUMENTS)
+RUN_FILES = (CONFIG, DOCUMENTS, EVENTS, CHECKPOINT, ADAPTER, WORKER_LOG, LEASE, STOP)
 ENCODER_FILES = ("model.safetensors", "tokenizer.json", "modules.json")
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 BAKEOFF = "bakeoff.json"  # what marks a folder of one: the runs' common settings
-WEIGHTS = "*.safetensors"  # of an adapter, or of a whole model
 LARGEST_SEED = 2**31 - 1
 
 
@@ -107,8 +119,8 @@ def index(text: str) -> Path:
 
 def adapter(text: str) -> Path:
     """The adapter's own folder, given it or the run's."""
-    for folder in (Path(text), Path(text) / "adapter"):
-        if any(folder.glob(WEIGHTS)):
+    for folder in (Path(text), adapter_folder(Path(text))):
+        if adapter_weights(folder):
             return folder
     raise ArgumentTypeError(f"{text} holds no adapter, make one with `train FILE... --method ID --out {text}`")
 
@@ -152,9 +164,9 @@ def check_train(asked: Namespace) -> None:
     """A run to go on with, or documents and a method for a new one."""
     _check_names(asked.files)
     if asked.resume:
-        if not all((asked.out / name).is_file() for name in RUN_FILES[:2]):
+        if not holds_run(asked.out):
             raise UserError(
-                f"There is no run to resume in {asked.out}: it lacks {' or '.join(RUN_FILES[:2])}. "
+                f"There is no run to resume in {asked.out}: it lacks {CONFIG} or {DOCUMENTS}. "
                 "Name the --out of a run, or leave --resume out."
             )
         return
@@ -167,7 +179,7 @@ def check_train(asked: Namespace) -> None:
 def check_bakeoff(asked: Namespace) -> None:
     """Documents, and a folder that is new or holds an earlier bake-off."""
     _check_names(asked.files)
-    _check_out(asked.out, (BAKEOFF, *(path.name for path in asked.out.glob("*") if (path / RUN_FILES[0]).is_file())))
+    _check_out(asked.out, (BAKEOFF, *(path.name for path in asked.out.glob("*") if (path / CONFIG).is_file())))
 
 
 def names(text: str) -> list[str]:
@@ -191,7 +203,7 @@ def check_ask(asked: Namespace) -> None:
 def check_exam(asked: Namespace) -> None:
     """A text to ask about, arms that what is given allows, and a folder; or an exam to go on with."""
     if asked.resume:
-        if not (asked.out / EXAM_FILES[0]).is_file():
+        if not (asked.out / CONFIG).is_file():
             raise UserError(f"There is no exam to resume in {asked.out}. Name the --out of one, or leave --resume out.")
         return
     given = {"adapter": asked.adapter, "index": asked.index}
@@ -201,7 +213,7 @@ def check_exam(asked: Namespace) -> None:
         lacking = [each for each in asked.arms or () if each in needing and given[name] is None]
         if lacking:
             raise UserError(f"The arm {lacking[0]} needs --{name} DIR; add it, or choose other --arms.")
-    if asked.drill and not (asked.index and asked.adapter and (asked.adapter.parent / RUN_FILES[0]).is_file()):
+    if asked.drill and not (asked.index and asked.adapter and holds_run(asked.adapter.parent)):
         raise UserError(
             "--drill changes the text of an index and of a run; give --index DIR and the --adapter DIR of a run."
         )

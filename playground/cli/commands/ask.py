@@ -1,6 +1,5 @@
 """`ask`: one question to several ways of answering, in one batch as the page does it."""
 
-import json
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +10,6 @@ from playground.chat import answer as chat_answer
 from playground.chat.answer import Answer, Arm, Decoding, load_adapter
 from playground.chat.few_shot import Examples, ExampleSelector, located_pairs
 from playground.cli.commands.arguments import NEEDS, ON_DEMAND, Line
-from playground.cli.commands.index import READ
 from playground.cli.commands.search import searcher, where
 from playground.device import choose
 from playground.models.chat_model import load_chat
@@ -19,7 +17,7 @@ from playground.models.registry import chat_source, embedder_source
 from playground.prompts import Turn
 from playground.services.conversations import passage
 from playground.settings import Settings
-from retrieval.document import Document
+from playground.storage.run_folder import read_documents
 from retrieval.embed import Embedder
 
 PASSAGES = 5
@@ -52,7 +50,7 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
 
 def _examples(index: Path, settings: Settings) -> Callable[[str], Examples]:
     """Chooses from the pairs of the documents that an index was made of."""
-    documents = [Document.from_dict(each) for each in json.loads((index / READ).read_text(encoding="utf-8"))]
+    documents = read_documents(index)
     source = embedder_source(settings)
     embedder = Embedder(source.folder, name=source.name)
     return lambda question: ExampleSelector().choose(embedder, question, located_pairs(documents))

@@ -19,7 +19,7 @@ from playground.jobs.supervisor import start_worker
 from playground.models.chat_model import load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
-from playground.storage.run_folder import EVENTS, LEASE, STOP, read_events
+from playground.storage.run_folder import EVENTS, LEASE, STOP, adapter_folder, adapter_weights, read_events
 from playground.training import method_comparison
 from playground.training.config import PRESETS, RunConfig, TrainSettings, plan, settings_of, workload_of
 from playground.training.throughput import speed_of
@@ -96,11 +96,10 @@ def _ended(folder: Path) -> bool:
 
 
 def _told(folder: Path, method: str) -> dict[str, Any]:
-    last = read_events(folder)[-1]
-    if last["event"] != "finished":
+    last, weights = read_events(folder)[-1], adapter_weights(adapter_folder(folder))
+    if last["event"] != "finished" or weights is None:
         raise UserError(f"{method}: {last.get('error') or f'the worker ended; see {folder}/worker.log'}")
-    file = next((folder / "adapter").glob("*.safetensors"))
-    return {**last, "event": "method", "method": method, "file_bytes": file.stat().st_size, "folder": str(folder)}
+    return {**last, "event": "method", "method": method, "file_bytes": weights.stat().st_size, "folder": str(folder)}
 
 
 def _line(found: dict[str, Any]) -> str:

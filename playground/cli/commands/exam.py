@@ -17,12 +17,13 @@ from playground.evaluation.aggregate import ArmFigures
 from playground.evaluation.arms import ARMS, Material
 from playground.evaluation.asking import asker
 from playground.evaluation.config import ExamSettings
-from playground.evaluation.exam import DOCUMENTS, Plan, Report
+from playground.evaluation.exam import Plan, Report
 from playground.evaluation.llm_judge import add_judgements
 from playground.evaluation.verdict import as_record, say
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import ModelSource, chat_source, embedder_source
 from playground.settings import Settings
+from playground.storage.run_folder import DOCUMENTS, read_documents
 from retrieval.document import Document
 from retrieval.embed import Embedder
 
@@ -35,7 +36,7 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
     """
     chat = load_chat(chat_source(settings), choose(), settings.answer_bits)
     plan = evaluation_exam.read_exam(asked.out)[0] if asked.resume else _planned(asked)
-    documents = evaluation_exam.texts(asked.out / DOCUMENTS) if asked.resume else _documents(asked)
+    documents = read_documents(asked.out) if asked.resume else _documents(asked)
     at_hand = evaluation_exam.material(plan, documents, chat, lambda _: _embedder(settings))
     if not asked.resume:
         yield from _begin(asked, plan, at_hand, chat)
@@ -63,7 +64,7 @@ def _planned(asked: Namespace) -> Plan:
 def _documents(asked: Namespace) -> list[Document]:
     """The text of the index, or without one that of the run."""
     folders = [asked.index] if asked.index else [asked.adapter, asked.adapter.parent] if asked.adapter else []
-    return next((found for folder in folders if (found := evaluation_exam.texts(folder / DOCUMENTS))), [])
+    return next((read_documents(folder) for folder in folders if (folder / DOCUMENTS).is_file()), [])
 
 
 def _embedder(settings: Settings) -> Embedder:

@@ -1,6 +1,5 @@
 """`index`: documents to a folder that `search` and `ask` look things up in."""
 
-import json
 from argparse import Namespace
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
@@ -9,13 +8,12 @@ from playground.cli.commands.arguments import Line
 from playground.models.registry import embedder_source, fetch_embedder, is_installed
 from playground.services.library import reading_limits
 from playground.settings import Settings
+from playground.storage.run_folder import write_documents
 from retrieval.build import build
 from retrieval.document import Document
 from retrieval.embed import Embedder
 from retrieval.persistence import save
 from retrieval.readers.sandbox import read_in_sandbox
-
-READ = "documents.json"
 
 
 def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
@@ -30,7 +28,7 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
     embedder = yield from _embedder(asked.embedder or "", settings)
     index = build(documents, embedder)
     save(index, out)
-    (out / READ).write_text(json.dumps([each.to_dict() for each in documents]), encoding="utf-8")
+    write_documents(out, documents)
     record = {
         "index": str(asked.out),
         "passages": len(index.passages),

@@ -23,7 +23,7 @@ from playground.errors import UserError
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
-from playground.storage.run_folder import CONFIG, DOCUMENTS, log_event
+from playground.storage.run_folder import log_event, read_config, read_documents, write_config, write_documents
 from playground.training import loop as training_loop
 from playground.training.best_adapter import Finished
 from playground.training.config import PRESETS, RunConfig, TrainSettings, estimate, plan, settings_of, workload_of
@@ -113,9 +113,8 @@ def _stored(asked: Namespace, settings: Settings) -> _Stored:
         UserError: the folder is damaged, or method, options or files say something else than the run's own.
     """
     try:
-        config = RunConfig.from_dict(json.loads((asked.out / CONFIG).read_text(encoding="utf-8")))
-        texts = json.loads((asked.out / DOCUMENTS).read_text(encoding="utf-8"))
-        documents = [Document.from_dict(each) for each in texts]
+        config = RunConfig.from_dict(read_config(asked.out))
+        documents = read_documents(asked.out)
     except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as fault:
         raise UserError(f"The run in {asked.out} is damaged and cannot be resumed; train it anew.") from fault
     allowed = replace(config.settings, max_seconds=asked.max_seconds or config.settings.max_seconds)
@@ -147,8 +146,8 @@ def prepare(out: Path, config: RunConfig, documents: Sequence[Document], resume:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    (out / CONFIG).write_text(json.dumps(config.to_dict()), encoding="utf-8")
-    (out / DOCUMENTS).write_text(json.dumps([each.to_dict() for each in documents]), encoding="utf-8")
+    write_config(out, config.to_dict())
+    write_documents(out, documents)
 
 
 def _log(out: Path, event: Progress | Finished) -> None:

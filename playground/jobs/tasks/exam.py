@@ -12,7 +12,7 @@ from playground.models import registry
 from playground.models.chat_model import load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
-from playground.storage.run_folder import DOCUMENTS
+from playground.storage.run_folder import read_documents
 from retrieval.embed import Embedder
 
 LANGUAGE = "language"  # a file of the folder: what the report is written in
@@ -22,7 +22,7 @@ def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> It
     """See `playground.jobs.tasks`; a step is an answer. Answers are kept as they come, so no checkpoint is needed."""
     plan, _ = evaluation_exam.read_exam(folder)
     chat = load_chat(chat_source(settings), device.choose(), settings.answer_bits)
-    documents = evaluation_exam.texts(folder / DOCUMENTS)
+    documents = read_documents(folder)
     at_hand = evaluation_exam.material(plan, documents, chat, lambda name: _embedder(name, settings))
     last: dict[str, Any] = {"step": 0, "steps": 0}
     for outcome in evaluation_exam.run_exam(folder, chat, at_hand, should_stop):

@@ -1,6 +1,5 @@
 """A sweep over learning rate and batch size: the range test's curve, the grid's losses and the setting that won."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from playground import device
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
-from playground.storage.run_folder import CHECKPOINT, DOCUMENTS, read_config, read_events
+from playground.storage.run_folder import CHECKPOINT, read_config, read_documents, read_events
 from playground.training import lr_sweep
 from playground.training.config import RunConfig
 from playground.training.interrupt import Interrupted
@@ -25,7 +24,7 @@ def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> It
     "judged", an arm's loss at a rung. They are what a stopped sweep goes on from.
     """
     config = RunConfig.from_dict(read_config(folder))
-    documents = [Document.from_dict(each) for each in json.loads((folder / DOCUMENTS).read_text())]
+    documents = read_documents(folder)
     try:
         yield from _events(
             config, documents, folder, lambda: load_chat(chat_source(settings), device.choose()), should_stop

@@ -1,6 +1,5 @@
 """Fine-tuning on the run's documents; the adapter is left in the run's folder."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,17 +8,16 @@ from playground import device
 from playground.models.chat_model import load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
-from playground.storage.run_folder import CHECKPOINT, DOCUMENTS, read_config, shared_folder
+from playground.storage.run_folder import CHECKPOINT, read_config, read_documents, shared_folder
 from playground.training import loop as training_loop
 from playground.training import tracking
 from playground.training.config import RunConfig
-from retrieval.document import Document
 
 
 def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
     """See `playground.jobs.tasks`; a step is an optimizer step."""
     config = RunConfig.from_dict(read_config(folder))
-    documents = [Document.from_dict(each) for each in json.loads((folder / DOCUMENTS).read_text())]
+    documents = read_documents(folder)
     chat = load_chat(chat_source(settings), device.choose())
     resume, shared = (folder / CHECKPOINT).exists(), shared_folder(folder)
     events = training_loop.train(config, chat, documents, folder, should_stop, resume, shared)

@@ -13,6 +13,7 @@ from playground.evaluation.config import ExamSettings
 from playground.jobs.queue import Snapshot
 from playground.services.app import Services
 from playground.services.exams import KIND, ExamDraft
+from playground.storage.run_folder import has_adapter
 from playground.ui.compat import new_download_folder
 from playground.ui.exam.exam_view import (
     build_plots,
@@ -184,7 +185,7 @@ class ExamTab:
     def _runs(self, language: str, visitor: str) -> list[tuple[str, str]]:
         """What the exam may be drawn up for, by name and id: nothing, or a run that has an adapter; the newest last."""
         runs = self.services.store.runs(visitor)
-        usable = [run for run in runs if any((run.folder / "adapter").glob("*.safetensors"))]
+        usable = [run for run in runs if has_adapter(run.folder)]
         return [(say(language, "exam.no_run"), NO_RUN), *((run.name, run.id) for run in usable)]
 
     def _opened(self, request: gr.Request, shown: str | None) -> tuple[Any, ...]:

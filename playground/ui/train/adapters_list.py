@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from playground.services.app import Services
+from playground.storage.run_folder import adapter_folder, adapter_weights
 from playground.storage.store import RunRow
 from playground.ui.shared.format import count, method_name, size
 from playground.ui.shared.handlers import guard
@@ -79,7 +80,7 @@ def _table(language: str, runs: Sequence[RunRow]) -> dict[str, Any]:
 
 def _row(language: str, run: RunRow) -> list[str]:
     figures = run.figures
-    file = next((run.folder / "adapter").glob("*.safetensors"), None)
+    file = adapter_weights(adapter_folder(run.folder))
     tested = figures.get("heldout_after") is not None
     loss = f"{figures['heldout_before']:.3f} → {figures['heldout_after']:.3f}" if tested else "–"
     return [

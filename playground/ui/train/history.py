@@ -7,7 +7,7 @@ import gradio as gr
 import pandas as pd
 
 from playground.services.experiments import Experiments
-from playground.storage.run_folder import CONFIG, read_config, read_events, read_record
+from playground.storage.run_folder import CONFIG, adapter_folder, read_config, read_events, read_record
 from playground.storage.store import RunRow
 from playground.ui.shared.handlers import guard
 from playground.ui.shared.i18n import mark, say
@@ -77,7 +77,7 @@ class History:
 
 def _facts(run: RunRow) -> dict[str, Any]:
     """All that is recorded of a run: settings and, once an adapter is there, data hash, base, versions and figures."""
-    return {"name": run.name, "state": run.state, **(read_record(run.folder) or _config(run))}
+    return {"name": run.name, "state": run.state, **(read_record(adapter_folder(run.folder)) or _config(run))}
 
 
 def _config(run: RunRow) -> dict[str, Any]:
