@@ -103,15 +103,15 @@ class JobQueue:
         with self._lock:
             if active := self.active(visitor, jobs[0].kind):
                 return [row.id for row in self.together(visitor, active.id)]
-            self._check_room(len(self._store.runs(visitor)), len(jobs))
+            self._check_room(len(self._store.runs.all(visitor)), len(jobs))
             bundle = secrets.token_hex(8) if len(jobs) > 1 else ""
             return [self._add(visitor, job, bundle).id for job in jobs]
 
     def snapshot(self, visitor: str, run: str) -> Snapshot:
         """The run as it stands; looking at an active one renews the lease of all that the visitor has in the queue."""
-        row = self._store.run(visitor, run)
+        row = self._store.runs.get(visitor, run)
         if row.state in ACTIVE:
-            for each in self._store.runs(visitor, kind=None):
+            for each in self._store.runs.all(visitor, kind=None):
                 if each.state in ACTIVE:
                     self._renew(each)
         position, starts_in = self._place(row)
@@ -119,14 +119,16 @@ class JobQueue:
 
     def active(self, visitor: str, kind: str = "train") -> RunRow | None:
         """The visitor's run of a kind that works or else waits, if there is one."""
-        rows = [row for row in self._store.runs(visitor, kind) if row.state in ACTIVE]
+        rows = [row for row in self._store.runs.all(visitor, kind) if row.state in ACTIVE]
         return min(rows, key=lambda row: row.state == "queued", default=None)
 
     def together(self, visitor: str, run: str) -> list[RunRow]:
         """The runs that were queued together with this one, in their order, itself included."""
-        row = self._store.run(visitor, run)
+        row = self._store.runs.get(visitor, run)
         return (
-            [each for each in self._store.runs(visitor, row.kind) if each.bundle == row.bundle] if row.bundle else [row]
+            [each for each in self._store.runs.all(visitor, row.kind) if each.bundle == row.bundle]
+            if row.bundle
+            else [row]
         )
 
     def stop(self, visitor: str, run: str, within: float = PAUSE_SECONDS) -> None:
@@ -134,14 +136,14 @@ class JobQueue:
 
         By force it goes on later from its last checkpoint; otherwise from where it was.
         """
-        waited = self._store.move_run(visitor, run, ["queued"], "stopped")
-        if not waited and self._store.move_run(visitor, run, ["running", "stopping"], "stopping"):
-            write_text(self._store.run(visitor, run).folder / STOP, str(time.time() + within))
+        waited = self._store.runs.transition(visitor, run, ["queued"], "stopped")
+        if not waited and self._store.runs.transition(visitor, run, ["running", "stopping"], "stopping"):
+            write_text(self._store.runs.get(visitor, run).folder / STOP, str(time.time() + within))
 
     def resume(self, visitor: str, run: str) -> None:
         """Queue a stopped or failed run again; it goes on from its newest checkpoint, or from the start without one."""
         with self._lock:
-            row = self._store.run(visitor, run)
+            row = self._store.runs.get(visitor, run)
             active = self.active(visitor, row.kind)
             if active and (not row.bundle or active.bundle != row.bundle):
                 raise UserError(f"Your run {active.name!r} is {active.state}. Stop it or wait for it, then resume.")
@@ -151,24 +153,24 @@ class JobQueue:
             (row.folder / STOP).unlink(missing_ok=True)
             log_event(row.folder, {"event": "queued"})
             self._renew(row)
-            self._store.change_run(visitor, run, queued=time.time())
-            self._store.move_run(visitor, run, ["stopped", "failed"], "queued")
+            self._store.runs.update(visitor, run, queued=time.time())
+            self._store.runs.transition(visitor, run, ["stopped", "failed"], "queued")
 
     def keep(self, visitor: str, run: str, kept: bool) -> None:
         """Let a run and those queued with it go on without its page, or end with its lease again."""
         for row in self.together(visitor, run):
-            self._store.change_run(visitor, row.id, kept=kept)
+            self._store.runs.update(visitor, row.id, kept=kept)
             if row.state in ACTIVE:
-                self._renew(self._store.run(visitor, row.id))
+                self._renew(self._store.runs.get(visitor, row.id))
 
     def rename(self, visitor: str, run: str, name: str) -> None:
         """Give a run another name."""
-        self._store.change_run(visitor, run, name=name)
+        self._store.runs.update(visitor, run, name=name)
 
     def delete(self, visitor: str, run: str) -> None:
         """Delete a run and its adapter; a waiting one leaves the queue, a running one is refused."""
-        self._store.move_run(visitor, run, ["queued"], "stopped")
-        self._store.delete_run(visitor, run)
+        self._store.runs.transition(visitor, run, ["queued"], "stopped")
+        self._store.runs.delete(visitor, run)
 
     def _add(self, visitor: str, job: Job, bundle: str) -> RunRow:
         until = self._lease(job.kept)
@@ -180,10 +182,10 @@ class JobQueue:
             "expected": job.expected,
             "kept": job.kept,
         }
-        return self._store.add_run(visitor, job.kind, job.name, job.method, files, **columns)
+        return self._store.runs.add(visitor, job.kind, job.name, job.method, files, **columns)
 
     def _check_room(self, kept: int, more: int) -> None:
-        most, active = self._settings, len(self._store.active_runs())
+        most, active = self._settings, len(self._store.runs.active())
         if kept + more > most.visitor_runs:
             raise UserError(
                 f"You keep {kept} runs, and {more} more would pass the most allowed, {most.visitor_runs}. Delete some "
@@ -203,14 +205,14 @@ class JobQueue:
         until = self._lease(row.kept)
         if math.isclose(row.lease_until, until, rel_tol=0, abs_tol=STALE * self._settings.lease_seconds):
             return
-        self._store.change_run(row.visitor, row.id, lease_until=until)
+        self._store.runs.update(row.visitor, row.id, lease_until=until)
         write_text(row.folder / LEASE, str(until))
 
     def _place(self, row: RunRow) -> tuple[int, float | None]:
         """How many runs are ahead of a waiting one, and in how many seconds they should be through, where known."""
         if row.state != "queued":
             return 0, None
-        ahead = list(takewhile(lambda each: each.id != row.id, self._store.active_runs()))
+        ahead = list(takewhile(lambda each: each.id != row.id, self._store.runs.active()))
         left = [_seconds_left(each) for each in ahead]
         return len(ahead), None if None in left else math.fsum(each for each in left if each is not None)
 

@@ -66,20 +66,20 @@ class Supervisor:
         if last and last[0]["event"] in ENDINGS:
             state, error = ENDINGS[last[0]["event"]], last[0].get("error", "")
             if "reason" in last[0]:
-                self._store.change_run(row.visitor, row.id, figures=json.dumps(last[0]))
+                self._store.runs.update(row.visitor, row.id, figures=json.dumps(last[0]))
         else:
             state, error = self._without_ending(row, code)
         if error == NO_MEMORY:
             error = f"{error} {self._smaller(row)}".strip()
-        self._store.move_run(row.visitor, row.id, ["running", "stopping"], state, error)
+        self._store.runs.transition(row.visitor, row.id, ["running", "stopping"], state, error)
 
     def _supervise(self) -> None:
-        for left in self._store.active_runs():
+        for left in self._store.runs.active():
             if left.state != "queued":
                 self._attend(left, self.take_over)
         while not self._closing.is_set():
             try:
-                claimed = self._store.claim_run()
+                claimed = self._store.runs.claim_next()
                 if claimed:
                     self._attend(claimed, self._carry_out)
             except Exception:  # such as a full disk: the queue goes on once there is room
@@ -92,11 +92,11 @@ class Supervisor:
             act(row)
         except Exception:
             logger.exception("run %s", row.id)
-            self._store.move_run(row.visitor, row.id, ["running", "stopping"], "failed", FAULT)
+            self._store.runs.transition(row.visitor, row.id, ["running", "stopping"], "failed", FAULT)
 
     def _carry_out(self, row: RunRow) -> None:
         if row.lease_until <= time.time():
-            self._store.move_run(row.visitor, row.id, ["running", "stopping"], "stopped", EXPIRED)
+            self._store.runs.transition(row.visitor, row.id, ["running", "stopping"], "stopped", EXPIRED)
         elif device.on_zero_gpu():
             self._work_in_slices(row)
         else:
@@ -104,7 +104,7 @@ class Supervisor:
 
     def _spawn(self, row: RunRow) -> psutil.Process:
         worker = start_worker(row.folder, self._settings)
-        self._store.change_run(row.visitor, row.id, pid=worker.pid, pid_started=worker.create_time())
+        self._store.runs.update(row.visitor, row.id, pid=worker.pid, pid_started=worker.create_time())
         return worker
 
     def _watch(self, row: RunRow, worker: psutil.Process) -> None:
@@ -115,7 +115,7 @@ class Supervisor:
             except psutil.TimeoutExpired:
                 pass
             if time.time() > time_to_end(row.folder, GRACE_SECONDS):
-                self._store.move_run(row.visitor, row.id, ["running"], "stopping")
+                self._store.runs.transition(row.visitor, row.id, ["running"], "stopping")
                 worker.kill()
 
     def _work_in_slices(self, row: RunRow) -> None:
@@ -131,7 +131,7 @@ class Supervisor:
 
     def _without_ending(self, row: RunRow, code: int | None) -> tuple[str, str]:
         """State and error of a run whose worker ended without a word; without an exit code its server was lost too."""
-        now = self._store.run(row.visitor, row.id)
+        now = self._store.runs.get(row.visitor, row.id)
         if now.state == "stopping" or (code is None and now.lease_until <= time.time()):
             return "stopped", ""
         if code == errno.ENOSPC:

@@ -90,7 +90,7 @@ class Services:
 
     def resident(self, visitor: str) -> dict[str, ServedAdapter]:
         """This visitor's adapters in memory, by their runs' ids, the latest asked for last."""
-        mine = {run.id for run in self.store.runs(visitor)}
+        mine = {run.id for run in self.store.runs.all(visitor)}
         return {run: each for (run, _), each in self._adapters.here() if run in mine}
 
     def self_test(self, visitor: str) -> SelfTestReport:
@@ -138,7 +138,7 @@ class Services:
         Raises:
             UserError, MethodError: too many runs, or nothing that can be read and fits the base model.
         """
-        kept = len(self.store.runs(visitor))
+        kept = len(self.store.runs.all(visitor))
         if kept >= self.settings.visitor_runs:
             raise UserError(
                 f"You keep {kept} runs, the most allowed. Delete one you no longer need, then bring this one."
@@ -149,7 +149,7 @@ class Services:
             import_adapter.write_adapter(came, adapter_folder(folder), self.chat)
             (folder / EVENTS).write_text("")
 
-        return self.store.add_brought_run(visitor, "train", name, came.method, came.figures, fill).id
+        return self.store.runs.add_imported(visitor, "train", name, came.method, came.figures, fill).id
 
     def export(self, visitor: str, run_id: str, form: str, out: Path) -> None:
         """Fill a folder with what one of this visitor's runs learnt, in one of the forms of `export`.
@@ -157,7 +157,7 @@ class Services:
         Raises:
             UserError, MethodError: no adapter, no such form of it, or no room.
         """
-        run = self.store.run(visitor, run_id)
+        run = self.store.runs.get(visitor, run_id)
         if not has_adapter(run.folder):
             raise UserError(f"The run {run.name!r} has left no adapter yet. Let it make a step first, then export it.")
         needed = 3 * 4 * self.chat.model.num_parameters() if form in export.WHOLE else 0
@@ -167,7 +167,7 @@ class Services:
 
     def forget(self, visitor: str) -> None:
         """Start over: everything of this visitor is deleted, in memory too."""
-        for run in self.store.runs(visitor):
+        for run in self.store.runs.all(visitor):
             self.forget_adapter(run.id)
         self.ballots.pop(visitor, None)
         _, placed = self._pairs.pop(visitor, ("", []))
@@ -222,7 +222,7 @@ class Services:
             threading.Thread(target=task, daemon=True, name=task.__name__).start()
 
     def _wanted(self, visitor: str, run_id: str) -> tuple[tuple[str, int], Callable[[], ServedAdapter]]:
-        folder = adapter_folder(self.store.run(visitor, run_id).folder)
+        folder = adapter_folder(self.store.runs.get(visitor, run_id).folder)
 
         def load() -> ServedAdapter:
             served = load_adapter(folder, self.chat)

@@ -60,7 +60,7 @@ class Exams:
             UserError, RetrievalError: no text, no question found, or a file that cannot be used.
         """
         documents = self._documents(visitor)
-        rows = taught.rows(self._store.run(visitor, run).folder, chat.tokenizer) if run else []
+        rows = taught.rows(self._store.runs.get(visitor, run).folder, chat.tokenizer) if run else []
         if file is None:
             drawn = question_set.from_text(documents, settings.limit, settings.seed, rows, asker(chat))
         else:
@@ -126,7 +126,7 @@ class Exams:
             raise UserError("No way of answering was chosen. Choose at least one; fine-tuned ones need an adapter.")
         needs_index = any(arm in NEEDING_INDEX for arm in chosen)
         index = self._store.index_folder(visitor) / self._library.text_hash(visitor) if needs_index else None
-        adapter = adapter_folder(self._store.run(visitor, draft.run).folder) if draft.run else None
+        adapter = adapter_folder(self._store.runs.get(visitor, draft.run).folder) if draft.run else None
         plan = Plan(
             draft.settings,
             tuple(chosen),
@@ -146,16 +146,16 @@ class Exams:
 
     def taken(self, visitor: str) -> list[RunRow]:
         """This visitor's exams, oldest first."""
-        return self._store.runs(visitor, KIND)
+        return self._store.runs.all(visitor, KIND)
 
     def outcome(self, visitor: str, exam: str) -> dict[str, Any] | None:
         """What `report.record` said of a finished exam; None while it is not finished."""
-        file = self._store.run(visitor, exam).folder / report.JSON
+        file = self._store.runs.get(visitor, exam).folder / report.JSON
         return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 
     def files(self, visitor: str, exam: str) -> list[Path]:
         """The report's files and the questions, where it is finished."""
-        folder = self._store.run(visitor, exam).folder
+        folder = self._store.runs.get(visitor, exam).folder
         there = [folder / name for name in report.FILES if (folder / name).exists()]
         return [*there, folder / QUESTIONS] if there else []
 

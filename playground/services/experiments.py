@@ -52,7 +52,7 @@ class Experiments:
 
     def last_bake_off(self, visitor: str) -> list[RunRow]:
         """The runs that were queued together last; none where there never were any."""
-        runs = self.store.runs(visitor)
+        runs = self.store.runs.all(visitor)
         bundles = [run.bundle for run in runs if run.bundle]
         return [run for run in runs if run.bundle == bundles[-1]] if bundles else []
 
@@ -77,11 +77,11 @@ class Experiments:
 
     def last_sweep(self, visitor: str) -> RunRow | None:
         """The sweep that was queued last."""
-        return max(self.store.runs(visitor, SWEEP), key=lambda run: run.queued, default=None)
+        return max(self.store.runs.all(visitor, SWEEP), key=lambda run: run.queued, default=None)
 
     def rerun(self, visitor: str, run: str, kept: bool) -> str:
         """Queue a run with the settings and the text of an earlier one; returns its id."""
-        row = self.store.run(visitor, run)
+        row = self.store.runs.get(visitor, run)
         if not holds_run(row.folder):
             raise UserError(f"The run {row.name!r} was trained elsewhere, so its text is not here. Train a new run.")
         config = RunConfig.from_dict(read_config(row.folder))

@@ -39,7 +39,7 @@ def arms(services: Services, visitor: str) -> list[str]:
     """The ids of all arms that can answer this visitor now."""
     text = bool(services.store.documents(visitor))
     found = [BASE, *([RAG] if text else []), *([FEW_SHOT] if services.pairs(visitor) else [])]
-    for run in usable(services.store.runs(visitor)):
+    for run in usable(services.store.runs.all(visitor)):
         found += [arm_id(TUNED, run.id), *([arm_id(BOTH, run.id)] if text else [])]
     return found
 
@@ -124,7 +124,7 @@ def _drawn(able: Sequence[str], wanted: Sequence[str]) -> list[str]:
 
 
 def _ballot(services: Services, visitor: str, question: str, ids: Sequence[str], answers: Sequence[Answer]) -> Ballot:
-    runs = {run.id: run for run in services.store.runs(visitor)}
+    runs = {run.id: run for run in services.store.runs.all(visitor)}
     told = {}
     for side, id_, answer in zip(SIDES, ids, answers, strict=True):
         kind, _, run = id_.partition(SEPARATOR)

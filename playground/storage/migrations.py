@@ -1,4 +1,4 @@
-"""The database's tables, as steps that each database takes once; only the store uses it."""
+"""The database's tables as numbered migrations, each applied once; only the storage package uses it."""
 
 import sqlite3
 import time

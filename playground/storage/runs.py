@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,84 +10,74 @@ from typing import Any
 
 from playground.errors import UserError
 from playground.files import write_text
-from playground.storage.connection import Database, owned_row
+from playground.storage.connection import Database, insert_row, owned_row
 from playground.storage.records import RunRow, clean_name
+from playground.storage.staging import Staging
 
 WORKING = ("running", "stopping")
 ACTIVE = ("queued", *WORKING)
 AT_WORK = f"state IN {WORKING}"
 
 
-class RunRows(Database):
+class RunTable:
     """Runs of visitors. Every method refuses, with a UserError, what is another's."""
 
-    def add_run(
+    def __init__(self, database: Database, staging: Staging) -> None:
+        self._database = database
+        self._staging = staging
+
+    def add(
         self, visitor: str, kind: str, name: str, method: str, files: Mapping[str, str], **columns: str | float
     ) -> RunRow:
-        """Queue a run whose folder holds `files` (name -> text). The row comes last, so a queued run is whole.
+        """Queue a run whose folder holds `files` (name -> text); the run is in the queue once its folder is complete.
 
         Further columns: lease_until, bundle, expected, kept.
         """
-        with self._writing(visitor) as db:
-            run, now = secrets.token_hex(8), time.time()
-            folder = self._visitors / visitor / "runs" / run
-            folder.mkdir(parents=True)
+
+        def fill(folder: Path) -> None:
             for file, text in files.items():
                 write_text(folder / file, text)
-            own = {"id": run, "visitor": visitor, "kind": kind, "name": clean_name(name, method), "method": method}
-            row = {**own, "created": now, "queued": now, **columns}
-            db.execute(f"INSERT INTO runs ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", [*row.values()])
-        return self.run(visitor, run)
 
-    def add_brought_run(
+        return self._insert({"visitor": visitor, "kind": kind, "method": method, **columns}, name, fill)
+
+    def add_imported(
         self, visitor: str, kind: str, name: str, method: str, figures: Mapping[str, Any], fill: Callable[[Path], None]
     ) -> RunRow:
-        """Keep an adapter that was trained elsewhere as a run that is done; `fill` makes its folder, or raises."""
-        run, now = secrets.token_hex(8), time.time()
-        with self._reading(visitor):
-            folder = self._visitors / visitor / "runs" / run
-        folder.mkdir(parents=True)
-        try:
-            fill(folder)
-            with self._writing(visitor) as db:
-                told = (run, visitor, kind, clean_name(name, method), method, "done", json.dumps(figures))
-                columns = "id, visitor, kind, name, method, state, figures, created, queued, lease_until"
-                db.execute(
-                    f"INSERT INTO runs ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*told, now, now, now)
-                )
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        return self.run(visitor, run)
+        """Keep an adapter that was trained elsewhere as a finished run; `fill` writes its folder, or raises."""
+        done = {"state": "done", "figures": json.dumps(figures), "lease_until": time.time()}
+        return self._insert({"visitor": visitor, "kind": kind, "method": method, **done}, name, fill)
 
-    def run(self, visitor: str, run: str) -> RunRow:
+    def get(self, visitor: str, run: str) -> RunRow:
         """One run of a visitor."""
-        with self._reading(visitor) as db:
-            return self._run_row(owned_row(db, "runs", visitor, run))
+        with self._database.read(visitor) as db:
+            return self._row(owned_row(db, "runs", visitor, run))
 
-    def runs(self, visitor: str, kind: str | None = "train") -> list[RunRow]:
+    def all(self, visitor: str, kind: str | None = "train") -> list[RunRow]:
         """A visitor's runs of a kind, or of all kinds, oldest first."""
         query = "SELECT * FROM runs WHERE visitor = ? AND kind = coalesce(?, kind) ORDER BY created, rowid"
-        with self._reading(visitor) as db:
+        with self._database.read(visitor) as db:
             rows = db.execute(query, (visitor, kind)).fetchall()
-        return [self._run_row(row) for row in rows]
+        return [self._row(row) for row in rows]
 
-    def active_runs(self) -> list[RunRow]:
-        """Runs of all visitors that work, then those that wait, in turn; for the supervisor, never for a page."""
-        with self._connected() as db:
+    def active(self) -> list[RunRow]:
+        """Runs of all visitors: first those at work, then those that wait, in turn. For the supervisor, not a page."""
+        with self._database.connect() as db:
             return self._in_turn(db)
 
-    def claim_run(self) -> RunRow | None:
+    def claim_next(self) -> RunRow | None:
         """Mark the waiting run whose turn it is as running and return it; None when nothing waits."""
-        with self._writing() as db:
+        with self._database.write() as db:
             row = next((each for each in self._in_turn(db) if each.state == "queued"), None)
             if row:
                 db.execute("UPDATE runs SET state = 'running', pid = NULL WHERE id = ?", (row.id,))
-        return self.run(row.visitor, row.id) if row else None
+        return self.get(row.visitor, row.id) if row else None
 
-    def move_run(self, visitor: str, run: str, states: Sequence[str], to: str, error: str = "") -> bool:
-        """Change a run's state if it is in one of `states`, else return False. One that leaves its work was served."""
-        with self._writing(visitor) as db:
+    def transition(self, visitor: str, run: str, states: Sequence[str], to: str, error: str = "") -> bool:
+        """Change a run's state if it is in one of `states`, else return False.
+
+        When a run stops working, its visitor counts as served now.
+        """
+        with self._database.write(visitor) as db:
             row = owned_row(db, "runs", visitor, run)
             if row["state"] not in states:
                 return False
@@ -97,36 +86,53 @@ class RunRows(Database):
                 db.execute("UPDATE visitors SET served = ? WHERE id = ?", (time.time(), visitor))
         return True
 
-    def change_run(self, visitor: str, run: str, **columns: str | int | float) -> None:
+    def update(self, visitor: str, run: str, **columns: str | int | float) -> None:
         """Set columns of a run, such as pid, queued, lease_until, kept, figures (JSON); a blank name is the method."""
-        with self._writing(visitor) as db:
+        with self._database.write(visitor) as db:
             row = owned_row(db, "runs", visitor, run)
             if "name" in columns:
                 columns["name"] = clean_name(str(columns["name"]), row["method"])
             for column, value in columns.items():
                 db.execute(f"UPDATE runs SET {column} = ? WHERE id = ?", (value, run))
 
-    def delete_run(self, visitor: str, run: str) -> None:
+    def delete(self, visitor: str, run: str) -> None:
         """Delete a run and its folder; refused while it waits or works."""
-        with self._writing(visitor) as db:
+        with self._staging.trash() as trash, self._database.write(visitor) as db:
             row = owned_row(db, "runs", visitor, run)
             if row["state"] in ACTIVE:
                 raise UserError(f"The run {row['name']!r} is {row['state']}. Stop it first, then delete it.")
             db.execute("DELETE FROM runs WHERE id = ?", (run,))
-            shutil.rmtree(self._visitors / visitor / "runs" / run, ignore_errors=True)
+            trash.take(self._folder(visitor, run))
+
+    def _insert(self, row: Mapping[str, object], name: str, fill: Callable[[Path], None]) -> RunRow:
+        """Write a run's folder, then show folder and row at once."""
+        visitor, run, now = str(row["visitor"]), secrets.token_hex(8), time.time()
+        with self._database.read(visitor), self._staging.new_path() as draft:
+            draft.mkdir()
+            fill(draft)
+            with self._database.write(visitor) as db:
+                own = {"id": run, "name": clean_name(name, str(row["method"])), "created": now, "queued": now}
+                insert_row(db, "runs", {**own, **row})
+                folder = self._folder(visitor, run)
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                draft.rename(folder)
+        return self.get(visitor, run)
 
     def _in_turn(self, db: sqlite3.Connection) -> list[RunRow]:
         query = f"SELECT * FROM runs WHERE state IN {ACTIVE} ORDER BY queued, rowid"
-        rows = [self._run_row(row) for row in db.execute(query)]
+        rows = [self._row(row) for row in db.execute(query)]
         served = {row["id"]: row["served"] for row in db.execute("SELECT id, served FROM visitors")}
         working = [row for row in rows if row.state in WORKING]
         for row in working:
             served[row.visitor] = time.time()
         return working + in_turn([row for row in rows if row.state == "queued"], served)
 
-    def _run_row(self, row: sqlite3.Row) -> RunRow:
-        folder = self._visitors / row["visitor"] / "runs" / row["id"]
+    def _row(self, row: sqlite3.Row) -> RunRow:
+        folder = self._folder(row["visitor"], row["id"])
         return RunRow(**{**row, "figures": json.loads(row["figures"]), "kept": bool(row["kept"])}, folder=folder)
+
+    def _folder(self, visitor: str, run: str) -> Path:
+        return self._database.folder(visitor) / "runs" / run
 
 
 def in_turn(waiting: Sequence[RunRow], served: Mapping[str, float]) -> list[RunRow]:

@@ -1,4 +1,4 @@
-"""Where everything of a visitor is kept: paths and SQL end here and in what it is built on; knows no model and no page.
+"""Where everything of a visitor is kept. No other package knows SQL or a path of it; knows no model and no page.
 
 A visitor is known by a secret that only their browser holds; its hash is the visitor's id.
 """
@@ -6,7 +6,6 @@ A visitor is known by a secret that only their browser holds; its hash is the vi
 import hashlib
 import json
 import secrets
-import shutil
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import astuple
@@ -15,9 +14,11 @@ from typing import Any
 
 from playground.errors import UserError
 from playground.files import write_text
-from playground.storage.connection import owned_row
+from playground.settings import Settings
+from playground.storage.connection import Database, insert_row, owned_row
 from playground.storage.records import NAME_CHARS, Ballot, Choice, DocumentRow, RunRow, VoteRow, clean_name
-from playground.storage.runs import ACTIVE, AT_WORK, RunRows
+from playground.storage.runs import ACTIVE, AT_WORK, RunTable
+from playground.storage.staging import Staging
 
 __all__ = [  # the one door to what is kept
     "ACTIVE",
@@ -35,6 +36,7 @@ __all__ = [  # the one door to what is kept
 
 DAY = 86_400
 SECRET_CHARS = 32
+SEEN_SECONDS = 60.0  # how old the time may be at which a visitor was seen last
 
 
 def new_secret() -> str:
@@ -42,59 +44,83 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
-class Store(RunRows):
-    """Visitors, their documents, runs and conversation. Every method refuses, with a UserError, what is another's."""
+class Store:
+    """Visitors, their documents, conversation and votes, and in `runs` their runs.
+
+    Every method refuses, with a UserError, what is another's.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the data folder; a new one is made, an old one is brought up to date."""
+        self._database = Database(settings.data)
+        self._staging = Staging(settings.data)
+        self._keep_seconds = settings.keep_days * DAY
+        self.runs = RunTable(self._database, self._staging)
 
     def visitor(self, secret: str) -> str:
-        """The id that belongs to a secret; a new visitor is made, a known one is marked as seen now."""
+        """The id that belongs to a secret. A new visitor is added; of a known one it is noted when they were seen.
+
+        Most requests only read: the time is written again once it is `SEEN_SECONDS` old.
+        """
         if len(secret) < SECRET_CHARS:
             raise UserError("This browser's session was not recognised. Reload the page to begin a new one.")
-        visitor = hashlib.sha256(secret.encode()).hexdigest()[:32]
-        seen = "INSERT INTO visitors (id, seen) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET seen = excluded.seen"
-        with self._writing() as db:
-            db.execute(seen, (visitor, time.time()))
+        visitor, now = hashlib.sha256(secret.encode()).hexdigest()[:32], time.time()
+        with self._database.connect() as db:
+            row = db.execute("SELECT seen FROM visitors WHERE id = ?", (visitor,)).fetchone()
+        if row is None or not 0 <= now - row["seen"] < SEEN_SECONDS:
+            seen = "INSERT INTO visitors (id, seen) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET seen = excluded.seen"
+            with self._database.write() as db:
+                db.execute(seen, (visitor, now))
         return visitor
 
     def forget(self, visitor: str) -> None:
-        """Delete everything of a visitor, who may go on afresh; refused while a run of theirs is at work."""
-        with self._writing(visitor) as db:
+        """Delete everything of a visitor, who may start again; refused while a run of theirs is at work."""
+        with self._staging.trash() as trash, self._database.write(visitor) as db:
             if db.execute(f"SELECT 1 FROM runs WHERE visitor = ? AND {AT_WORK}", (visitor,)).fetchone():
                 raise UserError("A run of yours is still training. Stop it first, then start over.")
             db.execute("DELETE FROM visitors WHERE id = ?", (visitor,))
             db.execute("INSERT INTO visitors (id, seen) VALUES (?, ?)", (visitor, time.time()))
-            shutil.rmtree(self._visitors / visitor, ignore_errors=True)
+            trash.take(self._database.folder(visitor))
 
-    def sweep(self, now: float) -> int:
-        """Delete visitors last seen over `keep_days` before `now`, and folders without a visitor; returns how many."""
-        with self._writing() as db:
-            query = f"DELETE FROM visitors WHERE seen < ? AND id NOT IN (SELECT visitor FROM runs WHERE {AT_WORK})"
-            gone = db.execute(query, (now - self._settings.keep_days * DAY,)).rowcount
+    def sweep(self, now: float) -> list[str]:
+        """Delete visitors last seen over `keep_days` before `now`, and folders without a visitor.
+
+        Returns the ids of the deleted visitors. A visitor with a run at work stays.
+        """
+        with self._staging.trash() as trash, self._database.write() as db:
+            absent = f"seen < ? AND id NOT IN (SELECT visitor FROM runs WHERE {AT_WORK})"
+            before = (now - self._keep_seconds,)
+            gone = [row["id"] for row in db.execute(f"SELECT id FROM visitors WHERE {absent}", before)]
+            db.execute(f"DELETE FROM visitors WHERE {absent}", before)
             known = {row["id"] for row in db.execute("SELECT id FROM visitors")}
-            for folder in self._visitors.iterdir():
+            for folder in self._database.visitors.iterdir():
                 if folder.name not in known:
-                    shutil.rmtree(folder, ignore_errors=True)
+                    trash.take(folder)
+        self._staging.sweep()
         return gone
 
     def add_document(self, visitor: str, name: str, content: Mapping[str, Any], size: int, chars: int) -> DocumentRow:
         """Keep a document's JSON form. `size` is the upload in bytes."""
-        with self._writing(visitor) as db:
-            document = secrets.token_hex(8)
-            path = self._document_path(visitor, document)
-            row = DocumentRow(document, visitor, clean_name(name, "text"), size, chars, digest(content), path)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(path, json.dumps(content, ensure_ascii=False))
-            db.execute("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?)", astuple(row)[:-1])
+        document = secrets.token_hex(8)
+        path = self._document_path(visitor, document)
+        row = DocumentRow(document, visitor, clean_name(name, "text"), size, chars, digest(content), path)
+        with self._database.read(visitor), self._staging.new_path() as draft:
+            write_text(draft, json.dumps(content, ensure_ascii=False))
+            with self._database.write(visitor) as db:
+                db.execute("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?)", astuple(row)[:-1])
+                path.parent.mkdir(parents=True, exist_ok=True)
+                draft.rename(path)
         return row
 
     def documents(self, visitor: str) -> list[DocumentRow]:
         """A visitor's documents, oldest first."""
-        with self._reading(visitor) as db:
+        with self._database.read(visitor) as db:
             rows = db.execute("SELECT * FROM documents WHERE visitor = ? ORDER BY rowid", (visitor,)).fetchall()
         return [DocumentRow(**row, path=self._document_path(visitor, row["id"])) for row in rows]
 
     def remove_document(self, visitor: str, document: str) -> None:
-        """Delete one document."""
-        with self._writing(visitor) as db:
+        """Delete one document with the questions that were written about it."""
+        with self._database.write(visitor) as db:
             owned_row(db, "documents", visitor, document)
             db.execute("DELETE FROM documents WHERE id = ?", (document,))
             self._document_path(visitor, document).unlink(missing_ok=True)
@@ -102,54 +128,56 @@ class Store(RunRows):
 
     def written(self, visitor: str, document: str) -> dict[str, Any]:
         """What was kept with `keep_written`; empty where nothing was."""
-        with self._reading(visitor) as db:
+        with self._database.read(visitor) as db:
             owned_row(db, "documents", visitor, document)
             path = self._written_path(visitor, document)
             return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
     def keep_written(self, visitor: str, document: str, content: Mapping[str, Any]) -> None:
         """Keep the questions that were written about a document, in place of those before; they go when it goes."""
-        with self._writing(visitor) as db:
-            owned_row(db, "documents", visitor, document)
-            path = self._written_path(visitor, document)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(path, json.dumps(content, ensure_ascii=False))
+        path = self._written_path(visitor, document)
+        with self._database.read(visitor), self._staging.new_path() as draft:
+            write_text(draft, json.dumps(content, ensure_ascii=False))
+            with self._database.write(visitor) as db:
+                owned_row(db, "documents", visitor, document)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                draft.replace(path)
 
     def left_out(self, visitor: str) -> list[str]:
         """The kinds of findings that a visitor leaves out of training."""
-        with self._reading(visitor) as db:
+        with self._database.read(visitor) as db:
             row = db.execute("SELECT left_out FROM visitors WHERE id = ?", (visitor,)).fetchone()
         return list(json.loads(row["left_out"]))
 
     def leave_out(self, visitor: str, kinds: Collection[str]) -> None:
         """Keep which kinds a visitor leaves out, in place of those before."""
-        with self._writing(visitor) as db:
+        with self._database.write(visitor) as db:
             db.execute("UPDATE visitors SET left_out = ? WHERE id = ?", (json.dumps(sorted(kinds)), visitor))
 
     def index_folder(self, visitor: str) -> Path:
         """Where a visitor's search indexes are kept."""
-        with self._reading(visitor):
-            return self._visitors / visitor / "indexes"
+        with self._database.read(visitor):
+            return self._database.folder(visitor) / "indexes"
 
     def exam_folder(self, visitor: str) -> Path:
         """Where the exam that a visitor draws up is kept until it begins."""
-        with self._reading(visitor):
-            return self._visitors / visitor / "exam"
+        with self._database.read(visitor):
+            return self._database.folder(visitor) / "exam"
 
     def save_conversation(self, visitor: str, conversation: Mapping[str, Any]) -> None:
         """Keep a visitor's one conversation, in the page's own form."""
-        with self._writing(visitor) as db:
+        with self._database.write(visitor) as db:
             db.execute("INSERT OR REPLACE INTO conversations VALUES (?, ?)", (visitor, json.dumps(conversation)))
 
     def conversation(self, visitor: str) -> dict[str, Any]:
         """A visitor's saved conversation; empty when none was saved."""
-        with self._reading(visitor) as db:
+        with self._database.read(visitor) as db:
             row = db.execute("SELECT content FROM conversations WHERE visitor = ?", (visitor,)).fetchone()
         return json.loads(row["content"]) if row else {}
 
     def add_vote(self, visitor: str, ballot: Ballot, choice: Choice) -> None:
         """Keep one vote."""
-        with self._writing(visitor) as db:
+        with self._database.write(visitor) as db:
             row = {
                 "id": secrets.token_hex(8),
                 "visitor": visitor,
@@ -158,33 +186,33 @@ class Store(RunRows):
                 **vars(ballot),
             }
             row["stamps"] = json.dumps(ballot.stamps)
-            db.execute(f"INSERT INTO votes ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", (*row.values(),))
+            insert_row(db, "votes", row)
 
     def votes(self, visitor: str) -> list[VoteRow]:
         """A visitor's votes, oldest first."""
-        with self._reading(visitor) as db:
+        with self._database.read(visitor) as db:
             return _votes(db.execute("SELECT * FROM votes WHERE visitor = ? ORDER BY voted, rowid", (visitor,)))
 
     def all_votes(self) -> list[VoteRow]:
         """All visitors' votes, oldest first; for standings that the host shares, of which no text is shown."""
-        with self._connected() as db:
+        with self._database.connect() as db:
             return _votes(db.execute("SELECT * FROM votes ORDER BY voted, rowid"))
 
     def embedder(self, visitor: str) -> str:
         """The name of the embedder that a visitor chose; empty where none was."""
-        with self._reading(visitor) as db:
+        with self._database.read(visitor) as db:
             return str(db.execute("SELECT embedder FROM visitors WHERE id = ?", (visitor,)).fetchone()["embedder"])
 
     def choose_embedder(self, visitor: str, name: str) -> None:
         """Keep which embedder a visitor chose."""
-        with self._writing(visitor) as db:
+        with self._database.write(visitor) as db:
             db.execute("UPDATE visitors SET embedder = ? WHERE id = ?", (name, visitor))
 
     def _document_path(self, visitor: str, document: str) -> Path:
-        return self._visitors / visitor / "documents" / f"{document}.json"
+        return self._database.folder(visitor) / "documents" / f"{document}.json"
 
     def _written_path(self, visitor: str, document: str) -> Path:
-        return self._visitors / visitor / "written" / f"{document}.json"
+        return self._database.folder(visitor) / "written" / f"{document}.json"
 
 
 def digest(content: Mapping[str, Any]) -> str:

@@ -67,7 +67,7 @@ class StatusBar:
 
     def _drawn(self, request: gr.Request) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.store, request)
-        adapters = usable(self.services.store.runs(visitor))
+        adapters = usable(self.services.store.runs.all(visitor))
         ready = (
             say(language, "bar.adapters_value", count=len(adapters)) if adapters else say(language, "bar.no_adapters")
         )

@@ -258,7 +258,7 @@ def services(settings: Settings, tiny_model_folder: Path) -> Services:
 def test_a_brought_adapter_is_a_run_that_answers_and_can_be_deleted(services: Services, folder: Path) -> None:
     visitor = services.store.visitor("x" * 40)
     run = services.bring_adapter(visitor, files(folder), "from elsewhere")
-    (row,) = services.store.runs(visitor)
+    (row,) = services.store.runs.all(visitor)
     assert (row.id, row.name, row.state, row.method) == (run, "from elsewhere", "done", "lora")
     assert services.adapter(visitor, run).scale == 2.0
     assert services.jobs.snapshot(visitor, run).events == []
@@ -275,5 +275,6 @@ def test_a_refused_adapter_leaves_nothing(services: Services, folder: Path) -> N
     (folder / WEIGHTS).write_bytes(save(tensors))
     with pytest.raises(UserError, match="no such layer"):
         services.bring_adapter(visitor, files(folder), "")
-    assert services.store.runs(visitor) == []
-    assert list((services.settings.data / "visitors" / visitor / "runs").iterdir()) == []
+    assert services.store.runs.all(visitor) == []
+    for folder in ("visitors", "staging"):
+        assert list((services.settings.data / folder).iterdir()) == []

@@ -185,6 +185,6 @@ def test_a_test_that_cannot_be_made_costs_no_answer(
 
 
 def _run(services: Services, visitor: str, seed: int) -> str:
-    return services.store.add_brought_run(
+    return services.store.runs.add_imported(
         visitor, "train", "x", "lora", {}, lambda folder: lora(seed).save(folder / "adapter", "tiny")
     ).id

@@ -44,7 +44,7 @@ def settings(tmp_path: Path, tiny_model_folder: Path) -> Settings:
 def jobs(store: Store, settings: Settings) -> Iterator[JobQueue]:
     """Jobs that nobody started; whatever a test leaves running is ended."""
     yield JobQueue(store, settings)
-    for row in store.active_runs():
+    for row in store.runs.active():
         if row.pid and psutil.pid_exists(row.pid):
             os.kill(row.pid, signal.SIGKILL)
 
@@ -85,7 +85,7 @@ def wait(
     """Watch a run as a page does until a condition holds; without `look` the lease is not renewed."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        row = jobs._store.run(visitor, run)
+        row = jobs._store.runs.get(visitor, run)
         seen = jobs.snapshot(visitor, run) if look else Snapshot(**vars(row), **UNSEEN, events=read_events(row.folder))
         if until(seen):
             return seen
@@ -115,11 +115,11 @@ def steps(snapshot: Snapshot) -> list[int]:
 
 def test_a_double_click_makes_one_run(jobs: JobQueue, store: Store, visitor: str) -> None:
     assert jobs.submit(visitor, config(), TEXT) == jobs.submit(visitor, config(9), TEXT)
-    assert len(store.runs(visitor)) == 1
+    assert len(store.runs.all(visitor)) == 1
 
 
 def test_a_run_folder_is_self_contained(jobs: JobQueue, store: Store, visitor: str) -> None:
-    folder = store.run(visitor, jobs.submit(visitor, config(), TEXT, "mine")).folder
+    folder = store.runs.get(visitor, jobs.submit(visitor, config(), TEXT, "mine")).folder
     assert RunConfig.from_dict(json.loads((folder / "config.json").read_text())) == config()
     assert [Document.from_dict(each) for each in json.loads((folder / "documents.json").read_text())] == TEXT
 
@@ -139,7 +139,7 @@ def test_a_full_queue_and_too_many_runs_are_refused(store: Store, settings: Sett
         small.submit(visitor, config(), TEXT)
     small.resume(visitor, run)
     small.delete(visitor, run)
-    assert store.runs(visitor) == []
+    assert store.runs.all(visitor) == []
 
 
 def test_positions_count_the_runs_ahead_and_their_seconds(jobs: JobQueue, store: Store) -> None:
@@ -147,7 +147,7 @@ def test_positions_count_the_runs_ahead_and_their_seconds(jobs: JobQueue, store:
     expected = [50.0, 60.0, 0.0, 30.0]
     asked = zip(visitors, expected, strict=True)
     runs = [jobs.submit(visitor, config(), TEXT, expected=seconds) for visitor, seconds in asked]
-    first = store.claim_run()
+    first = store.runs.claim_next()
     assert first
 
     def seen() -> list[tuple[int, float | None]]:
@@ -164,14 +164,14 @@ def test_a_visitor_with_many_runs_lets_the_others_have_one_in_between(jobs: JobQ
     jobs.add(greedy, [training_job(config(), TEXT, name) for name in "abc"])
     jobs.submit(second, config(), TEXT, "d")
     order = []
-    while row := store.claim_run():
+    while row := store.runs.claim_next():
         order.append(row.name)
         if row.name == "b":
             jobs.submit(third, config(), TEXT, "e")
-        assert [each.name for each in store.active_runs()][0] == row.name
-        upcoming = [each.name for each in store.active_runs()][1:2]
-        store.move_run(row.visitor, row.id, ["running"], "done")
-        claimed = [each.name for each in store.active_runs()][:1]
+        assert [each.name for each in store.runs.active()][0] == row.name
+        upcoming = [each.name for each in store.runs.active()][1:2]
+        store.runs.transition(row.visitor, row.id, ["running"], "done")
+        claimed = [each.name for each in store.runs.active()][:1]
         assert upcoming == claimed, "the place that was shown is the one that was kept"
     assert order == ["a", "d", "b", "e", "c"]
 
@@ -184,14 +184,14 @@ def test_runs_queued_together_share_a_double_click_a_lease_and_a_resumption(
     assert jobs.add(visitor, three) == runs
     assert [row.id for row in jobs.together(visitor, runs[1])] == runs
     for run in runs:
-        store.change_run(visitor, run, lease_until=0.0)
+        store.runs.update(visitor, run, lease_until=0.0)
     jobs.snapshot(visitor, runs[0])
-    assert all(row.lease_until > time.time() for row in store.runs(visitor))
+    assert all(row.lease_until > time.time() for row in store.runs.all(visitor))
     for run in runs:
         jobs.stop(visitor, run)
     for run in runs:
         jobs.resume(visitor, run)
-    assert [row.name for row in store.active_runs()] == ["a", "b", "c"]
+    assert [row.name for row in store.runs.active()] == ["a", "b", "c"]
 
 
 def test_several_runs_are_refused_where_one_would_still_fit(store: Store, settings: Settings, visitor: str) -> None:
@@ -200,27 +200,27 @@ def test_several_runs_are_refused_where_one_would_still_fit(store: Store, settin
         JobQueue(store, replace(settings, visitor_runs=1)).add(visitor, two)
     with pytest.raises(UserError, match="queue is full with 0 runs of at most 1"):
         JobQueue(store, replace(settings, queued_runs=1)).add(visitor, two)
-    assert store.runs(visitor) == []
+    assert store.runs.all(visitor) == []
 
 
 def test_a_kept_run_goes_on_without_its_page_until_it_is_kept_no_more(
     jobs: JobQueue, store: Store, settings: Settings, visitor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = jobs.submit(visitor, config(), TEXT, kept=True)
-    folder = store.run(visitor, run).folder
+    folder = store.runs.get(visitor, run).folder
     in_a_week = time.time() + 7 * 86_400
     with monkeypatch.context() as later:
         later.setattr(time, "time", lambda: in_a_week)
         jobs.snapshot(visitor, run)
         assert not asked_to_stop(folder)
     jobs.keep(visitor, run, kept=False)
-    assert store.run(visitor, run).lease_until == pytest.approx(time.time() + settings.lease_seconds, abs=5)
+    assert store.runs.get(visitor, run).lease_until == pytest.approx(time.time() + settings.lease_seconds, abs=5)
     with monkeypatch.context() as later:
         later.setattr(time, "time", lambda: in_a_week)
         assert asked_to_stop(folder)
     jobs.keep(visitor, run, kept=True)
     assert not asked_to_stop(folder)
-    assert store.run(visitor, run).kept
+    assert store.runs.get(visitor, run).kept
 
 
 def test_a_waiting_run_stops_at_once_and_queues_last_again(
@@ -231,7 +231,7 @@ def test_a_waiting_run_stops_at_once_and_queues_last_again(
     assert jobs.snapshot(visitor, run).state == "stopped"
     assert jobs.active(visitor) is None
     jobs.resume(visitor, run)
-    assert [row.id for row in store.active_runs()] == [other, run]
+    assert [row.id for row in store.runs.active()] == [other, run]
 
 
 def test_only_one_run_of_a_visitor_is_resumed_and_never_a_done_one(jobs: JobQueue, store: Store, visitor: str) -> None:
@@ -240,28 +240,28 @@ def test_only_one_run_of_a_visitor_is_resumed_and_never_a_done_one(jobs: JobQueu
     jobs.submit(visitor, config(), TEXT, "second")
     with pytest.raises(UserError, match="'second' is queued"):
         jobs.resume(visitor, run)
-    store.claim_run()
+    store.runs.claim_next()
     done = jobs.active(visitor)
     assert done
-    store.move_run(visitor, done.id, ["running"], "done")
+    store.runs.transition(visitor, done.id, ["running"], "done")
     with pytest.raises(UserError, match="is done"):
         jobs.resume(visitor, done.id)
 
 
 def test_looking_renews_the_lease_of_an_active_run_only(jobs: JobQueue, store: Store, visitor: str) -> None:
     run = jobs.submit(visitor, config(), TEXT)
-    store.change_run(visitor, run, lease_until=0.0)
+    store.runs.update(visitor, run, lease_until=0.0)
     folder = jobs.snapshot(visitor, run).folder
-    assert store.run(visitor, run).lease_until == float((folder / "lease").read_text()) > time.time() + 100
+    assert store.runs.get(visitor, run).lease_until == float((folder / "lease").read_text()) > time.time() + 100
     jobs.stop(visitor, run)
-    store.change_run(visitor, run, lease_until=0.0)
+    store.runs.update(visitor, run, lease_until=0.0)
     jobs.snapshot(visitor, run)
-    assert store.run(visitor, run).lease_until == 0.0
+    assert store.runs.get(visitor, run).lease_until == 0.0
 
 
 def test_visitors_cannot_touch_each_others_runs(jobs: JobQueue, store: Store, visitor: str, stranger: str) -> None:
     run = jobs.submit(visitor, config(), TEXT)
-    before = store.run(visitor, run)
+    before = store.runs.get(visitor, run)
     attempts: list[Callable[[], Any]] = [
         lambda: jobs.snapshot(stranger, run),
         lambda: jobs.stop(stranger, run),
@@ -273,14 +273,14 @@ def test_visitors_cannot_touch_each_others_runs(jobs: JobQueue, store: Store, vi
         with pytest.raises(UserError, match="not found"):
             attempt()
     assert jobs.active(stranger) is None
-    assert store.run(visitor, run) == before
+    assert store.runs.get(visitor, run) == before
 
 
 def test_a_run_whose_page_was_closed_before_its_turn_is_not_started(
     started: JobQueue, store: Store, settings: Settings, visitor: str
 ) -> None:
     files = {"events.jsonl": "", "lease": "0"}
-    run = store.add_run(visitor, "train", "late", "lora", files, lease_until=0.0).id
+    run = store.runs.add(visitor, "train", "late", "lora", files, lease_until=0.0).id
     seen = wait(started, visitor, run, ended, look=False)
     assert (seen.state, seen.error, seen.pid) == ("stopped", supervisor.EXPIRED, None)
 
@@ -339,7 +339,7 @@ def counted(total: int, pause: float = 0.0) -> Callable[..., Iterator[Event]]:
 def folder(jobs: JobQueue, store: Store, visitor: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A queued run's folder, and no model to wait for."""
     monkeypatch.setattr(train_kind, "load_chat", lambda source, device: None)
-    return store.run(visitor, jobs.submit(visitor, config(), TEXT)).folder
+    return store.runs.get(visitor, jobs.submit(visitor, config(), TEXT)).folder
 
 
 def use(monkeypatch: pytest.MonkeyPatch, train: Callable[..., Any]) -> None:
@@ -391,12 +391,12 @@ def test_a_full_disk_pauses_the_run_and_the_visitor_learns_why(
 
     use(monkeypatch, full)
     assert work(folder, settings) == "stopped"
-    row = store.claim_run()
+    row = store.runs.claim_next()
     assert row
     jobs._supervisor.settle(row, 0)
-    assert (store.run(visitor, row.id).state, store.run(visitor, row.id).error) == ("stopped", worker.NO_ROOM)
+    assert (store.runs.get(visitor, row.id).state, store.runs.get(visitor, row.id).error) == ("stopped", worker.NO_ROOM)
     jobs.resume(visitor, row.id)
-    assert store.run(visitor, row.id).state == "queued"
+    assert store.runs.get(visitor, row.id).state == "queued"
 
 
 def test_a_disk_without_room_for_the_event_itself_is_told_by_the_exit_code(
@@ -408,10 +408,10 @@ def test_a_disk_without_room_for_the_event_itself_is_told_by_the_exit_code(
     monkeypatch.setattr(worker, "log_event", full)
     monkeypatch.setattr(sys, "argv", ["worker", str(folder)])
     code = worker.main()
-    row = store.claim_run()
+    row = store.runs.claim_next()
     assert row
     jobs._supervisor.settle(row, code)
-    assert (store.run(visitor, row.id).state, store.run(visitor, row.id).error) == ("stopped", worker.NO_ROOM)
+    assert (store.runs.get(visitor, row.id).state, store.runs.get(visitor, row.id).error) == ("stopped", worker.NO_ROOM)
 
 
 def test_work_stops_when_asked_and_at_the_end_of_its_lease(
@@ -447,7 +447,7 @@ COUNT = Job("count", {}, {"numbers.json": "[1, 2, 3]"}, "counting")
 
 @pytest.mark.usefixtures("counting")
 def test_a_kind_of_run_is_one_module(jobs: JobQueue, store: Store, settings: Settings, visitor: str) -> None:
-    row = store.run(visitor, jobs.add(visitor, [COUNT])[0])
+    row = store.runs.get(visitor, jobs.add(visitor, [COUNT])[0])
     assert work(row.folder, settings) == "finished"
     assert read_events(row.folder)[-1]["total"] == 3
 
@@ -455,8 +455,8 @@ def test_a_kind_of_run_is_one_module(jobs: JobQueue, store: Store, settings: Set
 def test_runs_of_two_kinds_wait_side_by_side_and_are_listed_apart(jobs: JobQueue, store: Store, visitor: str) -> None:
     trained, counted_ = jobs.submit(visitor, config(), TEXT), jobs.add(visitor, [COUNT])[0]
     assert jobs.add(visitor, [COUNT])[0] == counted_
-    assert [row.id for row in store.runs(visitor)] == [trained]
-    assert [row.id for row in store.runs(visitor, "count")] == [counted_]
+    assert [row.id for row in store.runs.all(visitor)] == [trained]
+    assert [row.id for row in store.runs.all(visitor, "count")] == [counted_]
 
 
 def lend(monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -517,18 +517,18 @@ def test_a_run_lost_with_its_server_queues_again_while_its_lease_allows(
     jobs: JobQueue, store: Store, visitor: str, lease: float, state: str
 ) -> None:
     run = jobs.submit(visitor, config(), TEXT)
-    store.claim_run()
+    store.runs.claim_next()
     gone = subprocess.Popen([sys.executable, "-c", ""])
     started = psutil.Process(gone.pid).create_time()
     gone.wait()
-    store.change_run(visitor, run, pid=gone.pid, pid_started=started, lease_until=time.time() + lease)
-    jobs._supervisor.take_over(store.run(visitor, run))
-    assert store.run(visitor, run).state == state
+    store.runs.update(visitor, run, pid=gone.pid, pid_started=started, lease_until=time.time() + lease)
+    jobs._supervisor.take_over(store.runs.get(visitor, run))
+    assert store.runs.get(visitor, run).state == state
 
 
 def test_a_process_that_only_has_the_same_pid_is_not_the_worker(jobs: JobQueue, store: Store, visitor: str) -> None:
     jobs.submit(visitor, config(), TEXT)
-    row, mine = store.claim_run(), psutil.Process()
+    row, mine = store.runs.claim_next(), psutil.Process()
     assert row
     own = replace(row, pid=mine.pid, pid_started=mine.create_time())
     assert supervisor.living(own)
@@ -541,14 +541,14 @@ def test_the_queue_goes_on_after_a_fault_of_the_disk(
 ) -> None:
     lend(monkeypatch)
     use(monkeypatch, counted(2))
-    claim, faults = store.claim_run, [sqlite3.OperationalError("database or disk is full")]
+    claim, faults = store.runs.claim_next, [sqlite3.OperationalError("database or disk is full")]
 
     def failing() -> RunRow | None:
         if faults:
             raise faults.pop()
         return claim()
 
-    monkeypatch.setattr(store, "claim_run", failing)
+    monkeypatch.setattr(store.runs, "claim_next", failing)
     jobs.start()
     assert wait(jobs, visitor, folder.name, ended).state == "done"
     jobs.close()
@@ -560,12 +560,12 @@ def test_a_resumed_run_is_not_taken_for_ended_before_its_worker_speaks(
     use(monkeypatch, counted(2))
     (folder / "stop").touch()
     assert work(folder, settings) == "stopped"
-    store.move_run(visitor, folder.name, ["queued"], "stopped")
+    store.runs.transition(visitor, folder.name, ["queued"], "stopped")
     jobs.resume(visitor, folder.name)
-    row = store.claim_run()
+    row = store.runs.claim_next()
     assert row
     jobs._supervisor.settle(row, -signal.SIGKILL)
-    assert store.run(visitor, row.id).error == worker.NO_MEMORY
+    assert store.runs.get(visitor, row.id).error == worker.NO_MEMORY
 
 
 # True workers on the tiny model
@@ -662,7 +662,7 @@ def test_an_orphan_ends_at_its_lease_and_the_next_server_knows(settings: Setting
         while not jobs.active(visitor):
             time.sleep(0.1)
             assert server.poll() is None
-        run = store.runs(visitor)[0].id
+        run = store.runs.all(visitor)[0].id
         pid = wait(jobs, visitor, run, training).pid
     finally:
         server.kill()

@@ -39,7 +39,7 @@ class Visit:
 
     def finish(self) -> RunRow:
         """Do the run whose turn it is."""
-        row = self.services.store.claim_run()
+        row = self.services.store.runs.claim_next()
         assert row
         assert work(row.folder, self.services.settings) == "finished"
         self.services.jobs._supervisor.settle(row, 0)
@@ -47,7 +47,7 @@ class Visit:
 
     def states(self, kind: str = "train") -> list[str]:
         """Of all their runs, oldest first."""
-        return [run.state for run in self.services.store.runs(self.id, kind)]
+        return [run.state for run in self.services.store.runs.all(self.id, kind)]
 
     def press(self, button: str) -> None:
         """Press pause or resume as it was seen."""
@@ -67,7 +67,7 @@ def visit(tab: TrainTab) -> Iterator[Visit]:
     visit = Visit(tab.services, tab)
     yield visit
     for kind in ("train", "sweep"):
-        for run in visit.services.store.runs(visit.id, kind):
+        for run in visit.services.store.runs.all(visit.id, kind):
             visit.services.jobs.stop(visit.id, run.id)
 
 
@@ -139,7 +139,7 @@ def test_a_sweep_s_winner_is_put_into_the_form(visit: Visit, tab: TrainTab) -> N
     run = tab.experiments.start_sweep(visit.id, "vera", "quick", {}, {**dict.fromkeys(RUN_KNOBS, 0), **values}, False)
     assert visit.services.jobs.active(visit.id) is None, "a sweep stands in no training run's way"
     assert tab.experiments.start_sweep(visit.id, "vera", "quick", {}, values, False) == run
-    assert visit.services.store.run(visit.id, run).expected > 0
+    assert visit.services.store.runs.get(visit.id, run).expected > 0
     tab.sweep._pause_or_resume(visit.request, "Pause")
     assert visit.states("sweep") == ["stopped"]
     tab.sweep._pause_or_resume(visit.request, "Resume")
@@ -149,7 +149,7 @@ def test_a_sweep_s_winner_is_put_into_the_form(visit: Visit, tab: TrainTab) -> N
     assert len(table["value"]["data"]) == 6
     assert not timer["active"]
     method, *filled = tab.sweep._use(visit.request)
-    won = visit.services.store.run(visit.id, run).figures
+    won = visit.services.store.runs.get(visit.id, run).figures
     set_ = [each["value"] for each in filled if "value" in each]
     assert method == "vera"
     assert set_ == [won["learning_rate"], won["batch_tokens"]]
@@ -159,7 +159,7 @@ def test_a_sweep_s_winner_is_put_into_the_form(visit: Visit, tab: TrainTab) -> N
 def test_the_box_shows_what_the_run_at_work_does(visit: Visit, tab: TrainTab) -> None:
     run = visit.train()
     tab.panel._keep(visit.request, True)
-    assert visit.services.store.run(visit.id, run).kept
+    assert visit.services.store.runs.get(visit.id, run).kept
     assert tab.panel.keeps(visit.id)["value"] is True
     tab.panel._keep(visit.request, False)
-    assert not visit.services.store.run(visit.id, run).kept
+    assert not visit.services.store.runs.get(visit.id, run).kept

@@ -202,7 +202,7 @@ def test_two_requests_of_one_visitor_do_not_run_at_once(begin: Begin, visitor: s
 
 
 def test_written_pairs_are_deleted_alone_and_with_their_document(
-    begin: Begin, visitor: str, store: Store, library: Library
+    begin: Begin, visitor: str, store: Store, library: Library, settings: Settings
 ) -> None:
     writing = begin(capable)
     list(writing.write(visitor))
@@ -214,7 +214,7 @@ def test_written_pairs_are_deleted_alone_and_with_their_document(
         store.written(store.visitor(new_secret()), row.id)
     library.remove(visitor, row.id)
     assert writing.pairs(visitor) == []
-    assert not [each for each in store._visitors.rglob("*") if each.parent.name == "written"]
+    assert not [each for each in settings.data.rglob("*") if each.parent.name == "written"]
 
 
 def test_a_run_learns_written_pairs_of_its_own_side_only_and_the_preview_shows_them(

@@ -1,10 +1,13 @@
 """What the store keeps, and what it refuses to show, change or leave behind."""
 
+import os
+import shutil
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from playground.files import write_text
 from playground.settings import Settings
 from playground.storage import migrations, runs
 from playground.storage import store as store_module
-from playground.storage.store import DAY, RunRow, Store, clean_name, new_secret
+from playground.storage.store import DAY, SEEN_SECONDS, RunRow, Store, clean_name, new_secret
 
 CONTENT = {"name": "a.txt", "text": "A text."}
 
@@ -30,7 +33,16 @@ def stranger(store: Store) -> str:
 
 
 def add_run(store: Store, visitor: str, name: str = "a run") -> RunRow:
-    return store.add_run(visitor, "train", name, "lora", {"config.json": "{}"}, lease_until=time.time() + 60)
+    return store.runs.add(visitor, "train", name, "lora", {"config.json": "{}"}, lease_until=time.time() + 60)
+
+
+@contextmanager
+def write_lock(settings: Settings, timeout: float = 30) -> Iterator[None]:
+    """Hold the database's write lock; fails where another holds it for `timeout` seconds."""
+    with closing(sqlite3.connect(settings.data / "playground.db", timeout=timeout, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        yield
+        db.execute("ROLLBACK")
 
 
 def test_a_secret_always_gives_the_same_visitor_and_is_not_kept(store: Store, settings: Settings) -> None:
@@ -82,53 +94,53 @@ def test_a_queued_run_is_whole(store: Store, visitor: str) -> None:
     run = add_run(store, visitor)
     assert (run.folder / "config.json").read_text() == "{}"
     assert run.state == "queued"
-    assert store.runs(visitor) == [run]
-    assert store.active_runs() == [run]
+    assert store.runs.all(visitor) == [run]
+    assert store.runs.active() == [run]
 
 
 def test_a_run_is_claimed_once(store: Store, visitor: str, stranger: str) -> None:
     first, second = add_run(store, visitor), add_run(store, stranger)
     with ThreadPoolExecutor(4) as pool:
-        claimed = [row.id for row in pool.map(lambda _: store.claim_run(), range(4)) if row]
+        claimed = [row.id for row in pool.map(lambda _: store.runs.claim_next(), range(4)) if row]
     assert sorted(claimed) == sorted([first.id, second.id])
-    assert store.run(visitor, first.id).state == "running"
+    assert store.runs.get(visitor, first.id).state == "running"
 
 
 def test_the_first_run_of_the_queue_is_claimed_first(store: Store, visitor: str, stranger: str) -> None:
     first, second = add_run(store, visitor), add_run(store, stranger)
-    store.move_run(visitor, first.id, ["queued"], "stopped")
-    store.change_run(visitor, first.id, queued=time.time())
-    store.move_run(visitor, first.id, ["stopped"], "queued")
-    claimed = store.claim_run()
+    store.runs.transition(visitor, first.id, ["queued"], "stopped")
+    store.runs.update(visitor, first.id, queued=time.time())
+    store.runs.transition(visitor, first.id, ["stopped"], "queued")
+    claimed = store.runs.claim_next()
     assert claimed
     assert claimed.id == second.id
 
 
 def test_a_state_changes_only_from_where_it_was_expected(store: Store, visitor: str) -> None:
     run = add_run(store, visitor)
-    assert not store.move_run(visitor, run.id, ["running"], "stopping")
-    assert store.move_run(visitor, run.id, ["queued"], "failed", "why")
-    after = store.run(visitor, run.id)
+    assert not store.runs.transition(visitor, run.id, ["running"], "stopping")
+    assert store.runs.transition(visitor, run.id, ["queued"], "failed", "why")
+    after = store.runs.get(visitor, run.id)
     assert (after.state, after.error) == ("failed", "why")
 
 
 def test_a_run_is_renamed_and_changed(store: Store, visitor: str) -> None:
     run = add_run(store, visitor)
-    store.change_run(visitor, run.id, name=" new\nname ", pid=5, pid_started=1.5, lease_until=9.0, figures='{"a": 1}')
-    after = store.run(visitor, run.id)
+    store.runs.update(visitor, run.id, name=" new\nname ", pid=5, pid_started=1.5, lease_until=9.0, figures='{"a": 1}')
+    after = store.runs.get(visitor, run.id)
     assert (after.name, after.pid, after.pid_started, after.lease_until) == ("new name", 5, 1.5, 9.0)
     assert after.figures == {"a": 1}
-    store.change_run(visitor, run.id, name="  ")
-    assert store.run(visitor, run.id).name == "lora"
+    store.runs.update(visitor, run.id, name="  ")
+    assert store.runs.get(visitor, run.id).name == "lora"
 
 
 def test_a_run_is_deleted_with_its_folder_but_not_while_active(store: Store, visitor: str) -> None:
     run = add_run(store, visitor)
     with pytest.raises(UserError, match="Stop it first"):
-        store.delete_run(visitor, run.id)
-    store.move_run(visitor, run.id, ["queued"], "stopped")
-    store.delete_run(visitor, run.id)
-    assert store.runs(visitor) == []
+        store.runs.delete(visitor, run.id)
+    store.runs.transition(visitor, run.id, ["queued"], "stopped")
+    store.runs.delete(visitor, run.id)
+    assert store.runs.all(visitor) == []
     assert not run.folder.exists()
 
 
@@ -144,17 +156,17 @@ def test_nothing_of_one_visitor_is_reachable_by_another(store: Store, visitor: s
     run = add_run(store, visitor)
     attempts = [
         lambda: store.remove_document(stranger, document.id),
-        lambda: store.run(stranger, run.id),
-        lambda: store.move_run(stranger, run.id, ["queued"], "stopped"),
-        lambda: store.change_run(stranger, run.id, name="mine"),
-        lambda: store.delete_run(stranger, run.id),
+        lambda: store.runs.get(stranger, run.id),
+        lambda: store.runs.transition(stranger, run.id, ["queued"], "stopped"),
+        lambda: store.runs.update(stranger, run.id, name="mine"),
+        lambda: store.runs.delete(stranger, run.id),
     ]
     for attempt in attempts:
         with pytest.raises(UserError, match="not found"):
             attempt()
-    assert store.documents(stranger) == store.runs(stranger) == []
+    assert store.documents(stranger) == store.runs.all(stranger) == []
     assert store.documents(visitor) == [document]
-    assert store.runs(visitor) == [run]
+    assert store.runs.all(visitor) == [run]
 
 
 def test_an_unknown_visitor_is_refused_everywhere(store: Store, settings: Settings) -> None:
@@ -163,7 +175,7 @@ def test_an_unknown_visitor_is_refused_everywhere(store: Store, settings: Settin
         lambda: store.documents(nobody),
         lambda: store.add_document(nobody, "a", CONTENT, 1, 1),
         lambda: add_run(store, nobody),
-        lambda: store.runs(nobody),
+        lambda: store.runs.all(nobody),
         lambda: store.index_folder(nobody),
         lambda: store.conversation(nobody),
         lambda: store.save_conversation(nobody, {}),
@@ -180,22 +192,22 @@ def test_forget_leaves_nothing_of_this_visitor_and_all_of_others(
 ) -> None:
     for each in (visitor, stranger):
         store.add_document(each, "a", CONTENT, 1, 1)
-        store.move_run(each, add_run(store, each).id, ["queued"], "done")
+        store.runs.transition(each, add_run(store, each).id, ["queued"], "done")
         store.save_conversation(each, {"a": 1})
     store.forget(visitor)
-    assert store.documents(visitor) == store.runs(visitor) == []
+    assert store.documents(visitor) == store.runs.all(visitor) == []
     assert store.conversation(visitor) == {}
     assert not (settings.data / "visitors" / visitor).exists()
-    assert len(store.documents(stranger)) == len(store.runs(stranger)) == 1
+    assert len(store.documents(stranger)) == len(store.runs.all(stranger)) == 1
     assert store.conversation(stranger)
 
 
 def test_forget_waits_for_a_run_at_work(store: Store, visitor: str) -> None:
     run = add_run(store, visitor)
-    store.claim_run()
+    store.runs.claim_next()
     with pytest.raises(UserError, match="Stop it first"):
         store.forget(visitor)
-    assert store.run(visitor, run.id).folder.exists()
+    assert store.runs.get(visitor, run.id).folder.exists()
 
 
 def test_sweep_deletes_the_absent_and_folders_without_a_visitor(
@@ -205,13 +217,13 @@ def test_sweep_deletes_the_absent_and_folders_without_a_visitor(
     orphan = settings.data / "visitors" / "left"
     orphan.mkdir()
     later = time.time() + settings.keep_days * DAY
-    assert store.sweep(later - 60) == 0
+    assert store.sweep(later - 60) == []
     assert not orphan.exists()
     add_run(store, stranger)
-    store.claim_run()
-    assert store.sweep(later + 60) == 1
+    store.runs.claim_next()
+    assert store.sweep(later + 60) == [visitor]
     assert not (settings.data / "visitors" / visitor).exists()
-    assert len(store.runs(stranger)) == 1
+    assert len(store.runs.all(stranger)) == 1
 
 
 def test_a_failed_change_leaves_the_database_as_it_was(
@@ -226,7 +238,7 @@ def test_a_failed_change_leaves_the_database_as_it_was(
         add_run(store, visitor)
     with pytest.raises(OSError, match="No space"):
         store.add_document(visitor, "a", CONTENT, 1, 1)
-    assert store.runs(visitor) == store.documents(visitor) == []
+    assert store.runs.all(visitor) == store.documents(visitor) == []
 
 
 def test_each_migration_is_applied_once(
@@ -248,7 +260,7 @@ def test_a_database_of_the_first_version_keeps_its_runs(settings: Settings, monk
     visitor = old.visitor(secret)
     with closing(sqlite3.connect(settings.data / "playground.db")) as db, db:
         db.execute("INSERT INTO runs (id, visitor, name, method) VALUES ('1', ?, 'old', 'lora')", (visitor,))
-    (run,) = Store(settings).runs(visitor)
+    (run,) = Store(settings).runs.all(visitor)
     assert (run.name, run.kind, run.bundle, run.kept) == ("old", "train", "", False)
 
 
@@ -271,6 +283,66 @@ def test_what_a_visitor_leaves_out_is_kept_and_is_that_visitors_alone(settings: 
     assert store.left_out(stranger) == []
     store.forget(visitor)
     assert store.left_out(visitor) == []
+
+
+def test_seeing_a_visitor_again_within_a_minute_writes_nothing(store: Store, settings: Settings) -> None:
+    secret = new_secret()
+    visitor = store.visitor(secret)
+    with write_lock(settings):
+        assert store.visitor(secret) == visitor
+
+
+def test_a_visitor_seen_again_later_is_kept_from_then_on(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret, start = new_secret(), time.time()
+    visitor = store.visitor(secret)
+    monkeypatch.setattr(time, "time", lambda: start + SEEN_SECONDS + 1)
+    store.visitor(secret)
+    kept = settings.keep_days * DAY
+    assert store.sweep(start + kept + SEEN_SECONDS) == []
+    assert store.sweep(start + kept + SEEN_SECONDS + 2) == [visitor]
+
+
+def test_folders_are_deleted_after_the_write_lock_is_given_back(
+    store: Store, settings: Settings, visitor: str, stranger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free: list[bool] = []
+
+    def delete(*_: object, **__: object) -> None:
+        with write_lock(settings, timeout=0):
+            free.append(True)
+
+    run = add_run(store, visitor)
+    store.runs.transition(visitor, run.id, ["queued"], "done")
+    store.add_document(visitor, "a", CONTENT, 1, 1)
+    store.add_document(stranger, "a", CONTENT, 1, 1)
+    monkeypatch.setattr(shutil, "rmtree", delete)
+    store.runs.delete(visitor, run.id)
+    store.forget(visitor)
+    store.sweep(time.time() + (settings.keep_days + 1) * DAY)
+    assert len(free) >= 3
+
+
+def test_files_are_written_before_the_write_lock_is_taken(store: Store, settings: Settings, visitor: str) -> None:
+    def fill(folder: Path) -> None:
+        with write_lock(settings, timeout=0):
+            (folder / "a").write_text("a")
+
+    run = store.runs.add_imported(visitor, "train", "mine", "lora", {"rank": 2}, fill)
+    assert (run.folder / "a").read_text() == "a"
+    assert (run.state, run.figures) == ("done", {"rank": 2})
+
+
+def test_what_a_killed_process_left_is_swept_a_day_later(store: Store, settings: Settings) -> None:
+    now = time.time()
+    old, new = (settings.data / "staging" / name for name in ("old", "new"))
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+    os.utime(old, (now - 2 * DAY, now - 2 * DAY))
+    store.sweep(now)
+    assert not old.exists()
+    assert new.exists()
 
 
 def test_many_threads_write_at_once(store: Store, visitor: str) -> None:

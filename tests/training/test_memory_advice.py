@@ -60,10 +60,10 @@ def test_a_worker_that_the_system_ended_leaves_a_sentence_with_a_setting_that_fi
     run = services.jobs.submit(visitor, asked, text)
     needed = memory_needed(asked, tiny_llama().config)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=needed - 1_000_000))
-    row = services.store.claim_run()
+    row = services.store.runs.claim_next()
     assert row
     services.jobs._supervisor.settle(row, -signal.SIGKILL)
-    ended = services.store.run(visitor, run)
+    ended = services.store.runs.get(visitor, run)
     assert ended.state == "failed"
     assert ended.error.startswith(worker.NO_MEMORY)
     assert "With a window of" in ended.error or "With top layers only" in ended.error

@@ -80,7 +80,7 @@ def test_one_method_is_no_bake_off(experiments: Experiments, visitor: str) -> No
 def test_what_came_out_is_told_a_row_a_method(experiments: Experiments, visitor: str) -> None:
     services = experiments._services
     experiments.start_bake_off(visitor, ["lora", "vera"], "quick", {"steps": 3, "window": 64}, kept=False)
-    row = services.store.claim_run()
+    row = services.store.runs.claim_next()
     assert row
     assert work(row.folder, services.settings) == "finished"
     services.jobs._supervisor.settle(row, 0)
@@ -99,7 +99,7 @@ def test_a_rerun_has_the_settings_and_the_text_of_the_first_and_gives_the_same_w
     first = services.start_run(visitor, config, "mine")
 
     def finish(run: str) -> bytes:
-        row = services.store.claim_run()
+        row = services.store.runs.claim_next()
         assert row
         assert row.id == run
         assert work(row.folder, services.settings) == "finished"

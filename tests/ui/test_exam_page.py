@@ -96,7 +96,7 @@ def test_an_exam_stops_at_once_and_goes_on_from_where_it_was(app: tuple[str, Ser
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
     services.exams.draw(id_, services.chat, "", ExamSettings(limit=40), None)
     exam = services.exams.start(id_, ["base", "rag", "few_shot", "gold"], "Long", "vi")
-    folder = services.store.run(id_, exam).folder
+    folder = services.store.runs.get(id_, exam).folder
     while not any(event.get("step") for event in read_events(folder)):
         services.jobs.snapshot(id_, exam)
         time.sleep(0.02)

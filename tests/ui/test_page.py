@@ -117,7 +117,7 @@ def test_whatever_a_run_left_is_listed_and_answers(app: tuple[str, Services]) ->
     assert all(each in str(said) for each in hashes)
     listed = str(visitor.client.predict(api_name="/runs"))
     assert all(name in listed for name in ("DoRA", "Full fine-tuning", "AdaLoRA"))
-    kept = [run.folder for run in services.store.runs(id_) if (run.folder / "checkpoint").exists()]
+    kept = [run.folder for run in services.store.runs.all(id_) if (run.folder / "checkpoint").exists()]
     assert kept == []
 
 
@@ -163,7 +163,7 @@ def test_an_export_is_downloaded_brought_back_and_compared(app: tuple[str, Servi
     packed = Path(file["value"] if isinstance(file, dict) else file)
     assert packed.name == "my-b-DoRA-b-native.zip"
     assert told(second.bring(packed, name="borrowed")) == "borrowed is here and can be compared in tab 3."
-    (brought,) = services.store.runs(services.store.visitor(second.secret))
+    (brought,) = services.store.runs.all(services.store.visitor(second.secret))
     assert (brought.method, brought.state) == ("dora", "done")
     assert "Brought from elsewhere" in second.run_line()
     assert f"tuned:{brought.id}" in second.arms()
@@ -232,7 +232,7 @@ def test_a_loaded_adapter_was_tested_and_its_pane_says_so(app: tuple[str, Servic
 def test_a_run_of_another_visitor_cannot_be_exported(app: tuple[str, Services], tmp_path: Path) -> None:
     services = app[1]
     first, second = (services.store.visitor(Visitor(app[0]).secret) for _ in range(2))
-    run = services.store.add_brought_run(first, "train", "mine", "lora", {}, lambda folder: None).id
+    run = services.store.runs.add_imported(first, "train", "mine", "lora", {}, lambda folder: None).id
     with pytest.raises(ValueError, match="not found among yours"):
         services.export(second, run, "native", tmp_path)
     with pytest.raises(ValueError, match="left no adapter"):
@@ -277,7 +277,7 @@ def test_a_second_press_on_start_is_the_same_run(app: tuple[str, Services], visi
     visitor.add_text(PROSE)
     assert told(visitor.train("one")) == ""
     visitor.train("two")
-    runs = app[1].store.runs(app[1].store.visitor(visitor.secret))
+    runs = app[1].store.runs.all(app[1].store.visitor(visitor.secret))
     assert len(runs) == 1
     app[1].jobs.stop(runs[0].visitor, runs[0].id)
 

@@ -24,7 +24,7 @@ def build_testing(services: Services, line: dict[str, Any]) -> None:
     def test(request: gr.Request) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(services.store, request)
         proof = services.self_test(visitor)
-        runs = {run.id: run.name for run in services.store.runs(visitor)}
+        runs = {run.id: run.name for run in services.store.runs.all(visitor)}
         names = {each.hash: runs.get(id_, "") for id_, each in services.resident(visitor).items()}
         key = "test.passed" if proof.passed else "test.failed"
         lines = [say(language, key, count=len(proof.checks), seconds=f"{proof.seconds:.1f}")]

@@ -117,7 +117,7 @@ class CompareTab:
     def refresh(self, request: gr.Request, place: ReaderState | None, *arms_before: str) -> tuple[Any, ...]:
         """The choices as they are now, empty panes filled with the newest adapter, and every stored turn."""
         language, visitor = language_of(request), visitor_of(self.services.store, request)
-        runs = self.services.store.runs(visitor)
+        runs = self.services.store.runs.all(visitor)
         choices, arms = arm_choices(language, runs), chosen_arms(arms_before, runs)
         stored = conversations.load(self.services, visitor)
         conversations.prepare(self.services, visitor, arms)

@@ -96,7 +96,7 @@ class Voting:
 
     def refresh(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `outputs`: the arms of this visitor, and the standings on their text as it is now."""
-        runs = self.services.store.runs(visitor)
+        runs = self.services.store.runs.all(visitor)
         choices = [(say(language, "vote.any"), ANY), *arm_choices(language, usable(runs))[1:]]
         dropdowns = [gr.update(choices=choices, value=ANY) for _ in self.wanted]
         return *dropdowns, *self._drawn(language, visitor, "text")

@@ -184,7 +184,7 @@ class ExamTab:
 
     def _runs(self, language: str, visitor: str) -> list[tuple[str, str]]:
         """What the exam may be drawn up for, by name and id: nothing, or a run that has an adapter; the newest last."""
-        runs = self.services.store.runs(visitor)
+        runs = self.services.store.runs.all(visitor)
         usable = [run for run in runs if has_adapter(run.folder)]
         return [(say(language, "exam.no_run"), NO_RUN), *((run.name, run.id) for run in usable)]
 

@@ -124,5 +124,5 @@ def _written(services: Services, visitor: str, run: str, form: str) -> Iterator[
 
 def _file_name(services: Services, visitor: str, run: str) -> str:
     """Letters, digits and dashes of the run's name: it becomes a file's name on the visitor's machine."""
-    name = clean_name(services.store.run(visitor, run).name, "adapter")
+    name = clean_name(services.store.runs.get(visitor, run).name, "adapter")
     return "-".join("".join(letter if letter.isalnum() else " " for letter in name).split()) or "adapter"

@@ -53,7 +53,7 @@ class History:
 
     def refresh(self, language: str, visitor: str, one: str, other: str) -> tuple[Any, ...]:
         """Updates for `outputs`: the newest two unless others were chosen."""
-        runs = list(reversed(self.store.runs(visitor)))
+        runs = list(reversed(self.store.runs.all(visitor)))
         ids = [run.id for run in runs]
         newest = [*ids[:2], "", ""]
         chosen = [id_ if id_ in ids else newest[place] for place, id_ in enumerate((one, other))]
@@ -65,7 +65,7 @@ class History:
         return self._drawn(language_of(request), visitor_of(self.store, request), chosen)
 
     def _drawn(self, language: str, visitor: str, chosen: Sequence[str]) -> tuple[Any, ...]:
-        runs = [self.store.run(visitor, id_) if id_ else None for id_ in chosen]
+        runs = [self.store.runs.get(visitor, id_) if id_ else None for id_ in chosen]
         return _curves(language, [run for run in runs if run]), *[_facts(run) if run else None for run in runs]
 
     def _rerun(self, request: gr.Request, changed: int, kept: bool, one: str) -> tuple[Any, ...]:

@@ -30,7 +30,7 @@ def build_bringing(services: Services, changed: gr.State) -> None:
         finally:
             for path in came:
                 path.unlink(missing_ok=True)  # Gradio's copy, which whoever knows its address could read
-        kept = services.store.run(visitor, run).name
+        kept = services.store.runs.get(visitor, run).name
         return Told(say(language_of(request), "bring.done", name=kept)), "", bump(changed)
 
     # By the queue: a change of a gr.State reaches the page only through it.

@@ -68,7 +68,7 @@ class RunPanel:
         return say(language, "train.of_several", place=place, count=len(together), name=run.name)
 
     def _followed(self, visitor: str) -> RunRow | None:
-        runs = self.services.store.runs(visitor)
+        runs = self.services.store.runs.all(visitor)
         return self.services.jobs.active(visitor) or max(runs, key=lambda run: run.queued, default=None)
 
     def _pause_or_resume(self, request: gr.Request, changed: int, seen: str) -> tuple[Any, ...]:

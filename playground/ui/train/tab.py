@@ -130,7 +130,7 @@ class TrainTab:
         return f"{lease} {most}"
 
     def _listed(self, language: str, visitor: str) -> tuple[Any, ...]:
-        return list_updates(language, self.services.store.runs(visitor), None)
+        return list_updates(language, self.services.store.runs.all(visitor), None)
 
     def _estimate(self, request: gr.Request, method: str, preset: str, *values: Any) -> tuple[Told]:
         """The box of the estimate is a notice of its own: what a run would take, or why there can be none."""
