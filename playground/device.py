@@ -1,6 +1,7 @@
-"""Where the model runs and in which number type, found by timing; the only module that knows ZeroGPU's `spaces`."""
+"""Which device the model runs on and in which number type, by timing; the only module that knows ZeroGPU's `spaces`."""
 
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -9,13 +10,18 @@ from typing import Any, TypeVar
 
 import torch
 
+from adapters.measure import run_in_child
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 SIZES = {"cpu": 256, "mps": 1024, "cuda": 2048}  # rows of the timed square product: some milliseconds each
 REPEATS = 20
-BUDGET_SECONDS = 0.1  # for one number type
-ADVANTAGE = 4.0  # how much faster bfloat16 must be off CUDA: rounded so, a batch's answers differ from single ones
-ASSUMED_GFLOPS = 20_000.0  # ZeroGPU: no card is there to be timed before a call has been lent one
+BUDGET_SECONDS = 0.1  # per number type
+CHILD_SECONDS = 120.0  # most that a busy machine may take to start Python and import torch
+ADVANTAGE = 4.0  # how much faster bfloat16 must be off CUDA, where its rounding makes batched answers differ
+ASSUMED_GFLOPS = 20_000.0  # on ZeroGPU, which has no card to time before one is lent for a call
+
+_choosing = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -27,69 +33,56 @@ class Device:
     gflops: float
 
 
-@cache
 def choose() -> Device:
-    """The fastest device here; bfloat16 on CUDA where the card has it, elsewhere only where it is far faster.
+    """What `find_device` found in this process; the first call takes up to some seconds, and others wait for it."""
+    with _choosing:
+        return _cached_device()
 
-    Times small products once per process, within 0.3 s; a CPU's speed is that of one thread times its threads.
+
+@cache
+def _cached_device() -> Device:
+    return find_device()
+
+
+def find_device() -> Device:
+    """The fastest device here; bfloat16 on CUDA if the card supports it, elsewhere only if it is far faster.
+
+    Times small products within 0.3 s; in a process with several threads the CPU is timed in a child process, whose
+    start takes some seconds. A CPU's speed is that of one thread times the number of threads.
+
+    Raises:
+        ChildError: the child process failed.
     """
     if on_zero_gpu():
         return Device("cuda", torch.bfloat16, ASSUMED_GFLOPS)
-    name = _name()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # a second thread waits for a busy core at every product, and the choice would waver
-    speeds = {dtype: _gflops(name, dtype) for dtype in _number_types(name)}
-    torch.set_num_threads(threads)
-    dtype = _pick(speeds)
-    return Device(name, dtype, speeds[dtype] * (threads if name == "cpu" else 1))
+    name = _device_name()
+    if name != "cpu":
+        speeds = {dtype: product_gflops(name, dtype) for dtype in _number_types(name)}
+        dtype = _faster_type(speeds)
+        return Device(name, dtype, speeds[dtype])
+    # With several threads, one that first uses torch while the process is limited to one thread stays limited.
+    alone = threading.active_count() == 1
+    measured = cpu_gflops_per_thread() if alone else run_in_child(cpu_gflops_per_thread, seconds=CHILD_SECONDS)
+    dtype = _faster_type({dtype: measured[str(dtype)] for dtype in _number_types(name)})
+    return Device(name, dtype, measured[str(dtype)] * torch.get_num_threads())
 
 
-def gpu(duration: int) -> Callable[[Function], Function]:
-    """Decorator for functions and generator functions: on ZeroGPU a card is lent for `duration` seconds a call.
+def cpu_gflops_per_thread() -> dict[str, float]:
+    """GFLOP/s of one CPU thread, by the number type's name.
 
-    There each call runs in a process of its own: arguments and results are pickled, and what it changes in memory is
-    lost. Everywhere else the function is left as it is.
+    On one thread, since a second one waits for a busy core at every product and the choice would waver. The number of
+    threads is the whole process's, so this is for a process in which nothing else computes.
     """
-    if not on_zero_gpu():
-        return lambda function: function
-    import spaces
-
-    return spaces.GPU(duration=duration)
-
-
-def on_zero_gpu() -> bool:
-    """Whether this is a ZeroGPU Space; `spaces` itself reads the variable this way."""
-    return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return {str(dtype): product_gflops("cpu", dtype) for dtype in _number_types("cpu")}
+    finally:
+        torch.set_num_threads(threads)
 
 
-def limit_threads(count: int) -> None:
-    """Let matrix products in this process use `count` CPU threads; two processes on all cores slow each other down."""
-    torch.set_num_threads(max(1, count))
-
-
-def _name() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _pick(speeds: dict[torch.dtype, float]) -> torch.dtype:
-    """The only type that was timed, or float32 unless bfloat16 beats it by far."""
-    if len(speeds) == 1:
-        return next(iter(speeds))
-    ahead = speeds[torch.bfloat16] >= ADVANTAGE * speeds[torch.float32]
-    return torch.bfloat16 if ahead else torch.float32
-
-
-def _number_types(name: str) -> list[torch.dtype]:
-    """The types to be timed."""
-    if name == "cuda":  # a card that only emulates bfloat16 says it supports it, unless asked this way
-        return [torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32]
-    return [torch.float32, torch.bfloat16]
-
-
-def _gflops(name: str, dtype: torch.dtype) -> float:
-    """The best of a few square products: the one that nothing else on the machine disturbed."""
+def product_gflops(name: str, dtype: torch.dtype) -> float:
+    """The speed of the fastest of some square products, the one least disturbed by other programs."""
     size = SIZES[name]
     left, right = (torch.ones(size, size, dtype=dtype, device=name) for _ in range(2))
     _product_seconds(left[:64], right)
@@ -100,8 +93,52 @@ def _gflops(name: str, dtype: torch.dtype) -> float:
     return 2 * size**3 / best / 1e9
 
 
+def gpu(duration: int) -> Callable[[Function], Function]:
+    """Decorator for functions and generator functions: on ZeroGPU each call borrows a card for `duration` seconds.
+
+    There each call runs in a forked process: arguments and results are pickled, and its changes in memory are lost.
+    Elsewhere the function is returned unchanged.
+    """
+    if not on_zero_gpu():
+        return lambda function: function
+    import spaces
+
+    return spaces.GPU(duration=duration)
+
+
+def on_zero_gpu() -> bool:
+    """Whether this is a ZeroGPU Space; `spaces` reads the variable in the same way."""
+    return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
+
+
+def limit_threads(count: int) -> None:
+    """Let matrix products in this process use `count` CPU threads; two processes on all cores slow each other down."""
+    torch.set_num_threads(max(1, count))
+
+
+def _device_name() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _faster_type(speeds: dict[torch.dtype, float]) -> torch.dtype:
+    """The only type that was timed, else float32 unless bfloat16 is far faster."""
+    if len(speeds) == 1:
+        return next(iter(speeds))
+    ahead = speeds[torch.bfloat16] >= ADVANTAGE * speeds[torch.float32]
+    return torch.bfloat16 if ahead else torch.float32
+
+
+def _number_types(name: str) -> list[torch.dtype]:
+    """The types to time."""
+    if name == "cuda":  # by default torch also counts a card that only emulates bfloat16
+        return [torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32]
+    return [torch.float32, torch.bfloat16]
+
+
 def _product_seconds(left: torch.Tensor, right: torch.Tensor) -> float:
-    """Wall time of one product; reading an element waits for the device."""
+    """Wall time of one product; reading an element waits until the device has finished."""
     start = perf_counter()
     (left @ right)[0, 0].item()
     return perf_counter() - start

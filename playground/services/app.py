@@ -218,7 +218,7 @@ class Services:
     def start(self) -> None:
         """Go on with the queued runs; on threads, load the models, ask the Hub, delete what was left alone too long."""
         self.jobs.start()
-        for task in (self._warm_up, self._sweep_daily, self.embedders.ask_hub):
+        for task in (choose, self._warm_up, self._sweep_daily, self.embedders.ask_hub):
             threading.Thread(target=task, daemon=True, name=task.__name__).start()
 
     def _wanted(self, visitor: str, run_id: str) -> tuple[tuple[str, int], Callable[[], ServedAdapter]]:

@@ -1,6 +1,7 @@
 """The device and its number type are chosen by timing; ZeroGPU is one seam."""
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from time import perf_counter
 from types import SimpleNamespace
@@ -12,30 +13,28 @@ from playground import device
 
 
 @pytest.fixture(autouse=True)
-def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The choice is made anew in every test, on an ordinary machine without a card."""
+def ordinary_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No card, not a ZeroGPU Space, and a process of one thread unless a test says otherwise."""
     monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    device.choose.cache_clear()
-    yield
-    device.choose.cache_clear()
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
 
 
 def speeds(monkeypatch: pytest.MonkeyPatch, float32: float, bfloat16: float) -> None:
     """Pretend that products of the two types run at these GFLOP/s."""
     figures = {torch.float32: float32, torch.bfloat16: bfloat16}
-    monkeypatch.setattr(device, "_gflops", lambda name, dtype: figures[dtype])
+    monkeypatch.setattr(device, "product_gflops", lambda name, dtype: figures[dtype])
 
 
 def test_the_real_timing_is_short_sensible_and_done_once() -> None:
     start = perf_counter()
-    first = device.choose()
+    first = device.find_device()
     assert perf_counter() - start < 3  # 0.3 s where nothing else runs
     assert first.name == "cpu"
     assert first.dtype in (torch.float32, torch.bfloat16)
     assert 0.1 < first.gflops < 100_000
-    assert device.choose() is first
+    assert device.choose() is device.choose()
 
 
 @pytest.mark.parametrize(
@@ -46,7 +45,7 @@ def test_bfloat16_has_to_be_far_faster_off_cuda(
     monkeypatch: pytest.MonkeyPatch, float32: float, bfloat16: float, expected: torch.dtype
 ) -> None:
     speeds(monkeypatch, float32, bfloat16)
-    assert device.choose().dtype == expected
+    assert device.find_device().dtype == expected
 
 
 def test_a_cpus_speed_is_one_threads_times_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,8 +53,37 @@ def test_a_cpus_speed_is_one_threads_times_its_threads(monkeypatch: pytest.Monke
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     asked: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", asked.append)
-    assert device.choose() == device.Device("cpu", torch.float32, 160.0)
+    assert device.find_device() == device.Device("cpu", torch.float32, 160.0)
     assert asked == [1, 2], "one thread while timing, then as many as before"
+
+
+def test_threads_that_start_while_the_cpu_is_timed_keep_all_their_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    before, done = torch.get_num_threads(), threading.Event()
+    torch.set_num_threads(2)
+    found: list[int] = []
+
+    def first_use() -> None:
+        torch.ones(64, 64) @ torch.ones(64, 64)
+        found.append(torch.get_num_threads())
+
+    def start_threads() -> None:
+        while not done.wait(0.002):
+            thread = threading.Thread(target=first_use)
+            thread.start()
+            thread.join()
+
+    starting = threading.Thread(target=start_threads)
+    starting.start()
+    try:
+        chosen = device.find_device()
+    finally:
+        done.set()
+        starting.join()
+        torch.set_num_threads(before)
+    assert set(found) == {2}
+    assert len(found) > 10
+    assert chosen.gflops > 0.1
 
 
 @pytest.mark.parametrize(("supported", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
@@ -65,13 +93,13 @@ def test_a_card_that_only_emulates_bfloat16_gets_float32(
     speeds(monkeypatch, 8_000.0, 9_000.0)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation or supported)
-    assert (device.choose().name, device.choose().dtype) == ("cuda", expected)
+    assert (device.find_device().name, device.find_device().dtype) == ("cuda", expected)
 
 
 def test_zero_gpu_is_not_timed_before_it_lends_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
-    monkeypatch.setattr(device, "_gflops", lambda name, dtype: pytest.fail("no card is there to be timed"))
-    assert device.choose() == device.Device("cuda", torch.bfloat16, device.ASSUMED_GFLOPS)
+    monkeypatch.setattr(device, "product_gflops", lambda name, dtype: pytest.fail("no card is there to be timed"))
+    assert device.find_device() == device.Device("cuda", torch.bfloat16, device.ASSUMED_GFLOPS)
 
 
 def test_off_zero_gpu_a_function_and_a_generator_stay_themselves() -> None:
