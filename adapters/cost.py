@@ -1,38 +1,39 @@
 """What a method costs on a model, before anything is trained: exact counts, and one real block run a few times."""
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
-from threading import Lock
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
-from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
 from adapters import get
 from adapters.base import Method, Options, target_layers, top_blocks
+from adapters.measure import run_in_child
 
 FLOAT = 4  # bytes
-MOMENTS = 2  # numbers that AdamW keeps for every trained one
-YARDSTICK = "lora"  # the method whose time is 1
+MOMENTS = 2  # numbers that AdamW keeps per trained parameter
+YARDSTICK = "lora"  # the method whose slowdown is 1
 PROBE_TOKENS = 128
 REPEATS = 3
+CHILD_SECONDS = 900.0  # for all methods together; a child that takes longer hangs
 
-_alone = Lock()  # the number of threads is the process's, not the caller's
+MethodSetting = tuple[str, Options]  # a method's id and its options
 
 
 @dataclass(frozen=True)
-class MethodCost:
-    """What training with a method takes on one model, in float32.
+class MethodFootprint:
+    """Memory and disk that training with a method takes on one model, in float32.
 
     `file_bytes` is the size of what a finished run leaves, at most. For the backward pass all blocks together keep
-    `activation_bytes_per_token` per token, and `activation_bytes_fixed` for any number of tokens. `slowdown` is a
-    block's time forward and backward over LoRA's, measured on this machine. `read_bytes` is the size of the frozen
-    weights as they are read, before quantisation.
+    `activation_bytes_per_token` per token, and `activation_bytes_fixed` for any number of tokens. `read_bytes` is the
+    size of the frozen weights as they are read, before quantisation; `frozen_bytes` is their size after it.
     """
 
     trainable: int
@@ -42,11 +43,10 @@ class MethodCost:
     read_bytes: int
     activation_bytes_per_token: int
     activation_bytes_fixed: int
-    slowdown: float
 
     @property
     def share(self) -> float:
-        """Trained numbers per number of the model."""
+        """Trainable parameters per parameter of the model."""
         return self.trainable / self.parameters
 
     @property
@@ -55,13 +55,21 @@ class MethodCost:
         return MOMENTS * FLOAT * self.trainable
 
     def peak_bytes(self, tokens: int) -> int:
-        """Weights as they were read, gradients, moments, and what `tokens` tokens at once make the blocks keep."""
+        """Weights as they were read, gradients, moments, and the activations that `tokens` tokens at once keep."""
         learning = 2 * FLOAT * self.trainable + self.optimizer_bytes
-        return self.read_bytes + learning + self.activation_bytes_fixed + tokens * self.activation_bytes_per_token
+        activations = self.activation_bytes_fixed + tokens * self.activation_bytes_per_token
+        return self.read_bytes + learning + activations
 
 
-def measure_cost(method: Method[Any], config: PretrainedConfig, options: Options) -> MethodCost:
-    """Count on an empty model of this shape, and run one of its blocks for what cannot be counted.
+@dataclass(frozen=True)
+class MethodCost(MethodFootprint):
+    """A method's footprint, and its `slowdown`: a block's time forward and backward over LoRA's, on this machine."""
+
+    slowdown: float
+
+
+def measure_footprint(method: Method[Any], config: PretrainedConfig, options: Options) -> MethodFootprint:
+    """Count on an empty model of this shape; one real block shows how many activations it keeps.
 
     Raises:
         MethodError: the options do not fit the model, or the method cannot run here.
@@ -69,39 +77,77 @@ def measure_cost(method: Method[Any], config: PretrainedConfig, options: Options
     with torch.device("meta"):
         empty = AutoModelForCausalLM.from_config(config)
     blocks = len(top_blocks([name for name, _ in empty.named_parameters()], options.top_layers))
-    model, plain = (few_blocks(*each, config) for each in ((method, options), yardstick()))
-    half, whole = (_block_keeps(model, tokens) for tokens in (PROBE_TOKENS // 2, PROBE_TOKENS))
-    each = (whole - half) // (PROBE_TOKENS - PROBE_TOKENS // 2)
-    seconds, usual = _fastest([model, plain])
+    model = few_blocks(method, options, config)
+    half, whole = (_block_activation_bytes(model, tokens) for tokens in (PROBE_TOKENS // 2, PROBE_TOKENS))
+    per_token = (whole - half) // (PROBE_TOKENS - PROBE_TOKENS // 2)
     trainable = method.trainable(empty, options)
-    return MethodCost(
+    return MethodFootprint(
         trainable=trainable,
         parameters=empty.num_parameters(),
         file_bytes=_file_bytes(method, empty, options),
         frozen_bytes=_frozen_bytes(method, empty, options, trainable),
         read_bytes=_read_bytes(method, empty, trainable),
-        activation_bytes_per_token=blocks * each,
-        activation_bytes_fixed=blocks * (whole - PROBE_TOKENS * each),
-        slowdown=seconds / usual,
+        activation_bytes_per_token=blocks * per_token,
+        activation_bytes_fixed=blocks * (whole - PROBE_TOKENS * per_token),
     )
 
 
+def measure_costs(settings: Sequence[MethodSetting], config: PretrainedConfig) -> list[MethodCost]:
+    """The cost of each method with its options, in order; one child process times them all.
+
+    Raises:
+        MethodError: options do not fit the model, or a method cannot run here.
+        ChildError: the timing failed.
+    """
+    footprints = [measure_footprint(get(id_), config, options) for id_, options in settings]
+    slowdowns = measure_slowdowns(settings, config)
+    return [MethodCost(**asdict(each), slowdown=slowdown) for each, slowdown in zip(footprints, slowdowns, strict=True)]
+
+
+def measure_slowdowns(settings: Sequence[MethodSetting], config: PretrainedConfig) -> list[float]:
+    """Each method's time for one block, forward and backward, over LoRA's; the child's start takes some seconds.
+
+    A child process times them because the timing needs one thread: torch's thread number belongs to the whole
+    process, and a thread that first computes while it is 1 would keep it.
+
+    Raises:
+        ChildError: the timing failed.
+    """
+    requests = [[id_, asdict(options)] for id_, options in settings]
+    slowdowns: list[float] = run_in_child(time_slowdowns, requests, config.to_json_string(), seconds=CHILD_SECONDS)
+    return slowdowns
+
+
+def time_slowdowns(requests: Sequence[tuple[str, dict[str, Any]]], config_json: str) -> list[float]:
+    """In the child process: the slowdown of each method, given by its id and its options' values, on one thread."""
+    torch.set_num_threads(1)  # threads that wait for each other burn processor time
+    config = AutoConfig.for_model(**json.loads(config_json))
+    plain = few_blocks(*yardstick(), config)
+    slowdowns = []
+    for id_, values in requests:
+        method = get(id_)
+        model = few_blocks(method, method.Options(**values), config)
+        seconds, usual = _fastest_pass_seconds([model, plain])
+        slowdowns.append(seconds / usual)
+    return slowdowns
+
+
 def yardstick() -> tuple[Method[Any], Options]:
-    """The method whose time is 1, with its options."""
+    """The method whose slowdown is 1, with its options."""
     method = get(YARDSTICK)
     return method, method.Options()
 
 
 def _file_bytes(method: Method[Any], empty: PreTrainedModel, options: Options) -> int:
-    """A baseline leaves the whole model, an adapter its stored parts."""
+    """Bytes of the whole model for a baseline, of its stored parts for an adapter."""
     if method.baseline:
         return FLOAT * empty.num_parameters()
-    shapes = _adapted(method, empty, options).values()
+    shapes = _adapted_layers(empty, options).values()
     return FLOAT * sum(part.numbers for shape in shapes for part in method.parts(*shape, options) if part.stored)
 
 
 def _frozen_bytes(method: Method[Any], empty: PreTrainedModel, options: Options, trainable: int) -> int:
-    """The weights that stay as they are: all but those in squeezed layers at four bytes each."""
+    """Bytes of the weights that are not trained; a quantised layer's weight counts fewer than four bytes a number."""
     shapes = target_layers(empty).values()
     weights = [part for shape in shapes for part in method.parts(*shape, options)[:1]]
     saved = sum(part.numbers * (FLOAT - part.bits / 8) for part in weights)
@@ -112,13 +158,13 @@ def _read_bytes(method: Method[Any], empty: PreTrainedModel, trainable: int) -> 
     return FLOAT * (empty.num_parameters() - (trainable if method.baseline else 0))
 
 
-def _adapted(method: Method[Any], empty: nn.Module, options: Options) -> dict[str, tuple[int, int]]:
+def _adapted_layers(empty: nn.Module, options: Options) -> dict[str, tuple[int, int]]:
     targets = {each: value for each, value in vars(options).items() if each in ("top_layers", "targets")}
     return target_layers(empty, **targets)
 
 
 def few_blocks(method: Method[Any], options: Options, config: PretrainedConfig, blocks: int = 1) -> nn.Module:
-    """Blocks of the model's shape with a method, ready to be trained; their input asks for a gradient."""
+    """Blocks of the model's shape with a method attached, ready to be trained; their input requires a gradient."""
     base = bare_blocks(config, blocks)
     base.get_input_embeddings().register_forward_hook(lambda _module, _inputs, output: output.requires_grad_())
     return method.attach(base, replace(options, top_layers=0), seed=0, steps=2).train()
@@ -135,20 +181,20 @@ def bare_blocks(config: PretrainedConfig, blocks: int = 1) -> PreTrainedModel:
 
 
 class _SavedTensor:
-    """What autograd holds on to in place of a tensor; it goes when the part of the graph that needs it goes."""
+    """What autograd stores in place of a tensor; it is freed with the part of the graph that needs it."""
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor
 
 
 def activation_bytes(layer: nn.Module, forward: Callable[[], object]) -> int:
-    """Bytes that a layer, called by `forward`, keeps until its backward pass; parameters are there anyway."""
+    """Bytes of activations that a layer, called by `forward`, keeps until its backward pass; no parameters."""
     there = {each.untyped_storage().data_ptr() for each in [*layer.parameters(), *layer.buffers()]}
-    held: WeakSet[_SavedTensor] = WeakSet()
+    saved: WeakSet[_SavedTensor] = WeakSet()
 
     def pack(tensor: Tensor) -> _SavedTensor:
         kept = _SavedTensor(tensor)
-        held.add(kept)
+        saved.add(kept)
         return kept
 
     watch = saved_tensors_hooks(pack, lambda kept: kept.tensor)
@@ -157,27 +203,21 @@ def activation_bytes(layer: nn.Module, forward: Callable[[], object]) -> int:
     output = forward()  # keeps the graph alive until all is counted
     begin.remove()
     end.remove()
-    storages = {kept.tensor.untyped_storage().data_ptr(): kept.tensor.untyped_storage() for kept in held}
+    storages = {kept.tensor.untyped_storage().data_ptr(): kept.tensor.untyped_storage() for kept in saved}
     del output
     return sum(storage.nbytes() for pointer, storage in storages.items() if pointer not in there)
 
 
-def _fastest(models: list[nn.Module]) -> list[float]:
-    """Each model's fastest pass of a few, in processor seconds: what else the machine does shall not count.
+def _fastest_pass_seconds(models: list[nn.Module]) -> list[float]:
+    """Each model's fastest pass of a few, in processor seconds, so that other work of the machine does not count.
 
-    On one thread, since several that wait for each other burn processor time; they take turns between models.
+    The models take turns.
     """
-    with _alone:
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            rounds = [[_pass(model) for model in models] for _ in range(REPEATS)]
-        finally:
-            torch.set_num_threads(threads)
+    rounds = [[_pass_seconds(model) for model in models] for _ in range(REPEATS)]
     return [min(times) for times in zip(*rounds, strict=True)]
 
 
-def _block_keeps(model: nn.Module, tokens: int) -> int:
+def _block_activation_bytes(model: nn.Module, tokens: int) -> int:
     blocks = next(each for each in model.modules() if isinstance(each, nn.ModuleList))
     return activation_bytes(blocks[0], lambda: _forward(model, tokens))
 
@@ -187,7 +227,7 @@ def _forward(model: nn.Module, tokens: int) -> Tensor:
     return logits
 
 
-def _pass(model: nn.Module) -> float:
+def _pass_seconds(model: nn.Module) -> float:
     began = time.thread_time()
     _forward(model, PROBE_TOKENS).sum().backward()
     return time.thread_time() - began

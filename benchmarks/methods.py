@@ -23,8 +23,7 @@ from transformers import AutoConfig
 
 import adapters
 from adapters.base import Method
-from adapters.cost import activation_bytes
-from adapters.cost import measure_cost as cost
+from adapters.cost import activation_bytes, measure_slowdowns
 from adapters.lora_weights import PlainLora
 from adapters.options import build
 from adapters.peft_method import unwrap
@@ -193,7 +192,7 @@ def print_figures(out: Path) -> None:
         saved = max(out.glob(f"{entry.folder}-1.00/adapter/*.safetensors")).stat().st_size
         memory = f"{own['optimizer'] / 1e6:.1f} | {own['frozen'] / 1e6:.0f} | {own['kept'] / 2**20:.0f}"
         config = AutoConfig.from_pretrained(chat_source(Settings.from_environment()).folder)
-        ratios = [cost(adapters.get(entry.method), config, entry.options).slowdown for _ in range(TIMED)]
+        ratios = measure_slowdowns([(entry.method, entry.options)] * TIMED, config)
         print(
             f"| {entry.name} | {own['trained']:,} | {saved / 1e6:.1f} | {memory} | "
             f"{own['peak'] / 1e9:.2f} | {statistics.median(ratios):.2f} |",

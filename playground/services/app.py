@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 import adapters
-from adapters.cost import YARDSTICK, MethodCost, measure_cost
+from adapters.cost import YARDSTICK, MethodCost, measure_costs
 from playground.chat import answer as chat_answer
 from playground.chat.answer import Answer, Arm, Decoding, ServedAdapter, load_adapter
 from playground.chat.few_shot import Examples, ExampleSelector, located_pairs
@@ -41,7 +41,7 @@ from playground.storage.store import DAY, RunRow, Store
 from playground.training import config as training_config
 from playground.training.config import PRESETS, Estimate, RunConfig
 from playground.training.memory_advice import advice
-from playground.training.throughput import cost_of, speed_of
+from playground.training.throughput import footprint_of, speed_of
 from retrieval.search import SearchResult, search
 
 ANSWER_SECONDS = 60  # of a lent GPU for one question
@@ -273,7 +273,7 @@ class Services:
         forward_of(self.chat.model, self.chat.bits)
         self.proofs.make_quietly([])
         options = adapters.get(YARDSTICK).Options()
-        cost_of(YARDSTICK, options, self.chat.model.config)
+        footprint_of(YARDSTICK, options, self.chat.model.config)
         speed_of(self.chat.model, choose())(YARDSTICK, options)
 
     def _sweep_daily(self) -> None:
@@ -289,8 +289,8 @@ class Services:
 
     @cached_property
     def _costs(self) -> dict[str, MethodCost]:
-        here = {id_: method for id_, method in adapters.methods().items() if not method.unavailable()}
-        return {id_: measure_cost(method, self.chat.model.config, method.Options()) for id_, method in here.items()}
+        here = {id_: method.Options() for id_, method in adapters.methods().items() if not method.unavailable()}
+        return dict(zip(here, measure_costs(list(here.items()), self.chat.model.config), strict=True))
 
     @cached_property
     def _chat(self) -> ChatModel:

@@ -10,7 +10,7 @@ from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 import adapters
 from adapters.base import Options
-from adapters.cost import FLOAT, MethodCost
+from adapters.cost import FLOAT, MethodFootprint
 from adapters.options import build, knob
 from playground.data import dataset
 from playground.data.packing import PACK_TOKENS
@@ -18,7 +18,7 @@ from playground.data.tokenize import LONGEST
 from playground.errors import UserError
 from playground.settings import Settings
 from playground.training import fused_llama, linear_cross_entropy, workload
-from playground.training.throughput import SpeedOf, cost_of
+from playground.training.throughput import SpeedOf, footprint_of
 from playground.training.workload import Reading, Workload
 from retrieval.document import Document
 
@@ -223,7 +223,7 @@ def estimate(config: RunConfig, load: Workload, model: PretrainedConfig, speed: 
     Raises:
         MethodError: the options do not fit the model, or the method cannot run here.
     """
-    cost = cost_of(config.method, config.options, model)
+    cost = footprint_of(config.method, config.options, model)
     seconds = _Clock(config, load, model, speed).seconds(config.settings.steps)
     disk = 2 * cost.file_bytes + 3 * _checkpoint_bytes(cost)
     return Estimate(cost.trainable, seconds, memory_bytes(config, model, load.longest), disk)
@@ -234,10 +234,10 @@ def memory_bytes(config: RunConfig, model: PretrainedConfig, longest: int = 0) -
     settings = config.settings
     tokens = longest or max(settings.window * LONGEST, PACK_TOKENS)
     logits = min(tokens, linear_cross_entropy.TOKENS) * model.vocab_size * FLOAT
-    return RUNTIME_BYTES + cost_of(config.method, config.options, model).peak_bytes(tokens) + logits
+    return RUNTIME_BYTES + footprint_of(config.method, config.options, model).peak_bytes(tokens) + logits
 
 
-def _checkpoint_bytes(cost: MethodCost) -> int:
+def _checkpoint_bytes(cost: MethodFootprint) -> int:
     return FLOAT * cost.trainable + cost.optimizer_bytes
 
 
@@ -246,7 +246,10 @@ class _Clock:
 
     def __init__(self, config: RunConfig, load: Workload, model: PretrainedConfig, speed: SpeedOf) -> None:
         self._load, self._settings = load, config.settings
-        self._cost, self._speed = cost_of(config.method, config.options, model), speed(config.method, config.options)
+        self._cost, self._speed = (
+            footprint_of(config.method, config.options, model),
+            speed(config.method, config.options),
+        )
         self._adapted = config.options.top_layers or model.num_hidden_layers
         self._below = model.num_hidden_layers - self._adapted
         self._packed = model.model_type == fused_llama.MODEL_TYPE

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -14,7 +15,7 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
 import adapters
 from adapters.base import Options
-from adapters.cost import MethodCost, bare_blocks, few_blocks, measure_cost
+from adapters.cost import MethodFootprint, bare_blocks, few_blocks, measure_footprint, measure_slowdowns
 from adapters.peft_method import unwrap
 from playground.device import Device
 from playground.training.linear_cross_entropy import head_loss
@@ -29,6 +30,8 @@ ASSUMED = 0.38  # share of a large product's speed that training reaches where n
 FORWARD, BOTH = 2, 4  # floating-point operations a weight and token, the frozen weights' own gradients left out
 
 _one_at_a_time = threading.Lock()
+# By model, weakly: a figure must not keep a model in memory.
+_head_seconds: "weakref.WeakKeyDictionary[PreTrainedModel, dict[tuple[bool, int], float]]" = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -69,29 +72,40 @@ def assumed_speed(model: PretrainedConfig, gflops: float) -> SpeedOf:
     second = gflops * 1e9 * ASSUMED
 
     def speed(method: str, options: Options) -> Speed:
-        slower = cost_of(method, options, model).slowdown
+        slower = slowdown_of(method, replace(options, top_layers=0), model)
         forward, both = FORWARD * block / second, BOTH * block / second
         return Speed(Pace(0, forward), Pace(0, slower * forward), Pace(0, slower * both), BOTH * head / second)
 
     return speed
 
 
-def cost_of(method: str, options: Options, model: PretrainedConfig) -> MethodCost:
-    """Measured once for each setting, so that a plan and its estimate agree."""
-    return _measured(method, options, model.to_json_string())
+def footprint_of(method: str, options: Options, model: PretrainedConfig) -> MethodFootprint:
+    """Counted once per setting, so that a plan and its estimate agree."""
+    return _footprint(method, options, model.to_json_string())
+
+
+def slowdown_of(method: str, options: Options, model: PretrainedConfig) -> float:
+    """A block's time over LoRA's; measured once per setting, in a child process whose start takes some seconds."""
+    return _slowdown(method, options, model.to_json_string())
 
 
 @lru_cache(maxsize=64)
-def _measured(method: str, options: Options, model: str) -> MethodCost:
-    return measure_cost(adapters.get(method), AutoConfig.for_model(**json.loads(model)), options)
+def _footprint(method: str, options: Options, model: str) -> MethodFootprint:
+    return measure_footprint(adapters.get(method), AutoConfig.for_model(**json.loads(model)), options)
+
+
+@lru_cache(maxsize=64)
+def _slowdown(method: str, options: Options, model: str) -> float:
+    return measure_slowdowns([(method, options)], AutoConfig.for_model(**json.loads(model)))[0]
 
 
 def _timed(model: PreTrainedModel, method: str, options: Options) -> Speed:
     with _one_at_a_time:
         every = replace(options, top_layers=0)  # how many are adapted changes nothing for one
         era = _era()
-        forward, both, learns = _adapted(method, every, model.config.to_json_string(), era)
-        return Speed(_frozen(model, era), forward, both, _head(model, learns and not options.top_layers, era))
+        shape = model.config.to_json_string()
+        forward, both, learns = _adapted(method, every, shape, era)
+        return Speed(_frozen(shape, era), forward, both, _head(model, learns and not options.top_layers, era))
 
 
 def _era() -> int:
@@ -100,14 +114,20 @@ def _era() -> int:
 
 
 @lru_cache(maxsize=4)
-def _frozen(model: PreTrainedModel, _era: int) -> Pace:
+def _frozen(config: str, _era: int) -> Pace:
     """A block without a method, forward."""
-    return _pace(partial(_forward, bare_blocks(model.config, BLOCKS)))
+    return _pace(partial(_forward, bare_blocks(AutoConfig.for_model(**json.loads(config)), BLOCKS)))
 
 
-@lru_cache(maxsize=4)
-def _head(model: PreTrainedModel, learns: bool, _era: int) -> float:
-    """A token of the head both ways, whose own weights may learn."""
+def _head(model: PreTrainedModel, learns: bool, era: int) -> float:
+    """Seconds per token of the head both ways, whose own weights may learn; timed once per model and era."""
+    known = _head_seconds.setdefault(model, {})
+    if (learns, era) not in known:
+        known[learns, era] = _time_head(model, learns)
+    return known[learns, era]
+
+
+def _time_head(model: PreTrainedModel, learns: bool) -> float:
     hidden = torch.randn(LONG, model.config.hidden_size, dtype=model.dtype).requires_grad_()
     weight, targets = model.get_output_embeddings().weight.detach(), torch.zeros(LONG, dtype=torch.long)
     weight = weight.clone().requires_grad_() if learns else weight

@@ -14,7 +14,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 import adapters
 from adapters import qlora
-from adapters.cost import activation_bytes, measure_cost
+from adapters.cost import activation_bytes, measure_footprint
 from adapters.errors import MethodError
 from adapters.lora_weights import PlainLora
 from adapters.peft_method import unwrap
@@ -285,8 +285,8 @@ def test_qlora_s_frozen_weights_take_little_more_than_four_bits() -> None:
     assert all(state.quant_type == "nf4" and state.nested for state in states)
     bits = 8 * (sum(each.weight.nbytes for each in layers) + scales) / weights
     assert abs(bits - run.method.parts(512, 512, run.options)[0].bits) < 0.01
-    cost = measure_cost(run.method, tiny_llama().config, run.options)
-    plain = measure_cost(adapters.get("lora"), tiny_llama().config, make("lora")[1])
+    cost = measure_footprint(run.method, tiny_llama().config, run.options)
+    plain = measure_footprint(adapters.get("lora"), tiny_llama().config, make("lora")[1])
     assert cost.frozen_bytes < plain.frozen_bytes
     assert cost.read_bytes == plain.read_bytes, "the weights are read whole before they are squeezed"
 

@@ -13,7 +13,7 @@ from torch import nn
 
 import adapters
 from adapters.base import target_layers
-from adapters.cost import measure_cost
+from adapters.cost import measure_footprint
 from adapters.errors import MethodError
 from adapters.lora_weights import PlainLora, write_adapter
 from adapters.options import build, knobs
@@ -106,7 +106,7 @@ def test_what_is_drawn_is_what_is_there(start: Callable[[], Trained], tmp_path: 
     layers = adapted_layers(run)
     parts = [part for shape in layers.values() for part in run.method.parts(*shape, run.options)]
     learns = sum(part.numbers for part in parts if part.role == "learns")
-    cost = measure_cost(run.method, tiny_llama().config, run.options)
+    cost = measure_footprint(run.method, tiny_llama().config, run.options)
     assert cost.trainable == run.method.trainable(tiny_llama(), run.options)
     saved(run.step(1, STEPS), tmp_path)
     size = (tmp_path / run.method.weights_file).stat().st_size
