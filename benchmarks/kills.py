@@ -38,7 +38,7 @@ from playground.storage.run_folder import (
 )
 from playground.training.config import RunConfig, TrainSettings
 from retrieval.document import Document
-from tests.conftest import tiny_llama, tiny_tokenizer
+from tests.fakes.tiny_model import tiny_llama, tiny_tokenizer
 
 KILLS = 30
 INSIDE_A_SAVE = 0.4  # share of the kills that wait for a save to begin

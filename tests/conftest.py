@@ -1,4 +1,4 @@
-"""Tiny models made in code, a data folder that is always temporary, and one thread: no test meets the network."""
+"""Fixtures that all tests share: a tiny model, a data folder of the test's own, one thread, and no network."""
 
 import os
 from collections.abc import Callable
@@ -12,18 +12,19 @@ os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # as app.py and the command l
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from huggingface_hub import constants
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+from playground.models.chat_model import ChatModel
+from playground.services.app import Services
 from playground.services.library import Library
 from playground.settings import Settings
-from playground.storage.store import Store
+from playground.storage.store import Store, new_secret
+from tests.fakes.chat_model import small_chat
+from tests.fakes.embedders import LetterEmbedder
+from tests.fakes.tiny_model import save_tiny_model, tiny_llama, tiny_tokenizer
 
 Write = Callable[[str, "str | bytes"], Path]
-CHAT_TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -33,15 +34,45 @@ def one_thread() -> None:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """Settings whose data folder is this test's own."""
-    return Settings(data=tmp_path / "data")
+def settings(tmp_path: Path, tiny_model_folder: Path) -> Settings:
+    """The tiny chat model, and a data folder of this test's own."""
+    return Settings(data=tmp_path / "data", chat_model=str(tiny_model_folder))
 
 
 @pytest.fixture
 def store(settings: Settings) -> Store:
     """An empty store."""
     return Store(settings)
+
+
+@pytest.fixture
+def visitor(store: Store) -> str:
+    """A visitor's id; they have no text yet."""
+    return store.visitor(new_secret())
+
+
+@pytest.fixture
+def stranger(store: Store) -> str:
+    """The id of another visitor, who must see nothing of the first."""
+    return store.visitor(new_secret())
+
+
+@pytest.fixture
+def services(settings: Settings) -> Services:
+    """All services on the tiny model; nothing is started or loaded yet."""
+    return Services(settings)
+
+
+@pytest.fixture
+def embedder() -> LetterEmbedder:
+    """An embedder that needs no model and notes what it embeds."""
+    return LetterEmbedder()
+
+
+@pytest.fixture
+def chat() -> ChatModel:
+    """A chat model of tiny weights that says something else to every prompt; the same weights every time."""
+    return small_chat()
 
 
 @pytest.fixture
@@ -75,45 +106,6 @@ def shared_data() -> Path:
     return folder
 
 
-def tiny_tokenizer() -> PreTrainedTokenizerFast:
-    """Byte-level, 259 tokens: every text round-trips."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {
-        token: number for number, token in enumerate(["<|endoftext|>", "<|im_start|>", "<|im_end|>", *alphabet])
-    }
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        bos_token="<|im_start|>",
-        eos_token="<|im_end|>",
-        pad_token="<|im_end|>",
-        unk_token="<|endoftext|>",
-    )
-    fast.chat_template = CHAT_TEMPLATE
-    return fast
-
-
-def tiny_llama(seed: int = 0, layers: int = 2) -> LlamaForCausalLM:
-    """A Llama of the chat model's shape in small: grouped queries, tied embeddings, float32."""
-    torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=259,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=layers,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=2048,
-        tie_word_embeddings=True,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=2,
-    )
-    return LlamaForCausalLM(config).eval()
-
-
 @pytest.fixture(scope="session")
 def tokenizer() -> PreTrainedTokenizerFast:
     """The tiny byte-level tokenizer with a chat template."""
@@ -129,7 +121,17 @@ def llama() -> LlamaForCausalLM:
 @pytest.fixture(scope="session")
 def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model and its tokenizer on disk, as a folder that the settings can name."""
-    folder = tmp_path_factory.mktemp("tiny-model")
-    tiny_llama().save_pretrained(folder)
-    tiny_tokenizer().save_pretrained(folder)
-    return folder
+    return save_tiny_model(tmp_path_factory.mktemp("tiny-model"))
+
+
+@pytest.fixture(scope="session")
+def long_window_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with a window that holds passages: its tokenizer makes a token of every byte."""
+    return save_tiny_model(tmp_path_factory.mktemp("long-window"), window=8_192)
+
+
+@pytest.fixture
+def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty Hub cache of this test's own."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"

@@ -9,7 +9,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 import adapters
 from adapters.base import target_layers
 from adapters.lora_weights import PlainLora
-from tests.conftest import tiny_llama
+from tests.fakes.tiny_model import tiny_llama
 from tests.fakes.trained import Trained, logits, make
 
 

@@ -22,7 +22,7 @@ from adapters.qlora import NF4Linear
 from adapters.vera import projections
 from playground.inference.hooks import apply_adapters
 from playground.training.losses import losses
-from tests.conftest import tiny_llama
+from tests.fakes.tiny_model import tiny_llama
 from tests.fakes.trained import Trained, batch, logits, loss, make
 
 # LoRA-FA

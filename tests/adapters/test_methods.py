@@ -19,7 +19,7 @@ from adapters.lora_weights import PlainLora, write_adapter
 from adapters.options import build, knobs
 from adapters.peft_method import detach
 from playground.inference.hooks import apply_adapters
-from tests.conftest import tiny_llama
+from tests.fakes.tiny_model import tiny_llama
 from tests.fakes.trained import STEPS, Trained, batch, logits, make
 
 

@@ -28,11 +28,6 @@ SETTINGS = Decoding(max_new_tokens=12)
 TEXTS = ["The archive opens at nine.", "Tickets cost four euros.", "Hội trường ở tầng hai."]
 
 
-@pytest.fixture
-def chat() -> ChatModel:
-    return small_chat()
-
-
 def four_arms() -> list[Arm]:
     adapter = ServedAdapter("LoRA", "a" * 16, "lora", lora(1), scale=2.0)
     return [Arm("base"), Arm("rag", None, True), Arm("tuned", adapter), Arm("both", adapter, True)]

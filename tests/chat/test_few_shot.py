@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pytest
 
 from playground import prompts
@@ -12,29 +11,9 @@ from playground.errors import UserError
 from playground.models.chat_model import ChatModel
 from playground.prompts import Turn
 from retrieval.document import Document, Pair, Span
-from tests.fakes.chat_model import small_chat
+from tests.fakes.embedders import LetterEmbedder
 
 PAIRS = [("When does the baker open?", "At six."), ("Where is the harbour?", "By the river."), ("Who rings?", "Ann.")]
-
-
-class Letters:
-    """An embedder whose vector is how often each letter occurs; counts what it is asked for."""
-
-    hash = "letters"
-
-    def __init__(self) -> None:
-        self.encoded: list[str] = []
-
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
-        """See playground.chat.few_shot.Encoder."""
-        self.encoded += texts
-        counts = np.array([[text.lower().count(chr(97 + n)) for n in range(26)] for text in texts], dtype=np.float32)
-        return counts / np.maximum(np.linalg.norm(counts, axis=1, keepdims=True), 1e-9)
-
-
-@pytest.fixture
-def embedder() -> Letters:
-    return Letters()
 
 
 @pytest.fixture
@@ -42,16 +21,11 @@ def chooser() -> ExampleSelector:
     return ExampleSelector()
 
 
-@pytest.fixture
-def chat() -> ChatModel:
-    return small_chat()
-
-
 def placed(pairs: Sequence[tuple[str, str]] = PAIRS) -> list[tuple[str, Turn]]:
     return located_pairs([Document("town.csv", "", pairs=tuple(Pair(*each, n, n + 1) for n, each in enumerate(pairs)))])
 
 
-def test_the_most_similar_questions_come_first(chooser: ExampleSelector, embedder: Letters) -> None:
+def test_the_most_similar_questions_come_first(chooser: ExampleSelector, embedder: LetterEmbedder) -> None:
     found = chooser.choose(embedder, "When does the baker close?", placed(), count=2)
     assert [each.turn.question for each in found.chosen][0] == "When does the baker open?"
     assert found.chosen[0].place == "town.csv:0-1"
@@ -62,20 +36,20 @@ def test_the_most_similar_questions_come_first(chooser: ExampleSelector, embedde
 
 @pytest.mark.parametrize("question", ["Who rings?", "who   RINGS", "Who, rings!"])
 def test_the_question_s_own_pair_is_left_out_and_that_is_said(
-    chooser: ExampleSelector, embedder: Letters, question: str
+    chooser: ExampleSelector, embedder: LetterEmbedder, question: str
 ) -> None:
     found = chooser.choose(embedder, question, placed())
     assert found.same
     assert "Who rings?" not in [each.turn.question for each in found.chosen]
 
 
-def test_without_another_pair_it_says_what_is_missing(chooser: ExampleSelector, embedder: Letters) -> None:
+def test_without_another_pair_it_says_what_is_missing(chooser: ExampleSelector, embedder: LetterEmbedder) -> None:
     for pairs in ([], placed(PAIRS[2:])):
         with pytest.raises(UserError, match="pairs of your text"):
             chooser.choose(embedder, "Who rings?", pairs)
 
 
-def test_a_question_is_embedded_once_until_it_is_forgotten(chooser: ExampleSelector, embedder: Letters) -> None:
+def test_a_question_is_embedded_once_until_it_is_forgotten(chooser: ExampleSelector, embedder: LetterEmbedder) -> None:
     chooser.choose(embedder, "Why?", placed())
     chooser.choose(embedder, "Why?", placed())
     assert sorted(embedder.encoded) == sorted(["Why?", *(question for question, _ in PAIRS)])
@@ -84,7 +58,9 @@ def test_a_question_is_embedded_once_until_it_is_forgotten(chooser: ExampleSelec
     assert embedder.encoded[4:] == ["Who rings?"]
 
 
-def test_of_very_many_pairs_those_with_shared_words_are_embedded(chooser: ExampleSelector, embedder: Letters) -> None:
+def test_of_very_many_pairs_those_with_shared_words_are_embedded(
+    chooser: ExampleSelector, embedder: LetterEmbedder
+) -> None:
     many = placed([(f"What is rule {n} of the club?", str(n)) for n in range(3 * SHORTLIST)])
     found = chooser.choose(embedder, "Tell me about rule 1100, please.", many)
     assert len(embedder.encoded) == SHORTLIST + 1
@@ -101,14 +77,14 @@ def test_a_text_without_pairs_of_its_own_gives_those_made_by_rules() -> None:
     assert text[start:end] == turn.answer
 
 
-def test_examples_keep_to_their_budget(chooser: ExampleSelector, embedder: Letters) -> None:
+def test_examples_keep_to_their_budget(chooser: ExampleSelector, embedder: LetterEmbedder) -> None:
     found = chooser.choose(embedder, "When does the baker close?", placed())
     kept = found.within(len, len("When does the baker open?\nAt six."))
     assert [each.turn.answer for each in kept.chosen] == ["At six."]
 
 
 def test_the_few_shot_arm_reads_the_same_skeleton_with_the_examples_as_earlier_turns(
-    chat: ChatModel, chooser: ExampleSelector, embedder: Letters
+    chat: ChatModel, chooser: ExampleSelector, embedder: LetterEmbedder
 ) -> None:
     def examples(question: str) -> Examples:
         return chooser.choose(embedder, question, placed())

@@ -37,7 +37,7 @@ from playground.training.config import PRESETS, TrainSettings
 from retrieval.document import Document
 from tests.fakes.encoder import small_encoder
 from tests.fakes.hub import small_hub, use
-from tests.retrieval.readers.test_sandbox import SHOWN, deflated, pdf
+from tests.fakes.pdf import HELLO, deflated, pdf
 
 TEXT = "\n\n".join(
     [
@@ -301,7 +301,7 @@ def test_a_bomb_costs_its_reader_and_one_sentence(
 
 def test_a_file_is_read_within_the_hosts_limits(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLAYGROUND_PDF_PAGES", "7")
-    (tmp_path / "many.pdf").write_bytes(pdf(deflated(SHOWN, 1), 8))
+    (tmp_path / "many.pdf").write_bytes(pdf(deflated(HELLO, 1), 8))
     assert run("index", "many.pdf", "--out", "i").err == "many.pdf has 8 pages; the limit is 7. Add a part of it.\n"
 
 

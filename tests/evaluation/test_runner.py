@@ -27,7 +27,8 @@ from playground.training import loop as training_loop
 from playground.training.config import RunConfig, TrainSettings
 from retrieval.document import Document, Pair, Span
 from tests.fakes.chat_model import lora, small_chat
-from tests.fakes.exams import TEXT, WordEncoder, document, index, question
+from tests.fakes.embedders import WordEmbedder
+from tests.fakes.exams import TEXT, document, index, question
 
 SETTINGS = ExamSettings(limit=10, answer_tokens=4, rows=5)
 
@@ -40,7 +41,7 @@ def chat() -> ChatModel:
 @pytest.fixture(scope="module")
 def material() -> Material:
     adapter = ServedAdapter("LoRA", "a" * 16, "lora", lora(1))
-    return Material([document()], index(), WordEncoder(), adapter)
+    return Material([document()], index(), WordEmbedder(), adapter)
 
 
 def begun(folder: Path, chat: ChatModel, material: Material, arms: tuple[str, ...] = ARMS) -> Path:
@@ -174,7 +175,7 @@ def test_a_stop_ends_it_before_the_next_answer_and_keeps_what_there_is(
 
 def test_another_adapter_may_not_go_on_with_an_exam(tmp_path: Path, chat: ChatModel, material: Material) -> None:
     folder = begun(tmp_path, chat, material)
-    other = Material([document()], index(), WordEncoder(), ServedAdapter("LoRA", "b" * 16, "lora", lora(2)))
+    other = Material([document()], index(), WordEmbedder(), ServedAdapter("LoRA", "b" * 16, "lora", lora(2)))
     with pytest.raises(UserError, match="has changed since"):
         list(evaluation_exam.run_exam(folder, chat, other))
 

@@ -23,7 +23,7 @@ from playground.export.gguf import write_gguf
 from playground.models.registry import chat_source
 from playground.models.wheels import weights_digest
 from playground.settings import Settings
-from tests.conftest import tiny_llama, tiny_tokenizer
+from tests.fakes.tiny_model import tiny_llama, tiny_tokenizer
 from tests.fakes.trained import Trained, make
 
 Train = Callable[..., Path]
@@ -45,11 +45,6 @@ CLEAN = """if True:
     found["template"] = AutoTokenizer.from_pretrained("gguf").chat_template
     torch.save(found, "found.pt")
 """
-
-
-@pytest.fixture
-def settings(tmp_path: Path, tiny_model_folder: Path) -> Settings:
-    return Settings(data=tmp_path / "data", chat_model=str(tiny_model_folder))
 
 
 @pytest.fixture

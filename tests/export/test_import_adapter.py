@@ -5,6 +5,7 @@ import os
 import pickle
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from playground.inference.served_adapter import load_adapter
 from playground.models.chat_model import ChatModel
 from playground.services.app import Services
 from playground.settings import Settings
-from tests.conftest import tiny_llama, tiny_tokenizer
+from tests.fakes.chat_model import tiny_chat
+from tests.fakes.tiny_model import tiny_llama
 from tests.fakes.trained import Trained, logits, make
 
 RANK, LIMIT = 64, 2_000_000
@@ -32,9 +34,7 @@ Files = list[tuple[str, Path]]
 
 @pytest.fixture
 def chat() -> ChatModel:
-    return ChatModel(
-        tiny_llama(), tiny_tokenizer(), hash="0" * 16, name="tiny", device=torch.device("cpu"), window=2048
-    )
+    return tiny_chat()
 
 
 @pytest.fixture
@@ -251,8 +251,8 @@ def test_of_a_record_only_what_is_known_is_kept(folder: Path) -> None:
 
 
 @pytest.fixture
-def services(settings: Settings, tiny_model_folder: Path) -> Services:
-    return Services(Settings(data=settings.data, chat_model=str(tiny_model_folder), visitor_runs=2))
+def services(settings: Settings) -> Services:
+    return Services(replace(settings, visitor_runs=2))
 
 
 def test_a_brought_adapter_is_a_run_that_answers_and_can_be_deleted(services: Services, folder: Path) -> None:

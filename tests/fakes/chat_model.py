@@ -6,7 +6,7 @@ from transformers import LlamaForCausalLM
 
 from adapters.base import PlainLora
 from playground.models.chat_model import ChatModel
-from tests.conftest import tiny_llama, tiny_tokenizer
+from tests.fakes.tiny_model import tiny_llama, tiny_tokenizer
 
 
 def lively() -> LlamaForCausalLM:
@@ -21,6 +21,13 @@ def lively() -> LlamaForCausalLM:
 def small_chat(window: int = 2048) -> ChatModel:
     """A fresh chat model; the same weights every time."""
     return ChatModel(lively(), tiny_tokenizer(), hash="0" * 16, name="tiny", device=torch.device("cpu"), window=window)
+
+
+def tiny_chat() -> ChatModel:
+    """A fresh chat model with the tiny weights as they were made, for training."""
+    return ChatModel(
+        tiny_llama(), tiny_tokenizer(), hash="0" * 16, name="tiny", device=torch.device("cpu"), window=2048
+    )
 
 
 def lora(seed: int, rank: int = 4, part: str = "") -> PlainLora:

@@ -1,16 +1,13 @@
 """A small text, its index under a stand-in encoder, and results made by hand, for the tests of exams."""
 
-import hashlib
-from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
 
 from playground.evaluation.questions import LITERAL, Question
 from playground.evaluation.results import ArmResult
 from retrieval.build import build
 from retrieval.document import Document
 from retrieval.index import Index
+from tests.fakes.embedders import WordEmbedder
 
 PARAGRAPH = (
     "The {0} museum was founded in {1} by {2} in the old harbour of {3}. In {5} the {0} museum moved to {3} Street "
@@ -28,28 +25,6 @@ ROWS = (
 TEXT = "\n\n".join(PARAGRAPH.format(*row, row[1] + 9) for row in ROWS)
 
 
-class WordEncoder:
-    """A vector of hashed words: near means sharing words."""
-
-    name, hash, dimension, window, multilingual = "words", "w" * 16, 64, 256, False
-
-    def encode(self, texts: Sequence[str], progress: Any = None) -> np.ndarray:
-        """Unit vectors (n, 64)."""
-        vectors = np.full((len(texts), 64), 1e-3, dtype=np.float32)
-        for row, text in enumerate(texts):
-            for word in text.lower().split():
-                vectors[row, hashlib.sha256(word.strip(".,?“”").encode()).digest()[0] % 64] += 1
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-    def encode_query(self, question: str) -> np.ndarray:
-        """A unit vector (64,)."""
-        return self.encode([question])[0]
-
-    def count_tokens(self, texts: list[str]) -> list[int]:
-        """Words."""
-        return [len(each.split()) for each in texts]
-
-
 def document() -> Document:
     """The text, in paragraphs without headings."""
     return Document("museums.txt", TEXT)
@@ -57,7 +32,7 @@ def document() -> Document:
 
 def index() -> Index:
     """The text's index."""
-    return build([document()], WordEncoder())
+    return build([document()], WordEmbedder())
 
 
 def question(id_: str, kind: str = LITERAL, **values: Any) -> Question:

@@ -107,6 +107,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
+def put_in_cache(cache: Path, name: str, *files: str) -> Path:
+    """A snapshot as the Hub's client lays it."""
+    snapshot = cache / f"models--{name.replace('/', '--')}" / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    for file in files:
+        (snapshot / file).write_text("{}")
+    reference = snapshot.parents[1] / "refs" / "main"
+    reference.parent.mkdir()
+    reference.write_text("0" * 40)
+    return snapshot
+
+
 def use(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the Hub's client take this address for the Hub's."""
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 import adapters
 from adapters.base import Method, Options
 from adapters.options import build
-from tests.conftest import tiny_llama
+from tests.fakes.tiny_model import tiny_llama
 
 STEPS = 6
 

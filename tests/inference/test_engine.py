@@ -26,7 +26,7 @@ from playground.inference.scheduler import PREFILL_CHUNK
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
-from tests.fakes.chat_model import lively, lora, small_chat, untouched
+from tests.fakes.chat_model import lively, lora, untouched
 
 GREEDY = Decoding(max_new_tokens=24, repetition_penalty=1.0)
 DRAWN = Decoding(max_new_tokens=24, temperature=0.9, top_p=0.95, seed=3)
@@ -36,11 +36,6 @@ SHORT, MIDDLE, LONG = (
     [(7 * place + start) % 250 + 5 for place in range(length)]
     for start, length in ((1, 5), (2, 40), (3, PREFILL_CHUNK + 60))
 )
-
-
-@pytest.fixture
-def chat() -> ChatModel:
-    return small_chat()
 
 
 def said(chat: ChatModel, prompts: list[Prompt], settings: Decoding) -> list[list[int]]:

@@ -5,20 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
-from transformers import (
-    GPT2Config,
-    GPT2LMHeadModel,
-    LlamaConfig,
-    LlamaForCausalLM,
-    MistralConfig,
-    MistralForCausalLM,
-    PreTrainedModel,
-    Qwen2Config,
-    Qwen2ForCausalLM,
-    Qwen3Config,
-    Qwen3ForCausalLM,
-)
+from torch import Tensor
+from transformers import PreTrainedModel
 
 import adapters
 from adapters.base import PlainLora
@@ -31,41 +19,9 @@ from playground.inference.kv_cache import KVCache
 from playground.inference.llama_forward import OurForward
 from playground.inference.matmul import fast_linear
 from playground.inference.ragged_batch import Forward, Segment
+from tests.fakes.architectures import KINDS, OURS, TOKENS, fit, strong
 from tests.fakes.chat_model import lively, lora, small_chat
 from tests.fakes.trained import STEPS, Trained, make
-
-SHAPE: dict[str, Any] = {
-    "vocab_size": 259,
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "pad_token_id": 2,
-}
-KINDS = {
-    "llama": lambda: LlamaForCausalLM(LlamaConfig(**SHAPE)),
-    "llama, biased": lambda: LlamaForCausalLM(LlamaConfig(**SHAPE, attention_bias=True, mlp_bias=True)),
-    "qwen2": lambda: Qwen2ForCausalLM(Qwen2Config(**SHAPE)),
-    "qwen2, sliding": lambda: Qwen2ForCausalLM(
-        Qwen2Config(**SHAPE, use_sliding_window=True, sliding_window=7, max_window_layers=0)
-    ),
-    "qwen3": lambda: Qwen3ForCausalLM(Qwen3Config(**SHAPE)),
-    "mistral, sliding": lambda: MistralForCausalLM(MistralConfig(**SHAPE, sliding_window=7)),
-    "gpt2": lambda: GPT2LMHeadModel(GPT2Config(vocab_size=259, n_embd=32, n_layer=2, n_head=4)),
-}
-OURS = {"llama", "llama, biased", "qwen2"}
-TEXT = [(11 * place) % 250 + 5 for place in range(40)]
-
-
-def strong(kind: str) -> PreTrainedModel:
-    """A model of this kind whose weights, biases too, are far from zero."""
-    torch.manual_seed(1)
-    model = KINDS[kind]().eval()
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.normal_(0, 0.3)
-    return model
 
 
 @torch.inference_mode()
@@ -86,9 +42,9 @@ def test_rows_of_different_lengths_get_the_models_own_logits(kind: str) -> None:
     model = strong(kind)
     forward = forward_of(model)
     assert isinstance(forward, OurForward) is (kind in OURS)
-    long, short = read(forward, TEXT[:32], pieces=4), read(forward, TEXT[:3])
-    rows = [Segment(TEXT[32:33], long), Segment(TEXT[3:20], short, keep=5), Segment(TEXT[5:15], KVCache(60))]
-    for found, ids, keep in zip(forward(rows), (TEXT[:33], TEXT[:20], TEXT[5:15]), (1, 5, 1), strict=True):
+    long, short = read(forward, TOKENS[:32], pieces=4), read(forward, TOKENS[:3])
+    rows = [Segment(TOKENS[32:33], long), Segment(TOKENS[3:20], short, keep=5), Segment(TOKENS[5:15], KVCache(60))]
+    for found, ids, keep in zip(forward(rows), (TOKENS[:33], TOKENS[:20], TOKENS[5:15]), (1, 5, 1), strict=True):
         torch.testing.assert_close(found, own(model, ids)[-keep:], atol=2e-4, rtol=2e-4)
 
 
@@ -97,26 +53,11 @@ def test_adapters_of_any_rank_with_scaled_rows_beside_biases_are_added_alike(kin
     model = strong(kind)
     forward = forward_of(model)
     some = [fit(model, 1, rank=4), fit(model, 2, rank=50, part="_proj", scaled=True), fit(model, 3, 2, "v_proj"), None]
-    found = forward([Segment(TEXT[: 9 + n], KVCache(60), each, keep=2) for n, each in enumerate(some)])
+    found = forward([Segment(TOKENS[: 9 + n], KVCache(60), each, keep=2) for n, each in enumerate(some)])
     for number, (each, logits) in enumerate(zip(some, found, strict=True)):
         with torch.inference_mode(), apply_adapters(model, [each]):
-            alone = model(input_ids=torch.tensor([TEXT[: 9 + number]])).logits[0, -2:]
+            alone = model(input_ids=torch.tensor([TOKENS[: 9 + number]])).logits[0, -2:]
         torch.testing.assert_close(logits, alone, atol=2e-4, rtol=2e-4)
-
-
-def fit(model: PreTrainedModel, seed: int, rank: int = 4, part: str = "", scaled: bool = False) -> PlainLora:
-    """An adapter of the layers whose names hold `part`."""
-    random = torch.Generator().manual_seed(seed)
-    layers = {
-        name: (
-            torch.randn(rank, layer.in_features, generator=random) / 8,
-            torch.randn(layer.out_features, rank, generator=random) / 8,
-        )
-        for name, layer in model.named_modules()
-        if isinstance(layer, nn.Linear) and name != "lm_head" and part in name
-    }
-    scales = {name: 0.5 + torch.rand(len(B), generator=random) for name, (_, B) in layers.items()} if scaled else {}
-    return PlainLora(layers, scales)
 
 
 def test_each_method_beside_all_others_gets_what_it_gets_alone(tmp_path: Any) -> None:
@@ -131,12 +72,12 @@ def test_each_method_beside_all_others_gets_what_it_gets_alone(tmp_path: Any) ->
     assert len(served) >= 8
     plain = [each for each in served if isinstance(each, PlainLora)]
     forward = forward_of(resident)
-    together = forward([Segment(TEXT[: 7 + n], KVCache(60), each) for n, each in enumerate([None, *plain])])
+    together = forward([Segment(TOKENS[: 7 + n], KVCache(60), each) for n, each in enumerate([None, *plain])])
     for number, each in enumerate([None, *plain]):
-        alone = forward([Segment(TEXT[: 7 + number], KVCache(60), each)])[0]
+        alone = forward([Segment(TOKENS[: 7 + number], KVCache(60), each)])[0]
         torch.testing.assert_close(together[number], alone, atol=1e-4, rtol=1e-4)
         with torch.inference_mode(), apply_adapters(resident, [each]):
-            expected = resident(input_ids=torch.tensor([TEXT[: 7 + number]])).logits[0, -1:]
+            expected = resident(input_ids=torch.tensor([TOKENS[: 7 + number]])).logits[0, -1:]
         torch.testing.assert_close(together[number], expected, atol=1e-4, rtol=1e-4)
 
 
@@ -181,7 +122,7 @@ def test_joining_weights_changes_no_number_and_the_model_can_be_saved_as_before(
 def test_an_adapter_that_is_gone_is_forgotten() -> None:
     model, adapter = lively(), lora(1)
     forward = OurForward(model)
-    read(forward, TEXT[:9], adapter)
+    read(forward, TOKENS[:9], adapter)
     assert len(forward._head._slices._known) == 1
     del adapter
     assert not forward._head._slices._known

@@ -29,8 +29,8 @@ from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
 from retrieval.readers.dispatch import read_document
+from tests.fakes.architectures import OURS, TOKENS, fit, strong
 from tests.fakes.chat_model import lora, small_chat, untouched
-from tests.inference.test_forward import OURS, TEXT, fit, strong
 
 CONSTITUTION = Path(__file__).parents[2] / "playground" / "data" / "example_texts" / "us_constitution.txt"
 ASKED = (
@@ -97,11 +97,11 @@ def test_rows_get_the_logits_of_the_rounded_weights_with_adapters_unrounded(kind
     forward = forward_of(model, 16)
     assert forward.weight_dtype == FP16
     some = [None, fit(model, 1), fit(model, 2, rank=50, part="_proj")]
-    found = forward([Segment(TEXT[: 9 + n], KVCache(60), each) for n, each in enumerate(some)])
+    found = forward([Segment(TOKENS[: 9 + n], KVCache(60), each) for n, each in enumerate(some)])
     for n, (each, logits) in enumerate(zip(some, found, strict=True)):
-        expected = rounded(model, TEXT[: 9 + n], each)[-1:]
+        expected = rounded(model, TOKENS[: 9 + n], each)[-1:]
         torch.testing.assert_close(logits, expected, atol=2e-4, rtol=2e-4)
-        whole = forward_of(model)([Segment(TEXT[: 9 + n], KVCache(60), each)])[0]
+        whole = forward_of(model)([Segment(TOKENS[: 9 + n], KVCache(60), each)])[0]
         assert float((whole - expected).abs().max()) > 10 * float((logits - expected).abs().max())
 
 

@@ -15,8 +15,8 @@ from playground.inference.kv_cache import KVCache, PrefixCache
 from playground.inference.prompt_lookup import PromptLookup
 from playground.inference.scheduler import MAX_UNREAD
 from playground.models.chat_model import ChatModel
-from tests.conftest import tiny_llama
 from tests.fakes.chat_model import lively, lora, small_chat
+from tests.fakes.tiny_model import tiny_llama
 
 GREEDY = Decoding(max_new_tokens=24, repetition_penalty=1.0)
 SHORT, LONG = ([(7 * place + start) % 250 + 5 for place in range(length)] for start, length in ((1, 12), (3, 300)))

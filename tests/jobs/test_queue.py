@@ -36,11 +36,6 @@ LONG = 100_000  # steps: more than any test waits for
 
 
 @pytest.fixture
-def settings(tmp_path: Path, tiny_model_folder: Path) -> Settings:
-    return Settings(data=tmp_path / "data", chat_model=str(tiny_model_folder))
-
-
-@pytest.fixture
 def jobs(store: Store, settings: Settings) -> Iterator[JobQueue]:
     """Jobs that nobody started; whatever a test leaves running is ended."""
     yield JobQueue(store, settings)
@@ -54,16 +49,6 @@ def started(jobs: JobQueue) -> Iterator[JobQueue]:
     jobs.start()
     yield jobs
     jobs.close()
-
-
-@pytest.fixture
-def visitor(store: Store) -> str:
-    return store.visitor(new_secret())
-
-
-@pytest.fixture
-def stranger(store: Store) -> str:
-    return store.visitor(new_secret())
 
 
 def config(steps: int = 4, max_seconds: float = 100.0) -> RunConfig:

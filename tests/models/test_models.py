@@ -19,6 +19,7 @@ from playground.device import Device
 from playground.errors import UserError
 from playground.models import chat_model, install, registry, wheels
 from playground.settings import Settings
+from tests.fakes.hub import put_in_cache
 
 CPU = Device("cpu", torch.float32, 100.0)
 GGUF_NAMES = {
@@ -37,22 +38,14 @@ GGUF_NAMES = {
 
 
 @pytest.fixture(autouse=True)
-def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty Hub cache of this test's own."""
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    return tmp_path / "hub"
+def empty_cache(hub_cache: Path) -> None:
+    """No test sees the Hub's cache of this machine."""
 
 
-def put_in_cache(cache: Path, name: str, *files: str) -> Path:
-    """A snapshot as the Hub's client lays it."""
-    snapshot = cache / f"models--{name.replace('/', '--')}" / "snapshots" / ("0" * 40)
-    snapshot.mkdir(parents=True)
-    for file in files:
-        (snapshot / file).write_text("{}")
-    reference = snapshot.parents[1] / "refs" / "main"
-    reference.parent.mkdir()
-    reference.write_text("0" * 40)
-    return snapshot
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """The models that a newcomer gets."""
+    return Settings(data=tmp_path / "data")
 
 
 # --- GGUF, as llama.cpp writes a Llama with SmolLM2's kind of tokenizer ---

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 
 from benchmarks.journey import Visitor, free_port
 from playground.chat.answer import Decoding
@@ -22,7 +23,7 @@ from playground.ui.compare.reader import Reader, closed
 from playground.ui.compare.sources import CITATION, draw_sources, pieces, supporting
 from playground.ui.text.indexing import index_broken, index_line, index_progress
 from retrieval.excerpt import SUPPORT, Range
-from tests.conftest import tiny_llama, tiny_tokenizer
+from tests.fakes.page import chromium, foreign_requests, served_page
 
 TEXT = "Rule 1. The club was founded in 1884.\n\nRule 2. The annual fee is forty euros."
 HOSTILE = (
@@ -79,14 +80,10 @@ def test_a_turn_stored_before_there_were_claims_is_still_shown() -> None:
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Services:
+def services(long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Services:
     """A tiny model with a window for passages, on a data folder of its own."""
-    folder = tmp_path_factory.mktemp("model")
-    model = tiny_llama()
-    model.config.max_position_embeddings = 8_192
-    model.save_pretrained(folder)
-    tiny_tokenizer().save_pretrained(folder)
-    return Services(Settings(data=tmp_path_factory.mktemp("data"), chat_model=str(folder), port=free_port()))
+    data = tmp_path_factory.mktemp("data")
+    return Services(Settings(data=data, chat_model=str(long_window_folder), port=free_port()))
 
 
 def visitor(services: Services, name: str, text: str = TEXT) -> str:
@@ -157,18 +154,10 @@ def test_the_line_says_that_there_is_no_index(services: Services) -> None:
 @pytest.fixture
 def browser_page(services: Services) -> Iterator[tuple[Page, list[str]]]:
     """The page in Chromium, and every address that it asks another host for."""
-    built = whole_page.build(services)
-    _, url, _ = whole_page.launch(built, services.settings, prevent_thread_lock=True, quiet=True)
-    elsewhere: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        tab = browser.new_context(locale="en-GB", viewport={"width": 390, "height": 844}).new_page()
-        own = (url.rstrip("/"), "data:", "blob:")
-        tab.on("request", lambda asked: None if asked.url.startswith(own) else elsewhere.append(asked.url))
+    with served_page(services) as url, chromium(viewport={"width": 390, "height": 844}) as tab:
+        foreign = foreign_requests(tab, url)
         tab.goto(url)
-        yield tab, elsewhere
-        browser.close()
-    built.close()
+        yield tab, foreign
 
 
 def _open(page: Page, citation: Locator, reader: Locator) -> None:

@@ -1,11 +1,9 @@
 """Building, saving and loading an index, and refusing one that does not fit; the embedder with real weights."""
 
 import json
-from collections.abc import Sequence
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from zlib import crc32
 
 import numpy as np
 import pytest
@@ -17,52 +15,26 @@ from retrieval.embed import Embedder
 from retrieval.errors import RetrievalError
 from retrieval.index import RECALL, Index, Nearest
 from retrieval.persistence import load, save, vectors_by_hash
+from tests.fakes.embedders import WordEmbedder
 from tests.fakes.encoder import small_encoder
-
-
-class FakeEmbedder:
-    """Vectors that count hashed words, so texts that share words are near."""
-
-    name, hash, dimension, window, multilingual = "fake", "0123456789abcdef", 64, 256, False
-
-    def __init__(self) -> None:
-        self.encoded: list[str] = []
-
-    def encode(self, texts: Sequence[str], progress: object = None) -> np.ndarray:
-        """Unit vectors; the texts are noted."""
-        self.encoded += texts
-        vectors = np.full((len(texts), self.dimension), 1e-3, dtype=np.float32)
-        for row, text in enumerate(texts):
-            for word in text.lower().split():
-                vectors[row, crc32(word.encode()) % self.dimension] += 1
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-    def encode_query(self, question: str) -> np.ndarray:
-        """The vector of a question (dimension,)."""
-        return self.encode([question])[0]
-
-    def count_tokens(self, texts: list[str]) -> list[int]:
-        """A token is a word."""
-        return [len(text.split()) for text in texts]
-
 
 RIVERS = Document("rivers.txt", "The Danube flows to the Black Sea. It is long.\n\nThe Rhine flows to the North Sea.")
 BREAD = Document("bread.txt", "Bread is made of flour and of water and it is baked in an oven.")
 
 
 @pytest.fixture
-def embedder() -> FakeEmbedder:
-    return FakeEmbedder()
+def embedder() -> WordEmbedder:
+    return WordEmbedder()
 
 
 @pytest.fixture
-def folder(tmp_path: Path, embedder: FakeEmbedder) -> Path:
+def folder(tmp_path: Path, embedder: WordEmbedder) -> Path:
     """A saved index."""
     save(build([RIVERS, BREAD], embedder), tmp_path / "index")
     return tmp_path / "index"
 
 
-def test_a_loaded_index_finds_what_the_built_one_finds(folder: Path, embedder: FakeEmbedder) -> None:
+def test_a_loaded_index_finds_what_the_built_one_finds(folder: Path, embedder: WordEmbedder) -> None:
     built, loaded = build([RIVERS, BREAD], embedder), load(folder, embedder)
     query = embedder.encode(["flour and water"])[0]
     assert loaded.passages == built.passages
@@ -72,7 +44,7 @@ def test_a_loaded_index_finds_what_the_built_one_finds(folder: Path, embedder: F
     np.testing.assert_array_equal(loaded.bm25(["danub"]) > 0, ["Danube" in each.text for each in loaded.passages])
 
 
-def test_the_folder_holds_text_and_numbers_only(folder: Path, embedder: FakeEmbedder) -> None:
+def test_the_folder_holds_text_and_numbers_only(folder: Path, embedder: WordEmbedder) -> None:
     assert sorted(each.name for each in folder.iterdir()) == ["manifest.json", "passages.json", "vectors.npy"]
     assert np.load(folder / "vectors.npy", allow_pickle=False).dtype == np.float32
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -80,7 +52,7 @@ def test_the_folder_holds_text_and_numbers_only(folder: Path, embedder: FakeEmbe
     assert len(manifest["chunk_hashes"]) == len(load(folder, embedder).passages)
 
 
-def test_saving_again_replaces_the_folder_and_leaves_no_other(folder: Path, embedder: FakeEmbedder) -> None:
+def test_saving_again_replaces_the_folder_and_leaves_no_other(folder: Path, embedder: WordEmbedder) -> None:
     save(build([BREAD], embedder), folder)
     assert [each.source for each in load(folder, embedder).passages] == ["bread.txt"]
     assert [each.name for each in folder.parent.iterdir()] == ["index"]
@@ -88,7 +60,7 @@ def test_saving_again_replaces_the_folder_and_leaves_no_other(folder: Path, embe
 
 
 def test_a_save_that_fails_leaves_the_old_index(
-    folder: Path, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
+    folder: Path, embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("retrieval.persistence._npy", lambda array: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
@@ -97,7 +69,7 @@ def test_a_save_that_fails_leaves_the_old_index(
     assert [each.name for each in folder.parent.iterdir()] == ["index"]
 
 
-def test_known_passages_are_not_embedded_again(embedder: FakeEmbedder) -> None:
+def test_known_passages_are_not_embedded_again(embedder: WordEmbedder) -> None:
     known: dict[str, np.ndarray] = {}
     build([RIVERS], embedder, known=known)
     embedder.encoded.clear()
@@ -107,24 +79,24 @@ def test_known_passages_are_not_embedded_again(embedder: FakeEmbedder) -> None:
 
 
 def test_the_vectors_of_a_saved_index_are_reused_by_the_same_embedder_only(
-    folder: Path, embedder: FakeEmbedder
+    folder: Path, embedder: WordEmbedder
 ) -> None:
     embedder.encoded.clear()
     build([RIVERS, BREAD], embedder, known=vectors_by_hash(folder, embedder))
     assert embedder.encoded == []
     embedder.hash = "f" * 16
-    with pytest.raises(RetrievalError, match="was built with fake"):
+    with pytest.raises(RetrievalError, match="was built with words"):
         vectors_by_hash(folder, embedder)
 
 
-def test_another_embedder_is_refused(folder: Path, embedder: FakeEmbedder) -> None:
+def test_another_embedder_is_refused(folder: Path, embedder: WordEmbedder) -> None:
     embedder.hash = "f" * 16
-    with pytest.raises(RetrievalError, match=r"was built with fake \(0123456789abcdef, 64 .*Build the index again"):
+    with pytest.raises(RetrievalError, match=r"was built with words \(0123456789abcdef, 64 .*Build the index again"):
         load(folder, embedder)
 
 
 @pytest.mark.parametrize("name", ["passages.json", "vectors.npy"])
-def test_a_changed_byte_is_refused(folder: Path, embedder: FakeEmbedder, name: str) -> None:
+def test_a_changed_byte_is_refused(folder: Path, embedder: WordEmbedder, name: str) -> None:
     data = bytearray((folder / name).read_bytes())
     data[-1] ^= 1
     (folder / name).write_bytes(data)
@@ -133,7 +105,7 @@ def test_a_changed_byte_is_refused(folder: Path, embedder: FakeEmbedder, name: s
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "passages.json", "vectors.npy"])
-def test_a_missing_or_cut_off_file_is_refused(folder: Path, embedder: FakeEmbedder, name: str) -> None:
+def test_a_missing_or_cut_off_file_is_refused(folder: Path, embedder: WordEmbedder, name: str) -> None:
     (folder / name).write_bytes((folder / name).read_bytes()[:20])
     with pytest.raises(RetrievalError, match="Build the index again"):
         load(folder, embedder)
@@ -143,13 +115,13 @@ def test_a_missing_or_cut_off_file_is_refused(folder: Path, embedder: FakeEmbedd
 
 
 @pytest.mark.parametrize("manifest", ["[]", "{}", '{"format": 99}', "not json"])
-def test_a_strange_manifest_is_refused(folder: Path, embedder: FakeEmbedder, manifest: str) -> None:
+def test_a_strange_manifest_is_refused(folder: Path, embedder: WordEmbedder, manifest: str) -> None:
     (folder / "manifest.json").write_text(manifest)
     with pytest.raises(RetrievalError, match="Build the index again"):
         load(folder, embedder)
 
 
-def test_objects_in_the_vectors_are_never_unpickled(folder: Path, embedder: FakeEmbedder) -> None:
+def test_objects_in_the_vectors_are_never_unpickled(folder: Path, embedder: WordEmbedder) -> None:
     np.save(folder / "vectors.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["files"]["vectors.npy"] = sha256((folder / "vectors.npy").read_bytes()).hexdigest()
@@ -158,7 +130,7 @@ def test_objects_in_the_vectors_are_never_unpickled(folder: Path, embedder: Fake
         load(folder, embedder)
 
 
-def test_fewer_vectors_than_passages_is_refused(embedder: FakeEmbedder) -> None:
+def test_fewer_vectors_than_passages_is_refused(embedder: WordEmbedder) -> None:
     index = build([RIVERS, BREAD], embedder)
     with pytest.raises(RetrievalError, match=r"2 passages and vectors of \(1, 64\)"):
         Index(index.passages, index.vectors[:1], "fake", embedder.hash, "en")
@@ -166,7 +138,7 @@ def test_fewer_vectors_than_passages_is_refused(embedder: FakeEmbedder) -> None:
         Index(index.passages, index.vectors * np.float32(np.nan), "fake", embedder.hash, "en")
 
 
-def test_counts_that_are_not_those_of_the_manifest_are_refused(folder: Path, embedder: FakeEmbedder) -> None:
+def test_counts_that_are_not_those_of_the_manifest_are_refused(folder: Path, embedder: WordEmbedder) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     assert (manifest["passages"], manifest["vectors"], manifest["folded"]) == (2, 2, 0)
     assert (manifest["kind"], manifest["recall"]) == ("Flat", 1.0)
@@ -175,14 +147,14 @@ def test_counts_that_are_not_those_of_the_manifest_are_refused(folder: Path, emb
         load(folder, embedder)
 
 
-def test_repeats_are_folded_counted_and_kept_in_mind(embedder: FakeEmbedder, tmp_path: Path) -> None:
+def test_repeats_are_folded_counted_and_kept_in_mind(embedder: WordEmbedder, tmp_path: Path) -> None:
     index = build([BREAD, Document("again.txt", BREAD.text.upper())], embedder)
     assert (len(index.passages), len(index.vectors), index.duplicates) == (1, 1, 1)
     save(index, tmp_path / "index")
     assert load(tmp_path / "index", embedder).duplicates == 1
 
 
-def test_too_few_vectors_from_the_embedder_fail_loudly(embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_few_vectors_from_the_embedder_fail_loudly(embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedder, "encode", lambda texts, progress=None: np.zeros((1, 64), np.float32))
     with pytest.raises(RetrievalError, match=r"made vectors of \(1, 64\) for 2 passages"):
         build([RIVERS, BREAD], embedder)
@@ -201,22 +173,22 @@ def test_beyond_the_limit_search_is_approximate_and_says_how_good_it_is() -> Non
     assert np.mean(found) / 10 >= RECALL
 
 
-def test_no_text_is_refused(embedder: FakeEmbedder) -> None:
+def test_no_text_is_refused(embedder: WordEmbedder) -> None:
     with pytest.raises(RetrievalError, match="no text to index"):
         build([Document("a.txt", " ")], embedder)
 
 
-def test_passages_without_terms_can_be_indexed(embedder: FakeEmbedder) -> None:
+def test_passages_without_terms_can_be_indexed(embedder: WordEmbedder) -> None:
     index = build([Document("a.txt", "★ ☆ ★")], embedder)
     assert index.bm25(["star"]).tolist() == [0.0]
 
 
-def test_the_language_is_that_of_most_text(embedder: FakeEmbedder) -> None:
+def test_the_language_is_that_of_most_text(embedder: WordEmbedder) -> None:
     french = Document("fr.txt", "Le chat est sur la table et il ne veut pas descendre de là. " * 5)
     assert build([BREAD, french], embedder).language == "fr"
 
 
-def test_rare_terms_count_more_in_coverage(embedder: FakeEmbedder) -> None:
+def test_rare_terms_count_more_in_coverage(embedder: WordEmbedder) -> None:
     index = build([RIVERS, BREAD, Document("c.txt", "The sea flows.")], embedder)
     terms = index.terms("Where flows the Danube?")
     danube, other = (next(each for each in index.passages if word in each.text) for word in ("Danube", "The sea"))

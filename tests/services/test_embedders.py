@@ -3,14 +3,14 @@
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 import pytest
-from huggingface_hub import constants
 
 from playground.errors import UserError
 from playground.models import registry, wheels
@@ -20,12 +20,12 @@ from playground.services.app import Services
 from playground.services.embedders import Embedders
 from playground.settings import Settings
 from playground.storage.store import new_secret
-from playground.ui.shared.session import COOKIE
 from playground.ui.text.tab import TextTab
 from retrieval.embed import Embedder
 from tests.fakes.encoder import MULTILINGUAL, small_encoder
-from tests.fakes.hub import SmallHub, small_hub, use
-from tests.models.test_models import put_in_cache
+from tests.fakes.hub import SmallHub, put_in_cache, small_hub, use
+from tests.fakes.page import page_request
+from tests.fakes.waiting import wait_until
 
 ENGLISH, MANY = (each.name for each in EMBEDDERS)
 PROSE = "The bakery is in Rose Street and it opens at seven.\n\nThe mill is by the river, and it is closed on Sundays."
@@ -33,11 +33,9 @@ VIETNAMESE = "Tiệm bánh ở phố Hoa Hồng và mở cửa lúc bảy giờ.
 
 
 @pytest.fixture(autouse=True)
-def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty Hub cache of this test's own, and no embedder in a wheel."""
+def no_packaged_embedder(hub_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No embedder in a wheel, and an empty Hub cache."""
     monkeypatch.setattr(wheels, "_packaged_embedder", lambda: None)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    return tmp_path / "hub"
 
 
 @pytest.fixture(scope="session")
@@ -50,9 +48,9 @@ def encoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def host(settings: Settings, encoders: Path, tiny_model_folder: Path) -> Settings:
+def host(settings: Settings, encoders: Path) -> Settings:
     """The settings of a host with an encoder of its own."""
-    return Settings(data=settings.data, chat_model=str(tiny_model_folder), embedder=str(encoders / "own"))
+    return replace(settings, embedder=str(encoders / "own"))
 
 
 @pytest.fixture
@@ -77,7 +75,7 @@ class Browser:
 
     def __init__(self, services: Services, secret: str | None = None) -> None:
         self.services, self.secret = services, secret or new_secret()
-        self.request: Any = SimpleNamespace(cookies={COOKIE: self.secret}, headers={})
+        self.request = page_request(self.secret)
         self.visitor = services.store.visitor(self.secret)
         with gr.Blocks():
             self.tab = TextTab(services)
@@ -108,20 +106,12 @@ class Browser:
 
     def settled(self) -> bool:
         """Whether no work is under way any more, as the watching page sees it; waits for it."""
-        return until(lambda: not self.panel(self.tab.index._watch(self.request))["timer"]["active"])
+        return wait_until(lambda: not self.panel(self.tab.index._watch(self.request))["timer"]["active"])
 
     def made_with(self) -> str:
         """The embedder of the index that is ready."""
         index = self.services.library.ready_index(self.visitor)
         return index.embedder if index else ""
-
-
-def until(true: Callable[[], Any], seconds: float = 30) -> bool:
-    """Whether it became true in time."""
-    ends = time.monotonic() + seconds
-    while not true() and time.monotonic() < ends:
-        time.sleep(0.02)
-    return bool(true())
 
 
 def test_with_one_embedder_there_is_no_choice(host: Settings) -> None:
@@ -254,7 +244,7 @@ def test_starting_over_gives_a_change_up(host: Settings, hub: SmallHub) -> None:
     browser.services.forget(browser.visitor)
     hub.go_on.set()
     assert browser.settled()
-    assert until(lambda: not browser.services.embedders._waiting)
+    assert wait_until(lambda: not browser.services.embedders._waiting)
     assert browser.panel()["chosen"]["value"] == "own"
 
 

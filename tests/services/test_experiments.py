@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -14,12 +13,11 @@ from playground.services.experiments import Experiments
 from playground.settings import Settings
 from playground.storage.store import RunRow, new_secret
 from playground.ui.shared.controls import RUN_KNOBS
-from playground.ui.shared.session import COOKIE
 from playground.ui.train.run_panel import pause_button
 from playground.ui.train.tab import TrainTab
 from retrieval.document import Document
-
-PROSE = "\n\n".join(f"Rule {n} of the club says that member {n} brings biscuit {n} on day {n}." for n in range(60))
+from tests.fakes.page import page_request
+from tests.fakes.texts import CLUB_RULES
 
 
 class Visit:
@@ -28,9 +26,11 @@ class Visit:
     def __init__(self, services: Services, tab: TrainTab) -> None:
         self.services, self.tab = services, tab
         secret = new_secret()
-        self.request: Any = SimpleNamespace(cookies={COOKIE: secret}, headers={"accept-language": "en"})
+        self.request = page_request(secret, **{"accept-language": "en"})
         self.id = services.store.visitor(secret)
-        services.store.add_document(self.id, "club.txt", Document("club.txt", PROSE).to_dict(), len(PROSE), len(PROSE))
+        services.store.add_document(
+            self.id, "club.txt", Document("club.txt", CLUB_RULES).to_dict(), len(CLUB_RULES), len(CLUB_RULES)
+        )
 
     def train(self, **settings: Any) -> str:
         """Queue a short run."""

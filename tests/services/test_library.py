@@ -18,39 +18,9 @@ from playground.settings import Settings
 from playground.storage.store import Store, new_secret
 from retrieval import build as build_module
 from retrieval.errors import IndexingStopped
+from tests.fakes.embedders import LetterEmbedder
 
 STREET = "The bakery is in Rose Street. It opens at seven.\n"
-
-
-class LetterEmbedder:
-    """Vectors that count letters; remembers what it was asked to encode."""
-
-    name, hash, dimension, window, multilingual = "letters", "0" * 16, 26, 128, False
-
-    def __init__(self) -> None:
-        self.encoded: list[str] = []
-
-    def encode(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> np.ndarray:
-        """Unit vectors (n, 26)."""
-        self.encoded += texts
-        counts = [[text.lower().count(chr(ord("a") + letter)) + 1 for letter in range(26)] for text in texts]
-        vectors = np.array(counts, dtype=np.float32).reshape(len(texts), 26)
-        if progress:
-            progress(len(texts), len(texts))
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-    def encode_query(self, question: str) -> np.ndarray:
-        """The vector of a question (dimension,)."""
-        return self.encode([question])[0]
-
-    def count_tokens(self, texts: list[str]) -> list[int]:
-        """Words of each text."""
-        return [len(text.split()) for text in texts]
-
-
-@pytest.fixture
-def embedder() -> LetterEmbedder:
-    return LetterEmbedder()
 
 
 @pytest.fixture
@@ -62,16 +32,6 @@ def make(store: Store, settings: Settings, embedder: LetterEmbedder) -> Callable
 @pytest.fixture
 def library(make: Callable[..., Library]) -> Library:
     return make()
-
-
-@pytest.fixture
-def visitor(store: Store) -> str:
-    return store.visitor(new_secret())
-
-
-@pytest.fixture
-def stranger(store: Store) -> str:
-    return store.visitor(new_secret())
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Questions that a model writes: what is kept of them, that a weak model is refused, and that a run learns them."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import gradio as gr
 import pytest
@@ -27,7 +26,7 @@ from playground.ui.shared.session import COOKIE
 from playground.ui.text.written_questions import WrittenView
 from retrieval.document import Document, Pair
 from tests.fakes.chat_model import small_chat
-from tests.ui.test_text_tab import browser
+from tests.fakes.page import page_request
 
 PASSAGE = (
     "The club keeps its boats in the old\nsalt store, which the town lent it in 1931. Members may borrow a boat on any "
@@ -153,8 +152,7 @@ def weak(visitor: str, asked: Sequence[Messages]) -> list[str]:
 
 
 @pytest.fixture
-def visitor(store: Store, library: Library) -> str:
-    visitor = store.visitor(new_secret())
+def visitor(visitor: str, library: Library) -> str:
     library.add_text(visitor, town())
     return visitor
 
@@ -250,15 +248,10 @@ def test_what_a_model_says_in_a_batch_is_cut_short_when_it_is_stopped() -> None:
     assert complete(chat, asked, lambda: True) == ["", ""]
 
 
-@pytest.fixture
-def services(settings: Settings, tiny_model_folder: Path) -> Services:
-    return Services(Settings(data=settings.data, chat_model=str(tiny_model_folder)))
-
-
 def test_the_page_refuses_a_weak_model_in_a_sentence_and_shows_what_a_capable_one_wrote(services: Services) -> None:
     with gr.Blocks():
         view = WrittenView(services)
-    request = browser()
+    request = page_request()
     visitor = services.store.visitor(request.cookies[COOKIE])
     assert view.refresh(request)[0]["visible"] is False, "there is no text"
     services.library.add_text(visitor, town())

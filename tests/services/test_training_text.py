@@ -21,9 +21,9 @@ from playground.training import loop as training_loop
 from playground.training.config import TrainSettings
 from playground.training.losses import count_targets
 from retrieval.readers.dispatch import read_document
+from tests.fakes.texts import CLUB_RULES
 
 MAIL = "Write to the keeper at keeper@lamp.example, who answers."
-PROSE = "\n\n".join(f"Rule {n} of the club says that member {n} brings biscuit {n} on day {n}." for n in range(60))
 SETTINGS = TrainSettings(window=256, pairs_share=0.3)
 
 
@@ -33,9 +33,8 @@ def text(library: Library, store: Store, tokenizer: PreTrainedTokenizerFast) -> 
 
 
 @pytest.fixture
-def visitor(store: Store, library: Library) -> str:
-    visitor = store.visitor(new_secret())
-    library.add_text(visitor, f"{PROSE}\n\n{MAIL}")
+def visitor(visitor: str, library: Library) -> str:
+    library.add_text(visitor, f"{CLUB_RULES}\n\n{MAIL}")
     return visitor
 
 
@@ -55,7 +54,7 @@ def test_a_choice_outlives_the_server_and_is_one_visitors_alone(
     text: TrainingText, library: Library, store: Store, settings: Settings, visitor: str
 ) -> None:
     other = store.visitor(new_secret())
-    library.add_text(other, f"{PROSE}\n\n{MAIL}")
+    library.add_text(other, f"{CLUB_RULES}\n\n{MAIL}")
     text.leave_out(visitor, "email", True)
     later = TrainingText(library, Store(settings), text._tokenizer)
     assert later.left_out(visitor) == {"email"}
@@ -132,7 +131,7 @@ def test_a_workload_is_made_once_and_anew_for_another_text_or_step(
     assert text.workload(visitor, replace(SETTINGS, batch_tokens=64)).step.tokens < load.step.tokens
     text.leave_out(visitor, "email", True)
     assert text.workload(visitor, SETTINGS) is not load
-    library.add_text(visitor, PROSE.replace("biscuit", "cake"))
+    library.add_text(visitor, CLUB_RULES.replace("biscuit", "cake"))
     assert text.workload(visitor, SETTINGS).text.apart > 1.5 * load.text.apart
 
 

@@ -5,7 +5,6 @@ import io
 import json
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
@@ -14,17 +13,11 @@ from playground.chat.answer import Decoding
 from playground.errors import UserError
 from playground.services import votes
 from playground.services.app import Services
-from playground.settings import Settings
 from playground.storage.records import Ballot, VoteRow
 from tests.conftest import Write
 
 SHORT = Decoding(max_new_tokens=3)
 FACTS = "\n\n".join(f"# Rule {n}\n\nRule {n} says that member {n} brings biscuit {n} on day {n}." for n in range(12))
-
-
-@pytest.fixture
-def services(settings: Settings, tiny_model_folder: Path) -> Services:
-    return Services(Settings(data=settings.data, chat_model=str(tiny_model_folder)))
 
 
 @pytest.fixture

@@ -22,16 +22,6 @@ from playground.storage.store import DAY, SEEN_SECONDS, RunRow, Store, clean_nam
 CONTENT = {"name": "a.txt", "text": "A text."}
 
 
-@pytest.fixture
-def visitor(store: Store) -> str:
-    return store.visitor(new_secret())
-
-
-@pytest.fixture
-def stranger(store: Store) -> str:
-    return store.visitor(new_secret())
-
-
 def add_run(store: Store, visitor: str, name: str = "a run") -> RunRow:
     return store.runs.add(visitor, "train", name, "lora", {"config.json": "{}"}, lease_until=time.time() + 60)
 

@@ -13,7 +13,7 @@ import adapters
 from adapters.options import build
 from playground.storage.run_folder import CONFIG, DOCUMENTS, read_events
 from playground.training.config import RunConfig, TrainSettings
-from tests.training.test_loop import text
+from tests.fakes.texts import house_rules
 
 
 def planned(folder: Path, method: str) -> Path:
@@ -21,7 +21,7 @@ def planned(folder: Path, method: str) -> Path:
     folder.mkdir()
     config = RunConfig(method, build(adapters.get(method).Options, {}), settings)
     (folder / CONFIG).write_text(json.dumps(config.to_dict()))
-    (folder / DOCUMENTS).write_text(json.dumps([text().to_dict()]))
+    (folder / DOCUMENTS).write_text(json.dumps([house_rules().to_dict()]))
     return folder
 
 

@@ -13,7 +13,6 @@ from adapters.options import build
 from playground.data.dataset import NO_LOSS, Sides
 from playground.data.tokenize import Example
 from playground.device import Device
-from playground.models.chat_model import ChatModel
 from playground.training import loop as training_loop
 from playground.training import throughput, workload
 from playground.training.best_adapter import Finished
@@ -21,11 +20,7 @@ from playground.training.config import FEWEST_STEPS, PRESETS, RunConfig, TrainSe
 from playground.training.throughput import LASTING, Pace, Speed, assumed_speed, speed_of
 from playground.training.workload import Reading, Workload
 from retrieval.document import Document
-from tests.conftest import tiny_llama, tiny_tokenizer
-
-
-def chat() -> ChatModel:
-    return ChatModel(tiny_llama(), tiny_tokenizer(), "0" * 16, "tiny", torch.device("cpu"), 2048)
+from tests.fakes.chat_model import tiny_chat
 
 
 def text() -> Document:
@@ -44,7 +39,7 @@ def load(tokens: int, longest: int = 256) -> Workload:
 
 
 def test_a_plan_fits_its_preset_and_what_was_asked_wins() -> None:
-    model, quick = chat().model.config, PRESETS["quick"]
+    model, quick = tiny_chat().model.config, PRESETS["quick"]
     planned = plan("lora", quick, {}, {"seed": 5, "steps": 0}, load(10_000), model, assumed_speed(model, 100))
     assert planned.settings.steps == round(quick.epochs * 10_000 / planned.settings.batch_tokens)
     slow = plan("lora", quick, {}, {}, load(10_000), model, assumed_speed(model, 0.05))
@@ -61,7 +56,7 @@ def test_a_plan_fits_its_preset_and_what_was_asked_wins() -> None:
 
 
 def test_a_sketch_adapts_the_top_layers_unless_others_are_asked_for() -> None:
-    model = chat().model.config
+    model = tiny_chat().model.config
     made = [
         plan("lora", PRESETS["sketch"], values, {}, load(10_000), model, assumed_speed(model, 100)).options.top_layers
         for values in ({}, {"top_layers": 0}, {"top_layers": 1})
@@ -74,7 +69,7 @@ def test_a_sketch_adapts_the_top_layers_unless_others_are_asked_for() -> None:
 
 def test_no_questions_at_all_can_be_asked_for() -> None:
     wished = {"pairs_share": 0.0, "passages_share": 0.0, "steps": 0}
-    model = chat().model.config
+    model = tiny_chat().model.config
     assert (
         plan("lora", PRESETS["quick"], {}, wished, load(10_000), model, assumed_speed(model, 100)).settings.pairs_share
         == 0
@@ -84,7 +79,7 @@ def test_no_questions_at_all_can_be_asked_for() -> None:
 
 
 def test_longer_packs_need_more_memory_and_the_most_is_needed_where_nothing_is_known() -> None:
-    model, made = chat().model.config, config("lora")
+    model, made = tiny_chat().model.config, config("lora")
     bare, longer = (
         estimate(made, load(10_000, each), model, assumed_speed(model, 1)).memory_bytes for each in (64, 128)
     )
@@ -110,9 +105,9 @@ def test_fewer_layers_take_less_of_a_step_and_read_what_lies_below_once() -> Non
 
 def test_an_estimate_counts_the_trainable_parameters_exactly(tmp_path: Path) -> None:
     made = config("lora", rank=4)
-    *_, end = training_loop.train(made, chat(), [text()], tmp_path)
+    *_, end = training_loop.train(made, tiny_chat(), [text()], tmp_path)
     assert isinstance(end, Finished)
-    cost = estimate(made, load(1_000), chat().model.config, assumed_speed(chat().model.config, 1))
+    cost = estimate(made, load(1_000), tiny_chat().model.config, assumed_speed(tiny_chat().model.config, 1))
     assert cost.trainable == end.trainable
     assert cost.disk_bytes == 2 * 4 * end.trainable + 3 * 12 * end.trainable
 
@@ -154,7 +149,7 @@ def test_a_pace_tells_a_pass_from_its_tokens_and_is_not_misled_by_a_busy_moment(
 
 
 def test_a_methods_pace_is_taken_once_whatever_the_number_of_its_layers(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, timed = chat().model, []
+    model, timed = tiny_chat().model, []
     monkeypatch.setattr(throughput, "_fastest", lambda way, times: timed.append(way) or float(len(timed)))
     told = throughput.speed_of(model, Device("cpu", torch.float32, 1.0))
     options = adapters.get("dora").Options(rank=3)
@@ -167,14 +162,16 @@ def test_a_methods_pace_is_taken_once_whatever_the_number_of_its_layers(monkeypa
 
 
 def test_a_head_that_learns_takes_its_own_time() -> None:
-    told = throughput.speed_of(chat().model, Device("cpu", torch.float32, 1.0))
+    told = throughput.speed_of(tiny_chat().model, Device("cpu", torch.float32, 1.0))
     _, both, learns = throughput._adapted(
-        "full", adapters.get("full").Options(), chat().model.config.to_json_string(), 0
+        "full", adapters.get("full").Options(), tiny_chat().model.config.to_json_string(), 0
     )
     assert learns
     assert both.token > 0
     assert told("full", adapters.get("full").Options()).head > 0
-    assert not throughput._adapted("lora", adapters.get("lora").Options(), chat().model.config.to_json_string(), 0)[2]
+    assert not throughput._adapted(
+        "lora", adapters.get("lora").Options(), tiny_chat().model.config.to_json_string(), 0
+    )[2]
 
 
 def test_a_machine_is_timed_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +179,7 @@ def test_a_machine_is_timed_again_after_a_while(monkeypatch: pytest.MonkeyPatch)
     eras = [7_000_001]
     monkeypatch.setattr(throughput, "_era", lambda: eras[0])
     monkeypatch.setattr(throughput, "_pace", lambda way: timed.append(way) or Pace(0, 1e-6))
-    told, options = speed_of(chat().model, Device("cpu", torch.float32, 1.0)), adapters.get("lora").Options()
+    told, options = speed_of(tiny_chat().model, Device("cpu", torch.float32, 1.0)), adapters.get("lora").Options()
     told("lora", options)
     count = len(timed)
     told("lora", options)

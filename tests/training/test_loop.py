@@ -27,18 +27,11 @@ from playground.training.config import RunConfig, TrainSettings, check_limits
 from playground.training.interrupt import Interrupted, interruptible
 from playground.training.loop import Progress
 from retrieval.document import Document
-from tests.conftest import tiny_llama, tiny_tokenizer
+from tests.fakes.chat_model import tiny_chat
+from tests.fakes.texts import house_rules
+from tests.fakes.tiny_model import tiny_llama, tiny_tokenizer
 
 METHODS = sorted(adapters.methods())
-
-
-def chat() -> ChatModel:
-    return ChatModel(tiny_llama(), tiny_tokenizer(), "0" * 16, "tiny", torch.device("cpu"), 2048)
-
-
-def text() -> Document:
-    paragraphs = [f"The {n}th rule of the house is to close door {n} before opening door {n + 1}." for n in range(40)]
-    return Document("house.txt", "\n\n".join(paragraphs), (), (), (), (), ())
 
 
 def config(method: str, steps: int = 6, **options: Any) -> RunConfig:
@@ -47,7 +40,7 @@ def config(method: str, steps: int = 6, **options: Any) -> RunConfig:
 
 
 def run(config_: RunConfig, out: Path, **more: Any) -> tuple[list[Progress], Finished]:
-    *progress, end = training_loop.train(config_, chat(), [text()], out, **more)
+    *progress, end = training_loop.train(config_, tiny_chat(), [house_rules()], out, **more)
     assert isinstance(end, Finished)
     return [each for each in progress if isinstance(each, Progress)], end
 
@@ -123,7 +116,7 @@ def test_the_best_adapter_is_kept_and_usable_while_the_run_goes_on(
     made = config("lora", steps=6)
     made = replace(made, settings=replace(made.settings, evaluations=3))
     seen: dict[int, tuple[dict[str, Any], bytes]] = {}
-    for event in training_loop.train(made, chat(), [text()], tmp_path):
+    for event in training_loop.train(made, tiny_chat(), [house_rules()], tmp_path):
         if isinstance(event, Progress) and event.step in (3, 6):
             record = json.loads((tmp_path / "adapter/run.json").read_text())["figures"]
             seen[event.step] = record, (tmp_path / "adapter/adapter_model.safetensors").read_bytes()
@@ -151,7 +144,7 @@ def test_a_best_adapter_that_a_kill_kept_from_the_disk_is_written_and_changes_no
     """As after a kill between the checkpoint of the best step so far and its adapter."""
     made = config(method, **({"dropout": 0.1} if method == "lora" else {}))
     whole, end = run(made, tmp_path / "whole")
-    events = training_loop.train(made, chat(), [text()], tmp_path / "parts")
+    events = training_loop.train(made, tiny_chat(), [house_rules()], tmp_path / "parts")
     for _ in range(5):  # to the step after the best so far
         next(events)
     del events
@@ -190,9 +183,9 @@ def test_a_full_disk_leaves_the_checkpoint_before_intact(tmp_path: Path, monkeyp
 
 
 def test_the_base_is_bit_identical_after_a_run(tmp_path: Path) -> None:
-    resident = chat()
+    resident = tiny_chat()
     before = {name: each.clone() for name, each in resident.model.state_dict().items()}
-    list(training_loop.train(config("delta_lora", steps=30, start_step=1), resident, [text()], tmp_path))
+    list(training_loop.train(config("delta_lora", steps=30, start_step=1), resident, [house_rules()], tmp_path))
     after = {name.replace(".base_layer", ""): each for name, each in resident.model.state_dict().items()}
     assert all(torch.equal(after[name], each) for name, each in before.items())
 
@@ -208,7 +201,7 @@ def test_the_time_limit_ends_a_run_with_a_usable_adapter(tmp_path: Path) -> None
 def test_a_text_that_is_too_short_is_refused(tmp_path: Path) -> None:
     tiny = Document("a.txt", "Too short.", (), (), (), (), ())
     with pytest.raises(UserError, match="too short"):
-        list(training_loop.train(config("lora"), chat(), [tiny], tmp_path))
+        list(training_loop.train(config("lora"), tiny_chat(), [tiny], tmp_path))
 
 
 def test_a_config_survives_json() -> None:
@@ -235,7 +228,7 @@ def test_limits_are_named_all_at_once() -> None:
 def test_a_method_that_trains_over_a_copy_lets_the_original_go(tmp_path: Path) -> None:
     started = ChatModel(tiny_llama(), tiny_tokenizer(), "0" * 16, "tiny", torch.device("cpu"), 2048)
     original = weakref.ref(started.model)
-    events = training_loop.train(config("full"), started, [text()], tmp_path)
+    events = training_loop.train(config("full"), started, [house_rules()], tmp_path)
     del started
     next(events)
     gc.collect()

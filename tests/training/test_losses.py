@@ -17,7 +17,7 @@ from playground.data.packing import pack, packs
 from playground.training.activation_cache import LowerLayers
 from playground.training.linear_cross_entropy import head_loss
 from playground.training.losses import count_targets, losses
-from tests.conftest import tiny_llama
+from tests.fakes.tiny_model import tiny_llama
 
 METHODS = sorted(adapters.methods())
 

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 import adapters
 from playground.jobs.tasks import sweep as sweep_kind
 from playground.jobs.worker import work
-from playground.models.chat_model import ChatModel
 from playground.settings import Settings
 from playground.storage.run_folder import CONFIG, DOCUMENTS, EVENTS, LEASE, log_event, read_events
 from playground.training import loop as training_loop
@@ -21,13 +19,9 @@ from playground.training import lr_sweep
 from playground.training.config import RunConfig, TrainSettings
 from playground.training.lr_sweep import KEPT, RUNGS, RangePoint
 from retrieval.document import Document
-from tests.conftest import tiny_llama, tiny_tokenizer
+from tests.fakes.chat_model import tiny_chat
 
 TEXT = [Document("house.txt", "\n\n".join(f"The {n}th rule is to close door {n} before {n + 1}." for n in range(40)))]
-
-
-def chat() -> ChatModel:
-    return ChatModel(tiny_llama(), tiny_tokenizer(), "0" * 16, "tiny", torch.device("cpu"), 2048)
 
 
 def config(method: str = "lora") -> RunConfig:
@@ -52,7 +46,7 @@ def after(times: int) -> Callable[[], bool]:
 
 
 def test_the_range_test_raises_the_rate_evenly() -> None:
-    points = list(lr_sweep.range_test(config("lora_plus"), chat(), TEXT, never))
+    points = list(lr_sweep.range_test(config("lora_plus"), tiny_chat(), TEXT, never))
     low, high = lr_sweep.rate_range(config("lora_plus"))
     steps = [math.log(b.rate / a.rate) for a, b in zip(points, points[1:], strict=False)]
     assert points[0].rate == pytest.approx(low)
@@ -64,7 +58,7 @@ def test_the_range_test_raises_the_rate_evenly() -> None:
 def test_the_range_test_ends_where_the_loss_rises_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
     losses = iter([5.0, 4.0, 3.0, 4.0, 9.0, 9.0, 9.0])
     monkeypatch.setattr(training_loop, "optimizer_step", lambda run, batch: (next(losses), 1))
-    points = list(lr_sweep.range_test(config(), chat(), TEXT, never))
+    points = list(lr_sweep.range_test(config(), tiny_chat(), TEXT, never))
     assert [point.loss for point in points] == [5.0, 4.0, 3.0, 4.0, 9.0]
 
 
@@ -87,7 +81,7 @@ def test_all_arms_read_equally_much_and_stay_within_the_method_s_limits() -> Non
 def test_halving_trains_the_better_arms_further_and_the_best_to_the_end(tmp_path: Path) -> None:
     arms = lr_sweep.grid(config(), 3e-3)
     told: list[dict[str, Any]] = []
-    steps = lr_sweep.halve(arms, chat, TEXT, tmp_path, never, {})
+    steps = lr_sweep.halve(arms, tiny_chat, TEXT, tmp_path, never, {})
     try:
         while True:
             told.append(next(steps))

@@ -16,7 +16,7 @@ from playground.storage.store import new_secret
 from playground.training.config import RunConfig, TrainSettings
 from playground.training.memory_advice import advice, memory_needed, smaller
 from retrieval.document import Document
-from tests.conftest import tiny_llama
+from tests.fakes.tiny_model import tiny_llama
 
 SHAPE = LlamaConfig(
     vocab_size=49_152,

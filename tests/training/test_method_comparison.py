@@ -16,8 +16,8 @@ from playground.storage.store import new_secret
 from playground.training.config import RunConfig, TrainSettings
 from playground.training.method_comparison import AXES, MethodResult, level, pareto_front, results
 from retrieval.document import Document
+from tests.fakes.texts import CLUB_RULES
 
-PROSE = "\n\n".join(f"Rule {n} of the club says that member {n} brings biscuit {n} on day {n}." for n in range(60))
 CORE = [id_ for id_, method in adapters.methods().items() if method.core]
 
 
@@ -34,8 +34,8 @@ def experiments(settings: Settings, tiny_model_folder: Path) -> Experiments:
 def visitor(experiments: Experiments) -> str:
     services = experiments._services
     visitor = services.store.visitor(new_secret())
-    content = Document("club.txt", PROSE).to_dict()
-    services.store.add_document(visitor, "club.txt", content, len(PROSE), len(PROSE))
+    content = Document("club.txt", CLUB_RULES).to_dict()
+    services.store.add_document(visitor, "club.txt", content, len(CLUB_RULES), len(CLUB_RULES))
     return visitor
 
 

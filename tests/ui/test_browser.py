@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from benchmarks.journey import Visitor, running_app
 from playground.models.registry import chat_source
 from playground.settings import Settings
+from tests.fakes.page import MINUTES, chromium, foreign_requests
 
 pytestmark = pytest.mark.slow
-CHROMIUM = "/usr/bin/chromium"
-MINUTES = 60_000
 QUESTION = "What is the difference between Debian and Ubuntu?"
 
 
@@ -30,15 +29,11 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def page(url: str) -> Iterator[Page]:
     """A fresh browser that fails the test when the page asks any other host for anything."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 900}).new_page()
-        elsewhere: list[str] = []
-        tab.on("request", lambda asked: elsewhere.append(asked.url) if _foreign(asked.url, url) else None)
+    with chromium(viewport={"width": 1280, "height": 900}) as tab:
+        foreign = foreign_requests(tab, url)
         tab.goto(url)
         yield tab
-        browser.close()
-    assert elsewhere == []
+    assert foreign == []
 
 
 def test_the_main_job(page: Page, shared_data: Path) -> None:
@@ -95,14 +90,11 @@ def test_a_phone_needs_no_sideways_scroll_and_every_control_has_a_name(page: Pag
 
 
 def test_a_vietnamese_browser_reads_vietnamese(url: str) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_context(locale="vi-VN").new_page()
+    with chromium(locale="vi-VN") as tab:
         tab.goto(url)
         words = json.loads((Path("playground/ui/shared/words/vi.json")).read_text(encoding="utf-8"))
         expect(tab.get_by_role("tab", name=words["tab.train"])).to_be_visible(timeout=MINUTES)
         assert tab.evaluate("document.documentElement.lang") == "vi"
-        browser.close()
 
 
 def test_a_hostile_text_runs_nothing_and_fetches_nothing(page: Page, url: str) -> None:
@@ -125,7 +117,3 @@ def test_the_same_through_the_client(url: str, shared_data: Path) -> None:
     updates = list(visitor.ask("How old must a Senator be?", ["base", "rag"]))
     assert len(updates) > 2
     assert "thirty Years" in json.dumps(updates[-1])
-
-
-def _foreign(asked: str, url: str) -> bool:
-    return not asked.startswith((url, "data:", "blob:"))

@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from benchmarks.journey import free_port
 from playground.services.app import Services
 from playground.settings import Settings
-from playground.ui import page as ui
 from playground.ui.train import method_choice
-from tests.ui.test_browser import CHROMIUM, MINUTES
+from tests.fakes.page import MINUTES, chromium, served_page
+from tests.fakes.texts import CLUB_RULES
 
 pytestmark = pytest.mark.slow
-PROSE = "\n\n".join(f"Rule {n} of the club says that member {n} brings biscuit {n} on day {n}." for n in range(60))
 ESTIMATE = re.compile(r"^[\d,]+ trainable .* steps ")
 SLOW = 2.0  # seconds that the first estimate takes longer than the next
 
@@ -32,20 +31,14 @@ def services(tiny_model_folder: Path, tmp_path: Path) -> Services:
 @pytest.fixture
 def form(services: Services) -> Iterator[Page]:
     """The Fine-tune tab with its knobs open, beside a text that was added."""
-    built = ui.build(services)
-    _, url, _ = ui.launch(built, services.settings, prevent_thread_lock=True, quiet=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_page(locale="en-GB")
+    with served_page(services) as url, chromium() as tab:
         tab.goto(url)
-        tab.get_by_label("paste a text").fill(PROSE)
+        tab.get_by_label("paste a text").fill(CLUB_RULES)
         tab.get_by_role("button", name="Add this text").click()
         tab.get_by_role("tab", name="Fine-tune").click()
         tab.get_by_role("button", name="Advanced").click()
         expect(tab.get_by_label("Before you start")).to_have_value(ESTIMATE, timeout=MINUTES)
         yield tab
-        browser.close()
-        built.close()
 
 
 def put(form: Page, label: str, value: str) -> None:

@@ -20,33 +20,24 @@ from playground.services.app import Services
 from playground.services.exams import KIND
 from playground.settings import Settings
 from playground.storage.run_folder import read_events
-from playground.ui import page
 from playground.ui.exam.exam_view import SHOWN, question_table, state_line, verdict_text
 from playground.ui.exam.tab import ExamTab
-from playground.ui.shared.session import COOKIE
-from tests.conftest import Write, tiny_llama, tiny_tokenizer
+from tests.conftest import Write
 from tests.fakes.exams import TEXT
+from tests.fakes.page import page_request, served_page
 
 EVIL = '<img src="http://127.0.0.1:9/x.png">'
 SMALL = ExamSettings(limit=8, answer_tokens=4)
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Services]]:
+def app(long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Services]]:
     """The whole page on a free port, jobs running, a tiny model whose window holds passages."""
-    folder = tmp_path_factory.mktemp("long-window")
-    model = tiny_llama()
-    model.config.max_position_embeddings = 8_192
-    model.save_pretrained(folder)
-    tiny_tokenizer().save_pretrained(folder)
-    settings = Settings(data=tmp_path_factory.mktemp("data"), chat_model=str(folder), port=free_port())
-    services = Services(settings)
+    folder = tmp_path_factory.mktemp("data")
+    services = Services(Settings(data=folder, chat_model=str(long_window_folder), port=free_port()))
     services.jobs.start()
-    built = page.build(services)
-    _, url, _ = page.launch(built, settings, prevent_thread_lock=True, quiet=True)
-    with closing(services.jobs):
-        yield url.rstrip("/"), services
-        built.close()
+    with closing(services.jobs), served_page(services) as url:
+        yield url, services
 
 
 @pytest.fixture
@@ -191,7 +182,7 @@ def test_opening_the_tab_offers_an_adapter_that_has_just_become_ready(
     with gr.Blocks() as page, gr.Tab() as opening:
         ExamTab(services, opening)
     opened = next(each.fn for each in page.fns.values() if (opening._id, "select") in each.targets)
-    request = SimpleNamespace(cookies={COOKIE: visitor.secret}, headers={})
+    request = page_request(visitor.secret)
     _, none = opened(request, "")
     config, _ = services.plan(id_, "lora", "quick", {}, {"steps": 1})
     run = services.start_run(id_, config, "just ready")

@@ -16,44 +16,29 @@ from gradio_client import Client
 from benchmarks.journey import Visitor, free_port
 from playground.services.app import Services
 from playground.settings import Settings
-from playground.ui import page
 from playground.ui.compare.pane import NONE, chosen_arms
 from playground.ui.shared.client_scripts import LANGUAGE_COOKIE
 from playground.ui.shared.format import escape_html
 from playground.ui.shared.session import COOKIE
 from playground.ui.train.run_view import points, trend
-from tests.conftest import tiny_llama, tiny_tokenizer
+from tests.fakes.page import served_page
+from tests.fakes.texts import CLUB_RULES
 
 CANARY = "The secret password of visitor one is marzipan-4711."
-PROSE = "\n\n".join(f"Rule {n} of the club says that member {n} brings biscuit {n} on day {n}." for n in range(60))
 GRADIO_CACHE = Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir(), "gradio"))
 ATTACK = '<img src="http://127.0.0.1:9/x.png"><script>alert(1)</script>![](http://127.0.0.1:9/y.png)'
 
 
 @pytest.fixture(scope="module")
-def long_window(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model with a window that holds passages: its tokenizer makes a token of every byte."""
-    folder = tmp_path_factory.mktemp("long-window")
-    model = tiny_llama()
-    model.config.max_position_embeddings = 8_192
-    model.save_pretrained(folder)
-    tiny_tokenizer().save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def app(long_window: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Services]]:
+def app(long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Services]]:
     """The whole page on a free port, jobs running, the tiny model resident."""
     settings = Settings(
-        data=tmp_path_factory.mktemp("data"), chat_model=str(long_window), port=free_port(), text_chars=50_000
+        data=tmp_path_factory.mktemp("data"), chat_model=str(long_window_folder), port=free_port(), text_chars=50_000
     )
     services = Services(settings)
     services.jobs.start()
-    built = page.build(services)
-    _, url, _ = page.launch(built, settings, prevent_thread_lock=True, quiet=True)
-    with closing(services.jobs):
-        yield url.rstrip("/"), services
-        built.close()
+    with closing(services.jobs), served_page(services) as url:
+        yield url, services
 
 
 @pytest.fixture
@@ -77,22 +62,22 @@ def test_the_page_makes_the_secret_and_keeps_it_from_scripts(app: tuple[str, Ser
 
 def test_without_the_cookie_nothing_is_done(app: tuple[str, Services]) -> None:
     client = Client(app[0], verbose=False)
-    assert "cookie" in told(list(client.predict(PROSE, api_name="/add_text")))
+    assert "cookie" in told(list(client.predict(CLUB_RULES, api_name="/add_text")))
 
 
 def test_a_text_is_read_and_indexed_and_the_figures_agree(visitor: Visitor) -> None:
-    updates = visitor.add_text(PROSE)
+    updates = visitor.add_text(CLUB_RULES)
     assert told(updates) == ""
     lines = [each for each in updates if isinstance(each, str) and "vectors" in each]
     files, characters, passages, vectors = re.findall(r"[\d,]+", lines[0])[:4]
-    assert (files, characters) == ("1", f"{len(PROSE):,}")
+    assert (files, characters) == ("1", f"{len(CLUB_RULES):,}")
     assert passages == vectors
 
 
 def test_one_visitor_never_meets_the_text_of_another(app: tuple[str, Services]) -> None:
     first, second = Visitor(app[0]), Visitor(app[0])
-    first.add_text(f"{PROSE}\n\n{CANARY}")
-    second.add_text(PROSE)
+    first.add_text(f"{CLUB_RULES}\n\n{CANARY}")
+    second.add_text(CLUB_RULES)
     question = "What is the secret password of visitor one?"
     asked = list(second.ask(question, ["rag"]))
     assert "marzipan" in str(list(first.ask(question, ["rag"]))[-1])
@@ -102,7 +87,7 @@ def test_one_visitor_never_meets_the_text_of_another(app: tuple[str, Services]) 
 
 def test_whatever_a_run_left_is_listed_and_answers(app: tuple[str, Services]) -> None:
     visitor = Visitor(app[0])
-    visitor.add_text(PROSE)
+    visitor.add_text(CLUB_RULES)
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
     for method in ("dora", "full", "adalora"):
         config, _ = services.plan(id_, method, "quick", {}, {"steps": 3})
@@ -122,7 +107,7 @@ def test_whatever_a_run_left_is_listed_and_answers(app: tuple[str, Services]) ->
 
 
 def test_each_pane_shows_what_exactly_was_sent_to_it_as_plain_text(visitor: Visitor) -> None:
-    visitor.add_text(f"{ATTACK}\n\n{PROSE}")
+    visitor.add_text(f"{ATTACK}\n\n{CLUB_RULES}")
     visitor.arms()
     asked = list(visitor.ask(f"What does rule 3 say? {ATTACK}", ["base", "rag"]))[-1]
     sent = [each for each in asked if isinstance(each, str) and each.startswith("<|im_start|>system")]
@@ -132,14 +117,14 @@ def test_each_pane_shows_what_exactly_was_sent_to_it_as_plain_text(visitor: Visi
 
 
 def test_a_text_without_pairs_says_so_to_whoever_asks_for_few_shot(visitor: Visitor) -> None:
-    visitor.add_text(PROSE)
+    visitor.add_text(CLUB_RULES)
     visitor.arms()
     assert "pairs" in told(list(visitor.ask("Why?", ["base", "few_shot"]))[-1])
 
 
 def test_a_run_of_another_visitor_cannot_be_asked(app: tuple[str, Services]) -> None:
     first, second = Visitor(app[0]), Visitor(app[0])
-    first.add_text(PROSE)
+    first.add_text(CLUB_RULES)
     first.train("mine")
     assert _wait_for(first, "Done:")
     run = next(arm for arm in first.arms() if arm.startswith("tuned:")).partition(":")[2]
@@ -153,7 +138,7 @@ def test_a_run_of_another_visitor_cannot_be_asked(app: tuple[str, Services]) -> 
 
 def test_an_export_is_downloaded_brought_back_and_compared(app: tuple[str, Services], tmp_path: Path) -> None:
     first, second = Visitor(app[0]), Visitor(app[0])
-    first.add_text(PROSE)
+    first.add_text(CLUB_RULES)
     services, id_ = app[1], app[1].store.visitor(first.secret)
     config, _ = services.plan(id_, "dora", "quick", {}, {"steps": 2})
     run = services.start_run(id_, config, "my <b>DoRA</b>")
@@ -187,7 +172,7 @@ def test_the_files_of_an_upload_are_not_kept_where_an_address_could_reach_them(
 
 def test_a_blind_question_tells_nothing_before_the_vote(app: tuple[str, Services]) -> None:
     visitor = Visitor(app[0])
-    visitor.add_text(PROSE)
+    visitor.add_text(CLUB_RULES)
     updates = visitor.ask_blind("What does rule 3 say?", "base", "rag")
     assert told(updates[-1]) == ""
     ballot = app[1].ballots[app[1].store.visitor(visitor.secret)]
@@ -214,7 +199,7 @@ def test_all_visitors_standings_are_shown_only_where_the_host_says_so(app: tuple
 
 def test_a_loaded_adapter_was_tested_and_its_pane_says_so(app: tuple[str, Services]) -> None:
     visitor = Visitor(app[0])
-    visitor.add_text(PROSE)
+    visitor.add_text(CLUB_RULES)
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
     config, _ = services.plan(id_, "lora", "quick", {}, {"steps": 2})
     run = services.start_run(id_, config, "mine")
@@ -241,7 +226,7 @@ def test_a_run_of_another_visitor_cannot_be_exported(app: tuple[str, Services], 
 
 def test_a_second_visitor_is_answered_while_the_first_one_trains(app: tuple[str, Services]) -> None:
     first, second = Visitor(app[0]), Visitor(app[0])
-    first.add_text(PROSE)
+    first.add_text(CLUB_RULES)
     services, id_ = app[1], app[1].store.visitor(first.secret)
     long, _ = services.plan(id_, "lora", "quick", {}, {"steps": 2_000})
     services.start_run(id_, long, "busy")
@@ -255,7 +240,7 @@ def test_a_second_visitor_is_answered_while_the_first_one_trains(app: tuple[str,
 
 def test_an_upload_leaves_nothing_in_the_cache_that_an_address_could_reach(visitor: Visitor, tmp_path: Path) -> None:
     name = f"canary-{tmp_path.name}.txt"
-    (tmp_path / name).write_text(PROSE)
+    (tmp_path / name).write_text(CLUB_RULES)
     assert told(visitor.add(tmp_path / name)) == ""
     assert list(GRADIO_CACHE.rglob(name)) == []
 
@@ -266,7 +251,7 @@ def test_a_cookie_that_is_not_ours_is_replaced(app: tuple[str, Services]) -> Non
 
 
 def test_starting_over_deletes_everything(app: tuple[str, Services], visitor: Visitor) -> None:
-    visitor.add_text(PROSE)
+    visitor.add_text(CLUB_RULES)
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
     services.forget(id_)
     assert services.store.documents(id_) == []
@@ -274,7 +259,7 @@ def test_starting_over_deletes_everything(app: tuple[str, Services], visitor: Vi
 
 
 def test_a_second_press_on_start_is_the_same_run(app: tuple[str, Services], visitor: Visitor) -> None:
-    visitor.add_text(PROSE)
+    visitor.add_text(CLUB_RULES)
     assert told(visitor.train("one")) == ""
     visitor.train("two")
     runs = app[1].store.runs.all(app[1].store.visitor(visitor.secret))
@@ -338,7 +323,7 @@ def test_words_with_figures_come_in_the_visitors_language(app: tuple[str, Servic
 
 def test_what_may_spoil_training_is_told_and_what_is_left_out_stays_so(app: tuple[str, Services]) -> None:
     visitor = Visitor(app[0])
-    visitor.add_text(f"{PROSE}\n\nWrite to {ATTACK} keeper@lamp.example, who answers.")
+    visitor.add_text(f"{CLUB_RULES}\n\nWrite to {ATTACK} keeper@lamp.example, who answers.")
     assert "E-mail addresses: 1, such as keeper@lamp.example" in str(visitor.client.predict(api_name="/quality"))
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
     services.training_text.leave_out(id_, "email", True)

@@ -2,9 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import SimpleNamespace
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
@@ -12,21 +10,20 @@ import pytest
 
 from playground.services.app import Services
 from playground.services.library import Added
-from playground.settings import Settings
-from playground.storage.store import new_secret
 from playground.ui.shared.session import COOKIE
 from playground.ui.text.tab import TextTab
+from tests.fakes.page import page_request
+from tests.fakes.texts import CLUB_RULES
+from tests.fakes.waiting import wait_until
 
-PROSE = "\n\n".join(f"Rule {n} of the club says that member {n} brings biscuit {n} on day {n}." for n in range(60))
 SOON = "Indexing: about to begin…"
 STOPPING = "Indexing: stopping…"
 MISSING = "This text has no search index now"
 
 
 @pytest.fixture
-def services(settings: Settings, tiny_model_folder: Path) -> Services:
+def services(services: Services) -> Services:
     """Everything behind the page, with the tiny chat model resident."""
-    services = Services(Settings(data=settings.data, chat_model=str(tiny_model_folder)))
     assert services.chat
     return services
 
@@ -38,23 +35,10 @@ def tab(services: Services) -> TextTab:
         return TextTab(services)
 
 
-def browser(secret: str | None = None) -> Any:
-    """What a handler is told of who asks."""
-    return SimpleNamespace(cookies={COOKIE: secret or new_secret()}, headers={})
-
-
 def state(updates: tuple[Any, ...], tab: TextTab) -> tuple[str, bool]:
     """What updates of the panel say of the index, and whether it can be cancelled."""
     line, cancel, *_ = updates[-len(tab.index.outputs) :]
     return line, cancel["visible"]
-
-
-def until(true: Callable[[], Any], seconds: float = 30) -> bool:
-    """Whether it became true in time."""
-    ends = time.monotonic() + seconds
-    while not true() and time.monotonic() < ends:
-        time.sleep(0.02)
-    return bool(true())
 
 
 class Held:
@@ -81,8 +65,8 @@ def held(services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
 
 
 def test_indexing_can_be_cancelled_from_its_start(tab: TextTab, services: Services, held: Held) -> None:
-    request = browser()
-    services.library.add_text(services.store.visitor(request.cookies[COOKIE]), PROSE)
+    request = page_request()
+    services.library.add_text(services.store.visitor(request.cookies[COOKIE]), CLUB_RULES)
     began = time.monotonic()
     updates = tab._added(request, Added(), 0)
     line, cancel, _ = next(updates)[-3:]
@@ -100,20 +84,20 @@ def test_indexing_can_be_cancelled_from_its_start(tab: TextTab, services: Servic
 def test_a_page_opened_while_a_text_is_indexed_shows_it_and_can_cancel_it(
     tab: TextTab, services: Services, held: Held
 ) -> None:
-    request = browser()
+    request = page_request()
     visitor = services.store.visitor(request.cookies[COOKIE])
-    services.library.add_text(visitor, PROSE)
+    services.library.add_text(visitor, CLUB_RULES)
     next(tab._added(request, Added(), 0))
     assert held.begun.wait(30)
     opened = tab.refresh(request)
     assert state(opened, tab) == (SOON, True)
     *_, under_way, timer, _, _, _ = opened
     assert timer["active"]
-    assert state(tab.refresh(browser()), tab)[1] is False
+    assert state(tab.refresh(page_request()), tab)[1] is False
     tab.index._cancel(request)
     assert state(tab.index._watch(request), tab) == (STOPPING, False)
     held.go_on.set()
-    assert until(lambda: services.library.building(visitor) is None)
+    assert wait_until(lambda: services.library.building(visitor) is None)
     line, _, now, timer, *_ = tab.index._watch(request)
     assert line.startswith(MISSING)
     assert now != under_way, "its change redraws the tab"
@@ -121,9 +105,9 @@ def test_a_page_opened_while_a_text_is_indexed_shows_it_and_can_cancel_it(
 
 
 def test_how_far_an_index_is_stands_on_the_page(tab: TextTab, services: Services) -> None:
-    request = browser()
+    request = page_request()
     visitor = services.store.visitor(request.cookies[COOKIE])
-    services.library.add_text(visitor, PROSE)
+    services.library.add_text(visitor, CLUB_RULES)
     lines = []
     index = services.library.index(visitor, lambda *_: lines.append(tab.index._watch(request)[0]))
     count = len(index.passages)

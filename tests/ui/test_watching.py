@@ -10,7 +10,7 @@ import gradio as gr
 import pandas as pd
 import pytest
 from gradio.queueing import Queue
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from benchmarks.journey import free_port
 from playground.services.app import Services
@@ -19,7 +19,7 @@ from playground.ui import page as ui
 from playground.ui.compat import QUEUE_SECONDS
 from playground.ui.shared.client_scripts import PACE, PATIENCE
 from playground.ui.shared.polling import FRESH_SECONDS, Polled
-from tests.ui.test_browser import CHROMIUM
+from tests.fakes.page import chromium, served_page
 
 VISITOR = cast(gr.Request, SimpleNamespace(session_hash="session"))
 # Real frames, counted below whatever the page's own scripts put in their place.
@@ -89,17 +89,11 @@ def test_a_page_that_was_sent_something_else_is_sent_everything(sent: str) -> No
 def page(tiny_model_folder: Path, tmp_path: Path) -> Iterator[Page]:
     """The whole page in Chromium, at rest, with its real frames counted."""
     services = Services(Settings(data=tmp_path, chat_model=str(tiny_model_folder), port=free_port()))
-    built = ui.build(services)
-    _, url, _ = ui.launch(built, services.settings, prevent_thread_lock=True, quiet=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_page(locale="en-GB")
+    with served_page(services) as url, chromium() as tab:
         tab.add_init_script(COUNT)
         tab.goto(url)
         tab.get_by_role("tab", name="Exam").click()
         yield tab
-        browser.close()
-        built.close()
 
 
 @pytest.mark.slow

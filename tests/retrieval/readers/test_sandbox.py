@@ -6,7 +6,6 @@ import os
 import tempfile
 import time
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -25,6 +24,7 @@ from retrieval.readers import sandbox
 from retrieval.readers.dispatch import read_document
 from retrieval.readers.sandbox import read_in_sandbox
 from tests.conftest import Write
+from tests.fakes.pdf import HELLO, deflated, pdf
 
 LIMITS = Limits(seconds=5)
 SMALL = Limits(seconds=5, memory_bytes=300_000_000)
@@ -59,35 +59,6 @@ def word(change: Callable[[str, bytes], bytes]) -> bytes:
 
 def in_body(xml: bytes) -> Callable[[str, bytes], bytes]:
     return lambda name, data: data.replace(b"<w:body>", b"<w:body>" + xml) if name == "word/document.xml" else data
-
-
-def deflated(unit: bytes, times: int) -> bytes:
-    """So many times these bytes, compressed without ever being whole."""
-    packer = zlib.compressobj(9)
-    return b"".join([*(packer.compress(unit) for _ in range(times)), packer.flush()])
-
-
-def pdf(stream: bytes, pages: int = 1) -> bytes:
-    """A PDF whose pages all show this deflated stream."""
-    kids = b" ".join(b"%d 0 R" % (5 + page) for page in range(pages))
-    page = b"/Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R /Resources << /Font << /F1 3 0 R >> >>"
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Count %d /Kids [%s] >>" % (pages, kids),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-        b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream" % (len(stream), stream),
-        *[b"<< %s >>" % page] * pages,
-    ]
-    data, offsets = b"%PDF-1.4\n", []
-    for number, content in enumerate(objects, start=1):
-        offsets.append(len(data))
-        data += b"%d 0 obj\n%s\nendobj\n" % (number, content)
-    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    trailer = b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, len(data))
-    return data + b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1) + table + trailer
-
-
-SHOWN = b"BT /F1 10 Tf 72 700 Td (hello world) Tj ET\n"
 
 
 # The contract of `read_document`
@@ -168,9 +139,9 @@ BOMBS = {
         SMALL, "damaged, or holds too much|300 MB of memory",
     ),
     "blanks.pdf": (lambda: pdf(deflated(b" " * 1_000_000, 600)), SMALL, "300 MB of memory, the limit"),
-    "words.pdf": (lambda: pdf(deflated(SHOWN * 1_000, 2_000)), SMALL, "300 MB of memory, the limit"),
-    "pages.pdf": (lambda: pdf(deflated(SHOWN * 1_000, 20), 900), SHORT, "more than 1 processor seconds"),
-    "many.pdf": (lambda: pdf(deflated(SHOWN, 1), 1_001), LIMITS, "has 1001 pages; the limit is 1000"),
+    "words.pdf": (lambda: pdf(deflated(HELLO * 1_000, 2_000)), SMALL, "300 MB of memory, the limit"),
+    "pages.pdf": (lambda: pdf(deflated(HELLO * 1_000, 20), 900), SHORT, "more than 1 processor seconds"),
+    "many.pdf": (lambda: pdf(deflated(HELLO, 1), 1_001), LIMITS, "has 1001 pages; the limit is 1000"),
     "deep.html": (lambda: b"<div>" * 100_000 + b"deep", LIMITS, "more than 10,000 deep, the limit"),
     "rows.csv": (lambda: b"question,answer\n" + b"a,b\n" * 2_000_000, SMALL, "300 MB of memory, the limit"),
     "long.csv": (lambda: b"text\n" + b"some more words\n" * 100_000, LIMITS, "more than 1,000,000 characters"),
@@ -259,7 +230,7 @@ def test_the_library_refuses_a_bomb_and_takes_the_other_files(write: Write, sett
     store = Store(small)
     library = Library(store, small, lambda _: pytest.fail("no text is embedded here"))
     bomb = write("bomb", pdf(deflated(b" " * 1_000_000, 600)))
-    many = write("many", pdf(deflated(SHOWN, 1), 8))
+    many = write("many", pdf(deflated(HELLO, 1), 8))
     added = library.add(
         store.visitor(new_secret()),
         [(bomb, "bomb.pdf"), (many, "many.pdf"), (write("good", "A good text."), "good.txt")],

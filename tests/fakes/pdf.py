@@ -1,0 +1,31 @@
+"""PDF files made by hand, also very large ones."""
+
+import zlib
+
+HELLO = b"BT /F1 10 Tf 72 700 Td (hello world) Tj ET\n"  # what a page shows
+
+
+def deflated(unit: bytes, times: int) -> bytes:
+    """So many times these bytes, compressed without ever being whole."""
+    packer = zlib.compressobj(9)
+    return b"".join([*(packer.compress(unit) for _ in range(times)), packer.flush()])
+
+
+def pdf(stream: bytes, pages: int = 1) -> bytes:
+    """A PDF whose pages all show this deflated stream."""
+    kids = b" ".join(b"%d 0 R" % (5 + page) for page in range(pages))
+    page = b"/Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R /Resources << /Font << /F1 3 0 R >> >>"
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Count %d /Kids [%s] >>" % (pages, kids),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream" % (len(stream), stream),
+        *[b"<< %s >>" % page] * pages,
+    ]
+    data, offsets = b"%PDF-1.4\n", []
+    for number, content in enumerate(objects, start=1):
+        offsets.append(len(data))
+        data += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    trailer = b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, len(data))
+    return data + b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1) + table + trailer
