@@ -22,8 +22,10 @@ from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
 from playground.storage.run_folder import EVENTS, LEASE, read_events
-from playground.training.config import PRESETS, Preset, RunConfig, estimate, plan, settings_of, workload_of
-from playground.training.throughput import speed_of
+from playground.training.config import PRESETS, Preset, RunConfig, preset_settings
+from playground.training.estimate import estimate_run, plan_run
+from playground.training.throughput import training_speed
+from playground.training.workload import measure_workload
 from retrieval.document import Document
 from retrieval.readers.dispatch import read_document
 
@@ -96,10 +98,10 @@ def measured(case: Case, chat: ChatModel, data: Path) -> dict[str, Any]:
     quick = PRESETS["quick"]
     preset = Preset(SECONDS, quick.epochs, quick.batch_tokens, quick.evaluations)
     began = time.perf_counter()
-    load = workload_of(documents, chat.tokenizer, settings_of(preset, case.run_values))
-    speed, model = speed_of(chat.model, choose()), chat.model.config
-    config = plan(case.method, preset, case.values, case.run_values, load, model, speed)
-    cost = estimate(config, load, model, speed)
+    load = measure_workload(documents, chat.tokenizer, preset_settings(preset, case.run_values))
+    speed, model = training_speed(chat.model, choose()), chat.model.config
+    config = plan_run(case.method, preset, case.values, case.run_values, load, model, speed)
+    cost = estimate_run(config, load, model, speed)
     told = time.perf_counter() - began
     return {
         "name": case.name,

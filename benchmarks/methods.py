@@ -29,6 +29,7 @@ from adapters.options import build
 from adapters.peft_method import unwrap
 from benchmarks.entries import Entry, entries
 from playground.data.sections import cut_sections
+from playground.data.tokenize import Example
 from playground.device import Device
 from playground.inference.hooks import apply_adapters
 from playground.inference.served_adapter import load_adapter
@@ -38,7 +39,7 @@ from playground.settings import Settings
 from playground.storage.run_folder import adapter_folder
 from playground.training import loop as training_loop
 from playground.training.config import RunConfig, TrainSettings
-from playground.training.losses import count_targets, losses
+from playground.training.losses import count_targets, summed_losses
 from retrieval.document import Document
 from retrieval.readers.dispatch import read_document
 
@@ -126,17 +127,17 @@ def section_losses(chat: ChatModel, folder: Path, pieces: list[str]) -> list[tup
     with torch.no_grad(), apply_adapters(model, rows):
         for piece in pieces:
             parts = list(windows(chat, piece))
-            found.append((sum(loss.item() for loss in losses(model, parts)), count_targets(parts)))
+            found.append((sum(loss.item() for loss in summed_losses(model, parts)), count_targets(parts)))
     return found
 
 
-def windows(chat: ChatModel, piece: str) -> Iterator[dict[str, list[int]]]:
+def windows(chat: ChatModel, piece: str) -> Iterator[Example]:
     """A section in stretches of at most the window."""
     ids = chat.tokenizer(piece, add_special_tokens=False)["input_ids"]
     for start in range(0, len(ids), TOKENS):
         stretch = ids[start : start + TOKENS]
         if len(stretch) > 1:
-            yield {"input_ids": stretch, "labels": stretch}
+            yield Example(stretch, stretch)
 
 
 def mean(losses: list[tuple[float, int]]) -> float:
@@ -231,9 +232,9 @@ def measure(values: dict[str, Any]) -> dict[str, float]:
 
 def one_step(method: Method[Any], model: Any, optimizer: torch.optim.Optimizer, ids: list[int], number: int) -> None:
     """One optimizer step on one window."""
-    rows = [{"input_ids": ids, "labels": ids}]
-    for loss in losses(unwrap(model), rows):
-        (loss / count_targets(rows)).backward()
+    examples = [Example(ids, ids)]
+    for loss in summed_losses(unwrap(model), examples):
+        (loss / count_targets(examples)).backward()
     if (penalty := method.penalty(model)) is not None:
         penalty.backward()
     optimizer.step()

@@ -14,8 +14,8 @@ import torch
 import adapters
 from benchmarks.methods import base
 from playground.chat.answer import visible_text
-from playground.data import dataset
-from playground.data.dataset import Sides
+from playground.data import dataset, tokenize
+from playground.data.dataset import ExampleSplit
 from playground.inference.engine import Decoding, Prompt, generate
 from playground.inference.hooks import apply_adapters
 from playground.inference.served_adapter import ServedAdapter, load_adapter
@@ -23,7 +23,7 @@ from playground.models.chat_model import ChatModel
 from playground.storage.run_folder import adapter_folder, has_adapter
 from playground.training import loop as training_loop
 from playground.training.config import RunConfig, TrainSettings
-from playground.training.losses import count_targets, losses
+from playground.training.losses import count_targets, summed_losses
 from retrieval.document import Document
 from retrieval.readers.dispatch import read_document
 
@@ -84,15 +84,15 @@ def measured(document: Document, adapter: Path | None, kept: Path, passages: flo
     return json.loads(kept.read_text())
 
 
-def sides(document: Document, chat: ChatModel, share: float, passages: float) -> Sides:
+def sides(document: Document, chat: ChatModel, share: float, passages: float) -> ExampleSplit:
     """The split that training had, with the text alone or with its questions alone."""
-    return dataset.sides([document], chat.tokenizer, WINDOW, TrainSettings().heldout_share, 0, share, passages)
+    return dataset.build_split([document], chat.tokenizer, WINDOW, TrainSettings().heldout_share, 0, share, passages)
 
 
-def loss(chat: ChatModel, held: Sides) -> float:
+def loss(chat: ChatModel, held: ExampleSplit) -> float:
     """Nats per token over the held-out examples."""
-    rows = [{"input_ids": each.input_ids, "labels": each.labels} for each in held.heldout]
-    return sum(each.item() for each in losses(chat.model, rows)) / count_targets(rows)
+    examples = held.heldout
+    return sum(each.item() for each in summed_losses(chat.model, examples)) / count_targets(examples)
 
 
 def answered(chat: ChatModel, served: ServedAdapter | None, asked: list[dataset.Example]) -> tuple[float, float]:
@@ -102,12 +102,12 @@ def answered(chat: ChatModel, served: ServedAdapter | None, asked: list[dataset.
     plain = served.lora if served else None
     for start in range(0, min(QUESTIONS, len(asked)), ROWS):
         part = asked[start : min(start + ROWS, QUESTIONS)]
-        bare = [[i for i, label in zip(e.input_ids, e.labels, strict=True) if label == dataset.NO_LOSS] for e in part]
+        bare = [[i for i, label in zip(e.input_ids, e.labels, strict=True) if label == tokenize.NO_LOSS] for e in part]
         said: list[list[int]] = [[] for _ in part]
         for token in generate(chat, [Prompt(ids, plain) for ids in bare], settings):
             said[token.row].append(token.id)
         for example, ids in zip(part, said, strict=True):
-            gold = [label for label in example.labels if label != dataset.NO_LOSS]
+            gold = [label for label in example.labels if label != tokenize.NO_LOSS]
             overlaps.append(overlap(visible_text(chat.tokenizer, ids), visible_text(chat.tokenizer, gold)))
             ended += len(ids) < ANSWER_TOKENS
     return sum(overlaps) / len(overlaps), ended / len(overlaps)

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,7 +24,7 @@ from torch import Tensor
 import adapters
 from adapters.peft_method import unwrap
 from playground.data import dataset
-from playground.data.packing import Row
+from playground.data.tokenize import NO_LOSS, Example, count_tokens
 from playground.device import Device
 from playground.jobs.supervisor import WORKER
 from playground.models.chat_model import ChatModel, load_chat
@@ -31,9 +32,11 @@ from playground.models.registry import chat_source
 from playground.settings import Settings
 from playground.training import linear_cross_entropy
 from playground.training import loop as training_loop
-from playground.training.config import Preset, plan, settings_of, workload_of
-from playground.training.losses import count_targets, losses
-from playground.training.throughput import speed_of
+from playground.training.config import Preset, preset_settings
+from playground.training.estimate import plan_run
+from playground.training.losses import count_targets, summed_losses
+from playground.training.throughput import training_speed
+from playground.training.workload import measure_workload
 from retrieval.readers.dispatch import read_document
 
 TABLES = ("pairs", "windows", "losses", "layers")
@@ -143,7 +146,7 @@ def side(data: Path, work: dict[str, Any]) -> dict[str, Any]:
     steps = [rows[start : start + group] for start in range(0, len(rows), group)]
     seed, batch = work.get("seed", 0), work["batch"]
     seconds, model, found = peer(chat, steps, batch, seed) if batch else ours(chat, steps, seed)
-    tokens = sum(len(each["input_ids"]) for step in steps[1:] for each in step)
+    tokens = sum(count_tokens(step) for step in steps[1:])
     made = {
         "tokens": tokens,
         "tokens_per_second": tokens / seconds,
@@ -162,9 +165,9 @@ def whole_run(data: Path, chat: ChatModel, layers: int) -> dict[str, Any]:
     text = read_document(data / "us_constitution/us-constitution.txt")
     tokens = len(chat.tokenizer(text.text, add_special_tokens=False)["input_ids"])
     preset = Preset(seconds=SECONDS, epochs=99, batch_tokens=256, evaluations=2)
-    speed = speed_of(chat.model, Device("cpu", torch.float32, 0.0))
-    load = workload_of([text], chat.tokenizer, settings_of(preset, {}))
-    config = plan("lora", preset, {"top_layers": layers}, {}, load, chat.model.config, speed)
+    speed = training_speed(chat.model, Device("cpu", torch.float32, 0.0))
+    load = measure_workload([text], chat.tokenizer, preset_settings(preset, {}))
+    config = plan_run("lora", preset, {"top_layers": layers}, {}, load, chat.model.config, speed)
     with tempfile.TemporaryDirectory() as folder:
         *steps, end = training_loop.train(config, chat, [text], Path(folder))
     speeds = [each.tokens_per_second for each in steps[-len(steps) // 3 :]]
@@ -177,19 +180,21 @@ def whole_run(data: Path, chat: ChatModel, layers: int) -> dict[str, Any]:
     }
 
 
-def examples(data: Path, chat: ChatModel, work: str) -> list[Row]:
+def examples(data: Path, chat: ChatModel, work: str) -> list[Example]:
     """Chat pairs of the Devil's Dictionary, or full windows of the Debian FAQ."""
     if work == "windows":
         text = read_document(data / "debian_faq/debian-faq.en.txt").text
         ids = chat.tokenizer(text, add_special_tokens=False)["input_ids"]
         cut = [ids[start : start + WINDOW] for start in range(0, len(ids) - WINDOW, WINDOW)]
-        return [{"input_ids": each, "labels": each} for each in cut]
+        return [Example(each, each) for each in cut]
     document = read_document(data / "devils_dictionary/devils_dictionary.jsonl")
-    made = dataset.build([document], chat.tokenizer, window=WINDOW, heldout_share=0.01, seed=0, pairs_share=1.0)
-    return list(made.train)
+    made = dataset.build_checked_split(
+        [document], chat.tokenizer, window=WINDOW, heldout_share=0.01, seed=0, pairs_share=1.0
+    )
+    return made.train
 
 
-def ours(chat: ChatModel, steps: Sequence[Sequence[Row]], seed: int) -> tuple[float, Any, list[float]]:
+def ours(chat: ChatModel, steps: Sequence[Sequence[Example]], seed: int) -> tuple[float, Any, list[float]]:
     """Seconds of all steps but the first, the model, and each step's loss."""
     method = adapters.get("lora")
     options = method.Options(rank=RANK, alpha=ALPHA, learning_rate=RATE)
@@ -198,7 +203,7 @@ def ours(chat: ChatModel, steps: Sequence[Sequence[Row]], seed: int) -> tuple[fl
     for number, step in enumerate(steps):
         began = time.perf_counter() if number == 1 else began
         total, count = 0.0, count_targets(step)
-        for each in losses(unwrap(model), step):
+        for each in summed_losses(unwrap(model), step):
             (each / count).backward()
             total += each.item()
         torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], CLIP)
@@ -208,7 +213,7 @@ def ours(chat: ChatModel, steps: Sequence[Sequence[Row]], seed: int) -> tuple[fl
     return time.perf_counter() - began, model, found
 
 
-def peer(chat: ChatModel, steps: Sequence[Sequence[Row]], batch: int, seed: int) -> tuple[float, Any, list[float]]:
+def peer(chat: ChatModel, steps: Sequence[Sequence[Example]], batch: int, seed: int) -> tuple[float, Any, list[float]]:
     """The same with transformers' Trainer: padded batches, summed up to the same examples a step."""
     from datasets import Dataset
     from torch.utils.data import SequentialSampler
@@ -249,8 +254,8 @@ def peer(chat: ChatModel, steps: Sequence[Sequence[Row]], batch: int, seed: int)
             disable_tqdm=True,
             seed=seed,
         )
-        collator = DataCollatorForSeq2Seq(chat.tokenizer, label_pad_token_id=dataset.NO_LOSS)
-        data = Dataset.from_list([dict(each) for step in steps for each in step])
+        collator = DataCollatorForSeq2Seq(chat.tokenizer, label_pad_token_id=NO_LOSS)
+        data = Dataset.from_list([{"input_ids": each.input_ids, "labels": each.labels} for each in chain(*steps)])
         InOrder(model, arguments, data_collator=collator, train_dataset=data, callbacks=[watch]).train()
     return time.perf_counter() - watch.began, model, watch.found
 

@@ -15,7 +15,7 @@ COMMON = 50  # texts that hold a run, from which on it is a form that is filled 
 
 
 @dataclass(frozen=True)
-class Repeats:
+class DuplicateGroups:
     """For each text, the place of the first that says the same, and of the first of its group.
 
     Texts of different groups do not nearly repeat each other.
@@ -25,7 +25,7 @@ class Repeats:
     group: list[int]
 
 
-def find(texts: Sequence[str]) -> Repeats:
+def group_repeats(texts: Sequence[str]) -> DuplicateGroups:
     """Which texts say the same but for blanks, case and punctuation, and which nearly the same."""
     runs = [frozenset(word_trigrams(text)) for text in texts]
     same = _first(runs)
@@ -33,7 +33,7 @@ def find(texts: Sequence[str]) -> Repeats:
     parent = {place: place for place in unique}
     for one, other in _near(unique, runs):
         _join(parent, one, other)
-    return Repeats(same, [_root(parent, origin) for origin in same])
+    return DuplicateGroups(same, [_root(parent, origin) for origin in same])
 
 
 def _first(keys: Sequence[Hashable]) -> list[int]:
@@ -60,7 +60,7 @@ def _near(places: Sequence[int], runs: Sequence[frozenset[str]]) -> list[tuple[i
     return found
 
 
-def join_equal(group: Sequence[int], keys: Sequence[Hashable]) -> list[int]:
+def merge_groups(group: Sequence[int], keys: Sequence[Hashable]) -> list[int]:
     """The groups, with those that hold texts of one key made one."""
     parent = {place: place for place in set(group)}
     for place, origin in enumerate(_first(keys)):

@@ -59,7 +59,7 @@ FORMS: Mapping[str, Form] = {
 }
 
 
-def find(text: str, kind: str) -> Iterator[tuple[int, int]]:
+def find_pii(text: str, kind: str) -> Iterator[tuple[int, int]]:
     """Start and end of everything of one kind in FORMS."""
     form = FORMS[kind]
     return (match.span() for match in form.pattern.finditer(text) if form.sound(match[0]))

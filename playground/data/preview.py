@@ -11,7 +11,7 @@ SHOWN = 5  # examples of a kind that are kept to look at
 
 
 @dataclass(frozen=True)
-class Shown:
+class ExampleText:
     """An example in pieces that follow each other, each with whether the model learns to say it."""
 
     pieces: tuple[tuple[str, bool], ...]
@@ -24,11 +24,11 @@ class KindPreview:
     kind: ExampleKind
     examples: int
     tokens: int
-    learnt: int
-    shown: tuple[Shown, ...]
+    loss_tokens: int
+    shown: tuple[ExampleText, ...]
 
 
-def preview(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase) -> list[KindPreview]:
+def preview_examples(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase) -> list[KindPreview]:
     """One row a kind, in the order in which they come."""
     of_kind: dict[ExampleKind, list[Example]] = {}
     for example in examples:
@@ -38,14 +38,14 @@ def preview(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase) -> 
             kind,
             len(found),
             sum(len(each.input_ids) for each in found),
-            sum(each.learnt for each in found),
+            sum(each.loss_tokens for each in found),
             tuple(_shown(each, tokenizer) for each in found[:: max(1, len(found) // SHOWN)][:SHOWN]),
         )
         for kind, found in of_kind.items()
     ]
 
 
-def _shown(example: Example, tokenizer: PreTrainedTokenizerBase) -> Shown:
+def _shown(example: Example, tokenizer: PreTrainedTokenizerBase) -> ExampleText:
     """The example decoded as it is, control tokens too."""
     runs: list[tuple[list[int], bool]] = []
     for token, label in zip(example.input_ids, example.labels, strict=True):
@@ -53,6 +53,6 @@ def _shown(example: Example, tokenizer: PreTrainedTokenizerBase) -> Shown:
         if not runs or runs[-1][1] is not learnt:
             runs.append(([], learnt))
         runs[-1][0].append(token)
-    return Shown(
+    return ExampleText(
         tuple((str(tokenizer.decode(ids, clean_up_tokenization_spaces=False)), learnt) for ids, learnt in runs)
     )

@@ -72,7 +72,7 @@ class _Piece:
         return FlaggedSpan(self.document, self.section.start, self.section.end)
 
 
-def report(documents: Sequence[Document]) -> list[Finding]:
+def find_problems(documents: Sequence[Document]) -> list[Finding]:
     """Every kind of which there is something, in the order of KINDS."""
     pieces = [
         _Piece(number, section, document.text[section.body : section.end], bool(document.pairs))
@@ -94,13 +94,13 @@ def remove_spans(documents: Sequence[Document], findings: Sequence[Finding]) -> 
     """The documents without the parts of findings made from them; one of which nothing is left is gone."""
     parts = [part for finding in findings for part in finding.parts]
     kept = [
-        remove(document, [(part.start, part.end) for part in parts if part.document == number])
+        cut_spans(document, [(part.start, part.end) for part in parts if part.document == number])
         for number, document in enumerate(documents)
     ]
     return [document for document in kept if any(map(str.isalnum, document.text))]
 
 
-def remove(document: Document, spans: Sequence[tuple[int, int]]) -> Document:
+def cut_spans(document: Document, spans: Sequence[tuple[int, int]]) -> Document:
     """The document without these stretches; what lay in them is gone from its pages, headings and pairs."""
     gone = _united(document.text, spans)
     if not gone:
@@ -158,7 +158,7 @@ def _little(documents: Sequence[Document]) -> Finding | None:
 def _repeats(pieces: Sequence[_Piece]) -> Iterator[Finding]:
     """Sections that say what an earlier one says, and those that nearly do."""
     pieces = [piece for piece in pieces if len(piece.body.split()) >= SHORT_WORDS]
-    found = near_duplicates.find([piece.body for piece in pieces])
+    found = near_duplicates.group_repeats([piece.body for piece in pieces])
     same = [piece for place, piece in enumerate(pieces) if found.same[place] != place]
     near = [piece for place, piece in enumerate(pieces) if found.same[place] == place != found.group[place]]
     yield _of_pieces("duplicates", same)
@@ -233,7 +233,7 @@ def _personal(documents: Sequence[Document], kind: str) -> Finding:
     found = [
         (_sentence(document, FlaggedSpan(number, start, end)), document.text[start:end])
         for number, document in enumerate(documents)
-        for start, end in pii.find(document.text, kind)
+        for start, end in pii.find_pii(document.text, kind)
     ]
     return Finding(kind, len(found), found[0][1] if found else "", tuple(dict.fromkeys(part for part, _ in found)))
 

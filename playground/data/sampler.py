@@ -1,26 +1,29 @@
-"""Which examples a step of a run reads: told from the step's number alone, so that a resumed run reads the same."""
+"""Which examples each training step reads: a function of the step's number, so that a resumed run reads the same."""
 
 import random
+from collections.abc import Sequence
+
+from playground.data.tokenize import Example, count_tokens
 
 
-def size_of(tokens: int, examples: int, batch_tokens: int) -> float:
-    """Examples a step in the mean, so that their tokens come to `batch_tokens`; at least one."""
-    return max(1.0, batch_tokens * examples / tokens)
+class BatchSampler:
+    """Batches of about `batch_tokens` tokens; every pass over the examples has its own order, drawn from `seed`."""
 
+    def __init__(self, examples: Sequence[Example], batch_tokens: int, seed: int) -> None:
+        self._examples = examples
+        self._seed = seed
+        self._mean_size = max(1.0, batch_tokens * len(examples) / count_tokens(examples))
+        self._epoch, self._order = -1, list[int]()
 
-def places(examples: int, size: float, step: int, seed: int) -> list[int]:
-    """The places of a step's examples, one more in some steps than in others where `size` is no whole number.
+    def batch(self, step: int) -> list[Example]:
+        """The examples of a step, counted from 0. Where the mean size is fractional, sizes differ by one."""
+        first, end = int(step * self._mean_size), int((step + 1) * self._mean_size)
+        return [self._examples[self._place(position)] for position in range(first, end)]
 
-    Every reading of the text has an order of its own.
-    """
-    chosen = []
-    for position in range(int(step * size), int((step + 1) * size)):
-        epoch, place = divmod(position, examples)
-        chosen.append(_order(examples, seed, epoch)[place])
-    return chosen
-
-
-def _order(count: int, seed: int, epoch: int) -> list[int]:
-    order = list(range(count))
-    random.Random(seed * 1_000_003 + epoch).shuffle(order)
-    return order
+    def _place(self, position: int) -> int:
+        """The place of the example that stands at `position` when all epochs' orders are joined."""
+        epoch, index = divmod(position, len(self._examples))
+        if epoch != self._epoch:
+            self._epoch, self._order = epoch, list(range(len(self._examples)))
+            random.Random(self._seed * 1_000_003 + epoch).shuffle(self._order)
+        return self._order[index]

@@ -40,7 +40,7 @@ def cut_sections(document: Document) -> tuple[Section, ...]:
     return tuple(each for each in found if any(map(str.isalnum, document.text[each.start : each.end])))
 
 
-def place_of(sections: Sequence[Section], offset: int) -> int:
+def section_at(sections: Sequence[Section], offset: int) -> int:
     """The place of the section that an offset lies in; of the one before where it lies in none."""
     return max(0, bisect_right([each.start for each in sections], offset) - 1)
 

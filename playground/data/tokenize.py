@@ -19,22 +19,22 @@ from retrieval.document import Document
 
 NO_LOSS = -100
 DISTRACTORS = 4  # at most, as in RAFT (Zhang et al. 2024, arXiv 2403.10131, section 3)
-LONGEST = 2  # windows that a pair may fill: an answer is not torn for a few tokens
+MAX_PAIR_WINDOWS = 2  # windows that a pair may fill: an answer is not torn for a few tokens
 INSTRUCTION = 40  # tokens, rounded up, that the prompt with passages has beside them and the question
 ExampleKind = Literal["text", "given", "heading", "definition", "item", "cloze", "written"]
 
 
 @dataclass(frozen=True)
 class Example:
-    """Token ids and, for each of them, the id to predict there or NO_LOSS."""
+    """Token ids and, for each of them, the same id where it carries loss, or NO_LOSS."""
 
     input_ids: list[int]
     labels: list[int]
-    kind: ExampleKind
+    kind: ExampleKind = "text"
 
     @property
-    def learnt(self) -> int:
-        """How many tokens carry loss; the first one has nothing before it to be told from."""
+    def loss_tokens(self) -> int:
+        """How many tokens carry loss; the first one never does, as nothing before it predicts it."""
         return sum(label != NO_LOSS for label in self.labels[1:])
 
 
@@ -49,7 +49,12 @@ class TrainingPair:
     section: int
 
 
-def windows(
+def count_tokens(examples: Sequence[Example]) -> int:
+    """Tokens of all examples together."""
+    return sum(len(each.input_ids) for each in examples)
+
+
+def text_windows(
     document: Document, sections: Sequence[tuple[int, Section]], tokenizer: PreTrainedTokenizerBase, window: int
 ) -> Iterator[Example]:
     """Next-token examples of at most `window` tokens from numbered sections of one document, in order.
@@ -88,19 +93,19 @@ def _pieces(text: str, tokenizer: PreTrainedTokenizerBase, window: int) -> Itera
         yield held
 
 
-def pair(
-    asked: TrainingPair, tokenizer: PreTrainedTokenizerBase, window: int, passages: Sequence[Passage] = ()
+def pair_example(
+    pair: TrainingPair, tokenizer: PreTrainedTokenizerBase, window: int, passages: Sequence[Passage] = ()
 ) -> Example:
     """The conversation as it is asked and answered, of at most LONGEST windows; a question that is longer is cut."""
-    limit = LONGEST * window
+    limit = MAX_PAIR_WINDOWS * window
     end = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
-    answer = tokenizer(defuse(tokenizer, asked.answer), add_special_tokens=False)["input_ids"] + end
-    prompt = render(tokenizer, messages(asked.question, passages=passages))
+    answer = tokenizer(defuse(tokenizer, pair.answer), add_special_tokens=False)["input_ids"] + end
+    prompt = render(tokenizer, messages(pair.question, passages=passages))
     if (over := len(prompt) + min(len(answer), window) - limit) > 0:
-        words = tokenizer(asked.question, add_special_tokens=False)["input_ids"]
+        words = tokenizer(pair.question, add_special_tokens=False)["input_ids"]
         prompt = render(tokenizer, messages(str(tokenizer.decode(words[: max(1, len(words) - over)]))))
     ids = (prompt + answer)[:limit]
-    return Example(ids, ([NO_LOSS] * len(prompt) + answer)[:limit], asked.kind)
+    return Example(ids, ([NO_LOSS] * len(prompt) + answer)[:limit], pair.kind)
 
 
 class PassagePool:
@@ -129,12 +134,12 @@ class PassagePool:
         ]
         self._costs += [count + 2 for count in self._count(listed)]  # and a blank line
 
-    def beside(self, number: int, asked: TrainingPair, room: int, seed: int) -> list[Passage]:
+    def with_distractors(self, number: int, pair: TrainingPair, room: int, seed: int) -> list[Passage]:
         """The passage where the answer begins among as many others as `room` tokens hold; none without it."""
-        own = self._holding(number, asked.start)
+        own = self._holding(number, pair.start)
         if own is None or self._costs[own] > room:
             return []
-        draw = random.Random(f"{seed} {number} {asked.start} {asked.question}")
+        draw = random.Random(f"{seed} {number} {pair.start} {pair.question}")
         chosen, room = [own], room - self._costs[own]
         for place in draw.sample(range(len(self._passages)), min(len(self._passages), 3 * DISTRACTORS)):
             if place != own and len(chosen) <= DISTRACTORS and self._costs[place] <= room:

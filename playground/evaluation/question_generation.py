@@ -96,7 +96,7 @@ class SectionNames:
         """The name; the document's own where it has no section."""
         cuts = self._cuts.get(place.source, ())
         paragraph = self._texts.get(place.source, "").count("\n\n", 0, place.start)
-        return f"{place.source}#{paragraph if self._fine else sections.place_of(cuts, place.start) if cuts else 0}"
+        return f"{place.source}#{paragraph if self._fine else sections.section_at(cuts, place.start) if cuts else 0}"
 
 
 def name_sections(questions: Sequence[Question], documents: Sequence[Document]) -> list[Question]:

@@ -16,7 +16,7 @@ def rows(run: Path, tokenizer: PreTrainedTokenizerBase) -> list[TaughtItem]:
     if not holds_run(run):
         return []
     settings = RunConfig.from_dict(read_config(run)).settings
-    found = dataset.sides(
+    found = dataset.build_split(
         read_documents(run),
         tokenizer,
         settings.window,

@@ -39,9 +39,11 @@ from playground.storage.records import Ballot
 from playground.storage.run_folder import adapter_folder, has_adapter, read_config
 from playground.storage.store import DAY, RunRow, Store
 from playground.training import config as training_config
-from playground.training.config import PRESETS, Estimate, RunConfig
-from playground.training.memory_advice import advice
-from playground.training.throughput import footprint_of, speed_of
+from playground.training import estimate
+from playground.training.config import PRESETS, RunConfig
+from playground.training.estimate import Estimate
+from playground.training.memory_advice import describe_shortage
+from playground.training.throughput import footprint_of, training_speed
 from retrieval.search import SearchResult, search
 
 ANSWER_SECONDS = 60  # of a lent GPU for one question
@@ -115,14 +117,14 @@ class Services:
         Raises:
             UserError, MethodError: nothing to train on, a value out of range, or more than the host allows.
         """
-        load = self.training_text.workload(visitor, training_config.settings_of(PRESETS[preset], run_values))
-        model, speed = self.chat.model, speed_of(self.chat.model, choose())
-        config = training_config.plan(method, PRESETS[preset], values, run_values, load, model.config, speed)
+        load = self.training_text.workload(visitor, training_config.preset_settings(PRESETS[preset], run_values))
+        model, speed = self.chat.model, training_speed(self.chat.model, choose())
+        config = estimate.plan_run(method, PRESETS[preset], values, run_values, load, model.config, speed)
         config = replace(config, settings=replace(config.settings, max_seconds=float(self.settings.max_seconds)))
         training_config.check_limits(config, self.settings)
-        cost = training_config.estimate(config, load, model.config, speed)
+        cost = estimate.estimate_run(config, load, model.config, speed)
         free = shutil.disk_usage(self.settings.data).free
-        training_config.check_room(cost, psutil.virtual_memory().total, free)
+        estimate.check_capacity(cost, psutil.virtual_memory().total, free)
         return config, cost
 
     def start_run(self, visitor: str, config: RunConfig, name: str, expected: float = 0.0, kept: bool = False) -> str:
@@ -265,7 +267,7 @@ class Services:
         if row.kind != "train":
             return ""
         free = psutil.virtual_memory().available
-        return advice(RunConfig.from_dict(read_config(row.folder)), self.chat.model.config, free)
+        return describe_shortage(RunConfig.from_dict(read_config(row.folder)), self.chat.model.config, free)
 
     def _warm_up(self) -> None:
         """So that the first question does not wait for the models, nor the first estimate for the machine's pace."""
@@ -274,7 +276,7 @@ class Services:
         self.proofs.make_quietly([])
         options = adapters.get(YARDSTICK).Options()
         footprint_of(YARDSTICK, options, self.chat.model.config)
-        speed_of(self.chat.model, choose())(YARDSTICK, options)
+        training_speed(self.chat.model, choose())(YARDSTICK, options)
 
     def _sweep_daily(self) -> None:
         while True:

@@ -10,10 +10,11 @@ from playground.services.app import Services
 from playground.storage.records import RunRow
 from playground.storage.run_folder import holds_run, read_config, read_documents
 from playground.training import lr_sweep, method_comparison
-from playground.training.config import START_SECONDS, RunConfig
+from playground.training.config import RunConfig
+from playground.training.estimate import START_SECONDS
 
 SWEEP = "sweep"
-LOADS = sum(lr_sweep.KEPT)  # an arm reads the model anew at each rung
+LOADS = sum(lr_sweep.ARMS_PER_RUNG)  # an arm reads the model anew at each rung
 
 
 class Experiments:
@@ -34,7 +35,7 @@ class Experiments:
         if len(methods) < 2:
             raise UserError("Choose at least two methods to compare.")
         plans = [self._services.plan(visitor, method, preset, {}, run_values)[0] for method in methods]
-        leveled = [(plan.method, asdict(plan.settings)) for plan in method_comparison.level(plans)]
+        leveled = [(plan.method, asdict(plan.settings)) for plan in method_comparison.equalize_steps(plans)]
         planned = [self._services.plan(visitor, method, preset, {}, settings) for method, settings in leveled]
         return [(config, cost.seconds) for config, cost in planned]
 
@@ -90,5 +91,5 @@ class Experiments:
 
 def _steps(config: RunConfig) -> list[tuple[RunConfig, float]]:
     """For each arm of a sweep's grid, how many of its steps are made on average."""
-    arms = lr_sweep.grid(config, config.options.learning_rate)
+    arms = lr_sweep.build_grid(config, config.options.learning_rate)
     return [(arm, lr_sweep.rung_steps(arms) / len(arms)) for arm in arms]

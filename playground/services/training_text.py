@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 from transformers import PreTrainedTokenizerBase
 
 from playground.data import quality
-from playground.data.preview import KindPreview, preview
+from playground.data.preview import KindPreview, preview_examples
 from playground.data.quality import Finding
 from playground.errors import UserError
 from playground.services.library import Library
 from playground.storage.store import Store
-from playground.training.config import TrainSettings, sides_of, workload_of
-from playground.training.workload import Workload
+from playground.training.config import TrainSettings
+from playground.training.workload import Workload, measure_workload, split_for
 from retrieval.document import Document, Pair
 
 KEPT = 32  # results in memory, of all visitors
@@ -35,7 +35,7 @@ class TrainingText:
     def findings(self, visitor: str) -> list[Finding]:
         """What may spoil training on the visitor's text as it is now."""
         key = ("findings", self._library.text_hash(visitor))
-        return self._once(visitor, key, lambda: quality.report(self._library.documents(visitor)))
+        return self._once(visitor, key, lambda: quality.find_problems(self._library.documents(visitor)))
 
     def left_out(self, visitor: str) -> set[str]:
         """The kinds of findings that are left out."""
@@ -75,7 +75,9 @@ class TrainingText:
             UserError: there is no text, or too little.
         """
         key = (self._key("workload", visitor, settings), settings.batch_tokens)
-        return self._once(visitor, key, lambda: workload_of(self._some_documents(visitor), self._tokenizer(), settings))
+        return self._once(
+            visitor, key, lambda: measure_workload(self._some_documents(visitor), self._tokenizer(), settings)
+        )
 
     def _key(self, what: str, visitor: str, settings: TrainSettings) -> Hashable:
         """For what is made of the text as it is now, cut as these settings say."""
@@ -85,7 +87,7 @@ class TrainingText:
 
     def _previewed(self, visitor: str, settings: TrainSettings) -> list[KindPreview]:
         documents, tokenizer = self._some_documents(visitor), self._tokenizer()
-        return preview(sides_of(documents, tokenizer, settings).train, tokenizer)
+        return preview_examples(split_for(documents, tokenizer, settings).train, tokenizer)
 
     def _some_documents(self, visitor: str) -> list[Document]:
         documents = self.documents(visitor)

@@ -1,4 +1,4 @@
-"""What the frozen lower layers make of each example: computed once, kept in a file for later readings and methods."""
+"""Cache of the frozen lower layers' output: computed once per example, kept in a file for later epochs and methods."""
 
 import hashlib
 import os
@@ -9,61 +9,63 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from playground.data.packing import Pack, Row, pack
+from playground.data.packing import Pack, build_pack
+from playground.data.tokenize import Example, count_tokens
 from playground.training import fused_llama
 
-MOST_BYTES = 1_000_000_000  # on disk, for one visitor; pages of it that are in use lie in memory
-MARKS = 64  # bytes in front of the vectors are rounded up to this
+MAX_BYTES = 1_000_000_000  # on disk, for one visitor; the pages in use are in memory too
+ALIGNMENT = 64  # bytes: the flags in front of the vectors are padded to a multiple of this
 
 
-class LowerLayers:
-    """Vectors that enter block `blocks` of a model, (tokens, size) an example; what is missing is computed when asked.
+class ActivationCache:
+    """The hidden states that enter block `blocks` of a model, (tokens, size) per example, computed on first use.
 
-    The file is as good as the examples, the base's weights and the number of blocks that its name is made from.
+    The file's name is a hash of the examples, the base's weights and the number of blocks, so it is never stale.
     """
 
-    def __init__(self, model: Any, blocks: int, examples: Sequence[Row], folder: Path, key: str) -> None:
-        """Open, or make, the file for these examples; `key` tells bases apart. Others are deleted if room is short."""
+    def __init__(self, model: Any, blocks: int, examples: Sequence[Example], folder: Path, key: str) -> None:
+        """Open or create the file for these examples; `key` identifies the base's weights.
+
+        Files of other examples are deleted, the oldest first, where all together would pass MAX_BYTES.
+        """
         self._model, self.blocks = model, blocks
         ends = [0]
         for each in examples:
-            ends.append(ends[-1] + len(each["input_ids"]))
-        self._spans = dict(zip(map(_name, examples), zip(ends, ends[1:], strict=False), strict=False))
+            ends.append(ends[-1] + len(each.input_ids))
+        self._spans = dict(zip(map(_example_hash, examples), zip(ends, ends[1:], strict=False), strict=False))
         self._numbers = {name: number for number, name in enumerate(self._spans)}
         size, dtype = model.config.hidden_size, model.dtype
         path = folder / f"{_digest([key, str(blocks), str(dtype), *self._spans])}.lower"
-        marks = -(-len(self._spans) // MARKS) * MARKS
-        raw = _mapped(path, marks + ends[-1] * size * dtype.itemsize)
-        self._done = raw[: len(self._spans)]
-        self._vectors = raw[marks:].view(dtype).view(ends[-1], size)
+        flags = -(-len(self._spans) // ALIGNMENT) * ALIGNMENT
+        mapped = _map_file(path, flags + ends[-1] * size * dtype.itemsize)
+        self._computed = mapped[: len(self._spans)]
+        self._vectors = mapped[flags:].view(dtype).view(ends[-1], size)
 
-    def of(self, examples: Sequence[Row], packed: Pack) -> Tensor:
-        """The vectors of a pack of these examples, (T, size), on the model's device."""
-        names = [_name(each) for each in examples]
+    def fetch(self, examples: Sequence[Example], pack: Pack) -> Tensor:
+        """The hidden states of a pack of these examples, (T, size), on the model's device."""
+        names = [_example_hash(each) for each in examples]
         for each, name in zip(examples, names, strict=True):
-            if not self._done[self._numbers[name]]:
+            if not self._computed[self._numbers[name]]:
                 self._compute(each, name)
-        stretches = [self._vectors[self._spans[names[n]][0] :][first:last] for n, first, last in packed.taken]
+        stretches = [self._vectors[self._spans[names[n]][0] :][first:last] for n, first, last in pack.spans]
         return torch.cat(stretches).to(self._model.device)
 
     @torch.no_grad()
-    def _compute(self, example: Row, name: str) -> None:
-        alone = pack([example])
+    def _compute(self, example: Example, name: str) -> None:
+        alone = build_pack([example])
         start, end = self._spans[name]
-        self._vectors[start:end] = fused_llama.through(
-            self._model, fused_llama.embed_tokens(self._model, alone), alone, 0, self.blocks
-        )
-        self._done[self._numbers[name]] = 1
+        embedded = fused_llama.embed_tokens(self._model, alone)
+        self._vectors[start:end] = fused_llama.run_blocks(self._model, embedded, alone, 0, self.blocks)
+        self._computed[self._numbers[name]] = 1
 
 
-def fits(model: Any, examples: Sequence[Row]) -> bool:
-    """Whether the vectors of all examples stay within the bytes allowed."""
-    tokens = sum(len(each["input_ids"]) for each in examples)
-    return tokens * model.config.hidden_size * model.dtype.itemsize <= MOST_BYTES
+def fits_in_cache(model: Any, examples: Sequence[Example]) -> bool:
+    """Whether the hidden states of all examples stay within MAX_BYTES."""
+    return count_tokens(examples) * model.config.hidden_size * model.dtype.itemsize <= MAX_BYTES
 
 
-def _mapped(path: Path, length: int) -> Tensor:
-    """The file as bytes in memory, made of zeros where there is none; older files go where all would be too much."""
+def _map_file(path: Path, length: int) -> Tensor:
+    """The file as a memory-mapped byte tensor; a missing file, or one of another length, is created full of zeros."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_file() or path.stat().st_size != length:
         _make_room(path, length)
@@ -75,12 +77,12 @@ def _mapped(path: Path, length: int) -> Tensor:
 
 def _make_room(path: Path, length: int) -> None:
     others = sorted(path.parent.glob("*.lower"), key=lambda each: each.stat().st_mtime)
-    while others and length + sum(each.stat().st_size for each in others) > MOST_BYTES:
+    while others and length + sum(each.stat().st_size for each in others) > MAX_BYTES:
         others.pop(0).unlink()
 
 
-def _name(example: Row) -> str:
-    return hashlib.sha256(torch.tensor(example["input_ids"]).numpy().tobytes()).hexdigest()
+def _example_hash(example: Example) -> str:
+    return hashlib.sha256(torch.tensor(example.input_ids).numpy().tobytes()).hexdigest()
 
 
 def _digest(parts: Sequence[str]) -> str:

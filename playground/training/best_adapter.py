@@ -1,4 +1,4 @@
-"""What a training run leaves: the best adapter so far, at any moment, and the record of how it came to be."""
+"""The best adapter so far in a run's folder, whole at any moment, with the record of its provenance."""
 
 import resource
 import shutil
@@ -22,8 +22,8 @@ from playground.training.state import RunState
 class Finished:
     """How a run ended: done, early (no longer improving), time (max_seconds reached) or stopped (asked to).
 
-    The adapter is that of `best_step`, where the held-out loss was the least: `heldout_after`. Before the first test it
-    is that of the last step and `heldout_after` is None.
+    The adapter is that of `best_step`, which had the lowest held-out loss: `heldout_after`. Before the first test it is
+    that of the last step, and `heldout_after` is None.
     """
 
     adapter: Path
@@ -43,51 +43,51 @@ class Finished:
         return {"event": "finished", **self.__dict__, "adapter": str(self.adapter)}
 
 
-class Outcome:
-    """The adapter in a run's folder and its record; `base` and `data_hash` say over what and from what it was made."""
+class BestAdapter:
+    """The adapter in a run's folder and its record, which names the base model and the hash of the training text."""
 
     def __init__(self, config: RunConfig, base: Mapping[str, str], data_hash: str, folder: Path) -> None:
         self.folder = folder
         self._steps = config.settings.steps
         versions = {"torch": torch.__version__, "transformers": transformers.__version__, "peft": peft.__version__}
-        self._origin = {**config.to_dict(), "base": base, "data_hash": data_hash, "versions": versions}
+        self._provenance = {**config.to_dict(), "base": base, "data_hash": data_hash, "versions": versions}
 
-    def keep(self, run: RunState, reason: str = "running") -> Finished:
-        """Put the adapter as it is now in the place of the one before; at any moment one of them is there, whole."""
+    def save(self, run: RunState, reason: str = "running") -> Finished:
+        """Replace the saved adapter by the current one; at any moment one of them is there, whole."""
         draft = self.folder / f".{ADAPTER}-draft"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         run.method.save(run.model, draft)
-        end = self._standing(run, reason)
+        end = self._summarize(run, reason)
         write_record(draft, self._record(end))
         for path in [*draft.iterdir(), draft]:
             checkpoints.sync(path)
         checkpoints.swap_in(draft, adapter_folder(self.folder))
         return end
 
-    def close(self, run: RunState, reason: str) -> Finished:
-        """Write how the run ended into the record, and the adapter where none was kept yet."""
+    def finish(self, run: RunState, reason: str) -> Finished:
+        """Write how the run ended into the record, and the adapter where none was saved yet."""
         if run.best_step == 0:
-            return self.keep(run, reason)
-        end = self._standing(run, reason)
+            return self.save(run, reason)
+        end = self._summarize(run, reason)
         write_record(adapter_folder(self.folder), self._record(end))
         return end
 
-    def make_up_for_a_kill(self, run: RunState) -> None:
-        """Write the best adapter where a kill came between its checkpoint and its file."""
+    def restore_after_crash(self, run: RunState) -> None:
+        """Write the best adapter if the process was killed between its checkpoint and its file."""
         checkpoints.recover(adapter_folder(self.folder))
-        if run.best_step and run.best_step == run.step != self._kept_step():
-            self.keep(run)
+        if run.best_step and run.best_step == run.step != self._saved_step():
+            self.save(run)
 
-    def _kept_step(self) -> int:
+    def _saved_step(self) -> int:
         record = read_record(adapter_folder(self.folder))
         return record["figures"]["best_step"] if record else 0
 
     def _record(self, end: Finished) -> dict[str, Any]:
         figures = {key: value for key, value in end.to_dict().items() if key not in ("event", "adapter")}
-        return {**self._origin, "figures": figures}
+        return {**self._provenance, "figures": figures}
 
-    def _standing(self, run: RunState, reason: str) -> Finished:
+    def _summarize(self, run: RunState, reason: str) -> Finished:
         return Finished(
             adapter=adapter_folder(self.folder),
             reason=reason,

@@ -1,41 +1,24 @@
-"""What a run is told: method, options, settings; presets, and what they will cost, before anything starts."""
+"""What defines a training run: method, options and settings; the presets; and the limits that a host sets."""
 
-import time
-from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
-
-from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 import adapters
 from adapters.base import Options
-from adapters.cost import FLOAT, MethodFootprint
 from adapters.options import build, knob
-from playground.data import dataset
-from playground.data.packing import PACK_TOKENS
-from playground.data.tokenize import LONGEST
 from playground.errors import UserError
 from playground.settings import Settings
-from playground.training import fused_llama, linear_cross_entropy, workload
-from playground.training.throughput import SpeedOf, footprint_of
-from playground.training.workload import Reading, Workload
-from retrieval.document import Document
 
-START_SECONDS = 8  # a worker's imports and model load
-UPDATE_ONCE, UPDATE_NUMBER = 0.02, 3e-9  # seconds of clipping and AdamW, at all and for one trained number
-SAVE_BYTE = 4e-9  # seconds to write a byte of a checkpoint, or of an adapter, and to see that it is there
-MOST_STEPS = 100_000
-BY_PRESET = ("steps", "batch_tokens")  # of the run's settings, those that 0 leaves to the preset
-FEWEST_STEPS = 8  # that a preset's time is taken to hold: fewer teach nothing, and the machine may be busy for a moment
-RUNTIME_BYTES = 740_000_000  # interpreter, torch, transformers
+MAX_STEPS = 100_000
+BY_PRESET = ("steps", "batch_tokens")  # the settings that are left to the preset where they are 0
 
 
 @dataclass(frozen=True)
 class TrainSettings:
     """How a run goes, whatever the method."""
 
-    steps: int = knob(40, label="Steps", help="Times the adapter is updated.", low=1, high=MOST_STEPS)
+    steps: int = knob(40, label="Steps", help="Times the adapter is updated.", low=1, high=MAX_STEPS)
     batch_tokens: int = knob(512, label="Tokens a step", help="Text read before each update.", low=32, high=16_384)
     window: int = knob(256, label="Window", help="Tokens the model sees at once while it learns.", low=32, high=2_048)
     max_seconds: float = knob(3_600.0, label="Time limit", help="Seconds before it ends early.", low=1, high=86_400)
@@ -59,7 +42,7 @@ class TrainSettings:
 
 @dataclass(frozen=True)
 class Preset:
-    """A named wish: time to spend, times to read the text, tokens a step, held-out tests on the way.
+    """Named defaults: seconds to spend, epochs at most, tokens per step, held-out tests.
 
     `top_layers` are adapted where the form leaves that at 0; with 0 here too, all are.
     """
@@ -80,7 +63,7 @@ PRESETS: Mapping[str, Preset] = {
 
 @dataclass(frozen=True)
 class RunConfig:
-    """A run, whole: the same config on the same text and machine gives the same adapter."""
+    """All that defines a run: the same config on the same text and machine gives the same adapter."""
 
     method: str
     options: Options
@@ -94,189 +77,44 @@ class RunConfig:
     def from_dict(cls, stored: Mapping[str, Any]) -> "RunConfig":
         """The inverse of `to_dict`, checked like any other input."""
         method = adapters.get(stored["method"])
-        return cls(stored["method"], build(method.Options, stored["options"]), build(TrainSettings, _current(stored)))
+        settings = build(TrainSettings, _upgrade_settings(stored["settings"]))
+        return cls(stored["method"], build(method.Options, stored["options"]), settings)
 
 
-def _current(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """The stored settings; in runs from before passages came in shares, all questions brought some or none did."""
-    settings = dict(stored["settings"])
-    all_or_none = settings.pop("with_passages", False)
-    return {"passages_share": float(all_or_none), **settings}
+def _upgrade_settings(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Stored settings in today's form: `with_passages`, a yes or no for all questions, became `passages_share`."""
+    settings = dict(stored)
+    with_passages = settings.pop("with_passages", False)
+    return {"passages_share": float(with_passages), **settings}
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """What a run will take on this machine: parameters, seconds from start to adapter, bytes in memory and on disk.
-
-    `disk_bytes` is the most at any time: the adapter before and the new one, two checkpoints and a third being written.
-    """
-
-    trainable: int
-    seconds: float
-    memory_bytes: int
-    disk_bytes: int
-
-
-def settings_of(preset: Preset, run_values: Mapping[str, object]) -> TrainSettings:
-    """A preset's settings, with those of `run_values` that are given; a 0 of BY_PRESET leaves it the choice.
+def preset_settings(preset: Preset, run_values: Mapping[str, object]) -> TrainSettings:
+    """A preset's settings, overridden by the given `run_values`.
 
     Raises:
         MethodError: for values out of range, all named at once.
     """
-    return build(
-        TrainSettings,
-        {"batch_tokens": preset.batch_tokens, "evaluations": preset.evaluations, **_asked(run_values)},
-    )
+    defaults = {"batch_tokens": preset.batch_tokens, "evaluations": preset.evaluations}
+    return build(TrainSettings, {**defaults, **given_values(run_values)})
 
 
-def _asked(run_values: Mapping[str, object]) -> dict[str, object]:
+def given_values(run_values: Mapping[str, object]) -> dict[str, object]:
+    """The values that are given: not None, and not the 0 that leaves a setting of BY_PRESET to the preset."""
     return {name: value for name, value in run_values.items() if value is not None and (value or name not in BY_PRESET)}
-
-
-def workload_of(documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase, settings: TrainSettings) -> Workload:
-    """What a run with these settings reads of the documents.
-
-    Raises:
-        UserError: the text is too short to train on.
-    """
-    began = time.perf_counter()
-    made = sides_of(documents, tokenizer, settings)
-    dataset.check(made)
-    return workload.measure(made, settings.batch_tokens, settings.seed, time.perf_counter() - began)
-
-
-def sides_of(
-    documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase, settings: TrainSettings
-) -> dataset.Sides:
-    """The examples of a run with these settings."""
-    mix = (settings.window, settings.heldout_share, settings.seed, settings.pairs_share, settings.passages_share)
-    return dataset.sides(documents, tokenizer, *mix)
-
-
-def plan(
-    method: str,
-    preset: Preset,
-    values: Mapping[str, object],
-    run_values: Mapping[str, object],
-    load: Workload,
-    model: PretrainedConfig,
-    speed: SpeedOf,
-) -> RunConfig:
-    """A preset on this text and machine: as many steps as fit its time and its number of readings.
-
-    `values` and `run_values` are what was asked for beyond the preset, and win; `load` is of `settings_of` them.
-
-    Raises:
-        MethodError: for values out of range, all named at once, or options that do not fit the model.
-    """
-    options = build(adapters.get(method).Options, {**values, **_fewer_layers(preset, values, model)})
-    config = RunConfig(method, options, settings_of(preset, run_values))
-    if "steps" in _asked(run_values):
-        return config
-    in_time = bisect_right(range(1, MOST_STEPS), preset.seconds, key=_Clock(config, load, model, speed).seconds)
-    by_text = round(preset.epochs * load.steps)
-    return replace(config, settings=replace(config.settings, steps=max(1, min(max(FEWEST_STEPS, in_time), by_text))))
-
-
-def _fewer_layers(preset: Preset, values: Mapping[str, object], model: PretrainedConfig) -> dict[str, object]:
-    wanted = 0 if values.get("top_layers") else min(preset.top_layers, model.num_hidden_layers)
-    return {"top_layers": wanted} if wanted else {}
 
 
 def check_limits(config: RunConfig, settings: Settings) -> None:
     """Refuse a run larger than the host allows.
 
     Raises:
-        UserError: naming every limit passed.
+        UserError: naming every limit that is exceeded.
     """
-    asked = {
+    limits = {
         "steps": (config.settings.steps, settings.max_steps),
         "rank": (asdict(config.options).get("rank", 0), settings.max_rank),
     }
     faults = [
-        f"{name} is {value}, at most {most} is allowed here" for name, (value, most) in asked.items() if value > most
+        f"{name} is {value}, at most {most} is allowed here" for name, (value, most) in limits.items() if value > most
     ]
     if faults:
         raise UserError(f"This run is too large for this host: {'; '.join(faults)}. Ask for less.")
-
-
-def check_room(cost: Estimate, memory_bytes: int, disk_bytes: int) -> None:
-    """Refuse a run that this machine cannot hold.
-
-    Raises:
-        UserError: naming what is short.
-    """
-    for what, needed, there in (
-        ("memory", cost.memory_bytes, memory_bytes),
-        ("free disk", cost.disk_bytes, disk_bytes),
-    ):
-        if needed > there:
-            raise UserError(
-                f"This run needs about {needed / 1e9:.1f} GB of {what}, and this machine has {there / 1e9:.1f} GB. "
-                "Choose an adapter method, fewer top layers or a shorter window."
-            )
-
-
-def estimate(config: RunConfig, load: Workload, model: PretrainedConfig, speed: SpeedOf) -> Estimate:
-    """What the run takes of `load`, its text as `settings_of` it cuts it, on the machine whose speed is measured.
-
-    Raises:
-        MethodError: the options do not fit the model, or the method cannot run here.
-    """
-    cost = footprint_of(config.method, config.options, model)
-    seconds = _Clock(config, load, model, speed).seconds(config.settings.steps)
-    disk = 2 * cost.file_bytes + 3 * _checkpoint_bytes(cost)
-    return Estimate(cost.trainable, seconds, memory_bytes(config, model, load.longest), disk)
-
-
-def memory_bytes(config: RunConfig, model: PretrainedConfig, longest: int = 0) -> int:
-    """The most that a worker holds, where `longest` tokens are read at once; as many as may be if 0."""
-    settings = config.settings
-    tokens = longest or max(settings.window * LONGEST, PACK_TOKENS)
-    logits = min(tokens, linear_cross_entropy.TOKENS) * model.vocab_size * FLOAT
-    return RUNTIME_BYTES + footprint_of(config.method, config.options, model).peak_bytes(tokens) + logits
-
-
-def _checkpoint_bytes(cost: MethodFootprint) -> int:
-    return FLOAT * cost.trainable + cost.optimizer_bytes
-
-
-class _Clock:
-    """Seconds that a run takes, by its number of steps."""
-
-    def __init__(self, config: RunConfig, load: Workload, model: PretrainedConfig, speed: SpeedOf) -> None:
-        self._load, self._settings = load, config.settings
-        self._cost, self._speed = (
-            footprint_of(config.method, config.options, model),
-            speed(config.method, config.options),
-        )
-        self._adapted = config.options.top_layers or model.num_hidden_layers
-        self._below = model.num_hidden_layers - self._adapted
-        self._packed = model.model_type == fused_llama.MODEL_TYPE
-
-    def seconds(self, steps: int) -> float:
-        """From the worker's start to its end."""
-        tests = min(self._settings.evaluations, steps)
-        saved = (tests + steps // self._settings.checkpoint_every) * _checkpoint_bytes(self._cost)
-        saved += tests * self._cost.file_bytes
-        working = steps * self._step() + (tests + 1) * self._test() + self._lower(steps)
-        return START_SECONDS + self._load.seconds + working + saved * SAVE_BYTE
-
-    def _step(self) -> float:
-        """The adapted blocks and the head both ways, then the update."""
-        read = self._passes(self._load.step)
-        blocks = self._adapted * self._speed.both.seconds(read.packs, read.tokens)
-        return blocks + self._speed.head * read.learnt + UPDATE_ONCE + UPDATE_NUMBER * self._cost.trainable
-
-    def _test(self) -> float:
-        """A held-out test; there is one before the first step too."""
-        read = self._passes(self._load.test)
-        return self._adapted * self._speed.forward.seconds(read.packs, read.tokens) + self._speed.head / 2 * read.learnt
-
-    def _lower(self, steps: int) -> float:
-        """The blocks below the adapted ones, once over each example that is read."""
-        read = [each.one_by_one() for each in (self._load.read(steps), self._load.test)]
-        return self._below * sum(self._speed.frozen.seconds(each.packs, each.tokens) for each in read)
-
-    def _passes(self, read: Reading) -> Reading:
-        return read if self._packed else read.one_by_one()

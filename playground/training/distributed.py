@@ -34,7 +34,7 @@ def is_first() -> bool:
     return not group.is_initialized() or group.get_rank() == 0
 
 
-def share(examples: Sequence[T]) -> Sequence[T]:
+def shard(examples: Sequence[T]) -> Sequence[T]:
     """What this process reads of a step's examples."""
     return examples[group.get_rank() :: group.get_world_size()] if group.is_initialized() else examples
 

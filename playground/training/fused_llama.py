@@ -1,7 +1,7 @@
-"""A Llama decoder's pass over packs with fewer trips through memory; it knows no method, and changes no weight.
+"""A Llama decoder's forward pass over packs with fewer memory transfers; knows no method and changes no weight.
 
-Within `lean`, norm, feed-forward and attention of transformers are computed by functions that keep only what the
-backward pass needs; the linear layers stay whatever a method made of them.
+Within `fused_forward`, transformers' norm, feed-forward and attention are computed by functions that save only what
+the backward pass needs; the linear layers stay as the method made them.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,21 +16,25 @@ from transformers.models.llama.modeling_llama import LlamaAttention, LlamaForCau
 
 from playground.data.packing import Pack, Segments
 
-MODEL_TYPE = "llama"  # by which a configuration tells that `applies` holds
+MODEL_TYPE = "llama"  # the `model_type` in the configuration of a supported model
 
 
-def applies(model: nn.Module) -> bool:
-    """Whether this is a model whose modules are known here."""
+def is_supported(model: nn.Module) -> bool:
+    """Whether this is exactly the model class whose modules are replaced here."""
     return type(model) is LlamaForCausalLM
 
 
 @contextmanager
-def lean(model: nn.Module) -> Iterator[None]:
+def fused_forward(model: nn.Module) -> Iterator[None]:
     """Within, the model's norms, feed-forward parts and attention are computed by the functions below."""
-    ways: dict[type, Callable[..., Any]] = {LlamaRMSNorm: _norm, LlamaMLP: _feed_forward, LlamaAttention: _attention}
-    changed = [(each, ways[type(each)]) for each in model.modules() if type(each) in ways]
-    for module, way in changed:
-        vars(module)["forward"] = partial(way, module)
+    forwards: dict[type, Callable[..., Any]] = {
+        LlamaRMSNorm: _norm,
+        LlamaMLP: _feed_forward,
+        LlamaAttention: _attention,
+    }
+    changed = [(each, forwards[type(each)]) for each in model.modules() if type(each) in forwards]
+    for module, forward in changed:
+        vars(module)["forward"] = partial(forward, module)
     try:
         yield
     finally:
@@ -44,13 +48,13 @@ def embed_tokens(model: Any, pack: Pack) -> Tensor:
     return vectors
 
 
-def through(model: Any, vectors: Tensor, pack: Pack, first: int = 0, last: int | None = None) -> Tensor:
-    """A pack's vectors (T, size) after the blocks from `first` to before `last`; to be called within `lean`."""
+def run_blocks(model: Any, vectors: Tensor, pack: Pack, first: int = 0, last: int | None = None) -> Tensor:
+    """A pack's vectors (T, size) after the blocks from `first` to before `last`; call it within `fused_forward`."""
     decoder, segments = model.get_decoder(), pack.segments.to(vectors.device)
     x = vectors[None]
-    turns = decoder.rotary_emb(x, position_ids=pack.positions[None].to(x.device))
+    rotations = decoder.rotary_emb(x, position_ids=pack.positions[None].to(x.device))
     for block in decoder.layers[first:last]:
-        x = block(x, position_embeddings=turns, segments=segments)
+        x = block(x, position_embeddings=rotations, segments=segments)
     return x[0]
 
 
@@ -77,11 +81,11 @@ def _attention(
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, segments: Segments, scale: float) -> Tensor:
-    """(T, heads, size) of each, the heads of keys and values fewer; a segment's filling comes after all it has."""
-    rows = [each[None] if segments.rows is None else each[segments.rows] for each in (q, k, v)]
+    """q, k and v are (T, heads, size), k and v with fewer heads; a segment's padding comes after its tokens."""
+    rows = [each[None] if segments.gather is None else each[segments.gather] for each in (q, k, v)]
     q, k, v = (each.transpose(1, 2) for each in rows)  # (segments, heads, longest, size)
     out = F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale, enable_gqa=True).transpose(1, 2)
-    return out[0] if segments.back is None else out.flatten(0, 1)[segments.back]
+    return out[0] if segments.scatter is None else out.flatten(0, 1)[segments.scatter]
 
 
 class _Norm(torch.autograd.Function):

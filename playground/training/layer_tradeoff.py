@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 BLOCKS = 30  # of the model that was measured
-METHOD, TOOK = "lora", 50  # seconds
+METHOD, RUN_SECONDS = "lora", 50  # seconds
 
 
 @dataclass(frozen=True)
-class Trade:
+class LayerTradeoff:
     """So many adapted layers: how often as fast as all, and the held-out loss, in nats a token, after equal time."""
 
     layers: int
@@ -20,15 +20,20 @@ class Trade:
     loss: float
 
 
-MEASURED = (Trade(30, 1.00, 2.362), Trade(15, 1.27, 2.386), Trade(10, 1.82, 2.454), Trade(6, 3.23, 2.557))
+MEASURED = (
+    LayerTradeoff(30, 1.00, 2.362),
+    LayerTradeoff(15, 1.27, 2.386),
+    LayerTradeoff(10, 1.82, 2.454),
+    LayerTradeoff(6, 3.23, 2.557),
+)
 
 
-def interpolate(layers: int, measured: Sequence[Trade] = MEASURED) -> Trade | None:
+def interpolate(layers: int, measured: Sequence[LayerTradeoff] = MEASURED) -> LayerTradeoff | None:
     """Where so many layers (0: all) lie on the line through what was measured; None beyond its ends."""
     wanted = layers or measured[0].layers
     for more, fewer in zip(measured, measured[1:], strict=False):
         if fewer.layers <= wanted <= more.layers:
             part = (more.layers - wanted) / (more.layers - fewer.layers)
             speed, loss = more.speed + part * (fewer.speed - more.speed), more.loss + part * (fewer.loss - more.loss)
-            return Trade(wanted, speed, loss)
+            return LayerTradeoff(wanted, speed, loss)
     return None

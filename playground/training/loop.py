@@ -8,32 +8,33 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset
 from torch.optim.lr_scheduler import LambdaLR
 
 import adapters
 from adapters.base import block_count
 from adapters.peft_method import unwrap
-from playground.data import dataset, sampler
+from playground.data.dataset import ExampleSplit, build_checked_split, data_hash
+from playground.data.sampler import BatchSampler
+from playground.data.tokenize import Example, count_tokens
 from playground.files import never
 from playground.models.chat_model import ChatModel
 from playground.storage.run_folder import CHECKPOINT
 from playground.training import checkpoints, distributed, fused_llama
-from playground.training.activation_cache import LowerLayers, fits
-from playground.training.best_adapter import Finished, Outcome
+from playground.training.activation_cache import ActivationCache, fits_in_cache
+from playground.training.best_adapter import BestAdapter, Finished
 from playground.training.checkpoints import Checkpoint
 from playground.training.config import RunConfig, TrainSettings
 from playground.training.interrupt import Interrupted, interruptible
-from playground.training.losses import count_targets, losses
+from playground.training.losses import count_targets, summed_losses
 from playground.training.state import RunState, restore, restore_method, save_checkpoint
 from retrieval.document import Document
 
-CLIP = 1.0
+MAX_GRADIENT_NORM = 1.0
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One optimizer step. Losses in nats a token; `heldout_loss` only where it was measured; times in seconds."""
+    """One optimizer step. Losses in nats per token; `heldout_loss` only where it was measured; times in seconds."""
 
     step: int
     steps: int
@@ -57,80 +58,81 @@ def train(
     resume: bool = False,
     shared: Path | None = None,
 ) -> Iterator[Progress | Finished]:
-    """Fine-tune and yield an event a step; ends with `out/adapter` written, also when stopped early.
+    """Fine-tune and yield an event per step; ends with `out/adapter` written, also when stopped early.
 
-    From the first held-out test on `out/adapter` holds the best so far, whole at any moment. `should_stop` is asked
-    many times within a step, and a step that is left in its middle leaves no trace. With `resume`, goes on from the
-    newest whole checkpoint in `out/checkpoint` as if never stopped. What the frozen layers below the adapted ones make
-    of the text is kept in the folder `shared`, for other runs on the same text too.
+    From the first held-out test on `out/adapter` holds the best so far, whole at any moment. `should_stop` is called
+    many times within a step, and an interrupted step leaves no trace. With `resume`, continues from the newest whole
+    checkpoint in `out/checkpoint` as if never stopped. The output of frozen lower layers is cached in the folder
+    `shared`, for other runs on the same text too.
 
     Raises:
         UserError: for a text too short to train on. MethodError: for options that do not fit the model.
-        OSError: for lack of room; the checkpoints before are intact.
+        OSError: for lack of disk space; earlier checkpoints are intact.
     """
     settings = config.settings
-    data = examples_of(config, chat, documents)
-    run = prepare(config, chat, checkpoints.newest_checkpoint(out / CHECKPOINT) if resume else None)
-    run.lower = _lower(config, run, chat.hash, data, shared or out / "lower")
-    outcome = Outcome(config, {"name": chat.name, "hash": chat.hash}, data.data_hash, out)
+    data = load_examples(config, chat, documents)
+    run = prepare_run(config, chat, checkpoints.newest_checkpoint(out / CHECKPOINT) if resume else None)
+    run.activations = _open_cache(config, run, chat.hash, data, shared or out / "lower")
+    best = BestAdapter(config, {"name": chat.name, "hash": chat.hash}, data_hash(documents), out)
     del chat  # a method that trains over a copy lets the original go
-    outcome.make_up_for_a_kill(run)
+    best.restore_after_crash(run)
     with interruptible(run.model, should_stop):
-        reason = yield from _steps(run, settings, data, outcome, should_stop)
+        reason = yield from _run_steps(run, settings, data, best, should_stop)
     save_checkpoint(run, out)
-    if reason == "time" and run.best_step < run.step and run.judge(heldout_loss(run, data.heldout)):
-        outcome.keep(run)
-    yield outcome.close(run, reason)
+    if reason == "time" and run.best_step < run.step and run.record_heldout(heldout_loss(run, data.heldout)):
+        best.save(run)
+    yield best.finish(run, reason)
 
 
-def _steps(
+def _run_steps(
     run: RunState,
     settings: TrainSettings,
-    data: dataset.Corpus,
-    outcome: Outcome,
+    data: ExampleSplit,
+    best: BestAdapter,
     should_stop: Callable[[], bool],
 ) -> Generator[Progress, None, str]:
-    """All steps that are left; returns the reason why they ended."""
+    """All remaining steps; returns the reason why they ended."""
     started = time.monotonic() - run.seconds
+    sampler = BatchSampler(data.train, settings.batch_tokens, settings.seed)
     try:
         if run.step == 0 and run.untested is None:
             run.heldout_before = heldout_loss(run, data.heldout)
             yield Progress(0, settings.steps, None, run.heldout_before, 0.0, time.monotonic() - started, None)
         while run.step < settings.steps or run.untested is not None:
-            if (reason := _reason_to_end(run, settings, time.monotonic() - started, should_stop)) != "done":
+            reason = _reason_to_end(run, settings, time.monotonic() - started, should_stop)
+            if reason != "done":
                 return reason
-            progress = _advance(run, settings, data, started)
+            progress = _advance(run, settings, sampler, data.heldout, started)
             yield progress  # before its checkpoint, or a kill between them would lose it
-            improved = progress.heldout_loss is not None and run.judge(progress.heldout_loss)
+            improved = progress.heldout_loss is not None and run.record_heldout(progress.heldout_loss)
             if improved or run.step % settings.checkpoint_every == 0:
-                save_checkpoint(run, outcome.folder)
+                save_checkpoint(run, best.folder)
             if improved:
-                outcome.keep(run)
+                best.save(run)
     except Interrupted:
-        run.give_up_step()
+        run.discard_step()
         return "stopped"
     return "done"
 
 
-def heldout_loss(run: RunState, examples: Dataset) -> float:
+def heldout_loss(run: RunState, examples: Sequence[Example]) -> float:
     """Mean loss in nats over every held-out token that carries loss (never a model's own `.loss`)."""
     was_training = run.model.training
     run.model.eval()
-    rows = list(examples)
     with torch.no_grad():
-        total = sum(loss.item() for loss in losses(unwrap(run.model), rows, run.lower))
+        total = sum(loss.item() for loss in summed_losses(unwrap(run.model), examples, run.activations))
     run.model.train(was_training)
-    return total / max(count_targets(rows), 1)
+    return total / max(count_targets(examples), 1)
 
 
-def examples_of(config: RunConfig, chat: ChatModel, documents: Sequence[Document]) -> dataset.Corpus:
+def load_examples(config: RunConfig, chat: ChatModel, documents: Sequence[Document]) -> ExampleSplit:
     """What a run reads and is tested on; the same for equal settings, text and tokenizer.
 
     Raises:
         UserError: the text is too short to train on.
     """
     settings = config.settings
-    return dataset.build(
+    return build_checked_split(
         documents,
         chat.tokenizer,
         window=settings.window,
@@ -141,15 +143,15 @@ def examples_of(config: RunConfig, chat: ChatModel, documents: Sequence[Document
     )
 
 
-def prepare(
+def prepare_run(
     config: RunConfig,
     chat: ChatModel,
     saved: Checkpoint | None = None,
     schedule: Callable[[int], float] | None = None,
 ) -> RunState:
-    """The method on its model with optimizer and schedule, as a checkpoint left them, if any.
+    """The method on its model, with optimizer and schedule, restored from a checkpoint if one is given.
 
-    `schedule` gives the factor on each group's learning rate from the number of steps done.
+    `schedule` gives the factor on each group's learning rate from the number of finished steps.
     """
     settings = config.settings
     method = adapters.get(config.method)
@@ -159,23 +161,26 @@ def prepare(
     if saved:
         restore_method(method, model, saved)
     optimizer = method.optimizer(model, config.options)
-    factor = schedule or _schedule(settings.steps, settings.warmup_share)
+    factor = schedule or _warmup_cosine(settings.steps, settings.warmup_share)
     run = RunState(method, model, optimizer, LambdaLR(optimizer, factor))
     if saved:
         restore(run, saved)
     return run
 
 
-def _lower(config: RunConfig, run: RunState, base: str, data: dataset.Corpus, folder: Path) -> LowerLayers | None:
-    """What the layers below the adapted ones say, where there are such layers and their answers can be kept."""
+def _open_cache(
+    config: RunConfig, run: RunState, base_hash: str, data: ExampleSplit, folder: Path
+) -> ActivationCache | None:
+    """The cache of the blocks below the adapted ones; None where there are no such blocks, or it would not fit."""
     model, adapted = unwrap(run.model), config.options.top_layers
-    rows = [*data.train, *data.heldout]
-    if not adapted or not fused_llama.applies(model) or not fits(model, rows):
+    examples = [*data.train, *data.heldout]
+    if not adapted or not fused_llama.is_supported(model) or not fits_in_cache(model, examples):
         return None
-    return LowerLayers(model, block_count(model) - adapted, rows, folder, f"{base} {run.method.frozen_form}")
+    key = f"{base_hash} {run.method.frozen_form}"
+    return ActivationCache(model, block_count(model) - adapted, examples, folder, key)
 
 
-def _schedule(steps: int, warmup_share: float) -> Callable[[int], float]:
+def _warmup_cosine(steps: int, warmup_share: float) -> Callable[[int], float]:
     """Linear warm-up, then a cosine down to a tenth: the factor on each group's own learning rate."""
     warmup = max(1, round(steps * warmup_share))
 
@@ -196,43 +201,38 @@ def _reason_to_end(run: RunState, settings: TrainSettings, seconds: float, shoul
     return "time" if seconds >= settings.max_seconds else "done"
 
 
-def _advance(run: RunState, settings: TrainSettings, data: dataset.Corpus, started: float) -> Progress:
-    """One optimizer step and, where it is due, the held-out loss; each can be left in its middle and made up for."""
+def _advance(
+    run: RunState, settings: TrainSettings, sampler: BatchSampler, heldout: Sequence[Example], started: float
+) -> Progress:
+    """One optimizer step and, where it is due, the held-out loss; either can be interrupted and is done again."""
     speed = 0.0
     if run.untested is None:
-        batch = batch_of(data.train, run.step, settings.batch_tokens, settings.seed)
-        began = time.monotonic()
+        batch = sampler.batch(run.step)
+        step_started = time.monotonic()
         run.untested, tokens = optimizer_step(run, batch)
-        speed = tokens / (time.monotonic() - began)
+        speed = tokens / (time.monotonic() - step_started)
         run.step, run.tokens, run.random = run.step + 1, run.tokens + tokens, checkpoints.random_state()
-    every = math.ceil(settings.steps / settings.evaluations)
-    due = run.step % every == 0 or run.step == settings.steps
-    measured = heldout_loss(run, data.heldout) if due else None
+    test_every = math.ceil(settings.steps / settings.evaluations)
+    test_due = run.step % test_every == 0 or run.step == settings.steps
+    measured = heldout_loss(run, heldout) if test_due else None
     loss, run.untested = run.untested, None
     run.seconds = time.monotonic() - started
     left = run.seconds / run.step * (settings.steps - run.step)
     return Progress(run.step, settings.steps, loss, measured, speed, run.seconds, left)
 
 
-def optimizer_step(run: RunState, batch: list[dict[str, list[int]]]) -> tuple[float, int]:
+def optimizer_step(run: RunState, batch: list[Example]) -> tuple[float, int]:
     """Gradients summed pack by pack (no padding), then one clipped update; returns mean loss and tokens read."""
     count, total = max(count_targets(batch), 1), 0.0
-    for loss in losses(unwrap(run.model), distributed.share(batch), run.lower):
+    for loss in summed_losses(unwrap(run.model), distributed.shard(batch), run.activations):
         (loss / count).backward()
         total += loss.item()
     total = distributed.sum_gradients(run.model, total)
     if (penalty := run.method.penalty(run.model)) is not None:
         penalty.backward()
-    torch.nn.utils.clip_grad_norm_([p for p in run.model.parameters() if p.requires_grad], CLIP)
+    torch.nn.utils.clip_grad_norm_([p for p in run.model.parameters() if p.requires_grad], MAX_GRADIENT_NORM)
     run.optimizer.step()
     run.method.after_step(run.model, run.step + 1)
     run.optimizer.zero_grad(set_to_none=True)
     run.schedule.step()
-    return total / count, sum(len(each["input_ids"]) for each in batch)
-
-
-def batch_of(examples: Dataset, step: int, batch_tokens: int, seed: int) -> list[dict[str, list[int]]]:
-    """The examples of one step, from the step's number alone: a resumed run reads what it would have read."""
-    tokens = sum(len(ids) for ids in examples["input_ids"])
-    size = sampler.size_of(tokens, len(examples), batch_tokens)
-    return [examples[place] for place in sampler.places(len(examples), size, step, seed)]
+    return total / count, count_tokens(batch)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.options import knobs
+from playground.data.sampler import BatchSampler
 from playground.models.chat_model import ChatModel
 from playground.storage.run_folder import CHECKPOINT
 from playground.training import loop as training_loop
@@ -26,10 +27,10 @@ DIVERGED = 1.0  # nats above the least smoothed loss: the rate is too high, and 
 SPREAD = (1 / 3, 1.0, 3.0)  # the grid's rates around what the range test suggests
 BATCHES = (0.5, 1.0)  # and its batches, of the tokens a step that were planned
 RUNGS = (4, 2, 1)  # a rung is where so large a part of the whole run is done, as 1 / rung
-KEPT = (6, 3, 2)  # arms that run up to each rung: all, the better half, the best two
+ARMS_PER_RUNG = (6, 3, 2)  # arms that run up to each rung: all, the better half, the best two
 
 Load = Callable[[], ChatModel]
-Judged = Mapping[tuple[int, int], float]  # (arm, rung) -> held-out loss
+RungLosses = Mapping[tuple[int, int], float]  # (arm, rung) -> held-out loss
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,15 @@ def range_test(
     """
     low, high = rate_range(config)
     start = config.options.learning_rate
-    data = training_loop.examples_of(config, chat, documents)
-    run = training_loop.prepare(config, chat, schedule=lambda done: _rate(low, high, done) / start)
+    settings = config.settings
+    train = training_loop.load_examples(config, chat, documents).train
+    sampler = BatchSampler(train, settings.batch_tokens, settings.seed)
+    run = training_loop.prepare_run(config, chat, schedule=lambda done: _rate(low, high, done) / start)
     del chat
     least = smoothed = math.inf
     with interruptible(run.model, should_stop):
         for step in range(FINDER_STEPS):
-            batch = training_loop.batch_of(data.train, step, config.settings.batch_tokens, config.settings.seed)
-            loss, _ = training_loop.optimizer_step(run, batch)
+            loss, _ = training_loop.optimizer_step(run, sampler.batch(step))
             smoothed = loss if math.isinf(smoothed) else SMOOTHING * smoothed + (1 - SMOOTHING) * loss
             least = min(least, smoothed)
             yield RangePoint(step + 1, _rate(low, high, step), loss, smoothed)
@@ -86,7 +88,7 @@ def suggest_rate(points: Sequence[RangePoint], otherwise: float) -> float:
     return rate if slope < 0 else otherwise
 
 
-def grid(config: RunConfig, rate: float) -> list[RunConfig]:
+def build_grid(config: RunConfig, rate: float) -> list[RunConfig]:
     """Runs that read equally many tokens, with rates around this one and smaller batches too."""
     low, high = rate_range(config)
     tokens = config.settings.steps * config.settings.batch_tokens
@@ -106,16 +108,16 @@ def rung_steps(arms: Sequence[RunConfig]) -> int:
     steps = sorted((arm.settings.steps for arm in arms), reverse=True)
     reached = [0, *(1 / rung for rung in RUNGS)]
     shares = [after - before for before, after in zip(reached, reached[1:], strict=False)]
-    return sum(round(share * step) for kept, share in zip(KEPT, shares, strict=True) for step in steps[:kept])
+    return sum(round(share * step) for kept, share in zip(ARMS_PER_RUNG, shares, strict=True) for step in steps[:kept])
 
 
-def halve(
+def successive_halving(
     arms: Sequence[RunConfig],
     load: Load,
     documents: Sequence[Document],
     folder: Path,
     should_stop: Callable[[], bool],
-    judged: Judged,
+    judged: RungLosses,
 ) -> Generator[dict[str, Any], None, dict[tuple[int, int], float]]:
     """Train all arms to the first rung, the better ones on to the next; returns the losses found, `judged` included.
 
@@ -126,7 +128,7 @@ def halve(
     """
     losses = dict(judged)
     running = list(range(len(arms)))
-    for rung, kept in zip(RUNGS, KEPT, strict=True):
+    for rung, kept in zip(RUNGS, ARMS_PER_RUNG, strict=True):
         running = running[:kept]
         for arm in running:
             if (arm, rung) not in losses:
@@ -137,7 +139,7 @@ def halve(
     return losses
 
 
-def winner(losses: Judged) -> int:
+def best_arm(losses: RungLosses) -> int:
     """The arm with the least loss of those that went to the end."""
     return min((_comparable(loss), arm) for (arm, rung), loss in losses.items() if rung == RUNGS[-1])[1]
 

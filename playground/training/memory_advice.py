@@ -5,13 +5,14 @@ from dataclasses import replace
 
 from transformers import PretrainedConfig
 
-from playground.training.config import RUNTIME_BYTES, RunConfig, memory_bytes
+from playground.training.config import RunConfig
+from playground.training.estimate import RUNTIME_BYTES, memory_needed
 
 SHRUNK = 0.9  # of what a run adds to a bare worker and turned out not to fit, at most so much is tried next
 LEAST_WINDOW = 32
 
 
-def smaller(config: RunConfig, model: PretrainedConfig, free: int) -> RunConfig | None:
+def smaller_config(config: RunConfig, model: PretrainedConfig, free: int) -> RunConfig | None:
     """With a window halved once or more, with fewer top layers, or both: the one that needs most and still fits."""
     added = memory_needed(config, model) - RUNTIME_BYTES
     most = min(free, RUNTIME_BYTES + SHRUNK * added)
@@ -20,20 +21,15 @@ def smaller(config: RunConfig, model: PretrainedConfig, free: int) -> RunConfig 
     return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
 
 
-def advice(config: RunConfig, model: PretrainedConfig, free: int) -> str:
+def describe_shortage(config: RunConfig, model: PretrainedConfig, free: int) -> str:
     """What the run needed, what there was, and what would fit."""
-    found = smaller(config, model, free)
+    found = smaller_config(config, model, free)
     told = f"It needs about {_gigabytes(memory_needed(config, model))} and {_gigabytes(free)} were free."
     if found is None:
         return f"{told} No shorter window and no fewer layers would fit; choose another method."
     changes = [f"a window of {found.settings.window} tokens"] * (found.settings.window != config.settings.window)
     changes += [f"top layers only = {found.options.top_layers}"] * (found.options != config.options)
     return f"{told} With {' and '.join(changes)} it needs {_gigabytes(memory_needed(found, model))}, which fits."
-
-
-def memory_needed(config: RunConfig, model: PretrainedConfig) -> int:
-    """Bytes at most, whatever the text."""
-    return memory_bytes(config, model)
 
 
 def _smaller(config: RunConfig, blocks: int) -> Iterator[RunConfig]:

@@ -26,13 +26,13 @@ class MethodResult:
     trainable: int | None
 
 
-def level(plans: Sequence[RunConfig]) -> list[RunConfig]:
+def equalize_steps(plans: Sequence[RunConfig]) -> list[RunConfig]:
     """The same plans with as many steps as the one that has fewest, so that all read the same examples."""
     steps = min(plan.settings.steps for plan in plans)
     return [replace(plan, settings=replace(plan.settings, steps=steps)) for plan in plans]
 
 
-def results(runs: Sequence[RunRow]) -> list[MethodResult]:
+def collect_results(runs: Sequence[RunRow]) -> list[MethodResult]:
     """A row a run, in their order."""
     return [_result(run) for run in runs]
 

@@ -17,9 +17,10 @@ import adapters
 from adapters.base import Options
 from adapters.cost import MethodFootprint, bare_blocks, few_blocks, measure_footprint, measure_slowdowns
 from adapters.peft_method import unwrap
+from playground.data.tokenize import Example
 from playground.device import Device
 from playground.training.linear_cross_entropy import head_loss
-from playground.training.losses import losses
+from playground.training.losses import summed_losses
 
 SHORT, LONG = 96, 352  # tokens of the two passes that are timed
 BLOCKS = 3  # so many that their weights come from memory, not from the cache
@@ -56,17 +57,17 @@ class Speed:
     head: float
 
 
-SpeedOf = Callable[[str, Options], Speed]  # by method and options
+SpeedEstimator = Callable[[str, Options], Speed]  # by method and options
 
 
-def speed_of(model: PreTrainedModel, device: Device) -> SpeedOf:
+def training_speed(model: PreTrainedModel, device: Device) -> SpeedEstimator:
     """This model's on this device; timed on a CPU, once a method and options; told from products elsewhere."""
     if device.name != "cpu":
         return assumed_speed(model.config, device.gflops)
     return partial(_timed, model)
 
 
-def assumed_speed(model: PretrainedConfig, gflops: float) -> SpeedOf:
+def assumed_speed(model: PretrainedConfig, gflops: float) -> SpeedEstimator:
     """From operation counts and the method's measured cost."""
     block, head = _weights(model)
     second = gflops * 1e9 * ASSUMED
@@ -116,7 +117,7 @@ def _era() -> int:
 @lru_cache(maxsize=4)
 def _frozen(config: str, _era: int) -> Pace:
     """A block without a method, forward."""
-    return _pace(partial(_forward, bare_blocks(AutoConfig.for_model(**json.loads(config)), BLOCKS)))
+    return time_pace(partial(_forward, bare_blocks(AutoConfig.for_model(**json.loads(config)), BLOCKS)))
 
 
 def _head(model: PreTrainedModel, learns: bool, era: int) -> float:
@@ -143,27 +144,27 @@ def _adapted(method: str, options: Options, config: str, _era: int) -> tuple[Pac
     shape = AutoConfig.for_model(**json.loads(config))
     small = unwrap(few_blocks(adapters.get(method), options, shape, BLOCKS))
     learns = small.get_output_embeddings().weight.requires_grad
-    return _pace(partial(_forward, small)), _pace(partial(_both, small)), learns
+    return time_pace(partial(_forward, small)), time_pace(partial(_forward_backward, small)), learns
 
 
-def _pace(way: Callable[[dict[str, list[int]]], None]) -> Pace:
+def time_pace(run: Callable[[Example], None]) -> Pace:
     """From the fastest of some passes of two lengths, through all blocks."""
-    short, long = (_fastest(partial(way, _row(tokens)), TIMES) / BLOCKS for tokens in (SHORT, LONG))
+    short, long = (_fastest(partial(run, _probe(tokens)), TIMES) / BLOCKS for tokens in (SHORT, LONG))
     once = max(0.0, short - SHORT * (long - short) / (LONG - SHORT))
     return Pace(once, (long - once) / LONG)
 
 
-def _row(tokens: int) -> dict[str, list[int]]:
-    return {"input_ids": [1, 2] * (tokens // 2), "labels": [1, 2] * (tokens // 2)}
+def _probe(tokens: int) -> Example:
+    return Example([1, 2] * (tokens // 2), [1, 2] * (tokens // 2))
 
 
-def _forward(small: nn.Module, row: dict[str, list[int]]) -> None:
+def _forward(small: nn.Module, probe: Example) -> None:
     with torch.no_grad():
-        list(losses(small, [row]))
+        list(summed_losses(small, [probe]))
 
 
-def _both(small: nn.Module, row: dict[str, list[int]]) -> None:
-    next(iter(losses(small, [row]))).backward()
+def _forward_backward(small: nn.Module, probe: Example) -> None:
+    next(iter(summed_losses(small, [probe]))).backward()
 
 
 def _fastest(way: Callable[[], Any], times: int) -> float:

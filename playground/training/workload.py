@@ -1,91 +1,108 @@
-"""What a run really passes through the model, told from the packs that it will read; knows no method and no clock."""
+"""What a run passes through the model, measured on the packs that it will read; knows no method and no clock."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from playground.data import sampler
-from playground.data.dataset import Sides
-from playground.data.packing import Pack, Row, packs
-from playground.data.tokenize import Example
+from transformers import PreTrainedTokenizerBase
 
-SAMPLED = 40_000  # tokens of the first steps, from which the mean step is told
+from playground.data.dataset import ExampleSplit, build_split, check_size
+from playground.data.packing import Pack, pack_examples
+from playground.data.sampler import BatchSampler
+from playground.data.tokenize import count_tokens
+from playground.training.config import TrainSettings
+from retrieval.document import Document
+
+SAMPLE_TOKENS = 40_000  # of the first steps, from which the mean step is computed
 
 
 @dataclass(frozen=True)
-class Reading:
-    """So many examples, read as so many packs of so many tokens in all, of which `learnt` places carry loss.
+class ReadVolume:
+    """Examples read as packs: their number, all packs' tokens and those positions that carry loss.
 
-    `apart` counts the tokens of the examples one by one, what they share at their start read anew for each.
+    `unpacked_tokens` counts the tokens of the examples one by one, with a shared beginning counted for each.
     """
 
     examples: float
     packs: float
     tokens: float
-    learnt: float
-    apart: float
+    loss_tokens: float
+    unpacked_tokens: float
 
-    def one_by_one(self) -> "Reading":
+    def unpacked(self) -> "ReadVolume":
         """The same where every example is a pass of its own."""
-        return Reading(self.examples, self.examples, self.apart, self.learnt, self.apart)
+        return ReadVolume(self.examples, self.examples, self.unpacked_tokens, self.loss_tokens, self.unpacked_tokens)
 
-    def times(self, factor: float) -> "Reading":
-        """So many times as much."""
-        return Reading(*(factor * each for each in vars(self).values()))
+    def times(self, factor: float) -> "ReadVolume":
+        """Every count multiplied by `factor`."""
+        return ReadVolume(*(factor * each for each in vars(self).values()))
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A text as a run reads it: all that it learns from, the mean step, a held-out test, tokens of the longest pass.
+    """A text as a run reads it: one epoch, the mean step, a held-out test, and the tokens of the longest pass.
 
-    `seconds` is what it took here to cut the text into examples, which the run does again.
+    `seconds` is the time this machine took to cut the text into examples, which the run does again.
     """
 
-    text: Reading
-    step: Reading
-    test: Reading
+    text: ReadVolume
+    step: ReadVolume
+    test: ReadVolume
     longest: int
     seconds: float
 
     @property
     def steps(self) -> float:
-        """Steps in which all is read once."""
+        """Steps per epoch."""
         return self.text.examples / self.step.examples
 
-    def read(self, count: float) -> Reading:
-        """What so many steps read that none before them did."""
-        return self.text.times(min(1.0, count / self.steps))
+    def first_reads(self, steps: float) -> ReadVolume:
+        """What the first `steps` steps read for the first time."""
+        return self.text.times(min(1.0, steps / self.steps))
 
 
-def measure(made: Sides, batch_tokens: int, seed: int, seconds: float = 0.0) -> Workload:
-    """From the very packs of the first steps and of the held-out test."""
-    rows = [_row(each) for each in made.train]
-    size = sampler.size_of(_tokens(rows), len(rows), batch_tokens)
+def measure_workload(
+    documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase, settings: TrainSettings
+) -> Workload:
+    """What a run with these settings reads of the documents.
+
+    Raises:
+        UserError: the text is too short to train on.
+    """
+    started = time.perf_counter()
+    split = split_for(documents, tokenizer, settings)
+    check_size(split)
+    return measure_examples(split, settings.batch_tokens, settings.seed, time.perf_counter() - started)
+
+
+def split_for(
+    documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase, settings: TrainSettings
+) -> ExampleSplit:
+    """The examples of a run with these settings."""
+    mix = (settings.window, settings.heldout_share, settings.seed, settings.pairs_share, settings.passages_share)
+    return build_split(documents, tokenizer, *mix)
+
+
+def measure_examples(split: ExampleSplit, batch_tokens: int, seed: int, seconds: float = 0.0) -> Workload:
+    """Measured on the packs of the first steps and of the held-out test; `seconds` is passed on."""
+    sampler = BatchSampler(split.train, batch_tokens, seed)
     read: list[Pack] = []
-    done = count = tokens = 0
-    while count < len(rows) and tokens < SAMPLED:
-        batch = [rows[place] for place in sampler.places(len(rows), size, done, seed)]
-        read += [each for _, each in packs(batch)]
-        done, count, tokens = done + 1, count + len(batch), tokens + _tokens(batch)
-    heldout = [_row(each) for each in made.heldout]
-    tested = [each for _, each in packs(heldout)]
-    sample = _reading(read, count, tokens)
+    steps = examples = tokens = 0
+    while examples < len(split.train) and tokens < SAMPLE_TOKENS:
+        batch = sampler.batch(steps)
+        read += [pack for _, pack in pack_examples(batch)]
+        steps, examples, tokens = steps + 1, examples + len(batch), tokens + count_tokens(batch)
+    tested = [pack for _, pack in pack_examples(split.heldout)]
+    sample = _volume(read, examples, tokens)
     return Workload(
-        text=sample.times(len(rows) / count),
-        step=sample.times(1 / done),
-        test=_reading(tested, len(heldout), _tokens(heldout)),
+        text=sample.times(len(split.train) / examples),
+        step=sample.times(1 / steps),
+        test=_volume(tested, len(split.heldout), split.heldout_tokens),
         longest=max(len(each.ids) for each in [*read, *tested]),
         seconds=seconds,
     )
 
 
-def _reading(read: Sequence[Pack], examples: int, apart: int) -> Reading:
-    tokens, learnt = (sum(map(len, each)) for each in ([one.ids for one in read], [one.targets for one in read]))
-    return Reading(examples, len(read), tokens, learnt, apart)
-
-
-def _row(example: Example) -> Row:
-    return {"input_ids": example.input_ids, "labels": example.labels}
-
-
-def _tokens(rows: Sequence[Row]) -> int:
-    return sum(len(each["input_ids"]) for each in rows)
+def _volume(packs: Sequence[Pack], examples: int, unpacked_tokens: int) -> ReadVolume:
+    tokens, loss_tokens = sum(len(each.ids) for each in packs), sum(len(each.targets) for each in packs)
+    return ReadVolume(examples, len(packs), tokens, loss_tokens, unpacked_tokens)

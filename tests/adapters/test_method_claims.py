@@ -20,9 +20,10 @@ from adapters.lora_weights import PlainLora
 from adapters.peft_method import unwrap
 from adapters.qlora import NF4Linear
 from adapters.vera import projections
+from playground.data.tokenize import Example
 from playground.inference.hooks import apply_adapters
-from playground.training.losses import losses
-from tests.fakes.tiny_model import tiny_llama
+from playground.training.losses import summed_losses
+from tests.conftest import tiny_llama
 from tests.fakes.trained import Trained, batch, logits, loss, make
 
 # LoRA-FA
@@ -336,8 +337,8 @@ def test_adalora_s_penalty_is_minimised_and_never_in_a_loss() -> None:
     ids = batch(1)
     output = run.model.eval()(input_ids=ids, labels=ids)
     assert (output.loss - loss(run.model, 1)).item() == pytest.approx(before, rel=1e-4)
-    example = {"input_ids": ids[0].tolist(), "labels": ids[0].tolist()}
-    summed = sum(losses(unwrap(run.model), [example]))
+    example = Example(ids[0].tolist(), ids[0].tolist())
+    summed = sum(summed_losses(unwrap(run.model), [example]))
     logits_ = run.model(input_ids=ids[:1]).logits[0, :-1]
     assert summed.item() == pytest.approx(F.cross_entropy(logits_, ids[0, 1:], reduction="sum").item(), rel=1e-5)
     run.step(1, 6)

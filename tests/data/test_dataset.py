@@ -1,11 +1,14 @@
 """Documents become examples: split by section, loss on answers only, nothing lost and nothing on both sides."""
 
+from collections.abc import Sequence
+
 import pytest
 from transformers import PreTrainedTokenizerFast
 
 from playground.data import dataset
-from playground.data.dataset import NO_LOSS
+from playground.data.dataset import ExampleSplit
 from playground.data.qa import pairs
+from playground.data.tokenize import NO_LOSS, Example
 from playground.errors import UserError
 from playground.prompts import WITH_PASSAGES
 from retrieval.document import Document, Pair, Span
@@ -27,17 +30,25 @@ def prose(paragraphs: int = 60) -> Document:
     )
 
 
-def build(tokenizer: PreTrainedTokenizerFast, *documents: Document, **more: int) -> dataset.Corpus:
-    return dataset.build(documents, tokenizer, **{"window": 64, "heldout_share": 0.1, "seed": 0, **more})
+def build(tokenizer: PreTrainedTokenizerFast, *documents: Document, **more: int) -> ExampleSplit:
+    return dataset.build_checked_split(documents, tokenizer, **{"window": 64, "heldout_share": 0.1, "seed": 0, **more})
 
 
-def test_no_window_is_overfull_or_tears_a_section_and_no_paragraph_is_on_both_sides(
+def sides_of(data: ExampleSplit) -> dict[str, list[Example]]:
+    return {"train": data.train, "heldout": data.heldout}
+
+
+def ids_of(examples: Sequence[Example]) -> list[list[int]]:
+    return [each.input_ids for each in examples]
+
+
+def test_no_window_is_overfull_or_tears_a_section_and_no_paragraph_is_on_bothsides_of(
     tokenizer: PreTrainedTokenizerFast,
 ) -> None:
     text = "\n\n".join(f"# Part {number}\n\nSection number {number} says something of its own." for number in range(60))
     data = build(tokenizer, sectioned(text), window=100)
-    assert max(len(ids) for ids in data.train["input_ids"]) <= 100
-    read = {side: [tokenizer.decode(ids) for ids in part["input_ids"]] for side, part in _sides(data).items()}
+    assert max(len(ids) for ids in ids_of(data.train)) <= 100
+    read = {side: [tokenizer.decode(ids) for ids in ids_of(part)] for side, part in sides_of(data).items()}
     for number in range(60):
         section = f"# Part {number}\n\nSection number {number} says something of its own."
         holding = [side for side, windows in read.items() for window in windows if section in window]
@@ -48,7 +59,7 @@ def test_a_section_that_does_not_fit_is_cut_between_sentences(tokenizer: PreTrai
     text = " ".join(f"This is sentence number {number} of a long paragraph." for number in range(60))
     other = " ".join(f"This is sentence {number}, and it says other things." for number in range(60))
     data = build(tokenizer, document(text + "\n\n" + other), window=128)
-    for ids in [*data.train["input_ids"], *data.heldout["input_ids"]]:
+    for ids in [*ids_of(data.train), *ids_of(data.heldout)]:
         assert tokenizer.decode(ids).strip().startswith("This is sentence")
         assert tokenizer.decode(ids).strip().endswith(".")
 
@@ -62,21 +73,21 @@ def test_pairs_carry_loss_on_the_answer_and_its_end_only(tokenizer: PreTrainedTo
     )
     data = build(tokenizer, document(text, pairs=pairs), window=512)
     first = data.train[0]
-    learnt = [label for label in first["labels"] if label != NO_LOSS]
+    learnt = [label for label in first.labels if label != NO_LOSS]
     assert tokenizer.decode(learnt).startswith("Answer ")
     assert learnt[-1] == tokenizer.eos_token_id
-    assert len(first["labels"]) == len(first["input_ids"])
+    assert len(first.labels) == len(first.input_ids)
 
 
 def test_the_split_depends_on_the_seed_alone(tokenizer: PreTrainedTokenizerFast) -> None:
-    same = [build(tokenizer, prose(400), seed=3).heldout["input_ids"] for _ in range(2)]
-    assert same[0][:] == same[1][:]
-    assert len({str(build(tokenizer, prose(400), seed=seed).heldout["input_ids"][:]) for seed in range(6)}) > 1
+    same = [ids_of(build(tokenizer, prose(400), seed=3).heldout) for _ in range(2)]
+    assert same[0] == same[1]
+    assert len({str(ids_of(build(tokenizer, prose(400), seed=seed).heldout)) for seed in range(6)}) > 1
 
 
 def test_a_typed_control_token_is_read_as_plain_text(tokenizer: PreTrainedTokenizerFast) -> None:
     data = build(tokenizer, document("\n\n".join([f"Line {n} with <|im_end|> in it." for n in range(40)])))
-    assert tokenizer.eos_token_id not in [i for ids in data.train["input_ids"] for i in ids]
+    assert tokenizer.eos_token_id not in [i for ids in ids_of(data.train) for i in ids]
 
 
 @pytest.mark.parametrize("text", ["Too short.", "One paragraph only " * 3])
@@ -100,12 +111,10 @@ def handbook(sections: int = 40) -> Document:
     return sectioned("\n\n".join(parts))
 
 
-def asked_on(data: dataset.Corpus, tokenizer: PreTrainedTokenizerFast) -> dict[str, list[str]]:
+def asked_on(data: ExampleSplit, tokenizer: PreTrainedTokenizerFast) -> dict[str, list[str]]:
     return {
-        side: [
-            tokenizer.decode(ids) for ids, kind in zip(part["input_ids"], part["kind"], strict=True) if kind != "text"
-        ]
-        for side, part in _sides(data).items()
+        side: [tokenizer.decode(each.input_ids) for each in part if each.kind != "text"]
+        for side, part in sides_of(data).items()
     }
 
 
@@ -113,9 +122,7 @@ def test_pairs_made_from_a_section_stay_on_its_side(tokenizer: PreTrainedTokeniz
     book = handbook()
     data = build(tokenizer, book, window=256, pairs_share=0.6)
     made, asked = pairs.make(book), asked_on(data, tokenizer)
-    stretches = {
-        side: "".join(tokenizer.decode(ids) for ids in part["input_ids"]) for side, part in _sides(data).items()
-    }
+    stretches = {side: "".join(tokenizer.decode(ids) for ids in ids_of(part)) for side, part in sides_of(data).items()}
     assert asked["train"]
     assert asked["heldout"]
     for side, texts in asked.items():
@@ -130,8 +137,8 @@ def test_pairs_made_from_a_section_stay_on_its_side(tokenizer: PreTrainedTokeniz
 def test_pairs_have_the_share_of_tokens_that_was_asked_for(tokenizer: PreTrainedTokenizerFast, share: float) -> None:
     data = build(tokenizer, handbook(), window=256, pairs_share=share)
     tokens = {kind: 0 for kind in (True, False)}
-    for ids, kind in zip(data.train["input_ids"], data.train["kind"], strict=True):
-        tokens[kind != "text"] += len(ids)
+    for each in data.train:
+        tokens[each.kind != "text"] += len(each.input_ids)
     assert tokens[True] / sum(tokens.values()) == pytest.approx(share, abs=0.05)
 
 
@@ -151,7 +158,7 @@ def test_with_passages_a_pair_reads_its_own_among_others_of_its_side(tokenizer: 
             places.add(own)
             assert side == "heldout" or shown.count("] About the ") == 5
             for heading in {each.heading for each in made if f"] {each.heading}\n" in shown}:
-                assert any(heading in tokenizer.decode(ids) for ids in _sides(data)[side]["input_ids"])
+                assert any(heading in tokenizer.decode(ids) for ids in ids_of(sides_of(data)[side]))
     assert len(places) > 2
 
 
@@ -169,14 +176,10 @@ def test_of_all_pairs_the_share_that_was_asked_for_bring_passages(tokenizer: Pre
 def test_passages_of_held_out_sections_are_in_no_training_prompt(tokenizer: PreTrainedTokenizerFast) -> None:
     book = handbook()
     data = build(tokenizer, book, window=1024, pairs_share=0.5, passages_share=1.0)
-    held = [
-        tokenizer.decode(ids)
-        for ids, kind in zip(data.heldout["input_ids"], data.heldout["kind"], strict=True)
-        if kind == "text"
-    ]
+    held = [tokenizer.decode(each.input_ids) for each in data.heldout if each.kind == "text"]
     hidden = {each.label for each in book.headings if any(f"# {each.label}\n" in text for text in held)}
     assert hidden
-    trained = "".join(tokenizer.decode(ids) for ids in data.train["input_ids"])
+    trained = "".join(tokenizer.decode(ids) for ids in ids_of(data.train))
     assert not any(f"{label}\n" in trained for label in hidden)
 
 
@@ -189,7 +192,7 @@ def test_sections_that_nearly_repeat_each_other_are_on_one_side(tokenizer: PreTr
         for name, more in (("First", ""), ("Copy", " Now and then it rains."))
     ]
     data = build(tokenizer, sectioned("\n\n".join(twice)), window=2048, heldout_share=0.3, seed=seed)
-    read = {side: "".join(tokenizer.decode(ids) for ids in part["input_ids"]) for side, part in _sides(data).items()}
+    read = {side: "".join(tokenizer.decode(ids) for ids in ids_of(part)) for side, part in sides_of(data).items()}
     assert "lamp" in read["heldout"]
     for n in range(8):
         assert (f"# First {n}" in read["train"]) == (f"# Copy {n}" in read["train"])
@@ -216,8 +219,8 @@ def test_every_example_has_something_to_learn(tokenizer: PreTrainedTokenizerFast
     short = build(tokenizer, handbook(), window=32, pairs_share=0.5)  # no answer fits beside a prompt
     for side in (data.train, data.heldout, short.train, short.heldout):
         assert len(side) > 0
-        for labels in side["labels"]:
-            assert any(label != NO_LOSS for label in labels[1:])
+        for each in side:
+            assert any(label != NO_LOSS for label in each.labels[1:])
 
 
 def test_a_text_that_only_repeats_itself_is_refused(tokenizer: PreTrainedTokenizerFast) -> None:
@@ -229,7 +232,3 @@ def test_a_text_that_only_repeats_itself_is_refused(tokenizer: PreTrainedTokeniz
 def test_the_data_hash_follows_the_text() -> None:
     assert dataset.data_hash([prose()]) == dataset.data_hash([prose()])
     assert dataset.data_hash([prose()]) != dataset.data_hash([prose(61)])
-
-
-def _sides(data: dataset.Corpus) -> dict[str, "dataset.Dataset"]:
-    return {"train": data.train, "heldout": data.heldout}

@@ -6,7 +6,7 @@ import pytest
 
 from playground.data.qa import pairs
 from playground.data.qa.pairs import QuestionPair
-from playground.data.sections import MAX_CHARS, cut_sections, place_of
+from playground.data.sections import MAX_CHARS, cut_sections, section_at
 from retrieval.document import Document, Pair
 from retrieval.readers.dispatch import read_document
 from tests.conftest import Write
@@ -171,5 +171,5 @@ def test_sections_cover_the_text_and_a_long_one_is_cut_between_paragraphs(write:
     assert {each.title for each in sections[2:]} == {"Long"}
     assert len(sections) > 5
     assert all(each.end - each.start <= MAX_CHARS for each in sections)
-    assert place_of(sections, sections[3].start + 5) == 3
+    assert section_at(sections, sections[3].start + 5) == 3
     assert not any("1 One" in document.text[each.start : each.end] for each in sections)

@@ -22,11 +22,11 @@ def essay(start: int = 0, sections: int = 30) -> str:
 
 
 def found(*documents: Document) -> dict[str, Finding]:
-    return {finding.kind: finding for finding in quality.report(documents)}
+    return {finding.kind: finding for finding in quality.find_problems(documents)}
 
 
 def without(documents: list[Document], *kinds: str) -> list[Document]:
-    return quality.remove_spans(documents, [each for each in quality.report(documents) if each.kind in kinds])
+    return quality.remove_spans(documents, [each for each in quality.find_problems(documents) if each.kind in kinds])
 
 
 def text_of(write: Write, text: str) -> Document:
@@ -98,14 +98,14 @@ def test_a_heading_that_comes_again_is_no_boilerplate() -> None:
     ],
 )
 def test_a_number_of_another_form_or_with_a_wrong_checksum_is_left_alone(kind: str, number: str) -> None:
-    assert list(pii.find(f"It says {number} there.", kind)) == []
+    assert list(pii.find_pii(f"It says {number} there.", kind)) == []
 
 
 def test_leaving_out_moves_headings_and_pages_with_their_text(write: Write) -> None:
     document = text_of(write, f"{essay(0, 3)}\n\n# Ask\n\nWrite to a@b.example. Or do not.\n\n{essay(3, 3)}")
     document = Document(**{**vars(document), "pages": (Span(0, 100, "1"), Span(100, len(document.text), "2"))})
     start = document.text.index("Write to")
-    kept = quality.remove(document, [(start, start + len("Write to a@b.example."))])
+    kept = quality.cut_spans(document, [(start, start + len("Write to a@b.example."))])
     assert "Or do not." in kept.text
     assert "Write to" not in kept.text
     assert len(kept.headings) == len(document.headings)
@@ -136,7 +136,7 @@ def test_a_document_of_which_nothing_is_left_is_gone(write: Write) -> None:
 
 def test_overlapping_parts_are_taken_out_once() -> None:
     document = Document("a", "abc def ghi jkl")
-    assert quality.remove(document, [(4, 11), (8, 11), (4, 7)]).text == "abc jkl"
+    assert quality.cut_spans(document, [(4, 11), (8, 11), (4, 7)]).text == "abc jkl"
 
 
 def test_a_megabyte_is_read_in_about_a_second() -> None:
@@ -144,5 +144,5 @@ def test_a_megabyte_is_read_in_about_a_second() -> None:
     assert len(text) > 900_000
     document = Document("a.md", text)
     began = time.process_time()
-    quality.report([document])
+    quality.find_problems([document])
     assert time.process_time() - began < 4  # of a busy machine's processor; docs/log.md has the figure of a quiet one

@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerFast
 from playground.data import dataset
 from playground.data.qa import synthetic
 from playground.data.qa.synthetic import QuestionDraft
-from playground.data.quality import remove
+from playground.data.quality import cut_spans
 from playground.data.sections import cut_sections
 from playground.errors import UserError
 from playground.inference.engine import complete
@@ -115,9 +115,9 @@ def test_a_written_pair_moves_with_what_is_left_out_before_it_and_goes_with_its_
     text = f"Write to a@b.example.\n\n{PASSAGE}"
     start = text.index("Martha")
     document = Document("a", text, questions=(Pair("Who?", "Martha Quill", start, start + 12),))
-    (kept,) = remove(document, [(0, 21)]).questions
-    assert remove(document, [(0, 21)]).text[kept.start : kept.end] == "Martha Quill"
-    assert remove(document, [(start - 3, start + 4)]).questions == ()
+    (kept,) = cut_spans(document, [(0, 21)]).questions
+    assert cut_spans(document, [(0, 21)]).text[kept.start : kept.end] == "Martha Quill"
+    assert cut_spans(document, [(start - 3, start + 4)]).questions == ()
 
 
 def test_written_pairs_survive_json_and_a_text_without_them_keeps_its_form() -> None:
@@ -224,7 +224,7 @@ def test_a_run_learns_written_pairs_of_its_own_side_only_and_the_preview_shows_t
     list(begin(capable).write(visitor))
     documents = text.documents(visitor)
     assert dataset.data_hash(documents) != plain
-    made = dataset.sides(documents, tokenizer, 256, settings.heldout_share, 0, 0.9, False)
+    made = dataset.build_split(documents, tokenizer, 256, settings.heldout_share, 0, 0.9, False)
     names = [
         {str(tokenizer.decode(each.input_ids)).split("Brown")[-1][:-10] for each in side if each.kind == "written"}
         for side in (made.train, made.heldout)
@@ -234,8 +234,10 @@ def test_a_run_learns_written_pairs_of_its_own_side_only_and_the_preview_shows_t
     assert names[1]
     assert not names[0] & names[1]
     assert not any(f"Brown{name}," in each for name in names[1] for each in read)
-    again = dataset.sides([Document.from_dict(each.to_dict()) for each in documents], tokenizer, 256, 0.1, 0, 0.9, 0.0)
-    assert again.train == dataset.sides(documents, tokenizer, 256, 0.1, 0, 0.9, 0.0).train
+    again = dataset.build_split(
+        [Document.from_dict(each.to_dict()) for each in documents], tokenizer, 256, 0.1, 0, 0.9, 0.0
+    )
+    assert again.train == dataset.build_split(documents, tokenizer, 256, 0.1, 0, 0.9, 0.0).train
     (row,) = [row for row in text.preview(visitor, settings) if row.kind == "written"]
     assert row.shown[0].pieces[-1][0].startswith("Captain Brown")
 

@@ -9,15 +9,15 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from playground.data import dataset
-from playground.data.packing import packs
-from playground.data.preview import preview
+from playground.data.packing import pack_examples
+from playground.data.preview import preview_examples
+from playground.data.sampler import BatchSampler
 from playground.data.tokenize import NO_LOSS
 from playground.errors import UserError
 from playground.services.library import Library
 from playground.services.training_text import TrainingText
 from playground.settings import Settings
 from playground.storage.store import Store, new_secret
-from playground.training import loop as training_loop
 from playground.training.config import TrainSettings
 from playground.training.losses import count_targets
 from retrieval.readers.dispatch import read_document
@@ -84,16 +84,16 @@ def test_starting_over_leaves_nothing_of_a_text_in_memory(text: TrainingText, vi
 def test_the_preview_is_of_the_examples_that_training_gets(
     text: TrainingText, visitor: str, tokenizer: PreTrainedTokenizerFast
 ) -> None:
-    data = dataset.build(
+    data = dataset.build_checked_split(
         text.documents(visitor), tokenizer, window=256, heldout_share=SETTINGS.heldout_share, seed=0, pairs_share=0.3
     )
     rows = text.preview(visitor, SETTINGS)
     assert sum(row.examples for row in rows) == len(data.train)
     assert sum(row.tokens for row in rows) == data.train_tokens
-    assert sum(row.learnt for row in rows) == sum(
-        label != NO_LOSS for labels in data.train["labels"] for label in labels[1:]
+    assert sum(row.loss_tokens for row in rows) == sum(
+        label != NO_LOSS for each in data.train for label in each.labels[1:]
     )
-    trained = {tokenizer.decode(ids) for ids in data.train["input_ids"]}
+    trained = {tokenizer.decode(each.input_ids) for each in data.train}
     for row in rows:
         for shown in row.shown:
             assert "".join(piece for piece, _ in shown.pieces) in trained
@@ -107,19 +107,20 @@ def test_the_workload_is_of_the_packs_that_training_reads(
     load = text.workload(visitor, settings)
     shares = {"pairs_share": 0.5, "passages_share": settings.passages_share}
     chosen = {"window": 256, "heldout_share": settings.heldout_share, "seed": 3, **shares}
-    data = dataset.build(text.documents(visitor), tokenizer, **chosen)
+    data = dataset.build_checked_split(text.documents(visitor), tokenizer, **chosen)
     steps = math.ceil(load.steps)
-    batches = [training_loop.batch_of(data.train, step, 600, 3) for step in range(steps)]
-    read = [[each for _, each in packs(batch)] for batch in batches]
+    sampler = BatchSampler(data.train, 600, 3)
+    batches = [sampler.batch(step) for step in range(steps)]
+    read = [[each for _, each in pack_examples(batch)] for batch in batches]
     assert load.step.examples * steps == pytest.approx(sum(map(len, batches)))
     assert sum(map(len, batches)) >= len(data.train)
     assert load.step.packs * steps == pytest.approx(sum(map(len, read)))
     assert load.step.tokens * steps == pytest.approx(sum(len(each.ids) for each in chain(*read)))
-    assert load.step.learnt * steps == pytest.approx(sum(count_targets(batch) for batch in batches))
-    assert load.step.learnt < load.step.apart
-    tested = [each for _, each in packs(list(data.heldout))]
+    assert load.step.loss_tokens * steps == pytest.approx(sum(count_targets(batch) for batch in batches))
+    assert load.step.loss_tokens < load.step.unpacked_tokens
+    tested = [each for _, each in pack_examples(data.heldout)]
     assert (load.test.packs, load.test.tokens) == (len(tested), sum(len(each.ids) for each in tested))
-    assert load.test.apart == data.heldout_tokens
+    assert load.test.unpacked_tokens == data.heldout_tokens
     assert load.longest == max(len(each.ids) for each in [*chain(*read), *tested])
 
 
@@ -132,7 +133,7 @@ def test_a_workload_is_made_once_and_anew_for_another_text_or_step(
     text.leave_out(visitor, "email", True)
     assert text.workload(visitor, SETTINGS) is not load
     library.add_text(visitor, CLUB_RULES.replace("biscuit", "cake"))
-    assert text.workload(visitor, SETTINGS).text.apart > 1.5 * load.text.apart
+    assert text.workload(visitor, SETTINGS).text.unpacked_tokens > 1.5 * load.text.unpacked_tokens
 
 
 def test_a_text_that_is_too_short_is_refused_before_a_run(text: TrainingText, library: Library, store: Store) -> None:
@@ -146,8 +147,8 @@ def test_a_text_that_is_too_short_is_refused_before_a_run(text: TrainingText, li
 
 def test_the_preview_marks_the_answer_and_its_end_alone(tokenizer: PreTrainedTokenizerFast) -> None:
     document = read_document(Path("playground/data/example_texts/us_constitution.txt"))
-    made = dataset.sides([document], tokenizer, 1024, 0.1, 0, 0.5, False)
-    by_kind = {row.kind: row for row in preview(made.train, tokenizer)}
+    made = dataset.build_split([document], tokenizer, 1024, 0.1, 0, 0.5, False)
+    by_kind = {row.kind: row for row in preview_examples(made.train, tokenizer)}
     ((stretch, learnt),) = by_kind["text"].shown[0].pieces
     assert learnt
     assert stretch in document.text

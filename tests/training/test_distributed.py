@@ -34,7 +34,7 @@ def launch(folder: Path, model: Path, processes: int) -> list[float]:
     group = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     started = [
         subprocess.Popen(
-            [sys.executable, "-m", "playground.training.loop", str(folder)],
+            [sys.executable, "-m", "playground.training", str(folder)],
             env={**os.environ, **own, **group, "RANK": str(rank), "LOCAL_RANK": str(rank)},
             cwd=Path(__file__).parents[2],
         )

@@ -10,15 +10,16 @@ from transformers import LlamaConfig
 
 import adapters
 from adapters.options import build
-from playground.data.dataset import NO_LOSS, Sides
-from playground.data.tokenize import Example
+from playground.data.dataset import ExampleSplit
+from playground.data.tokenize import NO_LOSS, Example
 from playground.device import Device
 from playground.training import loop as training_loop
 from playground.training import throughput, workload
 from playground.training.best_adapter import Finished
-from playground.training.config import FEWEST_STEPS, PRESETS, RunConfig, TrainSettings, estimate, memory_bytes, plan
-from playground.training.throughput import LASTING, Pace, Speed, assumed_speed, speed_of
-from playground.training.workload import Reading, Workload
+from playground.training.config import PRESETS, RunConfig, TrainSettings
+from playground.training.estimate import MIN_STEPS, estimate_run, memory_needed, plan_run
+from playground.training.throughput import LASTING, Pace, Speed, assumed_speed, training_speed
+from playground.training.workload import ReadVolume, Workload
 from retrieval.document import Document
 from tests.fakes.chat_model import tiny_chat
 
@@ -34,36 +35,41 @@ def config(method: str, **options: Any) -> RunConfig:
 
 def load(tokens: int, longest: int = 256) -> Workload:
     """A text of so many tokens, of which a step reads 256 in one pack."""
-    step, test = Reading(2, 1, 256, 250, 256), Reading(8, 4, 1_024, 1_000, 1_024)
+    step, test = ReadVolume(2, 1, 256, 250, 256), ReadVolume(8, 4, 1_024, 1_000, 1_024)
     return Workload(step.times(tokens / 256), step, test, longest, 0.0)
 
 
 def test_a_plan_fits_its_preset_and_what_was_asked_wins() -> None:
     model, quick = tiny_chat().model.config, PRESETS["quick"]
-    planned = plan("lora", quick, {}, {"seed": 5, "steps": 0}, load(10_000), model, assumed_speed(model, 100))
+    planned = plan_run("lora", quick, {}, {"seed": 5, "steps": 0}, load(10_000), model, assumed_speed(model, 100))
     assert planned.settings.steps == round(quick.epochs * 10_000 / planned.settings.batch_tokens)
-    slow = plan("lora", quick, {}, {}, load(10_000), model, assumed_speed(model, 0.05))
+    slow = plan_run("lora", quick, {}, {}, load(10_000), model, assumed_speed(model, 0.05))
     assert slow.settings.steps < planned.settings.steps
     longer = replace(slow, settings=replace(slow.settings, steps=slow.settings.steps + 1))
-    fits, over = (estimate(each, load(10_000), model, assumed_speed(model, 0.05)).seconds for each in (slow, longer))
+    fits, over = (
+        estimate_run(each, load(10_000), model, assumed_speed(model, 0.05)).seconds for each in (slow, longer)
+    )
     assert fits <= quick.seconds < over
-    busy = plan("lora", quick, {}, {}, load(10_000), model, assumed_speed(model, 1e-6))
-    assert busy.settings.steps == FEWEST_STEPS
-    short = plan("lora", quick, {}, {}, load(300), model, assumed_speed(model, 1e-6))
-    assert short.settings.steps < FEWEST_STEPS
-    asked = plan("lora", quick, {"rank": 4}, {"steps": 7}, load(10_000), model, assumed_speed(model, 100))
+    busy = plan_run("lora", quick, {}, {}, load(10_000), model, assumed_speed(model, 1e-6))
+    assert busy.settings.steps == MIN_STEPS
+    short = plan_run("lora", quick, {}, {}, load(300), model, assumed_speed(model, 1e-6))
+    assert short.settings.steps < MIN_STEPS
+    asked = plan_run("lora", quick, {"rank": 4}, {"steps": 7}, load(10_000), model, assumed_speed(model, 100))
     assert (asked.settings.steps, asked.options.rank, planned.settings.seed) == (7, 4, 5)
 
 
 def test_a_sketch_adapts_the_top_layers_unless_others_are_asked_for() -> None:
     model = tiny_chat().model.config
     made = [
-        plan("lora", PRESETS["sketch"], values, {}, load(10_000), model, assumed_speed(model, 100)).options.top_layers
+        plan_run(
+            "lora", PRESETS["sketch"], values, {}, load(10_000), model, assumed_speed(model, 100)
+        ).options.top_layers
         for values in ({}, {"top_layers": 0}, {"top_layers": 1})
     ]
     assert made == [min(6, model.num_hidden_layers), min(6, model.num_hidden_layers), 1]
     assert (
-        plan("lora", PRESETS["quick"], {}, {}, load(10_000), model, assumed_speed(model, 100)).options.top_layers == 0
+        plan_run("lora", PRESETS["quick"], {}, {}, load(10_000), model, assumed_speed(model, 100)).options.top_layers
+        == 0
     )
 
 
@@ -71,19 +77,21 @@ def test_no_questions_at_all_can_be_asked_for() -> None:
     wished = {"pairs_share": 0.0, "passages_share": 0.0, "steps": 0}
     model = tiny_chat().model.config
     assert (
-        plan("lora", PRESETS["quick"], {}, wished, load(10_000), model, assumed_speed(model, 100)).settings.pairs_share
+        plan_run(
+            "lora", PRESETS["quick"], {}, wished, load(10_000), model, assumed_speed(model, 100)
+        ).settings.pairs_share
         == 0
     )
-    usual = plan("lora", PRESETS["quick"], {}, {}, load(10_000), model, assumed_speed(model, 100))
+    usual = plan_run("lora", PRESETS["quick"], {}, {}, load(10_000), model, assumed_speed(model, 100))
     assert usual.settings.pairs_share == TrainSettings().pairs_share > 0
 
 
 def test_longer_packs_need_more_memory_and_the_most_is_needed_where_nothing_is_known() -> None:
     model, made = tiny_chat().model.config, config("lora")
     bare, longer = (
-        estimate(made, load(10_000, each), model, assumed_speed(model, 1)).memory_bytes for each in (64, 128)
+        estimate_run(made, load(10_000, each), model, assumed_speed(model, 1)).memory_bytes for each in (64, 128)
     )
-    assert bare < longer < memory_bytes(made, model)
+    assert bare < longer < memory_needed(made, model)
 
 
 def test_fewer_layers_take_less_of_a_step_and_read_what_lies_below_once() -> None:
@@ -92,7 +100,7 @@ def test_fewer_layers_take_less_of_a_step_and_read_what_lies_below_once() -> Non
 
     def seconds(steps: int, layers: int) -> float:
         made = replace(config("lora", top_layers=layers), settings=TrainSettings(steps=steps, evaluations=1))
-        return estimate(made, load(2_560), shape, lambda *_: pace).seconds
+        return estimate_run(made, load(2_560), shape, lambda *_: pace).seconds
 
     def saving(steps: int) -> float:
         return seconds(steps, 0) - seconds(steps, 2)
@@ -107,7 +115,7 @@ def test_an_estimate_counts_the_trainable_parameters_exactly(tmp_path: Path) -> 
     made = config("lora", rank=4)
     *_, end = training_loop.train(made, tiny_chat(), [text()], tmp_path)
     assert isinstance(end, Finished)
-    cost = estimate(made, load(1_000), tiny_chat().model.config, assumed_speed(tiny_chat().model.config, 1))
+    cost = estimate_run(made, load(1_000), tiny_chat().model.config, assumed_speed(tiny_chat().model.config, 1))
     assert cost.trainable == end.trainable
     assert cost.disk_bytes == 2 * 4 * end.trainable + 3 * 12 * end.trainable
 
@@ -115,7 +123,7 @@ def test_an_estimate_counts_the_trainable_parameters_exactly(tmp_path: Path) -> 
 def test_a_slower_method_gets_fewer_steps_in_the_same_time() -> None:
     shape = LlamaConfig(vocab_size=64, hidden_size=256, intermediate_size=512, num_hidden_layers=8)
     plans = {
-        id_: plan(id_, PRESETS["quick"], {}, {}, load(10**9), shape, assumed_speed(shape, 50))
+        id_: plan_run(id_, PRESETS["quick"], {}, {}, load(10**9), shape, assumed_speed(shape, 50))
         for id_ in ("lora", "dora")
     }
     steps = {id_: each.settings.steps for id_, each in plans.items()}
@@ -125,13 +133,13 @@ def test_a_slower_method_gets_fewer_steps_in_the_same_time() -> None:
 def test_a_shared_beginning_is_read_once_in_a_workload() -> None:
     prompt = list(range(50))
     examples = [Example([*prompt, 100 + n, 1], [NO_LOSS] * 50 + [100 + n, 1], "given") for n in range(8)]
-    load = workload.measure(Sides(examples, examples[:3]), batch_tokens=104, seed=0)
-    assert load.step == Reading(examples=2, packs=1, tokens=54, learnt=4, apart=104)
-    assert load.test == Reading(examples=3, packs=1, tokens=56, learnt=6, apart=156)
+    load = workload.measure_examples(ExampleSplit(examples, examples[:3]), batch_tokens=104, seed=0)
+    assert load.step == ReadVolume(examples=2, packs=1, tokens=54, loss_tokens=4, unpacked_tokens=104)
+    assert load.test == ReadVolume(examples=3, packs=1, tokens=56, loss_tokens=6, unpacked_tokens=156)
     assert (load.steps, load.longest) == (4, 56)
-    assert load.read(2).apart == 208
-    assert load.read(9).apart == 8 * 52
-    assert load.step.one_by_one().packs == 2
+    assert load.first_reads(2).unpacked_tokens == 208
+    assert load.first_reads(9).unpacked_tokens == 8 * 52
+    assert load.step.unpacked().packs == 2
 
 
 def test_a_pace_tells_a_pass_from_its_tokens_and_is_not_misled_by_a_busy_moment(
@@ -140,10 +148,10 @@ def test_a_pace_tells_a_pass_from_its_tokens_and_is_not_misled_by_a_busy_moment(
     now, busy = [0.0], iter([5.0, 0.0, 3.0] * 10)
     monkeypatch.setattr("playground.training.throughput.time.perf_counter", lambda: now[0])
 
-    def way(row: dict[str, list[int]]) -> None:
-        now[0] += throughput.BLOCKS * (0.01 + 0.001 * len(row["input_ids"])) + next(busy)
+    def way(probe: Example) -> None:
+        now[0] += throughput.BLOCKS * (0.01 + 0.001 * len(probe.input_ids)) + next(busy)
 
-    pace = throughput._pace(way)
+    pace = throughput.time_pace(way)
     assert (pace.once, pace.token) == (pytest.approx(0.01 * LASTING), pytest.approx(0.001 * LASTING))
     assert pace.seconds(2, 300) == pytest.approx(0.32 * LASTING)
 
@@ -151,7 +159,7 @@ def test_a_pace_tells_a_pass_from_its_tokens_and_is_not_misled_by_a_busy_moment(
 def test_a_methods_pace_is_taken_once_whatever_the_number_of_its_layers(monkeypatch: pytest.MonkeyPatch) -> None:
     model, timed = tiny_chat().model, []
     monkeypatch.setattr(throughput, "_fastest", lambda way, times: timed.append(way) or float(len(timed)))
-    told = throughput.speed_of(model, Device("cpu", torch.float32, 1.0))
+    told = throughput.training_speed(model, Device("cpu", torch.float32, 1.0))
     options = adapters.get("dora").Options(rank=3)
     first = told("dora", options)
     count = len(timed)
@@ -162,7 +170,7 @@ def test_a_methods_pace_is_taken_once_whatever_the_number_of_its_layers(monkeypa
 
 
 def test_a_head_that_learns_takes_its_own_time() -> None:
-    told = throughput.speed_of(tiny_chat().model, Device("cpu", torch.float32, 1.0))
+    told = throughput.training_speed(tiny_chat().model, Device("cpu", torch.float32, 1.0))
     _, both, learns = throughput._adapted(
         "full", adapters.get("full").Options(), tiny_chat().model.config.to_json_string(), 0
     )
@@ -178,8 +186,8 @@ def test_a_machine_is_timed_again_after_a_while(monkeypatch: pytest.MonkeyPatch)
     timed: list[object] = []
     eras = [7_000_001]
     monkeypatch.setattr(throughput, "_era", lambda: eras[0])
-    monkeypatch.setattr(throughput, "_pace", lambda way: timed.append(way) or Pace(0, 1e-6))
-    told, options = speed_of(tiny_chat().model, Device("cpu", torch.float32, 1.0)), adapters.get("lora").Options()
+    monkeypatch.setattr(throughput, "time_pace", lambda way: timed.append(way) or Pace(0, 1e-6))
+    told, options = training_speed(tiny_chat().model, Device("cpu", torch.float32, 1.0)), adapters.get("lora").Options()
     told("lora", options)
     count = len(timed)
     told("lora", options)

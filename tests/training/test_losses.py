@@ -1,4 +1,4 @@
-"""Packs, the lean pass, the fused loss and product, and the kept lower layers: all equal to transformers and PEFT."""
+"""Packing, the fused forward pass, the fused loss and the activation cache: all equal to transformers and PEFT."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,33 +12,33 @@ from torch.nn.functional import cross_entropy
 import adapters
 from adapters.options import build
 from adapters.peft_method import unwrap
-from playground.data.dataset import NO_LOSS
-from playground.data.packing import pack, packs
-from playground.training.activation_cache import LowerLayers
+from playground.data.packing import build_pack, pack_examples
+from playground.data.tokenize import NO_LOSS, Example
+from playground.training.activation_cache import ActivationCache
 from playground.training.linear_cross_entropy import head_loss
-from playground.training.losses import count_targets, losses
-from tests.fakes.tiny_model import tiny_llama
+from playground.training.losses import count_targets, summed_losses
+from tests.conftest import tiny_llama
 
 METHODS = sorted(adapters.methods())
 
 
-def example(seed: int, length: int, prompt: int = 0, system: int = 0) -> dict[str, list[int]]:
-    """Random ids behind a common start of `system` tokens; the prompt carries no loss."""
+def example(seed: int, length: int, prompt: int = 0, system: int = 0) -> Example:
+    """Random ids after a common start of `system` tokens; the prompt carries no loss."""
     start = torch.randint(3, 259, (system,), generator=torch.Generator().manual_seed(99)).tolist()
     ids = start + torch.randint(3, 259, (length,), generator=torch.Generator().manual_seed(seed)).tolist()
-    return {"input_ids": ids, "labels": [NO_LOSS] * (system + prompt) + ids[system + prompt :]}
+    return Example(ids, [NO_LOSS] * (system + prompt) + ids[system + prompt :])
 
 
 RAGGED = [example(n, length, prompt=3, system=12) for n, length in enumerate((5, 31, 9, 17, 9))]
 PROSE = [example(n, 24) for n in (7, 8)]
 
 
-def reference(model: nn.Module, examples: list[dict[str, list[int]]]) -> Tensor:
+def reference(model: nn.Module, examples: list[Example]) -> Tensor:
     """Each example alone, through transformers and PEFT, over all logits."""
     total = torch.zeros(())
     for each in examples:
-        logits = model(input_ids=torch.tensor([each["input_ids"]])).logits[0, :-1]
-        labels = torch.tensor(each["labels"][1:])
+        logits = model(input_ids=torch.tensor([each.input_ids])).logits[0, :-1]
+        labels = torch.tensor(each.labels[1:])
         total = total + cross_entropy(logits, labels, reduction="sum", ignore_index=NO_LOSS)
     return total
 
@@ -69,7 +69,7 @@ def test_loss_and_gradients_are_those_of_the_examples_alone(method: str, example
     expected.backward()
     wanted = list(gradients(model))
     found = torch.zeros(())
-    for loss in losses(unwrap(model), examples):
+    for loss in summed_losses(unwrap(model), examples):
         loss.backward()
         found = found + loss.detach()
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
@@ -83,46 +83,46 @@ def test_another_architecture_goes_example_by_example() -> None:
 
     model = tiny_llama()
     model.__class__ = Other
-    assert sum(losses(model, RAGGED)).item() == pytest.approx(reference(tiny_llama(), RAGGED).item(), rel=1e-5)
+    assert sum(summed_losses(model, RAGGED)).item() == pytest.approx(reference(tiny_llama(), RAGGED).item(), rel=1e-5)
 
 
 def test_what_examples_share_at_their_start_is_in_a_pack_once() -> None:
-    packed = pack(RAGGED)
-    alone = sum(len(each["input_ids"]) for each in RAGGED)
+    packed = build_pack(RAGGED)
+    alone = sum(len(each.input_ids) for each in RAGGED)
     assert len(packed.ids) == alone - 12 * (len(RAGGED) - 1)
     assert len(packed.targets) == count_targets(RAGGED)
 
 
 def test_a_short_common_start_is_not_shared_and_one_example_keeps_its_last_token() -> None:
-    assert len(pack([example(1, 9, system=4), example(2, 9, system=4)]).ids) == 26
+    assert len(build_pack([example(1, 9, system=4), example(2, 9, system=4)]).ids) == 26
     same = example(1, 20, prompt=20)
-    same["labels"][-1] = same["input_ids"][-1]
-    assert len(pack([same, same]).ids) == 21
+    same.labels[-1] = same.input_ids[-1]
+    assert len(build_pack([same, same]).ids) == 21
 
 
 def test_a_common_start_that_is_learnt_is_learnt_by_each() -> None:
-    start = example(9, 20)["input_ids"]
-    both = [{"input_ids": start + end, "labels": start + end} for end in ([5, 6], [7, 8, 9])]
-    ((_, packed),) = packs(both)
+    start = example(9, 20).input_ids
+    both = [Example(start + end, start + end) for end in ([5, 6], [7, 8, 9])]
+    ((_, packed),) = pack_examples(both)
     assert len(packed.targets) == count_targets(both) == 43
 
 
 def test_a_pack_ends_before_it_grows_too_long() -> None:
     lengths = [(1, 60), (2, 10), (3, 20), (4, 25)]
-    found = [len(members) for members, _ in packs([example(*each) for each in lengths], most=50)]
+    found = [len(members) for members, _ in pack_examples([example(*each) for each in lengths], max_tokens=50)]
     assert found == [2, 1, 1]
 
 
 def test_a_pack_counts_what_its_examples_share_once_and_keeps_it_shared() -> None:
     alike = [example(each, 20, system=12) for each in range(4)]
-    apart = {"input_ids": list(range(40, 55)), "labels": list(range(40, 55))}
-    found = list(packs([*alike[:2], apart, *alike[2:]], most=95))
+    apart = Example(list(range(40, 55)), list(range(40, 55)))
+    found = list(pack_examples([*alike[:2], apart, *alike[2:]], max_tokens=95))
     assert sorted(len(members) for members, _ in found) == [1, 4]
-    assert sum(len(each.ids) for _, each in found) == len(pack(alike).ids) + 15
+    assert sum(len(each.ids) for _, each in found) == len(build_pack(alike).ids) + 15
 
 
 def test_an_example_without_loss_gives_none() -> None:
-    assert list(losses(tiny_llama(), [{"input_ids": [5, 6, 7], "labels": [NO_LOSS] * 3}])) == []
+    assert list(summed_losses(tiny_llama(), [Example([5, 6, 7], [NO_LOSS] * 3)])) == []
 
 
 @pytest.mark.parametrize("rows", [1, 255, 600])
@@ -145,35 +145,37 @@ def test_large_scores_do_not_overflow() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_kept_lower_layers_change_neither_loss_nor_gradients(method: str, tmp_path: Path) -> None:
+def test_the_activation_cache_changes_neither_loss_nor_gradients(method: str, tmp_path: Path) -> None:
     model = attached(method, top_layers=1)
-    wanted = sum(losses(unwrap(model), RAGGED))
+    wanted = sum(summed_losses(unwrap(model), RAGGED))
     wanted.backward()
     before = list(gradients(model))
-    lower = LowerLayers(unwrap(model), 2, RAGGED, tmp_path, "base")
+    cache = ActivationCache(unwrap(model), 2, RAGGED, tmp_path, "base")
     for _ in range(2):
-        found = sum(losses(unwrap(model), RAGGED, lower))
+        found = sum(summed_losses(unwrap(model), RAGGED, cache))
         found.backward()
         assert found.item() == pytest.approx(wanted.item(), rel=1e-5)
         for got, want in zip(gradients(model), before, strict=True):
             assert torch.allclose(got, want, rtol=1e-3, atol=2e-5 * float(want.abs().max() + 1))
 
 
-def test_lower_layers_are_computed_once_and_found_again(tmp_path: Path) -> None:
+def test_activations_are_computed_once_and_found_again(tmp_path: Path) -> None:
     first = tiny_llama()
-    want = [each.item() for each in losses(first, RAGGED, LowerLayers(first, 1, RAGGED, tmp_path, "base"))]
+    want = [each.item() for each in summed_losses(first, RAGGED, ActivationCache(first, 1, RAGGED, tmp_path, "base"))]
     again = tiny_llama()
     again.model.layers[0] = None  # type: ignore[assignment]  # nothing can be computed with it
-    assert [each.item() for each in losses(again, RAGGED, LowerLayers(again, 1, RAGGED, tmp_path, "base"))] == want
+    assert [
+        each.item() for each in summed_losses(again, RAGGED, ActivationCache(again, 1, RAGGED, tmp_path, "base"))
+    ] == want
     with pytest.raises(TypeError):
-        list(losses(again, RAGGED, LowerLayers(again, 1, RAGGED, tmp_path, "another base")))
+        list(summed_losses(again, RAGGED, ActivationCache(again, 1, RAGGED, tmp_path, "another base")))
 
 
-def test_lower_layers_of_older_texts_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_activations_of_older_texts_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_llama()
-    LowerLayers(model, 1, RAGGED, tmp_path, "first")
+    ActivationCache(model, 1, RAGGED, tmp_path, "first")
     size = next(tmp_path.iterdir()).stat().st_size
-    monkeypatch.setattr("playground.training.activation_cache.MOST_BYTES", 2 * size)
+    monkeypatch.setattr("playground.training.activation_cache.MAX_BYTES", 2 * size)
     for key in ("second", "third"):
-        LowerLayers(model, 1, RAGGED, tmp_path, key)
+        ActivationCache(model, 1, RAGGED, tmp_path, key)
     assert len(list(tmp_path.iterdir())) == 2

@@ -17,7 +17,7 @@ from playground.storage.run_folder import CONFIG, DOCUMENTS, EVENTS, LEASE, log_
 from playground.training import loop as training_loop
 from playground.training import lr_sweep
 from playground.training.config import RunConfig, TrainSettings
-from playground.training.lr_sweep import KEPT, RUNGS, RangePoint
+from playground.training.lr_sweep import ARMS_PER_RUNG, RUNGS, RangePoint
 from retrieval.document import Document
 from tests.fakes.chat_model import tiny_chat
 
@@ -71,27 +71,29 @@ def test_the_suggested_rate_is_where_the_loss_falls_steepest() -> None:
 
 
 def test_all_arms_read_equally_much_and_stay_within_the_method_s_limits() -> None:
-    arms = lr_sweep.grid(config(), 0.5)
-    assert len(arms) == KEPT[0]
+    arms = lr_sweep.build_grid(config(), 0.5)
+    assert len(arms) == ARMS_PER_RUNG[0]
     assert {arm.settings.steps * arm.settings.batch_tokens for arm in arms} == {8 * 128}
     assert {arm.settings.batch_tokens for arm in arms} == {64, 128}
     assert max(arm.options.learning_rate for arm in arms) <= 1.0
 
 
 def test_halving_trains_the_better_arms_further_and_the_best_to_the_end(tmp_path: Path) -> None:
-    arms = lr_sweep.grid(config(), 3e-3)
+    arms = lr_sweep.build_grid(config(), 3e-3)
     told: list[dict[str, Any]] = []
-    steps = lr_sweep.halve(arms, tiny_chat, TEXT, tmp_path, never, {})
+    steps = lr_sweep.successive_halving(arms, tiny_chat, TEXT, tmp_path, never, {})
     try:
         while True:
             told.append(next(steps))
     except StopIteration as end:
         losses = end.value
     counts = [sum(rung == each for _, rung in losses) for each in RUNGS]
-    assert counts == list(KEPT)
+    assert counts == list(ARMS_PER_RUNG)
     first = {arm: loss for (arm, rung), loss in losses.items() if rung == RUNGS[0]}
-    assert {arm for arm, rung in losses if rung == RUNGS[1]} == set(sorted(first, key=first.__getitem__)[: KEPT[1]])
-    won = lr_sweep.winner(losses)
+    assert {arm for arm, rung in losses if rung == RUNGS[1]} == set(
+        sorted(first, key=first.__getitem__)[: ARMS_PER_RUNG[1]]
+    )
+    won = lr_sweep.best_arm(losses)
     assert losses[won, 1] == min(loss for (_, rung), loss in losses.items() if rung == 1)
     assert 0 < sum("loss" not in each for each in told) <= lr_sweep.rung_steps(arms)
 
@@ -117,7 +119,7 @@ def test_a_sweep_ends_with_the_setting_that_won(tiny: Settings, tmp_path: Path) 
     points = [event for event in events if "rate" in event and event["event"] == "progress"]
     judged = [event for event in events if event["event"] == "judged"]
     assert len(points) <= lr_sweep.FINDER_STEPS
-    assert len(judged) == sum(KEPT)
+    assert len(judged) == sum(ARMS_PER_RUNG)
     last = [event for event in judged if event["rung"] == 1]
     best = min(last, key=lambda event: event["loss"])
     won = events[-1]

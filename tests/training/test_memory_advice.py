@@ -14,7 +14,8 @@ from playground.services.app import Services
 from playground.settings import Settings
 from playground.storage.store import new_secret
 from playground.training.config import RunConfig, TrainSettings
-from playground.training.memory_advice import advice, memory_needed, smaller
+from playground.training.estimate import memory_needed
+from playground.training.memory_advice import describe_shortage, smaller_config
 from retrieval.document import Document
 from tests.fakes.tiny_model import tiny_llama
 
@@ -36,18 +37,18 @@ def config(window: int = 1_024) -> RunConfig:
 @pytest.mark.parametrize("share", [0.95, 0.7, 0.55])
 def test_the_smaller_setting_is_the_largest_that_fits(share: float) -> None:
     there = round(share * memory_needed(config(), SHAPE))
-    found = smaller(config(), SHAPE, there)
+    found = smaller_config(config(), SHAPE, there)
     assert found
     assert memory_needed(found, SHAPE) <= min(there, 0.9 * memory_needed(config(), SHAPE))
     doubled = replace(found, settings=replace(found.settings, window=2 * found.settings.window))
     assert memory_needed(doubled, SHAPE) > memory_needed(found, SHAPE)
-    sentence = advice(config(), SHAPE, there)
+    sentence = describe_shortage(config(), SHAPE, there)
     assert str(found.settings.window) in sentence or str(found.options.top_layers) in sentence
 
 
 def test_where_nothing_fits_the_sentence_says_so() -> None:
-    assert smaller(config(), SHAPE, 1_000_000) is None
-    assert "No shorter window" in advice(config(), SHAPE, 1_000_000)
+    assert smaller_config(config(), SHAPE, 1_000_000) is None
+    assert "No shorter window" in describe_shortage(config(), SHAPE, 1_000_000)
 
 
 def test_a_worker_that_the_system_ended_leaves_a_sentence_with_a_setting_that_fits(

@@ -14,7 +14,7 @@ from playground.settings import Settings
 from playground.storage.run_folder import read_config
 from playground.storage.store import new_secret
 from playground.training.config import RunConfig, TrainSettings
-from playground.training.method_comparison import AXES, MethodResult, level, pareto_front, results
+from playground.training.method_comparison import AXES, MethodResult, collect_results, equalize_steps, pareto_front
 from retrieval.document import Document
 from tests.fakes.texts import CLUB_RULES
 
@@ -45,8 +45,8 @@ def test_five_methods_are_compared_unless_others_are_chosen() -> None:
 
 def test_plans_are_levelled_to_the_shortest() -> None:
     plans = [RunConfig(id_, adapters.get(id_).Options(), TrainSettings(steps=n)) for n, id_ in enumerate(CORE, start=3)]
-    assert {plan.settings for plan in level(plans)} == {TrainSettings(steps=3)}
-    assert [plan.method for plan in level(plans)] == CORE
+    assert {plan.settings for plan in equalize_steps(plans)} == {TrainSettings(steps=3)}
+    assert [plan.method for plan in equalize_steps(plans)] == CORE
 
 
 def test_the_front_holds_those_that_no_other_beats() -> None:
@@ -84,7 +84,7 @@ def test_what_came_out_is_told_a_row_a_method(experiments: Experiments, visitor:
     assert row
     assert work(row.folder, services.settings) == "finished"
     services.jobs._supervisor.settle(row, 0)
-    done, waiting = results(experiments.last_bake_off(visitor))
+    done, waiting = collect_results(experiments.last_bake_off(visitor))
     assert (done.method, done.state, waiting.state) == ("lora", "done", "queued")
     assert done.heldout_after is not None
     assert all(vars(done)[axis] > 0 for axis in AXES)

@@ -21,8 +21,10 @@ from playground.models.registry import chat_source
 from playground.settings import Settings
 from playground.storage.run_folder import EVENTS, LEASE, STOP, adapter_folder, adapter_weights, read_events
 from playground.training import method_comparison
-from playground.training.config import PRESETS, RunConfig, TrainSettings, plan, settings_of, workload_of
-from playground.training.throughput import speed_of
+from playground.training.config import PRESETS, RunConfig, TrainSettings, preset_settings
+from playground.training.estimate import plan_run
+from playground.training.throughput import training_speed
+from playground.training.workload import measure_workload
 from retrieval.document import Document
 
 
@@ -57,9 +59,9 @@ def _planned(asked: Namespace, settings: Settings, documents: Sequence[Document]
     chat = load_chat(chat_source(settings), choose())
     preset, model = PRESETS[asked.preset], chat.model.config
     values: dict[str, Any] = {"seed": asked.seed or 0, "max_seconds": float(settings.max_seconds)}
-    load = workload_of(documents, chat.tokenizer, settings_of(preset, values))
-    speed = speed_of(chat.model, choose())
-    plans = method_comparison.level([plan(id_, preset, {}, values, load, model, speed) for id_ in methods])
+    load = measure_workload(documents, chat.tokenizer, preset_settings(preset, values))
+    speed = training_speed(chat.model, choose())
+    plans = method_comparison.equalize_steps([plan_run(id_, preset, {}, values, load, model, speed) for id_ in methods])
     most = min(plans[0].settings.steps, asked.max_steps or plans[0].settings.steps)
     return [replace(each, settings=replace(each.settings, steps=most)) for each in plans]
 

@@ -26,9 +26,11 @@ from playground.settings import Settings
 from playground.storage.run_folder import log_event, read_config, read_documents, write_config, write_documents
 from playground.training import loop as training_loop
 from playground.training.best_adapter import Finished
-from playground.training.config import PRESETS, RunConfig, TrainSettings, estimate, plan, settings_of, workload_of
+from playground.training.config import PRESETS, RunConfig, TrainSettings, preset_settings
+from playground.training.estimate import estimate_run, plan_run
 from playground.training.loop import Progress
-from playground.training.throughput import speed_of
+from playground.training.throughput import training_speed
+from playground.training.workload import measure_workload
 from retrieval.document import Document
 
 Values = dict[str, object]
@@ -100,8 +102,10 @@ def _planned(asked: Namespace, chat: ChatModel, documents: Sequence[Document]) -
     preset = PRESETS[asked.preset]
     preset = replace(preset, seconds=asked.max_seconds or preset.seconds)
     values, run_values = _values(asked)
-    load = workload_of(documents, chat.tokenizer, settings_of(preset, run_values))
-    config = plan(asked.method, preset, values, run_values, load, chat.model.config, speed_of(chat.model, choose()))
+    load = measure_workload(documents, chat.tokenizer, preset_settings(preset, run_values))
+    config = plan_run(
+        asked.method, preset, values, run_values, load, chat.model.config, training_speed(chat.model, choose())
+    )
     steps = min(config.settings.steps, asked.max_steps or config.settings.steps)
     return replace(config, settings=replace(config.settings, steps=steps))
 
@@ -176,8 +180,8 @@ def stoppable() -> Iterator[Callable[[], bool]]:
 
 
 def _outlook(config: RunConfig, chat: ChatModel, documents: Sequence[Document]) -> str:
-    load = workload_of(documents, chat.tokenizer, config.settings)
-    cost = estimate(config, load, chat.model.config, speed_of(chat.model, choose()))
+    load = measure_workload(documents, chat.tokenizer, config.settings)
+    cost = estimate_run(config, load, chat.model.config, training_speed(chat.model, choose()))
     return (
         f"{config.method}: {config.settings.steps} step(s), {cost.trainable:,} numbers to train, "
         f"about {cost.seconds:.0f} s and {cost.memory_bytes / 1e9:.1f} GB"

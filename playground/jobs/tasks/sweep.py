@@ -43,7 +43,7 @@ def _events(
     logged = read_events(folder)
     rates = [event["rate"] for event in logged if event["event"] == "suggested"]
     judged = {(event["arm"], event["rung"]): event["loss"] for event in logged if event["event"] == "judged"}
-    told = _Teller(FINDER_STEPS + lr_sweep.rung_steps(lr_sweep.grid(config, config.options.learning_rate)))
+    told = _Teller(FINDER_STEPS + lr_sweep.rung_steps(lr_sweep.build_grid(config, config.options.learning_rate)))
     if not rates:
         points = []
         for point in lr_sweep.range_test(config, load(), documents, should_stop):
@@ -51,9 +51,9 @@ def _events(
             yield told.progress(point.step, rate=point.rate, loss=point.loss, smoothed=point.smoothed)
         rates = [lr_sweep.suggest_rate(points, config.options.learning_rate)]
         yield {"event": "suggested", "rate": rates[0]}
-    arms = lr_sweep.grid(config, rates[0])
+    arms = lr_sweep.build_grid(config, rates[0])
     done = FINDER_STEPS + sum(arms[arm].settings.steps // rung - _before(arms[arm], rung) for arm, rung in judged)
-    steps = lr_sweep.halve(arms, load, documents, folder / CHECKPOINT, should_stop, judged)
+    steps = lr_sweep.successive_halving(arms, load, documents, folder / CHECKPOINT, should_stop, judged)
     while True:
         try:
             step = next(steps)
@@ -62,7 +62,7 @@ def _events(
                 "event": "finished",
                 "reason": "done",
                 "step": done,
-                **_told(arms[lr_sweep.winner(end.value)], end.value),
+                **_told(arms[lr_sweep.best_arm(end.value)], end.value),
             }
             return
         if "loss" in step:
@@ -97,5 +97,5 @@ def _setting(arm: RunConfig) -> dict[str, Any]:
     return {"learning_rate": arm.options.learning_rate, "batch_tokens": arm.settings.batch_tokens}
 
 
-def _told(won: RunConfig, losses: lr_sweep.Judged) -> dict[str, Any]:
+def _told(won: RunConfig, losses: lr_sweep.RungLosses) -> dict[str, Any]:
     return {**_setting(won), "loss": min(loss for (_, rung), loss in losses.items() if rung == lr_sweep.RUNGS[-1])}

@@ -8,7 +8,7 @@ import pandas as pd
 
 import adapters
 from playground.services.experiments import Experiments
-from playground.training.method_comparison import AXES, MethodResult, pareto_front, results
+from playground.training.method_comparison import AXES, MethodResult, collect_results, pareto_front
 from playground.ui.shared.controls import run_values
 from playground.ui.shared.format import count, duration, method_name
 from playground.ui.shared.handlers import Told, guard
@@ -62,7 +62,7 @@ class BakeOff:
 
     def refresh(self, language: str, visitor: str, axis: str) -> tuple[Any, ...]:
         """Updates for `outputs`: the last bake-off."""
-        found = results(self.experiments.last_bake_off(visitor))
+        found = collect_results(self.experiments.last_bake_off(visitor))
         shown = gr.update(visible=any(each.heldout_after is not None for each in found))
         table = gr.update(value=_table(language, found), visible=bool(found))
         return table, shown, _plot(language, found, axis), _caveat(language, found, axis)
@@ -86,7 +86,7 @@ class BakeOff:
 
     def _turn(self, request: gr.Request, axis: str) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.store, request)
-        found = results(self.experiments.last_bake_off(visitor))
+        found = collect_results(self.experiments.last_bake_off(visitor))
         return _plot(language, found, axis), _caveat(language, found, axis)
 
 

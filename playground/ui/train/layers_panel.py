@@ -8,7 +8,7 @@ import gradio as gr
 import adapters
 from playground.charts.line import ChartPoint, draw_curve
 from playground.training.config import PRESETS
-from playground.training.layer_tradeoff import BLOCKS, MEASURED, METHOD, TOOK, Trade, interpolate
+from playground.training.layer_tradeoff import BLOCKS, MEASURED, METHOD, RUN_SECONDS, LayerTradeoff, interpolate
 from playground.ui.shared.controls import Controls
 from playground.ui.shared.i18n import say
 from playground.ui.shared.session import language_of
@@ -45,13 +45,13 @@ def trade_picture(language: str, layers: object) -> str:
     drawn = draw_curve(
         say(language, "layers.title"), points, say(language, "layers.speed"), say(language, "layers.loss")
     )
-    told = say(language, "layers.told", method=adapters.get(METHOD).label, blocks=BLOCKS, seconds=TOOK)
+    told = say(language, "layers.told", method=adapters.get(METHOD).label, blocks=BLOCKS, seconds=RUN_SECONDS)
     if not known:
         told = f"{told} {say(language, 'layers.between' if chosen else 'layers.beyond')}"
     return f'{drawn}<p class="fine-print">{escape(told)}</p>'
 
 
-def _point(language: str, trade: Trade, chosen: bool) -> ChartPoint:
+def _point(language: str, trade: LayerTradeoff, chosen: bool) -> ChartPoint:
     """An unmeasured one says how many layers it is, and no figures."""
     name = say(language, "layers.all") if trade.layers == BLOCKS else str(trade.layers)
     figures = f"{trade.speed:.2f} × · {trade.loss:.3f}" if trade in MEASURED else ""

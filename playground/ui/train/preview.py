@@ -10,7 +10,7 @@ import gradio as gr
 from gradio.blocks import Block
 
 from adapters.options import build
-from playground.data.preview import KindPreview, Shown
+from playground.data.preview import ExampleText, KindPreview
 from playground.services.app import Services
 from playground.training.config import BY_PRESET, TrainSettings
 from playground.ui.shared.controls import RUN_KNOBS
@@ -115,13 +115,13 @@ class Preview:
 
 
 def _figures(language: str, row: KindPreview) -> list[str]:
-    return [say(language, f"preview.of.{row.kind}"), count(row.examples), count(row.tokens), count(row.learnt)]
+    return [say(language, f"preview.of.{row.kind}"), count(row.examples), count(row.tokens), count(row.loss_tokens)]
 
 
 def _total(language: str, rows: list[KindPreview]) -> list[str]:
-    sums = (sum(row.examples for row in rows), sum(row.tokens for row in rows), sum(row.learnt for row in rows))
+    sums = (sum(row.examples for row in rows), sum(row.tokens for row in rows), sum(row.loss_tokens for row in rows))
     return [say(language, "preview.total"), *map(count, sums)]
 
 
-def _pieces(shown: Shown) -> list[tuple[str, str | None]]:
+def _pieces(shown: ExampleText) -> list[tuple[str, str | None]]:
     return [(text, LEARNT if learnt else None) for text, learnt in shown.pieces]

@@ -8,7 +8,8 @@ import gradio as gr
 import adapters
 from playground.services.app import Services
 from playground.services.experiments import Experiments
-from playground.training.config import PRESETS, Estimate, RunConfig
+from playground.training.config import PRESETS, RunConfig
+from playground.training.estimate import Estimate
 from playground.ui.shared.controls import Controls, build_controls
 from playground.ui.shared.format import count, duration
 from playground.ui.shared.handlers import Told, guard, notice, notice_box
