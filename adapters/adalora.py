@@ -3,19 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from peft import AdaLoraConfig
 from torch import Tensor, nn
 
+from adapters import compat
 from adapters.base import Paper, Part
 from adapters.errors import MethodError
 from adapters.lora_weights import PREFIX, PlainLora, read_adapter
 from adapters.options import knob, override_knob
-from adapters.peft_method import Adapter, AdapterOptions, peft_config
+from adapters.peft_method import Adapter, AdapterOptions
 
-IMPORTANCE = ("ipt", "exp_avg_ipt", "exp_avg_unc")  # what PEFT's allocator remembers of every number
 WARM_UP, FINAL = 0.1, 0.3  # shares of the steps before the first rank is taken away and after the last
 
 
@@ -92,19 +91,19 @@ class AdaLora(Adapter[AdaLoraOptions]):
             if ".lora_A." in name or ".lora_B." in name:
                 grams.append(each @ each.T if ".lora_A." in name else each.T @ each)
         far = [torch.linalg.norm(gram - torch.eye(len(gram), device=gram.device)) for gram in grams]
-        return peft_config(model).orth_reg_weight * torch.stack(far).mean()
+        return compat.peft_config(model).orth_reg_weight * torch.stack(far).mean()
 
     def after_step(self, model: nn.Module, step: int) -> None:
         """Weigh every rank by the gradients just used, and set those beyond the budget to 0."""
-        _tuner(model).update_and_allocate(step)
+        compat.prune_ranks(model, step)
 
     def state(self, model: nn.Module) -> dict[str, Tensor]:
         """The factors, every number's importance, and which ranks are left."""
-        allocator, pattern = _tuner(model).rankallocator, peft_config(model).rank_pattern or {}
+        pattern = compat.peft_config(model).rank_pattern or {}
         remembered = {
             f"importance.{kind}.{name}": each.detach().cpu().clone()
-            for kind in IMPORTANCE
-            for name, each in vars(allocator)[kind].items()
+            for kind, tensors in compat.rank_importance(model).items()
+            for name, each in tensors.items()
         }
         left = {f"ranks.{name}": torch.tensor(each) for name, each in pattern.items()}
         return {**super().state(model), **remembered, **left}
@@ -113,17 +112,16 @@ class AdaLora(Adapter[AdaLoraOptions]):
         """See Method.load_state."""
         own = {name: each for name, each in state.items() if name.partition(".")[0] not in ("importance", "ranks")}
         super().load_state(model, own)
-        allocator = _tuner(model).rankallocator
-        for kind in IMPORTANCE:
-            vars(allocator)[kind] = _named(state, f"importance.{kind}.", model)
+        importance = {kind: _named(state, f"importance.{kind}.", model) for kind in compat.IMPORTANCE}
+        compat.set_rank_importance(model, importance)
         left = _named(state, "ranks.", model)
-        peft_config(model).rank_pattern = {name: each.tolist() for name, each in left.items()} or None
+        compat.peft_config(model).rank_pattern = {name: each.tolist() for name, each in left.items()} or None
 
     def save(self, model: nn.Module, folder: Path) -> None:
         """See Method.save; peft 0.21.2 renames the live list of ranks while it saves, which is put back."""
-        before = peft_config(model).rank_pattern
+        before = compat.peft_config(model).rank_pattern
         super().save(model, folder)
-        peft_config(model).rank_pattern = before
+        compat.peft_config(model).rank_pattern = before
 
     def as_lora(self, folder: Path) -> PlainLora:
         """See Method.as_lora. E goes into A, the scale into B; ranks that were taken away are not in the file."""
@@ -137,10 +135,6 @@ class AdaLora(Adapter[AdaLoraOptions]):
             if len(E):  # a layer may have lost all of its ranks
                 layers[name] = (E * A, B * scale)
         return PlainLora(layers)
-
-
-def _tuner(model: nn.Module) -> Any:
-    return model.base_model
 
 
 def _named(state: Mapping[str, Tensor], prefix: str, model: nn.Module) -> dict[str, Tensor]:

@@ -4,23 +4,23 @@ The weight itself is never written. Its updates telescope, ΔW = λ·s·(B·A �
 step, so the forward pass adds that term and the finished adapter is a LoRA of rank 2r.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import PeftModel
-from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
+from adapters import compat
 from adapters.base import Paper, Part, Rival
 from adapters.lora import LoraFamily
 from adapters.lora_weights import PREFIX, PlainLora
 from adapters.options import knob, override_knob
-from adapters.peft_method import ADAPTER, AdapterOptions, peft_config
+from adapters.peft_method import AdapterOptions
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class DeltaLora(LoraFamily[DeltaLoraOptions]):
         """See Method.attach."""
         model = super().attach(base, options, seed, steps)
         start = min(options.start_step, steps // 2)
-        for _, layer in list(_layers(model)):
+        for layer in compat.lora_layers(model).values():
             layer.add_module("telescope", Telescope(options.ratio, start))
             layer.register_forward_hook(_add_update)
         self.after_step(model, 0)  # a start step of 0 counts from the first step on
@@ -91,9 +91,9 @@ class DeltaLora(LoraFamily[DeltaLoraOptions]):
 
     def after_step(self, model: nn.Module, step: int) -> None:
         """Keep the factors as they are before the first step that counts."""
-        for _, layer in _layers(model):
+        for layer in compat.lora_layers(model).values():
             if step == layer.telescope.start_step:
-                layer.telescope.begin(*_factors(layer))
+                layer.telescope.begin(*compat.lora_factors(layer))
 
     def state(self, model: nn.Module) -> dict[str, Tensor]:
         """A and B, and A₀ and B₀ once the start step is past."""
@@ -104,16 +104,16 @@ class DeltaLora(LoraFamily[DeltaLoraOptions]):
         """See Method.load_state."""
         starts = {name: tensor for name, tensor in state.items() if ".telescope." in name}
         super().load_state(model, {name: tensor for name, tensor in state.items() if name not in starts})
-        for name, layer in _layers(model):
+        for name, layer in compat.lora_layers(model).items():
             if starts:
-                A, B = _factors(layer)
+                A, B = compat.lora_factors(layer)
                 telescope = f"{name}.telescope"
                 layer.telescope.begin(starts[f"{telescope}.start_A"].to(A), starts[f"{telescope}.start_B"].to(B))
 
     def save(self, model: nn.Module, folder: Path) -> None:
         """Write the equal plain LoRA: rank 2r past the start step, r before."""
-        layers = {name.removeprefix(PREFIX): _plain(layer) for name, layer in _layers(model)}
-        PlainLora(layers).save(folder, peft_config(model).base_model_name_or_path or "")
+        layers = {name.removeprefix(PREFIX): _plain(layer) for name, layer in compat.lora_layers(model).items()}
+        PlainLora(layers).save(folder, compat.peft_config(model).base_model_name_or_path or "")
 
 
 class Telescope(nn.Module):
@@ -134,30 +134,22 @@ class Telescope(nn.Module):
         self.start_A, self.start_B = A.detach().clone(), B.detach().clone()
 
 
-def _layers(model: nn.Module) -> Iterator[tuple[str, Any]]:
-    return ((name, module) for name, module in model.named_modules() if isinstance(module, LoraLayer))
-
-
-def _factors(layer: Any) -> tuple[Tensor, Tensor]:
-    return layer.lora_A[ADAPTER].weight, layer.lora_B[ADAPTER].weight
-
-
 def _add_update(layer: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
     """Forward hook: add ΔW·x. As ΔW is no parameter, x gets a gradient through it, A and B get none."""
     start_A, start_B = layer.telescope.start_A, layer.telescope.start_B
-    if start_A is None or start_B is None or layer.disable_adapters:
+    if start_A is None or start_B is None or compat.is_disabled(layer):
         return None
-    A, B = (factor.detach() for factor in _factors(layer))
-    strength = layer.telescope.ratio * layer.scaling[ADAPTER]
+    A, B = (factor.detach() for factor in compat.lora_factors(layer))
+    strength = layer.telescope.ratio * compat.lora_scale(layer)
     low = F.linear(inputs[0].to(A.dtype), torch.cat([A, start_A]))
     return output + F.linear(low, torch.cat([strength * B, -strength * start_B], dim=1)).to(output.dtype)
 
 
 def _plain(layer: Any) -> tuple[Tensor, Tensor]:
     """s·B·A + λ·s·(B·A − B₀·A₀) as one product, rows and columns side by side."""
-    A, B = (factor.detach() for factor in _factors(layer))
+    A, B = (factor.detach() for factor in compat.lora_factors(layer))
     start_A, start_B = layer.telescope.start_A, layer.telescope.start_B
-    scale, ratio = layer.scaling[ADAPTER], layer.telescope.ratio
+    scale, ratio = compat.lora_scale(layer), layer.telescope.ratio
     if start_A is None or start_B is None:
         return A, scale * B
     return torch.cat([A, start_A]), torch.cat([scale * (1 + ratio) * B, -scale * ratio * start_B], dim=1)

@@ -62,7 +62,8 @@ class Full(Method[FullOptions]):
 
     def save(self, model: nn.Module, folder: Path) -> None:
         """Write a model folder that transformers loads."""
-        assert isinstance(model, PreTrainedModel)
+        if not isinstance(model, PreTrainedModel):
+            raise TypeError(f"Expected a transformers model, got {type(model).__name__}")
         model.save_pretrained(folder)
 
     def load(self, base: PreTrainedModel, folder: Path) -> PreTrainedModel:

@@ -4,38 +4,27 @@ from functools import partial
 from typing import Any
 
 import torch
-from peft.tuners.lora import Linear as LoraLinear
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from adapters import compat
 
-def fuse(model: nn.Module, adapter: str) -> None:
-    """Let every plain LoRA layer of a PEFT model compute itself so; others, and what cannot, stay as they are."""
+
+def fuse_lora(model: nn.Module) -> None:
+    """Let every plain LoRA layer of a PEFT model compute itself as one product; other layers stay as they are."""
     for module in model.modules():
-        if type(module) is LoraLinear and _is_plain(module, adapter):
-            vars(module)["forward"] = partial(_forward, module, adapter)
+        if compat.is_plain_lora(module):
+            vars(module)["forward"] = partial(_forward, module)
 
 
-def _is_plain(layer: Any, adapter: str) -> bool:
-    base = layer.base_layer
-    return (
-        type(base) is nn.Linear
-        and base.weight.dtype == layer.lora_A[adapter].weight.dtype
-        and not base.weight.requires_grad
-        and adapter not in layer.lora_variant
-        and isinstance(layer.lora_dropout[adapter], nn.Identity)
-        and layer.lora_B[adapter].bias is None
-    )
-
-
-def _forward(layer: Any, adapter: str, x: Tensor) -> Tensor:
+def _forward(layer: Any, x: Tensor) -> Tensor:
     """X of (…, in) to (…, out)."""
     base = layer.base_layer
-    if layer.disable_adapters or layer.merged:
+    if compat.is_disabled(layer) or compat.is_merged(layer):
         out: Tensor = base(x)
         return out
-    factors = layer.lora_A[adapter].weight, layer.lora_B[adapter].weight
-    product: Tensor = _FusedLoraFunction.apply(x, base.weight, base.bias, *factors, layer.scaling[adapter])
+    factors, scale = compat.lora_factors(layer), compat.lora_scale(layer)
+    product: Tensor = _FusedLoraFunction.apply(x, base.weight, base.bias, *factors, scale)
     return product
 
 

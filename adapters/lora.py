@@ -7,10 +7,10 @@ from peft import LoraConfig, PeftModel
 from transformers import PreTrainedModel
 
 from adapters.base import Paper, Part
-from adapters.fused_lora import fuse
+from adapters.fused_lora import fuse_lora
 from adapters.lora_weights import PlainLora
 from adapters.options import knob
-from adapters.peft_method import ADAPTER, Adapter, AdapterOptions, AdapterT
+from adapters.peft_method import Adapter, AdapterOptions, AdapterT
 
 
 class LoraFamily(Adapter[AdapterT]):
@@ -29,7 +29,7 @@ class LoraFamily(Adapter[AdapterT]):
     def attach(self, base: PreTrainedModel, options: AdapterT, seed: int, steps: int) -> PeftModel:
         """See Method.attach; where the layer is plain it is computed as one product."""
         model = super().attach(base, options, seed, steps)
-        fuse(model, ADAPTER)
+        fuse_lora(model)
         return model
 
     def parts(self, inputs: int, outputs: int, options: AdapterT) -> tuple[Part, ...]:

@@ -5,14 +5,14 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from adapters import compat
 from adapters.base import Paper, Part
 from adapters.lora import LoraFamily
 from adapters.options import knob, override_knob
-from adapters.peft_method import ADAPTER, AdapterOptions
+from adapters.peft_method import AdapterOptions
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class LoraFA(LoraFamily[LoraFAOptions]):
     def attach(self, base: PreTrainedModel, options: LoraFAOptions, seed: int, steps: int) -> PeftModel:
         """See Method.attach."""
         model = super().attach(base, options, seed, steps)
-        _keep_frozen(model)
+        compat.freeze_lora_A(model)
         return model
 
     def parts(self, inputs: int, outputs: int, options: LoraFAOptions) -> tuple[Part, ...]:
@@ -63,26 +63,15 @@ class LoraFA(LoraFamily[LoraFAOptions]):
         """
         optimizer = super().optimizer(model, options)
         if options.correction:
-            pairs = [_correction(layer) for layer in _layers(model)]
+            pairs = [_correction(layer) for layer in compat.lora_layers(model).values()]
             optimizer.register_step_pre_hook(lambda *_: _correct(pairs))
         return optimizer
 
 
-def _layers(model: nn.Module) -> list[Any]:
-    return [module for module in model.modules() if isinstance(module, LoraLayer)]
-
-
-def _keep_frozen(model: PeftModel) -> None:
-    """Freeze A for good: peft 0.21.2 makes it trainable again in set_adapter() and after disable_adapter()."""
-    for layer in _layers(model):
-        layer.frozen_peft_weight_names = {ADAPTER: ("lora_A",)}
-    model.set_adapter(ADAPTER)
-
-
 def _correction(layer: Any) -> tuple[Tensor, Tensor]:
     """B and the matrix (A·Aᵀ)⁺/s² (rank, rank), in the adapter's float32, that corrects B's gradient."""
-    A, B = layer.lora_A[ADAPTER].weight.detach(), layer.lora_B[ADAPTER].weight
-    return B, torch.linalg.pinv(A @ A.T, hermitian=True) / layer.scaling[ADAPTER] ** 2
+    A, B = compat.lora_factors(layer)
+    return B, torch.linalg.pinv(A.detach() @ A.detach().T, hermitian=True) / compat.lora_scale(layer) ** 2
 
 
 def _correct(pairs: list[tuple[Tensor, Tensor]]) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from peft import LoraConfig, PeftConfig
 from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
-from peft.utils.other import get_pattern_key
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from adapters import compat
 from adapters.errors import MethodError
 
 PREFIX = "base_model.model."  # what PEFT puts before a module's name in the bare base model
@@ -50,7 +50,8 @@ class PlainLora:
 
     def save(self, folder: Path, base_name: str) -> None:
         """Write a standard PEFT LoRA folder whose alpha equals the rank in every layer, so that its scale is 1."""
-        assert not self.scales
+        if self.scales:
+            raise ValueError("No LoRA file can hold scales per row.")
         ranks = {name: A.shape[0] for name, (A, _) in self.layers.items()}
         usual = Counter(ranks.values()).most_common(1)[0][0]
         others = {name: rank for name, rank in ranks.items() if rank != usual}
@@ -158,6 +159,5 @@ def _refuse_other_kinds(folder: Path, config: Mapping[str, Any], odd: set[str]) 
 
 
 def _scale(config: Mapping[str, Any], name: str, rank: int) -> float:
-    alphas = config.get("alpha_pattern") or {}
-    alpha = alphas.get(get_pattern_key(list(alphas), name), config["lora_alpha"])
+    alpha = compat.pattern_value(config.get("alpha_pattern") or {}, name, config["lora_alpha"])
     return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)

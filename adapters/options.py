@@ -74,7 +74,8 @@ def build(cls: type[T], values: Mapping[str, object]) -> T:
 
 
 def _knob(each: Field) -> Knob:
-    assert each.default is not MISSING
+    if each.default is MISSING:
+        raise TypeError(f"The knob {each.name} has no default")
     return Knob(name=each.name, kind=type(each.default), default=each.default, **each.metadata)
 
 

@@ -11,11 +11,10 @@ from peft import PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dic
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from adapters import compat
 from adapters.base import Method, Options, target_layers
 from adapters.lora_weights import write_adapter
 from adapters.options import knob
-
-ADAPTER = "default"  # the name PEFT gives to a model's only adapter
 
 
 @dataclass(frozen=True)
@@ -74,20 +73,22 @@ class Adapter(Method[AdapterT]):
 
     def adapter_parameters(self, model: nn.Module) -> dict[str, nn.Parameter]:
         """All of the adapter's own tensors."""
-        prefix = f".{_tuner(model).prefix}"
+        prefix = compat.parameter_prefix(model)
         return {name: each for name, each in model.named_parameters() if prefix in name}
 
     def save(self, model: nn.Module, folder: Path) -> None:
         """Write what PeftModel.from_pretrained loads, under the base's name_or_path."""
-        write_adapter(folder, peft_config(model), adapter_tensors(model))
+        write_adapter(folder, compat.peft_config(model), adapter_tensors(model))
 
     def load(self, base: PreTrainedModel, folder: Path) -> PeftModel:
         """See Method.load."""
+        compat.check_peft()
         return PeftModel.from_pretrained(self.frozen_base(base), folder)
 
 
 def wrap(base: PreTrainedModel, config: PeftConfig, seed: int) -> PeftModel:
     """PEFT's model around the base, its random numbers from `seed` alone and the global generator left as it was."""
+    compat.check_peft()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return get_peft_model(base, config)
@@ -103,16 +104,6 @@ def unwrap(model: nn.Module) -> Any:
     return model.get_base_model() if isinstance(model, PeftModel) else model
 
 
-def peft_config(model: nn.Module) -> Any:
-    """The configuration of a PEFT model's only adapter."""
-    assert isinstance(model, PeftModel)
-    return model.peft_config[ADAPTER]
-
-
 def adapter_tensors(model: nn.Module) -> Mapping[str, Tensor]:
     """The adapter's tensors under the keys of PEFT's file format."""
     return get_peft_model_state_dict(model, save_embedding_layers=False)
-
-
-def _tuner(model: nn.Module) -> Any:
-    return model.base_model

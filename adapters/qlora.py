@@ -1,8 +1,6 @@
 """QLoRA: LoRA over a copy of the model whose linear layers are kept in four bits."""
 
 import copy
-import importlib
-import importlib.util
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,12 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
+from adapters import compat
 from adapters.base import Paper, Part, target_layers
 from adapters.errors import MethodError
 from adapters.lora import LoraFamily
 from adapters.peft_method import AdapterOptions
 
-KERNELS = "bitsandbytes"
 BITS = 4 + 8 / 64 + 32 / (64 * 256)  # a weight, its share of a block's 8-bit scale, and of that scale's scale
 
 
@@ -39,14 +37,15 @@ class QLora(LoraFamily[QLoraOptions]):
 
     def unavailable(self) -> str:
         """Four-bit kernels come in a package that not every machine has."""
-        if importlib.util.find_spec(KERNELS):
+        if compat.has_bitsandbytes():
             return ""
-        return f"QLoRA needs the package {KERNELS}, which is not installed here; LoRA trains the same adapter."
+        return f"QLoRA needs the package {compat.KERNELS}, which is not installed here; LoRA trains the same adapter."
 
     def frozen_base(self, base: PreTrainedModel) -> PreTrainedModel:
         """A copy whose linear layers in the blocks are NF4; all other tensors are the base's own."""
         if reason := self.unavailable():
             raise MethodError(reason)
+        compat.check_bitsandbytes()
         shared = {id(each): each for each in [*base.parameters(), *base.buffers()]}
         model = copy.deepcopy(base, shared)
         for name in target_layers(base):
@@ -70,9 +69,7 @@ class NF4Linear(nn.Linear):
     def __init__(self, linear: Any) -> None:
         super().__init__(linear.in_features, linear.out_features, bias=False, device="meta")
         self.bias = linear.bias
-        weight, self.quantisation = _kernels().quantize_4bit(
-            linear.weight.detach(), compress_statistics=True, quant_type="nf4"
-        )
+        weight, self.quantisation = compat.quantize_nf4(linear.weight.detach())
         self.weight = nn.Parameter(weight, requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -82,8 +79,7 @@ class NF4Linear(nn.Linear):
 
     def dequantise(self) -> Tensor:
         """The weight as it is multiplied with, (out, in)."""
-        weight: Tensor = _kernels().dequantize_4bit(self.weight, self.quantisation)
-        return weight
+        return compat.dequantize_nf4(self.weight, self.quantisation)
 
 
 class _NF4Function(torch.autograd.Function):
@@ -93,16 +89,12 @@ class _NF4Function(torch.autograd.Function):
     def forward(context: Any, x: Tensor, weight: Tensor, quantisation: Any) -> Tensor:
         context.save_for_backward(weight)
         context.quantisation = quantisation
-        return F.linear(x, _kernels().dequantize_4bit(weight, quantisation).to(x.dtype))
+        return F.linear(x, compat.dequantize_nf4(weight, quantisation).to(x.dtype))
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        weight = _kernels().dequantize_4bit(*context.saved_tensors, context.quantisation)
+        weight = compat.dequantize_nf4(context.saved_tensors[0], context.quantisation)
         return gradients[0] @ weight.to(gradients[0].dtype), None, None
-
-
-def _kernels() -> Any:
-    return importlib.import_module(f"{KERNELS}.functional")  # heavy, and not on every machine
 
 
 METHOD = QLora()

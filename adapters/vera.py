@@ -10,15 +10,15 @@ from typing import Any
 
 import torch
 from peft import PeftModel, VeraConfig
-from peft.tuners.vera import VeraLayer
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from adapters import compat
 from adapters.base import Paper, Part
 from adapters.errors import MethodError
 from adapters.lora_weights import PREFIX, PlainLora, read_adapter, write_adapter
 from adapters.options import override_knob
-from adapters.peft_method import ADAPTER, Adapter, AdapterOptions, adapter_tensors, peft_config
+from adapters.peft_method import Adapter, AdapterOptions, adapter_tensors
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,9 @@ class Vera(Adapter[VeraOptions]):
 
     def save(self, model: nn.Module, folder: Path) -> None:
         """Write the vectors and the key, with the layers' input sizes that `as_lora` needs as metadata."""
-        layers = {name: module for name, module in model.named_modules() if isinstance(module, VeraLayer)}
-        metadata = {
-            "inputs": json.dumps({name.removeprefix(PREFIX): each.in_features for name, each in layers.items()})
-        }
-        write_adapter(folder, peft_config(model), adapter_tensors(model), metadata)
+        sizes = {name.removeprefix(PREFIX): inputs for name, inputs in compat.vera_input_sizes(model).items()}
+        metadata = {"inputs": json.dumps(sizes)}
+        write_adapter(folder, compat.peft_config(model), adapter_tensors(model), metadata)
 
     def as_lora(self, folder: Path) -> PlainLora:
         """See Method.as_lora. A is one tensor for all layers of equal input size; b and d go into each layer's B."""
@@ -116,9 +114,8 @@ def projections(config: Mapping[str, Any], inputs: int, outputs: int) -> tuple[T
 
 def _restore_projections(model: PeftModel) -> None:
     """Undo a rounding: peft 0.21.2 draws A and B in float32 but passes them through the base's number type."""
-    tuner: Any = model.base_model
-    A, B = tuner.vera_A[ADAPTER], tuner.vera_B[ADAPTER]
-    exact_A, exact_B = projections(model.peft_config[ADAPTER].to_dict(), A.shape[1], B.shape[0])
+    A, B = compat.vera_projections(model)
+    exact_A, exact_B = projections(compat.peft_config(model).to_dict(), A.shape[1], B.shape[0])
     A.copy_(exact_A)
     B.copy_(exact_B)
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import adapters
-from adapters import qlora
+from adapters import compat
 from adapters.cost import activation_bytes, measure_footprint
 from adapters.errors import MethodError
 from adapters.lora_weights import PlainLora
@@ -305,7 +305,7 @@ def test_qlora_s_base_is_the_same_whether_a_gradient_is_asked_for_or_not() -> No
 
 
 def test_without_its_kernels_qlora_says_why_it_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(qlora, "KERNELS", "no_such_package")
+    monkeypatch.setattr(compat, "KERNELS", "no_such_package")
     method = adapters.get("qlora")
     assert "not installed here" in method.unavailable()
     with pytest.raises(MethodError, match="needs the package no_such_package"):
