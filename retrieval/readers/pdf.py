@@ -35,7 +35,7 @@ def read_pdf(data: bytes, name: str, limits: Limits) -> Document:
     refuse_disguised(data, name, "a PDF", magic=b"%PDF-")
     with _PDFIUM:
         raw = _pages(data, name, limits)
-    pages, mended = _mend(raw)
+    pages, mended = repair_lines(raw)
     empty = sum(not page for page in pages)
     if empty == len(pages):
         raise RetrievalError(f"{name} holds pictures of pages, not text. Run text recognition (OCR) on it first.")
@@ -125,7 +125,7 @@ def _vocabulary(pages: list[Page], pattern: str) -> set[str]:
     return {word.casefold() for page in pages for line in page for word in re.findall(pattern, line.text)}
 
 
-def _mend(pages: list[Page]) -> tuple[list[Page], int]:
+def repair_lines(pages: list[Page]) -> tuple[list[Page], int]:
     """Lines cleaned and without end-of-line hyphens.
 
     A hyphen stays where the word has one elsewhere, or where both its halves are words and the whole is none.

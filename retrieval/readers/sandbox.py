@@ -1,7 +1,7 @@
-"""One file read in a process of its own, bounded in memory and time: what a file can break is that process only.
+"""Reads one file in a child process with limits on memory and time: a bad file can break that process only.
 
-`python -m retrieval.readers.sandbox` is the child: it reads a request from its input and writes an answer to
-its output, both JSON.
+`python -m retrieval.readers.sandbox` is the child: it reads a request from standard input and writes an answer to
+standard output, both as JSON.
 """
 
 import contextlib
@@ -24,26 +24,26 @@ from retrieval.errors import RetrievalError
 from retrieval.readers.dispatch import read_document
 
 ROOT = Path(__file__).parents[2]
-# Children that read at the same time; others wait, so that many bombs cannot add up.
-_AT_ONCE = threading.BoundedSemaphore(2)
-# All that the child gets of the environment, which may hold the host's secrets.
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "TMPDIR", "SYSTEMROOT")
-_OUT_OF_TIME = (-signal.SIGXCPU,) if sys.platform != "win32" else ()
+# Children that read at the same time; others wait, so that several hostile files cannot add up.
+_CHILDREN = threading.BoundedSemaphore(2)
+# The environment may hold the host's secrets, so the child gets these variables only.
+_CHILD_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "TMPDIR", "SYSTEMROOT")
+_TIME_SIGNALS = (-signal.SIGXCPU,) if sys.platform != "win32" else ()
 
 Answer = dict[str, Any]
 logger = logging.getLogger(__name__)
 
 
 def read_in_sandbox(path: Path, name: str, mapping: Mapping[str, str] | None, limits: Limits) -> Document:
-    """`read_document` in a child process.
+    """The same as `read_document`, but in a child process.
 
     Raises:
         FileNotFoundError: there is no such file.
         NeedsMapping: a table whose columns are not recognised.
-        RetrievalError: what `read_document` refuses, and what took too much memory or time or broke its reader.
+        RetrievalError: `read_document` refuses the file, or its reader crashed or exceeded its memory or time.
     """
     request = {"path": str(path.resolve(strict=True)), "name": name, "mapping": mapping and dict(mapping)}
-    answer = _answer(json.dumps({**request, "limits": asdict(limits)}).encode(), name, limits)
+    answer = _child_answer(json.dumps({**request, "limits": asdict(limits)}).encode(), name, limits)
     if "document" in answer:
         return Document.from_dict(answer["document"])
     if "columns" in answer:
@@ -51,11 +51,11 @@ def read_in_sandbox(path: Path, name: str, mapping: Mapping[str, str] | None, li
     raise RetrievalError(answer["refusal"])
 
 
-def _answer(request: bytes, name: str, limits: Limits) -> Answer:
-    """What the child says, or a refusal in its place where it came to an end before."""
-    # Temporary files without a name: nothing stays behind, and the child's limit on file size bounds them.
-    with _AT_ONCE, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as faults:
-        code = _run(request, out, faults, limits.clock_seconds)
+def _child_answer(request: bytes, name: str, limits: Limits) -> Answer:
+    """The child's answer, or a refusal where the child ended without one."""
+    # Unnamed temporary files: nothing stays on disk, and the child's limit on file size applies to them.
+    with _CHILDREN, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as faults:
+        code = run_reader(request, out, faults, limits.clock_seconds)
         out.seek(0)
         if code == 0:
             answer: Answer = json.loads(out.read())
@@ -65,18 +65,18 @@ def _answer(request: bytes, name: str, limits: Limits) -> Answer:
             return {"refusal": f"{name} could not be read: it is damaged. Save it again, or save it as text."}
         faults.seek(0)
         logger.warning("A reader ended with %s: %s", code, faults.read(2_000).decode(errors="replace"))
-    return {"refusal": _end(name, code, limits)}
+    return {"refusal": exit_refusal(name, code, limits)}
 
 
-def _run(request: bytes, out: IO[bytes], faults: IO[bytes], seconds: float) -> int | None:
-    """The child's exit code, minus a signal's number if one ended it, None if the clock did."""
+def run_reader(request: bytes, out: IO[bytes], faults: IO[bytes], seconds: float) -> int | None:
+    """Run the child on a request; returns its exit code, -N if signal N ended it, None after `seconds` of wall time."""
     child = subprocess.Popen(
         [sys.executable, "-m", "retrieval.readers.sandbox"],
         stdin=subprocess.PIPE,
         stdout=out,
         stderr=faults,
         cwd=ROOT,
-        env={key: os.environ[key] for key in _PASSED_ON if key in os.environ},
+        env={key: os.environ[key] for key in _CHILD_ENVIRONMENT if key in os.environ},
         start_new_session=True,
     )
     try:
@@ -90,7 +90,7 @@ def _run(request: bytes, out: IO[bytes], faults: IO[bytes], seconds: float) -> i
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
-    """End a child with all that it started, and take leave of it."""
+    """Kill a child and every process that it started, and wait for its end."""
     if sys.platform == "win32":
         child.kill()
     else:
@@ -99,34 +99,34 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
     child.wait()
 
 
-def _end(name: str, code: int | None, limits: Limits) -> str:
-    """The sentence for a child that ended without an answer."""
+def exit_refusal(name: str, code: int | None, limits: Limits) -> str:
+    """The sentence for the user where the child ended without an answer; `code` as `run_reader` returns it."""
     memory = f"{limits.memory_bytes // 1_000_000:,} MB of memory"
     if code is None:
         return f"{name} took more than {limits.clock_seconds} seconds to read, the limit. Add a part of it."
-    if code in _OUT_OF_TIME:
+    if code in _TIME_SIGNALS:
         return f"{name} took more than {limits.seconds} processor seconds to read, the limit. Add a part of it."
     return f"{name} broke its reader: it is damaged or needs more than {memory}, the limit. Save it again or as text."
 
 
 def main() -> None:
-    """The child: one request from the standard input, one answer to the standard output."""
+    """The child: one request from standard input, one answer to standard output."""
     request = json.loads(sys.stdin.buffer.read())
     limits = Limits(**request["limits"])
-    _bind(limits)
-    answer = json.dumps(_read(Path(request["path"]), request["name"], request["mapping"], limits)).encode()
+    _set_limits(limits)
+    answer = json.dumps(read_or_refuse(Path(request["path"]), request["name"], request["mapping"], limits)).encode()
     if len(answer) > limits.answer_bytes:
-        answer = json.dumps({"refusal": _too_much(request["name"], len(answer), limits)}).encode()
+        answer = json.dumps({"refusal": _size_refusal(request["name"], len(answer), limits)}).encode()
     sys.stdout.buffer.write(answer)
 
 
-def _too_much(name: str, size: int, limits: Limits) -> str:
+def _size_refusal(name: str, size: int, limits: Limits) -> str:
     found, allowed = size // 1_000_000, limits.answer_bytes // 1_000_000
     return f"{name} becomes {found} MB of text with headings; the limit is {allowed} MB. Add a part of it."
 
 
-def _bind(limits: Limits) -> None:
-    """Set this process's limits; Windows has none of them, and macOS no bound on memory: there the clock remains."""
+def _set_limits(limits: Limits) -> None:
+    """Limit this process. Windows has no such limits and macOS none on memory: there only the wall clock counts."""
     if sys.platform == "win32":
         return
     import resource
@@ -144,8 +144,8 @@ def _bind(limits: Limits) -> None:
             resource.setrlimit(kind, (value, value + 1 if kind == resource.RLIMIT_CPU else value))
 
 
-def _read(path: Path, name: str, mapping: Mapping[str, str] | None, limits: Limits) -> Answer:
-    """The document, or the reason why there is none, ready for JSON."""
+def read_or_refuse(path: Path, name: str, mapping: Mapping[str, str] | None, limits: Limits) -> Answer:
+    """The document, a refusal, or the traceback of a fault, as values that JSON can hold."""
     try:
         return {"document": read_document(path, name, mapping, limits).to_dict()}
     except NeedsMapping as error:
@@ -155,7 +155,7 @@ def _read(path: Path, name: str, mapping: Mapping[str, str] | None, limits: Limi
     except MemoryError:
         allowed = limits.memory_bytes // 1_000_000
         return {"refusal": f"{name} needs more than {allowed:,} MB of memory, the limit. Add a part of it."}
-    except Exception:  # a fault of a library or of ours: the parent logs it, and the visitor's other files go on
+    except Exception:  # a fault of a library or of ours: the parent logs it and reads the other files
         return {"fault": traceback.format_exc()}
 
 

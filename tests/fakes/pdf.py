@@ -1,5 +1,6 @@
 """PDF files made by hand, also very large ones."""
 
+import re
 import zlib
 
 HELLO = b"BT /F1 10 Tf 72 700 Td (hello world) Tj ET\n"  # what a page shows
@@ -29,3 +30,34 @@ def pdf(stream: bytes, pages: int = 1) -> bytes:
     table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
     trailer = b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, len(data))
     return data + b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1) + table + trailer
+
+
+def text_pdf(pages: list[list[tuple[int, int, str]]], extra: str = "", size: int = 10) -> bytes:
+    """A PDF whose pages hold lines of Helvetica at (x, y)."""
+    objects = ["<< /Type /Catalog /Pages 2 0 R >>", ""]
+    objects.append("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>")
+    kids = []
+    for lines in pages:
+        stream = "".join(f"BT /F1 {size} Tf {x} {y} Td ({text}) Tj ET\n" for x, y, text in lines)
+        objects.append(f"<< /Length {len(stream)} >>\nstream\n{stream}endstream")
+        kids.append(f"{len(objects) + 1} 0 R")
+        objects.append(
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents {len(objects)} 0 R "
+            "/Resources << /Font << /F1 3 0 R >> >> >>"
+        )
+    objects[1] = f"<< /Type /Pages /Count {len(kids)} /Kids [{' '.join(kids)}] >>"
+    data, offsets = "%PDF-1.4\n", []
+    for number, content in enumerate(objects, start=1):
+        offsets.append(len(data))
+        data += f"{number} 0 obj\n{content}\nendobj\n"
+    table = "".join(f"{offset:010d} 00000 n \n" for offset in offsets)
+    trailer = f"trailer << /Size {len(objects) + 1} /Root 1 0 R {extra} >>\nstartxref\n{len(data)}\n%%EOF"
+    return f"{data}xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}{trailer}".encode("latin-1")
+
+
+def with_stream(data: bytes, before: str) -> bytes:
+    """A tiny PDF with more at the start of its first page; its table of offsets is off, which readers repair."""
+    head, rest = data.split(b"stream\n", 1)
+    length = int(re.search(rb"/Length (\d+)", head)[1])
+    head = head.replace(b"/Length %d" % length, b"/Length %d" % (length + len(before)))
+    return head + b"stream\n" + before.encode() + rest

@@ -62,7 +62,7 @@ def test_saving_again_replaces_the_folder_and_leaves_no_other(folder: Path, embe
 def test_a_save_that_fails_leaves_the_old_index(
     folder: Path, embedder: WordEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrieval.persistence._npy", lambda array: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(np, "save", lambda *args, **more: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         save(build([BREAD], embedder), folder)
     assert len(load(folder, embedder).passages) == 2

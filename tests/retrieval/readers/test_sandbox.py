@@ -199,10 +199,10 @@ def test_a_fault_in_a_reader_is_logged_and_refuses_this_file_only(
     write: Write, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(request: bytes, out: io.BytesIO, faults: io.BytesIO, seconds: float) -> int:
-        out.write(json.dumps(sandbox._read(Path("a.txt"), "a.txt", None, None)).encode())
+        out.write(json.dumps(sandbox.read_or_refuse(Path("a.txt"), "a.txt", None, None)).encode())
         return 0
 
-    monkeypatch.setattr(sandbox, "_run", broken)
+    monkeypatch.setattr(sandbox, "run_reader", broken)
     with pytest.raises(RetrievalError, match=r"a\.txt could not be read: it is damaged\."):
         read_in_sandbox(write("a.txt", "text"), "a.txt", None, LIMITS)
     assert "Traceback" in caplog.text
@@ -249,4 +249,4 @@ def test_the_settings_are_the_limits(settings: Settings) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="signals are those of POSIX")
 @pytest.mark.parametrize(("code", "words"), [(None, "15 seconds"), (-24, "5 processor seconds"), (-6, "1,000 MB")])
 def test_every_end_has_its_sentence(code: int | None, words: str) -> None:
-    assert words in sandbox._end("a.pdf", code, LIMITS)
+    assert words in sandbox.exit_refusal("a.pdf", code, LIMITS)

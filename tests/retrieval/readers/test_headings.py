@@ -1,0 +1,39 @@
+"""Headings of Markdown and of plain text."""
+
+from retrieval.readers.dispatch import read_document
+from tests.conftest import Write
+from tests.fakes.files import labels
+
+
+def test_markdown_headings_are_those_of_commonmark(write: Write) -> None:
+    text = "---\ntitle: x\n---\n# A #\ntext\n\nB\n---\n```py\n# no\n```\n## C\n\n- item\n---\n#nope\n### D\nend"
+    document = read_document(write("a.md", text))
+    assert labels(document) == ["A", "A > B", "A > C", "A > C > D"]
+    assert document.text == text
+    assert [document.text[span.start] for span in document.headings] == ["#", "B", "#", "#"]
+    assert document.headings[1].end == document.headings[2].start
+
+
+def test_underlined_headings_nest_in_the_order_of_their_styles(write: Write) -> None:
+    document = read_document(write("a.txt", "=====\nTitle\n=====\n\nOne\n---\n\ntext\n\nTwo\n---\n\nmore\n\n---\n"))
+    assert labels(document) == ["Title", "Title > One", "Title > Two"]
+    assert "---" not in document.text
+    assert document.notes == ("Ruled lines left out: 5.",)
+
+
+def test_numbered_headings_but_not_lists(write: Write) -> None:
+    text = "1. First chapter\n\nx\n\n1.1. Where is it?\n\nHere.\n\n2. Buy milk and honey.\n\n3. Eggs\n4. Flour\n"
+    assert labels(read_document(write("a.txt", text))) == ["1. First chapter", "1. First chapter > 1.1. Where is it?"]
+    assert labels(read_document(write("b.txt", "1. Milk\n\n2. Eggs\n\n3. Flour"))) == []
+
+
+def test_named_headings_but_not_sentences(write: Write) -> None:
+    text = "Article I\n\nSection 1\n\nAll powers.\n\nArticle II\n\nPart a of this is a sentence\n\nSection 1\n\nMore."
+    assert labels(read_document(write("a.txt", text))) == [
+        "Article I", "Article I > Section 1", "Article II", "Article II > Section 1",
+    ]  # fmt: skip
+
+
+def test_what_follows_a_table_of_contents_is_not_inside_it(write: Write) -> None:
+    text = "Contents\n\n1 One\n2 Two\n\nChapter 1\n\nText."
+    assert labels(read_document(write("a.txt", text))) == ["Contents", "Chapter 1"]

@@ -1,0 +1,167 @@
+"""PDF: lines to paragraphs, what is left out, what is refused."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from retrieval.document import Limits
+from retrieval.errors import RetrievalError
+from retrieval.readers.dispatch import read_document
+from retrieval.readers.pdf import repair_lines
+from retrieval.readers.pdf_layout import Line, blocks, without_running
+from tests.conftest import Write
+from tests.fakes.files import labels
+from tests.fakes.pdf import text_pdf, with_stream
+
+
+def line(text: str, top: float, left: float = 72, right: float = 540, size: float = 10) -> Line:
+    return Line(text, left, top, right, top - size, size)
+
+
+def test_a_pdf_whose_pages_all_say_the_same_keeps_its_text(write: Write) -> None:
+    document = read_document(write("a.pdf", text_pdf([[(72, 700, "Only this line.")]] * 3)))
+    assert document.text.split("\n\n") == ["Only this line."] * 3
+    assert document.notes == ()
+
+
+def test_pdf_joins_lines_keeps_pages_and_drops_what_repeats(write: Write) -> None:
+    starts = [
+        "The river rises in the hills and",
+        "Many towns and their people are",
+        "It meets the sea and the ships at",
+    ]
+    ends = ["runs on and on.", "near it.", "the great port."]
+    pages = [
+        [(72, 760, "The Book of Rivers"), (72, 700, start), (72, 688, end), (300, 40, str(number))]
+        for number, (start, end) in enumerate(zip(starts, ends, strict=True), start=7)
+    ]
+    document = read_document(write("a.pdf", text_pdf(pages)))
+    paragraphs = [f"{start} {end}" for start, end in zip(starts, ends, strict=True)]
+    assert document.text == "\n\n".join(paragraphs)
+    assert [document.text[span.start : span.end].strip() for span in document.pages] == paragraphs
+    assert [span.label for span in document.pages] == ["1", "2", "3"]
+    assert document.notes == ("Page headers, footers and page numbers left out: 6.",)
+
+
+def test_broken_words_are_joined_and_true_hyphens_stay(write: Write) -> None:
+    lines = ["A well-known town has all the infor-", "mation one needs, and it is a well-", "known place to be."]
+    document = read_document(
+        write("a.pdf", text_pdf([[(72, 700 - 12 * place, text) for place, text in enumerate(lines)]]))
+    )
+    assert document.text == "A well-known town has all the information one needs, and it is a well-known place to be."
+
+
+def test_a_broken_compound_keeps_its_hyphen() -> None:
+    text = ["the user\x02friendly and infor\x02mation of a user who is friendly"]
+    (page,), _ = repair_lines([[line(each, 700) for each in text]])
+    assert page[0].text == "the user-friendly and information of a user who is friendly"
+
+
+def test_a_broken_web_address_is_joined() -> None:
+    texts = [
+        "See the fine manual of it (https:",
+        "//example.org/a_",
+        "long_name and https://example.org.",
+        "Then go on",
+    ]
+    made = blocks([[line(text, 700 - 12 * place) for place, text in enumerate(texts)]])
+    assert (
+        made[0].text == "See the fine manual of it (https://example.org/a_long_name and https://example.org. Then go on"
+    )
+
+
+def test_pieces_of_one_line_stay_together() -> None:
+    pieces = [line("Within each of the trees 2", 700, right=200), line(", there are", 700, left=200, right=260)]
+    assert [block.text for block in blocks([pieces])] == ["Within each of the trees 2, there are"]
+
+
+def test_entries_of_a_table_of_contents_are_no_running_headers() -> None:
+    pages = [[line(f"Where is it? . . . . . . . . . . . {number}", 60)] for number in range(1, 6)]
+    assert without_running(pages) == (pages, 0)
+
+
+def test_a_raised_mark_is_parted_from_its_word_and_sets_no_size(write: Write) -> None:
+    raised = "BT /F1 6 Tf 72 703 Td (1) Tj ET BT /F1 10 Tf 75.5 700 Td (The note fills its line) Tj ET\n"
+    data = text_pdf([[(72, 688, "and goes on.")]])
+    document = read_document(write("a.pdf", with_stream(data, raised)))
+    assert document.text == "1 The note fills its line and goes on."
+
+
+def test_a_paragraph_that_crosses_a_page_stays_one() -> None:
+    first = [line("The valley is wide and it is also", 700), line("so deep that nobody has ever", 688)]
+    second = [line("seen its floor.", 700, right=150)]
+    made = blocks([first, second])
+    assert [(block.page, block.joint) for block in made] == [(1, "\n\n"), (2, " ")]
+
+
+def test_layout_tells_paragraphs_lists_and_headings() -> None:
+    page = [
+        line("Big title", 760, size=18, right=200),
+        line("A paragraph that fills the whole of its line and", 720),
+        line("goes on a little.", 708, right=150),
+        line("An indented one starts here and fills its own line", 696, left=90),
+        line("• a point", 684, right=120),
+        line("• another point", 672, right=140),
+        line("After a gap comes more of the text of this page", 640),
+    ]
+    made = blocks([page])
+    assert [(block.level, block.text.split("\n")[0][:12]) for block in made] == [
+        (1, "Big title"), (0, "A paragraph "), (0, "An indented "), (0, "After a gap "),
+    ]  # fmt: skip
+    assert made[2].text.endswith("\n• a point\n• another point")
+
+
+def test_entries_of_a_table_of_contents_are_no_headings() -> None:
+    page = [line("Contents", 760, size=18)]
+    page += [line(f"{number} Chapter . . . . . . . . . {number}", 740 - 30 * number, size=13) for number in range(1, 5)]
+    page += [line(". . . . . . . .", 580), line("and so it goes on with much more text of the usual size", 500)] * 4
+    made = blocks([page])
+    assert [block.text for block in made if block.level] == ["Contents"]
+    assert made[1].text == "1 Chapter 1"
+
+
+def test_body_lines_that_differ_are_no_running_headers() -> None:
+    texts = ["Rain fell all night", "Snow came in the morning", "Wind rose at noon", "Hail broke the glass"]
+    pages = [[line(text, 760)] for text in texts]
+    assert without_running(pages) == (pages, 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"not a pdf", "not a readable PDF"),
+        (text_pdf([[]]), "pictures of pages"),
+        (
+            text_pdf(
+                [[(72, 700, "secret")]],
+                f"/ID [<{'00' * 16}> <{'00' * 16}>] /Encrypt << /Filter /Standard /V 1 /R 2 /P -4 "
+                f"/O <{'11' * 32}> /U <{'22' * 32}> >>",
+            ),
+            "password-protected",
+        ),
+    ],
+)
+def test_unreadable_pdf_is_refused(write: Write, content: bytes, message: str) -> None:
+    with pytest.raises(RetrievalError, match=rf"a\.pdf .*{message}"):
+        read_document(write("a.pdf", content))
+
+
+def test_a_pdf_with_too_many_pages_is_refused(write: Write) -> None:
+    content = text_pdf([[(72, 700, "text")]] * 3)
+    with pytest.raises(RetrievalError, match="has 3 pages; the limit is 2"):
+        read_document(write("a.pdf", content), limits=Limits(max_pages=2))
+
+
+def test_a_real_pdf_gives_back_its_words(shared_data: Path) -> None:
+    def words(text: str) -> Counter[str]:
+        return Counter(re.findall(r"\w+", text.lower()))
+
+    document = read_document(shared_data / "debian_faq/debian-faq.en.pdf")
+    truth = words((shared_data / "debian_faq/debian-faq.en.txt").read_text())
+    assert sum((truth & words(document.text)).values()) >= 0.98 * sum(truth.values())
+    assert "1 The Linux Standard Base" in document.text
+    assert "(https://www.debian.org/releases/stable/installmanual). We" in document.text
+    assert "Getting and installing Debian GNU/Linux > 2.1 What is the latest version of Debian?" in labels(document)
+    assert not re.search(r"^CHAPTER \d+\.", document.text, re.MULTILINE)
