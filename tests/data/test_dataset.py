@@ -42,7 +42,7 @@ def ids_of(examples: Sequence[Example]) -> list[list[int]]:
     return [each.input_ids for each in examples]
 
 
-def test_no_window_is_overfull_or_tears_a_section_and_no_paragraph_is_on_bothsides_of(
+def test_no_window_is_overfull_or_tears_a_section_and_no_paragraph_is_on_both_sides(
     tokenizer: PreTrainedTokenizerFast,
 ) -> None:
     text = "\n\n".join(f"# Part {number}\n\nSection number {number} says something of its own." for number in range(60))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from playground.data import pii, quality
+from playground.data import quality
 from playground.data.quality import Finding
 from retrieval.document import Document, Pair, Span
 from retrieval.readers.dispatch import read_document
@@ -81,24 +81,6 @@ def test_a_heading_that_comes_again_is_no_boilerplate() -> None:
     document = read_document(Path("playground/data/example_texts/us_constitution.txt"))
     assert document.text.count("Section 1\n") > 10
     assert "boilerplate" not in found(document)
-
-
-@pytest.mark.parametrize(
-    ("kind", "number"),
-    [
-        ("card", "4111 1111 1111 1112"),
-        ("card", "1234567812345678"),
-        ("iban", "DE89 3704 0044 0532 0130 01"),
-        ("id_number", "000-12-3456"),
-        ("id_number", "999999999999"),
-        ("phone", "2024-11-25"),
-        ("phone", "1,000,000"),
-        ("phone", "3.14159265358979"),
-        ("email", "name@host"),
-    ],
-)
-def test_a_number_of_another_form_or_with_a_wrong_checksum_is_left_alone(kind: str, number: str) -> None:
-    assert list(pii.find_pii(f"It says {number} there.", kind)) == []
 
 
 def test_leaving_out_moves_headings_and_pages_with_their_text(write: Write) -> None:
