@@ -20,17 +20,16 @@ import adapters
 from benchmarks.sets import DATA, embedder_folder
 from benchmarks.verdict_texts import as_document, devil, faq, xquad
 from playground.device import Device
+from playground.evaluation import contamination, question_set, report
 from playground.evaluation import exam as evaluation_exam
-from playground.evaluation import question_set, report
-from playground.evaluation import taught as training_data
-from playground.evaluation.aggregate import ResultsByArm
+from playground.evaluation.aggregate import ResultsByArm, aggregate_results
 from playground.evaluation.arms import ARMS, Material
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.contamination import TaughtItem
 from playground.evaluation.exam import Plan, Report
 from playground.evaluation.questions import OF_THE_TEXT, Question
 from playground.evaluation.results import ArmResult
-from playground.evaluation.verdict import percent, say
+from playground.evaluation.verdict import render_statement, share_text
 from playground.inference.served_adapter import ServedAdapter, load_adapter
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
@@ -94,14 +93,14 @@ class Bench:
         folder = self.out / name / "exam"
         plan = Plan(ExamSettings(), tuple(arms), adapter_folder(run) if run else None, None, tuple(drawn.findings))
         if not (folder / CONFIG).exists():
-            evaluation_exam.prepare(folder, plan, drawn, at_hand.documents)
+            evaluation_exam.write_exam(folder, plan, drawn, at_hand.documents)
         outcome = None
         for outcome in evaluation_exam.run_exam(folder, self.chat, at_hand, self.should_stop):
             if not isinstance(outcome, Report) and outcome.arm:
                 print(f"{name}: {outcome.done} of {outcome.total} ({outcome.arm}), {outcome.seconds:.0f} s", flush=True)
         if not isinstance(outcome, Report):
             return None
-        report.write(outcome, folder, f"python -m benchmarks.verdict {name}")
+        report.write_report(outcome, folder, f"python -m benchmarks.verdict {name}")
         print_report(name, outcome)
         return outcome
 
@@ -112,7 +111,7 @@ class Bench:
 
     def rows(self, run: Path) -> list[TaughtItem]:
         """What the run was taught."""
-        return training_data.rows(run, self.chat.tokenizer)
+        return contamination.read_taught_items(run, self.chat.tokenizer)
 
 
 CPU = Device("cpu", torch.float32, 0.0)
@@ -216,7 +215,7 @@ def taught(bench: Bench) -> None:
     print(f"flagged: {len(drawn.leaked() & known)} of {len(known)} taught, {len(drawn.leaked() - known)} others")
     for name, inside in (("taught", True), ("others", False)):
         part = [each for each in drawn.questions if (each.id in known) == inside]
-        gap = evaluation_exam.measure(part, found.results, set(), 0).choices[0]
+        gap = aggregate_results(part, found.results, set(), 0).choices[0]
         spread = f"{100 * gap.low:+.0f} to {100 * gap.high:+.0f}"
         print(f"{name}: base - tuned {100 * gap.value:+.0f} ({spread}), differs: {gap.differs}")
 
@@ -259,9 +258,9 @@ def print_report(name: str, found: Report) -> None:
     for arm in found.figures.arms.values():
         f1, ranks = f"{arm.f1.value:.3f} ({arm.f1.low:.3f}–{arm.f1.high:.3f})", [arm.recall[k] for k in arm.recall]
         recall = f"{ranks[0].value:.2f}, {ranks[-1].value:.2f}" if ranks else "–"
-        invented = percent(arm.invention) if arm.invention.questions else "–"
+        invented = share_text(arm.invention) if arm.invention.questions else "–"
         print(
-            f"| {arm.arm} | {percent(arm.choice)} | {percent(arm.right)} | {f1} | {arm.perplexity.value:.1f} | "
+            f"| {arm.arm} | {share_text(arm.choice)} | {share_text(arm.right)} | {f1} | {arm.perplexity.value:.1f} | "
             f"{invented} | {recall} | {arm.seconds:.2f} | {arm.prompt_tokens:.0f} |"
         )
     for arm_name, counted in found.causes.items():
@@ -271,7 +270,7 @@ def print_report(name: str, found: Report) -> None:
             f"{each.first} - {each.second}: {100 * each.value:+.1f} ({100 * each.low:+.1f} to {100 * each.high:+.1f})"
         )
     for sentence in found.verdict:
-        print(f"- {say(sentence)}")
+        print(f"- {render_statement(sentence)}")
 
 
 def print_losses(asked: Sequence[Question], results: Sequence[ArmResult]) -> None:

@@ -1,115 +1,124 @@
-"""Pictures of an exam as SVG text: bars with intervals, stacked bars, a line. Every word in them is escaped."""
+"""Bar charts as SVG text: plain bars, shares with their intervals, and shares of a whole. Each fits a phone's width."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-COLOURS = {
-    "base": "#6b7280",
-    "few_shot": "#a16207",
-    "rag": "#2563eb",
-    "tuned": "#ea580c",
-    "both": "#15803d",
-    "gold": "#374151",
-}
-PALE = ("#bfdbfe", "#fde68a", "#fecaca", "#bbf7d0", "#ddd6fe", "#e5e7eb", "#fbcfe8", "#bae6fd")
-WIDTH, ROW, LEFT, RIGHT = 720, 30, 230, 60
+from playground.charts.svg import format_length, svg_image, svg_rect, svg_text
+
+PLAIN_WIDTH, PLAIN_ROW = 240, 30
+WIDTH, HEAD, ROW, THICKNESS = 340, 22, 36, 10
+KEY_ROW, KEY_SIDE = 18, 12  # of the key below stacked bars
+COLOURS = 8  # that the style sheet has for the parts of stacked bars
+LEAST_FOR_TEXT = 14  # a narrower part has no room for its number
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A figure and the length of its bar, 0 to 1."""
+
+    label: str
+    figure: str
+    reach: float
 
 
 @dataclass(frozen=True)
 class IntervalBar:
-    """A share in 0…1 with its interval."""
+    """A share in 0…1 with its interval; `role` is the CSS class of its colour, `group` a heading above it."""
 
     label: str
+    figure: str
+    role: str
     value: float
     low: float
     high: float
-    colour: str
+    group: str = ""
 
 
-def bars(title: str, rows: Sequence[IntervalBar], chance: float | None = None) -> str:
-    """Horizontal bars from 0 to 100 %, each with its interval; a dashed line where guessing would end."""
-    shown = [row for row in rows if not math.isnan(row.value)]
-    height = ROW * len(shown) + 34
-    parts = [_axis(height)]
-    if chance is not None:
-        x = _x(chance)
-        parts.append(f'<line x1="{x}" y1="4" x2="{x}" y2="{height - 22}" stroke="#9ca3af" stroke-dasharray="4 4"/>')
-    for place, row in enumerate(shown):
-        y = ROW * place + 8
-        parts += [
-            _text(LEFT - 8, y + 13, row.label, "end"),
-            f'<rect x="{LEFT}" y="{y}" width="{_x(row.value) - LEFT:.1f}" height="16" fill="{row.colour}"/>',
-            f'<line x1="{_x(row.low):.1f}" y1="{y + 8}" x2="{_x(row.high):.1f}" y2="{y + 8}" stroke="#111" '
-            'stroke-width="2"/>',
-            _text(max(_x(row.high), _x(row.value)) + 6, y + 13, f"{100 * row.value:.0f} %"),
-        ]
-    return _svg(title, height, parts)
+def draw_bars(title: str, bars: Sequence[Bar]) -> str:
+    """One bar below the other, each with its figure in words."""
+    description = "; ".join(f"{bar.label}: {bar.figure}" for bar in bars)
+    rows = "".join(_plain_bar(bar, PLAIN_ROW * row) for row, bar in enumerate(bars))
+    return svg_image("bars", PLAIN_WIDTH, PLAIN_ROW * len(bars), title, description, rows)
 
 
-def draw_stacked_bars(title: str, rows: Mapping[str, Mapping[str, float]], names: Mapping[str, str]) -> str:
-    """One bar a row, cut into shares that add up to its whole; `names` are the words of the parts."""
-    shown = {label: parts for label, parts in rows.items() if sum(parts.values()) > 0}
-    used = [part for part in names if any(part in parts for parts in shown.values())]
-    height = ROW * len(shown) + 34 + 18 * len(used)
-    drawn = []
-    for place, (label, parts) in enumerate(shown.items()):
-        y, x, total = ROW * place + 8, float(LEFT), sum(parts.values())
-        drawn.append(_text(LEFT - 8, y + 13, label, "end"))
-        for part in used:
-            wide = (WIDTH - LEFT - RIGHT) * parts.get(part, 0) / total
-            drawn.append(
-                f'<rect x="{x:.1f}" y="{y}" width="{wide:.1f}" height="16" fill="{PALE[used.index(part) % len(PALE)]}" '
-                'stroke="#fff"/>'
-            )
-            if wide > 24:
-                drawn.append(_text(x + wide / 2, y + 13, f"{parts[part]:.0f}", "middle"))
-            x += wide
-    for place, part in enumerate(used):
-        y = ROW * len(shown) + 22 + 18 * place
-        drawn.append(f'<rect x="{LEFT}" y="{y}" width="12" height="12" fill="{PALE[place % len(PALE)]}"/>')
-        drawn.append(_text(LEFT + 18, y + 11, names[part]))
-    return _svg(title, height, drawn)
+def draw_interval_bars(title: str, bars: Sequence[IntervalBar], chance: float | None = None) -> str:
+    """A heading, then one bar below the other with its name above it.
+
+    A dashed line marks `chance`, the share that guessing would reach.
+    """
+    parts, y = list[str](), 0.0
+    for bar in bars:
+        if bar.group:
+            parts.append(svg_text(0, y + 15, bar.group, "name"))
+            y += HEAD
+        parts.append(_interval_bar(bar, y))
+        if chance is not None:
+            x, top = format_length(WIDTH * chance), format_length(y + 15)
+            parts.append(f'<path class="chance" d="M{x} {top}v{THICKNESS + 6}"/>')
+        y += ROW
+    description = "; ".join(f"{' '.join(filter(None, [each.group, each.label]))}: {each.figure}" for each in bars)
+    return _heading(title) + svg_image("shares", WIDTH, y, title, description, "".join(parts))
 
 
-def line(title: str, points: Sequence[tuple[float, float]], across: str, up: str) -> str:
-    """A line through points, the axes from 0; points without a number are left out."""
-    real = [(x, y) for x, y in points if math.isfinite(y)]
-    if len(real) < 2:
-        return ""
-    wide, high = max(x for x, _ in real) or 1, max(y for _, y in real) or 1
-    left, bottom, top = 80, 190, 14
-    placed = [(left + (WIDTH - left - 40) * x / wide, bottom - (bottom - top) * y / high) for x, y in real]
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)
-    parts = [
-        f'<polyline points="{path}" fill="none" stroke="{COLOURS["tuned"]}" stroke-width="2.5"/>',
-        f'<line x1="{left}" y1="{bottom}" x2="{WIDTH - 30}" y2="{bottom}" stroke="#9ca3af"/>',
-        f'<line x1="{left}" y1="{top}" x2="{left}" y2="{bottom}" stroke="#9ca3af"/>',
-        _text(WIDTH - 30, bottom + 30, across, "end"),
-        _text(4, top, up),
-        _text(left - 6, bottom, "0", "end"),
-        _text(left - 6, top + 16, f"{high:,.0f}", "end"),
-        _text(WIDTH - 40, bottom + 14, f"{wide:,.0f}", "end"),
-    ]
-    return _svg(title, bottom + 38, parts)
+def draw_stacked_bars(title: str, rows: Mapping[str, Mapping[str, int]], names: Mapping[str, str]) -> str:
+    """A heading, one full-width bar per row, cut into its parts, and a key of the parts.
 
-
-def _x(share: float) -> float:
-    return LEFT + (WIDTH - LEFT - RIGHT) * min(max(share, 0.0), 1.0)
-
-
-def _axis(height: int) -> str:
-    ticks = "".join(_text(_x(each / 100), height - 6, f"{each} %", "middle") for each in (0, 25, 50, 75, 100))
-    return f'<line x1="{LEFT}" y1="4" x2="{LEFT}" y2="{height - 22}" stroke="#9ca3af"/>{ticks}'
-
-
-def _text(x: float, y: float, words: str, anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
-
-
-def _svg(title: str, height: float, parts: Sequence[str]) -> str:
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(title, quote=True)}">'
-        f"<title>{escape(title)}</title>{''.join(parts)}</svg>"
+    `rows` counts each part by the row's label; `names` gives the parts their words and their order. Rows and parts
+    that count nothing are left out.
+    """
+    shown = {label: counts for label, counts in rows.items() if sum(counts.values()) > 0}
+    used = [part for part in names if any(counts.get(part) for counts in shown.values())]
+    body = "".join(_stacked_bar(label, counts, used, ROW * row) for row, (label, counts) in enumerate(shown.items()))
+    top = ROW * len(shown) + 6
+    body += "".join(_key(names[part], place, top + KEY_ROW * place) for place, part in enumerate(used))
+    description = "; ".join(
+        f"{label}: {', '.join(f'{names[part]} {counts[part]}' for part in used if counts.get(part))}"
+        for label, counts in shown.items()
     )
+    return _heading(title) + svg_image("shares", WIDTH, top + KEY_ROW * len(used), title, description, body)
+
+
+def _heading(title: str) -> str:
+    return f"<h4>{escape(title)}</h4>"
+
+
+def _plain_bar(bar: Bar, y: float) -> str:
+    words = svg_text(0, y + 12, bar.label) + svg_text(PLAIN_WIDTH, y + 12, bar.figure, "figure")
+    reach = format_length(max(2.0, PLAIN_WIDTH * min(1.0, bar.reach)))
+    sides = f'x="0" y="{format_length(y + 17)}" height="6" rx="2"'
+    track = f'<rect class="track" {sides} width="{PLAIN_WIDTH}"/>'
+    return f'{words}{track}<rect class="reach" {sides} width="{reach}"/>'
+
+
+def _interval_bar(bar: IntervalBar, y: float) -> str:
+    top = y + 18
+    words = svg_text(0, y + 13, bar.label) + svg_text(WIDTH, y + 13, bar.figure, "figure")
+    track = svg_rect("track", 0, top, WIDTH, THICKNESS)
+    share = svg_rect(f"share {bar.role}", 0, top, WIDTH * bar.value, THICKNESS)
+    return words + track + share + _whisker(WIDTH * bar.low, WIDTH * bar.high, top)
+
+
+def _whisker(low: float, high: float, top: float) -> str:
+    """A line from low to high with a stroke at either end."""
+    middle, first, last = (format_length(each) for each in (top + THICKNESS / 2, low, high))
+    ends = "".join(f"M{x} {format_length(top)}v{THICKNESS}" for x in (first, last))
+    return f'<path class="interval" d="M{first} {middle}H{last}{ends}"/>'
+
+
+def _stacked_bar(label: str, counts: Mapping[str, int], used: Sequence[str], y: float) -> str:
+    total = sum(counts.values())
+    parts = [svg_text(0, y + 13, label), svg_text(WIDTH, y + 13, str(total), "figure")]
+    x = 0.0
+    for place, part in enumerate(used):
+        width = WIDTH * counts.get(part, 0) / total
+        if width:
+            parts.append(svg_rect(f"stack{place % COLOURS}", x, y + 18, width, THICKNESS + 2))
+        if width > LEAST_FOR_TEXT:
+            parts.append(svg_text(x + width / 2, y + 18 + THICKNESS, str(counts[part]), "count"))
+        x += width
+    return "".join(parts)
+
+
+def _key(name: str, place: int, y: float) -> str:
+    return svg_rect(f"stack{place % COLOURS}", 0, y, KEY_SIDE, KEY_SIDE) + svg_text(KEY_SIDE + 6, y + 10.5, name)

@@ -14,7 +14,7 @@ from playground.evaluation.results import NO_CHOICE, ArmResult
 
 Values = Mapping[str, float]  # a value a question, by its id
 PLANNED = ((TUNED, RAG), (BOTH, RAG), (TUNED, BASE))  # few, as every comparison more makes all of them less sure
-NONE = Figure(math.nan, math.nan, math.nan, 0)
+NO_FIGURE = Figure(math.nan, math.nan, math.nan, 0)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class ResultsByArm:
 
     def figure(self, values: Values) -> Figure:
         """Their mean."""
-        return self._sections(list(values)).figure(list(values.values())) if values else NONE
+        return self._sections(list(values)).figure(list(values.values())) if values else NO_FIGURE
 
     def difference(self, first: str, second: str, one: Values, two: Values) -> Difference:
         """On the questions that both have a value for."""
@@ -120,7 +120,9 @@ class ResultsByArm:
         return Sections([self.questions[each].section or each for each in ids], self._seed)
 
 
-def measure(questions: Sequence[Question], results: Sequence[ArmResult], leaked: set[str], seed: int) -> Figures:
+def aggregate_results(
+    questions: Sequence[Question], results: Sequence[ArmResult], leaked: set[str], seed: int
+) -> Figures:
     """Everything that can be counted; a figure over no question has no value."""
     data = ResultsByArm(questions, results, seed)
     names = list(data.by_arm)

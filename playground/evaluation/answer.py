@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from playground.chat.arms import Arm, PreparedPrompt, prepare_prompt
-from playground.evaluation.arms import RETRIEVING, ArmInput, Material, give
+from playground.evaluation.arms import RETRIEVING, ArmInput, Material, build_input
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.likelihood import continuations, likeliest, likelihoods
-from playground.evaluation.metrics import ABSTAINED, abstains, grade, holds
+from playground.evaluation.metrics import ABSTAINED, abstains, contains_answer, grade
 from playground.evaluation.questions import Question
 from playground.evaluation.results import NO_CHOICE, ArmResult
 from playground.inference.engine import Decoding, Prompt, generate
@@ -68,7 +68,7 @@ def _sheet(
     chat: ChatModel, arm: Arm, question: Question, material: Material, settings: ExamSettings, decoding: Decoding
 ) -> _Sheet:
     began = time.perf_counter()
-    asked = give(arm.name, question, material, chat, settings.passage_tokens)
+    asked = build_input(arm.name, question, material, chat, settings.passage_tokens)
     prepared = prepare_prompt(chat, arm, question.question, (), asked.given, decoding, SCOPE)
     return _Sheet(arm, question, asked, prepared, time.perf_counter() - began)
 
@@ -131,7 +131,7 @@ def _in_prompt(sheet: _Sheet) -> bool:
     """Whether the passages that the arm read say the answer, or every part of it."""
     read = sheet.asked.given.passages
     truths = sheet.question.parts or sheet.question.answers[:1]
-    said = [any(holds(each.text, truth) for each in read) for truth in truths]
+    said = [any(contains_answer(each.text, truth) for each in read) for truth in truths]
     return all(said) or (len(truths) == 1 and any(rank <= len(read) for rank in sheet.asked.ranks))
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from playground.chat.arms import Arm, PromptContext, choose_examples, retrieve_context
 from playground.chat.arms import RetrievedContext as Found
 from playground.chat.few_shot import Examples, ExampleSelector, located_pairs
-from playground.evaluation.metrics import holds
+from playground.evaluation.metrics import contains_answer
 from playground.evaluation.questions import GENERAL, Question
 from playground.inference.served_adapter import ServedAdapter
 from playground.models.chat_model import ChatModel
@@ -63,7 +63,7 @@ class ArmInput:
     ranks: tuple[int, ...] = ()
 
 
-def asks(name: str, question: Question, material: Material) -> bool:
+def is_asked(name: str, question: Question, material: Material) -> bool:
     """Whether an arm is put a question: the general ones only to those without passages, gold only where there are."""
     if question.kind == GENERAL:
         return name in (BASE, TUNED)
@@ -72,7 +72,7 @@ def asks(name: str, question: Question, material: Material) -> bool:
     return True
 
 
-def give(name: str, question: Question, material: Material, chat: ChatModel, tokens: int) -> ArmInput:
+def build_input(name: str, question: Question, material: Material, chat: ChatModel, tokens: int) -> ArmInput:
     """What the arm reads for the question, within so many of the encoder's tokens.
 
     The search's own threshold decides whether a retrieval arm answers, as it does on the page.
@@ -108,7 +108,11 @@ def right_passages(question: Question, material: Material) -> list[Passage]:
         ]
     if question.kind == GENERAL or not question.answerable:
         return []
-    return [passage for passage in material.passages if any(holds(passage.text, each) for each in question.answers)]
+    return [
+        passage
+        for passage in material.passages
+        if any(contains_answer(passage.text, each) for each in question.answers)
+    ]
 
 
 def _search(question: Question, material: Material) -> SearchResult:
@@ -132,7 +136,7 @@ def _section_passages(question: Question, material: Material) -> list[Passage]:
         passage
         for passage in material.passages
         if any(passage.source == source and passage.start < end and start < passage.end for source, start, end in spans)
-        or any(holds(passage.text, answer) for answer in question.answers)
+        or any(contains_answer(passage.text, answer) for answer in question.answers)
     ]
 
 

@@ -1,13 +1,20 @@
-"""What is wrong with a question before it is put to anybody, and whether an adapter was trained on it. Pure functions.
+"""Faults of a question that show before anybody answers it, and whether an adapter was trained on it.
 
-A leak is found by runs of words, as in the overlap studies of GPT-3 (arXiv 2005.14165, appendix C).
+A leak is found by word n-grams, as in GPT-3's contamination study (arXiv 2005.14165, appendix C).
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from playground.evaluation.metrics import LONG, holds, normalise, token_f1
+from transformers import PreTrainedTokenizerBase
+
+from playground.data import dataset
+from playground.data.tokenize import NO_LOSS, Example
+from playground.evaluation.metrics import LONG, contains_answer, normalise, token_f1
 from playground.evaluation.questions import RECALL, Question
+from playground.storage.run_folder import holds_run, read_config, read_documents
+from playground.training.config import RunConfig
 from retrieval.document import Document
 
 NO_ANSWER, GIVEN_AWAY, DUPLICATE, KNOWN, LEAK = FAULTS = ("no_answer", "given_away", "duplicate", "known", "leak")
@@ -33,7 +40,7 @@ class TaughtItem:
     taught: str
 
 
-def check(questions: Sequence[Question], documents: Sequence[Document]) -> list[QuestionFault]:
+def find_faults(questions: Sequence[Question], documents: Sequence[Document]) -> list[QuestionFault]:
     """Every fault that the questions and the text show: no answer there, given away, asked twice."""
     text = "\n".join(normalise(document.text) for document in documents)
     seen: set[str] = set()
@@ -44,14 +51,14 @@ def check(questions: Sequence[Question], documents: Sequence[Document]) -> list[
             findings.append(QuestionFault(each.id, DUPLICATE))
         seen.add(asked)
         truths = each.parts or each.answers
-        if each.kind != RECALL and any(holds(each.question, truth) for truth in truths):
+        if each.kind != RECALL and any(contains_answer(each.question, truth) for truth in truths):
             findings.append(QuestionFault(each.id, GIVEN_AWAY, truths[0]))
         if documents and each.answerable and not _said(truths, text, bool(each.parts)):
             findings.append(QuestionFault(each.id, NO_ANSWER, truths[0] if truths else ""))
     return findings
 
 
-def leaks(questions: Sequence[Question], rows: Iterable[TaughtItem]) -> list[QuestionFault]:
+def find_leaks(questions: Sequence[Question], rows: Iterable[TaughtItem]) -> list[QuestionFault]:
     """Questions whose words and answer both stand in one thing that an adapter was taught.
 
     To continue a sentence of the text is no leak: it asks what reading the text leaves.
@@ -69,6 +76,29 @@ def leaks(questions: Sequence[Question], rows: Iterable[TaughtItem]) -> list[Que
     return findings
 
 
+def read_taught_items(run: Path, tokenizer: PreTrainedTokenizerBase) -> list[TaughtItem]:
+    """Every training example of the run in a folder; none where the folder does not say what was trained on."""
+    if not holds_run(run):
+        return []
+    settings = RunConfig.from_dict(read_config(run)).settings
+    found = dataset.build_split(
+        read_documents(run),
+        tokenizer,
+        settings.window,
+        settings.heldout_share,
+        settings.seed,
+        settings.pairs_share,
+        settings.passages_share,
+    )
+    return [_taught_item(each, tokenizer) for each in found.train]
+
+
+def _taught_item(example: Example, tokenizer: PreTrainedTokenizerBase) -> TaughtItem:
+    labels = [token for token in example.labels if token != NO_LOSS]
+    shown, taught = (tokenizer.decode(ids, skip_special_tokens=True) for ids in (example.input_ids, labels))
+    return TaughtItem(str(shown), str(taught))
+
+
 def _said(truths: Sequence[str], text: str, every: bool) -> bool:
     found = [f" {normalise(truth)} " in f" {text} ".replace("\n", " ") for truth in truths]
     return all(found) if every else any(found)
@@ -76,9 +106,10 @@ def _said(truths: Sequence[str], text: str, every: bool) -> bool:
 
 def _teaches(row: TaughtItem, question: Question) -> bool:
     if question.parts:
-        return all(holds(row.taught, part) for part in question.parts)
+        return all(contains_answer(row.taught, part) for part in question.parts)
     return any(
-        holds(row.taught, answer) or (len(answer.split()) >= LONG and token_f1(row.taught, answer) >= SAME_ANSWER)
+        contains_answer(row.taught, answer)
+        or (len(answer.split()) >= LONG and token_f1(row.taught, answer) >= SAME_ANSWER)
         for answer in question.answers
     )
 

@@ -36,7 +36,7 @@ class BreakEven:
 
     def questions_a_day(self, edits: float) -> float:
         """Questions a day from which on fine-tuning costs less; infinite where it never does."""
-        return questions_a_day(self.saved, self.extra, edits)
+        return questions_per_day(self.saved, self.extra, edits)
 
 
 def measure_costs(material: Material, adapter: Path | None) -> Costs:
@@ -55,11 +55,11 @@ def break_even(costs: Costs, tuned_seconds: float, rag_seconds: float) -> BreakE
     if costs.training is None or costs.indexing is None or math.isnan(tuned_seconds) or math.isnan(rag_seconds):
         return None
     saved, extra = rag_seconds - tuned_seconds, costs.training - costs.indexing
-    points = tuple((edits, questions_a_day(saved, extra, edits)) for edits in EDITS)
+    points = tuple((edits, questions_per_day(saved, extra, edits)) for edits in EDITS)
     return BreakEven(saved, extra, points)
 
 
-def questions_a_day(saved: float, extra: float, edits: float) -> float:
+def questions_per_day(saved: float, extra: float, edits: float) -> float:
     """Questions a day at which `edits` trainings a month, each `extra` seconds longer, are made good by answers."""
     if extra <= 0 and saved >= 0:
         return 0.0

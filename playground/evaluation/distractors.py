@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from playground.evaluation.metrics import LONG, holds, normalise
+from playground.evaluation.metrics import LONG, contains_answer, normalise
 from playground.evaluation.questions import Question
 
 COUNT = 3  # beside the true answer: a guess is right one time in four
@@ -24,13 +24,13 @@ class Candidate:
     section: str
 
 
-class Pool:
+class DistractorPool:
     """The answers of a text, to draw wrong ones from."""
 
     def __init__(self, candidates: Iterable[Candidate], seed: int) -> None:
         self._by_shape: dict[str, list[Candidate]] = {}
         for each in sorted(set(candidates), key=lambda each: (each.text, each.section)):
-            self._by_shape.setdefault(shape(each.text), []).append(each)
+            self._by_shape.setdefault(answer_shape(each.text), []).append(each)
         self._seed = seed
 
     def give(self, question: Question) -> Question:
@@ -41,9 +41,11 @@ class Pool:
 
     def _drawn(self, question: Question) -> list[str]:
         truth = question.answers[0]
-        fitting = self._fitting(question, [shape(truth)])
-        if len(fitting) < COUNT and shape(truth) != LENGTHY:
-            fitting += self._fitting(question, [each for each in self._by_shape if each not in (shape(truth), LENGTHY)])
+        fitting = self._fitting(question, [answer_shape(truth)])
+        if len(fitting) < COUNT and answer_shape(truth) != LENGTHY:
+            fitting += self._fitting(
+                question, [each for each in self._by_shape if each not in (answer_shape(truth), LENGTHY)]
+            )
         chance = random.Random(f"{self._seed} {question.id}")
         near = [each.text for each in fitting if each.section == question.section][: 2 * NEAR]
         far = [each.text for each in fitting if each.section != question.section][:SIMILAR]
@@ -61,11 +63,11 @@ class Pool:
 
     def _hints(self, text: str, question: Question) -> bool:
         """Whether it is no wrong answer, or one that the question names."""
-        alike = any(holds(text, each) or holds(each, text) for each in question.answers)
-        return alike or not normalise(text) or holds(question.question, text)
+        alike = any(contains_answer(text, each) or contains_answer(each, text) for each in question.answers)
+        return alike or not normalise(text) or contains_answer(question.question, text)
 
 
-def shape(answer: str) -> str:
+def answer_shape(answer: str) -> str:
     """Year, number, name, words or long: what an answer looks like to who does not know it."""
     if len(answer.split()) >= LONG:
         return LENGTHY

@@ -20,7 +20,7 @@ NOT_IN_TEXT, NOT_RETRIEVED, LOST, FORMAT, MISREAD, SILENT, NOT_LEARNT, NOT_KNOWN
 )
 
 
-def cause(result: ArmResult, question: Question, before: ArmResult | None, in_text: bool) -> str:
+def error_cause(result: ArmResult, question: Question, before: ArmResult | None, in_text: bool) -> str:
     """The cause of an answer that is not right; `before` is the same arm's without the adapter."""
     read = result.arm in RETRIEVING or result.arm == "gold"
     if not in_text:
@@ -38,7 +38,7 @@ def cause(result: ArmResult, question: Question, before: ArmResult | None, in_te
     return NOT_LEARNT if result.arm in UNTUNED else NOT_KNOWN
 
 
-def causes(
+def count_causes(
     questions: Sequence[Question], results: Sequence[ArmResult], not_in_text: set[str]
 ) -> Mapping[str, Counter[str]]:
     """How many answers each arm got wrong for each cause, over the questions that the text should answer."""
@@ -52,5 +52,5 @@ def causes(
         mine = counted.setdefault(result.arm, Counter())
         if not result.right:
             before = by_key.get((UNTUNED.get(result.arm, ""), result.question))
-            mine[cause(result, question, before, result.question not in not_in_text)] += 1
+            mine[error_cause(result, question, before, result.question not in not_in_text)] += 1
     return counted

@@ -14,19 +14,19 @@ from adapters.options import build
 from playground.errors import UserError
 from playground.evaluation import knowledge_edit as drilling
 from playground.evaluation import questions, results
-from playground.evaluation.aggregate import Figures, measure
+from playground.evaluation.aggregate import Figures, aggregate_results
 from playground.evaluation.arms import Material, right_passages
 from playground.evaluation.bootstrap import Figure
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.contamination import QuestionFault
 from playground.evaluation.costs import BreakEven, Costs, break_even, measure_costs
-from playground.evaluation.error_analysis import causes
+from playground.evaluation.error_analysis import count_causes
 from playground.evaluation.knowledge_edit import Drill
 from playground.evaluation.question_set import QuestionSet
 from playground.evaluation.questions import OF_THE_TEXT, Question
 from playground.evaluation.results import ArmResult
-from playground.evaluation.runner import Step, take
-from playground.evaluation.verdict import Judged, Statement, judge
+from playground.evaluation.runner import ExamProgress, run_arms
+from playground.evaluation.verdict import Statement, VerdictInput, draw_verdict
 from playground.files import never
 from playground.inference.forward import forward_of
 from playground.inference.served_adapter import load_adapter
@@ -79,7 +79,7 @@ class Plan:
         )
 
 
-def material(
+def load_material(
     plan: Plan, documents: Sequence[Document], chat: ChatModel, embedder: Callable[[str], Embedder]
 ) -> Material:
     """What the plan's arms have at hand; the embedder is loaded, by name, only where an arm needs it.
@@ -113,12 +113,12 @@ class Report:
     judged: Mapping[str, Figure] = field(default_factory=dict)
 
 
-def prepare(folder: Path, plan: Plan, paper: QuestionSet, documents: Sequence[Document]) -> None:
+def write_exam(folder: Path, plan: Plan, paper: QuestionSet, documents: Sequence[Document]) -> None:
     """Write what the exam is; its answers come later."""
     folder.mkdir(parents=True, exist_ok=True)
     write_documents(folder, documents)
     write_config(folder, plan.to_dict())
-    questions.write(paper.questions, folder / QUESTIONS)
+    questions.write_questions(paper.questions, folder / QUESTIONS)
 
 
 def read_exam(folder: Path) -> tuple[Plan, list[Question]]:
@@ -136,21 +136,21 @@ def read_exam(folder: Path) -> tuple[Plan, list[Question]]:
 
 def run_exam(
     folder: Path, chat: ChatModel, at_hand: Material, should_stop: Callable[[], bool] = never
-) -> Iterator[Step | Report]:
+) -> Iterator[ExamProgress | Report]:
     """Ask what is still open of the exam in the folder, and at its end yield the report; a stopped one has none.
 
     Raises:
         UserError: the folder is damaged, or adapter, index or model are not those that it was planned with.
     """
     plan, asked = read_exam(folder)
-    now = hashes(chat, at_hand)
+    now = content_hashes(chat, at_hand)
     if plan.hashes is None:
         plan = replace(plan, hashes=now)
         write_config(folder, plan.to_dict())
     elif {name: now.get(name) for name in plan.hashes} != dict(plan.hashes):
         raise UserError(f"The model, adapter or index of the exam in {folder} has changed since. Start it anew.")
     step = None
-    for step in take(chat, asked, plan.arms, at_hand, plan.settings, folder / ANSWERS, should_stop):
+    for step in run_arms(chat, asked, plan.arms, at_hand, plan.settings, folder / ANSWERS, should_stop):
         yield step
     if step is None or step.done < step.total:
         return
@@ -161,7 +161,7 @@ def run_exam(
         else:
             yield replace(step, arm=DRILL, seconds_left=None)
     if not should_stop() or drilled or not plan.drill:
-        yield report(plan, asked, results.read_results(folder / ANSWERS), chat, at_hand, drilled)
+        yield build_report(plan, asked, results.read_results(folder / ANSWERS), chat, at_hand, drilled)
 
 
 def _drilled(
@@ -177,16 +177,16 @@ def _drilled(
     if done.exists():
         yield Drill.from_dict(json.loads(done.read_text(encoding="utf-8")))
         return
-    changed = drilling.to_change(asked, at_hand.documents, plan.settings.seed)
+    changed = drilling.choose_fact(asked, at_hand.documents, plan.settings.seed)
     run = plan.adapter.parent if plan.adapter else None
     if not plan.drill or run is None or changed is None or not holds_run(run):
         return
     config = RunConfig.from_dict(read_config(run))
     trained_on = read_documents(run)
-    yield from drilling.drill(chat, changed, at_hand, config, trained_on, folder / drilling.FOLDER, should_stop)
+    yield from drilling.run_drill(chat, changed, at_hand, config, trained_on, folder / drilling.FOLDER, should_stop)
 
 
-def report(
+def build_report(
     plan: Plan,
     asked: Sequence[Question],
     found: Sequence[ArmResult],
@@ -198,19 +198,19 @@ def report(
     known = results.known_to_base(asked, found)
     counted = [each for each in asked if each.id not in known]
     leaked = {each.question for each in plan.findings if each.fault == "leak"}
-    figures = measure(counted, found, leaked, plan.settings.seed)
+    figures = aggregate_results(counted, found, leaked, plan.settings.seed)
     not_in_text = {each.id for each in counted if each.kind in OF_THE_TEXT and not right_passages(each, at_hand)}
-    why = causes(counted, found, not_in_text)
+    why = count_causes(counted, found, not_in_text)
     costs = measure_costs(at_hand, plan.adapter)
     tuned, rag = (figures.arms.get(name) for name in ("tuned", "rag"))
     even = break_even(costs, tuned.seconds, rag.seconds) if tuned and rag else None
     undrilled = plan.drill and drilled is None
     leaks = len(leaked & {each.id for each in counted})
-    verdict = judge(Judged(figures, why, costs, even, leaks, len(known), drilled, undrilled))
+    verdict = draw_verdict(VerdictInput(figures, why, costs, even, leaks, len(known), drilled, undrilled))
     return Report(plan, asked, found, known, figures, why, costs, even, verdict, drilled, _stamp(chat, at_hand))
 
 
-def hashes(chat: ChatModel, at_hand: Material) -> dict[str, str]:
+def content_hashes(chat: ChatModel, at_hand: Material) -> dict[str, str]:
     """What the answers depend on, by name."""
     digest = hashlib.sha256()
     for document in at_hand.documents:
@@ -226,4 +226,4 @@ def hashes(chat: ChatModel, at_hand: Material) -> dict[str, str]:
 
 def _stamp(chat: ChatModel, at_hand: Material) -> dict[str, Any]:
     versions = {"torch": torch.__version__, "transformers": transformers.__version__}
-    return {"model": chat.name, **hashes(chat, at_hand), "versions": versions}
+    return {"model": chat.name, **content_hashes(chat, at_hand), "versions": versions}

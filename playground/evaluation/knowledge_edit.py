@@ -13,9 +13,9 @@ from typing import Any
 
 from playground.chat.arms import prepare_prompt
 from playground.evaluation import question_generation
-from playground.evaluation.arms import BASE, BOTH, RAG, RETRIEVING, TUNED, Material, give
+from playground.evaluation.arms import BASE, BOTH, RAG, RETRIEVING, TUNED, Material, build_input
 from playground.evaluation.likelihood import continuations, likeliest, likelihoods
-from playground.evaluation.metrics import LONG, holds
+from playground.evaluation.metrics import LONG, contains_answer
 from playground.evaluation.questions import LITERAL, REWORDED, Question
 from playground.inference.engine import Decoding, generate
 from playground.inference.served_adapter import load_adapter
@@ -35,7 +35,7 @@ OLD, NEW, NEITHER = "old", "new", "neither"
 
 
 @dataclass(frozen=True)
-class Stand:
+class ArmBelief:
     """What one arm holds true after the change: the likelier of both answers, and what it says (old, new, neither)."""
 
     arm: str
@@ -52,15 +52,15 @@ class Drill:
     new: str
     indexing: float
     training: float
-    arms: tuple[Stand, ...]
+    arms: tuple[ArmBelief, ...]
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> "Drill":
         """The inverse of `asdict`."""
-        return cls(**{**stored, "arms": tuple(Stand(**each) for each in stored["arms"])})
+        return cls(**{**stored, "arms": tuple(ArmBelief(**each) for each in stored["arms"])})
 
 
-def fact(questions: Sequence[Question], documents: Sequence[Document]) -> Question | None:
+def find_unique_fact(questions: Sequence[Question], documents: Sequence[Document]) -> Question | None:
     """The first question whose short answer stands once in the text and has a wrong one to take its place."""
     texts = {document.name: document.text for document in documents}
     for each in questions:
@@ -70,17 +70,19 @@ def fact(questions: Sequence[Question], documents: Sequence[Document]) -> Questi
         text = texts.get(place.source, "")
         elsewhere = [text[: place.start], text[place.end :], *(texts[name] for name in texts if name != place.source)]
         said = text[place.start : place.end] == answer and len(answer.split()) < LONG
-        if said and not any(holds(part, answer) for part in elsewhere):
+        if said and not any(contains_answer(part, answer) for part in elsewhere):
             return each
     return None
 
 
-def to_change(asked: Sequence[Question], documents: Sequence[Document], seed: int) -> Question | None:
+def choose_fact(asked: Sequence[Question], documents: Sequence[Document], seed: int) -> Question | None:
     """A fact that the exam asks about, else any that questions can be made of; None where none stands once."""
-    return fact(asked, documents) or fact(question_generation.candidates(documents, seed)[LITERAL], documents)
+    return find_unique_fact(asked, documents) or find_unique_fact(
+        question_generation.generate_questions(documents, seed)[LITERAL], documents
+    )
 
 
-def drill(
+def run_drill(
     chat: ChatModel,
     asked: Question,
     at_hand: Material,
@@ -159,11 +161,11 @@ def _told_anew(document: Document, old: str, new: str) -> Document:
     return document if start < 0 else edit_document(document, start, start + len(old), new)
 
 
-def _stand(chat: ChatModel, name: str, asked: Question, at_hand: Material) -> Stand:
+def _stand(chat: ChatModel, name: str, asked: Question, at_hand: Material) -> ArmBelief:
     """What an arm says and finds likelier; one that would abstain is made to read the nearest passages."""
     old, new = asked.answers[0], asked.distractors[0]
     arm, decoding = at_hand.arm(name), Decoding(max_new_tokens=ANSWER_TOKENS)
-    given = give(name, asked, at_hand, chat, 256).given
+    given = build_input(name, asked, at_hand, chat, 256).given
     if name in RETRIEVING and given.evidence is not None:
         given = replace(given, evidence=replace(given.evidence, used=True))
     prompt = prepare_prompt(chat, arm, asked.question, (), given, decoding).prompt
@@ -171,5 +173,5 @@ def _stand(chat: ChatModel, name: str, asked: Question, at_hand: Material) -> St
     place = likeliest(likelihoods(chat, prompt, continuations(chat.tokenizer, both)))
     ids = [token.id for token in generate(chat, [prompt], decoding)]
     said = str(chat.tokenizer.decode(ids, skip_special_tokens=True))
-    told = [word for word, truth in ((OLD, old), (NEW, new)) if holds(said, truth)]
-    return Stand(name, (OLD, NEW)[place], told[0] if len(told) == 1 else NEITHER)
+    told = [word for word, truth in ((OLD, old), (NEW, new)) if contains_answer(said, truth)]
+    return ArmBelief(name, (OLD, NEW)[place], told[0] if len(told) == 1 else NEITHER)

@@ -13,7 +13,7 @@ from playground.evaluation.exam import Report
 from playground.evaluation.likelihood import Continuations, likelihoods
 from playground.evaluation.questions import OF_THE_TEXT, Question
 from playground.evaluation.results import ArmResult
-from playground.evaluation.verdict import Statement, percent
+from playground.evaluation.verdict import Statement, share_text
 from playground.inference.engine import Prompt
 from playground.models.chat_model import ChatModel
 
@@ -40,7 +40,7 @@ def add_judgements(outcome: Report, judge: ChatModel) -> Report:
         for arm, mine in data.by_arm.items()
     }
     said = [
-        Statement("mind", "mind.judge", {"judge": judge.name, "arm": arm, "share": percent(share)})
+        Statement("mind", "mind.judge", {"judge": judge.name, "arm": arm, "share": share_text(share)})
         for arm, share in shares.items()
     ]
     return replace(outcome, judged=shares, verdict=[*outcome.verdict, *said])

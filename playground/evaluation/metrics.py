@@ -56,7 +56,11 @@ def grade(text: str, answers: Sequence[str], question: str = "", cut: bool = Fal
     f1 = max((token_f1(text, each) for each in answers), default=0.0)
     rouge = max((rouge_l(text, each) for each in answers), default=0.0)
     long = any(len(normalise(each).split()) >= LONG for each in answers)
-    told = all(holds(text, each) for each in parts) if parts else any(holds(text, each) for each in answers)
+    told = (
+        all(contains_answer(text, each) for each in parts)
+        if parts
+        else any(contains_answer(text, each) for each in answers)
+    )
     if told or (long and not parts and max(f1, rouge) >= F1_RIGHT):
         outcome = EXACT if exact else WORDED
     elif is_broken(text, question, cut):
@@ -92,7 +96,7 @@ def rouge_l(text: str, truth: str) -> float:
     return _harmonic(row[-1], len(said), len(true))
 
 
-def holds(text: str, truth: str) -> bool:
+def contains_answer(text: str, truth: str) -> bool:
     """Whether the truth stands in the text, word for word after normalisation."""
     wanted = normalise(truth)
     return bool(wanted) and f" {wanted} " in f" {normalise(text)} "

@@ -6,8 +6,11 @@ A rule changes the order or the words of a question, never what it asks; where n
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from playground import prompts
 from playground.data.qa.paraphrase import ASK, first_line, in_other_words
-from playground.evaluation.metrics import holds
+from playground.evaluation.metrics import contains_answer
+from playground.inference.engine import complete
+from playground.models.chat_model import ChatModel
 
 CAPABLE = 1_000_000_000  # weights from which on a model is asked to reword; smaller ones change what is asked
 
@@ -78,7 +81,7 @@ SYNONYMS = {
 }  # fmt: skip
 
 
-def by_rules(question: str, language: str) -> str:
+def paraphrase_by_rules(question: str, language: str) -> str:
     """The question in other words, or nothing where no rule changes more than its beginning."""
     rules = QUESTIONS.get(language, ())
     lead, other_lead = GAPS.get(language, ("", ""))
@@ -89,14 +92,21 @@ def by_rules(question: str, language: str) -> str:
     return next((pattern.sub(template, question) for pattern, template in rules if pattern.fullmatch(question)), "")
 
 
-def by_model(question: str, answers: Sequence[str], ask: Callable[[str], str]) -> str:
+def paraphrase_by_model(question: str, answers: Sequence[str], ask: Callable[[str], str]) -> str:
     """What a model makes of the question, or nothing where that gives the answer away or changes too much or nothing.
 
     Every name and number must stay, and some words must not.
     """
     said = first_line(ask(ASK.format(question)))
-    told = any(holds(said, each) and not holds(question, each) for each in answers)
+    told = any(contains_answer(said, each) and not contains_answer(question, each) for each in answers)
     return said if in_other_words(question, said) and not told else ""
+
+
+def completer(chat: ChatModel) -> Callable[[str], str] | None:
+    """A function that completes a request greedily; None for a model too small to paraphrase."""
+    if chat.model.num_parameters() < CAPABLE:
+        return None
+    return lambda request: complete(chat, [prompts.messages(request)])[0]
 
 
 def _moved(sentence: str, language: str) -> str:

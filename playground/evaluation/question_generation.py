@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from playground.data import sections
 from playground.data.qa import pairs
 from playground.evaluation import paraphrase
-from playground.evaluation.distractors import Candidate, Pool
+from playground.evaluation.distractors import Candidate, DistractorPool
 from playground.evaluation.metrics import LONG
 from playground.evaluation.questions import (
     LITERAL,
@@ -68,13 +68,13 @@ class Fact:
         return Question(name, kind, asked, (self.answer,), (), (), (self.place,), self.section, self.origin)
 
 
-def candidates(documents: Sequence[Document], seed: int) -> dict[str, list[Question]]:
+def generate_questions(documents: Sequence[Document], seed: int) -> dict[str, list[Question]]:
     """All questions of each kind that the rules find, in a random order that takes turns among the sections."""
     named = SectionNames(documents)
     facts = sample_facts([fact for document in documents for fact in _facts(document, named, seed)], seed)
-    pool = Pool([Candidate(fact.answer, fact.section) for fact in facts], seed)
+    pool = DistractorPool([Candidate(fact.answer, fact.section) for fact in facts], seed)
     literal = [pool.give(fact.asked(LITERAL)) for fact in facts]
-    changed = ((fact, paraphrase.by_rules(fact.question, fact.language)) for fact in facts)
+    changed = ((fact, paraphrase.paraphrase_by_rules(fact.question, fact.language)) for fact in facts)
     return {
         RECALL: _recall(documents, named, seed),
         LITERAL: literal,
@@ -110,7 +110,7 @@ def name_sections(questions: Sequence[Question], documents: Sequence[Document]) 
     return [replace(each, section=section(each)) for each in questions]
 
 
-def spans(documents: Sequence[Document]) -> list[Candidate]:
+def answer_candidates(documents: Sequence[Document]) -> list[Candidate]:
     """Every name and figure of the text, to draw wrong answers from."""
     named = SectionNames(documents)
     found = []
@@ -147,7 +147,7 @@ def _facts(document: Document, named: SectionNames, seed: int) -> Iterator[Fact]
 def _recall(documents: Sequence[Document], named: SectionNames, seed: int) -> list[Question]:
     """Sentences to be continued; the wrong continuations are those of other sentences."""
     facts = sample_facts([fact for document in documents for fact in _begun(document, named)], seed)
-    pool = Pool([Candidate(fact.answer, fact.section) for fact in facts], seed)
+    pool = DistractorPool([Candidate(fact.answer, fact.section) for fact in facts], seed)
     return [pool.give(fact.asked(RECALL)) for fact in facts]
 
 

@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 
 from playground.evaluation import question_generation
-from playground.evaluation.contamination import QuestionFault, TaughtItem, check, leaks
-from playground.evaluation.distractors import Candidate, Pool
-from playground.evaluation.paraphrase import by_model
+from playground.evaluation.contamination import QuestionFault, TaughtItem, find_faults, find_leaks
+from playground.evaluation.distractors import Candidate, DistractorPool
+from playground.evaluation.paraphrase import paraphrase_by_model
 from playground.evaluation.questions import (
     GENERAL,
     KINDS,
@@ -50,7 +50,7 @@ def from_text(
 
     A kind of which the text gives too few leaves its room to the others. `ask` asks a model that can reword.
     """
-    found = question_generation.candidates(documents, seed)
+    found = question_generation.generate_questions(documents, seed)
     wanted = {kind: round(share * limit) for kind, share in SHARES.items()}
     if ask is not None:
         found[REWORDED] = [*_reworded(found[LITERAL][: 2 * wanted[REWORDED]], ask), *found[REWORDED]]
@@ -59,7 +59,7 @@ def from_text(
         chosen += _faultless(found[kind], chosen, documents, rows)[: wanted[kind]]
     for kind in SHARES:
         chosen += _faultless(found[kind], chosen, documents, rows)[: limit - len(chosen)]
-    return QuestionSet(sorted(chosen[:limit], key=lambda each: KINDS.index(each.kind)) + general(), [])
+    return QuestionSet(sorted(chosen[:limit], key=lambda each: KINDS.index(each.kind)) + general_questions(), [])
 
 
 def from_file(
@@ -68,15 +68,17 @@ def from_file(
     """A person's own questions with sections and distractors, and what was found in them; then the general ones."""
     named = question_generation.name_sections(list({each.id: each for each in questions}.values()), documents)
     answers = [Candidate(each.answers[0], each.section) for each in named if each.answers]
-    pool = Pool(answers if len(answers) >= MANY else answers + question_generation.spans(documents), seed)
+    pool = DistractorPool(
+        answers if len(answers) >= MANY else answers + question_generation.answer_candidates(documents), seed
+    )
     whole = [pool.give(each) for each in named]
-    return QuestionSet(whole + general(), check(whole, documents) + leaks(whole, rows))
+    return QuestionSet(whole + general_questions(), find_faults(whole, documents) + find_leaks(whole, rows))
 
 
 def _reworded(literal: Sequence[Question], ask: Callable[[str], str]) -> Iterator[Question]:
     """What a model makes of questions, as far as its words pass."""
     for each in literal:
-        if words := by_model(each.question, each.answers, ask):
+        if words := paraphrase_by_model(each.question, each.answers, ask):
             yield replace(each, id=question_id(REWORDED, words), kind=REWORDED, question=words)
 
 
@@ -97,7 +99,7 @@ def _general() -> tuple[Question, ...]:
     )
 
 
-def general() -> list[Question]:
+def general_questions() -> list[Question]:
     """The fixed set that has nothing to do with any text, to see what is forgotten."""
     return list(_general())
 
@@ -122,7 +124,7 @@ def delete_questions(paper: QuestionSet, ids: Sequence[str]) -> QuestionSet:
 def recheck(paper: QuestionSet, documents: Sequence[Document], rows: Sequence[TaughtItem]) -> QuestionSet:
     """The paper with what is found wrong now."""
     own = [each for each in paper.questions if each.kind != GENERAL]
-    return replace(paper, findings=check(own, documents) + leaks(own, rows))
+    return replace(paper, findings=find_faults(own, documents) + find_leaks(own, rows))
 
 
 def _faultless(
@@ -131,5 +133,5 @@ def _faultless(
     """Those without a fault that no question chosen before asks already, not even with its section withheld."""
     taken = {each.question for each in chosen}
     fresh = [each for each in found if each.question not in taken]
-    faulty = {each.question for each in check(fresh, documents) + leaks(fresh, rows)}
+    faulty = {each.question for each in find_faults(fresh, documents) + find_leaks(fresh, rows)}
     return [each for each in fresh if each.id not in faulty]

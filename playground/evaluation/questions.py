@@ -25,9 +25,9 @@ RECALL, LITERAL, REWORDED, TWO_PLACES, UNANSWERABLE, GENERAL = KINDS = (
 OF_THE_TEXT = (RECALL, LITERAL, REWORDED, TWO_PLACES)
 MAX_QUESTIONS = 1_000
 MAX_CHARS = 4_000  # of one question or answer
-ASKED = ("question", "query", "prompt", "instruction", "câu hỏi", "câu_hỏi")
-ANSWERED = ("answer", "answers", "response", "output", "trả lời", "câu trả lời", "câu_trả_lời")
-ACCEPTABLE = ("acceptable", "acceptable_answers", "aliases")
+QUESTION_COLUMNS = ("question", "query", "prompt", "instruction", "câu hỏi", "câu_hỏi")
+ANSWER_COLUMNS = ("answer", "answers", "response", "output", "trả lời", "câu trả lời", "câu_trả_lời")
+ACCEPTABLE_COLUMNS = ("acceptable", "acceptable_answers", "aliases")
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,13 @@ def read_questions(path: Path, documents: Sequence[Document] = (), name: str | N
     return [_question(row, f"line {line} of {name}", documents) for line, row in rows]
 
 
-def write(questions: Iterable[Question], path: Path) -> None:
+def write_questions(questions: Iterable[Question], path: Path) -> None:
     """One JSON object a line, as `read` takes it back."""
     lines = [json.dumps(each.to_dict(), ensure_ascii=False) for each in questions]
     path.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
-def place_of(text: str, documents: Sequence[Document]) -> AnswerSpan | None:
+def find_span(text: str, documents: Sequence[Document]) -> AnswerSpan | None:
     """Where these words first stand in the documents, if they do."""
     for document in documents:
         start = document.text.find(text) if text.strip() else -1
@@ -144,11 +144,11 @@ def _json_lines(data: bytes, name: str) -> list[tuple[int, Mapping[str, Any]]]:
 
 def _question(row: Mapping[str, Any], where: str, documents: Sequence[Document]) -> Question:
     """One row as a question; rows that `write` made keep all they had."""
-    asked = _first(row, ASKED, where)
+    asked = _first(row, QUESTION_COLUMNS, where)
     kind = row.get("kind") or LITERAL
     if kind not in KINDS:
         raise UserError(f"The kind {kind!r} in {where} is unknown; choose from {', '.join(KINDS)}, or leave it out.")
-    answers = tuple(dict.fromkeys([*_texts(row, ANSWERED, where), *_texts(row, ACCEPTABLE, where)]))
+    answers = tuple(dict.fromkeys([*_texts(row, ANSWER_COLUMNS, where), *_texts(row, ACCEPTABLE_COLUMNS, where)]))
     if not asked or (not answers and kind != UNANSWERABLE):
         raise UserError(f"There is no {'answer' if asked else 'question'} in {where}. Add one, or remove the line.")
     if isinstance(row.get("places"), list) and row.get("id"):
@@ -171,7 +171,7 @@ def _question(row: Mapping[str, Any], where: str, documents: Sequence[Document])
 
 def _placed(passage: str, answers: Sequence[str], documents: Sequence[Document]) -> AnswerSpan | None:
     """The answer's place inside the passage that the file names; the passage's own where the answer is not in it."""
-    around = place_of(passage.strip(), documents)
+    around = find_span(passage.strip(), documents)
     if around is None:
         return None
     for answer in answers:
@@ -187,7 +187,7 @@ def _first(row: Mapping[str, Any], names: Sequence[str], where: str) -> str:
 def _texts(row: Mapping[str, Any], names: Sequence[str], where: str) -> tuple[str, ...]:
     """What stands under the first of the names that the row has: one text, a list of them, or SQuAD's `text`."""
     value: Any = next((row[name] for name in names if row.get(name)), [])
-    if isinstance(value, str) and names is ACCEPTABLE:
+    if isinstance(value, str) and names is ACCEPTABLE_COLUMNS:
         value = value.split("|")
     value = value.get("text", []) if isinstance(value, dict) else value
     values = value if isinstance(value, list) else [value]

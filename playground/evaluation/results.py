@@ -76,7 +76,7 @@ def read_results(file: Path) -> list[ArmResult]:
     return list(found.values())
 
 
-def append(file: Path, results: Sequence[ArmResult]) -> None:
+def append_results(file: Path, results: Sequence[ArmResult]) -> None:
     """Keep some more."""
     with file.open("a", encoding="utf-8") as lines:
         # The first break ends a line that a kill cut short.

@@ -12,7 +12,7 @@ from typing import Any
 from playground.errors import UserError
 from playground.evaluation import results
 from playground.evaluation.answer import answer_questions
-from playground.evaluation.arms import Material, asks
+from playground.evaluation.arms import Material, is_asked
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.questions import Question
 from playground.files import never
@@ -20,7 +20,7 @@ from playground.models.chat_model import ChatModel
 
 
 @dataclass(frozen=True)
-class Step:
+class ExamProgress:
     """Some more answers are there: `done` of `total`, and the seconds that are left, by the pace so far."""
 
     arm: str
@@ -34,7 +34,7 @@ class Step:
         return {"event": "progress", **asdict(self)}
 
 
-def take(
+def run_arms(
     chat: ChatModel,
     questions: Sequence[Question],
     names: Sequence[str],
@@ -42,7 +42,7 @@ def take(
     settings: ExamSettings,
     answers: Path,
     should_stop: Callable[[], bool] = never,
-) -> Iterator[Step]:
+) -> Iterator[ExamProgress]:
     """Ask what is not answered in the file yet, arm by arm; ends early, silently, once `should_stop`.
 
     Raises:
@@ -52,19 +52,19 @@ def take(
     if missing:
         raise UserError(f"The arm {missing[0]} lacks its adapter, index or text. Give it one, or leave the arm out.")
     there = {(each.arm, each.question) for each in results.read_results(answers)}
-    put = [(name, each) for name in names for each in questions if asks(name, each, material)]
+    put = [(name, each) for name in names for each in questions if is_asked(name, each, material)]
     waiting = [(name, each) for name, each in put if (name, each.id) not in there]
     began, before = time.monotonic(), len(put) - len(waiting)
     done = before
-    yield Step("", done, len(put), 0.0, None)
+    yield ExamProgress("", done, len(put), 0.0, None)
     for name, part in _batches(waiting, settings.rows):
         found = answer_questions(chat, name, part, material, settings, should_stop)
         if found is None:
             return
-        results.append(answers, found)
+        results.append_results(answers, found)
         done += len(found)
         seconds = time.monotonic() - began
-        yield Step(name, done, len(put), seconds, seconds / (done - before) * (len(put) - done))
+        yield ExamProgress(name, done, len(put), seconds, seconds / (done - before) * (len(put) - done))
 
 
 def _batches(waiting: Sequence[tuple[str, Question]], rows: int) -> Iterator[tuple[str, list[Question]]]:

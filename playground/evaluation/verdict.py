@@ -21,6 +21,7 @@ from playground.evaluation.questions import UNANSWERABLE
 
 Value = str | int | float
 CONTESTS = ((TUNED, RAG), (BOTH, RAG), (BOTH, TUNED), (RAG, BASE), (TUNED, BASE), (FEW_SHOT, BASE), (GOLD, RAG))
+TOPICS = ("who", "words", "kinds", "learnt", "why", "cost", "change", "mind")  # in this order
 ENOUGH = 20  # questions of a kind below which no sentence is made of it
 LOSS_KEPT = 0.05  # nats a token that general answers may lose without a word
 
@@ -35,7 +36,7 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class Judged:
+class VerdictInput:
     """What the sentences are made of."""
 
     figures: Figures
@@ -48,7 +49,7 @@ class Judged:
     undrilled: bool = False
 
 
-def judge(found: Judged) -> list[Statement]:
+def draw_verdict(found: VerdictInput) -> list[Statement]:
     """The verdict, the most important first."""
     return [
         *_who(found.figures),
@@ -63,7 +64,7 @@ def judge(found: Judged) -> list[Statement]:
     ]
 
 
-def say(sentence: Statement, language: str = "en") -> str:
+def render_statement(sentence: Statement, language: str = "en") -> str:
     """The sentence in words; names of arms, kinds and causes are translated, numbers are rounded."""
     words = catalogue(language)
     said = {name: words.get(f"name.{value}", value) for name, value in sentence.values.items()}
@@ -78,7 +79,7 @@ def catalogue(language: str) -> dict[str, str]:
     return json.loads((file if file.exists() else folder / "en.json").read_text(encoding="utf-8"))
 
 
-def percent(figure: Figure) -> str:
+def share_text(figure: Figure) -> str:
     """“42 % (35–50)”."""
     return f"{100 * figure.value:.0f} % ({100 * figure.low:.0f}–{100 * figure.high:.0f})"
 
@@ -97,8 +98,8 @@ def _contest(found: Difference, arms: Mapping[str, ArmFigures]) -> Statement:
     values: dict[str, Value] = {
         "better": better,
         "worse": worse,
-        "one": percent(arms[better].choice),
-        "two": percent(arms[worse].choice),
+        "one": share_text(arms[better].choice),
+        "two": share_text(arms[worse].choice),
         **_gap(found),
     }
     return Statement("who", "who.equal" if found.value == 0 else f"who.{_sure(found)}", values)
@@ -120,7 +121,11 @@ def _words(figures: Figures) -> Iterator[Statement]:
             yield Statement("words", "words.loss", values | _times(each))
         else:
             one, two = (figures.arms[arm].shares[name] for arm in (better, worse))
-            yield Statement("words", f"words.{name}", values | {"one": percent(one), "two": percent(two)})
+            yield Statement(
+                "words",
+                f"words.{name}",
+                values | {"one": share_text(one), "two": share_text(two)},
+            )
     if any(name == "loss" for name, _ in differing):
         yield Statement("words", "words.manner")
     if not differing and any(each.questions for found in figures.readings.values() for each in found):
@@ -174,7 +179,7 @@ def _kinds(figures: Figures) -> Iterator[Statement]:
         if arm.invention.questions:
             shown: dict[str, Value] = {
                 "arm": name,
-                "share": percent(arm.invention),
+                "share": share_text(arm.invention),
                 "questions": arm.invention.questions,
             }
             yield Statement("kinds", "kinds.invention", shown)
@@ -187,7 +192,11 @@ def _learnt(figures: Figures) -> Iterator[Statement]:
         recall, reworded = kinds["recall"], kinds["reworded"]
         if name not in TUNING or not recall.questions or not reworded.questions:
             continue
-        values: dict[str, Value] = {"arm": name, "recall": percent(recall), "reworded": percent(reworded)}
+        values: dict[str, Value] = {
+            "arm": name,
+            "recall": share_text(recall),
+            "reworded": share_text(reworded),
+        }
         key = "unsure" if found.low <= 0 <= found.high else "memorised" if found.value > 0 else "understood"
         yield Statement("learnt", f"learnt.{key}", values)
     if lost := figures.forgetting.get("choice"):
@@ -207,7 +216,7 @@ def _why(causes: Mapping[str, Counter[str]]) -> Iterator[Statement]:
         yield Statement("why", "why.most", {"arm": name, "cause": cause, "count": count, "total": total})
 
 
-def _cost(found: Judged) -> Iterator[Statement]:
+def _cost(found: VerdictInput) -> Iterator[Statement]:
     for name, arm in found.figures.arms.items():
         if name != GOLD:
             yield Statement(
@@ -232,7 +241,7 @@ def _cost(found: Judged) -> Iterator[Statement]:
         yield Statement("cost", "cost.even", {**ready, "saved": f"{even.saved:.1f}", "edits": 10, "many": f"{many:,}"})
 
 
-def _drilled(judged: Judged) -> Iterator[Statement]:
+def _drilled(judged: VerdictInput) -> Iterator[Statement]:
     """How long a changed fact takes, and which arms go on with the old one; or that the drill could not be done."""
     found = judged.drill
     if judged.undrilled:
@@ -247,7 +256,7 @@ def _drilled(judged: Judged) -> Iterator[Statement]:
             yield Statement("cost", f"drill.likelier_{each.likelier}", {"arm": each.arm})
 
 
-def _change(found: Judged) -> Iterator[Statement]:
+def _change(found: VerdictInput) -> Iterator[Statement]:
     """What would change the verdict: more questions, or what the most frequent causes ask for."""
     close = [each for each in found.figures.choices if GOLD not in (each.first, each.second) and not each.differs]
     reachable = [each for each in close if math.isfinite(each.needed)]
@@ -265,7 +274,7 @@ def _change(found: Judged) -> Iterator[Statement]:
             yield Statement("change", f"change.{cause}", {"arm": name})
 
 
-def _mind(found: Judged) -> Iterator[Statement]:
+def _mind(found: VerdictInput) -> Iterator[Statement]:
     """What a reader must know before believing a figure."""
     figures = found.figures
     if found.leaked:
@@ -273,8 +282,8 @@ def _mind(found: Judged) -> Iterator[Statement]:
         for name, on in figures.on_leaks.items():
             if on.questions:
                 rest = figures.without_leaks[name]
-                shown = percent(rest) if rest.questions else "–"
-                yield Statement("mind", "mind.on_leaks", {"arm": name, "on": percent(on), "rest": shown})
+                shown = share_text(rest) if rest.questions else "–"
+                yield Statement("mind", "mind.on_leaks", {"arm": name, "on": share_text(on), "rest": shown})
     if found.known:
         yield Statement("mind", "mind.known", {"count": found.known})
     most = max((each.questions for each in figures.choices), default=0)
@@ -282,9 +291,18 @@ def _mind(found: Judged) -> Iterator[Statement]:
         yield Statement("mind", "mind.few", {"count": most})
     worded: Sequence[ArmFigures] = [each for each in figures.arms.values() if each.arm == GOLD]
     for arm in worded:
-        yield Statement("mind", "mind.ceiling", {"choice": percent(arm.choice), "right": percent(arm.right)})
+        yield Statement(
+            "mind",
+            "mind.ceiling",
+            {"choice": share_text(arm.choice), "right": share_text(arm.right)},
+        )
 
 
-def as_record(sentence: Statement) -> dict[str, Any]:
+def statement_record(sentence: Statement) -> dict[str, Any]:
     """JSON form, with the English words beside the key."""
-    return {"topic": sentence.topic, "key": sentence.key, "values": dict(sentence.values), "text": say(sentence)}
+    return {
+        "topic": sentence.topic,
+        "key": sentence.key,
+        "values": dict(sentence.values),
+        "text": render_statement(sentence),
+    }

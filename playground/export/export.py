@@ -13,7 +13,7 @@ from adapters.lora_weights import read_adapter
 from playground.device import Device
 from playground.errors import UserError
 from playground.export.gguf import write_gguf
-from playground.export.model_card import CARD, card
+from playground.export.model_card import CARD, render_card
 from playground.inference.served_adapter import DEFAULT_METHOD, load_adapter
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
@@ -26,7 +26,7 @@ GGUF = "model.gguf"
 KEPT = (".json", ".safetensors")
 
 
-def write(form: str, adapter: Path, out: Path, settings: Settings, name: str = "") -> None:
+def write_export(form: str, adapter: Path, out: Path, settings: Settings, name: str = "") -> None:
     """Fill the folder `out` with a run's adapter folder in one of FORMS and a model card; `name` is its title.
 
     Raises:
@@ -38,10 +38,12 @@ def write(form: str, adapter: Path, out: Path, settings: Settings, name: str = "
     record = read_record(adapter)
     _WRITERS[form](adapter, out, settings)
     base = record.get("base", {}).get("name") or settings.chat_model
-    (out / CARD).write_text(card(form, record, base, name or adapters.get(_method(record)).label), encoding="utf-8")
+    (out / CARD).write_text(
+        render_card(form, record, base, name or adapters.get(_method(record)).label), encoding="utf-8"
+    )
 
 
-def pack(folder: Path, file: Path) -> None:
+def zip_folder(folder: Path, file: Path) -> None:
     """Put a folder's files into a zip, uncompressed: weights do not shrink."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(folder.iterdir()):

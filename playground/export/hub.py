@@ -21,7 +21,7 @@ REASONS = {
 }
 
 
-def push(folder: Path, name: str, token: str | None, private: bool, connect: Callable[..., Any] = HfApi) -> str:
+def push_to_hub(folder: Path, name: str, token: str | None, private: bool, connect: Callable[..., Any] = HfApi) -> str:
     """Make the repository `name` under the token's owner and put a folder's files into it; returns its address.
 
     Raises:

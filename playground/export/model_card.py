@@ -39,7 +39,7 @@ FIGURES = {
 }
 
 
-def card(form: str, record: Mapping[str, Any], base: str, name: str) -> str:
+def render_card(form: str, record: Mapping[str, Any], base: str, name: str) -> str:
     """Markdown with the Hub's front matter. `record` is the run's own; `name` is a visitor's word and made plain."""
     method = adapters.get(record.get("method", "lora"))
     whole = form in ("merged", "gguf") or method.weights_file == "model.safetensors"

@@ -165,7 +165,7 @@ class Services:
         needed = 3 * 4 * self.chat.model.num_parameters() if form in export.WHOLE else 0
         if shutil.disk_usage(self.settings.data).free < needed:
             raise UserError(f"The disk has no room for a whole model ({needed / 1e9:.1f} GB). Take the adapter alone.")
-        export.write(form, adapter_folder(run.folder), out, self.settings, run.name)
+        export.write_export(form, adapter_folder(run.folder), out, self.settings, run.name)
 
     def forget(self, visitor: str) -> None:
         """Start over: everything of this visitor is deleted, in memory too."""

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from playground.errors import UserError
-from playground.evaluation import question_set, questions, report, taught
+from playground.evaluation import contamination, question_set, questions, report
 from playground.evaluation.arms import ARMS, RETRIEVING, TUNING
-from playground.evaluation.asking import asker
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.contamination import QuestionFault
 from playground.evaluation.exam import QUESTIONS, Plan
+from playground.evaluation.paraphrase import completer
 from playground.evaluation.question_set import QuestionSet
 from playground.evaluation.questions import GENERAL, Question
 from playground.files import write_text
@@ -60,9 +60,9 @@ class Exams:
             UserError, RetrievalError: no text, no question found, or a file that cannot be used.
         """
         documents = self._documents(visitor)
-        rows = taught.rows(self._store.runs.get(visitor, run).folder, chat.tokenizer) if run else []
+        rows = contamination.read_taught_items(self._store.runs.get(visitor, run).folder, chat.tokenizer) if run else []
         if file is None:
-            drawn = question_set.from_text(documents, settings.limit, settings.seed, rows, asker(chat))
+            drawn = question_set.from_text(documents, settings.limit, settings.seed, rows, completer(chat))
         else:
             if file.stat().st_size > MAX_FILE_BYTES:
                 raise UserError(f"The file of questions is over {MAX_FILE_BYTES // 1_000_000} MB. Ask fewer questions.")

@@ -9,8 +9,10 @@ import pytest
 import adapters
 from adapters.base import Options, Paper, Part
 from adapters.lora import Lora
-from playground.charts.line import ChartPoint, draw_curve
-from playground.charts.svg import ROLES, SIDE, THINNEST, Bar, draw_bars, draw_layer, draw_legend, draw_timeline
+from playground.charts.bars import Bar, draw_bars
+from playground.charts.layer import ROLES, SIDE, THINNEST, draw_layer, draw_legend
+from playground.charts.line import ChartPoint, draw_line
+from playground.charts.timeline import draw_timeline
 from playground.training import layer_tradeoff
 from playground.ui.shared.i18n import say
 from playground.ui.train.layers_panel import trade_picture
@@ -57,7 +59,7 @@ def test_a_drawing_names_every_part_with_its_size_and_role(id_: str) -> None:
 @pytest.mark.parametrize("id_", METHODS)
 def test_a_screen_reader_hears_what_it_shows(id_: str) -> None:
     method = METHODS[id_]
-    root = ElementTree.fromstring(draw_layer(method, 64, 64, method.Options(), word=lambda role: f"<{role}>"))
+    root = ElementTree.fromstring(draw_layer(method, 64, 64, method.Options(), translate=lambda role: f"<{role}>"))
     assert (root.get("role"), root.findtext("title")) == ("img", method.label)
     told = root.findtext("desc") or ""
     assert all(f"<{part.role}>" in told for part in method.parts(64, 64, method.Options()))
@@ -139,7 +141,7 @@ def test_a_curve_rises_with_its_figures_and_marks_the_choice() -> None:
         ChartPoint(2, 2.5, "15", "2 ×", True),
         ChartPoint(4, 3.0, "6", "4 ×", False),
     ]
-    drawn = draw_curve(HOSTILE, points, HOSTILE, "loss")
+    drawn = draw_line(HOSTILE, points, HOSTILE, "loss")
     ((x, y),) = dots(drawn)["dot chosen"]
     first, last = dots(drawn)["dot other"]
     assert (last[0] - first[0]) / (x - first[0]) == pytest.approx(3, abs=0.05)

@@ -104,6 +104,42 @@ def test_mcnemar_counts_only_the_questions_on_which_the_arms_disagree() -> None:
     assert mcnemar(one, two) == pytest.approx(2 * 11 / 2**10)
 
 
+@pytest.mark.parametrize(
+    ("only_one", "only_two", "p"),
+    [
+        (9, 1, 0.021484375),
+        (3, 3, 1.0),
+        (0, 6, 0.03125),
+        (1, 0, 1.0),
+        (0, 0, 1.0),
+        (17, 4, 0.0071973800659179705),
+        (40, 61, 0.04604406692934288),
+        (250, 310, 0.012590475149378562),
+    ],
+)
+def test_mcnemar_gives_the_exact_two_sided_binomial_p(only_one: int, only_two: int, p: float) -> None:
+    one = np.array([True] * only_one + [False] * only_two + [True] * 5)
+    two = np.array([False] * only_one + [True] * only_two + [True] * 5)
+    assert mcnemar(one, two) == pytest.approx(p, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("sections", "room"),
+    [
+        (2, 0.841886116991581),
+        (3, 0.7075982261787133),
+        (12, 0.2646484693970512),
+        (30, 0.11570330822202779),
+        (100, 0.03621669264517646),
+    ],
+)
+def test_the_interval_of_equal_answers_is_clopper_and_pearsons(sections: int, room: float) -> None:
+    drawn = Sections([str(each) for each in range(sections)])
+    wrong, right = drawn.figure([0.0] * sections), drawn.figure([1.0] * sections)
+    assert (wrong.low, wrong.high) == pytest.approx((0, room), abs=1e-9)
+    assert (right.low, right.high) == pytest.approx((1 - room, 1), abs=1e-9)
+
+
 def test_holm_multiplies_by_what_is_left_and_never_falls() -> None:
     ps = [0.01, 0.04, 0.03]
     found = holm([Difference("a", "b", 0.1, 0.0, 0.2, p, p, 9, 9) for p in ps])

@@ -4,7 +4,16 @@ import math
 
 import pytest
 
-from playground.evaluation.metrics import abstains, abstention, grade, holds, is_broken, normalise, rouge_l, token_f1
+from playground.evaluation.metrics import (
+    abstains,
+    abstention,
+    contains_answer,
+    grade,
+    is_broken,
+    normalise,
+    rouge_l,
+    token_f1,
+)
 
 
 def test_normalisation_is_squads() -> None:
@@ -91,9 +100,9 @@ def test_these_do_not(text: str) -> None:
 
 
 def test_a_truth_is_held_as_whole_words_only() -> None:
-    assert holds("in 1884, they", "1884")
-    assert not holds("in 18845", "1884")
-    assert not holds("anything", "the")
+    assert contains_answer("in 1884, they", "1884")
+    assert not contains_answer("in 18845", "1884")
+    assert not contains_answer("anything", "the")
 
 
 def test_abstention_has_a_precision_and_a_recall() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from playground.errors import UserError
 from playground.evaluation import question_generation, question_set, questions
-from playground.evaluation.contamination import TaughtItem, check, leaks
-from playground.evaluation.paraphrase import by_model, by_rules
+from playground.evaluation.contamination import TaughtItem, find_faults, find_leaks
+from playground.evaluation.paraphrase import paraphrase_by_model, paraphrase_by_rules
 from playground.evaluation.questions import KINDS, OF_THE_TEXT, UNANSWERABLE, Question
 from retrieval.document import Document, Pair
 from tests.conftest import Write
@@ -18,7 +18,7 @@ from tests.fakes.exams import TEXT, document, question
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, list[Question]]:
-    return question_generation.candidates([document()], seed=0)
+    return question_generation.generate_questions([document()], seed=0)
 
 
 def test_a_file_gives_questions_with_every_answer_that_counts(write: Write) -> None:
@@ -52,7 +52,7 @@ def test_a_bad_line_is_named(write: Write, line: str, says: str) -> None:
 def test_what_is_written_is_read_again(write: Write, found: dict[str, list[Question]]) -> None:
     every = [each for kind in found.values() for each in kind]
     path = write("q.jsonl", "")
-    questions.write(every, path)
+    questions.write_questions(every, path)
     assert questions.read_questions(path) == every
 
 
@@ -68,7 +68,7 @@ def test_every_made_answer_stands_where_it_is_said_to(found: dict[str, list[Ques
 
 
 def test_the_same_seed_makes_the_same_questions_and_another_one_others() -> None:
-    once, again, other = (question_generation.candidates([document()], seed) for seed in (0, 0, 1))
+    once, again, other = (question_generation.generate_questions([document()], seed) for seed in (0, 0, 1))
     assert once == again
     assert once != other
 
@@ -112,7 +112,7 @@ def test_a_withheld_question_knows_its_answer_and_where_it_stands(found: dict[st
     ],
 )
 def test_rules_say_a_question_in_other_words_or_not_at_all(question: str, language: str, reworded: str) -> None:
-    assert by_rules(question, language) == reworded
+    assert paraphrase_by_rules(question, language) == reworded
 
 
 @pytest.mark.parametrize(
@@ -126,14 +126,14 @@ def test_rules_say_a_question_in_other_words_or_not_at_all(question: str, langua
     ],
 )
 def test_a_models_rewording_must_keep_names_change_words_and_tell_nothing(said: str, kept: bool) -> None:
-    assert bool(by_model("When did Anna Bergman found the museum?", ["1884"], lambda _: said)) == kept
+    assert bool(paraphrase_by_model("When did Anna Bergman found the museum?", ["1884"], lambda _: said)) == kept
 
 
 def test_faults_are_found() -> None:
     given = question("a", question="Was it founded in 1884?", answers=("1884",))
     absent = question("b", question="Who came?", answers=("Nobody Atall",))
     twice = [question("c", question="Where is it?", answers=("Lindholm",)), question("d", question="where is it")]
-    faults = {(each.question, each.fault) for each in check([given, absent, *twice], [document()])}
+    faults = {(each.question, each.fault) for each in find_faults([given, absent, *twice], [document()])}
     assert faults >= {("a", "given_away"), ("b", "no_answer"), ("d", "duplicate")}
     assert ("c", "duplicate") not in faults
 
@@ -141,9 +141,9 @@ def test_faults_are_found() -> None:
 def test_a_leak_is_a_question_and_its_answer_in_one_thing_that_was_taught() -> None:
     asked = question("a", question="When was the Harbour museum founded?", answers=("1884",))
     shown = "user When was the Harbour museum founded? assistant In 1884."
-    assert [each.fault for each in leaks([asked], [TaughtItem(shown, "In 1884.")])] == ["leak"]
-    assert not leaks([asked], [TaughtItem(TEXT, TEXT)]), "the text itself is no leak"
-    assert not leaks([asked], [TaughtItem(shown.replace("1884", "1999"), "In 1999.")])
+    assert [each.fault for each in find_leaks([asked], [TaughtItem(shown, "In 1884.")])] == ["leak"]
+    assert not find_leaks([asked], [TaughtItem(TEXT, TEXT)]), "the text itself is no leak"
+    assert not find_leaks([asked], [TaughtItem(shown.replace("1884", "1999"), "In 1999.")])
 
 
 def test_a_paper_has_all_kinds_no_faults_no_leaks_and_the_general_questions() -> None:
@@ -151,7 +151,7 @@ def test_a_paper_has_all_kinds_no_faults_no_leaks_and_the_general_questions() ->
     kinds = Counter(each.kind for each in drawn.questions)
     assert set(kinds) == set(KINDS)
     assert sum(kinds[kind] for kind in kinds if kind != "general") == 20
-    assert not check([each for each in drawn.questions if each.kind != "general"], [document()])
+    assert not find_faults([each for each in drawn.questions if each.kind != "general"], [document()])
 
 
 def test_a_capable_models_rewordings_come_first_where_they_pass() -> None:
@@ -184,7 +184,7 @@ def test_a_persons_own_questions_stay_with_their_faults_named() -> None:
 def test_pairs_of_the_text_are_asked_as_they_are() -> None:
     text = "When does it open?\nAt nine.\n\nWhen does it close?\nAt five."
     pairs = (Pair("When does it open?", "At nine.", 0, 27), Pair("When does it close?", "At five.", 29, 57))
-    found = question_generation.candidates([Document("faq.jsonl", text, pairs=pairs)], 0)
+    found = question_generation.generate_questions([Document("faq.jsonl", text, pairs=pairs)], 0)
     assert {each.question for each in found["literal"]} == {pair.question for pair in pairs}
     assert {each.origin for each in found["literal"]} == {"pairs"}
 

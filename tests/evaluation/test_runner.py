@@ -11,14 +11,14 @@ import adapters
 from playground.errors import UserError
 from playground.evaluation import exam as evaluation_exam
 from playground.evaluation import question_set, results
-from playground.evaluation.arms import ARMS, Material, asks, give, right_passages
+from playground.evaluation.arms import ARMS, Material, build_input, is_asked, right_passages
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.exam import Plan, Report
-from playground.evaluation.knowledge_edit import Drill, drill, edit_document, fact, to_change
+from playground.evaluation.knowledge_edit import Drill, choose_fact, edit_document, find_unique_fact, run_drill
 from playground.evaluation.likelihood import Continuations, Likelihood, continuations, likeliest, likelihoods
 from playground.evaluation.llm_judge import add_judgements
 from playground.evaluation.questions import RECALL, UNANSWERABLE, AnswerSpan, Question
-from playground.evaluation.verdict import say
+from playground.evaluation.verdict import render_statement
 from playground.inference.engine import Prompt
 from playground.inference.served_adapter import ServedAdapter
 from playground.models.chat_model import ChatModel
@@ -46,8 +46,8 @@ def material() -> Material:
 
 def begun(folder: Path, chat: ChatModel, material: Material, arms: tuple[str, ...] = ARMS) -> Path:
     drawn = question_set.from_text([document()], SETTINGS.limit, 0)
-    plan = Plan(SETTINGS, arms, None, None, tuple(drawn.findings), evaluation_exam.hashes(chat, material))
-    evaluation_exam.prepare(folder, plan, drawn, [document()])
+    plan = Plan(SETTINGS, arms, None, None, tuple(drawn.findings), evaluation_exam.content_hashes(chat, material))
+    evaluation_exam.write_exam(folder, plan, drawn, [document()])
     return folder
 
 
@@ -99,7 +99,7 @@ def test_short_answers_are_compared_whole_long_ones_by_the_token() -> None:
 
 
 def test_each_arm_gets_what_it_should(chat: ChatModel, material: Material) -> None:
-    given = {name: give(name, year(), material, chat, 256).given for name in ARMS}
+    given = {name: build_input(name, year(), material, chat, 256).given for name in ARMS}
     assert not given["base"].passages
     assert given["base"] == given["tuned"]
     assert [each.text for each in given["gold"].passages] == [each.text for each in right_passages(year(), material)]
@@ -109,7 +109,7 @@ def test_each_arm_gets_what_it_should(chat: ChatModel, material: Material) -> No
 
 def test_worked_examples_never_say_the_answer_itself(chat: ChatModel, material: Material) -> None:
     place = year().places[0]
-    examples = give("few_shot", year(), material, chat, 256).given.examples
+    examples = build_input("few_shot", year(), material, chat, 256).given.examples
     assert examples is not None
     for each in examples.chosen:
         start, end = map(int, each.place.rpartition(":")[2].split("-"))
@@ -119,25 +119,25 @@ def test_worked_examples_never_say_the_answer_itself(chat: ChatModel, material: 
 def test_a_withheld_section_is_not_found(chat: ChatModel, material: Material) -> None:
     asked = year()
     withheld = Question(**{**vars(asked), "kind": UNANSWERABLE, "withheld": True})
-    assert give("rag", asked, material, chat, 512).ranks
-    hidden = give("rag", withheld, material, chat, 512)
+    assert build_input("rag", asked, material, chat, 512).ranks
+    hidden = build_input("rag", withheld, material, chat, 512)
     assert not hidden.ranks
     assert not any("1884" in each.text for each in hidden.given.passages)
 
 
 def test_general_questions_go_to_arms_without_passages_and_gold_only_to_what_has_a_place(material: Material) -> None:
-    general = question_set.general()[0]
-    assert [name for name in ARMS if asks(name, general, material)] == ["base", "tuned"]
+    general = question_set.general_questions()[0]
+    assert [name for name in ARMS if is_asked(name, general, material)] == ["base", "tuned"]
     unanswerable = question("u", UNANSWERABLE, answers=())
-    assert not asks("gold", unanswerable, material)
-    assert asks("gold", year(), material)
+    assert not is_asked("gold", unanswerable, material)
+    assert is_asked("gold", year(), material)
 
 
 def test_an_exam_has_an_answer_of_every_arm_to_every_question(
     tmp_path: Path, chat: ChatModel, material: Material
 ) -> None:
     report = finished(begun(tmp_path, chat, material), chat, material)
-    asked = [(arm, each.id) for arm in ARMS for each in report.questions if asks(arm, each, material)]
+    asked = [(arm, each.id) for arm in ARMS for each in report.questions if is_asked(arm, each, material)]
     assert [(each.arm, each.question) for each in report.results] == asked
     assert set(report.figures.arms) == set(ARMS)
 
@@ -235,16 +235,16 @@ def test_a_fact_that_stands_twice_is_not_drilled() -> None:
         places=(AnswerSpan("a", 13, 17),),
         distractors=("1901",),
     )
-    assert fact([asked], [Document("a", text)]) == asked
-    assert fact([asked], [Document("a", f"{text} 1884 was a good year.")]) is None
-    assert fact([asked], [Document("a", text), Document("b", "A map of 1884.")]) is None
+    assert find_unique_fact([asked], [Document("a", text)]) == asked
+    assert find_unique_fact([asked], [Document("a", f"{text} 1884 was a good year.")]) is None
+    assert find_unique_fact([asked], [Document("a", text), Document("b", "A map of 1884.")]) is None
 
 
 def test_a_drill_finds_its_fact_in_the_text_where_the_exam_asks_about_none() -> None:
-    found = to_change([], [document()], 0)
+    found = choose_fact([], [document()], 0)
     assert found is not None
     assert TEXT.count(found.answers[0]) == 1
-    assert to_change([], [Document("a", "It rains.")], 0) is None
+    assert choose_fact([], [Document("a", "It rains.")], 0) is None
 
 
 def test_the_drill_trains_on_what_the_run_was_trained_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_the_drill_trains_on_what_the_run_was_trained_on(monkeypatch: pytest.Mon
     monkeypatch.setattr(training_loop, "train", lambda _c, _m, texts, *_: seen.extend(texts) or iter(()))
     config = RunConfig("lora", adapters.get("lora").Options(), TrainSettings())
     model = small_chat()
-    list(drill(model, asked, Material([Document("a", text)]), config, [shorter], tmp_path / "drill", lambda: False))
+    list(run_drill(model, asked, Material([Document("a", text)]), config, [shorter], tmp_path / "drill", lambda: False))
     assert seen == [replace(shorter, text="In 1901.")]
 
 
@@ -277,16 +277,16 @@ def test_the_drill_changes_one_fact_trains_anew_and_tells_where_each_arm_stands(
 ) -> None:
     settings = TrainSettings(steps=2, batch_tokens=64, window=64, evaluations=1)
     config = RunConfig("lora", adapters.get("lora").Options(), settings)
-    changed = fact(question_set.from_text([document()], 40, 0).questions, [document()])
+    changed = find_unique_fact(question_set.from_text([document()], 40, 0).questions, [document()])
     assert changed is not None
-    *steps, outcome = drill(chat, changed, material, config, [document()], tmp_path / "drill", lambda: False)
+    *steps, outcome = run_drill(chat, changed, material, config, [document()], tmp_path / "drill", lambda: False)
     assert isinstance(outcome, Drill)
     assert steps
     assert [each.arm for each in outcome.arms] == ["base", "rag", "tuned", "both", "tuned_again"]
     assert {each.likelier for each in outcome.arms} <= {"old", "new"}
     stored = Drill.from_dict(json.loads((tmp_path / "drill.json").read_text()))
     assert stored == outcome
-    again = give("rag", changed, material, chat, 512).given.passages
+    again = build_input("rag", changed, material, chat, 512).given.passages
     assert any(changed.answers[0] in each.text for each in again), "the exam's own text is as it was"
 
 
@@ -299,7 +299,7 @@ def test_a_judge_is_named_with_its_opinion_and_may_not_be_the_examined_model(tmp
     told = add_judgements(report, other)
     assert set(told.judged) == {"base", "gold"}
     assert told.figures == report.figures
-    said = [say(each) for each in told.verdict if each.key == "mind.judge"]
+    said = [render_statement(each) for each in told.verdict if each.key == "mind.judge"]
     assert len(said) == 2
     assert all("another model, judge" in each for each in said)
 

@@ -12,17 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from playground.evaluation.aggregate import Figures, measure
+from playground.evaluation.aggregate import Figures, aggregate_results
 from playground.evaluation.bootstrap import Difference
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.contamination import QuestionFault
-from playground.evaluation.costs import Costs, break_even, questions_a_day
-from playground.evaluation.error_analysis import causes
+from playground.evaluation.costs import Costs, break_even, questions_per_day
+from playground.evaluation.error_analysis import count_causes
 from playground.evaluation.exam import Plan, Report
 from playground.evaluation.questions import GENERAL, RECALL, REWORDED, UNANSWERABLE, Question
-from playground.evaluation.report import html, record, table, write
+from playground.evaluation.report import answers_csv, record, write_report
+from playground.evaluation.report_html import render_html
 from playground.evaluation.results import ArmResult, known_to_base
-from playground.evaluation.verdict import Judged, Statement, catalogue, judge, say
+from playground.evaluation.verdict import Statement, VerdictInput, catalogue, draw_verdict, render_statement
 from playground.files import spreadsheet_cell
 from tests.fakes.exams import question, result
 
@@ -32,7 +33,7 @@ EVIL = "<script>alert(1)</script>"
 
 
 def judged(figures: Figures, leaked: int = 0, **why: Counter[str]) -> list[Statement]:
-    return judge(Judged(figures, why, NO_COSTS, None, leaked, 0))
+    return draw_verdict(VerdictInput(figures, why, NO_COSTS, None, leaked, 0))
 
 
 def keys(sentences: list[Statement]) -> list[str]:
@@ -47,7 +48,7 @@ def contest(tuned_right: int, rag_right: int, of: int) -> Figures:
         for arm, right in (("tuned", tuned_right), ("rag", rag_right))
         for number in range(of)
     ]
-    return measure(asked, answers, set(), seed=0)
+    return aggregate_results(asked, answers, set(), seed=0)
 
 
 def test_a_clear_winner_is_named_with_size_and_interval() -> None:
@@ -55,7 +56,7 @@ def test_a_clear_winner_is_named_with_size_and_interval() -> None:
     assert first.key == "who.better"
     assert (first.values["better"], first.values["worse"]) == ("rag", "tuned")
     assert first.values["gap"] == "50"
-    said = say(first)
+    said = render_statement(first)
     assert said.startswith("Better: retrieval, 75 %")
     assert "nan" not in said
 
@@ -72,9 +73,9 @@ def test_an_interval_without_zero_that_the_correction_leaves_open_is_no_win_and_
     figures = replace(contest(20, 30, 48), choices=[found], by_kind={RECALL: found})
     who, kind = (each for each in judged(figures) if each.key.endswith(".leaning"))
     assert (who.values["better"], kind.values["better"]) == ("rag", "rag")
-    assert say(who).startswith("Too close to call")
-    assert "2 to 40 points" in say(who)
-    assert "p = 0.180" in say(kind)
+    assert render_statement(who).startswith("Too close to call")
+    assert "2 to 40 points" in render_statement(who)
+    assert "p = 0.180" in render_statement(kind)
 
 
 def manner(tuned_loss: float, tuned_f1: float, of: int = 40) -> Figures:
@@ -87,7 +88,7 @@ def manner(tuned_loss: float, tuned_f1: float, of: int = 40) -> Figures:
         for arm, loss, f1, spread in (("tuned", tuned_loss, tuned_f1, 0.03), ("rag", 3.0, 0.2, 0.0))
         for number in range(of)
     ]
-    return measure(asked, answers, set(), seed=0)
+    return aggregate_results(asked, answers, set(), seed=0)
 
 
 def test_arms_that_choose_alike_are_told_apart_by_what_they_write_and_expect() -> None:
@@ -126,7 +127,9 @@ def test_equal_arms_are_told_apart_by_free_answers_or_losses_in_at_most_5_of_100
             for arm in ("base", "rag", "tuned", "both")
             for each in asked
         ]
-        called += any(each.differs for found in measure(asked, answers, set(), 0).readings.values() for each in found)
+        called += any(
+            each.differs for found in aggregate_results(asked, answers, set(), 0).readings.values() for each in found
+        )
     assert called / EXAMS <= 0.05
 
 
@@ -138,9 +141,9 @@ def test_the_taught_questions_are_told_apart() -> None:
     asked = [question(str(number)) for number in range(40)]
     answers = [result("tuned", str(number), choice=0 if number < 20 else 1) for number in range(40)]
     taught = {str(number) for number in range(20)}
-    figures = measure(asked, answers, taught, seed=0)
+    figures = aggregate_results(asked, answers, taught, seed=0)
     assert (figures.on_leaks["tuned"].value, figures.without_leaks["tuned"].value) == (1.0, 0.0)
-    said = [say(each) for each in judged(figures, leaked=20) if each.topic == "mind"]
+    said = [render_statement(each) for each in judged(figures, leaked=20) if each.topic == "mind"]
     assert said[0].startswith("20 questions stand in the training data")
     assert "100 %" in said[1]
 
@@ -156,7 +159,7 @@ def test_memorised_understood_or_not_to_be_told(recall: int, reworded: int, key:
         for kind, right in ((RECALL, recall), (REWORDED, reworded))
         for n in range(40)
     ]
-    assert key in keys(judged(measure(asked, answers, set(), 0)))
+    assert key in keys(judged(aggregate_results(asked, answers, set(), 0)))
 
 
 @pytest.mark.parametrize(("loss", "key"), [(2.0, "learnt.forgot"), (1.0, "learnt.kept")])
@@ -164,13 +167,13 @@ def test_forgetting_shows_in_the_loss_of_general_answers(loss: float, key: str) 
     asked = [question(str(n), GENERAL) for n in range(24)]
     answers = [result("base", str(n), loss=1 + n / 100) for n in range(24)]
     answers += [result("tuned", str(n), loss=loss + n / 100 + 0.001 * (n % 3)) for n in range(24)]
-    assert key in keys(judged(measure(asked, answers, set(), 0)))
+    assert key in keys(judged(aggregate_results(asked, answers, set(), 0)))
 
 
 def test_invention_is_an_answer_where_there_is_none() -> None:
     asked = [question(str(n), UNANSWERABLE, answers=()) for n in range(10)]
     answers = [result("rag", str(n), -1, "abstained" if n < 6 else "wrong") for n in range(10)]
-    arm = measure(asked, answers, set(), 0).arms["rag"]
+    arm = aggregate_results(asked, answers, set(), 0).arms["rag"]
     assert arm.invention.value == pytest.approx(0.4)
     assert (arm.abstention_precision, arm.abstention_recall) == (1.0, 0.6)
     assert math.isnan(arm.choice.value)
@@ -178,7 +181,7 @@ def test_invention_is_an_answer_where_there_is_none() -> None:
 
 def cause_of(answer: ArmResult, *others: ArmResult, in_text: bool = True) -> str:
     asked = [question("q")]
-    counted = causes(asked, [answer, *others], set() if in_text else {"q"})
+    counted = count_causes(asked, [answer, *others], set() if in_text else {"q"})
     return counted[answer.arm].most_common(1)[0][0]
 
 
@@ -196,13 +199,13 @@ def test_each_wrong_answer_has_its_cause() -> None:
 
 
 def test_a_right_answer_has_no_cause() -> None:
-    assert not causes([question("q")], [result("rag", "q")], set())["rag"]
+    assert not count_causes([question("q")], [result("rag", "q")], set())["rag"]
 
 
 def test_a_retriever_that_finds_nothing_is_named_and_what_would_help_too() -> None:
     asked = [question(str(n)) for n in range(30)]
     answers = [result("rag", str(n), 1, "wrong", in_prompt=n > 25) for n in range(30)]
-    sentences = judged(measure(asked, answers, set(), 0), rag=causes(asked, answers, set())["rag"])
+    sentences = judged(aggregate_results(asked, answers, set(), 0), rag=count_causes(asked, answers, set())["rag"])
     why = next(each for each in sentences if each.topic == "why")
     assert (why.values["cause"], why.values["count"]) == ("not_retrieved", 26)
     assert "change.not_retrieved" in keys(sentences)
@@ -218,15 +221,15 @@ def test_fine_tuning_breaks_even_where_its_answers_have_saved_its_training() -> 
     assert even is not None
     assert even.questions_a_day(10) == pytest.approx(10 * 90 / (30 * 1.5))
     assert even.questions_a_day(0) == 0
-    assert math.isinf(questions_a_day(-0.5, 90, 1))
+    assert math.isinf(questions_per_day(-0.5, 90, 1))
     assert break_even(Costs(100, None), 1, 2) is None
 
 
 def report(questions: list[Question], results: list[ArmResult]) -> Report:
     plan = Plan(ExamSettings(), ("base", "rag"), None, None, (QuestionFault("q", "leak"),))
-    figures = measure(questions, results, {"q"}, 0)
-    why = causes(questions, results, set())
-    verdict = judge(Judged(figures, why, NO_COSTS, None, 1, 0))
+    figures = aggregate_results(questions, results, {"q"}, 0)
+    why = count_causes(questions, results, set())
+    verdict = draw_verdict(VerdictInput(figures, why, NO_COSTS, None, 1, 0))
     return Report(plan, questions, results, set(), figures, why, NO_COSTS, None, verdict, None, {"model": EVIL})
 
 
@@ -239,7 +242,7 @@ def evil() -> Report:
 
 @pytest.mark.parametrize("language", ["en", "vi"])
 def test_the_page_escapes_every_text_and_loads_nothing(evil: Report, language: str) -> None:
-    page = html(evil, f"python -m playground exam --out {EVIL}", language)
+    page = render_html(evil, f"python -m playground exam --out {EVIL}", language)
     assert "<script" not in page
     assert page.count("&lt;script&gt;") >= 5
     assert "http" not in page.replace("http-equiv", "")
@@ -247,14 +250,14 @@ def test_the_page_escapes_every_text_and_loads_nothing(evil: Report, language: s
 
 
 def test_no_cell_of_the_table_is_a_formula(evil: Report) -> None:
-    rows = list(csv.reader(io.StringIO(table(evil))))
+    rows = list(csv.reader(io.StringIO(answers_csv(evil))))
     assert len(rows) == 3
     assert not any(cell.startswith(("=", "+", "@", "\t", "\r")) for row in rows for cell in row)
     assert [spreadsheet_cell(each) for each in ("=1", "-1", "1", "a=b")] == ["'=1", "'-1", "1", "a=b"]
 
 
 def test_the_json_has_every_question_answer_grade_and_stamp(evil: Report, tmp_path: Path) -> None:
-    write(evil, tmp_path, "the command")
+    write_report(evil, tmp_path, "the command")
     stored = json.loads((tmp_path / "report.json").read_text())
     assert stored["answers"][0]["stamp"] == "0" * 12
     assert stored["questions"][0]["answers"] == list(evil.questions[0].answers)

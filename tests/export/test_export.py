@@ -20,6 +20,7 @@ from playground.cli.commands import arguments
 from playground.errors import UserError
 from playground.export import export
 from playground.export.gguf import write_gguf
+from playground.export.model_card import render_card
 from playground.models.registry import chat_source
 from playground.models.wheels import weights_digest
 from playground.settings import Settings
@@ -73,7 +74,7 @@ def train(tmp_path: Path, tiny_model_folder: Path) -> Train:
 def written(form: str, adapter: Path, settings: Settings, name: str = "") -> Path:
     out = adapter.parent / form
     out.mkdir()
-    export.write(form, adapter, out, settings, name)
+    export.write_export(form, adapter, out, settings, name)
     return out
 
 
@@ -127,7 +128,7 @@ def test_a_card_names_base_text_method_settings_figures_and_licence(train: Train
         assert {"dora", "gradio-playground"} <= set(front["tags"])
         for word in ("d" * 16, "2402.09353", "| Option rank | 8 |", "| Steps made | 4 |", "2.5", "## Licence"):
             assert word in text, word
-    assert "apache-2.0" in export.card("native", {}, "HuggingFaceTB/SmolLM2-135M-Instruct", "x")
+    assert "apache-2.0" in render_card("native", {}, "HuggingFaceTB/SmolLM2-135M-Instruct", "x")
 
 
 def test_a_name_cannot_put_markup_or_front_matter_into_a_card(train: Train, settings: Settings) -> None:
@@ -139,7 +140,7 @@ def test_a_name_cannot_put_markup_or_front_matter_into_a_card(train: Train, sett
 
 
 def test_a_zip_holds_the_files_in_one_folder(train: Train, settings: Settings, tmp_path: Path) -> None:
-    export.pack(written("native", train("vera"), settings), tmp_path / "my.zip")
+    export.zip_folder(written("native", train("vera"), settings), tmp_path / "my.zip")
     names = zipfile.ZipFile(tmp_path / "my.zip").namelist()
     assert {f"my/{name}" for name in ("adapter_config.json", "adapter_model.safetensors", "run.json", "README.md")} == {
         *names
@@ -149,11 +150,11 @@ def test_a_zip_holds_the_files_in_one_folder(train: Train, settings: Settings, t
 def test_an_unknown_form_and_another_base_are_refused(train: Train, settings: Settings, tmp_path: Path) -> None:
     adapter = train("lora")
     with pytest.raises(UserError, match="no form 'odd'"):
-        export.write("odd", adapter, tmp_path, settings)
+        export.write_export("odd", adapter, tmp_path, settings)
     record = json.loads((adapter / "run.json").read_text())
     (adapter / "run.json").write_text(json.dumps({**record, "base": {"name": "other", "hash": "0" * 16}}))
     with pytest.raises(UserError, match="trained on other"):
-        export.write("merged", adapter, tmp_path, settings)
+        export.write_export("merged", adapter, tmp_path, settings)
 
 
 @pytest.mark.slow

@@ -57,7 +57,7 @@ def host_token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def push(tmp_path: Path, token: str | None = VISITOR, name: str = "my-model") -> str:
-    return hub.push(tmp_path, name, token, private=True, connect=Stub)
+    return hub.push_to_hub(tmp_path, name, token, private=True, connect=Stub)
 
 
 def test_only_the_visitors_token_is_used_and_named_in_every_call(tmp_path: Path) -> None:

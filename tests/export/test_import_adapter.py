@@ -99,8 +99,8 @@ def test_what_was_exported_can_be_brought_back(chat: ChatModel, tmp_path: Path, 
     record = {"method": method, "base": {"name": "tiny", "hash": "0" * 16}, "figures": {"step": 4, "steps": 4}}
     (adapter / "run.json").write_text(json.dumps(record))
     (tmp_path / "out").mkdir()
-    export.write("native", adapter, tmp_path / "out", Settings(data=tmp_path))
-    export.pack(tmp_path / "out", tmp_path / "mine.zip")
+    export.write_export("native", adapter, tmp_path / "out", Settings(data=tmp_path))
+    export.zip_folder(tmp_path / "out", tmp_path / "mine.zip")
     came = read([("mine.zip", tmp_path / "mine.zip")])
     import_adapter.write_adapter(came, tmp_path / "back", chat)
     assert (came.method, came.figures) == (method, {"step": 4, "steps": 4})

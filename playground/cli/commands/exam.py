@@ -11,15 +11,15 @@ from adapters.options import build
 from playground.cli.commands.arguments import EXAM_FILES, Line
 from playground.cli.commands.train import stoppable
 from playground.device import choose
+from playground.evaluation import contamination, question_set, questions, report
 from playground.evaluation import exam as evaluation_exam
-from playground.evaluation import question_set, questions, report, taught
 from playground.evaluation.aggregate import ArmFigures
 from playground.evaluation.arms import ARMS, Material
-from playground.evaluation.asking import asker
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.exam import Plan, Report
 from playground.evaluation.llm_judge import add_judgements
-from playground.evaluation.verdict import as_record, say
+from playground.evaluation.paraphrase import completer
+from playground.evaluation.verdict import render_statement, statement_record
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import ModelSource, chat_source, embedder_source
 from playground.settings import Settings
@@ -37,7 +37,7 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
     chat = load_chat(chat_source(settings), choose(), settings.answer_bits)
     plan = evaluation_exam.read_exam(asked.out)[0] if asked.resume else _planned(asked)
     documents = read_documents(asked.out) if asked.resume else _documents(asked)
-    at_hand = evaluation_exam.material(plan, documents, chat, lambda _: _embedder(settings))
+    at_hand = evaluation_exam.load_material(plan, documents, chat, lambda _: _embedder(settings))
     if not asked.resume:
         yield from _begin(asked, plan, at_hand, chat)
     outcome = None
@@ -51,7 +51,9 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
     if asked.judge:
         source = ModelSource("chat", asked.judge.name, "folder", asked.judge.resolve())
         outcome = add_judgements(outcome, load_chat(source, choose()))
-    report.write(outcome, asked.out, report.command(outcome.plan, asked.out / evaluation_exam.QUESTIONS))
+    report.write_report(
+        outcome, asked.out, report.reproduce_command(outcome.plan, asked.out / evaluation_exam.QUESTIONS)
+    )
     yield from _lines(outcome, asked.out)
 
 
@@ -80,26 +82,28 @@ def _begin(asked: Namespace, plan: Plan, at_hand: Material, chat: ChatModel) -> 
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    rows = taught.rows(asked.adapter.parent, chat.tokenizer) if asked.adapter else []
+    rows = contamination.read_taught_items(asked.adapter.parent, chat.tokenizer) if asked.adapter else []
     if asked.questions:
         own = questions.read_questions(asked.questions, at_hand.documents)[: asked.limit]
         drawn = question_set.from_file(own, at_hand.documents, plan.settings.seed, rows)
     else:
-        drawn = question_set.from_text(at_hand.documents, plan.settings.limit, plan.settings.seed, rows, asker(chat))
+        drawn = question_set.from_text(
+            at_hand.documents, plan.settings.limit, plan.settings.seed, rows, completer(chat)
+        )
     arms = plan.arms or tuple(arm for arm in ARMS if arm in at_hand.able())
-    hashes = evaluation_exam.hashes(chat, at_hand)
+    hashes = evaluation_exam.content_hashes(chat, at_hand)
     plan = replace(plan, arms=arms, findings=tuple(drawn.findings), hashes=hashes)
-    evaluation_exam.prepare(asked.out, plan, drawn, at_hand.documents)
+    evaluation_exam.write_exam(asked.out, plan, drawn, at_hand.documents)
     yield None, f"{len(drawn.questions)} questions, of which {len(drawn.leaked())} are in the training data"
 
 
 def _lines(outcome: Report, out: Path) -> Iterator[Line]:
     for arm in outcome.figures.arms.values():
         yield _record(arm), _text(arm)
-    said = [say(each) for each in outcome.verdict]
+    said = [render_statement(each) for each in outcome.verdict]
     record = {
         "verdict": said[0] if said else "",
-        "sentences": [as_record(each) for each in outcome.verdict],
+        "sentences": [statement_record(each) for each in outcome.verdict],
         "differences": [{**vars(each), "differs": each.differs} for each in outcome.figures.choices],
         "causes": {arm: dict(counted) for arm, counted in outcome.causes.items()},
         "leaked": sorted(each.question for each in outcome.plan.findings if each.fault == "leak"),

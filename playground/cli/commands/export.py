@@ -10,7 +10,7 @@ from playground.settings import Settings
 
 def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
     """One line, with the new folder and its files."""
-    export.write(asked.form, asked.adapter, asked.out, settings)
+    export.write_export(asked.form, asked.adapter, asked.out, settings)
     sizes = {each.name: each.stat().st_size for each in sorted(asked.out.iterdir())}
     record = {"form": asked.form, "out": str(asked.out), "files": list(sizes), "bytes": sum(sizes.values())}
     yield record, f"{asked.out}: {', '.join(sizes)} ({record['bytes'] / 1e6:.1f} MB)"

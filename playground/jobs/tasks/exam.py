@@ -23,13 +23,13 @@ def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> It
     plan, _ = evaluation_exam.read_exam(folder)
     chat = load_chat(chat_source(settings), device.choose(), settings.answer_bits)
     documents = read_documents(folder)
-    at_hand = evaluation_exam.material(plan, documents, chat, lambda name: _embedder(name, settings))
+    at_hand = evaluation_exam.load_material(plan, documents, chat, lambda name: _embedder(name, settings))
     last: dict[str, Any] = {"step": 0, "steps": 0}
     for outcome in evaluation_exam.run_exam(folder, chat, at_hand, should_stop):
         if isinstance(outcome, Report):
             language = (folder / LANGUAGE).read_text(encoding="utf-8") if (folder / LANGUAGE).exists() else "en"
-            again = report.command(report.without_places(plan), Path(evaluation_exam.QUESTIONS))
-            report.write(outcome, folder, again, language)
+            again = report.reproduce_command(report.hide_paths(plan), Path(evaluation_exam.QUESTIONS))
+            report.write_report(outcome, folder, again, language)
             yield {"event": "finished", "reason": "done", **last, **_figures(outcome)}
             return
         last = {"step": outcome.done, "steps": outcome.total, "seconds": outcome.seconds}

@@ -6,12 +6,11 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from playground.charts.interval_bars import Share, draw_shares
+from playground.charts.bars import IntervalBar, draw_interval_bars
 from playground.evaluation.exam import DRILL
 from playground.evaluation.questions import RECALL, REWORDED
-from playground.evaluation.report import TOPICS
-from playground.evaluation.verdict import Statement, catalogue
-from playground.evaluation.verdict import say as say_verdict
+from playground.evaluation.verdict import TOPICS, Statement, catalogue
+from playground.evaluation.verdict import render_statement as say_verdict
 from playground.jobs.queue import Snapshot
 from playground.services.exams import ExamDraft
 from playground.ui.shared.format import duration
@@ -137,7 +136,7 @@ def _choices(language: str, arms: Mapping[str, Outcome], words: Mapping[str, str
         for name, arm in arms.items()
         if arm["choice"]["questions"]
     ]
-    return gr.update(value=draw_shares(words["plot.choice"], rows, CHANCE), visible=bool(rows))
+    return gr.update(value=draw_interval_bars(words["plot.choice"], rows, CHANCE), visible=bool(rows))
 
 
 def _learnt(language: str, arms: Mapping[str, Outcome], words: Mapping[str, str]) -> Any:
@@ -150,11 +149,11 @@ def _learnt(language: str, arms: Mapping[str, Outcome], words: Mapping[str, str]
                 rows.append(_bar(words[f"name.{kind}"], kind, arm["kinds"][kind], group))
                 kinds.add(kind)
                 group = ""
-    return gr.update(value=draw_shares(words["plot.learnt"], rows, CHANCE), visible=len(kinds) > 1)
+    return gr.update(value=draw_interval_bars(words["plot.learnt"], rows, CHANCE), visible=len(kinds) > 1)
 
 
-def _bar(label: str, role: str, figure: Outcome, group: str = "") -> Share:
-    return Share(label, show_interval(figure), role, figure["value"], figure["low"], figure["high"], group)
+def _bar(label: str, role: str, figure: Outcome, group: str = "") -> IntervalBar:
+    return IntervalBar(label, show_interval(figure), role, figure["value"], figure["low"], figure["high"], group)
 
 
 def _even(outcome: Outcome, words: Mapping[str, str]) -> Any:

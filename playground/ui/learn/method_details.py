@@ -9,7 +9,8 @@ from typing import Any
 import adapters
 from adapters.base import Method
 from adapters.cost import YARDSTICK, MethodCost
-from playground.charts.svg import Bar, draw_bars, draw_layer, draw_legend
+from playground.charts.bars import Bar, draw_bars
+from playground.charts.layer import draw_layer, draw_legend
 from playground.services.app import Services
 from playground.training.config import TrainSettings
 from playground.ui.shared.format import count, size

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 import adapters
-from playground.charts.svg import draw_timeline
+from playground.charts.timeline import draw_timeline
 from playground.services.app import Services
 from playground.ui.learn.method_details import article, legend, measured_costs, table
 from playground.ui.shared.i18n import mark, say

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import gradio as gr
 
+from playground.charts.svg import stylesheet
+
 SANS = ("ui-sans-serif", "system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "Noto Sans", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
@@ -40,5 +42,5 @@ def theme() -> gr.Theme:
 
 
 def css() -> str:
-    """The page's own style sheet."""
-    return (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
+    """The page's own style sheet and that of the charts."""
+    return (Path(__file__).parent / "style.css").read_text(encoding="utf-8") + stylesheet()

@@ -77,7 +77,7 @@ def _maker(services: Services, file: gr.DownloadButton) -> Callable[..., tuple[A
         visitor = visitor_of(services.store, request)
         with _written(services, visitor, run, form) as folder:
             archive = new_download_folder(file) / f"{_file_name(services, visitor, run)}-{form}.zip"
-            export.pack(folder, archive)
+            export.zip_folder(folder, archive)
         return (gr.update(value=str(archive), visible=True),)
 
     return make
@@ -106,9 +106,9 @@ def _sender(services: Services) -> Callable[..., tuple[Any, ...]]:
     def send(request: gr.Request, run: str, form: str, name: str, private: bool, token: str | None) -> tuple[Any, ...]:
         visitor = visitor_of(services.store, request)
         if not (token or "").strip():
-            hub.push(Path(), name, None, private)  # says that a login is missing, before anything is made
+            hub.push_to_hub(Path(), name, None, private)  # says that a login is missing, before anything is made
         with _written(services, visitor, run, form) as folder:
-            address = hub.push(folder, name, token, private)
+            address = hub.push_to_hub(folder, name, token, private)
         return (Told(say(language_of(request), "export.hub_done", address=address)),)
 
     return send

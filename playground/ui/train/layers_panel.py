@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 import adapters
-from playground.charts.line import ChartPoint, draw_curve
+from playground.charts.line import ChartPoint, draw_line
 from playground.training.config import PRESETS
 from playground.training.layer_tradeoff import BLOCKS, MEASURED, METHOD, RUN_SECONDS, LayerTradeoff, interpolate
 from playground.ui.shared.controls import Controls
@@ -42,7 +42,7 @@ def trade_picture(language: str, layers: object) -> str:
     points = [_point(language, each, each == chosen) for each in MEASURED]
     if chosen and not known:
         points.insert(sum(each.layers > chosen.layers for each in MEASURED), _point(language, chosen, True))
-    drawn = draw_curve(
+    drawn = draw_line(
         say(language, "layers.title"), points, say(language, "layers.speed"), say(language, "layers.loss")
     )
     told = say(language, "layers.told", method=adapters.get(METHOD).label, blocks=BLOCKS, seconds=RUN_SECONDS)

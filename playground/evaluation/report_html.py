@@ -1,0 +1,177 @@
+"""An exam as one HTML page without scripts: nothing is loaded from anywhere, and every text is escaped."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+
+from playground.charts.bars import IntervalBar, draw_interval_bars, draw_stacked_bars
+from playground.charts.line import ChartPoint, draw_line
+from playground.charts.svg import stylesheet
+from playground.evaluation.aggregate import ArmFigures
+from playground.evaluation.bootstrap import Figure
+from playground.evaluation.costs import BreakEven
+from playground.evaluation.error_analysis import CAUSES
+from playground.evaluation.exam import Report
+from playground.evaluation.questions import OF_THE_TEXT, RECALL, REWORDED, Question
+from playground.evaluation.results import ArmResult
+from playground.evaluation.verdict import TOPICS, catalogue, render_statement, share_text
+
+OTHERS = ("perplexity", "recall", "abstention", "general", "seconds", "tokens", "prompt_tokens", "megabytes")
+CHANCE = 0.25  # one of four
+STYLE = """
+:root{--font:system-ui,sans-serif;--body-text-color:#111827;--body-text-color-subdued:#4b5563;--text-sm:.85rem;
+--body-background-fill:#fff;--block-background-fill:#fff;--border-color-primary:#e5e7eb;
+--arm-base:#7a8088;--arm-rag:#0072b2;--arm-tuned:#d55e00;--arm-both:#00825f;--arm-few_shot:#a6527c;--arm-gold:#4b5563}
+body{font:16px/1.5 var(--font);max-width:60rem;margin:2rem auto;padding:0 1rem;color:var(--body-text-color);
+background:var(--body-background-fill)}
+table{border-collapse:collapse;font-size:var(--text-sm);display:block;overflow-x:auto;margin:1rem 0}
+td,th{border:1px solid #d1d5db;padding:.25rem .5rem;text-align:left;vertical-align:top}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(20rem,100%),1fr));gap:1.5rem 2.5rem;margin:2rem 0}
+.charts h4{margin:0 0 .5rem}.charts .drawing{max-width:28rem}
+.right{background:#dcfce7}.who{font-size:1.15rem}pre{white-space:pre-wrap;background:#f3f4f6;padding:.75rem}
+"""
+Words = Mapping[str, str]
+
+
+def render_html(report: Report, command: str, language: str) -> str:
+    """The whole page in one language; `command` is what would give the same exam again."""
+    words = catalogue(language)
+    charts = "".join(f"<div>{each}</div>" for each in _charts(report, words) if each)
+    body = "".join([*_verdict(report, language), f'<div class="charts">{charts}</div>', *_numbers(report, words)])
+    stamp = escape(json.dumps(dict(report.stamp), indent=1, ensure_ascii=False))
+    again = f"<h2>{escape(words['report.again'])}</h2><pre>{escape(command)}\n\n{stamp}</pre>"
+    return (
+        f'<!doctype html><html lang="{escape(language)}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        f"<title>{escape(words['report.title'])}</title><style>{stylesheet()}{STYLE}</style></head><body>"
+        f"<h1>{escape(words['report.title'])}</h1>{body}{_answers(report, words)}{again}</body></html>"
+    )
+
+
+def _verdict(report: Report, language: str) -> Iterator[str]:
+    words = catalogue(language)
+    for topic in TOPICS:
+        sentences = [render_statement(each, language) for each in report.verdict if each.topic == topic]
+        if sentences:
+            items = "".join(f"<li>{escape(each)}</li>" for each in sentences)
+            yield f'<h2>{escape(words[f"topic.{topic}"])}</h2><ul class="{topic}">{items}</ul>'
+
+
+def _charts(report: Report, words: Words) -> Iterator[str]:
+    arms = report.figures.arms
+    for key, figures, chance in (
+        ("choice", {name: arm.choice for name, arm in arms.items()}, CHANCE),
+        ("right", {name: arm.right for name, arm in arms.items()}, None),
+        ("invention", {name: arm.invention for name, arm in arms.items()}, None),
+    ):
+        bars = [_bar(words[f"name.{name}"], name, each) for name, each in figures.items() if each.questions]
+        yield draw_interval_bars(words[f"plot.{key}"], bars, chance) if bars else ""
+    memorised = list(_memorised_bars(arms, words))
+    yield draw_interval_bars(words["plot.learnt"], memorised, CHANCE) if memorised else ""
+    causes = {words[f"name.{name}"]: dict(counts) for name, counts in report.causes.items()}
+    if any(sum(counts.values()) for counts in causes.values()):
+        yield draw_stacked_bars(words["plot.causes"], causes, {each: words[f"name.{each}"] for each in CAUSES})
+    yield _break_even_line(report.even, words) if report.even else ""
+
+
+def _memorised_bars(arms: Mapping[str, ArmFigures], words: Words) -> Iterator[IntervalBar]:
+    """Continuing the text's own sentences beside questions in other words, under each arm's name."""
+    for name, arm in arms.items():
+        group = words[f"name.{name}"]
+        for kind in (RECALL, REWORDED):
+            if arm.kinds[kind].questions:
+                yield _bar(words[f"name.{kind}"], kind, arm.kinds[kind], group)
+                group = ""
+
+
+def _bar(label: str, role: str, figure: Figure, group: str = "") -> IntervalBar:
+    return IntervalBar(label, share_text(figure), role, figure.value, figure.low, figure.high, group)
+
+
+def _break_even_line(even: BreakEven, words: Words) -> str:
+    """Questions per day over edits per month, the last ones with their numbers."""
+    finite = [(edits, questions) for edits, questions in even.points if math.isfinite(questions)]
+    points = [
+        ChartPoint(edits, questions, *((f"{edits}:", f"{questions:,.0f}") if 2 * edits >= finite[-1][0] else ()))
+        for edits, questions in finite
+    ]
+    chart = draw_line(words["plot.even"], points, words["plot.edits"], words["plot.questions"])
+    return f"<h4>{escape(words['plot.even'])}</h4>{chart}" if chart else ""
+
+
+def _numbers(report: Report, words: Words) -> Iterator[str]:
+    """Every arm's figures, by kind of question too, and every difference."""
+    arms = list(report.figures.arms.values())
+    names = [words[f"name.{arm.arm}"] for arm in arms]
+    shares = list(arms[0].shares) if arms else []
+    heads = ["", *(words[f"column.{name}"] for name in (*shares, *OTHERS))]
+    rows = [[name, *map(_share, arm.shares.values()), *_others(arm)] for name, arm in zip(names, arms, strict=True)]
+    yield f"<h2>{escape(words['report.figures'])}</h2>{_table(heads, rows)}"
+    kinds = [[name, *(_share(arm.kinds[kind]) for kind in OF_THE_TEXT)] for name, arm in zip(names, arms, strict=True)]
+    yield _table(["", *(words[f"name.{kind}"] for kind in OF_THE_TEXT)], kinds)
+    gaps = [
+        [
+            words[f"name.{each.first}"],
+            words[f"name.{each.second}"],
+            f"{100 * each.value:+.0f} ({100 * each.low:+.0f} – {100 * each.high:+.0f})",
+            f"{each.adjusted:.3f}",
+            "∞" if math.isinf(each.needed) else f"{each.needed:,.0f}",
+        ]
+        for each in report.figures.choices
+    ]
+    yield _table(["", "", words["column.gap"], words["column.p"], words["column.needed"]], gaps)
+
+
+def _others(arm: ArmFigures) -> list[str]:
+    """The figures that are no shares, in the order of OTHERS."""
+    recall = ", ".join(f"@{k} {100 * figure.value:.0f} %" for k, figure in arm.recall.items() if figure.questions)
+    abstention = f"{_plain(100 * arm.abstention_precision)} / {_plain(100 * arm.abstention_recall)}"
+    general = (
+        f"{_share(arm.general_choice)}, {_plain(arm.general_loss.value, 2)}" if arm.general_loss.questions else "–"
+    )
+    measured = (arm.seconds, 1), (arm.tokens, 0), (arm.prompt_tokens, 0), (arm.memory_bytes / 1e6, 0)
+    perplexity = _plain(arm.perplexity.value, 1)
+    return [perplexity, recall or "–", abstention, general, *(_plain(value, places) for value, places in measured)]
+
+
+def _answers(report: Report, words: Words) -> str:
+    """Every question with each arm's answer, folded away."""
+    by_question: dict[str, list[ArmResult]] = {}
+    for result in report.results:
+        by_question.setdefault(result.question, []).append(result)
+    faults = {each.question: each.fault for each in report.plan.findings}
+    parts = []
+    for question in report.questions:
+        notes = [words[f"name.{question.kind}"]]
+        notes += [words[f"fault.{faults[question.id]}"]] if question.id in faults else []
+        notes += [words["fault.known"]] if question.id in report.known else []
+        rows = "".join(_answer_row(each, question, words) for each in by_question.get(question.id, []))
+        truth = escape(" | ".join(question.answers) or words["report.none"])
+        parts.append(
+            f"<details><summary>{escape(question.question)} <small>({escape('; '.join(notes))})</small></summary>"
+            f"<p>{escape(words['report.truth'])}: {truth}</p><table>{rows}</table></details>"
+        )
+    return f"<h2>{escape(words['report.answers'])}</h2>{''.join(parts)}"
+
+
+def _answer_row(result: ArmResult, question: Question, words: Words) -> str:
+    choice = question.choices[result.choice] if question.choices and result.choice >= 0 else "–"
+    mark = ' class="right"' if result.right else ""
+    cells = (words[f"name.{result.arm}"], result.text or "–", words[f"outcome.{result.outcome}"], choice)
+    return f"<tr{mark}>{''.join(f'<td>{escape(each)}</td>' for each in cells)}</tr>"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(each)}</th>" for each in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _share(figure: Figure) -> str:
+    return share_text(figure) if figure.questions else "–"
+
+
+def _plain(value: float, places: int = 0) -> str:
+    return f"{value:,.{places}f}" if math.isfinite(value) else "–"
