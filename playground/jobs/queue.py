@@ -1,6 +1,6 @@
-"""Visitors' runs as jobs: what may be asked of the queue, and where a run stands; knows no page and no kind of run.
+"""The queue of visitors' runs: adds, stops and resumes them and says where each stands; starts no process.
 
-What a run does is a file in `kinds/`, named by the run's config and called by the worker.
+What a run does is a module in `tasks/`, named by the run's config. The supervisor claims runs and starts workers.
 """
 
 import json
@@ -15,7 +15,6 @@ from typing import Any
 
 from playground.errors import UserError
 from playground.files import write_text
-from playground.jobs.supervisor import Supervisor
 from playground.settings import Settings
 from playground.storage.run_folder import (
     CONFIG,
@@ -31,14 +30,14 @@ from playground.storage.store import ACTIVE, RunRow, Store
 from playground.training.config import RunConfig
 from retrieval.document import Document
 
-PAUSE_SECONDS = 10.0  # from a request to stop until the worker is killed: enough for a large checkpoint
+PAUSE_SECONDS = 10.0  # from a stop request until the worker is killed: enough for a large checkpoint
 CANCEL_SECONDS = 1.5
-STALE = 0.1  # share of a lease that must be over before it is written anew
+STALE = 0.1  # share of a lease that must have passed before it is renewed
 
 
 @dataclass(frozen=True)
 class Snapshot(RunRow):
-    """A run as a page shows it, with the number of runs ahead of it, and the seconds until it starts where known."""
+    """A run as a page shows it, with the number of runs ahead of it and the seconds until it starts, where known."""
 
     position: int
     starts_in: float | None
@@ -47,10 +46,10 @@ class Snapshot(RunRow):
 
 @dataclass(frozen=True)
 class Job:
-    """What can be queued: a kind from `kinds/`, its config, and further files of its folder (name -> text).
+    """What can be queued: the name of a module in `tasks/`, its config, and further files of its folder (name -> text).
 
-    `method` is shown in the list of runs; a blank `name` becomes it. `expected` is the estimate in seconds, 0 without
-    one; `kept` lets it go on when its page is closed.
+    `method` is shown in the list of runs and replaces a blank `name`. `expected` is the estimate in seconds, 0 if
+    there is none; a `kept` run goes on when its page is closed.
     """
 
     kind: str
@@ -63,25 +62,16 @@ class Job:
 
 
 class JobQueue:
-    """The queue of all visitors' runs. A visitor has one run of a kind in it, or several that were queued together.
+    """The queue of all visitors' runs. A visitor has one run of each kind in it, or several queued together.
 
-    Whose turn it is: a run's turn is when it was queued or, if that is later, when its visitor was last served. So a
-    visitor with many runs lets each of the others have one in between.
+    Runs are ordered by when they were queued or, if that is later, by when their visitor was last served. So between
+    two runs of one visitor every other visitor gets a turn.
     """
 
-    def __init__(self, store: Store, settings: Settings, supervisor: Supervisor | None = None) -> None:
+    def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._settings = settings
         self._lock = threading.Lock()
-        self._supervisor = supervisor or Supervisor(store, settings)
-
-    def start(self) -> None:
-        """Take over what an earlier server left, then work through the queue on a thread."""
-        self._supervisor.start()
-
-    def close(self) -> None:
-        """Stop supervising. A running worker goes on; the next start adopts it, or it ends at its lease."""
-        self._supervisor.close()
 
     def submit(
         self,
@@ -92,23 +82,27 @@ class JobQueue:
         expected: float = 0.0,
         kept: bool = False,
     ) -> str:
-        """Queue a training run and return its id; with one queued or running already, that one's id."""
+        """Queue a training run and return its id; if one is queued or running already, return that one's id."""
         return self.add(visitor, [training_job(config, documents, name, expected, kept)])[0]
 
     def add(self, visitor: str, jobs: Sequence[Job]) -> list[str]:
         """Queue jobs of one kind and return their runs' ids.
 
-        With one of their kind active already (a double click), the ids of that and of those queued with it.
+        If a run of their kind is active already, such as after a double click, nothing is queued, and the ids are
+        those of the active run and of the runs queued together with it.
+
+        Raises:
+            UserError: the visitor keeps too many runs, or the queue is full.
         """
         with self._lock:
-            if active := self.active(visitor, jobs[0].kind):
-                return [row.id for row in self.together(visitor, active.id)]
+            if active := self.active_run(visitor, jobs[0].kind):
+                return [row.id for row in self.bundled_runs(visitor, active.id)]
             self._check_room(len(self._store.runs.all(visitor)), len(jobs))
             bundle = secrets.token_hex(8) if len(jobs) > 1 else ""
             return [self._add(visitor, job, bundle).id for job in jobs]
 
     def snapshot(self, visitor: str, run: str) -> Snapshot:
-        """The run as it stands; looking at an active one renews the lease of all that the visitor has in the queue."""
+        """The state of a run; for an active one, this also renews the lease of every active run of the visitor."""
         row = self._store.runs.get(visitor, run)
         if row.state in ACTIVE:
             for each in self._store.runs.all(visitor, kind=None):
@@ -117,13 +111,13 @@ class JobQueue:
         position, starts_in = self._place(row)
         return Snapshot(**vars(row), position=position, starts_in=starts_in, events=read_events(row.folder))
 
-    def active(self, visitor: str, kind: str = "train") -> RunRow | None:
-        """The visitor's run of a kind that works or else waits, if there is one."""
+    def active_run(self, visitor: str, kind: str = "train") -> RunRow | None:
+        """The visitor's run of a kind that is at work, else the first that waits, if there is one."""
         rows = [row for row in self._store.runs.all(visitor, kind) if row.state in ACTIVE]
         return min(rows, key=lambda row: row.state == "queued", default=None)
 
-    def together(self, visitor: str, run: str) -> list[RunRow]:
-        """The runs that were queued together with this one, in their order, itself included."""
+    def bundled_runs(self, visitor: str, run: str) -> list[RunRow]:
+        """The runs that were queued together with this one, in order, including itself."""
         row = self._store.runs.get(visitor, run)
         return (
             [each for each in self._store.runs.all(visitor, row.kind) if each.bundle == row.bundle]
@@ -132,19 +126,24 @@ class JobQueue:
         )
 
     def stop(self, visitor: str, run: str, within: float = PAUSE_SECONDS) -> None:
-        """Stop a run, to be resumed: at once while it waits, else in the middle of its step, by force when time is up.
+        """Stop a run so that it can be resumed; `within` is in seconds.
 
-        By force it goes on later from its last checkpoint; otherwise from where it was.
+        A waiting run stops at once. A running one is asked to stop; if it has not after `within`, it is killed and
+        later resumes from its last checkpoint.
         """
         waited = self._store.runs.transition(visitor, run, ["queued"], "stopped")
         if not waited and self._store.runs.transition(visitor, run, ["running", "stopping"], "stopping"):
             write_text(self._store.runs.get(visitor, run).folder / STOP, str(time.time() + within))
 
     def resume(self, visitor: str, run: str) -> None:
-        """Queue a stopped or failed run again; it goes on from its newest checkpoint, or from the start without one."""
+        """Queue a stopped or failed run again; it continues from its newest checkpoint, or starts over without one.
+
+        Raises:
+            UserError: the run is done, another of the visitor's runs is active, or the queue is full.
+        """
         with self._lock:
             row = self._store.runs.get(visitor, run)
-            active = self.active(visitor, row.kind)
+            active = self.active_run(visitor, row.kind)
             if active and (not row.bundle or active.bundle != row.bundle):
                 raise UserError(f"Your run {active.name!r} is {active.state}. Stop it or wait for it, then resume.")
             if row.state == "done":
@@ -157,18 +156,18 @@ class JobQueue:
             self._store.runs.transition(visitor, run, ["stopped", "failed"], "queued")
 
     def keep(self, visitor: str, run: str, kept: bool) -> None:
-        """Let a run and those queued with it go on without its page, or end with its lease again."""
-        for row in self.together(visitor, run):
+        """Let a run and those queued with it go on without a page, or let them end with their lease again."""
+        for row in self.bundled_runs(visitor, run):
             self._store.runs.update(visitor, row.id, kept=kept)
             if row.state in ACTIVE:
                 self._renew(self._store.runs.get(visitor, row.id))
 
     def rename(self, visitor: str, run: str, name: str) -> None:
-        """Give a run another name."""
+        """Give a run another name; a blank one becomes the method."""
         self._store.runs.update(visitor, run, name=name)
 
     def delete(self, visitor: str, run: str) -> None:
-        """Delete a run and its adapter; a waiting one leaves the queue, a running one is refused."""
+        """Delete a run and its adapter. A waiting run leaves the queue; a running one is refused with a UserError."""
         self._store.runs.transition(visitor, run, ["queued"], "stopped")
         self._store.runs.delete(visitor, run)
 
@@ -197,11 +196,11 @@ class JobQueue:
             )
 
     def _lease(self, kept: bool) -> float:
-        """Until when a run goes on unseen; a kept one ends by its own limits alone."""
+        """Until when a run goes on unwatched, in Unix seconds; a kept run has no such end."""
         return math.inf if kept else time.time() + self._settings.lease_seconds
 
     def _renew(self, row: RunRow) -> None:
-        """Written only where it differs enough: a page looks every second at all its runs."""
+        """Renew a lease that differs enough: a page asks for all its runs every second."""
         until = self._lease(row.kept)
         if math.isclose(row.lease_until, until, rel_tol=0, abs_tol=STALE * self._settings.lease_seconds):
             return
@@ -209,12 +208,12 @@ class JobQueue:
         write_text(row.folder / LEASE, str(until))
 
     def _place(self, row: RunRow) -> tuple[int, float | None]:
-        """How many runs are ahead of a waiting one, and in how many seconds they should be through, where known."""
+        """How many runs are ahead of a waiting one, and in how many seconds they should be done, where known."""
         if row.state != "queued":
             return 0, None
         ahead = list(takewhile(lambda each: each.id != row.id, self._store.runs.active()))
-        left = [_seconds_left(each) for each in ahead]
-        return len(ahead), None if None in left else math.fsum(each for each in left if each is not None)
+        seconds = [_seconds_left(each) for each in ahead]
+        return len(ahead), None if None in seconds else math.fsum(each for each in seconds if each is not None)
 
 
 def training_job(
@@ -232,6 +231,6 @@ def training_job(
 
 
 def _seconds_left(row: RunRow) -> float | None:
-    """What a run says is left or, before its first step, its estimate; None where there is neither."""
-    said = [event["seconds_left"] for event in read_events(row.folder) if event.get("seconds_left") is not None]
-    return said[-1] if said else row.expected or None
+    """The seconds left by a run's last event or, before its first step, by its estimate; None if there is neither."""
+    logged = [event["seconds_left"] for event in read_events(row.folder) if event.get("seconds_left") is not None]
+    return logged[-1] if logged else row.expected or None

@@ -1,4 +1,4 @@
-"""Carries out the queue: claims the run whose turn it is, starts its worker, watches it and records how it ended."""
+"""Works through the queue: claims the next run, starts its worker, watches it and records how the run ended."""
 
 import errno
 import json
@@ -21,10 +21,10 @@ from playground.storage.run_folder import ENDINGS, WORKER_LOG, read_events, time
 from playground.storage.store import RunRow, Store
 
 POLL_SECONDS = 0.25
-# Its threads wait briefly before they leave the cores to the page, and it keeps the memory that a pass gives back.
+# The worker's threads spin only briefly, so that the page gets the cores; freed memory is kept for the next pass.
 WORKER = {"GOMP_SPINCOUNT": "20000"} | dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(1 << 32))
-GRACE_SECONDS = 10.0  # after the end of a lease until the worker is killed
-SLICE_SECONDS, STEP_SECONDS = 60, 42  # of GPU lent at a time; of that for steps, the rest loads the model and saves
+GRACE_SECONDS = 10.0  # from the end of a lease until the worker is killed
+SLICE_SECONDS, STEP_SECONDS = 60, 42  # of a lent GPU per call; of that for steps, the rest is for loading and saving
 EXPIRED = "The page was closed before this run's turn came. Resume it to queue again."
 
 Advice = Callable[[RunRow], str]
@@ -32,12 +32,12 @@ logger = logging.getLogger(__name__)
 
 
 def no_advice(_: RunRow) -> str:
-    """Nothing to say to a run that lacked memory."""
+    """No advice for a run that lacked memory."""
     return ""
 
 
 class Supervisor:
-    """One worker at a time. `advise` is asked for a sentence when a run ended for lack of memory."""
+    """Runs one worker at a time. `advise` gives a sentence of advice for a run that ended for lack of memory."""
 
     def __init__(self, store: Store, settings: Settings, advise: Advice = no_advice) -> None:
         self._store = store
@@ -47,21 +47,21 @@ class Supervisor:
         self._thread = threading.Thread(target=self._supervise, daemon=True, name="jobs")
 
     def start(self) -> None:
-        """Take over what an earlier server left, then work through the queue on a thread."""
+        """Take over what an earlier server left running, then work through the queue, all on a thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Stop supervising. A running worker goes on; the next start adopts it, or it ends at its lease."""
+        """Stop the thread. A running worker goes on: the next server adopts it, or it ends at its lease."""
         self._closing.set()
         self._thread.join()
 
     def take_over(self, row: RunRow) -> None:
-        """Adopt the worker of an earlier server; a dead one's run is settled."""
-        worker = living(row)
-        return self._watch(row, worker) if worker else self.settle(row, None)
+        """Adopt the worker of an earlier server; if it is dead, record how its run ended."""
+        worker = living_worker(row)
+        return self._watch(row, worker) if worker else self.record_ending(row, None)
 
-    def settle(self, row: RunRow, code: int | None) -> None:
-        """Record how a run ended: by its last event, or without an ending by what is known of its worker."""
+    def record_ending(self, row: RunRow, code: int | None) -> None:
+        """Record how a run ended: by its last event or, if that is no ending, by its worker's exit code."""
         last = read_events(row.folder)[-1:]
         if last and last[0]["event"] in ENDINGS:
             state, error = ENDINGS[last[0]["event"]], last[0].get("error", "")
@@ -70,28 +70,28 @@ class Supervisor:
         else:
             state, error = self._without_ending(row, code)
         if error == NO_MEMORY:
-            error = f"{error} {self._smaller(row)}".strip()
+            error = f"{error} {self._advice(row)}".strip()
         self._store.runs.transition(row.visitor, row.id, ["running", "stopping"], state, error)
 
     def _supervise(self) -> None:
-        for left in self._store.runs.active():
-            if left.state != "queued":
-                self._attend(left, self.take_over)
+        for row in self._store.runs.active():
+            if row.state != "queued":
+                self._run_safely(row, self.take_over)
         while not self._closing.is_set():
             try:
                 claimed = self._store.runs.claim_next()
                 if claimed:
-                    self._attend(claimed, self._carry_out)
+                    self._run_safely(claimed, self._carry_out)
             except Exception:  # such as a full disk: the queue goes on once there is room
-                logger.exception("the queue")
+                logger.exception("no run could be claimed")
             self._closing.wait(POLL_SECONDS)
 
-    def _attend(self, row: RunRow, act: Callable[[RunRow], None]) -> None:
-        """See one run to its end; a fault of ours ends that run, never the queue."""
+    def _run_safely(self, row: RunRow, act: Callable[[RunRow], None]) -> None:
+        """See one run to its end; an exception ends that run, never the queue."""
         try:
             act(row)
         except Exception:
-            logger.exception("run %s", row.id)
+            logger.exception("run %s failed", row.id)
             self._store.runs.transition(row.visitor, row.id, ["running", "stopping"], "failed", FAULT)
 
     def _carry_out(self, row: RunRow) -> None:
@@ -108,10 +108,10 @@ class Supervisor:
         return worker
 
     def _watch(self, row: RunRow, worker: psutil.Process) -> None:
-        """Wait for a worker's end; one that goes on when its time is up is killed."""
+        """Wait until a worker ends; kill it when its time is up."""
         while not self._closing.is_set():
             try:
-                return self.settle(row, worker.wait(POLL_SECONDS))
+                return self.record_ending(row, worker.wait(POLL_SECONDS))
             except psutil.TimeoutExpired:
                 pass
             if time.time() > time_to_end(row.folder, GRACE_SECONDS):
@@ -119,18 +119,18 @@ class Supervisor:
                 worker.kill()
 
     def _work_in_slices(self, row: RunRow) -> None:
-        """Work inside this process on a GPU that is lent for a minute at a time, going on from checkpoints."""
+        """Run the task in this process on a GPU that is lent for a minute at a time, going on from checkpoints."""
         work_slice = device.gpu(SLICE_SECONDS)(work)
         reached = -1
         while not self._closing.is_set():
             if work_slice(row.folder, self._settings, STEP_SECONDS) != "slice":
-                return self.settle(row, None)
+                return self.record_ending(row, None)
             before, reached = reached, read_events(row.folder)[-1]["step"]
             if reached <= before:
                 raise TimeoutError(f"no step fits into a slice of {SLICE_SECONDS} s")
 
     def _without_ending(self, row: RunRow, code: int | None) -> tuple[str, str]:
-        """State and error of a run whose worker ended without a word; without an exit code its server was lost too."""
+        """State and error of a run whose worker logged no ending; no exit code means that its server ended too."""
         now = self._store.runs.get(row.visitor, row.id)
         if now.state == "stopping" or (code is None and now.lease_until <= time.time()):
             return "stopped", ""
@@ -138,16 +138,16 @@ class Supervisor:
             return "stopped", NO_ROOM
         return ("queued", "") if code is None else ("failed", NO_MEMORY if code == -signal.SIGKILL else FAULT)
 
-    def _smaller(self, row: RunRow) -> str:
+    def _advice(self, row: RunRow) -> str:
         try:
             return self._advise(row)
-        except Exception:  # the run has ended, whether or not there is advice
+        except Exception:  # the ending is recorded with or without advice
             logger.exception("advice for run %s", row.id)
             return ""
 
 
 def start_worker(folder: Path, settings: Settings) -> psutil.Popen:
-    """A process of its own that does the run in a folder and outlives this one."""
+    """Start the process that does the run in a folder; it outlives this one."""
     command = [sys.executable, "-m", "playground.jobs.worker", str(folder)]
     path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     own = {each.metadata["env"]: str(vars(settings)[each.name]) for each in fields(Settings)}
@@ -156,8 +156,8 @@ def start_worker(folder: Path, settings: Settings) -> psutil.Popen:
         return psutil.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
 
 
-def living(row: RunRow) -> psutil.Process | None:
-    """The worker of a run if it still works; another process that got the same pid later is not it."""
+def living_worker(row: RunRow) -> psutil.Process | None:
+    """The worker process of a run if it is still alive; a later process with the same pid does not count."""
     try:
         worker = psutil.Process(row.pid or -1)
         same = abs(worker.create_time() - (row.pid_started or 0)) < 2

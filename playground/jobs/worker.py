@@ -1,4 +1,4 @@
-"""The worker: does what a run's folder asks for and logs it there; knows no database, no page and no kind by name.
+"""The worker process: does the run in a folder and logs it there; opens no database and knows no task by name.
 
 `python -m playground.jobs.worker FOLDER` outlives the server that started it and ends at the run's lease.
 """
@@ -25,14 +25,20 @@ from playground.storage.run_folder import CHECKPOINT, asked_to_stop, log_event, 
 NO_ROOM = "The disk is full, so the run pauses; all up to its last checkpoint is safe. Resume it once there is room."
 FAULT = "The run failed through a fault of this program, not of your text. Resume it, or start it again."
 NO_MEMORY = "The system ended the worker, probably for lack of memory. Choose fewer layers or a shorter window."
-EASY_TO_END = 800  # of 1000, for Linux: which process to end first when memory runs out, this one before the page
-FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk, or what a user may put on it
+EASY_TO_END = 800  # of 1000: when memory runs out, Linux ends this process before the page's
+FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk, or the user's quota on it
 
 logger = logging.getLogger(__name__)
 
 
 def work(folder: Path, settings: Settings, slice_seconds: float = math.inf) -> str:
-    """Do the run in a folder to its end, a stop, its lease or `slice_seconds`; returns the last event logged."""
+    """Do the run in a folder until it ends, is stopped, or its lease or `slice_seconds` are over.
+
+    Returns the name of the last event logged: "finished", "stopped", "slice" or "failed".
+
+    Raises:
+        OSError: an event could not be logged; with the code ENOSPC or EDQUOT the disk has no room even for that.
+    """
     ends = time.monotonic() + slice_seconds
     event: dict[str, Any] = {}
     try:
@@ -44,17 +50,17 @@ def work(folder: Path, settings: Settings, slice_seconds: float = math.inf) -> s
         event = {"event": "stopped", "error": NO_ROOM}
         log_event(folder, event)
     if event["event"] == "finished":
-        shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # nothing goes on from here
+        shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)  # a finished run is never resumed
     return event["event"]
 
 
 def _events(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-    """The events of a run as its log shows them: first "started", last how it ended."""
+    """The events of a run as they are logged: the first is "started", the last says how it ended."""
     resumed = any(event["event"] == "started" for event in read_events(folder))
     yield {"event": "started", "pid": os.getpid(), "resumed": resumed}
     try:
-        kind = import_module(f"playground.jobs.tasks.{read_config(folder)['kind']}")
-        for event in kind.run(folder, settings, should_stop):
+        task = import_module(f"playground.jobs.tasks.{read_config(folder)['kind']}")
+        for event in task.run(folder, settings, should_stop):
             yield {**event, "event": _ending(folder)} if event.get("reason") == "stopped" else event
     except USER_FACING as error:
         yield {"event": "failed", "error": str(error)}
@@ -67,12 +73,12 @@ def _events(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -
 
 
 def _ending(folder: Path) -> str:
-    """A run that stopped was asked to, or its slice of time was over."""
+    """Why a run stopped: it was asked to, or its slice of time was over."""
     return "stopped" if asked_to_stop(folder) else "slice"
 
 
 def main() -> int:
-    """The exit code: 0, 1 for a failed run, ENOSPC where the disk had no room for as much as the run's last event."""
+    """The exit code: 0, 1 for a failed run, or ENOSPC if the disk had no room even for the run's last event."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(EASY_TO_END))
     try:

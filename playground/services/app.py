@@ -55,7 +55,8 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.store = Store(settings)
-        self.jobs = JobQueue(self.store, settings, Supervisor(self.store, settings, self._advise))
+        self.jobs = JobQueue(self.store, settings)
+        self.supervisor = Supervisor(self.store, settings, self._advise)
         self.embedders = Embedders(self.store, settings)
         self.library = Library(self.store, settings, self.embedders.of)
         self.training_text = TrainingText(self.library, self.store, lambda: self.chat.tokenizer)
@@ -219,7 +220,7 @@ class Services:
 
     def start(self) -> None:
         """Go on with the queued runs; on threads, load the models, ask the Hub, delete what was left alone too long."""
-        self.jobs.start()
+        self.supervisor.start()
         for task in (choose, self._warm_up, self._sweep_daily, self.embedders.ask_hub):
             threading.Thread(target=task, daemon=True, name=task.__name__).start()
 

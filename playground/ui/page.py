@@ -126,7 +126,7 @@ def _follow_runs(services: Services, page: gr.Blocks, bar: StatusBar, train: Tra
 
     def tick(request: gr.Request) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(services.store, request)
-        active = services.jobs.active(visitor)
+        active = services.jobs.active_run(visitor)
         state = f"{active.id} {active.state}" if active else ""
         follow = train.panel.follow(language, visitor)
         return bar.job_line(language, visitor), *follow, state, gr.update(active=active is not None)

@@ -76,7 +76,7 @@ class StatusBar:
 
     def job_line(self, language: str, visitor: str) -> str:
         """The visitor's run in a few words."""
-        active = self.services.jobs.active(visitor)
+        active = self.services.jobs.active_run(visitor)
         if active is None:
             return say(language, "bar.no_job")
         run = self.services.jobs.snapshot(visitor, active.id)

@@ -42,7 +42,7 @@ class Visit:
         row = self.services.store.runs.claim_next()
         assert row
         assert work(row.folder, self.services.settings) == "finished"
-        self.services.jobs._supervisor.settle(row, 0)
+        self.services.supervisor.record_ending(row, 0)
         return row
 
     def states(self, kind: str = "train") -> list[str]:
@@ -137,7 +137,7 @@ def test_two_runs_stand_side_by_side_and_nobody_else_s(visit: Visit, tab: TrainT
 def test_a_sweep_s_winner_is_put_into_the_form(visit: Visit, tab: TrainTab) -> None:
     values = {"steps": 4, "batch_tokens": 64, "window": 64, "pairs_share": 0.0, "passages_share": 0.0}
     run = tab.experiments.start_sweep(visit.id, "vera", "quick", {}, {**dict.fromkeys(RUN_KNOBS, 0), **values}, False)
-    assert visit.services.jobs.active(visit.id) is None, "a sweep stands in no training run's way"
+    assert visit.services.jobs.active_run(visit.id) is None, "a sweep stands in no training run's way"
     assert tab.experiments.start_sweep(visit.id, "vera", "quick", {}, values, False) == run
     assert visit.services.store.runs.get(visit.id, run).expected > 0
     tab.sweep._pause_or_resume(visit.request, "Pause")

@@ -63,7 +63,7 @@ def test_a_worker_that_the_system_ended_leaves_a_sentence_with_a_setting_that_fi
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=needed - 1_000_000))
     row = services.store.runs.claim_next()
     assert row
-    services.jobs._supervisor.settle(row, -signal.SIGKILL)
+    services.supervisor.record_ending(row, -signal.SIGKILL)
     ended = services.store.runs.get(visitor, run)
     assert ended.state == "failed"
     assert ended.error.startswith(worker.NO_MEMORY)

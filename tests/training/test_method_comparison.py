@@ -83,7 +83,7 @@ def test_what_came_out_is_told_a_row_a_method(experiments: Experiments, visitor:
     row = services.store.runs.claim_next()
     assert row
     assert work(row.folder, services.settings) == "finished"
-    services.jobs._supervisor.settle(row, 0)
+    services.supervisor.record_ending(row, 0)
     done, waiting = collect_results(experiments.last_bake_off(visitor))
     assert (done.method, done.state, waiting.state) == ("lora", "done", "queued")
     assert done.heldout_after is not None
@@ -103,7 +103,7 @@ def test_a_rerun_has_the_settings_and_the_text_of_the_first_and_gives_the_same_w
         assert row
         assert row.id == run
         assert work(row.folder, services.settings) == "finished"
-        services.jobs._supervisor.settle(row, 0)
+        services.supervisor.record_ending(row, 0)
         return next((row.folder / "adapter").glob("*.safetensors")).read_bytes()
 
     weights = finish(first)

@@ -35,7 +35,7 @@ def app(long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     """The whole page on a free port, jobs running, a tiny model whose window holds passages."""
     folder = tmp_path_factory.mktemp("data")
     services = Services(Settings(data=folder, chat_model=str(long_window_folder), port=free_port()))
-    services.jobs.start()
+    services.supervisor.start()
     with closing(services.jobs), served_page(services) as url:
         yield url, services
 

@@ -36,7 +36,7 @@ def app(long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
         data=tmp_path_factory.mktemp("data"), chat_model=str(long_window_folder), port=free_port(), text_chars=50_000
     )
     services = Services(settings)
-    services.jobs.start()
+    services.supervisor.start()
     with closing(services.jobs), served_page(services) as url:
         yield url, services
 
@@ -231,7 +231,7 @@ def test_a_second_visitor_is_answered_while_the_first_one_trains(app: tuple[str,
     long, _ = services.plan(id_, "lora", "quick", {}, {"steps": 2_000})
     services.start_run(id_, long, "busy")
     said = list(second.ask("Who are you?", ["base"]))[-1]
-    active = services.jobs.active(id_)
+    active = services.jobs.active_run(id_)
     assert told(said) == ""
     assert "Who are you?" in str(said)
     assert active is not None

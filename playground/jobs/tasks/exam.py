@@ -1,4 +1,4 @@
-"""An exam of a visitor's text; the questions lie in the run's folder, answers and report are left there."""
+"""Runs an exam of a visitor's text: questions from the run's folder; answers and report are written there."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,11 +15,11 @@ from playground.settings import Settings
 from playground.storage.run_folder import read_documents
 from retrieval.embed import Embedder
 
-LANGUAGE = "language"  # a file of the folder: what the report is written in
+LANGUAGE = "language"  # a file in the folder with the language of the report
 
 
 def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-    """See `playground.jobs.tasks`; a step is an answer. Answers are kept as they come, so no checkpoint is needed."""
+    """See `playground.jobs.tasks`; a step is an answer. Each answer is written at once, so no checkpoint is needed."""
     plan, _ = evaluation_exam.read_exam(folder)
     chat = load_chat(chat_source(settings), device.choose(), settings.answer_bits)
     documents = read_documents(folder)
@@ -38,7 +38,7 @@ def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> It
 
 
 def _figures(outcome: Report) -> dict[str, Any]:
-    """What the list of exams shows: every arm's share of right choices."""
+    """Figures for the list of exams: every arm's share of right choices."""
     shares = {arm.arm: round(arm.choice.value, 4) for arm in outcome.figures.arms.values() if arm.choice.questions}
     return {"choice": shares, "questions": len(outcome.questions)}
 

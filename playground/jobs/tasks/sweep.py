@@ -1,4 +1,4 @@
-"""A sweep over learning rate and batch size: the range test's curve, the grid's losses and the setting that won."""
+"""Sweeps over learning rate and batch size: the range test's curve, the grid's losses and the best setting."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,10 +18,10 @@ from retrieval.document import Document
 
 
 def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-    """See `playground.jobs.tasks`; a step is one of the range test's or an optimizer step of any arm.
+    """See `playground.jobs.tasks`; a step is a step of the range test, or an optimizer step of any arm.
 
-    Beside progress (with the range test's rate, loss and smoothed loss) there are the events "suggested", a rate, and
-    "judged", an arm's loss at a rung. They are what a stopped sweep goes on from.
+    Progress events of the range test carry rate, loss and smoothed loss. There are two further events: "suggested"
+    with a rate, and "judged" with an arm's loss at a rung. A stopped sweep continues from them.
     """
     config = RunConfig.from_dict(read_config(folder))
     documents = read_documents(folder)
@@ -43,16 +43,18 @@ def _events(
     logged = read_events(folder)
     rates = [event["rate"] for event in logged if event["event"] == "suggested"]
     judged = {(event["arm"], event["rung"]): event["loss"] for event in logged if event["event"] == "judged"}
-    told = _Teller(FINDER_STEPS + lr_sweep.rung_steps(lr_sweep.build_grid(config, config.options.learning_rate)))
+    progress = _ProgressEvents(
+        FINDER_STEPS + lr_sweep.rung_steps(lr_sweep.build_grid(config, config.options.learning_rate))
+    )
     if not rates:
         points = []
         for point in lr_sweep.range_test(config, load(), documents, should_stop):
             points.append(point)
-            yield told.progress(point.step, rate=point.rate, loss=point.loss, smoothed=point.smoothed)
+            yield progress.event(point.step, rate=point.rate, loss=point.loss, smoothed=point.smoothed)
         rates = [lr_sweep.suggest_rate(points, config.options.learning_rate)]
         yield {"event": "suggested", "rate": rates[0]}
     arms = lr_sweep.build_grid(config, rates[0])
-    done = FINDER_STEPS + sum(arms[arm].settings.steps // rung - _before(arms[arm], rung) for arm, rung in judged)
+    done = FINDER_STEPS + sum(arms[arm].settings.steps // rung - _steps_before(arms[arm], rung) for arm, rung in judged)
     steps = lr_sweep.successive_halving(arms, load, documents, folder / CHECKPOINT, should_stop, judged)
     while True:
         try:
@@ -62,33 +64,33 @@ def _events(
                 "event": "finished",
                 "reason": "done",
                 "step": done,
-                **_told(arms[lr_sweep.best_arm(end.value)], end.value),
+                **_best_setting(arms[lr_sweep.best_arm(end.value)], end.value),
             }
             return
         if "loss" in step:
             yield {"event": "judged", **step, **_setting(arms[step["arm"]])}
         else:
             done += 1
-            yield told.progress(done, arm=step["arm"])
+            yield progress.event(done, arm=step["arm"])
 
 
-class _Teller:
-    """Progress events with the seconds that are left, by the pace since this process began."""
+class _ProgressEvents:
+    """Makes progress events, with the seconds left by the pace since this process began."""
 
     def __init__(self, steps: int) -> None:
         self._steps = steps
         self._began = time.monotonic()
         self._first: int | None = None
 
-    def progress(self, step: int, **more: Any) -> dict[str, Any]:
+    def event(self, step: int, **more: Any) -> dict[str, Any]:
         self._first = step - 1 if self._first is None else self._first
         pace = (time.monotonic() - self._began) / (step - self._first)
         left = pace * max(0, self._steps - step)
         return {"event": "progress", "step": step, "steps": max(self._steps, step), "seconds_left": left, **more}
 
 
-def _before(arm: RunConfig, rung: int) -> int:
-    """Steps that an arm has behind it when it sets out for a rung."""
+def _steps_before(arm: RunConfig, rung: int) -> int:
+    """The steps that an arm has done when it starts towards a rung."""
     earlier = lr_sweep.RUNGS[: lr_sweep.RUNGS.index(rung)]
     return arm.settings.steps // earlier[-1] if earlier else 0
 
@@ -97,5 +99,5 @@ def _setting(arm: RunConfig) -> dict[str, Any]:
     return {"learning_rate": arm.options.learning_rate, "batch_tokens": arm.settings.batch_tokens}
 
 
-def _told(won: RunConfig, losses: lr_sweep.RungLosses) -> dict[str, Any]:
-    return {**_setting(won), "loss": min(loss for (_, rung), loss in losses.items() if rung == lr_sweep.RUNGS[-1])}
+def _best_setting(best: RunConfig, losses: lr_sweep.RungLosses) -> dict[str, Any]:
+    return {**_setting(best), "loss": min(loss for (_, rung), loss in losses.items() if rung == lr_sweep.RUNGS[-1])}

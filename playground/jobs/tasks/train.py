@@ -1,4 +1,4 @@
-"""Fine-tuning on the run's documents; the adapter is left in the run's folder."""
+"""Fine-tunes on the run's documents; the adapter is written into the run's folder."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +21,6 @@ def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> It
     chat = load_chat(chat_source(settings), device.choose())
     resume, shared = (folder / CHECKPOINT).exists(), shared_folder(folder)
     events = training_loop.train(config, chat, documents, folder, should_stop, resume, shared)
-    del chat  # training decides how long the base is needed
-    told = ({key: value for key, value in event.to_dict().items() if key != "adapter"} for event in events)
-    yield from tracking.track(told, folder, config.to_dict(), settings)
+    del chat  # the training loop decides how long the base model stays in memory
+    logged = ({key: value for key, value in event.to_dict().items() if key != "adapter"} for event in events)
+    yield from tracking.track(logged, folder, config.to_dict(), settings)

@@ -206,7 +206,7 @@ class ExamTab:
     def _followed(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `state_outputs`; looking renews the lease."""
         taken = self.services.exams.taken(visitor)
-        newest = self.services.jobs.active(visitor, KIND) or (taken[-1] if taken else None)
+        newest = self.services.jobs.active_run(visitor, KIND) or (taken[-1] if taken else None)
         run: Snapshot | None = self.services.jobs.snapshot(visitor, newest.id) if newest else None
         state = run.state if run else ""
         return (
@@ -267,7 +267,7 @@ class ExamTab:
         """To the exam at work, else to the newest."""
         visitor = visitor_of(self.services.store, request)
         taken = self.services.exams.taken(visitor)
-        newest = self.services.jobs.active(visitor, KIND) or (taken[-1] if taken else None)
+        newest = self.services.jobs.active_run(visitor, KIND) or (taken[-1] if taken else None)
         if newest:
             act(visitor, newest.id)
         return (bump(changed),)

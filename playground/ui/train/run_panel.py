@@ -56,12 +56,12 @@ class RunPanel:
 
     def keeps(self, visitor: str) -> Any:
         """The update of the box: as the active run has it, else as it was."""
-        active = self.services.jobs.active(visitor)
+        active = self.services.jobs.active_run(visitor)
         return gr.update(value=active.kept) if active else gr.skip()
 
     def _called(self, language: str, visitor: str, run: Snapshot) -> str:
         """The run's name and, of several, which it is."""
-        together = self.services.jobs.together(visitor, run.id)
+        together = self.services.jobs.bundled_runs(visitor, run.id)
         if len(together) == 1:
             return run.name
         place = 1 + [each.id for each in together].index(run.id)
@@ -69,7 +69,7 @@ class RunPanel:
 
     def _followed(self, visitor: str) -> RunRow | None:
         runs = self.services.store.runs.all(visitor)
-        return self.services.jobs.active(visitor) or max(runs, key=lambda run: run.queued, default=None)
+        return self.services.jobs.active_run(visitor) or max(runs, key=lambda run: run.queued, default=None)
 
     def _pause_or_resume(self, request: gr.Request, changed: int, seen: str) -> tuple[Any, ...]:
         """As the button said when it was pressed, so that a second press does not undo the first."""
@@ -90,11 +90,11 @@ class RunPanel:
 
     def _together(self, visitor: str) -> list[RunRow]:
         followed = self._followed(visitor)
-        return self.services.jobs.together(visitor, followed.id) if followed else []
+        return self.services.jobs.bundled_runs(visitor, followed.id) if followed else []
 
     def _keep(self, request: gr.Request, kept: bool) -> tuple[Any, ...]:
         visitor = visitor_of(self.services.store, request)
-        if active := self.services.jobs.active(visitor):
+        if active := self.services.jobs.active_run(visitor):
             self.services.jobs.keep(visitor, active.id, kept)
         return ()
 
