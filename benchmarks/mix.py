@@ -15,7 +15,7 @@ import adapters
 from benchmarks.methods import base
 from playground.chat.answer import visible_text
 from playground.data import dataset, tokenize
-from playground.data.dataset import ExampleSplit
+from playground.data.dataset import ExampleSplit, MixSettings
 from playground.inference.engine import Decoding, Prompt, generate
 from playground.inference.hooks import apply_adapters
 from playground.inference.served_adapter import ServedAdapter, load_adapter
@@ -86,7 +86,9 @@ def measured(document: Document, adapter: Path | None, kept: Path, passages: flo
 
 def sides(document: Document, chat: ChatModel, share: float, passages: float) -> ExampleSplit:
     """The split that training had, with the text alone or with its questions alone."""
-    return dataset.build_split([document], chat.tokenizer, WINDOW, TrainSettings().heldout_share, 0, share, passages)
+    return dataset.build_split(
+        [document], chat.tokenizer, MixSettings(WINDOW, TrainSettings().heldout_share, 0, share, passages)
+    )
 
 
 def loss(chat: ChatModel, held: ExampleSplit) -> float:

@@ -189,7 +189,7 @@ def examples(data: Path, chat: ChatModel, work: str) -> list[Example]:
         return [Example(each, each) for each in cut]
     document = read_document(data / "devils_dictionary/devils_dictionary.jsonl")
     made = dataset.build_checked_split(
-        [document], chat.tokenizer, window=WINDOW, heldout_share=0.01, seed=0, pairs_share=1.0
+        [document], chat.tokenizer, dataset.MixSettings(WINDOW, 0.01, 0, pairs_share=1.0)
     )
     return made.train
 

@@ -30,6 +30,21 @@ MAX_HELDOUT_TOKENS = 1_024
 
 
 @dataclass(frozen=True)
+class MixSettings:
+    """What the examples of a run are made of: tokens per window, the held-out share, and the shares of each kind.
+
+    `pairs_share` is the share of tokens that pairs generated from the text get, `passages_share` the share of pairs
+    with passages in their prompts. The same settings, text and tokenizer give the same examples.
+    """
+
+    window: int
+    heldout_share: float
+    seed: int
+    pairs_share: float = 0.0
+    passages_share: float = 0.0
+
+
+@dataclass(frozen=True)
 class ExampleSplit:
     """Examples to train on, and held-out ones from sections that do not repeat those."""
 
@@ -47,33 +62,15 @@ class ExampleSplit:
         return count_tokens(self.heldout)
 
 
-@dataclass(frozen=True)
-class _Wishes:
-    """The arguments of `build_split`, without the documents."""
-
-    tokenizer: PreTrainedTokenizerBase
-    window: int
-    seed: int
-    pairs_share: float
-    passages_share: float
-
-
 def build_checked_split(
-    documents: Sequence[Document],
-    tokenizer: PreTrainedTokenizerBase,
-    *,
-    window: int,
-    heldout_share: float,
-    seed: int,
-    pairs_share: float = 0.0,
-    passages_share: float = 0.0,
+    documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase, mix: MixSettings
 ) -> ExampleSplit:
     """Like `build_split`, and refuse a text that is too short.
 
     Raises:
         UserError: when there is too little text to train on and hold some out.
     """
-    split = build_split(documents, tokenizer, window, heldout_share, seed, pairs_share, passages_share)
+    split = build_split(documents, tokenizer, mix)
     check_size(split)
     return split
 
@@ -91,23 +88,14 @@ def check_size(split: ExampleSplit) -> None:
         )
 
 
-def build_split(
-    documents: Sequence[Document],
-    tokenizer: PreTrainedTokenizerBase,
-    window: int,
-    heldout_share: float,
-    seed: int,
-    pairs_share: float,
-    passages_share: float,
-) -> ExampleSplit:
+def build_split(documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase, mix: MixSettings) -> ExampleSplit:
     """Text windows of at most `window` tokens, and pairs of at most twice as many with loss on their answers.
 
     Pairs generated from the text make up `pairs_share` of the tokens (passages not counted) where enough can be
     generated; files that hold pairs are used whole. Of all pairs, `passages_share` have passages in their prompts.
     """
-    texts = split_documents(documents, tokenizer, heldout_share, MAX_HELDOUT_TOKENS, seed)
-    wishes = _Wishes(tokenizer, window, seed, pairs_share, passages_share)
-    train, heldout = (_build_side(texts, each, wishes) for each in (False, True))
+    texts = split_documents(documents, tokenizer, mix.heldout_share, MAX_HELDOUT_TOKENS, mix.seed)
+    train, heldout = (_SideBuilder(texts, each, tokenizer, mix).build() for each in (False, True))
     capped = (_cap_heldout(part, heldout) for part in heldout)
     return ExampleSplit(_with_loss(chain(*train)), _with_loss(chain(*capped)))
 
@@ -127,37 +115,66 @@ def _with_loss(examples: Iterable[Example]) -> list[Example]:
     return [each for each in examples if each.loss_tokens]
 
 
-def _build_side(
-    texts: Sequence[SplitDocument], heldout: bool, wishes: _Wishes
-) -> tuple[list[Example], list[Example], list[Example]]:
-    """(text windows, given pairs, generated pairs) of one side of the split."""
-    pool = PassagePool(wishes.tokenizer)
-    if wishes.passages_share:
-        for text in texts:
-            pool.add(text.number, text.document, [each for _, each in text.on_side(not heldout)])
-    plain = [text for text in texts if not text.document.pairs]
-    windows = _windows(plain, heldout, wishes) if wishes.pairs_share < 1 else []
-    given = [
-        _add_passages(pair_example(pair, wishes.tokenizer, wishes.window), text.number, pair, pool, wishes)
-        for text in texts
-        if text.document.pairs
-        for pair in (_given_pair(text.document, place) for place, _ in text.on_side(heldout))
-    ]
-    budget = (
-        wishes.pairs_share / (1 - wishes.pairs_share) * count_tokens(windows)
-        if wishes.pairs_share < 1
-        else float("inf")
-    )
-    generated = list(_generated_examples(plain, heldout, pool, wishes, budget)) if budget > 0 else []
-    return windows, given, generated
+class _SideBuilder:
+    """Builds the examples of one side of the split."""
 
+    def __init__(
+        self, texts: Sequence[SplitDocument], heldout: bool, tokenizer: PreTrainedTokenizerBase, mix: MixSettings
+    ) -> None:
+        self._texts, self._heldout, self._tokenizer, self._mix = texts, heldout, tokenizer, mix
+        self._pool = PassagePool(tokenizer)
+        if mix.passages_share:
+            for text in texts:
+                self._pool.add(text.number, text.document, [each for _, each in text.on_side(not heldout)])
 
-def _windows(texts: Sequence[SplitDocument], heldout: bool, wishes: _Wishes) -> list[Example]:
-    return [
-        window
-        for text in texts
-        for window in text_windows(text.document, text.on_side(heldout), wishes.tokenizer, wishes.window)
-    ]
+    def build(self) -> tuple[list[Example], list[Example], list[Example]]:
+        """(text windows, given pairs, generated pairs)."""
+        share = self._mix.pairs_share
+        windows = list(self._windows()) if share < 1 else []
+        budget = share / (1 - share) * count_tokens(windows) if share < 1 else float("inf")
+        return windows, list(self._given()), list(self._generated(budget)) if budget > 0 else []
+
+    def _windows(self) -> Iterator[Example]:
+        for text in self._texts:
+            if not text.document.pairs:
+                sections = text.on_side(self._heldout)
+                yield from text_windows(text.document, sections, self._tokenizer, self._mix.window)
+
+    def _given(self) -> Iterator[Example]:
+        for text in self._texts:
+            if text.document.pairs:
+                for place, _ in text.on_side(self._heldout):
+                    pair = _given_pair(text.document, place)
+                    yield self._with_passages(self._bare(pair), text.number, pair)
+
+    def _generated(self, budget: float) -> Iterator[Example]:
+        """Generated pairs, one of each kind in turn, each kind shuffled, until `budget` tokens are reached."""
+        by_kind: dict[ExampleKind, list[tuple[int, TrainingPair]]] = {}
+        for text in self._texts:
+            for pair in _generated_pairs(text, self._mix.seed) if not text.document.pairs else ():
+                if (pair.section in text.heldout) is self._heldout:
+                    by_kind.setdefault(pair.kind, []).append((text.number, pair))
+        generator = random.Random(self._mix.seed)
+        for of_kind in by_kind.values():
+            generator.shuffle(of_kind)
+        for number, pair in filter(None, chain.from_iterable(zip_longest(*by_kind.values()))):
+            if budget <= 0:
+                return
+            bare = self._bare(pair)
+            budget -= len(bare.input_ids)
+            yield self._with_passages(bare, number, pair)
+
+    def _bare(self, pair: TrainingPair) -> Example:
+        return pair_example(pair, self._tokenizer, self._mix.window)
+
+    def _with_passages(self, bare: Example, number: int, pair: TrainingPair) -> Example:
+        """The pair with passages in its prompt, if it is drawn to have some and its own passage fits."""
+        mix = self._mix
+        if random.Random(f"{mix.seed} {pair.question}").random() >= mix.passages_share:
+            return bare
+        room = MAX_PAIR_WINDOWS * mix.window - len(bare.input_ids) - INSTRUCTION
+        passages = self._pool.with_distractors(number, pair, room, mix.seed)
+        return pair_example(pair, self._tokenizer, mix.window, passages) if passages else bare
 
 
 def _given_pair(document: Document, place: int) -> TrainingPair:
@@ -166,41 +183,12 @@ def _given_pair(document: Document, place: int) -> TrainingPair:
     return TrainingPair("given", pair.question, pair.answer, start, place)
 
 
-def _generated_examples(
-    texts: Sequence[SplitDocument], heldout: bool, pool: PassagePool, wishes: _Wishes, budget: float
-) -> Iterator[Example]:
-    """Generated pairs, one of each kind in turn, each kind shuffled, until `budget` tokens are reached."""
-    by_kind: dict[ExampleKind, list[tuple[int, TrainingPair]]] = {}
-    for text in texts:
-        for pair in _generated_pairs(text, wishes.seed):
-            if (pair.section in text.heldout) is heldout:
-                by_kind.setdefault(pair.kind, []).append((text.number, pair))
-    generator = random.Random(wishes.seed)
-    for of_kind in by_kind.values():
-        generator.shuffle(of_kind)
-    for number, pair in filter(None, chain.from_iterable(zip_longest(*by_kind.values()))):
-        if budget <= 0:
-            return
-        bare = pair_example(pair, wishes.tokenizer, wishes.window)
-        budget -= len(bare.input_ids)
-        yield _add_passages(bare, number, pair, pool, wishes)
-
-
 def _generated_pairs(text: SplitDocument, seed: int) -> Iterator[TrainingPair]:
     """Questions by rules, then those that were written about the text."""
     for made in pairs.make(text.document, seed):
         yield TrainingPair(made.kind, made.question, made.answer, made.start, made.section)
     for each in text.document.questions:
         yield TrainingPair("written", each.question, each.answer, each.start, section_at(text.sections, each.start))
-
-
-def _add_passages(bare: Example, number: int, pair: TrainingPair, pool: PassagePool, wishes: _Wishes) -> Example:
-    """The pair with passages in its prompt, if it is drawn to have some and its own passage fits."""
-    if random.Random(f"{wishes.seed} {pair.question}").random() >= wishes.passages_share:
-        return bare
-    room = MAX_PAIR_WINDOWS * wishes.window - len(bare.input_ids) - INSTRUCTION
-    passages = pool.with_distractors(number, pair, room, wishes.seed)
-    return pair_example(pair, wishes.tokenizer, wishes.window, passages) if passages else bare
 
 
 def _cap_heldout(part: Sequence[Example], side: Sequence[Sequence[Example]]) -> Iterator[Example]:

@@ -81,15 +81,7 @@ def read_taught_items(run: Path, tokenizer: PreTrainedTokenizerBase) -> list[Tau
     if not holds_run(run):
         return []
     settings = RunConfig.from_dict(read_config(run)).settings
-    found = dataset.build_split(
-        read_documents(run),
-        tokenizer,
-        settings.window,
-        settings.heldout_share,
-        settings.seed,
-        settings.pairs_share,
-        settings.passages_share,
-    )
+    found = dataset.build_split(read_documents(run), tokenizer, settings.mix)
     return [_taught_item(each, tokenizer) for each in found.train]
 
 

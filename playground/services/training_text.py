@@ -81,9 +81,8 @@ class TrainingText:
 
     def _key(self, what: str, visitor: str, settings: TrainSettings) -> Hashable:
         """For what is made of the text as it is now, cut as these settings say."""
-        mix = (settings.window, settings.heldout_share, settings.seed, settings.pairs_share, settings.passages_share)
         text = (self._library.text_hash(visitor), *self._written(visitor))
-        return (what, text, *sorted(self.left_out(visitor)), mix)
+        return (what, text, *sorted(self.left_out(visitor)), settings.mix)
 
     def _previewed(self, visitor: str, settings: TrainSettings) -> list[KindPreview]:
         documents, tokenizer = self._some_documents(visitor), self._tokenizer()

@@ -7,6 +7,7 @@ from typing import Any
 import adapters
 from adapters.base import Options
 from adapters.options import build, knob
+from playground.data.dataset import MixSettings
 from playground.errors import UserError
 from playground.settings import Settings
 
@@ -38,6 +39,11 @@ class TrainSettings:
         high=1,
     )
     seed: int = knob(0, label="Seed", help="Same seed, same run.", low=0, high=2**31 - 1)
+
+    @property
+    def mix(self) -> MixSettings:
+        """Those of the settings that decide which examples the run reads."""
+        return MixSettings(self.window, self.heldout_share, self.seed, self.pairs_share, self.passages_share)
 
 
 @dataclass(frozen=True)

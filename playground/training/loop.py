@@ -131,16 +131,7 @@ def load_examples(config: RunConfig, chat: ChatModel, documents: Sequence[Docume
     Raises:
         UserError: the text is too short to train on.
     """
-    settings = config.settings
-    return build_checked_split(
-        documents,
-        chat.tokenizer,
-        window=settings.window,
-        heldout_share=settings.heldout_share,
-        seed=settings.seed,
-        pairs_share=settings.pairs_share,
-        passages_share=settings.passages_share,
-    )
+    return build_checked_split(documents, chat.tokenizer, config.settings.mix)
 
 
 def prepare_run(

@@ -79,8 +79,7 @@ def split_for(
     documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase, settings: TrainSettings
 ) -> ExampleSplit:
     """The examples of a run with these settings."""
-    mix = (settings.window, settings.heldout_share, settings.seed, settings.pairs_share, settings.passages_share)
-    return build_split(documents, tokenizer, *mix)
+    return build_split(documents, tokenizer, settings.mix)
 
 
 def measure_examples(split: ExampleSplit, batch_tokens: int, seed: int, seconds: float = 0.0) -> Workload:

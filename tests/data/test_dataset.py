@@ -30,8 +30,9 @@ def prose(paragraphs: int = 60) -> Document:
     )
 
 
-def build(tokenizer: PreTrainedTokenizerFast, *documents: Document, **more: int) -> ExampleSplit:
-    return dataset.build_checked_split(documents, tokenizer, **{"window": 64, "heldout_share": 0.1, "seed": 0, **more})
+def build(tokenizer: PreTrainedTokenizerFast, *documents: Document, **more: float) -> ExampleSplit:
+    mix = dataset.MixSettings(**{"window": 64, "heldout_share": 0.1, "seed": 0, **more})
+    return dataset.build_checked_split(documents, tokenizer, mix)
 
 
 def sides_of(data: ExampleSplit) -> dict[str, list[Example]]:

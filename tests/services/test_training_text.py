@@ -84,9 +84,7 @@ def test_starting_over_leaves_nothing_of_a_text_in_memory(text: TrainingText, vi
 def test_the_preview_is_of_the_examples_that_training_gets(
     text: TrainingText, visitor: str, tokenizer: PreTrainedTokenizerFast
 ) -> None:
-    data = dataset.build_checked_split(
-        text.documents(visitor), tokenizer, window=256, heldout_share=SETTINGS.heldout_share, seed=0, pairs_share=0.3
-    )
+    data = dataset.build_checked_split(text.documents(visitor), tokenizer, SETTINGS.mix)
     rows = text.preview(visitor, SETTINGS)
     assert sum(row.examples for row in rows) == len(data.train)
     assert sum(row.tokens for row in rows) == data.train_tokens
@@ -105,9 +103,8 @@ def test_the_workload_is_of_the_packs_that_training_reads(
     settings = TrainSettings(window=256, batch_tokens=600, pairs_share=0.5, seed=3)
     library.add_text(visitor, Path("playground/data/example_texts/us_constitution.txt").read_text()[:12_000])
     load = text.workload(visitor, settings)
-    shares = {"pairs_share": 0.5, "passages_share": settings.passages_share}
-    chosen = {"window": 256, "heldout_share": settings.heldout_share, "seed": 3, **shares}
-    data = dataset.build_checked_split(text.documents(visitor), tokenizer, **chosen)
+    mix = dataset.MixSettings(256, settings.heldout_share, 3, 0.5, settings.passages_share)
+    data = dataset.build_checked_split(text.documents(visitor), tokenizer, mix)
     steps = math.ceil(load.steps)
     sampler = BatchSampler(data.train, 600, 3)
     batches = [sampler.batch(step) for step in range(steps)]
@@ -147,7 +144,7 @@ def test_a_text_that_is_too_short_is_refused_before_a_run(text: TrainingText, li
 
 def test_the_preview_marks_the_answer_and_its_end_alone(tokenizer: PreTrainedTokenizerFast) -> None:
     document = read_document(Path("playground/data/example_texts/us_constitution.txt"))
-    made = dataset.build_split([document], tokenizer, 1024, 0.1, 0, 0.5, False)
+    made = dataset.build_split([document], tokenizer, dataset.MixSettings(1024, 0.1, 0, 0.5))
     by_kind = {row.kind: row for row in preview_examples(made.train, tokenizer)}
     ((stretch, learnt),) = by_kind["text"].shown[0].pieces
     assert learnt
