@@ -26,20 +26,20 @@ class AdaLoraOptions(AdapterOptions):
         AdapterOptions,
         "rank",
         label="Average rank",
-        help="Ranks that a layer has on average at the end; each layer gets more or fewer, as it needs.",
+        help="Average rank per layer at the end; each layer gets more or less, as it needs.",
     )
     learning_rate: float = override_knob(AdapterOptions, "learning_rate", default=3e-2)
     spare: int = knob(
         4,
         label="Spare ranks",
-        help="Ranks that every layer starts with beyond the average; the least useful of all are taken away.",
+        help="Ranks that every layer has at the start beyond the average; the least useful of all are pruned.",
         low=1,  # without any, peft 0.21.2 fails in its first allocation
         high=64,
     )
     orthogonality: float = knob(
         0.5,
         label="Orthogonality",
-        help="How strongly the rows of A and the columns of B are kept at right angles, so that ranks can be compared.",
+        help="How strongly the rows of A and the columns of B are kept orthogonal, so that ranks can be compared.",
         low=0,
         high=10,
     )
@@ -49,12 +49,12 @@ class AdaLora(Adapter[AdaLoraOptions]):
     """AdaLoRA (2303.10512, eq. 3, 4 and 12): W + P·Λ·Q under a budget of ranks that falls by a cubic curve."""
 
     label = "AdaLoRA"
-    summary = "LoRA that starts with too many ranks and takes away those that prove least useful, layer by layer."
+    summary = "LoRA that starts with too many ranks and prunes those that prove least useful, layer by layer."
     good_for = "Finding out which layers a text changes; long runs."
     rule = "h = W·x + (α/r₀)·B·(E ⊙ A·x), training A, E and B; the smallest of E are set to 0"
     paper = Paper("AdaLoRA: Adaptive Budget Allocation for Parameter-Efficient Fine-Tuning", "2303.10512")
     Options = AdaLoraOptions
-    caveat = "Ranks that were taken away are only set to 0 while it trains: it saves no time, only file size."
+    caveat = "Pruned ranks are only set to 0 during training, which saves file size but no time."
 
     def config(self, layers: list[str], options: AdaLoraOptions, seed: int, steps: int) -> AdaLoraConfig:
         """See Adapter.config; the budget follows the real number of optimizer steps."""

@@ -67,14 +67,14 @@ class Options:
     learning_rate: float = knob(
         3e-3,
         label="Learning rate",
-        help="How far one step moves the trained numbers: too high and the loss jumps, too low and little is learnt.",
+        help="How far one step moves the trained weights: too high and the loss jumps, too low and little is learnt.",
         low=1e-6,
         high=1,
     )
     weight_decay: float = knob(
         0.0,
         label="Weight decay",
-        help="In each step the trained numbers shrink by this share of the learning rate.",
+        help="In each step, the trained parameters shrink by this value times the learning rate.",
         low=0,
         high=1,
     )

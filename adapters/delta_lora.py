@@ -31,20 +31,20 @@ class DeltaLoraOptions(AdapterOptions):
         AdapterOptions,
         "dropout",
         high=0,
-        help="The method leaves dropout out: it would make B·A and the weight's update disagree.",
+        help="Delta-LoRA uses no dropout, because B·A and the update of the weight would no longer agree.",
     )
     learning_rate: float = override_knob(AdapterOptions, "learning_rate", default=2e-3)
     ratio: float = knob(
         2.0,
         label="Update ratio λ",
-        help="How strongly a change of B·A is carried over into the weight; 2 is the paper's.",
+        help="How strongly a change of B·A is carried over to the weight; the paper uses 2.",
         low=0,
         high=8,
     )
     start_step: int = knob(
         20,
         label="Start step",
-        help="Plain LoRA for so many steps, half the run at most; then W moves too. The paper's 500 suits long runs.",
+        help="Plain LoRA for this many steps, at most half the run; then W moves too. The paper's 500 suits long runs.",
         low=0,
     )
 
@@ -53,15 +53,15 @@ class DeltaLora(LoraFamily[DeltaLoraOptions]):
     """Delta-LoRA (2309.02411, algorithm 1): W ← W + λ·(α/r)·(B'·A' − B·A) after every step past the start step."""
 
     label = "Delta-LoRA"
-    summary = "LoRA that also moves the layer's own weight along with each step, at no extra memory for gradients."
-    good_for = "Seeing how much of a method's gain is a larger step: compare it with its rival."
+    summary = "LoRA that also moves the layer's own weight in each step, without extra memory for gradients."
+    good_for = "Seeing how much of a method's gain comes from larger steps: compare it with its rival."
     rule = "h = W·x + (α/r)·B·A·x, and W ← W + λ·(α/r)·Δ(B·A) after each step"
     paper = Paper("Delta-LoRA: Fine-Tuning High-Rank Parameters with the Delta of Low-Rank Matrices", "2309.02411")
     Options = DeltaLoraOptions
     core = True
     caveat = (
-        "Its sum is a change of rank 2r at most, and with Adam it nearly is LoRA with alpha times 1 + λ when it starts "
-        "at step 0. Judge it against that LoRA."
+        "Its total change has a rank of at most 2r. With Adam and start step 0, it is nearly LoRA with alpha times "
+        "1 + λ: judge it against that LoRA."
     )
 
     def rival(self, options: DeltaLoraOptions) -> Rival:

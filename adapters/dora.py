@@ -27,7 +27,7 @@ class DoraOptions(AdapterOptions):
         AdapterOptions,
         "dropout",
         high=0,
-        help="With dropout, PEFT multiplies by the layer's own weight twice in each step.",
+        help="With dropout, PEFT multiplies by the layer's own weight twice per step.",
     )
 
 
@@ -35,12 +35,12 @@ class Dora(LoraFamily[DoraOptions]):
     """DoRA (2402.09353, eq. 5): W' = m ⊙ (W + s·B·A) / ‖W + s·B·A‖ by rows; the norm gets no gradient (section 4.3)."""
 
     label = "DoRA"
-    summary = "LoRA that learns apart how long each row of a layer's weight is and where it points to."
-    good_for = "Low ranks, where its paper gains most; pay with slower steps and more memory."
+    summary = "LoRA that learns the length and the direction of each row of a layer's weight separately."
+    good_for = "Low ranks, where its paper gains most, at the price of slower steps and more memory."
     rule = "h = m ⊙ (W + s·B·A)·x / ‖W + s·B·A‖, training A, B and m"
     paper = Paper("DoRA: Weight-Decomposed Low-Rank Adaptation", "2402.09353")
     Options = DoraOptions
-    caveat = "The change is no low-rank one, so it cannot be written as a plain LoRA."
+    caveat = "Its change is not low-rank, so it cannot be written as a plain LoRA."
 
     def config(self, layers: list[str], options: DoraOptions, seed: int, steps: int) -> LoraConfig:
         """See Adapter.config."""

@@ -23,7 +23,7 @@ class FullOptions(Options):
     top_layers: int = override_knob(
         Options,
         "top_layers",
-        help="Train only the weights of this many layers nearest the output; 0 trains all, the vocabulary's too.",
+        help="Train only the weights of this many layers nearest the output; 0 trains all, also the vocabulary's.",
     )
 
 
@@ -31,12 +31,12 @@ class Full(Method[FullOptions]):
     """Fine-tuning as before adapters (1801.06146, section 3.2, without its schedules)."""
 
     label = "Full fine-tuning"
-    summary = "Trains every weight of a copy of the model: the traditional way, which the others are measured against."
+    summary = "Trains every weight of a copy of the model: the traditional way, and the baseline for all others."
     good_for = "Knowing what an adapter gives up, if anything; when memory and disk do not matter."
     rule = "h = W·x, training W and everything else"
     paper = Paper("Universal Language Model Fine-tuning for Text Classification", "1801.06146")
     Options = FullOptions
-    caveat = "What it leaves is a whole model, as large as the base, and it answers from a copy of its own in memory."
+    caveat = "The result is a full model, as large as the base, and it answers from its own copy in memory."
     baseline = True
     weights_file = "model.safetensors"
 

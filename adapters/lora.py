@@ -52,7 +52,7 @@ class LoraOptions(AdapterOptions):
     rslora: bool = knob(
         False,
         label="Rank-stabilised scale",
-        help="Multiply by alpha / √rank instead of alpha / rank, so that a large rank keeps its strength (rsLoRA).",
+        help="Scale by alpha / √rank instead of alpha / rank, so that a large rank keeps its strength (rsLoRA).",
     )
 
 

@@ -23,13 +23,13 @@ class LoraFAOptions(AdapterOptions):
         AdapterOptions,
         "dropout",
         high=0,
-        help="Dropout would make every layer keep a mask as large as the input that LoRA-FA exists not to keep.",
+        help="Not used: each layer would keep a mask as large as its input, which LoRA-FA exists to avoid keeping.",
     )
     learning_rate: float = override_knob(AdapterOptions, "learning_rate", default=5e-3)
     correction: bool = knob(
         False,
         label="Gradient correction",
-        help="Rescale B's gradient so that the step comes closest to full fine-tuning's; matters at high ranks only.",
+        help="Rescale B's gradient so that a step comes closest to full fine-tuning; matters only at high ranks.",
     )
 
 
@@ -38,7 +38,7 @@ class LoraFA(LoraFamily[LoraFAOptions]):
 
     label = "LoRA-FA"
     summary = "LoRA that trains only the second matrix, so training needs less memory."
-    good_for = "Long windows or little memory: a layer's input need not be kept until the backward pass."
+    good_for = "Long windows or little memory: a layer's input need not be kept for the backward pass."
     rule = "h = W·x + (α/r)·B·A·x, training B only"
     paper = Paper("LoRA-FA: Memory-efficient Low-rank Adaptation for Large Language Models Fine-tuning", "2308.03303")
     Options = LoraFAOptions

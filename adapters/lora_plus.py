@@ -34,8 +34,8 @@ class LoraPlus(LoraFamily[LoraPlusOptions]):
     """LoRA+ (2402.12354): learning rate η for A, ratio·η for B."""
 
     label = "LoRA+"
-    summary = "LoRA whose second matrix learns faster than the first, which often gets there in fewer steps."
-    good_for = "Getting to LoRA's loss in fewer steps, where the ratio suits the task."
+    summary = "LoRA whose second matrix learns faster than the first, so that it often needs fewer steps."
+    good_for = "Reaching LoRA's loss in fewer steps, where the ratio suits the task."
     rule = "h = W·x + (α/r)·B·A·x, with η_B = ratio · η_A"
     paper = Paper("LoRA+: Efficient Low Rank Adaptation of Large Models", "2402.12354")
     Options = LoraPlusOptions

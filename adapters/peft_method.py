@@ -24,7 +24,7 @@ class AdapterOptions(Options):
     rank: int = knob(
         8,
         label="Rank",
-        help="Size of the adapter in each layer: a larger one can learn more, and costs memory, time and file size.",
+        help="Size of the adapter in each layer: a larger rank can learn more, but costs memory, time and file size.",
         low=1,
         high=256,
     )
@@ -38,14 +38,14 @@ class AdapterOptions(Options):
     dropout: float = knob(
         0.0,
         label="Dropout",
-        help="Share of the adapter's inputs switched off at random in each step; a little slows learning by heart.",
+        help="Share of the adapter's inputs switched off at random in each step; a little reduces memorising.",
         low=0,
         high=0.9,
     )
     targets: str = knob(
         "all-linear",
         label="Parts to adapt",
-        help="all-linear adapts attention and feed-forward parts of each layer; attention alone trains fewer numbers.",
+        help="all-linear adapts attention and feed-forward parts of each layer; attention alone trains fewer weights.",
         choices=("all-linear", "attention"),
     )
 

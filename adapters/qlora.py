@@ -27,13 +27,13 @@ class QLora(LoraFamily[QLoraOptions]):
     """QLoRA (2305.14314, eq. 5): NF4 with double quantisation; LoRA on all linear layers."""
 
     label = "QLoRA"
-    summary = "LoRA over a copy of the model squeezed into four bits a weight, so that larger models fit."
-    good_for = "Models that do not fit otherwise; for one as small as this it saves little."
+    summary = "LoRA on a copy of the model that is quantised to 4 bits per weight, so that larger models fit in memory."
+    good_for = "Models that do not fit otherwise; on one as small as this it saves little."
     rule = "h = NF4(W)·x + (α/r)·B·A·x, training A and B"
     paper = Paper("QLoRA: Efficient Finetuning of Quantized LLMs", "2305.14314")
     Options = QLoraOptions
     frozen_form = "nf4"
-    caveat = "It learns over the rounded model and answers here over the exact one, which differs a little."
+    caveat = "It trains on the rounded model but answers here with the exact one, which differs a little."
 
     def unavailable(self) -> str:
         """Four-bit kernels come in a package that not every machine has."""

@@ -30,7 +30,7 @@ class VeraOptions(AdapterOptions):
         "rank",
         default=256,
         high=1024,
-        help="Size of the shared random matrices: each layer trains only this many numbers and one per output.",
+        help="Size of the shared random matrices: each layer trains only this many parameters and one per output.",
     )
     alpha: float = override_knob(
         AdapterOptions,
@@ -48,7 +48,7 @@ class Vera(Adapter[VeraOptions]):
 
     label = "VeRA"
     summary = (
-        "Trains two short vectors a layer over random matrices that all layers share; the adapter is a very small file."
+        "Trains two short vectors per layer, on random matrices that all layers share; the adapter is a tiny file."
     )
     good_for = "Keeping very many adapters: a file is a tenth of LoRA's or less."
     rule = "h = W·x + b ⊙ B·(d ⊙ A·x), training b and d; A and B random, shared, frozen"

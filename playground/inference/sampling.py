@@ -13,29 +13,31 @@ from adapters.options import knob
 class Decoding:
     """How the next token is chosen; the same for all arms of a question."""
 
-    max_new_tokens: int = knob(128, label="Answer length", help="Tokens in one answer, at most.", low=1, high=512)
+    max_new_tokens: int = knob(128, label="Answer length", help="Most tokens in one answer.", low=1, high=512)
     temperature: float = knob(
         0.0,
         label="Temperature",
-        help="0 always takes the likeliest token; more lets less likely ones through.",
+        help="0 always takes the most likely token; higher values allow less likely ones.",
         low=0,
         high=2,
     )
     top_p: float = knob(
         0.9,
         label="Top p",
-        help="Draws only from the likeliest tokens that together have this probability; unused at temperature 0.",
+        help="Samples only from the most likely tokens that together reach this probability; unused at temperature 0.",
         low=0.01,
         high=1,
     )
     repetition_penalty: float = knob(
         1.1,
         label="Repetition penalty",
-        help="Above 1, tokens that the answer already has become less likely; what the prompt has does not count.",
+        help="Above 1, tokens that the answer already contains become less likely; tokens of the prompt do not count.",
         low=1,
         high=2,
     )
-    seed: int = knob(0, label="Seed", help="Same seed, same answer; unused at temperature 0.", low=0, high=2**31 - 1)
+    seed: int = knob(
+        0, label="Seed", help="The same seed gives the same answer; unused at temperature 0.", low=0, high=2**31 - 1
+    )
 
 
 def sample_token(logits: Tensor, said: Sequence[int], decoding: Decoding, generator: torch.Generator) -> int:

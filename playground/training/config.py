@@ -19,26 +19,30 @@ BY_PRESET = ("steps", "batch_tokens")  # the settings that are left to the prese
 class TrainSettings:
     """How a run goes, whatever the method."""
 
-    steps: int = knob(40, label="Steps", help="Times the adapter is updated.", low=1, high=MAX_STEPS)
-    batch_tokens: int = knob(512, label="Tokens a step", help="Text read before each update.", low=32, high=16_384)
-    window: int = knob(256, label="Window", help="Tokens the model sees at once while it learns.", low=32, high=2_048)
-    max_seconds: float = knob(3_600.0, label="Time limit", help="Seconds before it ends early.", low=1, high=86_400)
+    steps: int = knob(40, label="Steps", help="Number of updates of the adapter.", low=1, high=MAX_STEPS)
+    batch_tokens: int = knob(512, label="Tokens per step", help="Text read before each update.", low=32, high=16_384)
+    window: int = knob(256, label="Window", help="Tokens that the model sees at once.", low=32, high=2_048)
+    max_seconds: float = knob(3_600.0, label="Time limit", help="Seconds after which it ends.", low=1, high=86_400)
     warmup_share: float = knob(0.1, label="Warm-up", help="Share of steps with a rising rate.", low=0, high=0.9)
-    heldout_share: float = knob(0.1, label="Held out", help="Share of text kept to test on.", low=0.01, high=0.5)
-    evaluations: int = knob(8, label="Tests", help="Times the held-out loss is measured.", low=1, high=100)
+    heldout_share: float = knob(0.1, label="Held out", help="Share of the text kept for tests.", low=0.01, high=0.5)
+    evaluations: int = knob(8, label="Tests", help="Number of held-out loss measurements.", low=1, high=100)
     patience: int = knob(0, label="Patience", help="Tests without gain before it ends; 0: never.", low=0, high=100)
-    checkpoint_every: int = knob(20, label="Checkpoint every", help="Steps between saved states.", low=1, high=10_000)
+    checkpoint_every: int = knob(20, label="Checkpoint every", help="Steps between checkpoints.", low=1, high=10_000)
     pairs_share: float = knob(
-        0.25, label="Questions", help="Share of what it reads that is questions made from the text.", low=0, high=1
+        0.25,
+        label="Questions",
+        help="Share of what the model reads that is questions made from the text.",
+        low=0,
+        high=1,
     )
     passages_share: float = knob(
         0.5,
         label="Passages",
-        help="Share of the questions that bring passages of the text, as retrieval's prompts do.",
+        help="Share of the questions that come with passages of the text, as retrieval prompts do.",
         low=0,
         high=1,
     )
-    seed: int = knob(0, label="Seed", help="Same seed, same run.", low=0, high=2**31 - 1)
+    seed: int = knob(0, label="Seed", help="The same seed gives the same run.", low=0, high=2**31 - 1)
 
     @property
     def mix(self) -> MixSettings:

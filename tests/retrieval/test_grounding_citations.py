@@ -52,7 +52,7 @@ def test_a_passage_is_listed_with_its_place_and_its_support_marked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("supported", "words"), [(0, "No sentence of these passages"), (1, "1 of the answer"), (2, "Every sentence")]
+    ("supported", "words"), [(0, "No sentence of these passages"), (1, "1 of the answer"), (2, "every sentence")]
 )
 def test_the_pane_says_how_much_of_the_answer_has_support(supported: int, words: str) -> None:
     evidence = turn().claims[0]["evidence"]
@@ -141,12 +141,12 @@ def test_a_text_that_the_embedder_does_not_know_is_said_to_be_searched_by_words(
     for name, text, words in (("by-words", vietnamese, True), ("by-both", TEXT * 3, False)):
         id_ = visitor(services, name, text)
         services.library.index(id_)
-        assert ("leans on words" in index_line(services, "en", id_)) is words
+        assert ("relies mostly on matching words" in index_line(services, "en", id_)) is words
 
 
 def test_the_line_says_that_there_is_no_index(services: Services) -> None:
     id_ = visitor(services, "none")
-    assert "no search index now" in index_line(services, "en", id_)
+    assert "no search index at the moment" in index_line(services, "en", id_)
     list(index_progress(services, "en", id_))
     assert "Ready to search" in index_line(services, "en", id_)
 
@@ -182,8 +182,8 @@ def test_a_hostile_document_is_cited_and_read_without_running_or_fetching_anythi
     page.get_by_label("Your question").fill("Which zebra fact number 7 is true?")
     page.get_by_role("button", name="Ask", exact=True).click()
     citation = page.locator(".listed .token.transparent").first
-    page.get_by_role("button", name="Ask anyway").click(timeout=60_000)
-    expect(page.get_by_label("Figures").nth(1)).to_have_value(re.compile("proof"), timeout=60_000)
+    page.get_by_role("button", name="Answer anyway").click(timeout=60_000)
+    expect(page.get_by_label("Figures").nth(1)).to_have_value(re.compile("stamp"), timeout=60_000)
     expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible(timeout=60_000)
     reader = page.locator("#reader")
     _open(page, citation, reader)

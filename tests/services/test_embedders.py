@@ -162,10 +162,10 @@ def test_what_the_hub_would_give_is_fetched_while_the_text_stays_searchable(host
     assert hub.asked == []
     browser.services.embedders.ask_hub()
     assert browser.offered() == ["own", MANY], "the other one has no safetensors"
-    assert "to be fetched" in browser.panel()["chosen"]["choices"][1][0]
+    assert "not downloaded yet" in browser.panel()["chosen"]["choices"][1][0]
     hub.go_on.clear()
     told = browser.choose(MANY)
-    assert told.startswith("Fetching paraphrase-multilingual-MiniLM-L12-v2: 0 of 480 MB")
+    assert told.startswith("Downloading paraphrase-multilingual-MiniLM-L12-v2: 0 of 480 MB")
     assert browser.made_with() == "own"
     assert Browser(browser.services, browser.secret).panel()["chosen"]["value"] == MANY, "a page opened since knows"
     hub.go_on.set()
@@ -212,7 +212,7 @@ def test_a_text_in_another_language_gets_a_suggestion_of_one_click(host: Setting
     assert not english.panel()["suggestion"]["visible"]
     panel = browser.panel()
     assert "knows only English" in panel["line"]
-    assert panel["suggestion"]["value"].endswith("which knows 50 languages →")
+    assert panel["suggestion"]["value"].endswith("which supports 50 languages →")
     browser.tab.index._take_suggestion(browser.request)
     assert browser.settled()
     assert browser.made_with() == MANY

@@ -90,7 +90,7 @@ def test_runs_of_a_bake_off_are_paused_resumed_and_cancelled_together(visit: Vis
     run = dict.fromkeys(RUN_KNOBS, 0) | {"steps": 3, "window": 64, "pairs_share": 0.0, "passages_share": 0.0}
     visit.tab.bakeoff._start(visit.request, 0, False, ["lora", "vera"], "quick", *run.values())
     line, *_ = visit.tab.panel.follow("en", visit.id)
-    assert line.startswith("1 of 2, LoRA: Waiting: place 1")
+    assert line.startswith("1 of 2, LoRA: Waiting: number 1")
     visit.press("Pause")
     assert visit.states() == ["stopped", "stopped"]
     visit.press("Resume")
@@ -112,7 +112,7 @@ def test_the_bake_off_s_figures_are_shown_as_they_come(visit: Visit) -> None:
     assert axis["visible"]
     assert list(plot["value"]["method"]) == ["LoRA"]
     assert plot["x_title"] == "File, MB"
-    assert "adapter alone" in caveat
+    assert "holds only the adapter" in caveat
 
 
 def test_two_runs_stand_side_by_side_and_nobody_else_s(visit: Visit, tab: TrainTab) -> None:

@@ -63,7 +63,7 @@ def test_the_main_job(page: Page, shared_data: Path) -> None:
     expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible(timeout=3 * MINUTES)
 
     figures = [page.get_by_label("Figures").nth(pane).input_value() for pane in range(4)]
-    proofs = [re.search(r"proof ([0-9a-f]{12})", each) for each in figures]
+    proofs = [re.search(r"stamp ([0-9a-f]{12})", each) for each in figures]
     assert all(proofs), figures
     assert len({each.group(1) for each in proofs if each}) == 4
     panes = [pane.inner_text() for pane in page.locator(".pane").all()]
@@ -106,7 +106,7 @@ def test_a_hostile_text_runs_nothing_and_fetches_nothing(page: Page, url: str) -
     page.get_by_role("tab", name="Compare").click()
     page.get_by_label("Your question").fill(f"{attack} What is the zebra fact number 3?")
     page.get_by_role("button", name="Ask", exact=True).click()
-    expect(page.get_by_label("Figures").nth(1)).to_have_value(re.compile("proof"), timeout=3 * MINUTES)
+    expect(page.get_by_label("Figures").nth(1)).to_have_value(re.compile("stamp"), timeout=3 * MINUTES)
     assert page.evaluate("window.ran") is None
 
 

@@ -195,10 +195,10 @@ def test_opening_the_tab_offers_an_adapter_that_has_just_become_ready(
     ("step", "steps", "left", "arm", "said"),
     [
         (0, 0, None, "", "Starting"),
-        (0, 96, None, "", "0 of 96 answers are there"),
-        (8, 96, 9.0, "base", "8 of 96 answers, now the base model; about 9 s left"),
+        (0, 96, None, "", "0 of 96 answers done"),
+        (8, 96, 9.0, "base", "8 of 96 answers done, now the base model; about 9 s left"),
         (96, 96, 0.0, "both", "96 of 96 answers"),
-        (96, 96, None, DRILL, "All 96 answers are there. Now one fact"),
+        (96, 96, None, DRILL, "All 96 answers are done. Now one fact"),
     ],
 )
 def test_an_exam_says_what_it_is_doing(step: int, steps: int, left: float | None, arm: str, said: str) -> None:

@@ -147,10 +147,10 @@ def test_an_export_is_downloaded_brought_back_and_compared(app: tuple[str, Servi
     assert notice["visible"] is False, notice
     packed = Path(file["value"] if isinstance(file, dict) else file)
     assert packed.name == "my-b-DoRA-b-native.zip"
-    assert told(second.bring(packed, name="borrowed")) == "borrowed is here and can be compared in tab 3."
+    assert told(second.bring(packed, name="borrowed")) == "borrowed has been imported; you can compare it in tab 3."
     (brought,) = services.store.runs.all(services.store.visitor(second.secret))
     assert (brought.method, brought.state) == ("dora", "done")
-    assert "Brought from elsewhere" in second.run_line()
+    assert "Imported" in second.run_line()
     assert f"tuned:{brought.id}" in second.arms()
     answers = [
         list(each.ask("What does rule 3 say?", [f"tuned:{id_}"]))[-1]

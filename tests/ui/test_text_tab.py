@@ -16,9 +16,9 @@ from tests.fakes.page import page_request
 from tests.fakes.texts import CLUB_RULES
 from tests.fakes.waiting import wait_until
 
-SOON = "Indexing: about to begin…"
+SOON = "Indexing: starting…"
 STOPPING = "Indexing: stopping…"
-MISSING = "This text has no search index now"
+MISSING = "This text has no search index at the moment"
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from playground.charts.bars import Bar, draw_bars
 from playground.charts.layer import draw_layer, draw_legend
 from playground.services.app import Services
 from playground.training.config import TrainSettings
-from playground.ui.shared.format import count, size
+from playground.ui.shared.format import parameters, size
 from playground.ui.shared.i18n import say
 
 WINDOW = TrainSettings().window
@@ -87,7 +87,7 @@ def _bars(language: str, method: Method[Any], known: MethodCosts) -> str:
     least = min(each.trainable for each in all_costs) / 10  # so that the shortest bar can be seen
     learns = math.log(cost.trainable / least) / math.log(max(each.trainable for each in all_costs) / least)
     memory = cost.peak_bytes(WINDOW) / max(each.peak_bytes(WINDOW) for each in all_costs)
-    trained = f"{count(cost.trainable)} · {_share(cost)} %"
+    trained = f"{parameters(cost.trainable)} · {_share(cost)} %"
     words = [say(language, f"about.bar.{each}") for each in ("learns", "memory")]
     bars = [Bar(words[0], trained, learns), Bar(words[1], _memory(cost), memory)]
     return draw_bars(f"{method.label}: {say(language, 'about.cost')}", bars)
@@ -102,7 +102,7 @@ def _cost_line(language: str, method: Method[Any], known: MethodCosts) -> str:
     return say(
         language,
         "about.cost_value",
-        trained=count(cost.trainable),
+        trained=parameters(cost.trainable),
         share=_share(cost),
         file=size(language, cost.file_bytes),
         memory=_memory(cost),
@@ -114,7 +114,7 @@ def _row(language: str, method: Method[Any], known: MethodCosts) -> str:
     cost = known.costs.get(method.id)
     cells = ["–"] * 4
     if cost:
-        trained = f"{count(cost.trainable)}<br><small>{_share(cost)} %</small>"
+        trained = f"{parameters(cost.trainable)}<br><small>{_share(cost)} %</small>"
         cells = [trained, escape(size(language, cost.file_bytes)), _memory(cost), f"{_time(method, cost)} ×"]
     name = f'<th scope="row">{escape(method.label)}</th>'
     return f"<tr>{name}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"

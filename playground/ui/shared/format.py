@@ -11,6 +11,13 @@ def count(number: float) -> str:
     return f"{number:,.0f}"
 
 
+def parameters(number: float) -> str:
+    """How many weights are trained: 1234 -> 1,234; 460800 -> 461 k; 2442240 -> 2.4 M."""
+    if number < 10_000:
+        return count(number)
+    return f"{number / 1e3:.0f} k" if number < 1_000_000 else f"{number / 1e6:.1f} M"
+
+
 def duration(language: str, seconds: float) -> str:
     """Seconds below two minutes, whole minutes above."""
     if seconds < 120:
