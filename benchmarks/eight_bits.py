@@ -95,7 +95,7 @@ def perplexity(chat: ChatModel, forward: OurForward) -> float:
 
 def weights(forward: OurForward) -> list[Tensor]:
     """Every matrix that `llama.product` is given."""
-    parts = [each for layer in forward._layers for each in (layer.look, layer.out, layer.widen, layer.narrow)]
+    parts = [each for layer in forward._layers for each in (layer.qkv, layer.o, layer.gate_up, layer.down)]
     return [each._weight.detach() for each in (*parts, forward._head)]
 
 

@@ -1,4 +1,4 @@
-"""Adapters in memory, within a budget of bytes: fetched in the background, and those not asked for longest leave."""
+"""Adapters in memory, within a budget of bytes: loaded in the background, the least recently used leave first."""
 
 import threading
 from collections.abc import Callable, Hashable
@@ -7,49 +7,49 @@ from typing import Any
 
 from playground.inference.served_adapter import ServedAdapter
 
-BUDGET = 1_500_000_000  # bytes; the adapter just asked for stays in any case
+BUDGET = 1_500_000_000  # bytes; the most recently used adapter stays in any case
 
 
 class AdapterCache:
-    """Adapters by key. Whoever needs one waits for that one alone, and nobody fetches it twice."""
+    """Adapters by key. Whoever needs one waits for that one alone, and none is loaded twice."""
 
     def __init__(self, budget: int = BUDGET) -> None:
         self._budget = budget
-        self._held: dict[Hashable, Future[ServedAdapter]] = {}
+        self._entries: dict[Hashable, Future[ServedAdapter]] = {}
         self._lock = threading.RLock()
-        self._fetching = ThreadPoolExecutor(1, thread_name_prefix="adapters")
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="adapters")
 
     def prepare(self, key: Hashable, load: Callable[[], ServedAdapter]) -> "Future[ServedAdapter]":
-        """Begin to fetch an adapter, unless it is here or on its way; it counts as the one asked for last."""
+        """Start to load an adapter, unless it is loaded or being loaded; it counts as the most recently used."""
         with self._lock:
-            held = self._held.pop(key, None)
-            if held is None or (held.done() and held.exception() is not None):
-                held = self._fetching.submit(load)
-            self._held[key] = held
-        held.add_done_callback(lambda _: self._make_room())
-        return held
+            entry = self._entries.pop(key, None)
+            if entry is None or (entry.done() and entry.exception() is not None):
+                entry = self._loader.submit(load)
+            self._entries[key] = entry
+        entry.add_done_callback(lambda _: self._make_room())
+        return entry
 
     def get(self, key: Hashable, load: Callable[[], ServedAdapter]) -> ServedAdapter:
-        """The adapter, once it is here. Raises what `load` raises."""
+        """The adapter, once it is loaded. Raises what `load` raises."""
         return self.prepare(key, load).result()
 
-    def here(self) -> list[tuple[Any, ServedAdapter]]:
-        """The adapters in memory with their keys, the one asked for last at the end."""
+    def items(self) -> list[tuple[Any, ServedAdapter]]:
+        """The adapters in memory with their keys, the most recently used at the end."""
         with self._lock:
-            done = [(key, held) for key, held in self._held.items() if held.done() and held.exception() is None]
-            return [(key, held.result()) for key, held in done]
+            done = [(key, entry) for key, entry in self._entries.items() if entry.done() and entry.exception() is None]
+            return [(key, entry.result()) for key, entry in done]
 
     def drop(self, unwanted: Callable[[Hashable], bool]) -> None:
-        """Let go of the adapters whose keys are unwanted."""
+        """Remove the adapters whose keys are unwanted."""
         with self._lock:
-            for key in [key for key in self._held if unwanted(key)]:
-                del self._held[key]
+            for key in [key for key in self._entries if unwanted(key)]:
+                del self._entries[key]
 
     def _make_room(self) -> None:
         with self._lock:
-            here = [key for key, held in self._held.items() if held.done() and held.exception() is None]
-            sizes = {key: self._held[key].result().nbytes for key in here}
-            for key in here[:-1]:
+            loaded = [key for key, entry in self._entries.items() if entry.done() and entry.exception() is None]
+            sizes = {key: self._entries[key].result().nbytes for key in loaded}
+            for key in loaded[:-1]:
                 if sum(sizes.values()) <= self._budget:
                     return
-                del self._held[key], sizes[key]
+                del self._entries[key], sizes[key]

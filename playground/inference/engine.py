@@ -1,4 +1,4 @@
-"""Prompts in, tokens out: the batch of a resident model, joined and left by each question. Knows no arm."""
+"""Prompts in, tokens out: each request joins and leaves the batch of a resident model. Knows no arm."""
 
 import threading
 import weakref
@@ -25,30 +25,30 @@ __all__ = [
     "scheduler_of",
 ]
 
-_schedulers: "weakref.WeakKeyDictionary[PreTrainedModel, Scheduler]" = weakref.WeakKeyDictionary()
 COMPLETION_TOKENS = 64  # enough for a question and its answer
 
-_finding = threading.Lock()
+_schedulers: "weakref.WeakKeyDictionary[PreTrainedModel, Scheduler]" = weakref.WeakKeyDictionary()
+_schedulers_lock = threading.Lock()
 
 
 def generate(
     chat: ChatModel, prompts: Sequence[Prompt], decoding: Decoding, should_stop: Callable[[], bool] = never
 ) -> Iterator[Token]:
-    """Tokens of all rows as they are chosen; end tokens are yielded too. Ends early, silently, once `should_stop`.
+    """Tokens of all rows as they are chosen, end tokens included. Ends early, without an error, once `should_stop`.
 
-    All rows step together, with those of other questions to the same model; a row that ends leaves the batch. A row
-    gets the tokens it would get alone, as far as float rounding allows. Waits for its turn where memory is short.
+    All rows step together, with those of other requests to the same model; a row that ends leaves the batch. A row
+    gets the tokens it would get alone, up to float rounding. Waits for its turn where memory is short.
     """
-    with open_request(chat, prompts, decoding, should_stop) as question:
-        for _ in question.queue_positions():
+    with open_request(chat, prompts, decoding, should_stop) as request:
+        for _ in request.queue_positions():
             pass
-        yield from question.tokens()
+        yield from request.tokens()
 
 
 def open_request(
     chat: ChatModel, prompts: Sequence[Prompt], decoding: Decoding, should_stop: Callable[[], bool] = never
 ) -> Request:
-    """The question to be entered: first it may be waiting, then it has tokens."""
+    """A request, to be entered with `with`: first it may wait in the queue, then it has tokens."""
     ends = end_tokens(chat)
     rows = [SequenceState(number, prompt, chat, decoding, ends) for number, prompt in enumerate(prompts)]
     return Request(scheduler_of(chat.model), rows, should_stop)
@@ -69,13 +69,13 @@ def complete(
 
 
 def scheduler_of(model: PreTrainedModel) -> Scheduler:
-    """The one batch of a resident model."""
-    with _finding:
+    """The one scheduler of a resident model."""
+    with _schedulers_lock:
         return _schedulers.setdefault(model, Scheduler())
 
 
 def end_tokens(chat: ChatModel) -> frozenset[int]:
-    """Ids that end an answer: the tokenizer's own, and those of the model's generation settings."""
+    """Token ids that end an answer: the tokenizer's own, and those in the model's generation settings."""
     listed = chat.model.generation_config.eos_token_id if chat.model.generation_config else None
     more = listed if isinstance(listed, list) else [listed]
     return frozenset(each for each in [chat.tokenizer.eos_token_id, *more] if each is not None)

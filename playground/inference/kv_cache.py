@@ -1,4 +1,4 @@
-"""What a row of the batch has read: its keys and values, and those of earlier prompts, kept to be read no more."""
+"""Keys and values of what a row of the batch has read, and a prefix cache of those of earlier prompts."""
 
 import weakref
 from collections.abc import Sequence
@@ -7,13 +7,13 @@ from itertools import takewhile
 
 from torch import Tensor
 
-MIN_SHARED_TOKENS = 8  # tokens in common below which keys are computed rather than copied
+MIN_SHARED_TOKENS = 8  # with fewer in common, keys are computed rather than copied
 
 
 class KVCache:
     """Keys and values of one row for its first `length` tokens; a layer's lie in one tensor that never moves.
 
-    A layer's tensor is (2 · key-value heads, capacity, head size), keys first, and is made when first written to.
+    A layer's tensor is (2 · key-value heads, capacity, head size), keys first. It is made at the first write.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -23,7 +23,7 @@ class KVCache:
     def write(self, layer: int, new: Tensor) -> tuple[Tensor, Tensor]:
         """Put keys and values of n tokens, (2 · heads, n, size), behind `length`; returns all keys, and all values.
 
-        They count only once `length` says so.
+        They count only once `length` includes them.
         """
         if layer == len(self._layers):
             self._layers.append(new.new_empty(new.shape[0], self.capacity, new.shape[2]))
@@ -34,7 +34,7 @@ class KVCache:
         return mine[:heads, :end], mine[heads:, :end]
 
     def copy(self, length: int, capacity: int) -> "KVCache":
-        """The first `length` tokens of it, with room for more."""
+        """A copy of its first `length` tokens, with room for `capacity`."""
         other = KVCache(capacity)
         other.length = length
         for mine in self._layers:
@@ -51,12 +51,12 @@ class KVCache:
 
 @dataclass(frozen=True)
 class _CachedPrefix:
-    """A memory of exactly these tokens, as this reader computed it for this person."""
+    """Keys and values of exactly these tokens, as this reader computed them for this scope."""
 
     scope: str
     reader: "weakref.ref[object]"
     ids: tuple[int, ...]
-    memory: KVCache
+    cache: KVCache
 
     def is_of(self, scope: str, reader: object) -> bool:
         return self.scope == scope and self.reader() is reader
@@ -64,50 +64,53 @@ class _CachedPrefix:
 
 @dataclass
 class PrefixCache:
-    """Copies of rows' memories, within a budget of bytes; those not used for longest leave first.
+    """Copies of rows' keys and values, within a budget of bytes; the least recently used leave first.
 
-    A memory is found by exact token ids, the person it was made for, and the adapter or model that made it: that object
-    itself, not its name, so nothing computed otherwise can ever take its place.
+    An entry is found by exact token ids, by its scope (the visitor it was computed for), and by the reader: the adapter
+    or model object that computed it, not its name. So nothing that was computed otherwise can take its place.
     """
 
     budget: int
-    _kept: list[_CachedPrefix] = field(default_factory=list)
+    _entries: list[_CachedPrefix] = field(default_factory=list)
 
     def find(self, scope: str, reader: object, ids: Sequence[int], capacity: int) -> KVCache:
-        """A memory of the longest known beginning of these ids, never of all of them; empty where none is known."""
+        """A copy of the longest known prefix of these ids, never of all of them; empty where none is known."""
         best, common = None, MIN_SHARED_TOKENS - 1
-        for each in self._kept:
-            if each.is_of(scope, reader) and (shared := _shared(each.ids, ids[:-1])) > common:
+        for each in self._entries:
+            if each.is_of(scope, reader) and (shared := _shared_length(each.ids, ids[:-1])) > common:
                 best, common = each, shared
         if best is None:
             return KVCache(capacity)
-        self._kept.append(self._kept.pop(self._kept.index(best)))
-        return best.memory.copy(common, capacity)
+        self._entries.append(self._entries.pop(self._entries.index(best)))
+        return best.cache.copy(common, capacity)
 
-    def store(self, scope: str, reader: object, ids: Sequence[int], memory: KVCache) -> None:
-        """Remember a memory, which holds these ids, in place of what is known of their beginnings."""
+    def store(self, scope: str, reader: object, ids: Sequence[int], cache: KVCache) -> None:
+        """Store a copy of a cache that holds these ids; it replaces the entries of their prefixes.
+
+        Without a scope, or for very few ids, nothing is stored.
+        """
         if not scope or len(ids) < MIN_SHARED_TOKENS:
             return
-        self._kept = [
+        self._entries = [
             each
-            for each in self._kept
+            for each in self._entries
             if each.reader() is not None and not (each.is_of(scope, reader) and tuple(ids[: len(each.ids)]) == each.ids)
         ]
-        copy = memory.copy(len(ids), len(ids))
-        self._kept.append(_CachedPrefix(scope, weakref.ref(reader), tuple(ids), copy))
+        copy = cache.copy(len(ids), len(ids))
+        self._entries.append(_CachedPrefix(scope, weakref.ref(reader), tuple(ids), copy))
         while self.nbytes > self.budget:
-            del self._kept[0]
+            del self._entries[0]
 
     def forget(self, scope: str) -> None:
-        """Drop all that was kept for one person."""
-        self._kept = [each for each in self._kept if each.scope != scope]
+        """Drop all that was stored for one scope."""
+        self._entries = [each for each in self._entries if each.scope != scope]
 
     @property
     def nbytes(self) -> int:
         """Bytes in memory."""
-        return sum(each.memory.nbytes for each in self._kept)
+        return sum(each.cache.nbytes for each in self._entries)
 
 
-def _shared(known: Sequence[int], ids: Sequence[int]) -> int:
+def _shared_length(known: Sequence[int], ids: Sequence[int]) -> int:
     """How many tokens both begin with."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(known, ids, strict=False)))

@@ -1,4 +1,4 @@
-"""What an adapter adds to linear layers that read the same input, made ready once: few products instead of many."""
+"""What an adapter adds to linear layers that read the same input, prepared once: few products instead of many."""
 
 import weakref
 from collections.abc import Sequence
@@ -10,12 +10,10 @@ from torch import Tensor
 from adapters.base import PlainLora
 
 MAX_JOINT_RANK = (
-    96  # sum of ranks up to which the layers' adapters are one: of wide ones the zeros between would cost more
+    96  # sum of ranks up to which the layers' adapters are joined: beyond, the zeros cost more than it saves
 )
 
-OutputColumns = tuple[
-    str, int, int
-]  # a layer's name, and the columns of the joint output, from and to, that are its own
+OutputColumns = tuple[str, int, int]  # a layer's name, and the first and the end column of its part of the joint output
 
 
 @dataclass(frozen=True)
@@ -37,40 +35,43 @@ class LoraSlice:
 
 
 class LoraSliceCache:
-    """The changes of all adapters met so far to the layers at these places, each for as long as the adapter lives."""
+    """The slices that adapters change of these layers' joint output; an entry lives as long as its adapter."""
 
-    def __init__(self, places: Sequence[OutputColumns]) -> None:
-        self._places = places
+    def __init__(self, columns: Sequence[OutputColumns]) -> None:
+        self._columns = columns
         self._known: dict[int, tuple[weakref.ref[PlainLora], list[LoraSlice]]] = {}
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def slices(self, adapter: PlainLora) -> list[LoraSlice]:
-        """The changes that one adapter makes here."""
+        """The slices that one adapter changes here."""
         key = id(adapter)
         if key not in self._known:
-            gone = weakref.ref(adapter, lambda _: self._known.pop(key, None))
-            self._known[key] = (gone, _changes(adapter, self._places))
+            reference = weakref.ref(adapter, lambda _: self._known.pop(key, None))
+            self._known[key] = (reference, _slices_of(adapter, self._columns))
         return self._known[key][1]
 
 
-def _changes(adapter: PlainLora, places: Sequence[OutputColumns]) -> list[LoraSlice]:
+def _slices_of(adapter: PlainLora, columns: Sequence[OutputColumns]) -> list[LoraSlice]:
     own = [
         LoraSlice(left, right, A.T, B.T, adapter.scales.get(name))
-        for name, left, right in places
+        for name, left, right in columns
         if name in adapter.layers
         for A, B in [adapter.layers[name]]
     ]
-    narrow = sum(each.A.shape[1] for each in own) <= MAX_JOINT_RANK
-    return [_joined(own, places[-1][2])] if len(own) > 1 and narrow else own
+    joint_rank = sum(each.A.shape[1] for each in own)
+    return [_join(own, columns[-1][2])] if len(own) > 1 and joint_rank <= MAX_JOINT_RANK else own
 
 
-def _joined(changes: Sequence[LoraSlice], columns: int) -> LoraSlice:
-    """The same as one: the B of each in its own rows and columns, zeros elsewhere."""
-    A = torch.cat([each.A for each in changes], dim=1)
+def _join(slices: Sequence[LoraSlice], columns: int) -> LoraSlice:
+    """The same as one slice: the B of each in its own rows and columns, zeros elsewhere."""
+    A = torch.cat([each.A for each in slices], dim=1)
     B, scale = A.new_zeros(A.shape[1], columns), A.new_ones(columns)
     row = 0
-    for each in changes:
+    for each in slices:
         B[row : row + len(each.B), each.left : each.right] = each.B
         row += len(each.B)
         if each.scale is not None:
             scale[each.left : each.right] = each.scale
-    return LoraSlice(0, columns, A, B, None if all(each.scale is None for each in changes) else scale)
+    return LoraSlice(0, columns, A, B, None if all(each.scale is None for each in slices) else scale)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-COUNTS = (2, 4, 8, 16, 32, 64, 128, 256)  # rows that are timed; a count between two goes by the larger
+COUNTS = (2, 4, 8, 16, 32, 64, 128, 256)  # numbers of rows that are timed; one in between is treated as the larger
 TIMED_BYTES = 60_000_000  # of matrices in one trial: more than a processor's caches hold
 MOST_TIMED = 48  # matrices in one trial; where they are so small, the order matters little
 REPEATS = 5
@@ -22,8 +22,8 @@ def fast_linear(x: Tensor, weight: Tensor) -> Tensor:
         return fast_linear(torch.cat((x, x)), weight)[:1]
     x = x.contiguous()  # laid out column by column, it would take four times as long
     if weights_first_is_faster(len(x), x.shape[1], x.dtype, x.device.type):
-        return (weight @ x.T).T.contiguous()  # row by row again: what comes next would take longer otherwise
-    return x @ weight.T
+        return _multiply_weights_first(x, weight)
+    return _multiply_inputs_first(x, weight)
 
 
 def weights_first_is_faster(rows: int, inputs: int, dtype: torch.dtype, device: str) -> bool:
@@ -31,7 +31,7 @@ def weights_first_is_faster(rows: int, inputs: int, dtype: torch.dtype, device: 
     if device != "cpu":
         return False
     count = next((each for each in COUNTS if each >= rows), COUNTS[-1])
-    return _faster_first(count, inputs, dtype)
+    return _time_weights_first(count, inputs, dtype)
 
 
 def calibrate(inputs: int, dtype: torch.dtype, device: str) -> None:
@@ -41,7 +41,7 @@ def calibrate(inputs: int, dtype: torch.dtype, device: str) -> None:
 
 
 def trial_weights(inputs: int, dtype: torch.dtype) -> list[Tensor]:
-    """As many square matrices as a trial needs, so that none lies in a cache when it is met again."""
+    """As many square matrices as a trial needs, so that none is still in a cache when it is read again."""
     square = inputs * inputs * torch.empty(0, dtype=dtype).element_size()
     return [torch.ones(inputs, inputs, dtype=dtype) for _ in range(min(MOST_TIMED, 1 + TIMED_BYTES // square))]
 
@@ -51,22 +51,22 @@ def time_ratio(
 ) -> float:
     """The time that one way of multiplying takes for its form of some matrices, as a share of another's.
 
-    What else goes on here lasts longer than a trial, so two in a row are compared with each other.
+    Other work on the machine lasts longer than a trial, so two trials in a row are compared with each other.
     """
     return median(_seconds(one, ones) / _seconds(other, others) for _ in range(REPEATS))
 
 
 @cache
-def _faster_first(rows: int, inputs: int, dtype: torch.dtype) -> bool:
+def _time_weights_first(rows: int, inputs: int, dtype: torch.dtype) -> bool:
     weights, x = trial_weights(inputs, dtype), torch.ones(rows, inputs, dtype=dtype)
-    return time_ratio(partial(_first, x), weights, partial(_usual, x), weights) < 1
+    return time_ratio(partial(_multiply_weights_first, x), weights, partial(_multiply_inputs_first, x), weights) < 1
 
 
-def _first(x: Tensor, weight: Tensor) -> Tensor:
-    return (weight @ x.T).T.contiguous()
+def _multiply_weights_first(x: Tensor, weight: Tensor) -> Tensor:
+    return (weight @ x.T).T.contiguous()  # row by row again: what comes next would take longer otherwise
 
 
-def _usual(x: Tensor, weight: Tensor) -> Tensor:
+def _multiply_inputs_first(x: Tensor, weight: Tensor) -> Tensor:
     return x @ weight.T
 
 

@@ -40,19 +40,19 @@ class Decoding:
     )
 
 
-def sample_token(logits: Tensor, said: Sequence[int], decoding: Decoding, generator: torch.Generator) -> int:
-    """The next token from logits of shape (vocabulary,), given the tokens said so far.
+def sample_token(logits: Tensor, generated: Sequence[int], decoding: Decoding, generator: torch.Generator) -> int:
+    """The next token from logits of shape (vocabulary,), given the tokens generated so far.
 
     Repetition penalty: CTRL, arXiv 1909.05858, section 4.1. Nucleus sampling: arXiv 1904.09751, section 3.1.
     """
     scores = logits.clone()
-    repeated = torch.tensor(sorted(set(said)), dtype=torch.long)
+    repeated = torch.tensor(sorted(set(generated)), dtype=torch.long)
     old = scores[repeated]
     scores[repeated] = torch.where(old < 0, old * decoding.repetition_penalty, old / decoding.repetition_penalty)
     if decoding.temperature == 0:
         return int(scores.argmax())
     probabilities, order = (scores / decoding.temperature).softmax(-1).sort(descending=True)
     probabilities[probabilities.cumsum(-1) - probabilities >= decoding.top_p] = 0
-    # Drawn in the vocabulary's order: by rank, two tokens as good as equal far down would turn another draw around.
+    # Drawn in the vocabulary's order: by rank, two nearly equal tokens far down could change another draw.
     nucleus = torch.zeros_like(probabilities).scatter(0, order, probabilities)
     return int(torch.multinomial(nucleus, 1, generator=generator))

@@ -1,8 +1,9 @@
-"""Proves on the live model that each pane is what its name says; it must be able to fail, or it would prove nothing.
+"""Checks on the live model that each arm computes what its name says; the checks can fail, or they would show nothing.
 
-Compared are: what the batch computes for every arm at once, what it computes for that arm alone, and a reference in
-which nothing of the batch takes part: the plain model, or the model with the adapter written into its weights. Where
-answers come from weights of 16 bits, the reference is made of the weights rounded so; no limit is wider for it.
+For each arm three results are compared: what the batch computes for all arms at once, what it computes for that arm
+alone, and a reference without any part of the batch: the plain model, or the model with the adapter merged into its
+weights. Where answers come from weights of 16 bits, the reference uses weights rounded in the same way; the limits
+stay the same.
 """
 
 import time
@@ -19,6 +20,7 @@ from transformers import PreTrainedModel
 
 from adapters.base import PlainLora
 from playground import prompts
+from playground.inference import compat
 from playground.inference.engine import Decoding, Prompt, generate, scheduler_of
 from playground.inference.forward import forward_of
 from playground.inference.kv_cache import KVCache
@@ -35,7 +37,7 @@ ROUGH = 0.05  # the same for number types of 16 bits
 
 @dataclass(frozen=True)
 class SelfTestCheck:
-    """One comparison. `difference` is the largest of any logit, `limit` what rounding may make of it."""
+    """One comparison. `difference` is the largest of any logit, `limit` the most that rounding can cause."""
 
     what: str
     arm: str
@@ -44,7 +46,7 @@ class SelfTestCheck:
 
     @property
     def passed(self) -> bool:
-        """Whether there is no difference but rounding; a difference that is no number is one."""
+        """Whether there is no difference but rounding; NaN counts as a difference."""
         return self.difference <= self.limit
 
 
@@ -53,7 +55,7 @@ class SelfTestReport:
     """All comparisons of one self-test, in the order they were made; `when` is unix seconds.
 
     `weights` is the number type of the weights that answers come from. `effects` is how much each adapter changes the
-    base's next token's logits: below the limit a leak is not seen.
+    logits of the base's next token: an adapter leak below the limit would not be seen.
     """
 
     checks: tuple[SelfTestCheck, ...]
@@ -68,7 +70,7 @@ class SelfTestReport:
         return all(each.passed for each in self.checks)
 
     def for_arm(self, arm: str) -> "SelfTestReport":
-        """What it says of the base and one arm, "base" or an adapter's hash; nothing of other adapters."""
+        """The report on the base and one arm, "base" or an adapter's hash, without the other adapters."""
         checks = tuple(each for each in self.checks if each.arm in ("base", arm))
         return replace(self, checks=checks, effects={key: each for key, each in self.effects.items() if key == arm})
 
@@ -86,115 +88,110 @@ class SelfTestReport:
 
 
 def run_self_test(chat: ChatModel, adapters: Sequence[ServedAdapter], weights: Path) -> SelfTestReport:
-    """Compare the base and these adapters in one batch with each alone and with references; some passes long.
+    """Compare the base and these adapters in one batch with each alone and with references; takes some passes.
 
-    `weights` is the folder that the base was loaded from. Checks are "weights" (how many of the base's are not the
-    file's, bit for bit), "hooks" (how many hang on it), and for each arm "together" (beside all others it is what it is
-    alone), "alone" (which is its reference) and "said" (so are the tokens that the page would show).
+    `weights` is the folder that the base was loaded from. Checks are "weights" (how many tensors of the base differ
+    from the file, bit for bit), "hooks" (how many hooks it has), and for each arm "together" (its logits in the batch
+    are those alone), "alone" (those alone are the reference's) and "said" (so are the tokens that the page would show).
     """
     began, when = time.perf_counter(), time.time()
     ids = prompts.render(chat.tokenizer, prompts.messages(QUESTION))
     arms: dict[str, ServedAdapter | None] = {"base": None, **{each.hash: each for each in adapters}}
-    said = _said(chat, ids, arms)
+    answers = _generate_answers(chat, ids, arms)
     checks: list[SelfTestCheck] = []
     first: dict[str, Tensor] = {}  # logits of the token right behind the prompt, the same for all arms
     with scheduler_of(chat.model).exclusive(), torch.inference_mode():
-        checks.append(SelfTestCheck("weights", "base", float(_changed(chat.model, weights)), 0))
-        checks.append(SelfTestCheck("hooks", "base", float(_attached(chat.model)), 0))
-        read = {arm: ids + tokens[:-1] for arm, tokens in said.items()}
-        together = _together(chat, arms, read, len(ids))
+        checks.append(SelfTestCheck("weights", "base", float(_count_changed_tensors(chat.model, weights)), 0))
+        checks.append(SelfTestCheck("hooks", "base", float(compat.count_hooks(chat.model)), 0))
+        read = {arm: ids + tokens[:-1] for arm, tokens in answers.items()}
+        together = _batch_logits(chat, arms, read, len(ids))
         for arm, adapter in arms.items():
-            reference = _reference(chat, adapter, read[arm], len(said[arm]))
+            reference = _reference_logits(chat, adapter, read[arm], len(answers[arm]))
             limit = ROUNDING.get(chat.model.dtype, ROUGH) * float(reference.abs().max())
-            alone = _together(chat, {arm: adapter}, read, len(ids))[arm]
-            checks.append(SelfTestCheck("together", arm, _apart(together[arm], alone), limit))
-            checks.append(SelfTestCheck("alone", arm, _apart(alone, reference), limit))
-            checks.append(SelfTestCheck("said", arm, _missed(reference, said[arm]), limit))
+            alone = _batch_logits(chat, {arm: adapter}, read, len(ids))[arm]
+            checks.append(SelfTestCheck("together", arm, _largest_difference(together[arm], alone), limit))
+            checks.append(SelfTestCheck("alone", arm, _largest_difference(alone, reference), limit))
+            checks.append(SelfTestCheck("said", arm, _largest_shortfall(reference, answers[arm]), limit))
             first[arm] = reference[0]
-    effects = {each.hash: _apart(first[each.hash], first["base"]) for each in adapters}
+    effects = {each.hash: _largest_difference(first[each.hash], first["base"]) for each in adapters}
     number_type = forward_of(chat.model, chat.bits).weight_dtype
     return SelfTestReport(tuple(checks), number_type, effects, when, time.perf_counter() - began)
 
 
-def _said(chat: ChatModel, ids: list[int], arms: Mapping[str, ServedAdapter | None]) -> dict[str, list[int]]:
-    """What each arm says in one batch, the second time over: then the batch recalls what it read the first time."""
-    rows = [_row(ids, adapter) for adapter in arms.values()]
-    said: list[list[int]] = []
+def _generate_answers(
+    chat: ChatModel, ids: list[int], arms: Mapping[str, ServedAdapter | None]
+) -> dict[str, list[int]]:
+    """Each arm's tokens in one batch, from the second of two runs: there the batch uses the prefixes of the first."""
+    rows = [_prompt_for(ids, adapter) for adapter in arms.values()]
+    answers: list[list[int]] = []
     for _ in range(2):
-        said = [[] for _ in rows]
+        answers = [[] for _ in rows]
         for token in generate(chat, rows, SAYS):
-            said[token.row].append(token.id)
+            answers[token.row].append(token.id)
     scheduler_of(chat.model).forget(SCOPE)
-    return dict(zip(arms, said, strict=True))
+    return dict(zip(arms, answers, strict=True))
 
 
-def _row(ids: list[int], adapter: ServedAdapter | None) -> Prompt:
+def _prompt_for(ids: list[int], adapter: ServedAdapter | None) -> Prompt:
     return Prompt(ids, adapter.lora if adapter else None, adapter.model if adapter else None, SCOPE)
 
 
-def _together(
+def _batch_logits(
     chat: ChatModel, arms: Mapping[str, ServedAdapter | None], read: Mapping[str, list[int]], prompt: int
 ) -> dict[str, Tensor]:
-    """Each arm's logits for its own tokens behind the prompt, (tokens, vocabulary), from one pass a model."""
-    found: dict[str, Tensor] = {}
-    for own in {id(each): each for each in (_own(chat, adapter) for adapter in arms.values())}.values():
-        mine = {arm: adapter for arm, adapter in arms.items() if _own(chat, adapter) is own}
+    """Each arm's logits for its own tokens behind the prompt, (tokens, vocabulary), from one pass per model."""
+    logits: dict[str, Tensor] = {}
+    for model in {id(each): each for each in (_model_of(chat, adapter) for adapter in arms.values())}.values():
+        mine = {arm: adapter for arm, adapter in arms.items() if _model_of(chat, adapter) is model}
         segments = [
             Segment(read[arm], KVCache(len(read[arm])), adapter.lora if adapter else None, len(read[arm]) - prompt + 1)
             for arm, adapter in mine.items()
         ]
-        found.update(zip(mine, forward_of(own, chat.bits)(segments), strict=True))
-    return found
+        logits.update(zip(mine, forward_of(model, chat.bits)(segments), strict=True))
+    return logits
 
 
-def _own(chat: ChatModel, adapter: ServedAdapter | None) -> PreTrainedModel:
+def _model_of(chat: ChatModel, adapter: ServedAdapter | None) -> PreTrainedModel:
     return adapter.model if adapter and adapter.model else chat.model
 
 
-def _reference(chat: ChatModel, adapter: ServedAdapter | None, ids: list[int], keep: int) -> Tensor:
+def _reference_logits(chat: ChatModel, adapter: ServedAdapter | None, ids: list[int], keep: int) -> Tensor:
     """Logits of the last tokens, (keep, vocabulary), as transformers computes them with the arm in the weights."""
-    own = _own(chat, adapter)
-    weights = dict(forward_of(own, chat.bits).rounded_weights())
+    model = _model_of(chat, adapter)
+    weights = dict(forward_of(model, chat.bits).rounded_weights())
     if adapter and adapter.lora:
-        _write(adapter.lora, own, weights)
-    asked = {"input_ids": torch.tensor([ids], device=own.device), "use_cache": False, "logits_to_keep": keep}
+        _merge_into(weights, adapter.lora, model)
+    inputs = {"input_ids": torch.tensor([ids], device=model.device), "use_cache": False, "logits_to_keep": keep}
     # A head that is rounded is tied to embeddings that are not.
-    out = functional_call(own, weights, (), asked, tie_weights=False)
+    out = functional_call(model, weights, (), inputs, tie_weights=False)
     return out.logits[0].float().cpu()
 
 
-def _write(plain: PlainLora, model: PreTrainedModel, weights: dict[str, Tensor]) -> None:
-    """Put the adapted layers' weights, with the adapter in them, among these; the model's own stay as they are."""
-    for layer, (A, B) in plain.layers.items():
+def _merge_into(weights: dict[str, Tensor], lora: PlainLora, model: PreTrainedModel) -> None:
+    """Put the adapted layers' weights, with the adapter merged, among these; the model's own stay as they are."""
+    for layer, (A, B) in lora.layers.items():
         name = f"{layer}.weight"
         weight = torch.addmm(weights.get(name, model.get_parameter(name)), B, A)
-        weights[name] = weight * plain.scales[layer][:, None] if layer in plain.scales else weight
+        weights[name] = weight * lora.scales[layer][:, None] if layer in lora.scales else weight
 
 
-def _changed(model: PreTrainedModel, folder: Path) -> int:
-    """How many of the model's tensors are not those of its files."""
+def _count_changed_tensors(model: PreTrainedModel, folder: Path) -> int:
+    """How many of the model's tensors differ from those in its files."""
     live = model.state_dict()
     changed = 0
     for path in sorted(folder.glob("*.safetensors")):
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118 - not a dictionary
                 if name in live:
-                    kept = live[name]
-                    changed += not torch.equal(file.get_tensor(name).to(kept.dtype), kept.cpu())
+                    tensor = live[name]
+                    changed += not torch.equal(file.get_tensor(name).to(tensor.dtype), tensor.cpu())
     return changed
 
 
-def _attached(model: PreTrainedModel) -> int:
-    """How many hooks and replaced methods hang on the model's parts."""
-    return sum(
-        len(each._forward_hooks) + len(each._forward_pre_hooks) + ("forward" in vars(each)) for each in model.modules()
-    )
-
-
-def _apart(one: Tensor, other: Tensor) -> float:
+def _largest_difference(one: Tensor, other: Tensor) -> float:
     return float((one - other).abs().max())
 
 
-def _missed(reference: Tensor, said: Sequence[int]) -> float:
-    """By how much the said tokens miss being the reference's likeliest: 0 where they all are."""
-    return float((reference.max(dim=-1).values - reference[range(len(said)), list(said)]).max())
+def _largest_shortfall(reference: Tensor, tokens: Sequence[int]) -> float:
+    """By how much the tokens' logits fall short of the reference's largest: 0 where all are the likeliest."""
+    return float((reference.max(dim=-1).values - reference[range(len(tokens)), list(tokens)]).max())

@@ -19,10 +19,10 @@ DEFAULT_METHOD = "lora"
 
 @dataclass(frozen=True)
 class ServedAdapter:
-    """What a run left, in the base's number type and on its device: a change beside the base, or a model of its own.
+    """What a run saved, in the base's number type and on its device: a LoRA beside the base, or a model of its own.
 
-    `hash` names its weights file; `scale` is what the product of its matrices is multiplied by, already folded in.
-    A model of its own that is answered from in fewer `bits` has a copy for that.
+    `hash` identifies its weights file; `scale` multiplies the product of its matrices and is already folded in.
+    A model of its own that answers with weights of 16 `bits` has a copy for that.
     """
 
     name: str
@@ -42,7 +42,7 @@ class ServedAdapter:
 
 
 def load_adapter(folder: Path, chat: ChatModel) -> ServedAdapter:
-    """The adapter that training left in a folder; without a run.json it is taken for a LoRA.
+    """The adapter that training saved in a folder; without a run.json it is read as a LoRA.
 
     Raises:
         UserError: no weights in the folder, or weights of another base model.
@@ -64,7 +64,7 @@ def load_adapter(folder: Path, chat: ChatModel) -> ServedAdapter:
     if not isinstance(served, PlainLora):
         return ServedAdapter(method.label, digest, method.id, None, served, bits=chat.bits)
     _refuse_misfits(served, chat)
-    return ServedAdapter(method.label, digest, method.id, _beside(chat.model, served), scale=saved_scale(folder))
+    return ServedAdapter(method.label, digest, method.id, _move_to(chat.model, served), scale=saved_scale(folder))
 
 
 def weights_modified_ns(folder: Path) -> int:
@@ -72,8 +72,8 @@ def weights_modified_ns(folder: Path) -> int:
     return max((each.stat().st_mtime_ns for each in folder.glob("*.safetensors")), default=0)
 
 
-def _beside(model: PreTrainedModel, plain: PlainLora) -> PlainLora:
-    """The adapter on the model's device in its number type; tensors that layers share stay shared."""
+def _move_to(model: PreTrainedModel, plain: PlainLora) -> PlainLora:
+    """The adapter on the model's device and in its number type; tensors that layers share stay shared."""
     tensors = {id(each): each for pair in plain.layers.values() for each in pair}
     moved = {key: each.to(model.device, model.dtype) for key, each in tensors.items()}
     scales = {name: each.to(model.device, model.dtype) for name, each in plain.scales.items()}
@@ -81,7 +81,7 @@ def _beside(model: PreTrainedModel, plain: PlainLora) -> PlainLora:
 
 
 def _refuse_misfits(plain: PlainLora, chat: ChatModel) -> None:
-    """A UserError that names the first layer the base lacks or has in another shape."""
+    """Raise a UserError that names the first layer that the base lacks or has in another shape."""
     modules = dict(chat.model.named_modules())
     for name, (A, B) in plain.layers.items():
         layer = modules.get(name)

@@ -94,7 +94,7 @@ class Services:
     def resident(self, visitor: str) -> dict[str, ServedAdapter]:
         """This visitor's adapters in memory, by their runs' ids, the latest asked for last."""
         mine = {run.id for run in self.store.runs.all(visitor)}
-        return {run: each for (run, _), each in self._adapters.here() if run in mine}
+        return {run: each for (run, _), each in self._adapters.items() if run in mine}
 
     def self_test(self, visitor: str) -> SelfTestReport:
         """Prove that the base and this visitor's latest adapters in memory are served as what they are."""

@@ -1,5 +1,8 @@
 """A pass over rows of different lengths: the model's own logits, whatever its architecture and whoever is beside it."""
 
+import gc
+import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +14,12 @@ from transformers import PreTrainedModel
 import adapters
 from adapters.base import PlainLora
 from playground.errors import UserError
-from playground.inference import forward as forward_module
 from playground.inference import matmul
 from playground.inference.forward import TheirForward, forward_of
 from playground.inference.hooks import apply_adapters
 from playground.inference.kv_cache import KVCache
 from playground.inference.llama_forward import OurForward
+from playground.inference.lora_matmul import LoraSliceCache
 from playground.inference.matmul import fast_linear
 from playground.inference.ragged_batch import Forward, Segment
 from tests.fakes.architectures import KINDS, OURS, TOKENS, fit, strong
@@ -82,20 +85,52 @@ def test_each_method_beside_all_others_gets_what_it_gets_alone(tmp_path: Any) ->
 
 
 def test_our_pass_is_left_where_its_logits_are_not_the_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(OurForward, "logits", lambda self, packed: torch.zeros(len(packed.wanted), 259))
+    monkeypatch.setattr(OurForward, "logits", lambda self, batch: torch.zeros(len(batch.output_positions), 259))
     assert isinstance(forward_of(lively()), TheirForward)
-    monkeypatch.setattr(TheirForward, "logits", lambda self, packed: torch.zeros(len(packed.wanted), 259))
+    monkeypatch.setattr(TheirForward, "logits", lambda self, batch: torch.zeros(len(batch.output_positions), 259))
     with pytest.raises(UserError, match="several rows at once come out other than alone"):
         forward_of(lively())
 
 
 def test_what_is_known_of_a_model_goes_with_it() -> None:
-    before = len(forward_module._known)
     model = lively()
-    forward_of(model)
-    assert len(forward_module._known) == before + 1
+    known = [weakref.ref(each) for each in (model, forward_of(model))]
+    assert forward_of(model) is known[1]()
     del model
-    assert len(forward_module._known) == before
+    gc.collect()
+    assert [each() for each in known] == [None, None]
+
+
+def test_a_pass_whose_model_is_gone_says_so() -> None:
+    forward = OurForward(lively())
+    gc.collect()
+    with pytest.raises(ReferenceError, match="no longer in memory"):
+        forward([Segment(TOKENS[:3], KVCache(3))])
+
+
+def test_who_asks_for_a_known_model_does_not_wait_while_another_ones_pass_is_looked_for() -> None:
+    known, unknown = lively(), lively()
+    expected = forward_of(known)
+    probing, go_on = threading.Event(), threading.Event()
+
+    def hold(*_: Any) -> None:
+        probing.set()
+        go_on.wait(60)
+
+    unknown.get_input_embeddings().register_forward_pre_hook(hold)
+    others = [threading.Thread(target=forward_of, args=(model,)) for model in (unknown, lively())]
+    others[0].start()
+    assert probing.wait(60)
+    found: list[Forward] = []
+    others.append(threading.Thread(target=lambda: found.append(forward_of(known))))
+    for each in others[1:]:
+        each.start()
+        each.join(30)
+    waited = [each.is_alive() for each in others]
+    go_on.set()
+    others[0].join(60)
+    assert waited == [True, False, False]
+    assert found == [expected]
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -120,9 +155,18 @@ def test_joining_weights_changes_no_number_and_the_model_can_be_saved_as_before(
 
 
 def test_an_adapter_that_is_gone_is_forgotten() -> None:
-    model, adapter = lively(), lora(1)
-    forward = OurForward(model)
-    read(forward, TOKENS[:9], adapter)
-    assert len(forward._head._slices._known) == 1
+    adapter, cache = lora(1), LoraSliceCache([("model.layers.0.self_attn.q_proj", 0, 32)])
+    assert len(cache.slices(adapter)) == 1
+    assert len(cache) == 1
     del adapter
-    assert not forward._head._slices._known
+    gc.collect()
+    assert len(cache) == 0
+
+
+def test_a_pass_keeps_no_adapter_in_memory() -> None:
+    model, adapter = lively(), lora(1)
+    read(forward_of(model), TOKENS[:9], adapter)
+    gone = weakref.ref(adapter)
+    del adapter
+    gc.collect()
+    assert gone() is None

@@ -1,0 +1,209 @@
+"""The only module here that uses private or version-bound parts of transformers and torch; `check` tests them once."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface, LlamaConfig, LlamaForCausalLM, PreTrainedModel, Qwen2ForCausalLM
+
+from adapters.errors import IncompatibleLibraryError
+
+TRANSFORMERS, TORCH = "5.24.0", "2.13.0"  # the versions that this module was written for
+MODULE = "playground/inference/compat.py"
+STEADY_ROPE = ("default", "linear", "llama3")  # angles that do not depend on the length of the text
+ATTENTION = "rows"  # the name under which transformers' models find the attention function in use
+
+Attention = Callable[..., tuple[Tensor, None]]
+
+
+@dataclass(frozen=True)
+class LlamaBlock:
+    """The modules of one block of a Llama-like decoder, in the order in which they compute."""
+
+    attention_norm: Any
+    q: nn.Linear
+    k: nn.Linear
+    v: nn.Linear
+    o: nn.Linear
+    mlp_norm: Any
+    gate: nn.Linear
+    up: nn.Linear
+    down: nn.Linear
+    activation: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class LlamaParts:
+    """The modules and numbers of a Llama-like decoder; `attention_scale` multiplies the scores of q·k."""
+
+    embed: Any
+    rotary: Any
+    blocks: tuple[LlamaBlock, ...]
+    norm: Any
+    head: nn.Linear
+    heads: int
+    key_value_heads: int
+    head_size: int
+    attention_scale: float
+
+
+@cache
+def check() -> None:
+    """Test everything that this module uses of transformers and torch, on a tiny model.
+
+    Raises:
+        IncompatibleLibraryError: naming all that is missing.
+    """
+    for library, written_for, checks in (("transformers", TRANSFORMERS, _MODEL_CHECKS), ("torch", TORCH, _HOOK_CHECKS)):
+        if missing := [words for words, works in checks.items() if not _works(works)]:
+            raise IncompatibleLibraryError(library, written_for, missing, MODULE)
+
+
+def is_llama_like(model: PreTrainedModel) -> bool:
+    """Whether `llama_parts` can take the model apart: exactly Llama, or Qwen2 without a sliding window."""
+    config = model.config
+    known = type(model) is LlamaForCausalLM or (type(model) is Qwen2ForCausalLM and not config.use_sliding_window)
+    return known and config.rope_parameters["rope_type"] in STEADY_ROPE
+
+
+def llama_parts(model: Any) -> LlamaParts:
+    """A Llama-like decoder taken apart; its modules stay its own."""
+    decoder, attention = model.model, model.model.layers[0].self_attn
+    return LlamaParts(
+        embed=decoder.embed_tokens,
+        rotary=decoder.rotary_emb,
+        blocks=tuple(_llama_block(each) for each in decoder.layers),
+        norm=decoder.norm,
+        head=model.lm_head,
+        heads=model.config.num_attention_heads,
+        key_value_heads=model.config.num_key_value_heads,
+        head_size=attention.head_dim,
+        attention_scale=attention.scaling,
+    )
+
+
+def norm_epsilon(norm: Any) -> float:
+    """What an RMSNorm adds to the mean square."""
+    epsilon: float = norm.variance_epsilon
+    return epsilon
+
+
+@contextmanager
+def own_attention(model: PreTrainedModel, attention: Attention) -> Iterator[None]:
+    """Within, all attention of the model is computed by `attention`.
+
+    transformers calls it with the attention module, whose `layer_idx` counts the blocks, query, key and value of
+    (1, heads, tokens, size), a mask, `scaling`, and each keyword argument of the model's call that it does not know.
+    """
+    AttentionInterface.register(ATTENTION, attention)
+    config = model.config.get_text_config()
+    before = config._attn_implementation
+    config._attn_implementation = ATTENTION
+    try:
+        yield
+    finally:
+        config._attn_implementation = before
+
+
+def count_hooks(model: nn.Module) -> int:
+    """How many forward hooks and replaced forward methods the model's modules have."""
+    return sum(
+        len(each._forward_hooks) + len(each._forward_pre_hooks) + ("forward" in vars(each)) for each in model.modules()
+    )
+
+
+def pack_fp16(weight: Tensor) -> Any:
+    """A weight of (outputs, inputs) in 16 bits, in the order in which PyTorch's product reads it.
+
+    Raises:
+        RuntimeError, AttributeError: this PyTorch, or this processor, has no such product.
+    """
+    return torch.ops.quantized.linear_prepack_fp16(weight.contiguous(), None)
+
+
+def multiply_fp16(x: Tensor, packed: Any) -> Tensor:
+    """x·Wᵀ of shape (rows, outputs), in float32, for x of (rows, inputs) and a weight packed by `pack_fp16`."""
+    product: Tensor = torch.ops.quantized.linear_dynamic_fp16(x.contiguous(), packed)
+    return product
+
+
+def _llama_block(block: Any) -> LlamaBlock:
+    attention, mlp = block.self_attn, block.mlp
+    return LlamaBlock(
+        attention_norm=block.input_layernorm,
+        q=attention.q_proj,
+        k=attention.k_proj,
+        v=attention.v_proj,
+        o=attention.o_proj,
+        mlp_norm=block.post_attention_layernorm,
+        gate=mlp.gate_proj,
+        up=mlp.up_proj,
+        down=mlp.down_proj,
+        activation=mlp.act_fn,
+    )
+
+
+def _works(check_: Callable[[], bool]) -> bool:
+    try:
+        return check_()
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):  # each is what a change shows as
+        return False
+
+
+def _tiny_llama() -> LlamaForCausalLM:
+    """One block; the global generator stays as it was."""
+    config = LlamaConfig(
+        vocab_size=8,
+        hidden_size=8,
+        intermediate_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+    )
+    with torch.random.fork_rng(devices=[]):
+        return LlamaForCausalLM(config).eval()
+
+
+def _can_be_taken_apart() -> bool:
+    model = _tiny_llama()
+    parts = llama_parts(model)
+    heads = (parts.heads, parts.key_value_heads, parts.head_size, parts.attention_scale)
+    return is_llama_like(model) and heads == (2, 1, 4, 0.5) and norm_epsilon(parts.norm) > 0 and len(parts.blocks) == 1
+
+
+def _attention_is_replaced() -> bool:
+    calls: list[tuple[Any, ...]] = []
+
+    def attend(
+        module: Any, query: Tensor, key: Tensor, value: Tensor, mask: None, *, scaling: float, word: str, **_: Any
+    ) -> tuple[Tensor, None]:
+        calls.append((module.layer_idx, tuple(query.shape), tuple(key.shape), tuple(value.shape), scaling, word))
+        return query.transpose(1, 2), None
+
+    model, ids = _tiny_llama(), torch.zeros(1, 3, dtype=torch.long)
+    with torch.inference_mode(), own_attention(model, attend):
+        model(input_ids=ids, use_cache=False, logits_to_keep=torch.tensor([2]), word="ours")
+    with torch.inference_mode():
+        model(input_ids=ids, use_cache=False)
+    return calls == [(0, (1, 2, 3, 4), (1, 1, 3, 4), (1, 1, 3, 4), 0.5, "ours")]
+
+
+def _hooks_are_counted() -> bool:
+    layer = nn.Linear(1, 1)
+    layer.register_forward_hook(lambda *_: None)
+    layer.register_forward_pre_hook(lambda *_: None)
+    return count_hooks(layer) == 2 and count_hooks(nn.Linear(1, 1)) == 0
+
+
+_MODEL_CHECKS: Mapping[str, Callable[[], bool]] = {
+    "the modules of LlamaForCausalLM": _can_be_taken_apart,
+    "AttentionInterface, chosen by config._attn_implementation, with layer_idx, scaling and further keywords":
+        _attention_is_replaced,
+}  # fmt: skip
+_HOOK_CHECKS: Mapping[str, Callable[[], bool]] = {
+    "Module._forward_hooks and Module._forward_pre_hooks": _hooks_are_counted,
+}
