@@ -25,7 +25,7 @@ from retrieval.document import Document
 from retrieval.readers.dispatch import read_document
 
 CHARS = 1_000_000
-FOLDERS = ("python_docs", "debian_faq")
+FOLDERS = ("python_docs", "debian_faq", "devils_dictionary", "us_constitution")
 BATCH_TOKENS, SEED = 256, 0
 RESIDENT = "import psutil{}; print(psutil.Process().memory_info().rss)"
 

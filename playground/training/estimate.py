@@ -12,7 +12,7 @@ from adapters.options import build
 from playground.data.packing import PACK_TOKENS
 from playground.data.tokenize import MAX_PAIR_WINDOWS
 from playground.errors import UserError
-from playground.training import fused_llama, linear_cross_entropy
+from playground.training import compat, linear_cross_entropy
 from playground.training.config import MAX_STEPS, Preset, RunConfig, given_values, preset_settings
 from playground.training.throughput import SpeedEstimator, footprint_of
 from playground.training.workload import ReadVolume, Workload
@@ -120,7 +120,7 @@ class _RunTiming:
         self._speed = speed(config.method, config.options)
         self._adapted_blocks = config.options.top_layers or model.num_hidden_layers
         self._frozen_blocks = model.num_hidden_layers - self._adapted_blocks
-        self._packed = model.model_type == fused_llama.MODEL_TYPE
+        self._packed = model.model_type == compat.MODEL_TYPE
 
     def seconds(self, steps: int) -> float:
         """From the worker's start to its end."""

@@ -4,42 +4,38 @@ Within `fused_forward`, transformers' norm, feed-forward and attention are compu
 the backward pass needs; the linear layers stay as the method made them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers.models.llama.modeling_llama import LlamaAttention, LlamaForCausalLM, LlamaMLP, LlamaRMSNorm
 
 from playground.data.packing import Pack, Segments
-
-MODEL_TYPE = "llama"  # the `model_type` in the configuration of a supported model
+from playground.training import compat
 
 
 def is_supported(model: nn.Module) -> bool:
-    """Whether this is exactly the model class whose modules are replaced here."""
-    return type(model) is LlamaForCausalLM
+    """Whether this is exactly the model class whose modules are replaced here.
+
+    Raises:
+        IncompatibleLibraryError: the installed libraries lack something that the functions below use.
+    """
+    compat.check_libraries()
+    return compat.is_llama(model)
 
 
 @contextmanager
 def fused_forward(model: nn.Module) -> Iterator[None]:
     """Within, the model's norms, feed-forward parts and attention are computed by the functions below."""
-    forwards: dict[type, Callable[..., Any]] = {
-        LlamaRMSNorm: _norm,
-        LlamaMLP: _feed_forward,
-        LlamaAttention: _attention,
+    forwards: dict[type, compat.Forward] = {
+        compat.Norm: _norm,
+        compat.FeedForward: _feed_forward,
+        compat.Attention: _attention,
     }
-    changed = [(each, forwards[type(each)]) for each in model.modules() if type(each) in forwards]
-    for module, forward in changed:
-        vars(module)["forward"] = partial(forward, module)
-    try:
+    with compat.replaced_forwards(model, forwards):
         yield
-    finally:
-        for module, _ in changed:
-            del vars(module)["forward"]
 
 
 def embed_tokens(model: Any, pack: Pack) -> Tensor:
@@ -50,12 +46,9 @@ def embed_tokens(model: Any, pack: Pack) -> Tensor:
 
 def run_blocks(model: Any, vectors: Tensor, pack: Pack, first: int = 0, last: int | None = None) -> Tensor:
     """A pack's vectors (T, size) after the blocks from `first` to before `last`; call it within `fused_forward`."""
-    decoder, segments = model.get_decoder(), pack.segments.to(vectors.device)
-    x = vectors[None]
-    rotations = decoder.rotary_emb(x, position_ids=pack.positions[None].to(x.device))
-    for block in decoder.layers[first:last]:
-        x = block(x, position_embeddings=rotations, segments=segments)
-    return x[0]
+    hidden = vectors[None]
+    angles = compat.rotary_angles(model, hidden, pack.positions)
+    return compat.run_decoder_blocks(model, hidden, angles, first, last, segments=pack.segments.to(vectors.device))[0]
 
 
 def _norm(module: Any, x: Tensor) -> Tensor:
@@ -121,7 +114,7 @@ class _Gated(torch.autograd.Function):
     def backward(context: Any, *outer: Tensor) -> tuple[Tensor, Tensor]:
         gate, up = context.saved_tensors
         (gradient,) = outer
-        return torch.ops.aten.silu_backward(gradient * up, gate), F.silu(gate).mul_(gradient)
+        return compat.silu_gradient(gradient * up, gate), F.silu(gate).mul_(gradient)
 
 
 class _Rotated(torch.autograd.Function):

@@ -19,7 +19,7 @@ from playground.data.tokenize import Example, count_tokens
 from playground.files import never
 from playground.models.chat_model import ChatModel
 from playground.storage.run_folder import CHECKPOINT
-from playground.training import checkpoints, distributed, fused_llama
+from playground.training import checkpoints, compat, distributed, fused_llama
 from playground.training.activation_cache import ActivationCache, fits_in_cache
 from playground.training.best_adapter import BestAdapter, Finished
 from playground.training.checkpoints import Checkpoint
@@ -143,7 +143,11 @@ def prepare_run(
     """The method on its model, with optimizer and schedule, restored from a checkpoint if one is given.
 
     `schedule` gives the factor on each group's learning rate from the number of finished steps.
+
+    Raises:
+        MethodError: the options do not fit the model. IncompatibleLibraryError: see `compat`.
     """
+    compat.check_libraries()
     settings = config.settings
     method = adapters.get(config.method)
     torch.manual_seed(settings.seed)

@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from playground.data.packing import Pack, pack_examples
 from playground.data.tokenize import NO_LOSS, Example
-from playground.training import fused_llama
+from playground.training import compat, fused_llama
 from playground.training.activation_cache import ActivationCache
 from playground.training.linear_cross_entropy import head_loss
 
@@ -51,5 +51,5 @@ def _example_loss(model: Any, example: Example) -> Tensor:
     ids = torch.tensor([example.input_ids], device=model.device)
     targets = torch.tensor(example.labels[1:], device=model.device)
     positions = (targets != NO_LOSS).nonzero().squeeze(1)
-    logits = model(input_ids=ids, logits_to_keep=positions, use_cache=False).logits[0]
+    logits = compat.logits_at(model, ids, positions)
     return cross_entropy(logits.float(), targets[positions], reduction="sum")

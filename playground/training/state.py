@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from adapters.base import Method
 from playground.storage.run_folder import CHECKPOINT
-from playground.training import checkpoints
+from playground.training import checkpoints, compat
 from playground.training.activation_cache import ActivationCache
 from playground.training.checkpoints import Checkpoint, RandomState
 
@@ -67,7 +67,7 @@ def save_checkpoint(run: RunState, out: Path) -> None:
     tensors |= _prefix_keys(RANDOM, run.random.tensors)
     facts = {
         "optimizer": optimizer,
-        "schedule": {key: value for key, value in run.schedule.state_dict().items() if key != "lr_lambdas"},
+        "schedule": compat.schedule_state(run.schedule),
         "random": run.random.facts,
         "counted": {name: vars(run)[name] for name in COUNTED},
     }
@@ -83,7 +83,7 @@ def restore(run: RunState, saved: Checkpoint) -> None:
     """Restore everything else: optimizer, schedule, random generators and counters."""
     facts = saved.facts
     run.optimizer.load_state_dict(checkpoints.unflatten(OPTIMIZER, saved.tensors, facts["optimizer"]))
-    run.schedule.load_state_dict({**facts["schedule"], "lr_lambdas": [None] * len(run.optimizer.param_groups)})
+    compat.restore_schedule(run.schedule, facts["schedule"])
     run.random = RandomState(_strip_prefix(RANDOM, saved), facts["random"])
     checkpoints.set_random_state(run.random)
     run.step = saved.step
