@@ -29,7 +29,7 @@ from playground.evaluation.contamination import TaughtItem
 from playground.evaluation.exam import Plan, Report
 from playground.evaluation.questions import OF_THE_TEXT, Question
 from playground.evaluation.results import ArmResult
-from playground.evaluation.verdict import render_statement, share_text
+from playground.evaluation.statements import render_statement, share_text
 from playground.inference.served_adapter import ServedAdapter, load_adapter
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source

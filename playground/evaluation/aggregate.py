@@ -1,94 +1,23 @@
-"""The numbers of an exam: what each arm reached, with intervals, and which arms differ. Knows no words and no model."""
+"""Aggregates the results of an exam into its figures. Knows no words and no model."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from itertools import combinations
-from typing import Any
 
 from playground.evaluation.arms import BASE, BOTH, GOLD, RAG, RETRIEVING, TUNED, TUNING
 from playground.evaluation.bootstrap import Difference, Figure, Sections, holm
+from playground.evaluation.figures import ArmFigures, Figures
 from playground.evaluation.metrics import BROKEN, WORDED, abstention
 from playground.evaluation.questions import GENERAL, OF_THE_TEXT, RECALL, REWORDED, UNANSWERABLE, Question
 from playground.evaluation.results import NO_CHOICE, ArmResult
 
-Values = Mapping[str, float]  # a value a question, by its id
-PLANNED = ((TUNED, RAG), (BOTH, RAG), (TUNED, BASE))  # few, as every comparison more makes all of them less sure
+Values = Mapping[str, float]  # one value per question, by the question's id
+PLANNED = ((TUNED, RAG), (BOTH, RAG), (TUNED, BASE))  # few, as each further comparison weakens all of them
 NO_FIGURE = Figure(math.nan, math.nan, math.nan, 0)
 
 
-@dataclass(frozen=True)
-class ArmFigures:
-    """One arm on the questions of the text; `kinds` is the share of right choices by kind of question.
-
-    `right` is the share of free answers that say the truth, `worded` of those that say it among other words, `broken`
-    of those without a usable form. `recall` is the share of questions whose right passage is among the first k.
-    """
-
-    arm: str
-    questions: int
-    choice: Figure
-    right: Figure
-    exact: Figure
-    f1: Figure
-    rouge_l: Figure
-    worded: Figure
-    broken: Figure
-    perplexity: Figure
-    invention: Figure
-    abstention_precision: float
-    abstention_recall: float
-    support: Figure
-    recall: Mapping[int, Figure]
-    kinds: Mapping[str, Figure]
-    general_choice: Figure
-    general_loss: Figure
-    seconds: float
-    tokens: float
-    prompt_tokens: float
-    memory_bytes: float
-
-    @property
-    def shares(self) -> dict[str, Figure]:
-        """The figures that lie in 0…1, by name."""
-        return {
-            "choice": self.choice,
-            "right": self.right,
-            "exact": self.exact,
-            "f1": self.f1,
-            "rouge_l": self.rouge_l,
-            "worded": self.worded,
-            "broken": self.broken,
-            "invention": self.invention,
-            "support": self.support,
-        }
-
-
-@dataclass(frozen=True)
-class Figures:
-    """All of an exam. Differences are corrected within each list; `by_kind` compares fine-tuned with retrieval.
-
-    `readings` are free answers that are right, their F1, and the true answers' loss, of the PLANNED contests, corrected
-    all together. `without_leaks` is the share of right choices without the questions that the adapter was taught, by
-    tuned arm.
-    """
-
-    arms: Mapping[str, ArmFigures]
-    choices: Sequence[Difference]
-    readings: Mapping[str, Sequence[Difference]]
-    by_kind: Mapping[str, Difference]
-    reworded: Mapping[str, Difference]
-    forgetting: Mapping[str, Difference]
-    on_leaks: Mapping[str, Figure]
-    without_leaks: Mapping[str, Figure]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists, ready for JSON."""
-        return asdict(self)
-
-
 class ResultsByArm:
-    """The results of an exam by arm, and the sections of its questions."""
+    """The results of an exam by arm and question, and the statistics over its sections."""
 
     def __init__(self, questions: Sequence[Question], results: Sequence[ArmResult], seed: int) -> None:
         self.questions = {each.id: each for each in questions}
@@ -99,16 +28,16 @@ class ResultsByArm:
                 self.by_arm.setdefault(each.arm, {})[each.question] = each
 
     def values(self, arm: str, kinds: Sequence[str], read: Callable[[ArmResult], float]) -> dict[str, float]:
-        """One arm's values on the questions of these kinds."""
+        """One value per question of these kinds for an arm, by the question's id."""
         mine = self.by_arm.get(arm, {})
         return {key: read(each) for key, each in mine.items() if self.questions[key].kind in kinds}
 
     def figure(self, values: Values) -> Figure:
-        """Their mean."""
+        """The mean with its interval; NO_FIGURE for no values."""
         return self._sections(list(values)).figure(list(values.values())) if values else NO_FIGURE
 
     def difference(self, first: str, second: str, one: Values, two: Values) -> Difference:
-        """On the questions that both have a value for."""
+        """The paired difference on the questions for which both have a value."""
         shared = [key for key in one if key in two and not math.isnan(one[key]) and not math.isnan(two[key])]
         if not shared:
             return Difference(first, second, math.nan, math.nan, math.nan, 1.0, 1.0, math.inf, 0)
@@ -123,29 +52,33 @@ class ResultsByArm:
 def aggregate_results(
     questions: Sequence[Question], results: Sequence[ArmResult], leaked: set[str], seed: int
 ) -> Figures:
-    """Everything that can be counted; a figure over no question has no value."""
+    """All figures of an exam.
+
+    `leaked` are the ids of the questions that the adapter was trained on; the seed is the bootstrap's. A figure over
+    no question is NaN.
+    """
     data = ResultsByArm(questions, results, seed)
     names = list(data.by_arm)
     choices = {name: data.values(name, OF_THE_TEXT, choice) for name in names}
     tuned = [name for name in names if name in TUNING]
     return Figures(
-        arms={name: _of_arm(data, name) for name in names},
-        choices=_all_pairs(data, choices),
-        readings=_readings(data),
-        by_kind=_by_kind(data, names),
-        reworded={name: _reworded(data, name) for name in names if name != GOLD},
-        forgetting=_forgetting(data, names),
-        on_leaks={name: data.figure(_only(choices[name], leaked, inside=True)) for name in tuned},
-        without_leaks={name: data.figure(_only(choices[name], leaked, inside=False)) for name in tuned},
+        arms={name: _arm_figures(data, name) for name in names},
+        choices=_compare_all_pairs(data, choices),
+        readings=_compare_free_answers(data),
+        by_kind=_compare_kinds(data, names),
+        reworded={name: _recall_minus_reworded(data, name) for name in names if name != GOLD},
+        forgetting=_measure_forgetting(data, names),
+        on_leaks={name: data.figure(_select(choices[name], leaked, inside=True)) for name in tuned},
+        without_leaks={name: data.figure(_select(choices[name], leaked, inside=False)) for name in tuned},
     )
 
 
 def choice(result: ArmResult) -> float:
-    """1 where the truth was the likeliest choice, 0 where another was, no number where there was none."""
+    """1 where the true answer was the likeliest choice, 0 where another was, NaN where there was no choice."""
     return math.nan if result.choice == NO_CHOICE else float(result.choice == 0)
 
 
-def _of_arm(data: ResultsByArm, name: str) -> ArmFigures:
+def _arm_figures(data: ResultsByArm, name: str) -> ArmFigures:
     def mean(read: Callable[[ArmResult], float], kinds: Sequence[str] = OF_THE_TEXT) -> Figure:
         return data.figure(data.values(name, kinds, read))
 
@@ -179,24 +112,25 @@ def _of_arm(data: ResultsByArm, name: str) -> ArmFigures:
 
 
 def _recall(data: ResultsByArm, name: str) -> dict[int, Figure]:
-    """Of the questions whose right passage is known, how often one is among the first k."""
-    placed = {
+    """Recall at k, over the questions whose right passage is known."""
+    with_place = {
         key: each
         for key, each in data.by_arm[name].items()
         if data.questions[key].kind in OF_THE_TEXT and data.questions[key].places
     }
     return {
-        k: data.figure({key: float(any(rank <= k for rank in each.ranks)) for key, each in placed.items()})
+        k: data.figure({key: float(any(rank <= k for rank in each.ranks)) for key, each in with_place.items()})
         for k in (1, 3, 5)
     }
 
 
-def _all_pairs(data: ResultsByArm, values: Mapping[str, Values]) -> list[Difference]:
-    """Every arm against every later one, corrected together."""
+def _compare_all_pairs(data: ResultsByArm, values: Mapping[str, Values]) -> list[Difference]:
+    """Every arm against every later one, corrected all together."""
     return holm([data.difference(one, two, values[one], values[two]) for one, two in combinations(values, 2)])
 
 
-def _readings(data: ResultsByArm) -> dict[str, list[Difference]]:
+def _compare_free_answers(data: ResultsByArm) -> dict[str, list[Difference]]:
+    """The PLANNED contests by right free answers, F1 and loss, corrected all together."""
     reads: Mapping[str, Callable[[ArmResult], float]] = {
         "right": lambda each: float(each.right),
         "f1": lambda each: each.f1,
@@ -212,7 +146,7 @@ def _readings(data: ResultsByArm) -> dict[str, list[Difference]]:
     return {name: [next(corrected) for _ in contests] for name in reads}
 
 
-def _by_kind(data: ResultsByArm, names: Sequence[str]) -> dict[str, Difference]:
+def _compare_kinds(data: ResultsByArm, names: Sequence[str]) -> dict[str, Difference]:
     """Fine-tuned against retrieval for every kind of question that both were asked."""
     if TUNED not in names or RAG not in names:
         return {}
@@ -220,17 +154,14 @@ def _by_kind(data: ResultsByArm, names: Sequence[str]) -> dict[str, Difference]:
         kind: data.difference(TUNED, RAG, data.values(TUNED, (kind,), choice), data.values(RAG, (kind,), choice))
         for kind in OF_THE_TEXT
     }
-    invented = [data.values(name, (UNANSWERABLE,), lambda each: float(not each.invented)) for name in (TUNED, RAG)]
-    found[UNANSWERABLE] = data.difference(TUNED, RAG, invented[0], invented[1])
-    asked = {kind: each for kind, each in found.items() if each.questions}
-    return dict(zip(asked, holm(list(asked.values())), strict=True))
+    honest = [data.values(name, (UNANSWERABLE,), lambda each: float(not each.invented)) for name in (TUNED, RAG)]
+    found[UNANSWERABLE] = data.difference(TUNED, RAG, honest[0], honest[1])
+    compared = {kind: each for kind, each in found.items() if each.questions}
+    return dict(zip(compared, holm(list(compared.values())), strict=True))
 
 
-def _reworded(data: ResultsByArm, name: str) -> Difference:
-    """Recall less reworded: two sets of questions, so that sections are all that pairs them.
-
-    The error of the difference is that of two independent means.
-    """
+def _recall_minus_reworded(data: ResultsByArm, name: str) -> Difference:
+    """The share right on continuations minus that on reworded questions, as two independent means."""
     recall, other = (data.figure(data.values(name, (kind,), choice)) for kind in (RECALL, REWORDED))
     value = recall.value - other.value
     below = math.hypot(recall.value - recall.low, other.high - other.value)
@@ -239,8 +170,8 @@ def _reworded(data: ResultsByArm, name: str) -> Difference:
     return Difference(RECALL, REWORDED, value, value - below, value + above, 1.0, 0.0, math.inf, count)
 
 
-def _forgetting(data: ResultsByArm, names: Sequence[str]) -> dict[str, Difference]:
-    """What the general questions lost: right choices, and nats a token of the true answers."""
+def _measure_forgetting(data: ResultsByArm, names: Sequence[str]) -> dict[str, Difference]:
+    """Fine-tuned against base on general questions: right choices, and nats per token of the true answers."""
     if TUNED not in names or BASE not in names:
         return {}
     found = [
@@ -250,7 +181,7 @@ def _forgetting(data: ResultsByArm, names: Sequence[str]) -> dict[str, Differenc
     return dict(zip(("choice", "loss"), holm(found), strict=True))
 
 
-def _only(values: Values, ids: set[str], inside: bool) -> Values:
+def _select(values: Values, ids: set[str], inside: bool) -> Values:
     return {key: value for key, value in values.items() if (key in ids) == inside}
 
 
@@ -259,7 +190,7 @@ def _loss(result: ArmResult) -> float:
 
 
 def _perplexity(loss: Figure) -> Figure:
-    """E to the mean loss of the answers, each counting once."""
+    """E to the power of the mean loss per answer, with its interval."""
     value, low, high = (math.exp(min(each, 50.0)) for each in (loss.value, loss.low, loss.high))
     return Figure(value, low, high, loss.questions)
 

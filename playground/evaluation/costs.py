@@ -34,7 +34,7 @@ class BreakEven:
     extra: float
     points: tuple[tuple[int, float], ...]
 
-    def questions_a_day(self, edits: float) -> float:
+    def questions_per_day(self, edits: float) -> float:
         """Questions a day from which on fine-tuning costs less; infinite where it never does."""
         return questions_per_day(self.saved, self.extra, edits)
 

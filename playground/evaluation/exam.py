@@ -14,19 +14,21 @@ from adapters.options import build
 from playground.errors import UserError
 from playground.evaluation import knowledge_edit as drilling
 from playground.evaluation import questions, results
-from playground.evaluation.aggregate import Figures, aggregate_results
+from playground.evaluation.aggregate import aggregate_results
 from playground.evaluation.arms import Material, right_passages
 from playground.evaluation.bootstrap import Figure
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.contamination import QuestionFault
 from playground.evaluation.costs import BreakEven, Costs, break_even, measure_costs
 from playground.evaluation.error_analysis import count_causes
+from playground.evaluation.figures import Figures
 from playground.evaluation.knowledge_edit import Drill
 from playground.evaluation.question_set import QuestionSet
 from playground.evaluation.questions import OF_THE_TEXT, Question
 from playground.evaluation.results import ArmResult
 from playground.evaluation.runner import ExamProgress, run_arms
-from playground.evaluation.verdict import Statement, VerdictInput, draw_verdict
+from playground.evaluation.statements import Statement
+from playground.evaluation.verdict import VerdictInput, draw_verdict
 from playground.files import never
 from playground.inference.forward import forward_of
 from playground.inference.served_adapter import load_adapter

@@ -13,7 +13,7 @@ from playground.evaluation.exam import Report
 from playground.evaluation.likelihood import Continuations, likelihoods
 from playground.evaluation.questions import OF_THE_TEXT, Question
 from playground.evaluation.results import ArmResult
-from playground.evaluation.verdict import Statement, share_text
+from playground.evaluation.statements import Statement, share_text
 from playground.inference.engine import Prompt
 from playground.models.chat_model import ChatModel
 

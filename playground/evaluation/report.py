@@ -11,7 +11,7 @@ from typing import Any
 
 from playground.evaluation.exam import Plan, Report
 from playground.evaluation.report_html import render_html
-from playground.evaluation.verdict import statement_record
+from playground.evaluation.statements import statement_record
 from playground.files import spreadsheet_cell
 
 HTML, JSON, CSV = FILES = ("report.html", "report.json", "answers.csv")

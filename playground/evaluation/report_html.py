@@ -8,14 +8,14 @@ from html import escape
 from playground.charts.bars import IntervalBar, draw_interval_bars, draw_stacked_bars
 from playground.charts.line import ChartPoint, draw_line
 from playground.charts.svg import stylesheet
-from playground.evaluation.aggregate import ArmFigures
 from playground.evaluation.bootstrap import Figure
 from playground.evaluation.costs import BreakEven
 from playground.evaluation.error_analysis import CAUSES
 from playground.evaluation.exam import Report
+from playground.evaluation.figures import ArmFigures
 from playground.evaluation.questions import OF_THE_TEXT, RECALL, REWORDED, Question
 from playground.evaluation.results import ArmResult
-from playground.evaluation.verdict import TOPICS, catalogue, render_statement, share_text
+from playground.evaluation.statements import TOPICS, catalogue, render_statement, share_text
 
 OTHERS = ("perplexity", "recall", "abstention", "general", "seconds", "tokens", "prompt_tokens", "megabytes")
 CHANCE = 0.25  # one of four

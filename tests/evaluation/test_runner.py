@@ -18,7 +18,7 @@ from playground.evaluation.knowledge_edit import Drill, choose_fact, edit_docume
 from playground.evaluation.likelihood import Continuations, Likelihood, continuations, likeliest, likelihoods
 from playground.evaluation.llm_judge import add_judgements
 from playground.evaluation.questions import RECALL, UNANSWERABLE, AnswerSpan, Question
-from playground.evaluation.verdict import render_statement
+from playground.evaluation.statements import render_statement
 from playground.inference.engine import Prompt
 from playground.inference.served_adapter import ServedAdapter
 from playground.models.chat_model import ChatModel

@@ -12,18 +12,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from playground.evaluation.aggregate import Figures, aggregate_results
+from playground.evaluation.aggregate import aggregate_results
 from playground.evaluation.bootstrap import Difference
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.contamination import QuestionFault
 from playground.evaluation.costs import Costs, break_even, questions_per_day
 from playground.evaluation.error_analysis import count_causes
 from playground.evaluation.exam import Plan, Report
+from playground.evaluation.figures import Figures
 from playground.evaluation.questions import GENERAL, RECALL, REWORDED, UNANSWERABLE, Question
 from playground.evaluation.report import answers_csv, record, write_report
 from playground.evaluation.report_html import render_html
 from playground.evaluation.results import ArmResult, known_to_base
-from playground.evaluation.verdict import Statement, VerdictInput, catalogue, draw_verdict, render_statement
+from playground.evaluation.statements import Statement, catalogue, render_statement
+from playground.evaluation.verdict import VerdictInput, draw_verdict
 from playground.files import spreadsheet_cell
 from tests.fakes.exams import question, result
 
@@ -59,6 +61,7 @@ def test_a_clear_winner_is_named_with_size_and_interval() -> None:
     said = render_statement(first)
     assert said.startswith("Better: retrieval, 75 %")
     assert "nan" not in said
+    assert "p < 0.001)" in said
 
 
 def test_a_small_difference_is_too_close_to_call_and_says_how_many_questions_would_do() -> None:
@@ -144,7 +147,7 @@ def test_the_taught_questions_are_told_apart() -> None:
     figures = aggregate_results(asked, answers, taught, seed=0)
     assert (figures.on_leaks["tuned"].value, figures.without_leaks["tuned"].value) == (1.0, 0.0)
     said = [render_statement(each) for each in judged(figures, leaked=20) if each.topic == "mind"]
-    assert said[0].startswith("20 questions stand in the training data")
+    assert said[0].startswith("20 questions are in the adapter")
     assert "100 %" in said[1]
 
 
@@ -219,8 +222,8 @@ def test_what_the_base_model_knows_is_left_out_if_it_was_made_not_if_a_person_as
 def test_fine_tuning_breaks_even_where_its_answers_have_saved_its_training() -> None:
     even = break_even(Costs(training=100, indexing=10), tuned_seconds=0.5, rag_seconds=2)
     assert even is not None
-    assert even.questions_a_day(10) == pytest.approx(10 * 90 / (30 * 1.5))
-    assert even.questions_a_day(0) == 0
+    assert even.questions_per_day(10) == pytest.approx(10 * 90 / (30 * 1.5))
+    assert even.questions_per_day(0) == 0
     assert math.isinf(questions_per_day(-0.5, 90, 1))
     assert break_even(Costs(100, None), 1, 2) is None
 

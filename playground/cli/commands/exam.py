@@ -13,13 +13,13 @@ from playground.cli.commands.train import stoppable
 from playground.device import choose
 from playground.evaluation import contamination, question_set, questions, report
 from playground.evaluation import exam as evaluation_exam
-from playground.evaluation.aggregate import ArmFigures
 from playground.evaluation.arms import ARMS, Material
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.exam import Plan, Report
+from playground.evaluation.figures import ArmFigures
 from playground.evaluation.llm_judge import add_judgements
 from playground.evaluation.paraphrase import completer
-from playground.evaluation.verdict import render_statement, statement_record
+from playground.evaluation.statements import render_statement, statement_record
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import ModelSource, chat_source, embedder_source
 from playground.settings import Settings

@@ -9,8 +9,8 @@ import pandas as pd
 from playground.charts.bars import IntervalBar, draw_interval_bars
 from playground.evaluation.exam import DRILL
 from playground.evaluation.questions import RECALL, REWORDED
-from playground.evaluation.verdict import TOPICS, Statement, catalogue
-from playground.evaluation.verdict import render_statement as say_verdict
+from playground.evaluation.statements import TOPICS, Statement, catalogue
+from playground.evaluation.statements import render_statement as say_verdict
 from playground.jobs.queue import Snapshot
 from playground.services.exams import ExamDraft
 from playground.ui.shared.format import duration
