@@ -30,6 +30,7 @@ UNCOMPILED = {"TORCHDYNAMO_DISABLE": "1"}  # bitsandbytes would load a compiler 
 WAITING = {"GOMP_SPINCOUNT": "20000"}  # a thread that spins for longer stands in the way of all else that computes here
 # One advises a package that is not needed here; the other tells a host why a file broke its reader.
 QUIETER = ("bitsandbytes", "retrieval.readers.sandbox")
+DOCUMENT_HELP = "a document, or a data set: hf://datasets/owner/name?config=…&split=…"
 SWITCHES = ("-h", "--help", "--json", "--resume", "--drill", "--plan-only", "--ask-anyway", "--show-prompt")
 
 
@@ -238,4 +239,4 @@ def _export(commands: Any) -> None:
 
 
 def _files(parser: argparse.ArgumentParser, count: str, **more: Any) -> None:
-    parser.add_argument("files", nargs=count, type=arguments.file, metavar="FILE", help="a document", **more)
+    parser.add_argument("files", nargs=count, type=arguments.source, metavar="FILE", help=DOCUMENT_HELP, **more)

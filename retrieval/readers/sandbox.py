@@ -1,4 +1,4 @@
-"""Reads one file in a child process with limits on memory and time: a bad file can break that process only.
+"""Reads one file or Hub data set in a child process with limits on memory and time.
 
 `python -m retrieval.readers.sandbox` is the child: it reads a request from standard input and writes an answer to
 standard output, both as JSON.
@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +22,7 @@ from typing import IO, Any
 from retrieval.document import Document, Limits, NeedsMapping
 from retrieval.errors import RetrievalError
 from retrieval.readers.dispatch import read_document
+from retrieval.readers.hub_address import HubDataset
 
 ROOT = Path(__file__).parents[2]
 # Children that read at the same time; others wait, so that several hostile files cannot add up.
@@ -30,7 +31,13 @@ _CHILDREN = threading.BoundedSemaphore(2)
 _CHILD_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "TMPDIR", "SYSTEMROOT")
 _TIME_SIGNALS = (-signal.SIGXCPU,) if sys.platform != "win32" else ()
 
+_HUB_ENVIRONMENT = (
+    "HF_ENDPOINT", "HF_HOME", "HF_HUB_OFFLINE", "HF_TOKEN", "HF_TOKEN_PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
+    "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE",
+)  # fmt: skip
+
 Answer = dict[str, Any]
+Request = dict[str, Any]
 logger = logging.getLogger(__name__)
 
 
@@ -42,8 +49,23 @@ def read_in_sandbox(path: Path, name: str, mapping: Mapping[str, str] | None, li
         NeedsMapping: a table whose columns are not recognised.
         RetrievalError: `read_document` refuses the file, or its reader crashed or exceeded its memory or time.
     """
-    request = {"path": str(path.resolve(strict=True)), "name": name, "mapping": mapping and dict(mapping)}
-    answer = _child_answer(json.dumps({**request, "limits": asdict(limits)}).encode(), name, limits)
+    return _document({"path": str(path.resolve(strict=True)), "name": name}, mapping, limits)
+
+
+def read_hub_in_sandbox(source: HubDataset, mapping: Mapping[str, str] | None, limits: Limits) -> Document:
+    """The same as `read_hub_dataset`, but in a child process, whose cache is gone afterwards.
+
+    Raises:
+        NeedsMapping: its columns are not recognised.
+        RetrievalError: `read_hub_dataset` refuses it, or reading crashed or exceeded its memory or time.
+    """
+    return _document({"dataset": asdict(source), "name": source.name}, mapping, limits)
+
+
+def _document(request: Request, mapping: Mapping[str, str] | None, limits: Limits) -> Document:
+    """The child's document, or its refusal as an error."""
+    request = {**request, "mapping": mapping and dict(mapping), "limits": asdict(limits)}
+    answer = _child_answer(request, request["name"], limits)
     if "document" in answer:
         return Document.from_dict(answer["document"])
     if "columns" in answer:
@@ -51,11 +73,12 @@ def read_in_sandbox(path: Path, name: str, mapping: Mapping[str, str] | None, li
     raise RetrievalError(answer["refusal"])
 
 
-def _child_answer(request: bytes, name: str, limits: Limits) -> Answer:
+def _child_answer(request: Request, name: str, limits: Limits) -> Answer:
     """The child's answer, or a refusal where the child ended without one."""
     # Unnamed temporary files: nothing stays on disk, and the child's limit on file size applies to them.
     with _CHILDREN, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as faults:
-        code = run_reader(request, out, faults, limits.clock_seconds)
+        with _environment("dataset" in request) as environment:
+            code = run_reader(json.dumps(request).encode(), out, faults, limits.clock_seconds, environment)
         out.seek(0)
         if code == 0:
             answer: Answer = json.loads(out.read())
@@ -68,7 +91,22 @@ def _child_answer(request: bytes, name: str, limits: Limits) -> Answer:
     return {"refusal": exit_refusal(name, code, limits)}
 
 
-def run_reader(request: bytes, out: IO[bytes], faults: IO[bytes], seconds: float) -> int | None:
+@contextlib.contextmanager
+def _environment(hub: bool) -> Iterator[dict[str, str]]:
+    """The child's environment; for the Hub also its address, proxies and token, and a temporary folder as cache."""
+    names = (*_CHILD_ENVIRONMENT, *(_HUB_ENVIRONMENT if hub else ()))
+    passed = {name: os.environ[name] for name in names if name in os.environ}
+    if not hub:
+        yield passed
+        return
+    with tempfile.TemporaryDirectory() as cache:
+        # Without USE_TORCH=0 `datasets` loads torch, which needs more memory than the child may have.
+        yield {**passed, "USE_TORCH": "0", "HF_HUB_CACHE": cache, "HF_DATASETS_CACHE": cache, "HF_XET_CACHE": cache}
+
+
+def run_reader(
+    request: bytes, out: IO[bytes], faults: IO[bytes], seconds: float, environment: Mapping[str, str]
+) -> int | None:
     """Run the child on a request; returns its exit code, -N if signal N ended it, None after `seconds` of wall time."""
     child = subprocess.Popen(
         [sys.executable, "-m", "retrieval.readers.sandbox"],
@@ -76,7 +114,7 @@ def run_reader(request: bytes, out: IO[bytes], faults: IO[bytes], seconds: float
         stdout=out,
         stderr=faults,
         cwd=ROOT,
-        env={key: os.environ[key] for key in _CHILD_ENVIRONMENT if key in os.environ},
+        env=dict(environment),
         start_new_session=True,
     )
     try:
@@ -114,7 +152,7 @@ def main() -> None:
     request = json.loads(sys.stdin.buffer.read())
     limits = Limits(**request["limits"])
     _set_limits(limits)
-    answer = json.dumps(read_or_refuse(Path(request["path"]), request["name"], request["mapping"], limits)).encode()
+    answer = json.dumps(read_or_refuse(request, limits)).encode()
     if len(answer) > limits.answer_bytes:
         answer = json.dumps({"refusal": _size_refusal(request["name"], len(answer), limits)}).encode()
     sys.stdout.buffer.write(answer)
@@ -144,10 +182,11 @@ def _set_limits(limits: Limits) -> None:
             resource.setrlimit(kind, (value, value + 1 if kind == resource.RLIMIT_CPU else value))
 
 
-def read_or_refuse(path: Path, name: str, mapping: Mapping[str, str] | None, limits: Limits) -> Answer:
+def read_or_refuse(request: Request, limits: Limits) -> Answer:
     """The document, a refusal, or the traceback of a fault, as values that JSON can hold."""
+    name = request["name"]
     try:
-        return {"document": read_document(path, name, mapping, limits).to_dict()}
+        return {"document": _read(request, limits).to_dict()}
     except NeedsMapping as error:
         return {"refusal": str(error), "columns": error.columns, "rows": error.rows}
     except RetrievalError as error:
@@ -157,6 +196,15 @@ def read_or_refuse(path: Path, name: str, mapping: Mapping[str, str] | None, lim
         return {"refusal": f"{name} needs more than {allowed:,} MB of memory, the limit. Add a part of it."}
     except Exception:  # a fault of a library or of ours: the parent logs it and reads the other files
         return {"fault": traceback.format_exc()}
+
+
+def _read(request: Request, limits: Limits) -> Document:
+    """The file or the data set that the request names."""
+    if "dataset" not in request:
+        return read_document(Path(request["path"]), request["name"], request["mapping"], limits)
+    from retrieval.readers.hub_dataset import read_hub_dataset  # loads `datasets`, which takes seconds
+
+    return read_hub_dataset(HubDataset(**request["dataset"]), request["mapping"], limits)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""CSV, JSON and JSONL bytes to rows of text cells; knows nothing of what the columns mean."""
+"""Reads CSV, JSON and JSONL into rows of text cells; knows nothing of what the columns mean."""
 
 import csv
 import io
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -13,12 +14,14 @@ from retrieval.readers.encoding import decode
 
 DELIMITERS = ",;\t|"
 MAX_COLUMNS = 100
+_JSON = json.JSONDecoder(parse_constant=lambda _: None)  # NaN and Infinity are no JSON, and no text
+_NOT_BLANK = re.compile(r"\S")
 Row = dict[str, str]
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows that all have these columns; nested JSON stays JSON text; `malformed` rows were left out."""
+    """Rows that all have these columns; nested JSON stays JSON text; `malformed` counts the rows left out."""
 
     columns: tuple[str, ...]
     rows: list[Row]
@@ -26,7 +29,7 @@ class Table:
 
 
 def read_csv(data: bytes, name: str) -> Table:
-    """A table whose first row names the columns; the delimiter is the one that cuts the first rows most evenly.
+    """A table whose first row names the columns; the delimiter is the one that splits the first rows most evenly.
 
     Raises:
         RetrievalError: not text, one row or none, or a quotation mark that is never closed.
@@ -49,21 +52,33 @@ def read_csv(data: bytes, name: str) -> Table:
 
 
 def read_json(data: bytes, name: str) -> Table:
-    """One JSON object a line (JSONL), or one list of objects.
+    """JSON objects, one per line (JSONL) or one after another, or one list of objects; NaN is an empty cell.
 
     Raises:
-        RetrievalError: not text, or no line is a JSON object.
+        RetrievalError: not text, or no JSON object in it.
     """
     text = decode(data, name).strip()
     values = _parse(text) if text.startswith("[") else None
     if not isinstance(values, list):
         values = [_parse(line) for line in text.split("\n") if line.strip()]
+        if not any(isinstance(value, dict) for value in values):
+            successive = list(_successive(text))
+            values = successive if any(isinstance(value, dict) for value in successive) else values
     objects = [value for value in values if isinstance(value, dict)]
+    return table_of_objects(objects, len(values) - len(objects), name)
+
+
+def table_of_objects(objects: Sequence[dict[str, Any]], malformed: int, name: str) -> Table:
+    """A table of JSON objects; its columns are all keys in the order of their first use.
+
+    Raises:
+        RetrievalError: no object has a key, or there are too many columns.
+    """
     flat = [row for value in objects for row in _instances(value) if row]
     columns = tuple(dict.fromkeys(column for row in flat for column in row))
     _check_columns(columns, name)
     rows = [{column: _cell(row.get(column)) for column in columns} for row in flat]
-    return _table(columns, rows, len(values) - len(objects), name)
+    return _table(columns, rows, malformed, name)
 
 
 def _table(columns: tuple[str, ...], rows: list[Row], malformed: int, name: str) -> Table:
@@ -101,13 +116,26 @@ def _check_columns(columns: tuple[str, ...], name: str) -> None:
 def _parse(text: str) -> Any:
     """The JSON value, or None where the text is none."""
     try:
-        return json.loads(text)
+        return _JSON.decode(text)
     except (ValueError, RecursionError):
         return None
 
 
+def _successive(text: str) -> Iterator[Any]:
+    """JSON values that follow one another, over any number of lines; None stands for all from the first fault on."""
+    place = 0
+    while place < len(text):
+        try:
+            value, place = _JSON.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            yield None
+            return
+        yield value
+        place = next((match.start() for match in [_NOT_BLANK.search(text, place)] if match), len(text))
+
+
 def _instances(row: dict[str, Any]) -> list[dict[str, Any]]:
-    """Self-Instruct's form, an instruction with several `instances`, as one row an instance."""
+    """An instruction with several `instances` (the form of Self-Instruct) as one row per instance."""
     nested = row.get("instances")
     if not isinstance(nested, list) or not all(isinstance(each, dict) for each in nested):
         return [row]

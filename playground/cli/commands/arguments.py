@@ -25,6 +25,8 @@ from playground.storage.run_folder import (
     adapter_weights,
     holds_run,
 )
+from retrieval.errors import RetrievalError
+from retrieval.readers.hub_address import HubDataset, is_hub_address, parse_hub_address
 
 Line = tuple[dict[str, Any] | None, str]  # what a command yields: an object for --json, or none, and text for a person
 
@@ -89,6 +91,16 @@ def file(text: str) -> Path:
     if not Path(text).is_file():
         raise ArgumentTypeError(f"{text} is {'a folder' if Path(text).is_dir() else 'missing'}, name a file")
     return Path(text)
+
+
+def source(text: str) -> Path | HubDataset:
+    """A file that exists, or the address of a data set on the Hub."""
+    if not is_hub_address(text):
+        return file(text)
+    try:
+        return parse_hub_address(text)
+    except RetrievalError as error:
+        raise ArgumentTypeError(str(error).rstrip(".")) from error
 
 
 def embedder(text: str) -> str:
@@ -264,7 +276,7 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(name)
 
 
-def _check_names(files: Sequence[Path]) -> None:
+def _check_names(files: Sequence[Path | HubDataset]) -> None:
     """A passage names its document by the file's name alone."""
     names = [each.name for each in files]
     if twice := [each for each in names if names.count(each) > 1]:

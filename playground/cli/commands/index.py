@@ -13,7 +13,8 @@ from retrieval.build import build
 from retrieval.document import Document
 from retrieval.embed import Embedder
 from retrieval.persistence import save
-from retrieval.readers.sandbox import read_in_sandbox
+from retrieval.readers.hub_address import HubDataset
+from retrieval.readers.sandbox import read_hub_in_sandbox, read_in_sandbox
 
 
 def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
@@ -48,11 +49,16 @@ def _embedder(name: str, settings: Settings) -> Generator[Line, None, Embedder]:
     return Embedder(source.folder, name=name or source.name)
 
 
-def read_all(files: Sequence[Path], settings: Settings) -> list[Document]:
+def read_all(files: Sequence[Path | HubDataset], settings: Settings) -> list[Document]:
     """The documents, in the order given, each read in a process of its own as on the page.
 
     Raises:
         RetrievalError: for the first that cannot be read.
     """
     limits = reading_limits(settings)
-    return [read_in_sandbox(file, file.name, None, limits) for file in files]
+    return [
+        read_in_sandbox(file, file.name, None, limits)
+        if isinstance(file, Path)
+        else read_hub_in_sandbox(file, None, limits)
+        for file in files
+    ]

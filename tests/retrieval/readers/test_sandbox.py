@@ -198,8 +198,10 @@ def test_more_text_than_may_come_back_is_refused(write: Write) -> None:
 def test_a_fault_in_a_reader_is_logged_and_refuses_this_file_only(
     write: Write, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(request: bytes, out: io.BytesIO, faults: io.BytesIO, seconds: float) -> int:
-        out.write(json.dumps(sandbox.read_or_refuse(Path("a.txt"), "a.txt", None, None)).encode())
+    def broken(request: bytes, out: io.BytesIO, *_: object) -> int:
+        out.write(
+            json.dumps(sandbox.read_or_refuse({"path": "a.txt", "name": "a.txt", "mapping": None}, None)).encode()
+        )
         return 0
 
     monkeypatch.setattr(sandbox, "run_reader", broken)

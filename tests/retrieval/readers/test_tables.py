@@ -123,3 +123,22 @@ def test_a_table_leaves_no_file_behind(write: Write, tmp_path: Path, monkeypatch
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     read_document(write("a.jsonl", jsonl({"q": "a?", "a": "b"})))
     assert not list(temporary.iterdir())
+
+
+def test_nan_in_json_is_an_empty_cell(write: Write) -> None:
+    text = (
+        '{"question": "Who keeps the tower?", "answer": NaN}\n{"question": "Who?", "answer": "Ola.", "input": Infinity}'
+    )
+    document = read_document(write("a.jsonl", text))
+    assert [pair.answer for pair in document.pairs] == ["Ola."]
+    assert document.notes == ("Rows without a question or an answer left out: 1.",)
+    (pair,) = read_document(write("a.json", '[{"instruction": "Say", "input": NaN, "output": "Hi"}]')).pairs
+    assert (pair.question, pair.answer) == ("Say", "Hi")
+
+
+def test_objects_over_several_lines_are_read_one_after_another(write: Write) -> None:
+    rows = [{"q": f"{number}?", "a": f"{number}."} for number in range(3)]
+    text = "\n".join(json.dumps(row, indent=2) for row in rows)
+    assert [pair.answer for pair in read_document(write("a.jsonl", text)).pairs] == ["0.", "1.", "2."]
+    broken = read_document(write("b.jsonl", text + '\n{"q": broken'))
+    assert (len(broken.pairs), broken.notes) == (3, ("Malformed rows left out: 1.",))
