@@ -35,6 +35,7 @@ from playground.settings import Settings
 from playground.storage.run_folder import read_events
 from playground.training.config import PRESETS, TrainSettings
 from retrieval.document import Document
+from tests.fakes.dataset_hub import dataset_hub
 from tests.fakes.encoder import small_encoder
 from tests.fakes.hub import small_hub, use
 from tests.fakes.pdf import HELLO, deflated, pdf
@@ -102,7 +103,7 @@ def test_help_and_bad_arguments_meet_nothing_heavy(tmp_path: Path) -> None:
     (tmp_path / "bad.jsonl").write_text("{}")
     code = """if True:
         import sys
-        from playground.cli import main
+        from playground.cli.main import main
         for words in (["search", "."], ["train", "town.md"], ["ask", "Who?", "--arms", "rag"], ["nonsense"],
                       ["index", "missing.txt", "--out", "x"], ["export", "."], ["search", "--questions", "bad.jsonl"]):
             assert main(words) == 2, words
@@ -276,6 +277,35 @@ def test_an_embedder_that_is_not_here_is_fetched(run: Run, tmp_path: Path, monke
         assert run("search", "index", "When?").code == 0
         assert run("index", "town.md", "--out", "index", "--embedder", "owner/encoder").code == 0
     assert len(hub.asked) == asked
+
+
+def test_a_data_set_of_the_hub_is_a_text(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_encoder(tmp_path / "encoder")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "train.csv").write_text("question,answer\nWho keeps the keys?,Tilda keeps them.\n")
+    with dataset_hub({"owner/keys": tmp_path / "set"}) as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+        made = run(
+            "index", "hf://datasets/owner/keys", "town.md", "--out", "index", "--embedder", "./encoder", "--json"
+        )
+        assert (made.err, made.code) == ("", 0)
+        planned = run(
+            "train",
+            "hf://datasets/owner/keys",
+            "town.md",
+            "--method",
+            "lora",
+            "--out",
+            "r",
+            "--plan-only",
+            "--steps",
+            "1",
+        )
+        assert (planned.err, planned.code) == ("", 0)
+    assert [each["name"] for each in made.lines[-1]["documents"]] == ["owner/keys", "town.md"]
+    wrong = run("index", "hf://datasets/owner", "--out", "i")
+    assert (wrong.code, "is not the address of a data set" in wrong.err) == (2, True)
 
 
 def test_an_index_replaces_an_older_one_of_its_own(run: Run, tmp_path: Path) -> None:
