@@ -15,9 +15,9 @@ from playground.models.registry import ModelSource, first_line
 
 @dataclass
 class ChatModel:
-    """The resident base model in evaluation mode; `hash` names its weights (16 hex digits), `window` is in tokens.
+    """The resident base model in evaluation mode; `hash` identifies its weights (16 hex digits), `window` is in tokens.
 
-    `bits` are those of the weights that answers are to be computed with, where this machine can: 32, or 16 of a copy.
+    Answers are computed with weights of so many `bits`, where this machine can: 32, or 16 in a copy.
     """
 
     model: PreTrainedModel
@@ -30,7 +30,7 @@ class ChatModel:
 
 
 def load_chat(source: ModelSource, device: Device, bits: int = 32) -> ChatModel:
-    """Load the chat model, to generate with and to train adapters on; answers come from weights of so many `bits`.
+    """Load the chat model, to generate with and to train adapters on; `bits` are those of the weights that answer.
 
     Raises UserError for a damaged folder, an architecture that transformers does not know or that needs its author's
     code, and a model without a chat template.
@@ -47,7 +47,7 @@ def load_chat(source: ModelSource, device: Device, bits: int = 32) -> ChatModel:
         raise UserError(f"The chat model {source.name} has no chat template. Choose one that is tuned to chat.")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    model.name_or_path = model.config._name_or_path = source.name  # what an exported adapter names as its base
+    model.name_or_path = model.config.name_or_path = source.name  # what an exported adapter names as its base
     return ChatModel(
         model=model.to(device.name).eval(),  # type: ignore[arg-type]  # the library's wrapper hides self
         tokenizer=tokenizer,

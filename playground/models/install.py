@@ -1,4 +1,4 @@
-"""Brings the models with a line for every step: `python -m playground.models.install`."""
+"""Downloads the models with a line per step: `python -m playground.models.install`."""
 
 import sys
 

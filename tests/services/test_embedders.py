@@ -318,7 +318,12 @@ def test_a_silent_hub_and_a_slow_embedder_hold_up_no_page(host: Settings, monkey
         return Embedder(folder, name=name)
 
     monkeypatch.setattr(embedders_module, "Embedder", slow)
-    monkeypatch.setattr(registry.HfApi, "model_info", lambda *_, **__: never.wait(20))
+
+    def wait_and_fail(*_: Any, **__: Any) -> None:
+        never.wait(20)
+        raise TimeoutError
+
+    monkeypatch.setattr(registry.HfApi, "model_info", wait_and_fail)
     services = Services(host)
     began = time.monotonic()
     services.start()
