@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from sentence_transformers import SentenceTransformer
 
 from playground.services.library import Library
+from playground.services.search_indexes import SearchIndexes
 from playground.settings import Settings
 from playground.storage.store import Store, new_secret
 from retrieval.embed import Embedder
@@ -47,17 +49,18 @@ def edit(text: str, folder: Path) -> tuple[float, int, int]:
     with tempfile.TemporaryDirectory() as data:
         settings = Settings(data=Path(data))
         store = Store(settings)
-        library = Library(store, settings, lambda _: embedder)  # type: ignore[arg-type,return-value]
+        library = Library(store, settings)
+        indexes = SearchIndexes(store, library, SimpleNamespace(of=lambda _: embedder))  # type: ignore[arg-type]
         visitor = store.visitor(new_secret())
         document = library.add_text(visitor, text, "law").documents[0].id
-        search(library.index(visitor), embedder, QUESTION)
+        search(indexes.index(visitor), embedder, QUESTION)
         embedder.texts = 0
         middle = text.index(". ", len(text) // 2) + 2
         edited = f"{text[:middle]}{FACT}{text[text.index('. ', middle) + 1 :]}"
         began = time.perf_counter()
         library.remove(visitor, document)
         library.add_text(visitor, edited, "law")
-        index = library.index(visitor)
+        index = indexes.index(visitor)
         embedded = embedder.texts
         best = search(index, embedder, QUESTION).hits[0]
         seconds = time.perf_counter() - began

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -77,12 +76,8 @@ def chat() -> ChatModel:
 
 @pytest.fixture
 def library(store: Store, settings: Settings) -> Library:
-    """A library that embeds nothing."""
-
-    def no_embedder() -> NoReturn:
-        raise AssertionError
-
-    return Library(store, settings, no_embedder)
+    """The texts of the store's visitors."""
+    return Library(store, settings)
 
 
 @pytest.fixture

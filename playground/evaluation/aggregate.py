@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 
-from playground.evaluation.arms import BASE, BOTH, GOLD, RAG, RETRIEVING, TUNED, TUNING
+from playground.chat.turns import BASE, BOTH, RAG, RETRIEVING, TUNED, TUNING
+from playground.evaluation.arms import GOLD
 from playground.evaluation.bootstrap import Difference, Figure, Sections, holm
 from playground.evaluation.figures import ArmFigures, Figures
 from playground.evaluation.metrics import BROKEN, WORDED, abstention

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from playground.chat.arms import Arm, PreparedPrompt, prepare_prompt
-from playground.evaluation.arms import RETRIEVING, ArmInput, Material, build_input
+from playground.chat.turns import RETRIEVING
+from playground.evaluation.arms import ArmInput, Material, build_input
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.likelihood import continuations, likeliest, likelihoods
 from playground.evaluation.metrics import ABSTAINED, abstains, contains_answer, grade

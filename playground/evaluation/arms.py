@@ -7,6 +7,7 @@ from functools import lru_cache
 from playground.chat.arms import Arm, PromptContext, choose_examples, retrieve_context
 from playground.chat.arms import RetrievedContext as Found
 from playground.chat.few_shot import Examples, ExampleSelector, located_pairs
+from playground.chat.turns import ARM_KINDS, BASE, BOTH, FEW_SHOT, RAG, RETRIEVING, TUNED, TUNING
 from playground.evaluation.metrics import contains_answer
 from playground.evaluation.questions import GENERAL, Question
 from playground.inference.served_adapter import ServedAdapter
@@ -17,9 +18,8 @@ from retrieval.document import Document
 from retrieval.index import Encoder, Index
 from retrieval.search import Hit, SearchResult, search, within_budget
 
-BASE, FEW_SHOT, RAG, TUNED, BOTH, GOLD = ARMS = ("base", "few_shot", "rag", "tuned", "both", "gold")
-RETRIEVING = (RAG, BOTH)
-TUNING = (TUNED, BOTH)
+GOLD = "gold"  # reads the right passages; only an exam knows them
+ARMS = (*ARM_KINDS, GOLD)
 UNTUNED = {TUNED: BASE, BOTH: RAG}  # the same arm before it was tuned
 DEPTH = 5  # passages that are looked at for each question
 GOLD_TOKENS = 126

@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from playground.evaluation.arms import RETRIEVING, UNTUNED
+from playground.chat.turns import RETRIEVING
+from playground.evaluation.arms import UNTUNED
 from playground.evaluation.metrics import ABSTAINED, BROKEN
 from playground.evaluation.questions import OF_THE_TEXT, Question
 from playground.evaluation.results import ArmResult

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from playground.chat.arms import prepare_prompt
+from playground.chat.turns import BASE, BOTH, RAG, RETRIEVING, TUNED
 from playground.evaluation import question_generation
-from playground.evaluation.arms import BASE, BOTH, RAG, RETRIEVING, TUNED, Material, build_input
+from playground.evaluation.arms import Material, build_input
 from playground.evaluation.likelihood import continuations, likeliest, likelihoods
 from playground.evaluation.metrics import LONG, contains_answer
 from playground.evaluation.questions import LITERAL, REWORDED, Question

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from playground.evaluation.arms import BASE, BOTH, FEW_SHOT, GOLD, RAG, TUNED, TUNING
+from playground.chat.turns import BASE, BOTH, FEW_SHOT, RAG, TUNED, TUNING
+from playground.evaluation.arms import GOLD
 from playground.evaluation.bootstrap import Difference
 from playground.evaluation.costs import BreakEven, Costs
 from playground.evaluation.figures import ArmFigures, Figures

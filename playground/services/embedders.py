@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,6 +10,7 @@ from functools import cached_property
 from playground.errors import USER_FACING, UserError
 from playground.models import registry
 from playground.models.registry import EMBEDDERS, KnownEmbedder, ModelSource
+from playground.services.keyed_locks import KeyedLocks
 from playground.settings import Settings
 from playground.storage.store import Store
 from retrieval.embed import Embedder
@@ -57,7 +58,7 @@ class Embedders:
         self._store = store
         self._settings = settings
         self._held: OrderedDict[str, Embedder] = OrderedDict()
-        self._loading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._loading = KeyedLocks()
         self._lock = threading.Lock()
         self._on_hub: list[str] = []
         self._waiting: dict[str, dict[str, _Waiting]] = {}
@@ -123,7 +124,7 @@ class Embedders:
         return next((each for each in here if each.name == chosen), self._own)
 
     def _loaded(self, source: ModelSource) -> Embedder:
-        with self._loading[source.name]:
+        with self._loading.hold(source.name):
             with self._lock:
                 embedder = self._held.get(source.name)
             embedder = embedder or Embedder(source.folder, name=source.name)

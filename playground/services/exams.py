@@ -1,14 +1,15 @@
 """A visitor's exams: the one that is drawn up, kept on disk until it begins, and those that were taken."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from playground.chat.turns import BOTH, FEW_SHOT, RETRIEVING, TUNING
 from playground.errors import UserError
 from playground.evaluation import contamination, question_set, questions, report
-from playground.evaluation.arms import ARMS, RETRIEVING, TUNING
+from playground.evaluation.arms import ARMS
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.contamination import QuestionFault
 from playground.evaluation.exam import QUESTIONS, Plan
@@ -26,7 +27,7 @@ from retrieval.document import Document
 KIND = "exam"
 LANGUAGE = "language"
 DRAFT = "draft.json"
-NEEDING_INDEX = (*RETRIEVING, "few_shot")
+NEEDING_INDEX = (*RETRIEVING, FEW_SHOT)
 MAX_FILE_BYTES = 2_000_000
 MAX_EXAMS = 20  # of one visitor
 
@@ -46,20 +47,21 @@ class ExamDraft:
 
 
 class Exams:
-    """Draws up, changes, queues and tells of every visitor's exams."""
+    """Draws up, changes, queues and reports every visitor's exams; `chat` gives the resident model."""
 
-    def __init__(self, store: Store, library: Library, jobs: JobQueue) -> None:
+    def __init__(self, store: Store, library: Library, jobs: JobQueue, chat: Callable[[], ChatModel]) -> None:
         self._store = store
         self._library = library
         self._jobs = jobs
+        self._chat = chat
 
-    def draw(self, visitor: str, chat: ChatModel, run: str, settings: ExamSettings, file: Path | None) -> ExamDraft:
+    def draw(self, visitor: str, run: str, settings: ExamSettings, file: Path | None) -> ExamDraft:
         """Draw up an exam of this visitor's text as it is now, in place of the one before; a file may bring questions.
 
         Raises:
             UserError, RetrievalError: no text, no question found, or a file that cannot be used.
         """
-        documents = self._documents(visitor)
+        documents, chat = self._documents(visitor), self._chat()
         rows = contamination.read_taught_items(self._store.runs.get(visitor, run).folder, chat.tokenizer) if run else []
         if file is None:
             drawn = question_set.from_text(documents, settings.limit, settings.seed, rows, completer(chat))
@@ -134,7 +136,7 @@ class Exams:
             index,
             tuple(draft.question_set.findings),
             embedder=self._store.embedder(visitor),
-            drill=drill and "both" in chosen,
+            drill=drill and BOTH in chosen,
         )
         documents = self._documents(visitor)
         files = {

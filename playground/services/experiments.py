@@ -1,28 +1,32 @@
-"""More than one run: a bake-off of methods, a sweep over settings, a run again; plans and queues them for a visitor."""
+"""Experiments that need more than one run: a comparison of methods, a sweep over settings, a repeated run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import adapters
 from playground.errors import UserError
-from playground.jobs.queue import Job, training_job
-from playground.services.app import Services
+from playground.jobs.queue import Job, JobQueue, training_job
+from playground.services.runs import Runs
+from playground.services.training_text import TrainingText
 from playground.storage.records import RunRow
 from playground.storage.run_folder import holds_run, read_config, read_documents
+from playground.storage.store import Store
 from playground.training import lr_sweep, method_comparison
 from playground.training.config import RunConfig
 from playground.training.estimate import START_SECONDS
 
 SWEEP = "sweep"
-LOADS = sum(lr_sweep.ARMS_PER_RUNG)  # an arm reads the model anew at each rung
+LOADS = sum(lr_sweep.ARMS_PER_RUNG)  # an arm loads the model again at each rung
 
 
 class Experiments:
     """What a visitor may start beside a single run. Every method refuses what is another's."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self.store, self.jobs = services.store, services.jobs
+    def __init__(self, store: Store, jobs: JobQueue, runs: Runs, training_text: TrainingText) -> None:
+        self._store = store
+        self._jobs = jobs
+        self._runs = runs
+        self._training_text = training_text
 
     def plan_bake_off(
         self, visitor: str, methods: Sequence[str], preset: str, run_values: Mapping[str, object]
@@ -34,26 +38,26 @@ class Experiments:
         """
         if len(methods) < 2:
             raise UserError("Choose at least two methods to compare.")
-        plans = [self._services.plan(visitor, method, preset, {}, run_values)[0] for method in methods]
+        plans = [self._runs.plan(visitor, method, preset, {}, run_values)[0] for method in methods]
         leveled = [(plan.method, asdict(plan.settings)) for plan in method_comparison.equalize_steps(plans)]
-        planned = [self._services.plan(visitor, method, preset, {}, settings) for method, settings in leveled]
+        planned = [self._runs.plan(visitor, method, preset, {}, settings) for method, settings in leveled]
         return [(config, cost.seconds) for config, cost in planned]
 
     def start_bake_off(
         self, visitor: str, methods: Sequence[str], preset: str, run_values: Mapping[str, object], kept: bool
     ) -> list[str]:
-        """Queue a run a method; returns the runs' ids, or those of what is active already."""
+        """Queue a run per method; returns the runs' ids, or those of what is active already."""
         planned = self.plan_bake_off(visitor, methods, preset, run_values)
-        documents = self._services.training_text.documents(visitor)
+        documents = self._training_text.documents(visitor)
         jobs = [
             training_job(config, documents, adapters.get(config.method).label, seconds, kept)
             for config, seconds in planned
         ]
-        return self.jobs.add(visitor, jobs)
+        return self._jobs.add(visitor, jobs)
 
     def last_bake_off(self, visitor: str) -> list[RunRow]:
         """The runs that were queued together last; none where there never were any."""
-        runs = self.store.runs.all(visitor)
+        runs = self._store.runs.all(visitor)
         bundles = [run.bundle for run in runs if run.bundle]
         return [run for run in runs if run.bundle == bundles[-1]] if bundles else []
 
@@ -67,26 +71,26 @@ class Experiments:
         kept: bool,
     ) -> str:
         """Queue a sweep around a setting; returns its id, or that of the one that is active already."""
-        config, cost = self._services.plan(visitor, method, preset, values, run_values)
+        config, cost = self._runs.plan(visitor, method, preset, values, run_values)
         tokens = config.settings.steps * config.settings.batch_tokens
         read = sum(arm.settings.batch_tokens * steps for arm, steps in _steps(config))
         read += lr_sweep.FINDER_STEPS * config.settings.batch_tokens
         seconds = START_SECONDS * (1 + LOADS) + (cost.seconds - START_SECONDS) * read / tokens
-        job = training_job(config, self._services.training_text.documents(visitor), "", seconds, kept)
+        job = training_job(config, self._training_text.documents(visitor), "", seconds, kept)
         label = adapters.get(method).label
-        return self.jobs.add(visitor, [Job(SWEEP, job.config, job.files, method, label, seconds, kept)])[0]
+        return self._jobs.add(visitor, [Job(SWEEP, job.config, job.files, method, label, seconds, kept)])[0]
 
     def last_sweep(self, visitor: str) -> RunRow | None:
         """The sweep that was queued last."""
-        return max(self.store.runs.all(visitor, SWEEP), key=lambda run: run.queued, default=None)
+        return max(self._store.runs.all(visitor, SWEEP), key=lambda run: run.queued, default=None)
 
     def rerun(self, visitor: str, run: str, kept: bool) -> str:
         """Queue a run with the settings and the text of an earlier one; returns its id."""
-        row = self.store.runs.get(visitor, run)
+        row = self._store.runs.get(visitor, run)
         if not holds_run(row.folder):
             raise UserError(f"The run {row.name!r} was trained elsewhere, so its text is not here. Train a new run.")
         config = RunConfig.from_dict(read_config(row.folder))
-        return self.jobs.submit(visitor, config, read_documents(row.folder), row.name, row.expected, kept)
+        return self._jobs.submit(visitor, config, read_documents(row.folder), row.name, row.expected, kept)
 
 
 def _steps(config: RunConfig) -> list[tuple[RunConfig, float]]:

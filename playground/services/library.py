@@ -1,22 +1,19 @@
-"""A visitor's text: files in and out under the limits, what was read from them, and its search index."""
+"""A visitor's text: files added and removed within the limits, and what was read from them."""
 
+import hashlib
 import json
 import tempfile
-import threading
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from playground.errors import UserError
-from playground.services.search_indexes import Building, SearchIndexes, text_hash
+from playground.services.keyed_locks import KeyedLocks
 from playground.settings import MEGABYTE, Settings
 from playground.storage.store import NAME_CHARS, DocumentRow, Store, clean_name, digest
-from retrieval.build import Progress, ShouldStop
 from retrieval.document import Document, Limits, NeedsMapping
-from retrieval.embed import Embedder
 from retrieval.errors import RetrievalError
-from retrieval.index import Index
 from retrieval.language import detect_language
 from retrieval.readers.sandbox import read_in_sandbox
 
@@ -59,16 +56,12 @@ class Summary:
 
 
 class Library:
-    """All visitors' texts. Every method takes the visitor's id and sees nothing of another's.
+    """All visitors' texts. Every method takes the visitor's id and sees nothing of another's."""
 
-    `embedder` gives the one of a visitor.
-    """
-
-    def __init__(self, store: Store, settings: Settings, embedder: Callable[[str], Embedder]) -> None:
+    def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._settings = settings
-        self._indexes = SearchIndexes(store, embedder, _load)
-        self._adding: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._adding = KeyedLocks()
 
     def add(self, visitor: str, files: Sequence[tuple[Path, str]], mapping: Mapping[str, str] | None = None) -> Added:
         """Read and keep files, given as path and the visitor's own name for it. A bad one does not stop the others."""
@@ -109,52 +102,44 @@ class Library:
         """One document as it was read."""
         for row in self._store.documents(visitor):
             if row.id == document:
-                return _load(row)
+                return read_document(row)
         raise UserError("This document was not found among yours; it may have been deleted. Reload the page.")
 
     def documents(self, visitor: str) -> list[Document]:
         """The visitor's documents as they were read, oldest first."""
-        return [_load(row) for row in self._store.documents(visitor)]
+        return [read_document(row) for row in self._store.documents(visitor)]
 
     def summary(self, visitor: str) -> list[Summary]:
         """What was read from each document, oldest first."""
-        return [_summary(row, _load(row)) for row in self._store.documents(visitor)]
+        return [_summary(row, read_document(row)) for row in self._store.documents(visitor)]
 
     def text_hash(self, visitor: str) -> str:
         """16 hex digits that change whenever the visitor's text does."""
         return text_hash(self._store.documents(visitor))
 
-    def ready_index(self, visitor: str) -> Index | None:
-        """The search index of the visitor's text as it is now, if it was built before; never builds one."""
-        return self._indexes.ready(visitor)
+    def rows(self, visitor: str) -> list[DocumentRow]:
+        """The visitor's documents as the store lists them, oldest first."""
+        return self._store.documents(visitor)
 
-    def index(self, visitor: str, progress: Progress | None = None, should_stop: ShouldStop | None = None) -> Index:
-        """The search index of the visitor's text as it is now; built if need be, once however many ask for it.
+    def has_text(self, visitor: str) -> bool:
+        """Whether the visitor has any document."""
+        return bool(self.rows(visitor))
 
-        `progress` gets the passages embedded and all that have to be. Raises UserError when there is no text, and
-        Stopped when it was cancelled; the index before stays in use then, and what was embedded is not lost.
+    def cited_document(self, visitor: str, place: Mapping[str, Any]) -> tuple[str, Document]:
+        """The id and the document that a stored passage was taken from.
+
+        Raises:
+            UserError: it is not among the visitor's documents as it was.
         """
-        return self._indexes.index(visitor, progress, should_stop)
-
-    def usable_index(self, visitor: str) -> Index:
-        """The index to search at once: while a new one is built, the one before, of documents that are still there."""
-        return self._indexes.usable(visitor)
-
-    def building(self, visitor: str) -> Building | None:
-        """How far the index is that is being built for this visitor, if one is."""
-        return self._indexes.building(visitor)
-
-    def cancel_index(self, visitor: str) -> None:
-        """Stop building this visitor's index, for all who wait for it."""
-        self._indexes.cancel(visitor)
-
-    def forget(self, visitor: str) -> None:
-        """Delete everything of a visitor, in memory too; refused while a run of theirs is at work."""
-        self._store.forget(visitor)
-        self._indexes.forget(visitor)
+        for row in self.rows(visitor):
+            if row.name == place["source"]:
+                document = read_document(row)
+                if document.text[place["start"] : place["end"]] == place["text"]:
+                    return row.id, document
+        raise UserError(f"{place['source']} is no longer among your texts as it was when this was asked. Ask again.")
 
     def _add(self, visitor: str, path: Path, name: str, mapping: Mapping[str, str] | None) -> DocumentRow:
-        with self._adding[visitor]:
+        with self._adding.hold(visitor):  # what fits depends on what is there
             rows, size, shown = self._store.documents(visitor), path.stat().st_size, _shown(name)
             self._check_size(shown, size, rows)
             # Pasted text too: a short one can cost minutes, in a pattern that meets its worst case.
@@ -186,6 +171,18 @@ class Library:
             )
 
 
+def text_hash(rows: Sequence[DocumentRow]) -> str:
+    """16 hex digits that change whenever a document's name or content does."""
+    named = "\0".join(f"{row.name}\0{row.digest}" for row in rows)
+    return hashlib.sha256(named.encode()).hexdigest()[:16]
+
+
+def read_document(row: DocumentRow) -> Document:
+    """A document of the store as it was read from its file."""
+    document = Document.from_dict(json.loads(row.path.read_text(encoding="utf-8")))
+    return replace(document, name=row.name)
+
+
 def reading_limits(settings: Settings) -> Limits:
     """What one file may hold and what reading it may take."""
     return Limits(
@@ -205,11 +202,6 @@ def _shown(name: str) -> str:
 
 def _megabytes(size: int, limit: int) -> str:
     return f"{size / MEGABYTE:.1f} MB; the limit is {limit / MEGABYTE:g} MB"
-
-
-def _load(row: DocumentRow) -> Document:
-    document = Document.from_dict(json.loads(row.path.read_text(encoding="utf-8")))
-    return replace(document, name=row.name)
 
 
 def _summary(row: DocumentRow, document: Document) -> Summary:

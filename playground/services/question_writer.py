@@ -6,12 +6,14 @@ What is kept lies beside the documents, so a run takes it along like the text it
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import astuple, dataclass
 
 from playground.data.qa.synthetic import QuestionDraft, drafts, worth_asking
 from playground.errors import UserError
 from playground.prompts import Messages
 from playground.services.library import Library
+from playground.services.stop_signals import StopSignal, StopSignals
 from playground.storage.store import DocumentRow, Store
 from retrieval.document import Document, Pair
 
@@ -42,40 +44,41 @@ class _Work:
     pairs: list[Pair]
 
 
+Complete = Callable[[Sequence[Messages], Callable[[], bool]], Sequence[str]]
+
+
 class QuestionWriter:
     """All visitors' written questions. Every method takes the visitor's id and sees nothing of another's.
 
-    `say` gives, for a visitor's requests, what the model answers; it may break off once `stopping`.
+    `complete` gives the model's answer to each request; it may end early once its second argument returns True.
     """
 
-    def __init__(self, library: Library, store: Store, say: Callable[[str, Sequence[Messages]], Sequence[str]]) -> None:
+    def __init__(self, library: Library, store: Store, complete: Complete) -> None:
         self._library = library
         self._store = store
-        self._say = say
-        self._at_work: set[str] = set()
-        self._stopping: set[str] = set()
-        self._lock = threading.Lock()
+        self._complete = complete
+        self._stops = StopSignals()
+        self._starting = threading.Lock()
 
     def pairs(self, visitor: str) -> list[Pair]:
         """All that were kept, in the order of the documents."""
-        return [pair for row in self._store.documents(visitor) for pair in self._kept(row)[1]]
+        return [pair for row in self._library.rows(visitor) for pair in self._kept(row)[1]]
 
     def working(self, visitor: str) -> bool:
         """Whether a request of this visitor's is at work."""
-        return visitor in self._at_work
-
-    def stopping(self, visitor: str) -> bool:
-        """Whether this visitor's request is to end."""
-        return visitor in self._stopping
+        return self._stops.working(visitor)
 
     def stop(self, visitor: str) -> None:
         """End this visitor's request; what was kept stays."""
-        if visitor in self._at_work:
-            self._stopping.add(visitor)
+        self._stops.stop(visitor)
+
+    def forget(self, visitor: str) -> None:
+        """End this visitor's request, whose text is deleted."""
+        self.stop(visitor)
 
     def remove(self, visitor: str, question: str) -> None:
         """Delete the pairs with this question."""
-        for row in self._store.documents(visitor):
+        for row in self._library.rows(visitor):
             asked, pairs = self._kept(row)
             if any(each.question == question for each in pairs):
                 self._keep(row, asked, [each for each in pairs if each.question != question])
@@ -86,24 +89,21 @@ class QuestionWriter:
         Raises:
             UserError: nothing to ask about, a request at work already, or a model whose questions are mostly bad.
         """
-        with self._lock:
-            if visitor in self._at_work:
-                raise UserError("Questions about your text are being written already. Wait for them, or stop them.")
-            self._at_work.add(visitor)
-        try:
-            yield from self._written(visitor)
-        finally:
-            self._at_work.discard(visitor)
-            self._stopping.discard(visitor)
+        with ExitStack() as request:
+            with self._starting:
+                if self._stops.working(visitor):
+                    raise UserError("Questions about your text are being written already. Wait for them, or stop them.")
+                stop = request.enter_context(self._stops.open(visitor))
+            yield from self._write(visitor, stop)
 
-    def _written(self, visitor: str) -> Iterator[WritingProgress]:
+    def _write(self, visitor: str, stop: StopSignal) -> Iterator[WritingProgress]:
         work, began = self._work(visitor), time.monotonic()
         total, done, good, kept = sum(len(each.places) for each in work), 0, 0, 0
         proved = any(each.asked for each in work)
         held: list[tuple[_Work, list[QuestionDraft]]] = []
         yield WritingProgress(done, total, kept)
-        for part, some in self._drafts(visitor, work):
-            if self.stopping(visitor):
+        for part, some in self._drafts(work, stop):
+            if stop.is_set():
                 return  # these drafts may have been broken off
             done, good = done + len(some), good + sum(each.pair is not None for each in some)
             kept += sum(len(each.pairs) for each in some)
@@ -118,7 +118,7 @@ class QuestionWriter:
                 return
 
     def _work(self, visitor: str) -> list[_Work]:
-        rows = self._store.documents(visitor)
+        rows = self._library.rows(visitor)
         work = []
         for row, document in zip(rows, self._library.documents(visitor), strict=True):
             asked, pairs = self._kept(row)
@@ -132,10 +132,10 @@ class QuestionWriter:
             )
         return work
 
-    def _drafts(self, visitor: str, work: Sequence[_Work]) -> Iterator[tuple[_Work, list[QuestionDraft]]]:
+    def _drafts(self, work: Sequence[_Work], stop: StopSignal) -> Iterator[tuple[_Work, list[QuestionDraft]]]:
         for each in work:
             kept = list(each.pairs)
-            for some in drafts(each.document, each.places, lambda asked: self._say(visitor, asked), kept):
+            for some in drafts(each.document, each.places, lambda asked: self._complete(asked, stop.is_set), kept):
                 yield each, some
 
     def _take(self, work: _Work, some: Sequence[QuestionDraft]) -> None:

@@ -1,11 +1,10 @@
 """The search indexes of all visitors' texts: built when asked for, watched, cancelled, kept on disk and in memory."""
 
-import hashlib
 import shutil
 import threading
 import time
-from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,18 @@ from typing import Any
 import numpy as np
 
 from playground.errors import UserError
+from playground.services.embedders import Embedders
+from playground.services.keyed_locks import KeyedLocks
+from playground.services.library import Library, read_document, text_hash
+from playground.services.stop_signals import StopSignals
 from playground.storage.store import DocumentRow, Store
 from retrieval.build import Progress, ShouldStop, build
-from retrieval.document import Document
 from retrieval.embed import Embedder
 from retrieval.errors import IndexingStopped, RetrievalError
 from retrieval.index import Index
 from retrieval.persistence import load, save, vectors_by_hash
 
-IN_MEMORY = 4
+IN_MEMORY = 4  # indexes, of all visitors
 
 
 @dataclass(frozen=True)
@@ -38,71 +40,82 @@ class Building:
 
 
 class SearchIndexes:
-    """One index a visitor, of the text as it is now and of the visitor's `embedder` as it is now.
+    """One index per visitor: of the text as it is now, made with the visitor's embedder as it is now."""
 
-    `read` gives a document of the store as it was read.
-    """
-
-    def __init__(
-        self, store: Store, embedder: Callable[[str], Embedder], read: Callable[[DocumentRow], Document]
-    ) -> None:
+    def __init__(self, store: Store, library: Library, embedders: Embedders) -> None:
         self._store = store
-        self._embedder = embedder
-        self._read = read
+        self._library = library
+        self._embedders = embedders
+        self._builders = KeyedLocks()
+        self._stops = StopSignals()
+        self._lock = threading.Lock()  # of the three below
         self._held: OrderedDict[str, tuple[str, Index]] = OrderedDict()
-        self._lock = threading.Lock()
-        self._building: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._cancels: Counter[str] = Counter()
         self._unfinished: dict[str, tuple[str, dict[str, np.ndarray]]] = {}
-        self._at_work: dict[str, Building] = {}
+        self._progress: dict[str, Building] = {}
 
     def ready(self, visitor: str) -> Index | None:
-        """The index of the text as it is now, if it was built before."""
-        return self._ready(visitor, text_hash(self._store.documents(visitor)))
+        """The index of the text as it is now, if it was built before; never builds one."""
+        return self._ready(visitor, self._library.text_hash(visitor))
 
-    def index(self, visitor: str, progress: Progress | None, should_stop: ShouldStop | None) -> Index:
+    def index(self, visitor: str, progress: Progress | None = None, should_stop: ShouldStop | None = None) -> Index:
         """The index of the text as it is now; built if need be, once however many ask for it.
+
+        `progress` gets the passages embedded so far and all that have to be.
 
         Raises:
             UserError: there is no text.
-            Stopped: it was cancelled; what was embedded is kept for the next time.
+            IndexingStopped: it was cancelled; the old index stays in use, and what was embedded is kept for the next
+                time.
         """
-        asked = self._cancels[visitor]
-
-        def stop() -> bool:
-            return self._cancels[visitor] != asked or bool(should_stop and should_stop())
-
-        with self._building[visitor]:
-            rows = self._store.documents(visitor)
+        with self._stops.open(visitor) as cancel, self._builders.hold(visitor):
+            rows = self._library.rows(visitor)
             if not rows:
                 raise UserError("There is no text to search. Add a file, paste a text or choose an example first.")
-            self._at_work[visitor] = Building(time.monotonic())
+            with self._lock:
+                self._progress[visitor] = Building(time.monotonic())
             try:
-                return self._ready(visitor, text_hash(rows)) or self._build(visitor, rows, progress, stop)
+                ready = self._ready(visitor, text_hash(rows))
+                stop = lambda: cancel.is_set() or bool(should_stop and should_stop())  # noqa: E731
+                return ready or self._build(visitor, rows, progress, stop)
             finally:
-                del self._at_work[visitor]
+                with self._lock:
+                    self._progress.pop(visitor, None)
 
     def usable(self, visitor: str) -> Index:
-        """The index to search at once: while a new one is built, the one before, of documents that are still there.
+        """The index to search at once: while a new one is being built, the old one without deleted documents.
 
         Built when there is none. Raises as `index` does.
         """
         ready = self.ready(visitor)
-        if ready is None and self._building[visitor].locked():
+        if ready is None and self._builders.held(visitor):
             ready = self._before(visitor)
-        return ready or self.index(visitor, None, None)
+        return ready or self.index(visitor)
 
     def cancel(self, visitor: str) -> None:
-        """Stop building this visitor's index, and whoever waits to build it too."""
-        self._cancels[visitor] += 1
-        self._work(visitor, stopping=True)
+        """Stop building this visitor's index, for all who wait for it; the old one stays in use."""
+        self._stops.stop(visitor)
+        self._report(visitor, stopping=True)
 
     def building(self, visitor: str) -> Building | None:
         """How far the index is that is being built for this visitor, if one is."""
-        return self._at_work.get(visitor)
+        with self._lock:
+            return self._progress.get(visitor)
+
+    def choose_embedder(self, visitor: str, name: str) -> None:
+        """Index this visitor's text with another embedder, once that one is ready.
+
+        Raises:
+            UserError: it is not on offer.
+        """
+
+        def rebuild() -> None:
+            self.cancel(visitor)
+            self.index(visitor)
+
+        self._embedders.choose(visitor, name, rebuild)
 
     def forget(self, visitor: str) -> None:
-        """Drop what is in memory of a visitor, and what is being built."""
+        """Drop what is in memory of a visitor, and stop what is being built."""
         self.cancel(visitor)
         with self._lock:
             self._held.pop(visitor, None)
@@ -114,7 +127,7 @@ class SearchIndexes:
         if held and held[0] == text:
             return held[1]
         folder = self._store.index_folder(visitor) / text
-        index = _saved(folder, self._embedder(visitor)) if folder.exists() else None
+        index = _saved(folder, self._embedders.of(visitor)) if folder.exists() else None
         if index:
             self._remember(visitor, text, index)
         return index
@@ -125,33 +138,35 @@ class SearchIndexes:
             held = self._held.get(visitor)
             if held:
                 self._held.move_to_end(visitor)
-        return held if held and held[1].embedder_hash == self._embedder(visitor).hash else None
+        return held if held and held[1].embedder_hash == self._embedders.of(visitor).hash else None
 
     def _before(self, visitor: str) -> Index | None:
         """The index of the text as it was, without documents that are gone; None where nothing is left."""
         held, folder = self._in_memory(visitor), _newest(self._store.index_folder(visitor))
-        index = held[1] if held else _saved(folder, self._embedder(visitor)) if folder else None
-        index = index.restrict_to({row.name for row in self._store.documents(visitor)}) if index else None
+        index = held[1] if held else _saved(folder, self._embedders.of(visitor)) if folder else None
+        index = index.restrict_to({row.name for row in self._library.rows(visitor)}) if index else None
         return index if index and index.passages else None
 
     def _build(self, visitor: str, rows: Sequence[DocumentRow], progress: Progress | None, stop: ShouldStop) -> Index:
         """Build with the vectors there are; kept unless the text changed meanwhile."""
-        text, folder, embedder = text_hash(rows), self._store.index_folder(visitor), self._embedder(visitor)
-        made_with, unfinished = self._unfinished.pop(visitor, ("", {}))
+        text, folder, embedder = text_hash(rows), self._store.index_folder(visitor), self._embedders.of(visitor)
+        with self._lock:
+            made_with, unfinished = self._unfinished.pop(visitor, ("", {}))
         known = (unfinished if made_with == embedder.hash else {}) | _known(folder, embedder)
 
         def report(done: int, total: int) -> None:
-            self._work(visitor, done=done, total=total)
+            self._report(visitor, done=done, total=total)
             if progress:
                 progress(done, total)
 
         try:
-            index = build([self._read(row) for row in rows], embedder, report, known, stop)
+            index = build([read_document(row) for row in rows], embedder, report, known, stop)
         except IndexingStopped:
-            if self._store.documents(visitor):
-                self._unfinished[visitor] = (embedder.hash, known)
+            if self._library.has_text(visitor):
+                with self._lock:
+                    self._unfinished[visitor] = (embedder.hash, known)
             raise
-        if text_hash(self._store.documents(visitor)) == text:
+        if self._library.text_hash(visitor) == text:
             save(index, folder / text)
             for other in folder.iterdir():
                 if other.name != text:
@@ -159,10 +174,10 @@ class SearchIndexes:
             self._remember(visitor, text, index)
         return index
 
-    def _work(self, visitor: str, **news: Any) -> None:
+    def _report(self, visitor: str, **changes: Any) -> None:
         with self._lock:
-            if visitor in self._at_work:
-                self._at_work[visitor] = replace(self._at_work[visitor], **news)
+            if visitor in self._progress:
+                self._progress[visitor] = replace(self._progress[visitor], **changes)
 
     def _remember(self, visitor: str, text: str, index: Index) -> None:
         with self._lock:
@@ -170,12 +185,6 @@ class SearchIndexes:
             self._held.move_to_end(visitor)
             while len(self._held) > IN_MEMORY:
                 self._held.popitem(last=False)
-
-
-def text_hash(rows: Sequence[DocumentRow]) -> str:
-    """16 hex digits that change whenever a document's name or content does."""
-    named = "\0".join(f"{row.name}\0{row.digest}" for row in rows)
-    return hashlib.sha256(named.encode()).hexdigest()[:16]
 
 
 def _newest(folder: Path) -> Path | None:

@@ -1,46 +1,64 @@
-"""The latest self-test of each adapter and of the base, made when an adapter is loaded and when somebody asks."""
+"""The latest self-test of each adapter and of the base, run when an adapter is loaded and on request."""
 
 import logging
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from playground.chat.turns import BASE
 from playground.device import gpu
+from playground.errors import UserError
 from playground.inference.self_test import SelfTestReport, run_self_test
 from playground.inference.served_adapter import ServedAdapter
 from playground.models.chat_model import ChatModel
 
-BASE = "base"
-MOST = 2  # adapters in one self-test, beside the base: it is to take about two seconds
-SECONDS = 60  # of a lent GPU
+MAX_ADAPTERS = 2  # in one self-test, beside the base, so that it takes about two seconds
+MAX_REPORTS = 1_000  # in memory: one per version of an adapter that was loaded
+GPU_SECONDS = 60  # for which a GPU is lent
 
 log = logging.getLogger(__name__)
 
 
-class Proofs:
-    """Makes and keeps them; `chat` and `weights` give the resident model and the folder it was loaded from."""
+class SelfTests:
+    """Runs self-tests and keeps their reports; `chat` and `weights` give the resident model and its folder."""
 
     def __init__(self, chat: Callable[[], ChatModel], weights: Callable[[], Path]) -> None:
         self._chat, self._weights = chat, weights
-        self._prove = gpu(SECONDS)(run_self_test)
-        self._kept: dict[str, SelfTestReport] = {}
+        self._run_on_gpu = gpu(GPU_SECONDS)(self._test)
+        self._reports: OrderedDict[str, SelfTestReport] = OrderedDict()
+        self._lock = threading.Lock()
 
-    def make(self, adapters: Sequence[ServedAdapter]) -> SelfTestReport:
-        """Test the base and the last of these adapters; what it says of each is kept."""
-        tested = list({each.hash: each for each in adapters}.values())[-MOST:]
-        proof = self._prove(self._chat(), tested, self._weights())
-        for arm in (BASE, *proof.effects):
-            self._kept[arm] = proof.for_arm(arm)
-        if not proof.passed:
-            log.error("The self-test failed: %s", [each for each in proof.checks if not each.passed])
-        return proof
+    def run(self, adapters: Sequence[ServedAdapter]) -> SelfTestReport:
+        """Test the base and the last of these adapters, and keep the report for each of them."""
+        tested = list({each.hash: each for each in adapters}.values())[-MAX_ADAPTERS:]
+        report = self._run_on_gpu(tested)
+        with self._lock:
+            for arm in (BASE, *report.effects):
+                self._reports[arm] = report.for_arm(arm)
+                self._reports.move_to_end(arm)
+            while len(self._reports) > MAX_REPORTS:
+                self._reports.popitem(last=False)
+        if not report.passed:
+            log.error("The self-test failed: %s", [each for each in report.checks if not each.passed])
+        return report
 
-    def make_quietly(self, adapters: Sequence[ServedAdapter]) -> None:
-        """The same for a load, which does not fail because its test could not be made: then there is no proof."""
+    def run_after_load(self, adapters: Sequence[ServedAdapter]) -> None:
+        """Run it for a model or an adapter that was just loaded.
+
+        Where memory is short or the weights file cannot be read there is no report, which the page says; the load
+        succeeds all the same.
+        """
         try:
-            self.make(adapters)
-        except Exception:
-            log.exception("The self-test could not be made")
+            self.run(adapters)
+        except (UserError, RuntimeError, MemoryError, OSError):  # torch raises RuntimeError where memory is short
+            log.exception("The self-test could not be run")
 
-    def of(self, adapter: ServedAdapter | None) -> SelfTestReport | None:
-        """The latest of an adapter, or of the base; None where there was none."""
-        return self._kept.get(adapter.hash if adapter else BASE)
+    def report(self, adapter: ServedAdapter | None) -> SelfTestReport | None:
+        """The latest report for an adapter, or for the base; None where there is none."""
+        with self._lock:
+            return self._reports.get(adapter.hash if adapter else BASE)
+
+    def _test(self, adapters: Sequence[ServedAdapter]) -> SelfTestReport:
+        """On ZeroGPU this runs in a forked process, which has the resident model already."""
+        return run_self_test(self._chat(), adapters, self._weights())

@@ -1,7 +1,6 @@
 """What of a visitor's text is trained on: what was found in it, what is left out, and what the model will see."""
 
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -12,7 +11,8 @@ from playground.data import quality
 from playground.data.preview import KindPreview, preview_examples
 from playground.data.quality import Finding
 from playground.errors import UserError
-from playground.services.library import Library
+from playground.services.keyed_locks import KeyedLocks
+from playground.services.library import Library, read_document
 from playground.storage.store import Store
 from playground.training.config import TrainSettings
 from playground.training.workload import Workload, measure_workload, split_for
@@ -29,8 +29,10 @@ class TrainingText:
         self._library = library
         self._store = store
         self._tokenizer = tokenizer
+        self._making = KeyedLocks()
+        self._lock = threading.Lock()  # of the two below
         self._made: dict[tuple[str, Hashable], Any] = {}
-        self._making: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+        self._tokens: dict[str, dict[str, int]] = {}
 
     def findings(self, visitor: str) -> list[Finding]:
         """What may spoil training on the visitor's text as it is now."""
@@ -96,20 +98,39 @@ class TrainingText:
 
     def _written(self, visitor: str) -> list[tuple[Pair, ...]]:
         """The questions written about each document."""
-        rows = self._store.documents(visitor)
+        rows = self._library.rows(visitor)
         return [tuple(Pair(*each) for each in self._store.written(visitor, row.id).get("pairs", ())) for row in rows]
+
+    def token_counts(self, visitor: str) -> dict[str, int]:
+        """How many of the model's tokens each document of this visitor has, by its id; counted once per content."""
+        rows = self._library.rows(visitor)
+        with self._lock:
+            known = self._tokens.get(visitor, {})
+        counts = {row.digest: known.get(row.digest) or self._count_tokens(read_document(row)) for row in rows}
+        with self._lock:
+            self._tokens[visitor] = counts
+        return {row.id: counts[row.digest] for row in rows}
 
     def forget(self, visitor: str) -> None:
         """Drop what is in memory of a visitor's text."""
-        for key in [key for key in list(self._made) if key[0] == visitor]:
-            self._made.pop(key, None)
+        with self._lock:
+            self._tokens.pop(visitor, None)
+            for key in [key for key in self._made if key[0] == visitor]:
+                del self._made[key]
+
+    def _count_tokens(self, document: Document) -> int:
+        return len(self._tokenizer()(document.text, add_special_tokens=False)["input_ids"])
 
     def _once(self, visitor: str, key: Hashable, make: Callable[[], Made]) -> Made:
-        """What was made for this key before, else made now, one at a time for a visitor; the oldest is forgotten."""
-        with self._making[visitor]:
-            if (visitor, key) not in self._made:
-                self._made[visitor, key] = make()
-            made: Made = self._made[visitor, key]
-        for old in list(self._made)[:-KEPT]:
-            self._made.pop(old, None)
+        """What was made for this key before, else made now, one at a time per visitor; the oldest result is dropped."""
+        with self._making.hold(visitor):
+            with self._lock:
+                if (visitor, key) in self._made:
+                    found: Made = self._made[visitor, key]
+                    return found
+            made = make()
+            with self._lock:
+                self._made[visitor, key] = made
+                for old in list(self._made)[:-KEPT]:
+                    del self._made[old]
         return made

@@ -125,7 +125,7 @@ def _follow_runs(services: Services, page: gr.Blocks, bar: StatusBar, train: Tra
     followed = gr.Textbox(visible="hidden")  # its change reaches the page without the queue, unlike a gr.State's
 
     def tick(request: gr.Request) -> tuple[Any, ...]:
-        language, visitor = language_of(request), visitor_of(services.store, request)
+        language, visitor = language_of(request), visitor_of(services.visitors, request)
         active = services.jobs.active_run(visitor)
         state = f"{active.id} {active.state}" if active else ""
         follow = train.panel.follow(language, visitor)

@@ -6,7 +6,7 @@ import gradio as gr
 
 from playground.errors import UserError
 from playground.services.app import Services
-from playground.services.conversations import usable
+from playground.services.runs import runs_with_adapter
 from playground.ui.shared.client_scripts import SWITCH_LANGUAGE
 from playground.ui.shared.format import count, duration
 from playground.ui.shared.handlers import Told, guard, notice, notice_box
@@ -66,8 +66,8 @@ class StatusBar:
             return notice(str(error)), *[gr.skip()] * 5
 
     def _drawn(self, request: gr.Request) -> tuple[Any, ...]:
-        language, visitor = language_of(request), visitor_of(self.services.store, request)
-        adapters = usable(self.services.store.runs.all(visitor))
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
+        adapters = runs_with_adapter(self.services.runs.all(visitor))
         ready = (
             say(language, "bar.adapters_value", count=len(adapters)) if adapters else say(language, "bar.no_adapters")
         )
@@ -90,16 +90,16 @@ class StatusBar:
         )
 
     def _text(self, language: str, visitor: str) -> str:
-        rows = self.services.store.documents(visitor)
+        rows = self.services.library.rows(visitor)
         if not rows:
             return say(language, "bar.no_text")
-        tokens = count(sum(self.services.tokens(visitor).values()))
+        tokens = count(sum(self.services.training_text.token_counts(visitor).values()))
         if len(rows) == 1:
             return say(language, "bar.text_value", name=rows[0].name, tokens=tokens)
         return say(language, "bar.text_values", count=len(rows), tokens=tokens)
 
     def _start_over(self, request: gr.Request, changed: int) -> tuple[Any, ...]:
-        self.services.forget(visitor_of(self.services.store, request))
+        self.services.visitors.forget(visitor_of(self.services.visitors, request))
         return Told(say(language_of(request), "bar.started_over")), bump(changed), *_ask(False)
 
 

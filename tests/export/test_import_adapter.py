@@ -257,15 +257,15 @@ def services(settings: Settings) -> Services:
 
 def test_a_brought_adapter_is_a_run_that_answers_and_can_be_deleted(services: Services, folder: Path) -> None:
     visitor = services.store.visitor("x" * 40)
-    run = services.bring_adapter(visitor, files(folder), "from elsewhere")
+    run = services.runs.import_adapter(visitor, files(folder), "from elsewhere")
     (row,) = services.store.runs.all(visitor)
     assert (row.id, row.name, row.state, row.method) == (run, "from elsewhere", "done", "lora")
-    assert services.adapter(visitor, run).scale == 2.0
+    assert services.adapters.get(visitor, run).scale == 2.0
     assert services.jobs.snapshot(visitor, run).events == []
-    services.bring_adapter(visitor, files(folder), "")
+    services.runs.import_adapter(visitor, files(folder), "")
     with pytest.raises(UserError, match="keep 2 runs"):
-        services.bring_adapter(visitor, files(folder), "")
-    services.jobs.delete(visitor, run)
+        services.runs.import_adapter(visitor, files(folder), "")
+    services.runs.delete(visitor, run)
     assert not row.folder.exists()
 
 
@@ -274,7 +274,7 @@ def test_a_refused_adapter_leaves_nothing(services: Services, folder: Path) -> N
     tensors = {key.replace("layers.1", "layers.9"): each for key, each in load_file(folder / WEIGHTS).items()}
     (folder / WEIGHTS).write_bytes(save(tensors))
     with pytest.raises(UserError, match="no such layer"):
-        services.bring_adapter(visitor, files(folder), "")
+        services.runs.import_adapter(visitor, files(folder), "")
     assert services.store.runs.all(visitor) == []
     for folder in ("visitors", "staging"):
         assert list((services.settings.data / folder).iterdir()) == []

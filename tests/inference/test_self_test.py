@@ -14,6 +14,7 @@ from playground.inference.forward import forward_of
 from playground.inference.self_test import SelfTestReport, run_self_test
 from playground.inference.served_adapter import ServedAdapter
 from playground.models.chat_model import ChatModel
+from playground.services import self_tests
 from playground.services.app import Services
 from playground.settings import Settings
 from tests.fakes.chat_model import lively, lora, small_chat, untouched
@@ -154,20 +155,20 @@ def test_it_runs_after_every_load_and_is_kept_for_its_owner(
     services = Services(Settings(data=settings.data, chat_model=str(tiny_model_folder)))
     visitor = services.store.visitor("x" * 40)
     runs = [_run(services, visitor, seed) for seed in (1, 2)]
-    assert services.proofs.of(None) is None
-    first = services.adapter(visitor, runs[0])
-    proof = services.proofs.of(first)
+    assert services.self_tests.report(None) is None
+    first = services.adapters.get(visitor, runs[0])
+    proof = services.self_tests.report(first)
     assert proof is not None
     assert proof.passed
-    monkeypatch.setattr(services.proofs, "_prove", lambda *_: pytest.fail("loaded already, so tested already"))
-    services.adapter(visitor, runs[0])
+    monkeypatch.setattr(self_tests, "run_self_test", lambda *_: pytest.fail("loaded already, so tested already"))
+    services.adapters.get(visitor, runs[0])
     monkeypatch.undo()
-    second = services.adapter(visitor, runs[1])
-    mine = services.proofs.of(second)
+    second = services.adapters.get(visitor, runs[1])
+    mine = services.self_tests.report(second)
     assert mine is not None
     assert set(mine.effects) == {second.hash}
     assert first.hash not in str(mine.to_dict())
-    assert first.hash not in str(services.proofs.of(None))
+    assert first.hash not in str(services.self_tests.report(None))
 
 
 def test_a_test_that_cannot_be_made_costs_no_answer(
@@ -179,9 +180,9 @@ def test_a_test_that_cannot_be_made_costs_no_answer(
     def broken(*_: object) -> SelfTestReport:
         raise MemoryError
 
-    monkeypatch.setattr(services.proofs, "_prove", broken)
-    served = services.adapter(visitor, _run(services, visitor, 1))
-    assert services.proofs.of(served) is None
+    monkeypatch.setattr(self_tests, "run_self_test", broken)
+    served = services.adapters.get(visitor, _run(services, visitor, 1))
+    assert services.self_tests.report(served) is None
 
 
 def _run(services: Services, visitor: str, seed: int) -> str:

@@ -12,10 +12,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from benchmarks.journey import Visitor, free_port
 from playground.chat.answer import Decoding
+from playground.chat.turns import Record
 from playground.errors import UserError
-from playground.services import conversations
 from playground.services.app import Services
-from playground.services.conversations import Record
 from playground.settings import Settings
 from playground.ui import page as whole_page
 from playground.ui.compare.pane import draw
@@ -95,24 +94,22 @@ def visitor(services: Services, name: str, text: str = TEXT) -> str:
 
 def test_a_cited_passage_is_found_again_in_its_document(services: Services) -> None:
     id_ = visitor(services, "cited")
-    asked = list(
-        conversations.ask(services, id_, "What is the annual fee?", ["rag"], Decoding(max_new_tokens=4), False)
-    )
+    asked = list(services.conversations.ask(id_, "What is the annual fee?", ["rag"], Decoding(max_new_tokens=4), False))
     place = asked[-1]["rag"][0].passages[0]
-    _, document = conversations.cited_document(services, id_, place)
+    _, document = services.library.cited_document(id_, place)
     assert document.text[place["start"] : place["end"]] == place["text"]
     stranger = visitor(services, "stranger", "Something else altogether.")
     with pytest.raises(UserError, match="no longer among your texts"):
-        conversations.cited_document(services, stranger, place)
+        services.library.cited_document(stranger, place)
 
 
 def test_asking_anyway_answers_the_same_question_with_the_nearest_passages(services: Services) -> None:
     id_ = visitor(services, "anyway")
     short = Decoding(max_new_tokens=4)
-    first = list(conversations.ask(services, id_, "Quantum chromodynamics?", ["rag"], short, False))[-1]["rag"]
+    first = list(services.conversations.ask(id_, "Quantum chromodynamics?", ["rag"], short, False))[-1]["rag"]
     assert (first[-1].found, first[-1].answer) == (False, "")
-    question = conversations.take_back(services, id_, ["rag"])
-    again = list(conversations.ask(services, id_, question, ["rag"], short, True))[-1]["rag"]
+    question = services.conversations.take_back(id_, ["rag"])
+    again = list(services.conversations.ask(id_, question, ["rag"], short, True))[-1]["rag"]
     assert [each.question for each in again] == ["Quantum chromodynamics?"]
     assert again[-1].prompt_tokens > 0
     assert again[-1].passages == first[-1].passages
@@ -140,7 +137,7 @@ def test_a_text_that_the_embedder_does_not_know_is_said_to_be_searched_by_words(
     vietnamese = "Câu lạc bộ được thành lập năm 1884 và hội viên họp vào thứ hai để bàn những việc của hội."
     for name, text, words in (("by-words", vietnamese, True), ("by-both", TEXT * 3, False)):
         id_ = visitor(services, name, text)
-        services.library.index(id_)
+        services.indexes.index(id_)
         assert ("relies mostly on matching words" in index_line(services, "en", id_)) is words
 
 

@@ -1,15 +1,17 @@
 """What a visitor's conversation keeps when several questions are under way at once."""
 
-from collections.abc import Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from playground.chat.answer import Answer, Decoding
-from playground.services import conversations
 from playground.services.app import Services
-from playground.settings import Settings
 from playground.storage.store import new_secret
 
 STAMP = SimpleNamespace(id="0" * 12, to_dict=lambda: {})
@@ -20,25 +22,50 @@ def answer_of(text: str, done: bool, ahead: int = 0) -> Answer:
 
 
 @pytest.fixture
-def services(settings: Settings) -> Services:
-    found = Services(settings)
-
-    def answer(visitor: str, arms: Sequence[Any], question: str, *more: Any) -> Iterator[list[Answer]]:
+def services(services: Services, monkeypatch: pytest.MonkeyPatch) -> Services:
+    def stream(visitor: str, arms: Sequence[Any], question: str, *more: Any) -> Iterator[list[Answer]]:
         yield [answer_of("", False, ahead=2)] * len(arms)
         yield [answer_of(f"{question} Yes.", True)] * len(arms)
 
-    found.answer = answer
-    return found
+    monkeypatch.setattr(services.answers, "stream", stream)
+    return services
+
+
+@pytest.fixture
+def visitor(services: Services) -> str:
+    return services.store.visitor(new_secret())
+
+
+@dataclass
+class Gate:
+    """Holds up the thread that loads one visitor's conversation next, between its load and its save."""
+
+    loaded: threading.Event = field(default_factory=threading.Event)
+    go_on: threading.Event = field(default_factory=threading.Event)
+
+
+@pytest.fixture
+def gate(services: Services, visitor: str, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    gate, load = Gate(), services.store.conversation
+
+    def slow(of: str) -> dict[str, Any]:
+        found = load(of)
+        if of == visitor and not gate.loaded.is_set():
+            gate.loaded.set()
+            gate.go_on.wait(20)
+        return found
+
+    monkeypatch.setattr(services.store, "conversation", slow)
+    return gate
 
 
 def questions(services: Services, visitor: str) -> list[str]:
-    return [turn.question for turn in conversations.load(services, visitor).get("base", [])]
+    return [turn.question for turn in services.conversations.load(visitor).get("base", [])]
 
 
-def test_two_questions_at_a_time_both_stay_in_the_conversation(services: Services) -> None:
-    visitor = services.store.visitor(new_secret())
-    first = conversations.ask(services, visitor, "One?", ["base"], Decoding(), False)
-    second = conversations.ask(services, visitor, "Two?", ["base"], Decoding(), False)
+def test_two_questions_at_a_time_both_stay_in_the_conversation(services: Services, visitor: str) -> None:
+    first = services.conversations.ask(visitor, "One?", ["base"], Decoding(), False)
+    second = services.conversations.ask(visitor, "Two?", ["base"], Decoding(), False)
     next(first)
     next(second)
     assert [turn.question for turn in list(first)[-1]["base"]] == ["One?"]
@@ -46,20 +73,89 @@ def test_two_questions_at_a_time_both_stay_in_the_conversation(services: Service
     assert questions(services, visitor) == ["One?", "Two?"]
 
 
-def test_a_question_left_in_the_line_is_kept_as_stopped(services: Services) -> None:
-    visitor = services.store.visitor(new_secret())
-    waiting = conversations.ask(services, visitor, "One?", ["base"], Decoding(), False)
+def test_a_question_left_in_the_line_is_kept_as_stopped(services: Services, visitor: str) -> None:
+    waiting = services.conversations.ask(visitor, "One?", ["base"], Decoding(), False)
     assert next(waiting)["base"][-1].ahead == 2
     waiting.close()
-    (kept,) = conversations.load(services, visitor)["base"]
+    (kept,) = services.conversations.load(visitor)["base"]
     assert (kept.ahead, kept.done, kept.stopped) == (0, True, True)
 
 
-def test_a_conversation_cleared_meanwhile_keeps_only_what_came_after(services: Services) -> None:
-    visitor = services.store.visitor(new_secret())
-    list(conversations.ask(services, visitor, "One?", ["base"], Decoding(), False))
-    going = conversations.ask(services, visitor, "Two?", ["base"], Decoding(), False)
+def test_a_conversation_cleared_meanwhile_keeps_only_what_came_after(services: Services, visitor: str) -> None:
+    list(services.conversations.ask(visitor, "One?", ["base"], Decoding(), False))
+    going = services.conversations.ask(visitor, "Two?", ["base"], Decoding(), False)
     next(going)
-    conversations.save(services, visitor, {})
+    services.conversations.clear(visitor)
     list(going)
     assert questions(services, visitor) == ["Two?"]
+
+
+def ask(services: Services, visitor: str, question: str) -> None:
+    list(services.conversations.ask(visitor, question, ["base"], Decoding(), False))
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        (lambda services, visitor: services.conversations.take_back(visitor, ["base"]), ["Two?"]),
+        (lambda services, visitor: services.conversations.clear(visitor), ["Two?"]),
+    ],
+    ids=["take back", "clear"],
+)
+def test_a_change_and_an_answer_at_the_same_time_lose_neither(
+    services: Services, visitor: str, gate: Gate, change: Callable[[Services, str], Any], left: list[str]
+) -> None:
+    gate.loaded.set()
+    ask(services, visitor, "One?")
+    going = services.conversations.ask(visitor, "Two?", ["base"], Decoding(), False)
+    next(going)
+    gate.loaded.clear()
+    with ThreadPoolExecutor(2) as pool:
+        answered = pool.submit(list, going)
+        gate.loaded.wait(20)  # the answer has loaded the conversation and is about to save it
+        changed = pool.submit(change, services, visitor)
+        time.sleep(0.3)
+        assert not changed.done(), "it waits for the answer that is being saved"
+        gate.go_on.set()
+        answered.result(20)
+        changed.result(20)
+    assert questions(services, visitor) in (["One?"], [], left)
+
+
+def test_an_answer_waits_for_a_question_that_is_being_taken_back(services: Services, visitor: str, gate: Gate) -> None:
+    gate.loaded.set()
+    ask(services, visitor, "One?")
+    going = services.conversations.ask(visitor, "Two?", ["base"], Decoding(), False)
+    next(going)
+    gate.loaded.clear()
+    with ThreadPoolExecutor(2) as pool:
+        taken = pool.submit(services.conversations.take_back, visitor, ["base"])
+        gate.loaded.wait(20)
+        answered = pool.submit(list, going)
+        time.sleep(0.3)
+        gate.go_on.set()
+        assert taken.result(20) == "One?"
+        answered.result(20)
+    assert questions(services, visitor) == ["Two?"]
+
+
+def test_one_visitor_does_not_wait_for_another_s_conversation(services: Services, visitor: str, gate: Gate) -> None:
+    stranger = services.store.visitor(new_secret())
+    gate.loaded.set()
+    ask(services, visitor, "One?")
+    gate.loaded.clear()
+    with ThreadPoolExecutor(2) as pool:
+        taken = pool.submit(services.conversations.take_back, visitor, ["base"])
+        gate.loaded.wait(20)
+        pool.submit(ask, services, stranger, "Mine?").result(10)
+        assert questions(services, stranger) == ["Mine?"]
+        assert not taken.done()
+        gate.go_on.set()
+
+
+def test_an_answer_that_ends_after_its_visitor_started_over_is_not_kept(services: Services, visitor: str) -> None:
+    going = services.conversations.ask(visitor, "Two?", ["base"], Decoding(), False)
+    next(going)
+    services.visitors.forget(visitor)
+    list(going)
+    assert questions(services, visitor) == []

@@ -86,7 +86,7 @@ class Browser:
 
     def choose(self, name: str) -> str:
         """Choose an embedder; the sentence of a refusal."""
-        self.services.choose_embedder(self.visitor, name)
+        self.services.indexes.choose_embedder(self.visitor, name)
         return self.told()
 
     def panel(self, updates: tuple[Any, ...] = ()) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class Browser:
 
     def made_with(self) -> str:
         """The embedder of the index that is ready."""
-        index = self.services.library.ready_index(self.visitor)
+        index = self.services.indexes.ready(self.visitor)
         return index.embedder if index else ""
 
 
@@ -128,14 +128,14 @@ def test_a_choice_is_kept_and_is_nobody_elses(host: Settings) -> None:
     second = Browser(first.services)
     for browser in (first, second):
         browser.add(PROSE)
-    kept = second.services.library.ready_index(second.visitor)
+    kept = second.services.indexes.ready(second.visitor)
     assert first.offered() == ["own", MANY]
     first.choose(MANY)
     assert first.settled()
     assert first.panel()["chosen"]["value"] == first.made_with() == MANY
-    assert first.services.searcher(first.visitor)("When does the bakery open?").hits
+    assert first.services.answers.searcher(first.visitor)("When does the bakery open?").hits
     assert second.panel()["chosen"]["value"] == second.made_with() == "own"
-    assert second.services.library.ready_index(second.visitor) is kept
+    assert second.services.indexes.ready(second.visitor) is kept
     again = Browser(Services(host), first.secret)
     assert again.panel()["chosen"]["value"] == again.made_with() == MANY
     again.choose("own")
@@ -147,12 +147,12 @@ def test_a_choice_is_kept_and_is_nobody_elses(host: Settings) -> None:
 def test_an_index_of_another_embedder_answers_nothing_meanwhile(host: Settings) -> None:
     browser = Browser(Services(host))
     browser.add(PROSE)
-    library, visitor = browser.services.library, browser.visitor
-    before = library.ready_index(visitor)
+    indexes, visitor = browser.services.indexes, browser.visitor
+    before = indexes.ready(visitor)
     browser.services.store.choose_embedder(visitor, MANY)
-    assert library.ready_index(visitor) is None
-    assert library.usable_index(visitor) is not before
-    assert library.usable_index(visitor).embedder == MANY
+    assert indexes.ready(visitor) is None
+    assert indexes.usable(visitor) is not before
+    assert indexes.usable(visitor).embedder == MANY
 
 
 @pytest.mark.usefixtures("hub_cache")
@@ -241,7 +241,7 @@ def test_starting_over_gives_a_change_up(host: Settings, hub: SmallHub) -> None:
     browser.services.embedders.ask_hub()
     hub.go_on.clear()
     browser.choose(MANY)
-    browser.services.forget(browser.visitor)
+    browser.services.visitors.forget(browser.visitor)
     hub.go_on.set()
     assert browser.settled()
     assert wait_until(lambda: not browser.services.embedders._waiting)

@@ -9,7 +9,6 @@ import pytest
 
 from playground.jobs.worker import work
 from playground.services.app import Services
-from playground.services.experiments import Experiments
 from playground.settings import Settings
 from playground.storage.store import RunRow, new_secret
 from playground.ui.shared.controls import RUN_KNOBS
@@ -34,8 +33,10 @@ class Visit:
 
     def train(self, **settings: Any) -> str:
         """Queue a short run."""
-        config, cost = self.services.plan(self.id, "lora", "quick", {"rank": 2}, {"steps": 3, "window": 64, **settings})
-        return self.services.start_run(self.id, config, "mine", cost.seconds)
+        config, cost = self.services.runs.plan(
+            self.id, "lora", "quick", {"rank": 2}, {"steps": 3, "window": 64, **settings}
+        )
+        return self.services.runs.start(self.id, config, "mine", cost.seconds)
 
     def finish(self) -> RunRow:
         """Do the run whose turn it is."""
@@ -101,8 +102,9 @@ def test_runs_of_a_bake_off_are_paused_resumed_and_cancelled_together(visit: Vis
 
 def test_the_bake_off_s_figures_are_shown_as_they_come(visit: Visit) -> None:
     visit.services.jobs.stop(visit.id, visit.train())
-    experiments = Experiments(visit.services)
-    experiments.start_bake_off(visit.id, ["lora", "vera"], "quick", {"steps": 3, "window": 64}, kept=False)
+    visit.services.experiments.start_bake_off(
+        visit.id, ["lora", "vera"], "quick", {"steps": 3, "window": 64}, kept=False
+    )
     visit.finish()
     table, axis, plot, caveat = visit.tab.bakeoff.refresh("en", visit.id, "file_bytes")
     lora, vera = table["value"]["data"]
@@ -136,9 +138,10 @@ def test_two_runs_stand_side_by_side_and_nobody_else_s(visit: Visit, tab: TrainT
 
 def test_a_sweep_s_winner_is_put_into_the_form(visit: Visit, tab: TrainTab) -> None:
     values = {"steps": 4, "batch_tokens": 64, "window": 64, "pairs_share": 0.0, "passages_share": 0.0}
-    run = tab.experiments.start_sweep(visit.id, "vera", "quick", {}, {**dict.fromkeys(RUN_KNOBS, 0), **values}, False)
+    all_values = {**dict.fromkeys(RUN_KNOBS, 0), **values}
+    run = tab.services.experiments.start_sweep(visit.id, "vera", "quick", {}, all_values, False)
     assert visit.services.jobs.active_run(visit.id) is None, "a sweep stands in no training run's way"
-    assert tab.experiments.start_sweep(visit.id, "vera", "quick", {}, values, False) == run
+    assert tab.services.experiments.start_sweep(visit.id, "vera", "quick", {}, values, False) == run
     assert visit.services.store.runs.get(visit.id, run).expected > 0
     tab.sweep._pause_or_resume(visit.request, "Pause")
     assert visit.states("sweep") == ["stopped"]

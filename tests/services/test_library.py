@@ -1,32 +1,26 @@
-"""A visitor's text: what is taken in and what is refused, and when its index is built anew."""
+"""A visitor's text: what is accepted and what is refused."""
 
 import hashlib
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from playground.errors import UserError
-from playground.services import search_indexes as indexes_module
 from playground.services.library import Added, Library
 from playground.settings import Settings
-from playground.storage.store import Store, new_secret
-from retrieval import build as build_module
-from retrieval.errors import IndexingStopped
-from tests.fakes.embedders import LetterEmbedder
+from playground.storage.store import Store
 
 STREET = "The bakery is in Rose Street. It opens at seven.\n"
 
 
 @pytest.fixture
-def make(store: Store, settings: Settings, embedder: LetterEmbedder) -> Callable[..., Library]:
+def make(store: Store, settings: Settings) -> Callable[..., Library]:
     """A library with these limits."""
-    return lambda **limits: Library(store, replace(settings, **limits), lambda _: embedder)  # type: ignore[arg-type,return-value]
+    return lambda **limits: Library(store, replace(settings, **limits))
 
 
 @pytest.fixture
@@ -161,7 +155,6 @@ def test_the_text_hash_follows_names_content_and_nothing_else(library: Library, 
 
 def test_nothing_of_one_visitor_is_reachable_by_another(library: Library, visitor: str, stranger: str) -> None:
     document = library.add_text(visitor, STREET).documents[0].id
-    library.index(visitor)
     attempts: list[Callable[[], Any]] = [
         lambda: library.document(stranger, document),
         lambda: library.remove(stranger, document),
@@ -170,149 +163,3 @@ def test_nothing_of_one_visitor_is_reachable_by_another(library: Library, visito
         with pytest.raises(UserError, match="not found"):
             attempt()
     assert library.documents(stranger) == library.summary(stranger) == []
-    assert library.ready_index(stranger) is None
-
-
-def test_an_index_needs_text(library: Library, visitor: str) -> None:
-    with pytest.raises(UserError, match="no text"):
-        library.index(visitor)
-    assert library.ready_index(visitor) is None
-
-
-def test_an_index_is_built_once_and_read_from_disk_after_a_restart(
-    library: Library, make: Callable[..., Library], embedder: LetterEmbedder, visitor: str
-) -> None:
-    library.add_text(visitor, STREET)
-    assert library.ready_index(visitor) is None
-    steps: list[tuple[int, int]] = []
-    index = library.index(visitor, lambda *step: steps.append(step))
-    assert steps == [(1, 1)]
-    assert library.index(visitor) is library.ready_index(visitor) is index
-    after = make().ready_index(visitor)
-    assert after
-    assert after.passages == index.passages
-    assert len(embedder.encoded) == 1
-
-
-def test_only_new_passages_are_encoded_when_the_text_changes(
-    library: Library, make: Callable[..., Library], settings: Settings, embedder: LetterEmbedder, visitor: str
-) -> None:
-    library.add_text(visitor, STREET)
-    library.index(visitor)
-    library.add_text(visitor, "The mill is by the river.", "mill")
-    assert library.ready_index(visitor) is None
-    assert len(make().index(visitor).passages) == 2
-    assert [text.split()[1] for text in embedder.encoded] == ["bakery", "mill"]
-    kept = settings.data / "visitors" / visitor / "indexes"
-    assert [folder.name for folder in kept.iterdir()] == [library.text_hash(visitor)]
-
-
-def test_a_damaged_index_is_built_again(
-    library: Library, make: Callable[..., Library], settings: Settings, embedder: LetterEmbedder, visitor: str
-) -> None:
-    library.add_text(visitor, STREET)
-    library.index(visitor)
-    vectors = settings.data / "visitors" / visitor / "indexes" / library.text_hash(visitor) / "vectors.npy"
-    vectors.write_bytes(vectors.read_bytes()[:-4])
-    assert make().ready_index(visitor) is None
-    assert make().index(visitor).passages
-    assert len(embedder.encoded) == 2
-
-
-def test_two_requests_at_once_build_one_index(library: Library, embedder: LetterEmbedder, visitor: str) -> None:
-    library.add_text(visitor, STREET)
-    with ThreadPoolExecutor(4) as pool:
-        indexes = list(pool.map(lambda _: library.index(visitor), range(4)))
-    assert len({id(index) for index in indexes}) == len(embedder.encoded) == 1
-
-
-def test_an_index_of_text_deleted_meanwhile_is_not_kept(
-    library: Library, settings: Settings, embedder: LetterEmbedder, visitor: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    library.add_text(visitor, STREET)
-    begun, forgotten = threading.Event(), threading.Event()
-    encode = embedder.encode
-
-    def slow(texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> np.ndarray:
-        begun.set()
-        forgotten.wait(10)
-        return encode(texts, progress)
-
-    monkeypatch.setattr(embedder, "encode", slow)
-    with ThreadPoolExecutor(1) as pool:
-        building = pool.submit(library.index, visitor)
-        begun.wait(10)
-        library.forget(visitor)
-        forgotten.set()
-        with pytest.raises(IndexingStopped):
-            building.result()
-    assert not list((settings.data / "visitors").rglob("*"))
-    assert library.ready_index(visitor) is None
-
-
-def test_the_oldest_index_leaves_the_memory(
-    library: Library, store: Store, embedder: LetterEmbedder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(indexes_module, "IN_MEMORY", 2)
-    visitors = [store.visitor(new_secret()) for _ in range(3)]
-    for each in visitors:
-        library.add_text(each, STREET)
-    first, second, _ = (library.index(each) for each in visitors)
-    assert library.ready_index(visitors[1]) is second
-    assert library.ready_index(visitors[0]) is not first
-    assert len(embedder.encoded) == 3
-
-
-def test_forget_leaves_nothing_on_disk_or_in_memory(library: Library, settings: Settings, visitor: str) -> None:
-    library.add_text(visitor, STREET)
-    library.index(visitor)
-    library.forget(visitor)
-    assert library.documents(visitor) == []
-    assert not list((settings.data / "visitors").iterdir())
-    assert not library._indexes._held
-
-
-def test_a_cancelled_index_goes_on_where_it_was_and_the_one_before_stays(
-    library: Library, embedder: LetterEmbedder, visitor: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(build_module, "SLICE", 1)
-    library.add_text(visitor, STREET)
-    before = library.index(visitor)
-    library.add_text(visitor, "The mill is by the river.", "mill")
-    library.add_text(visitor, "The church is on the hill.", "church")
-    with pytest.raises(IndexingStopped, match="stopped with 2 of 2"):
-        library.index(visitor, lambda done, _: library.cancel_index(visitor) if done == 1 else None)
-    assert len(embedder.encoded) == 3
-    assert library.ready_index(visitor) is None
-    assert library.index(visitor) is not before
-    assert len(embedder.encoded) == 4
-    library.add_text(visitor, "One more.", "more")
-    with pytest.raises(IndexingStopped):
-        library.index(visitor, should_stop=lambda: True)
-
-
-def test_while_an_index_is_built_the_one_before_answers_without_documents_that_are_gone(
-    library: Library, embedder: LetterEmbedder, visitor: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    street = library.add_text(visitor, STREET).documents[0].id
-    library.add_text(visitor, "The mill is by the river.", "mill")
-    before = library.index(visitor)
-    library.add_text(visitor, "The church is on the hill.", "church")
-    begun, go_on = threading.Event(), threading.Event()
-    encode = embedder.encode
-
-    def slow(texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> np.ndarray:
-        begun.set()
-        go_on.wait(10)
-        return encode(texts, progress)
-
-    monkeypatch.setattr(embedder, "encode", slow)
-    with ThreadPoolExecutor(1) as pool:
-        building = pool.submit(library.index, visitor)
-        begun.wait(10)
-        assert library.usable_index(visitor) is before
-        library.remove(visitor, street)
-        assert [each.source for each in library.usable_index(visitor).passages] == ["mill.txt"]
-        go_on.set()
-        assert len(building.result().passages) == 3
-    assert [each.source for each in library.usable_index(visitor).passages] == ["mill.txt", "church.txt"]

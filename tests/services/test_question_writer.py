@@ -16,7 +16,7 @@ from playground.inference.engine import complete
 from playground.prompts import Messages
 from playground.services.app import Services
 from playground.services.library import Library
-from playground.services.question_writer import TRIED, QuestionWriter
+from playground.services.question_writer import TRIED, Complete, QuestionWriter
 from playground.services.training_text import TrainingText
 from playground.settings import Settings
 from playground.storage.store import Store, new_secret
@@ -135,7 +135,7 @@ def town(rules: int = 90) -> str:
     )
 
 
-def capable(visitor: str, asked: Sequence[Messages]) -> list[str]:
+def capable(asked: Sequence[Messages], should_stop: Callable[[], bool]) -> list[str]:
     """A model that knows the harbour's rules."""
     return [said_of(each[-1]["content"]) for each in asked]
 
@@ -147,7 +147,7 @@ def said_of(asked: str) -> str:
     return f"Question: Who is the master of boat {number} of the harbour?\nAnswer: Captain Brown{number}"
 
 
-def weak(visitor: str, asked: Sequence[Messages]) -> list[str]:
+def weak(asked: Sequence[Messages], should_stop: Callable[[], bool]) -> list[str]:
     return ["I do not know."] * len(asked)
 
 
@@ -157,12 +157,12 @@ def visitor(visitor: str, library: Library) -> str:
     return visitor
 
 
-Begin = Callable[[Callable[[str, Sequence[Messages]], Sequence[str]]], QuestionWriter]
+Begin = Callable[[Complete], QuestionWriter]
 
 
 @pytest.fixture
 def begin(store: Store, library: Library) -> Begin:
-    return lambda say: QuestionWriter(library, store, say)
+    return lambda complete: QuestionWriter(library, store, complete)
 
 
 def test_a_model_whose_drafts_mostly_fail_is_refused_with_what_was_measured(begin: Begin, visitor: str) -> None:
@@ -262,7 +262,7 @@ def test_the_page_refuses_a_weak_model_in_a_sentence_and_shows_what_a_capable_on
     assert "cannot write good questions" in last[0]["value"]
     assert view.refresh(request)[3] == "None yet."
     assert [each["visible"] for each in view.refresh(request)[1:3]] == [True, False], "Write again, nothing to stop"
-    services.writing._say = capable
+    services.question_writer = QuestionWriter(services.library, services.store, capable)
     *lines, last = write(request, 0)
     assert [each["visible"] for each in lines[0][1:3]] == [False, True]
     assert lines[0][3].startswith("Asked about 0 of ")

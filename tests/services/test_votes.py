@@ -28,7 +28,7 @@ def visitor(services: Services) -> str:
 
 
 def asked(services: Services, visitor: str, wanted: Sequence[str] = ("base", "rag")) -> Ballot:
-    *waits, ballot = votes.ask(services, visitor, "What does rule 3 say?", wanted, SHORT)
+    *waits, ballot = services.votes.ask(visitor, "What does rule 3 say?", wanted, SHORT)
     assert waits
     assert not any(waits)
     assert ballot is not None
@@ -81,31 +81,31 @@ def test_two_arms_answer_on_sides_that_are_drawn(services: Services, visitor: st
 
 
 def test_an_arm_that_would_abstain_answers_as_its_silence_would_tell(services: Services, visitor: str) -> None:
-    *_, ballot = votes.ask(services, visitor, "Quantum chromodynamics?", ["base", "rag"], SHORT)
+    *_, ballot = services.votes.ask(visitor, "Quantum chromodynamics?", ["base", "rag"], SHORT)
     assert ballot is not None
     assert ballot.left_answer
     assert ballot.right_answer
 
 
 def test_arms_are_drawn_where_none_are_wanted(services: Services, visitor: str, write: Write) -> None:
-    assert votes.arms(services, visitor) == ["base", "rag"]
+    assert services.answers.arm_ids(visitor) == ["base", "rag"]
     pairs = write("pairs.csv", "question,answer\nWho rings the bell?,Ann does.\nWho sings?,Ben does.\n")
     services.library.add(visitor, [(pairs, pairs.name)])
-    assert votes.arms(services, visitor) == ["base", "rag", "few_shot"]
+    assert services.answers.arm_ids(visitor) == ["base", "rag", "few_shot"]
     drawn = {frozenset((each.left_arm, each.right_arm)) for each in (asked(services, visitor, ()) for _ in range(12))}
     assert len(drawn) > 1
     lone = services.store.visitor("y" * 40)
     with pytest.raises(UserError, match="needs two arms"):
-        list(votes.ask(services, lone, "Why?", (), SHORT))
+        list(services.votes.ask(lone, "Why?", (), SHORT))
 
 
 def test_a_vote_counts_once_and_reveals_the_arms(services: Services, visitor: str) -> None:
     ballot = asked(services, visitor)
     with pytest.raises(UserError, match="no vote 'up'"):
-        votes.cast_vote(services, visitor, "up")
-    assert votes.cast_vote(services, visitor, "left") == ballot
+        services.votes.cast(visitor, "up")
+    assert services.votes.cast(visitor, "left") == ballot
     with pytest.raises(UserError, match="nothing to vote on"):
-        votes.cast_vote(services, visitor, "left")
+        services.votes.cast(visitor, "left")
     (kept,) = services.store.votes(visitor)
     assert (kept.choice, kept.left_arm, kept.stamps) == ("left", ballot.left_arm, json.loads(json.dumps(ballot.stamps)))
     (game,) = votes.games([kept])
@@ -116,23 +116,23 @@ def test_votes_are_their_visitors_own_and_go_with_them(services: Services, visit
     asked(services, visitor)
     other = services.store.visitor("y" * 40)
     with pytest.raises(UserError, match="nothing to vote on"):
-        votes.cast_vote(services, other, "left")
-    votes.cast_vote(services, visitor, "bad")
+        services.votes.cast(other, "left")
+    services.votes.cast(visitor, "bad")
     assert services.store.votes(other) == []
     assert len(services.store.all_votes()) == 1
     asked(services, visitor)
-    services.forget(visitor)
+    services.visitors.forget(visitor)
     assert services.store.votes(visitor) == services.store.all_votes() == []
-    assert services.ballots == {}
+    assert services.votes.waiting(visitor) is None
 
 
 def test_a_stopped_answer_is_not_voted_on(services: Services, visitor: str) -> None:
-    generator = votes.ask(services, visitor, "Why?", ["base", "rag"], Decoding(max_new_tokens=200))
+    generator = services.votes.ask(visitor, "Why?", ["base", "rag"], Decoding(max_new_tokens=200))
     next(generator)
-    services.stops.add(visitor)
+    services.answers.stop(visitor)
     with pytest.raises(UserError, match="stopped"):
         list(generator)
-    assert services.ballots == {}
+    assert services.votes.waiting(visitor) is None
 
 
 def row(**values: object) -> VoteRow:
@@ -144,7 +144,7 @@ def row(**values: object) -> VoteRow:
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_no_cell_of_the_table_is_a_formula(start: str) -> None:
     hostile = f"{start}cmd|'/c calc'!A1"
-    written = votes.sheet([row(question=hostile, left_answer=hostile, right_name=hostile)])
+    written = votes.votes_csv([row(question=hostile, left_answer=hostile, right_name=hostile)])
     header, cells = csv.reader(io.StringIO(written, newline=""))
     assert tuple(header) == votes.SHEET
     assert sum(cell == f"'{hostile}" for cell in cells) == 3
@@ -152,7 +152,7 @@ def test_no_cell_of_the_table_is_a_formula(start: str) -> None:
 
 
 def test_lines_hold_both_stamps_and_not_the_visitor() -> None:
-    (line,) = votes.lines([row(stamps=[{"base_hash": "b"}, {"base_hash": "c"}])]).splitlines()
+    (line,) = votes.votes_jsonl([row(stamps=[{"base_hash": "b"}, {"base_hash": "c"}])]).splitlines()
     told = json.loads(line)
     assert [each["base_hash"] for each in told["stamps"]] == ["b", "c"]
     assert "secret" not in line

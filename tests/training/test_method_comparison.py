@@ -1,8 +1,5 @@
 """Several methods on one text: an equal plan, rows of figures, and who is beaten by nobody."""
 
-from dataclasses import replace
-from pathlib import Path
-
 import pytest
 
 import adapters
@@ -10,7 +7,6 @@ from playground.errors import UserError
 from playground.jobs.worker import work
 from playground.services.app import Services
 from playground.services.experiments import Experiments
-from playground.settings import Settings
 from playground.storage.run_folder import read_config
 from playground.storage.store import new_secret
 from playground.training.config import RunConfig, TrainSettings
@@ -26,14 +22,12 @@ def result(run: str, loss: float | None, seconds: float | None) -> MethodResult:
 
 
 @pytest.fixture
-def experiments(settings: Settings, tiny_model_folder: Path) -> Experiments:
-    return Experiments(Services(replace(settings, chat_model=str(tiny_model_folder))))
+def experiments(services: Services) -> Experiments:
+    return services.experiments
 
 
 @pytest.fixture
-def visitor(experiments: Experiments) -> str:
-    services = experiments._services
-    visitor = services.store.visitor(new_secret())
+def visitor(visitor: str, services: Services) -> str:
     content = Document("club.txt", CLUB_RULES).to_dict()
     services.store.add_document(visitor, "club.txt", content, len(CLUB_RULES), len(CLUB_RULES))
     return visitor
@@ -77,8 +71,7 @@ def test_one_method_is_no_bake_off(experiments: Experiments, visitor: str) -> No
         experiments.plan_bake_off(visitor, ["lora"], "quick", {})
 
 
-def test_what_came_out_is_told_a_row_a_method(experiments: Experiments, visitor: str) -> None:
-    services = experiments._services
+def test_what_came_out_is_told_a_row_a_method(services: Services, experiments: Experiments, visitor: str) -> None:
     experiments.start_bake_off(visitor, ["lora", "vera"], "quick", {"steps": 3, "window": 64}, kept=False)
     row = services.store.runs.claim_next()
     assert row
@@ -92,11 +85,10 @@ def test_what_came_out_is_told_a_row_a_method(experiments: Experiments, visitor:
 
 
 def test_a_rerun_has_the_settings_and_the_text_of_the_first_and_gives_the_same_weights(
-    experiments: Experiments, visitor: str, monkeypatch: pytest.MonkeyPatch
+    services: Services, experiments: Experiments, visitor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    services = experiments._services
-    config, _ = services.plan(visitor, "lora", "quick", {"rank": 2}, {"steps": 3, "seed": 5})
-    first = services.start_run(visitor, config, "mine")
+    config, _ = services.runs.plan(visitor, "lora", "quick", {"rank": 2}, {"steps": 3, "seed": 5})
+    first = services.runs.start(visitor, config, "mine")
 
     def finish(run: str) -> bytes:
         row = services.store.runs.claim_next()

@@ -49,7 +49,7 @@ def put(form: Page, label: str, value: str) -> None:
 def test_a_late_estimate_of_an_older_form_does_not_stay(
     form: Page, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, asked = services.plan, list[str]()
+    plan, asked = services.runs.plan, list[str]()
 
     def slow(visitor: str, method: str, preset: str, values: Mapping[str, Any], run_values: Mapping[str, Any]) -> Any:
         if run_values["steps"] == 5 and values["rank"] == 8:

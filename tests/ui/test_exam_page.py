@@ -85,7 +85,7 @@ def test_an_exam_is_drawn_up_taken_and_told_of(app: tuple[str, Services], visito
 
 def test_an_exam_stops_at_once_and_goes_on_from_where_it_was(app: tuple[str, Services], visitor: Visitor) -> None:
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
-    services.exams.draw(id_, services.chat, "", ExamSettings(limit=40), None)
+    services.exams.draw(id_, "", ExamSettings(limit=40), None)
     exam = services.exams.start(id_, ["base", "rag", "few_shot", "gold"], "Long", "vi")
     folder = services.store.runs.get(id_, exam).folder
     while not any(event.get("step") for event in read_events(folder)):
@@ -106,7 +106,7 @@ def test_an_exam_stops_at_once_and_goes_on_from_where_it_was(app: tuple[str, Ser
 
 def test_questions_are_changed_and_deleted_and_outlast_the_page(app: tuple[str, Services], visitor: Visitor) -> None:
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
-    draft = services.exams.draw(id_, services.chat, "", SMALL, None)
+    draft = services.exams.draw(id_, "", SMALL, None)
     first, second = draft.own[:2]
     services.exams.edit(id_, first.id, "Where is it?", ["Lindholm", " ", "Tomar"])
     services.exams.delete(id_, [second.id])
@@ -120,7 +120,7 @@ def test_questions_are_changed_and_deleted_and_outlast_the_page(app: tuple[str, 
 def test_own_questions_come_from_a_file(app: tuple[str, Services], visitor: Visitor, write: Write) -> None:
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
     file = write("q.csv", "question,answer\nWhen was the Harbour museum founded?,1884\n")
-    draft = services.exams.draw(id_, services.chat, "", SMALL, file)
+    draft = services.exams.draw(id_, "", SMALL, file)
     assert [each.answers for each in draft.own] == [("1884",)]
 
 
@@ -131,11 +131,11 @@ def test_what_an_adapter_was_taught_is_not_asked_of_it(app: tuple[str, Services]
     path = services.settings.data / "pairs.jsonl"
     path.write_text(pairs)
     services.library.add(id_, [(path, "pairs.jsonl")])
-    config, _ = services.plan(id_, "lora", "quick", {}, {"steps": 1})
-    run = services.start_run(id_, config, "taught")
+    config, _ = services.runs.plan(id_, "lora", "quick", {}, {"steps": 1})
+    run = services.runs.start(id_, config, "taught")
     assert ended(services, id_, run) == "done"
-    drawn = services.exams.draw(id_, services.chat, run, SMALL, None)
-    own = services.exams.draw(id_, services.chat, run, ExamSettings(limit=80), path)
+    drawn = services.exams.draw(id_, run, SMALL, None)
+    own = services.exams.draw(id_, run, ExamSettings(limit=80), path)
     taught = {each.question for each in own.own if each.id in own.question_set.leaked()}
     assert 0 < len(taught) < 80
     assert not taught & {each.question for each in drawn.own}
@@ -152,7 +152,7 @@ def test_nothing_to_ask_about_is_told_in_a_sentence(app: tuple[str, Services]) -
 
 def test_one_visitor_does_not_meet_the_exam_of_another(app: tuple[str, Services], visitor: Visitor) -> None:
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
-    services.exams.draw(id_, services.chat, "", SMALL, None)
+    services.exams.draw(id_, "", SMALL, None)
     exam = services.exams.start(id_, ["base"], "Secret", "en")
     other = services.store.visitor(Visitor(app[0]).secret)
     assert not services.exams.draft(other).own
@@ -184,8 +184,8 @@ def test_opening_the_tab_offers_an_adapter_that_has_just_become_ready(
     opened = next(each.fn for each in page.fns.values() if (opening._id, "select") in each.targets)
     request = page_request(visitor.secret)
     _, none = opened(request, "")
-    config, _ = services.plan(id_, "lora", "quick", {}, {"steps": 1})
-    run = services.start_run(id_, config, "just ready")
+    config, _ = services.runs.plan(id_, "lora", "quick", {}, {"steps": 1})
+    run = services.runs.start(id_, config, "just ready")
     assert ended(services, id_, run) == "done"
     assert none["value"] != run
     assert [opened(request, shown)[1]["value"] for shown in ("", run, "gone")] == [run, run, run]
@@ -212,7 +212,7 @@ def test_a_long_question_is_cut_in_the_table_and_no_verdict_is_no_text(app: tupl
     visitor = Visitor(app[0])
     visitor.add_text(TEXT)
     id_ = services.store.visitor(visitor.secret)
-    draft = services.exams.draw(id_, services.chat, "", SMALL, None)
+    draft = services.exams.draw(id_, "", SMALL, None)
     draft = services.exams.edit(id_, draft.own[0].id, f"{EVIL} {'x' * 900}", ["y"])
     cell = question_table("en", draft)["value"]["data"][0][2]
     assert len(cell) == SHOWN + 1
@@ -221,11 +221,11 @@ def test_a_long_question_is_cut_in_the_table_and_no_verdict_is_no_text(app: tupl
 
 def test_a_deleted_adapter_is_said_to_be_missing(app: tuple[str, Services], visitor: Visitor, tmp_path: Path) -> None:
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
-    config, _ = services.plan(id_, "lora", "quick", {}, {"steps": 1})
-    run = services.start_run(id_, config, "soon gone")
+    config, _ = services.runs.plan(id_, "lora", "quick", {}, {"steps": 1})
+    run = services.runs.start(id_, config, "soon gone")
     assert ended(services, id_, run) == "done"
-    services.exams.draw(id_, services.chat, run, SMALL, None)
-    services.jobs.delete(id_, run)
+    services.exams.draw(id_, run, SMALL, None)
+    services.runs.delete(id_, run)
     with pytest.raises(UserError, match="not found among yours"):
         services.exams.start(id_, ["base", "tuned"], "", "en")
     assert not [each for each in services.exams.taken(id_) if each.kind != KIND]

@@ -90,14 +90,14 @@ def test_whatever_a_run_left_is_listed_and_answers(app: tuple[str, Services]) ->
     visitor.add_text(CLUB_RULES)
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
     for method in ("dora", "full", "adalora"):
-        config, _ = services.plan(id_, method, "quick", {}, {"steps": 3})
-        services.start_run(id_, config, method)
+        config, _ = services.runs.plan(id_, method, "quick", {}, {"steps": 3})
+        services.runs.start(id_, config, method)
         assert _wait_for(visitor, "Done:")
     arms = [each for each in visitor.arms() if each.startswith("tuned:")]
     said = list(visitor.ask("What does rule 3 say?", ["base", *arms]))[-1]
     assert told(said) == ""
     assert len(arms) == 3
-    hashes = {services.adapter(id_, arm.partition(":")[2]).hash for arm in arms}
+    hashes = {services.adapters.get(id_, arm.partition(":")[2]).hash for arm in arms}
     assert len(hashes) == 3
     assert all(each in str(said) for each in hashes)
     listed = str(visitor.client.predict(api_name="/runs"))
@@ -133,15 +133,15 @@ def test_a_run_of_another_visitor_cannot_be_asked(app: tuple[str, Services]) -> 
     services = app[1]
     stranger = services.store.visitor(second.secret)
     with pytest.raises(ValueError, match="not found"):
-        services.adapter(stranger, run)
+        services.adapters.get(stranger, run)
 
 
 def test_an_export_is_downloaded_brought_back_and_compared(app: tuple[str, Services], tmp_path: Path) -> None:
     first, second = Visitor(app[0]), Visitor(app[0])
     first.add_text(CLUB_RULES)
     services, id_ = app[1], app[1].store.visitor(first.secret)
-    config, _ = services.plan(id_, "dora", "quick", {}, {"steps": 2})
-    run = services.start_run(id_, config, "my <b>DoRA</b>")
+    config, _ = services.runs.plan(id_, "dora", "quick", {}, {"steps": 2})
+    run = services.runs.start(id_, config, "my <b>DoRA</b>")
     assert _wait_for(first, "Done:")
     notice, file = first.export(run, "native")
     assert notice["visible"] is False, notice
@@ -175,7 +175,8 @@ def test_a_blind_question_tells_nothing_before_the_vote(app: tuple[str, Services
     visitor.add_text(CLUB_RULES)
     updates = visitor.ask_blind("What does rule 3 say?", "base", "rag")
     assert told(updates[-1]) == ""
-    ballot = app[1].ballots[app[1].store.visitor(visitor.secret)]
+    ballot = app[1].votes.waiting(app[1].store.visitor(visitor.secret))
+    assert ballot
     shown = str(updates)
     hidden = ["rag", "Base model", "retrieval", "tokens/s", *(str(each["prompt_hash"]) for each in ballot.stamps)]
     assert [word for word in hidden if word in shown] == []
@@ -201,14 +202,14 @@ def test_a_loaded_adapter_was_tested_and_its_pane_says_so(app: tuple[str, Servic
     visitor = Visitor(app[0])
     visitor.add_text(CLUB_RULES)
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
-    config, _ = services.plan(id_, "lora", "quick", {}, {"steps": 2})
-    run = services.start_run(id_, config, "mine")
+    config, _ = services.runs.plan(id_, "lora", "quick", {}, {"steps": 2})
+    run = services.runs.start(id_, config, "mine")
     assert _wait_for(visitor, "Done:")
     visitor.arms()
     said = list(visitor.ask("What does rule 3 say?", ["base", f"tuned:{run}"]))[-1]
     proofs = [each["self_test"] for each in said if isinstance(each, dict) and "self_test" in each]
     assert [each["passed"] for each in proofs] == [True, True]
-    assert {check["arm"] for check in proofs[1]["checks"]} == {"base", services.adapter(id_, run).hash}
+    assert {check["arm"] for check in proofs[1]["checks"]} == {"base", services.adapters.get(id_, run).hash}
     notice, found, checks = visitor.client.predict(api_name="/self_test")
     assert "Passed: all 8 comparisons" in str(found)
     assert "Fine-tuned · mine: " in str(found)
@@ -219,17 +220,17 @@ def test_a_run_of_another_visitor_cannot_be_exported(app: tuple[str, Services], 
     first, second = (services.store.visitor(Visitor(app[0]).secret) for _ in range(2))
     run = services.store.runs.add_imported(first, "train", "mine", "lora", {}, lambda folder: None).id
     with pytest.raises(ValueError, match="not found among yours"):
-        services.export(second, run, "native", tmp_path)
+        services.runs.export(second, run, "native", tmp_path)
     with pytest.raises(ValueError, match="left no adapter"):
-        services.export(first, run, "native", tmp_path)
+        services.runs.export(first, run, "native", tmp_path)
 
 
 def test_a_second_visitor_is_answered_while_the_first_one_trains(app: tuple[str, Services]) -> None:
     first, second = Visitor(app[0]), Visitor(app[0])
     first.add_text(CLUB_RULES)
     services, id_ = app[1], app[1].store.visitor(first.secret)
-    long, _ = services.plan(id_, "lora", "quick", {}, {"steps": 2_000})
-    services.start_run(id_, long, "busy")
+    long, _ = services.runs.plan(id_, "lora", "quick", {}, {"steps": 2_000})
+    services.runs.start(id_, long, "busy")
     said = list(second.ask("Who are you?", ["base"]))[-1]
     active = services.jobs.active_run(id_)
     assert told(said) == ""
@@ -253,7 +254,7 @@ def test_a_cookie_that_is_not_ours_is_replaced(app: tuple[str, Services]) -> Non
 def test_starting_over_deletes_everything(app: tuple[str, Services], visitor: Visitor) -> None:
     visitor.add_text(CLUB_RULES)
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
-    services.forget(id_)
+    services.visitors.forget(id_)
     assert services.store.documents(id_) == []
     assert visitor.client.predict(api_name="/visit")[1] == "none yet"
 

@@ -97,7 +97,7 @@ def test_a_page_opened_while_a_text_is_indexed_shows_it_and_can_cancel_it(
     tab.index._cancel(request)
     assert state(tab.index._watch(request), tab) == (STOPPING, False)
     held.go_on.set()
-    assert wait_until(lambda: services.library.building(visitor) is None)
+    assert wait_until(lambda: services.indexes.building(visitor) is None)
     line, _, now, timer, *_ = tab.index._watch(request)
     assert line.startswith(MISSING)
     assert now != under_way, "its change redraws the tab"
@@ -109,6 +109,6 @@ def test_how_far_an_index_is_stands_on_the_page(tab: TextTab, services: Services
     visitor = services.store.visitor(request.cookies[COOKIE])
     services.library.add_text(visitor, CLUB_RULES)
     lines = []
-    index = services.library.index(visitor, lambda *_: lines.append(tab.index._watch(request)[0]))
+    index = services.indexes.index(visitor, lambda *_: lines.append(tab.index._watch(request)[0]))
     count = len(index.passages)
     assert lines[-1] == f"Indexing: {count} of {count} passages · 0 s left"

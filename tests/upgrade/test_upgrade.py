@@ -12,7 +12,6 @@ import pytest
 
 from playground.chat.answer import Decoding
 from playground.cli.main import main
-from playground.services import conversations
 from playground.services.app import Services
 from playground.settings import Settings
 from playground.storage.run_folder import has_adapter, read_config, read_documents, read_events
@@ -86,7 +85,7 @@ def test_an_old_visitor_finds_text_index_conversation_votes_run_and_exam_draft(s
     visitor = services.store.visitor(SECRET)
     (document,) = services.library.documents(visitor)
     assert (document.name, "1742" in document.text) == ("town.md", True)
-    index = services.library.ready_index(visitor)
+    index = services.indexes.ready(visitor)
     assert index is not None
     assert len(index.passages) == 5
     (row,) = services.store.runs.all(visitor)
@@ -95,7 +94,7 @@ def test_an_old_visitor_finds_text_index_conversation_votes_run_and_exam_draft(s
     assert read_documents(row.folder) == [document]
     assert read_config(row.folder)["kind"] == "train"
     assert read_events(row.folder)[-1]["event"] == "finished"
-    kept = conversations.load(services, visitor)
+    kept = services.conversations.load(visitor)
     assert list(kept) == ["base", "rag", f"tuned:{row.id}"]
     assert all([turn.question for turn in turns] == QUESTIONS for turns in kept.values())
     assert all(turn.answer and turn.done and turn.stamp["base_hash"] for turns in kept.values() for turn in turns)
@@ -110,9 +109,9 @@ def test_an_old_visitor_goes_on_with_the_conversation_and_the_adapter(services: 
     visitor = services.store.visitor(SECRET)
     (row,) = services.store.runs.all(visitor)
     arm = f"tuned:{row.id}"
-    for _ in conversations.ask(services, visitor, "Who sells bread?", ["rag", arm], Decoding(max_new_tokens=3), False):
+    for _ in services.conversations.ask(visitor, "Who sells bread?", ["rag", arm], Decoding(max_new_tokens=3), False):
         pass
-    kept = conversations.load(services, visitor)
+    kept = services.conversations.load(visitor)
     assert [turn.question for turn in kept[arm]] == [*QUESTIONS, "Who sells bread?"]
     assert kept[arm][-1].stamp["adapter_hash"] == kept[arm][0].stamp["adapter_hash"]
     assert kept["rag"][-1].stamp["index_hash"] == kept["rag"][0].stamp["index_hash"]

@@ -9,13 +9,13 @@ from adapters.options import build
 from playground.chat import answer as chat_answer
 from playground.chat.answer import Answer, Arm, Decoding, load_adapter
 from playground.chat.few_shot import Examples, ExampleSelector, located_pairs
+from playground.chat.turns import passage
 from playground.cli.commands.arguments import NEEDS, ON_DEMAND, Line
 from playground.cli.commands.search import searcher, where
 from playground.device import choose
 from playground.models.chat_model import load_chat
 from playground.models.registry import chat_source, embedder_source
 from playground.prompts import Turn
-from playground.services.conversations import passage
 from playground.settings import Settings
 from playground.storage.run_folder import read_documents
 from retrieval.embed import Embedder

@@ -4,9 +4,9 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from playground.chat.turns import passage
 from playground.cli.commands.arguments import Line
 from playground.models.registry import embedder_by_hash
-from playground.services.conversations import passage
 from playground.settings import Settings
 from retrieval.embed import Embedder
 from retrieval.persistence import load, saved_encoder

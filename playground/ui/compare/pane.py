@@ -7,8 +7,9 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
+from playground.chat.turns import BASE, BOTH, FEW_SHOT, RAG, TUNED, Conversation, Record, arm_id
 from playground.inference.fp16_weights import FP16
-from playground.services.conversations import BASE, BOTH, FEW_SHOT, RAG, TUNED, Conversation, Record, arm_id, usable
+from playground.services.runs import runs_with_adapter
 from playground.storage.store import RunRow
 from playground.ui.compare.sources import Sources, abstains, build_sources, draw_sources, pieces
 from playground.ui.shared.format import escape_html
@@ -68,7 +69,7 @@ def build_pane(number: int) -> Pane:
 def arm_choices(language: str, runs: Sequence[RunRow]) -> list[tuple[str, str]]:
     """(label, arm id) for all that can be asked; only runs that left an adapter count."""
     choices = [(say(language, f"compare.{kind}"), kind) for kind in (NONE, *ALWAYS)]
-    for run in reversed(usable(runs)):
+    for run in reversed(runs_with_adapter(runs)):
         choices.append((say(language, "compare.tuned", name=run.name), arm_id(TUNED, run.id)))
         choices.append((say(language, "compare.both", name=run.name), arm_id(BOTH, run.id)))
     return choices
@@ -76,7 +77,7 @@ def arm_choices(language: str, runs: Sequence[RunRow]) -> list[tuple[str, str]]:
 
 def chosen_arms(before: Sequence[str], runs: Sequence[RunRow]) -> list[str]:
     """What each pane shows: what was chosen and is still there; empty panes take the newest adapter's arms."""
-    ready = usable(runs)
+    ready = runs_with_adapter(runs)
     known = {arm_id(kind, run.id) for run in ready for kind in (TUNED, BOTH)} | set(ALWAYS)
     kept = [arm if arm in known else NONE for arm in before]
     wanted = [arm_id(BASE), arm_id(RAG)] if all(arm == NONE for arm in kept) else []

@@ -8,7 +8,6 @@ import gradio as gr
 from gradio.blocks import Block
 
 from playground.errors import UserError
-from playground.services import conversations
 from playground.services.app import Services
 from playground.ui.compare.sources import COLOURS, pieces, place_line, supporting
 from playground.ui.shared.i18n import mark, say
@@ -56,14 +55,14 @@ class Reader:
 
     def opened(self, request: gr.Request, arm: str, event: gr.SelectData) -> tuple[Any, ...]:
         """The document at the passage that was clicked in the list of this arm's pane."""
-        language, visitor = language_of(request), visitor_of(self.services.store, request)
-        turns = conversations.load(self.services, visitor).get(arm, [])
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
+        turns = self.services.conversations.load(visitor).get(arm, [])
         listed = pieces(language, turns[-1]) if turns else []
         if event.index >= len(listed) or listed[event.index].text != event.value[0]:
             raise UserError(say(language, "reader.unfinished"))
         number = listed[event.index].passage
         cited = turns[-1].passages[number]
-        id_, document = conversations.cited_document(self.services, visitor, cited)
+        id_, document = self.services.library.cited_document(visitor, cited)
         passage = Range(cited["start"], cited["end"])
         place = ReaderState(id_, range_around(document, passage), passage, tuple(supporting(turns[-1], number)))
         return self._draw(language, document, place)
@@ -74,7 +73,7 @@ class Reader:
         def move(request: gr.Request, place: ReaderState | None) -> tuple[Any, ...]:
             if place is None:
                 return closed()
-            language, visitor = language_of(request), visitor_of(self.services.store, request)
+            language, visitor = language_of(request), visitor_of(self.services.visitors, request)
             document = self.services.library.document(visitor, place.document)
             return self._draw(language, document, replace(place, shown=step(document, place.shown)))
 
@@ -90,7 +89,7 @@ class Reader:
 
     def kept(self, visitor: str, place: ReaderState | None) -> tuple[Any, ...]:
         """The panel as it is, or closed where its document is gone."""
-        ids = [row.id for row in self.services.store.documents(visitor)]
+        ids = [row.id for row in self.services.library.rows(visitor)]
         return tuple(gr.skip() for _ in self.outputs) if place is None or place.document in ids else closed()
 
     def _return(self, request: gr.Request, place: ReaderState | None) -> tuple[Any, ...]:

@@ -22,10 +22,11 @@ def build_testing(services: Services, line: dict[str, Any]) -> None:
         checks = gr.JSON(show_label=False, max_height=260, visible=False)
 
     def test(request: gr.Request) -> tuple[Any, ...]:
-        language, visitor = language_of(request), visitor_of(services.store, request)
-        proof = services.self_test(visitor)
-        runs = {run.id: run.name for run in services.store.runs.all(visitor)}
-        names = {each.hash: runs.get(id_, "") for id_, each in services.resident(visitor).items()}
+        language, visitor = language_of(request), visitor_of(services.visitors, request)
+        adapters = services.adapters.in_memory(visitor)
+        proof = services.self_tests.run(list(adapters.values()))
+        runs = {run.id: run.name for run in services.runs.all(visitor)}
+        names = {each.hash: runs.get(id_, "") for id_, each in adapters.items()}
         key = "test.passed" if proof.passed else "test.failed"
         lines = [say(language, key, count=len(proof.checks), seconds=f"{proof.seconds:.1f}")]
         if proof.weights == FP16:

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
-from playground.services.conversations import Record
+from playground.chat.turns import Record
 from playground.ui.shared.i18n import mark, say
 from retrieval.excerpt import PASSAGE, SUPPORT, Range, mark_pieces
 

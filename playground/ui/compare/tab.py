@@ -7,9 +7,8 @@ import gradio as gr
 
 from adapters.options import build, knobs
 from playground.chat.answer import Decoding
-from playground.services import conversations
+from playground.chat.turns import Conversation
 from playground.services.app import Services
-from playground.services.conversations import Conversation
 from playground.ui.compare.pane import NONE, PANES, arm_choices, build_pane, chosen_arms, column_classes, draw
 from playground.ui.compare.reader import Reader, ReaderState, closed
 from playground.ui.compare.self_test_panel import build_testing
@@ -116,11 +115,11 @@ class CompareTab:
 
     def refresh(self, request: gr.Request, place: ReaderState | None, *arms_before: str) -> tuple[Any, ...]:
         """The choices as they are now, empty panes filled with the newest adapter, and every stored turn."""
-        language, visitor = language_of(request), visitor_of(self.services.store, request)
-        runs = self.services.store.runs.all(visitor)
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
+        runs = self.services.runs.all(visitor)
         choices, arms = arm_choices(language, runs), chosen_arms(arms_before, runs)
-        stored = conversations.load(self.services, visitor)
-        conversations.prepare(self.services, visitor, arms)
+        stored = self.services.conversations.load(visitor)
+        self.services.answers.prepare(visitor, arms)
         dropdowns = [gr.update(choices=choices, value=arm) for arm in arms]
         columns = [gr.update(elem_classes=column_classes(arm)) for arm in arms]
         drawn, reader = self._draw(language, arms, stored), self.reader.kept(visitor, place)
@@ -132,15 +131,15 @@ class CompareTab:
 
     def _ask(self, request: gr.Request, question: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         arms, anyway, decoding = self._read(values)
-        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         asked = [arm for arm in arms if arm != NONE]
-        for stored in conversations.ask(self.services, visitor, question, asked, decoding, anyway):
+        for stored in self.services.conversations.ask(visitor, question, asked, decoding, anyway):
             yield tuple(self._draw(language, arms, stored))
 
     def _retry(self, request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
         arms, _, _ = self._read(values)
         asked = [arm for arm in arms if arm != NONE]
-        question = conversations.take_back(self.services, visitor_of(self.services.store, request), asked)
+        question = self.services.conversations.take_back(visitor_of(self.services.visitors, request), asked)
         yield from self._ask(request, question, *values)
 
     def _asker_anyway(self, number: int) -> Callable[..., Iterator[tuple[Any, ...]]]:
@@ -148,9 +147,9 @@ class CompareTab:
 
         def ask(request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
             arms, _, decoding = self._read(values)
-            language, visitor = language_of(request), visitor_of(self.services.store, request)
-            question = conversations.take_back(self.services, visitor, [arms[number]])
-            for stored in conversations.ask(self.services, visitor, question, [arms[number]], decoding, True):
+            language, visitor = language_of(request), visitor_of(self.services.visitors, request)
+            question = self.services.conversations.take_back(visitor, [arms[number]])
+            for stored in self.services.conversations.ask(visitor, question, [arms[number]], decoding, True):
                 yield tuple(self._draw(language, arms, stored))
 
         return ask
@@ -161,18 +160,18 @@ class CompareTab:
         return list(values[:PANES]), bool(values[PANES]), decoding
 
     def _stop(self, request: gr.Request) -> tuple[Any, ...]:
-        self.services.stops.add(visitor_of(self.services.store, request))
+        self.services.answers.stop(visitor_of(self.services.visitors, request))
         return ()
 
     def _clear(self, request: gr.Request, *arms: str) -> tuple[Any, ...]:
-        visitor = visitor_of(self.services.store, request)
-        conversations.save(self.services, visitor, {})
+        visitor = visitor_of(self.services.visitors, request)
+        self.services.conversations.clear(visitor)
         return tuple(self._draw(language_of(request), arms, {}))
 
     def _show(self, request: gr.Request, arm: str) -> tuple[Any, ...]:
-        visitor = visitor_of(self.services.store, request)
-        conversations.prepare(self.services, visitor, [arm])
-        stored = conversations.load(self.services, visitor)
+        visitor = visitor_of(self.services.visitors, request)
+        self.services.answers.prepare(visitor, [arm])
+        stored = self.services.conversations.load(visitor)
         return gr.update(elem_classes=column_classes(arm)), *draw(language_of(request), arm, stored)
 
 

@@ -10,9 +10,10 @@ from adapters.options import build, knobs
 from playground.chat.anonymize import anonymize
 from playground.chat.answer import Decoding
 from playground.chat.bradley_terry import rank_players
+from playground.chat.turns import SEPARATOR
 from playground.services import votes as services_votes
 from playground.services.app import Services
-from playground.services.conversations import usable
+from playground.services.runs import runs_with_adapter
 from playground.storage.records import Ballot, VoteRow
 from playground.ui.compare.pane import arm_choices
 from playground.ui.compat import new_download_folder
@@ -25,7 +26,7 @@ from playground.ui.shared.tab import QUIET
 ANY = ""
 SCOPES = ("text", "mine", "everyone")
 COLUMNS = ("place", "arm", "share", "votes", "bad")
-FILES = {"csv": services_votes.sheet, "jsonl": services_votes.lines}
+FILES = {"csv": services_votes.votes_csv, "jsonl": services_votes.votes_jsonl}
 
 
 class Voting:
@@ -96,39 +97,39 @@ class Voting:
 
     def refresh(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `outputs`: the arms of this visitor, and the standings on their text as it is now."""
-        runs = self.services.store.runs.all(visitor)
-        choices = [(say(language, "vote.any"), ANY), *arm_choices(language, usable(runs))[1:]]
+        runs = self.services.runs.all(visitor)
+        choices = [(say(language, "vote.any"), ANY), *arm_choices(language, runs_with_adapter(runs))[1:]]
         dropdowns = [gr.update(choices=choices, value=ANY) for _ in self.wanted]
         return *dropdowns, *self._drawn(language, visitor, "text")
 
     def _ask(self, request: gr.Request, question: str, *values: Any) -> Iterator[tuple[Any, ...]]:
-        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         wanted, chosen = values[: len(self.wanted)], values[len(self.wanted) :]
         names = [knob.name for knob in knobs(Decoding)]
         decoding = build(Decoding, dict(zip(names, chosen, strict=True)))
         writing = say(language, "vote.writing")
         hidden = gr.update(visible=False)
-        for ballot in services_votes.ask(self.services, visitor, question, wanted, decoding):
+        for ballot in self.services.votes.ask(visitor, question, wanted, decoding):
             said = (ballot.left_answer, ballot.right_answer) if ballot else (writing, writing)
             answers = [anonymize(each).strip() or "–" for each in said]
             yield gr.update(visible=True), *answers, gr.update(visible=ballot is not None), hidden
 
     def _caster(self, choice: str) -> Callable[..., tuple[Any, ...]]:
         def cast(request: gr.Request, scope: str) -> tuple[Any, ...]:
-            language, visitor = language_of(request), visitor_of(self.services.store, request)
-            ballot = services_votes.cast_vote(self.services, visitor, choice)
+            language, visitor = language_of(request), visitor_of(self.services.visitors, request)
+            ballot = self.services.votes.cast(visitor, choice)
             revealed = gr.update(value=_revealed(language, ballot), visible=True)
             return gr.update(visible=False), revealed, *self._drawn(language, visitor, scope)
 
         return cast
 
     def _standings(self, request: gr.Request, scope: str) -> tuple[Any, ...]:
-        return self._drawn(language_of(request), visitor_of(self.services.store, request), scope)
+        return self._drawn(language_of(request), visitor_of(self.services.visitors, request), scope)
 
     def _drawn(self, language: str, visitor: str, scope: str) -> tuple[Any, ...]:
         """Updates for the sentence and the table."""
         everyone = scope == "everyone" and self.services.settings.share_votes
-        votes = self.services.store.all_votes() if everyone else self.services.store.votes(visitor)
+        votes = self.services.votes.of_everyone() if everyone else self.services.votes.all(visitor)
         if scope == "text":
             text = self.services.library.text_hash(visitor)
             votes = [each for each in votes if each.text == text]
@@ -151,7 +152,7 @@ class Voting:
         return told, gr.update(value={"headers": headers, "data": rows}, visible=bool(rows))
 
     def _files(self, request: gr.Request) -> tuple[Any, ...]:
-        votes = self.services.store.votes(visitor_of(self.services.store, request))
+        votes = self.services.votes.all(visitor_of(self.services.visitors, request))
         folder = new_download_folder(self.files[0])
         for kind, written in FILES.items():
             (folder / f"votes.{kind}").write_text(written(votes), encoding="utf-8")
@@ -177,5 +178,5 @@ def _names(language: str, votes: Sequence[VoteRow], everyone: bool) -> dict[str,
 
 
 def _name(language: str, kind: str, run: str) -> str:
-    way, _, method = kind.partition(services_votes.SEPARATOR)
+    way, _, method = kind.partition(SEPARATOR)
     return say(language, f"compare.{way}", **({"name": run or method_name(method)} if method else {}))

@@ -163,7 +163,7 @@ class ExamTab:
 
     def refresh(self, request: gr.Request) -> tuple[Any, ...]:
         """The exam in the making, the one at work and the newest one's verdict."""
-        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         return *self._draft(language, visitor), *self._exams(language, visitor)
 
     def _draft(self, language: str, visitor: str) -> tuple[Any, ...]:
@@ -184,13 +184,13 @@ class ExamTab:
 
     def _runs(self, language: str, visitor: str) -> list[tuple[str, str]]:
         """What the exam may be drawn up for, by name and id: nothing, or a run that has an adapter; the newest last."""
-        runs = self.services.store.runs.all(visitor)
+        runs = self.services.runs.all(visitor)
         usable = [run for run in runs if has_adapter(run.folder)]
         return [(say(language, "exam.no_run"), NO_RUN), *((run.name, run.id) for run in usable)]
 
     def _opened(self, request: gr.Request, shown: str | None) -> tuple[Any, ...]:
         """An adapter that became ready a moment ago is offered at once, not at the page's next look at its run."""
-        runs = self._runs(language_of(request), visitor_of(self.services.store, request))
+        runs = self._runs(language_of(request), visitor_of(self.services.visitors, request))
         kept = shown if shown in [id_ for _, id_ in runs[1:]] else runs[-1][1]
         return (gr.update(choices=runs, value=kept),)
 
@@ -231,28 +231,28 @@ class ExamTab:
     def _draw(
         self, request: gr.Request, changed: int, run: str | None, limit: float, seed: float | None, own: str | None
     ) -> tuple[Any, ...]:
-        visitor = visitor_of(self.services.store, request)
+        visitor = visitor_of(self.services.visitors, request)
         settings = build(ExamSettings, {"limit": limit, "seed": seed or 0})
         file = Path(own) if own else None
-        self.services.exams.draw(visitor, self.services.chat, run or NO_RUN, settings, file)
+        self.services.exams.draw(visitor, run or NO_RUN, settings, file)
         return (bump(changed),)
 
     def _show(self, request: gr.Request, id_: str | None) -> tuple[Any, ...]:
-        draft: ExamDraft = self.services.exams.draft(visitor_of(self.services.store, request))
+        draft: ExamDraft = self.services.exams.draft(visitor_of(self.services.visitors, request))
         chosen = next((each for each in draft.own if each.id == id_), None)
         return (chosen.question, "\n".join(chosen.answers)) if chosen else ("", "")
 
     def _save(self, request: gr.Request, changed: int, id_: str | None, question: str, answers: str) -> tuple[Any, ...]:
-        visitor = visitor_of(self.services.store, request)
+        visitor = visitor_of(self.services.visitors, request)
         self.services.exams.edit(visitor, id_ or "", question, answers.split("\n"))
         return (bump(changed),)
 
     def _delete(self, request: gr.Request, changed: int, id_: str | None) -> tuple[Any, ...]:
-        self.services.exams.delete(visitor_of(self.services.store, request), [id_ or ""])
+        self.services.exams.delete(visitor_of(self.services.visitors, request), [id_ or ""])
         return (bump(changed),)
 
     def _start(self, request: gr.Request, changed: int, arms: list[str], name: str, drill: bool) -> tuple[Any, ...]:
-        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         count = len(self.services.exams.taken(visitor)) + 1
         self.services.exams.start(visitor, arms, name or say(language, "exam.numbered", count=count), language, drill)
         return "", bump(changed)
@@ -265,7 +265,7 @@ class ExamTab:
 
     def _act(self, request: gr.Request, changed: int, act: Callable[[str, str], None]) -> tuple[Any, ...]:
         """To the exam at work, else to the newest."""
-        visitor = visitor_of(self.services.store, request)
+        visitor = visitor_of(self.services.visitors, request)
         taken = self.services.exams.taken(visitor)
         newest = self.services.jobs.active_run(visitor, KIND) or (taken[-1] if taken else None)
         if newest:
@@ -274,21 +274,21 @@ class ExamTab:
 
     def _forget(self, request: gr.Request, changed: int, exam: str | None) -> tuple[Any, ...]:
         if exam:
-            self.services.jobs.delete(visitor_of(self.services.store, request), exam)
+            self.services.runs.delete(visitor_of(self.services.visitors, request), exam)
         return (bump(changed),)
 
     def _tick(self, request: gr.Request) -> tuple[Any, ...]:
-        return self._followed(language_of(request), visitor_of(self.services.store, request))
+        return self._followed(language_of(request), visitor_of(self.services.visitors, request))
 
     def _ended(self, request: gr.Request) -> tuple[Any, ...]:
-        return self._exams(language_of(request), visitor_of(self.services.store, request))
+        return self._exams(language_of(request), visitor_of(self.services.visitors, request))
 
     def _chosen(self, request: gr.Request, exam: str | None) -> tuple[Any, ...]:
-        return self._told(language_of(request), visitor_of(self.services.store, request), exam)
+        return self._told(language_of(request), visitor_of(self.services.visitors, request), exam)
 
     def _keep(self, request: gr.Request, exam: str | None) -> tuple[Any, ...]:
         """Copies of the report's files, at an address that nobody guesses."""
-        found = self.services.exams.files(visitor_of(self.services.store, request), exam) if exam else []
+        found = self.services.exams.files(visitor_of(self.services.visitors, request), exam) if exam else []
         folder = new_download_folder(self.file)
         copies = [str(shutil.copy(each, folder)) for each in found]
         return (gr.update(value=copies, visible=bool(copies)),)

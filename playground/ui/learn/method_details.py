@@ -31,7 +31,7 @@ class MethodCosts:
 def measured_costs(services: Services) -> Iterator[MethodCosts]:
     """Nothing at once, and everything when the model is there and the methods are measured."""
     yield MethodCosts({}, 0)
-    yield MethodCosts(services.costs, services.chat.model.config.hidden_size)
+    yield MethodCosts(services.method_costs.measure(), services.chat.model.config.hidden_size)
 
 
 def picture(language: str, method: Method[Any], known: MethodCosts) -> str:

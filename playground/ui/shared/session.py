@@ -3,14 +3,14 @@
 import gradio as gr
 
 from playground.errors import UserError
-from playground.storage.store import Store
+from playground.services.visitors import Visitors
 from playground.ui.shared.client_scripts import LANGUAGE_COOKIE
 from playground.ui.shared.i18n import say
 
 COOKIE = "playground_visitor"  # holds a secret that the server made; shared.middleware sets it
 
 
-def visitor_of(store: Store, request: gr.Request) -> str:
+def visitor_of(visitors: Visitors, request: gr.Request) -> str:
     """The visitor's id, from the cookie alone.
 
     Raises:
@@ -19,7 +19,7 @@ def visitor_of(store: Store, request: gr.Request) -> str:
     secret = request.cookies.get(COOKIE)
     if not secret:
         raise UserError(say(language_of(request), "notice.no_cookie"))
-    return store.visitor(secret)
+    return visitors.identify(secret)
 
 
 def language_of(request: gr.Request) -> str:

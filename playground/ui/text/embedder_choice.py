@@ -54,7 +54,7 @@ class EmbedderChoice:
 
     def suggested(self, visitor: str) -> Offer | None:
         """A multilingual embedder for a text that the visitor's own cannot read, if one is on offer."""
-        index = self.services.library.ready_index(visitor)
+        index = self.services.indexes.ready(visitor)
         if index is None or index.language in ENGLISH or self.services.embedders.of(visitor).multilingual:
             return None
         many = [offer for offer in self.services.embedders.offers() if offer.known and offer.known.languages > 1]
@@ -62,7 +62,7 @@ class EmbedderChoice:
 
     def _progress(self, language: str, visitor: str, change: EmbedderChange | None) -> dict[str, Any]:
         """Fetching with its megabytes, loading, or why it came to nothing; nothing while the index tells its own."""
-        if change is None or (self.services.library.building(visitor) and not change.error):
+        if change is None or (self.services.indexes.building(visitor) and not change.error):
             return gr.update(value="", visible=False)
         known = next((offer for offer in self.services.embedders.offers() if offer.name == change.name), None)
         if change.error:

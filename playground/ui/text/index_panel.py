@@ -56,7 +56,7 @@ class IndexPanel:
 
     def drawn(self, language: str, visitor: str, choices: bool = True) -> tuple[Any, ...]:
         """Updates for `outputs`: how things are, or as far as they are; without `choices` those are left alone."""
-        building, change = self.services.library.building(visitor), self.services.embedders.change(visitor)
+        building, change = self.services.indexes.building(visitor), self.services.embedders.change(visitor)
         line = building_line(language, building) if building else index_line(self.services, language, visitor)
         button = self._stoppable(visitor) if building else gr.update(visible=False)
         work = " ".join(filter(None, ["index" if building else "", change.name if change and change.under_way else ""]))
@@ -64,24 +64,24 @@ class IndexPanel:
         return line, button, work, gr.update(active=bool(work)), *choice(language, visitor)
 
     def _stoppable(self, visitor: str) -> dict[str, Any]:
-        building = self.services.library.building(visitor)
+        building = self.services.indexes.building(visitor)
         return gr.update(visible=not (building and building.stopping))
 
     def _watch(self, request: gr.Request) -> tuple[Any, ...]:
-        return self.drawn(language_of(request), visitor_of(self.services.store, request), choices=False)
+        return self.drawn(language_of(request), visitor_of(self.services.visitors, request), choices=False)
 
     def _cancel(self, request: gr.Request) -> dict[str, Any]:
-        self.services.library.cancel_index(visitor_of(self.services.store, request))
+        self.services.indexes.cancel(visitor_of(self.services.visitors, request))
         return gr.update(visible=False)
 
     def _choose(self, request: gr.Request, name: str) -> tuple[Any, ...]:
-        visitor = visitor_of(self.services.store, request)
-        self.services.choose_embedder(visitor, name)
+        visitor = visitor_of(self.services.visitors, request)
+        self.services.indexes.choose_embedder(visitor, name)
         return self.drawn(language_of(request), visitor)
 
     def _take_suggestion(self, request: gr.Request) -> tuple[Any, ...]:
-        visitor = visitor_of(self.services.store, request)
+        visitor = visitor_of(self.services.visitors, request)
         suggested = self.choice.suggested(visitor)
         if suggested:
-            self.services.choose_embedder(visitor, suggested.name)
+            self.services.indexes.choose_embedder(visitor, suggested.name)
         return self.drawn(language_of(request), visitor)

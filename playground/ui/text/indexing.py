@@ -20,13 +20,13 @@ def index_progress(services: Services, language: str, visitor: str) -> Iterator[
 
     What went wrong on the thread is raised here.
     """
-    if not services.store.documents(visitor):
+    if not services.library.has_text(visitor):
         return
     failed: list[Exception] = []
     building = threading.Thread(target=_build, args=(services, visitor, failed), daemon=True)
     building.start()
     while building.is_alive():
-        yield building_line(language, services.library.building(visitor))
+        yield building_line(language, services.indexes.building(visitor))
         building.join(SHOW_EVERY)
     if failed and not isinstance(failed[0], IndexingStopped):
         raise failed[0]
@@ -45,8 +45,8 @@ def building_line(language: str, building: Building | None) -> str:
 
 def index_line(services: Services, language: str, visitor: str) -> str:
     """Files → characters → passages → vectors, or why there is no index; and what to know of how it searches."""
-    rows = services.store.documents(visitor)
-    index = services.library.ready_index(visitor)
+    rows = services.library.rows(visitor)
+    index = services.indexes.ready(visitor)
     if not rows:
         return say(language, "text.index_none")
     if index is None:
@@ -74,6 +74,6 @@ def index_broken(language: str, index: Index | None) -> str:
 
 def _build(services: Services, visitor: str, failed: list[Exception]) -> None:
     try:
-        services.library.index(visitor)
+        services.indexes.index(visitor)
     except Exception as error:
         failed.append(error)

@@ -49,16 +49,16 @@ class QualityView:
 
     def refresh(self, request: gr.Request) -> tuple[Any, ...]:
         """The findings in the visitor's text as it is now."""
-        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         text = self.services.training_text
         findings = (
-            {each.kind: each for each in text.findings(visitor)} if self.services.store.documents(visitor) else {}
+            {each.kind: each for each in text.findings(visitor)} if self.services.library.has_text(visitor) else {}
         )
         left_out = text.left_out(visitor)
         lines = [_drawn(language, kind, findings.get(kind), kind in left_out) for kind in KINDS]
         droppable = any(each.parts for each in findings.values())
         return (
-            gr.update(visible=bool(self.services.store.documents(visitor))),
+            gr.update(visible=bool(self.services.library.has_text(visitor))),
             gr.update(visible=not findings),
             gr.update(visible=droppable),
             *(each for line in lines for each in line),
@@ -66,7 +66,7 @@ class QualityView:
 
     def _toggle(self, kind: str) -> Callable[[gr.Request, int], tuple[Any, ...]]:
         def toggle(request: gr.Request, changed: int) -> tuple[Any, ...]:
-            visitor = visitor_of(self.services.store, request)
+            visitor = visitor_of(self.services.visitors, request)
             text = self.services.training_text
             text.leave_out(visitor, kind, kind not in text.left_out(visitor))
             return (bump(changed),)

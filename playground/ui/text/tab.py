@@ -111,7 +111,7 @@ class TextTab:
 
     def refresh(self, request: gr.Request) -> tuple[Any, ...]:
         """The visitor's text as it is stored, and the host's limits."""
-        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         limits = self.services.settings
         words = say(
             language,
@@ -125,7 +125,7 @@ class TextTab:
         return *self._read(language, visitor), words, *self.index.drawn(language, visitor)
 
     def _add_files(self, request: gr.Request, files: Sequence[str] | None, changed: int) -> Iterator[tuple[Any, ...]]:
-        visitor = visitor_of(self.services.store, request)
+        visitor = visitor_of(self.services.visitors, request)
         paths = [Path(file) for file in files or ()]
         added = self.services.library.add(visitor, [(path, path.name) for path in paths])
         waiting = {table.path for table in added.unmapped}
@@ -136,12 +136,12 @@ class TextTab:
 
     def _add_text(self, request: gr.Request, text: str, changed: int) -> Iterator[tuple[Any, ...]]:
         name = say(language_of(request), "text.paste_name")
-        visitor = visitor_of(self.services.store, request)
+        visitor = visitor_of(self.services.visitors, request)
         yield from self._added(request, self.services.library.add_text(visitor, text, name), changed)
 
     def _example_adder(self, name: str) -> Callable[[gr.Request, int], Iterator[tuple[Any, ...]]]:
         def add(request: gr.Request, changed: int) -> Iterator[tuple[Any, ...]]:
-            visitor = visitor_of(self.services.store, request)
+            visitor = visitor_of(self.services.visitors, request)
             yield from self._added(request, self.services.library.add_example(visitor, name), changed)
 
         return add
@@ -149,24 +149,24 @@ class TextTab:
     def _add_mapped(
         self, request: gr.Request, question: str | None, answer: str | None, changed: int
     ) -> Iterator[tuple[Any, ...]]:
-        visitor = visitor_of(self.services.store, request)
+        visitor = visitor_of(self.services.visitors, request)
         table, mapping = self.mapping.take(language_of(request), visitor, question, answer)
         added = self.services.library.add(visitor, [(table.path, table.name)], mapping)
         table.path.unlink(missing_ok=True)
         yield from self._added(request, added, changed)
 
     def _leave_out(self, request: gr.Request) -> tuple[Any, ...]:
-        visitor = visitor_of(self.services.store, request)
+        visitor = visitor_of(self.services.visitors, request)
         self.mapping.leave_out(visitor)
         return self.mapping.opened(visitor, ())
 
     def _remove(self, request: gr.Request, document: str, changed: int) -> Iterator[tuple[Any, ...]]:
-        self.services.library.remove(visitor_of(self.services.store, request), document)
+        self.services.library.remove(visitor_of(self.services.visitors, request), document)
         yield from self._added(request, Added(), changed)
 
     def _added(self, request: gr.Request, added: Added, changed: int) -> Iterator[tuple[Any, ...]]:
         """The text as it is now, then the index as it grows; refusals stand beside it."""
-        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         form = self.mapping.opened(visitor, added.unmapped)
         told = Told("\n".join(added.refusals))
         for place, line in enumerate(index_progress(self.services, language, visitor)):
@@ -174,15 +174,15 @@ class TextTab:
             read = self._read(language, visitor) if place == 1 else [gr.skip()] * len(self.read_outputs)
             yield told, *form, *read, *self.index.growing(visitor, line), gr.skip()
         line = index_line(self.services, language, visitor)
-        loud = index_broken(language, self.services.library.ready_index(visitor))
+        loud = index_broken(language, self.services.indexes.ready(visitor))
         told = Told("\n".join(filter(None, [*added.refusals, loud])))
         yield told, *form, *self._read(language, visitor), line, gr.update(visible=False), bump(changed)
 
     def _read(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `read_outputs`; the newest document is looked at."""
         summaries = self.services.library.summary(visitor)
-        tokens = self.services.tokens(visitor)
-        index = self.services.library.ready_index(visitor)
+        tokens = self.services.training_text.token_counts(visitor)
+        index = self.services.indexes.ready(visitor)
         passages = Counter(passage.source for passage in index.passages) if index else Counter()
         headers = [say(language, f"text.column.{each}") for each in COLUMNS]
         rows = [
@@ -210,7 +210,7 @@ class TextTab:
         )
 
     def _look(self, request: gr.Request, document: str) -> tuple[Any, ...]:
-        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         for each in self.services.library.summary(visitor):
             if each.id == document:
                 return each.first_lines, _dropped(language, each.dropped)

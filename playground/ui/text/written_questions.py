@@ -64,13 +64,13 @@ class WrittenView:
 
     def refresh(self, request: gr.Request) -> tuple[Any, ...]:
         """The pairs as they are kept."""
-        language, visitor = language_of(request), visitor_of(self.services.store, request)
-        return gr.update(visible=bool(self.services.store.documents(visitor))), *self._drawn(language, visitor)
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
+        return gr.update(visible=bool(self.services.library.has_text(visitor))), *self._drawn(language, visitor)
 
     def _write(self, request: gr.Request, changed: int) -> Iterator[tuple[Any, ...]]:
         """How far it is, then the pairs."""
-        language, visitor = language_of(request), visitor_of(self.services.store, request)
-        for each in self.services.writing.write(visitor):
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
+        for each in self.services.question_writer.write(visitor):
             line = say(
                 language, "written.working", done=count(each.done), total=count(each.total), kept=count(each.kept)
             )
@@ -78,20 +78,20 @@ class WrittenView:
         yield *self._drawn(language, visitor), bump(changed)
 
     def _stop(self, request: gr.Request) -> None:
-        self.services.writing.stop(visitor_of(self.services.store, request))
+        self.services.question_writer.stop(visitor_of(self.services.visitors, request))
 
     def _remove(self, request: gr.Request, question: str | None, changed: int) -> tuple[Any, ...]:
-        self.services.writing.remove(visitor_of(self.services.store, request), question or "")
+        self.services.question_writer.remove(visitor_of(self.services.visitors, request), question or "")
         return (bump(changed),)
 
     def _drawn(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `outputs`."""
-        pairs = self.services.writing.pairs(visitor)
+        pairs = self.services.question_writer.pairs(visitor)
         headers = [say(language, f"written.{each}") for each in COLUMNS]
         data = [[each.question, each.answer] for each in pairs]
         questions = [each.question for each in pairs]
         return (
-            *_buttons(self.services.writing.working(visitor)),
+            *_buttons(self.services.question_writer.working(visitor)),
             say(language, "written.kept" if pairs else "written.none", count=count(len(pairs))),
             gr.update(value={"headers": headers, "data": data}, visible=bool(pairs)),
             gr.update(visible=bool(pairs)),

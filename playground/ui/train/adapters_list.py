@@ -108,7 +108,7 @@ def _ask(asking: bool) -> tuple[dict[str, Any], ...]:
 def _rename(services: Services) -> Any:
     @guard(3)
     def rename(request: gr.Request, run: str, name: str, changed: int) -> tuple[Any, ...]:
-        services.jobs.rename(visitor_of(services.store, request), run, name)
+        services.runs.rename(visitor_of(services.visitors, request), run, name)
         return "", bump(changed)
 
     return rename
@@ -117,8 +117,7 @@ def _rename(services: Services) -> Any:
 def _delete(services: Services) -> Any:
     @guard(5)
     def delete(request: gr.Request, run: str, changed: int) -> tuple[Any, ...]:
-        services.jobs.delete(visitor_of(services.store, request), run)
-        services.forget_adapter(run)
+        services.runs.delete(visitor_of(services.visitors, request), run)
         return bump(changed), *_ask(False)
 
     return delete

@@ -7,7 +7,7 @@ import gradio as gr
 import pandas as pd
 
 import adapters
-from playground.services.experiments import Experiments
+from playground.services.app import Services
 from playground.training.method_comparison import AXES, MethodResult, collect_results, pareto_front
 from playground.ui.shared.controls import run_values
 from playground.ui.shared.format import count, duration, method_name
@@ -24,10 +24,9 @@ UNITS = {"seconds": 1.0, "peak_bytes": 1e-9, "file_bytes": 1e-6, "trainable": 1e
 class BakeOff:
     """The parts and what happens to them; the runs themselves are followed by the panel above."""
 
-    def __init__(self, experiments: Experiments, panel: RunPanel, notice: gr.Textbox, changed: gr.State) -> None:
+    def __init__(self, services: Services, panel: RunPanel, notice: gr.Textbox, changed: gr.State) -> None:
         """Draw it, closed."""
-        self.experiments = experiments
-        self.store = experiments.store
+        self.services = services
         self.panel, self.notice, self.changed = panel, notice, changed
         here = {id_: method for id_, method in adapters.methods().items() if not method.unavailable()}
         core = [id_ for id_, method in here.items() if method.core]
@@ -62,16 +61,16 @@ class BakeOff:
 
     def refresh(self, language: str, visitor: str, axis: str) -> tuple[Any, ...]:
         """Updates for `outputs`: the last bake-off."""
-        found = collect_results(self.experiments.last_bake_off(visitor))
+        found = collect_results(self.services.experiments.last_bake_off(visitor))
         shown = gr.update(visible=any(each.heldout_after is not None for each in found))
         table = gr.update(value=_table(language, found), visible=bool(found))
         return table, shown, _plot(language, found, axis), _caveat(language, found, axis)
 
     def _outlook(self, request: gr.Request, methods: list[str], preset: str, *run: Any) -> tuple[Told]:
-        language, visitor = language_of(request), visitor_of(self.store, request)
-        if not self.store.documents(visitor):
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
+        if not self.services.library.has_text(visitor):
             return (Told(say(language, "train.needs_text")),)
-        planned = self.experiments.plan_bake_off(visitor, methods, preset, run_values(run))
+        planned = self.services.experiments.plan_bake_off(visitor, methods, preset, run_values(run))
         seconds = sum(each for _, each in planned)
         steps = planned[0][0].settings.steps
         time = duration(language, seconds)
@@ -80,13 +79,13 @@ class BakeOff:
     def _start(
         self, request: gr.Request, changed: int, kept: bool, methods: list[str], preset: str, *run: Any
     ) -> tuple[Any, ...]:
-        language, visitor = language_of(request), visitor_of(self.store, request)
-        self.experiments.start_bake_off(visitor, methods, preset, run_values(run), kept)
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
+        self.services.experiments.start_bake_off(visitor, methods, preset, run_values(run), kept)
         return "", *self.panel.follow(language, visitor), bump(changed)
 
     def _turn(self, request: gr.Request, axis: str) -> tuple[Any, ...]:
-        language, visitor = language_of(request), visitor_of(self.store, request)
-        found = collect_results(self.experiments.last_bake_off(visitor))
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
+        found = collect_results(self.services.experiments.last_bake_off(visitor))
         return _plot(language, found, axis), _caveat(language, found, axis)
 
 

@@ -74,7 +74,7 @@ def offers_login() -> bool:
 
 def _maker(services: Services, file: gr.DownloadButton) -> Callable[..., tuple[Any, ...]]:
     def make(request: gr.Request, run: str, form: str) -> tuple[Any, ...]:
-        visitor = visitor_of(services.store, request)
+        visitor = visitor_of(services.visitors, request)
         with _written(services, visitor, run, form) as folder:
             archive = new_download_folder(file) / f"{_file_name(services, visitor, run)}-{form}.zip"
             export.zip_folder(folder, archive)
@@ -104,7 +104,7 @@ def _by_token(services: Services) -> Callable[..., Any]:
 
 def _sender(services: Services) -> Callable[..., tuple[Any, ...]]:
     def send(request: gr.Request, run: str, form: str, name: str, private: bool, token: str | None) -> tuple[Any, ...]:
-        visitor = visitor_of(services.store, request)
+        visitor = visitor_of(services.visitors, request)
         if not (token or "").strip():
             hub.push_to_hub(Path(), name, None, private)  # says that a login is missing, before anything is made
         with _written(services, visitor, run, form) as folder:
@@ -118,11 +118,11 @@ def _sender(services: Services) -> Callable[..., tuple[Any, ...]]:
 def _written(services: Services, visitor: str, run: str, form: str) -> Iterator[Path]:
     """A folder with the export, gone afterwards."""
     with tempfile.TemporaryDirectory(dir=services.settings.data, prefix=".export-") as folder:
-        services.export(visitor, run, form, Path(folder))
+        services.runs.export(visitor, run, form, Path(folder))
         yield Path(folder)
 
 
 def _file_name(services: Services, visitor: str, run: str) -> str:
     """Letters, digits and dashes of the run's name: it becomes a file's name on the visitor's machine."""
-    name = clean_name(services.store.runs.get(visitor, run).name, "adapter")
+    name = clean_name(services.runs.get(visitor, run).name, "adapter")
     return "-".join("".join(letter if letter.isalnum() else " " for letter in name).split()) or "adapter"

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from playground.services.experiments import Experiments
+from playground.services.app import Services
 from playground.storage.run_folder import CONFIG, adapter_folder, read_config, read_events, read_record
 from playground.storage.store import RunRow
 from playground.ui.shared.handlers import guard
@@ -22,10 +22,9 @@ NONE = ("–", "")
 class History:
     """The parts and what happens to them."""
 
-    def __init__(self, experiments: Experiments, panel: RunPanel, notice: gr.Textbox, changed: gr.State) -> None:
+    def __init__(self, services: Services, panel: RunPanel, notice: gr.Textbox, changed: gr.State) -> None:
         """Draw it, closed, and wire it."""
-        self.experiments = experiments
-        self.store = experiments.store
+        self.services = services
         self.panel = panel
         with gr.Accordion(mark("history.title"), open=False, visible=False) as self.folded:
             with gr.Row(elem_classes="ask"):
@@ -53,7 +52,7 @@ class History:
 
     def refresh(self, language: str, visitor: str, one: str, other: str) -> tuple[Any, ...]:
         """Updates for `outputs`: the newest two unless others were chosen."""
-        runs = list(reversed(self.store.runs.all(visitor)))
+        runs = list(reversed(self.services.runs.all(visitor)))
         ids = [run.id for run in runs]
         newest = [*ids[:2], "", ""]
         chosen = [id_ if id_ in ids else newest[place] for place, id_ in enumerate((one, other))]
@@ -62,16 +61,16 @@ class History:
         return gr.update(visible=bool(runs)), *dropdowns, *self._drawn(language, visitor, chosen)
 
     def _show(self, request: gr.Request, *chosen: str) -> tuple[Any, ...]:
-        return self._drawn(language_of(request), visitor_of(self.store, request), chosen)
+        return self._drawn(language_of(request), visitor_of(self.services.visitors, request), chosen)
 
     def _drawn(self, language: str, visitor: str, chosen: Sequence[str]) -> tuple[Any, ...]:
-        runs = [self.store.runs.get(visitor, id_) if id_ else None for id_ in chosen]
+        runs = [self.services.runs.get(visitor, id_) if id_ else None for id_ in chosen]
         return _curves(language, [run for run in runs if run]), *[_facts(run) if run else None for run in runs]
 
     def _rerun(self, request: gr.Request, changed: int, kept: bool, one: str) -> tuple[Any, ...]:
-        language, visitor = language_of(request), visitor_of(self.store, request)
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         if one:
-            self.experiments.rerun(visitor, one, kept)
+            self.services.experiments.rerun(visitor, one, kept)
         return *self.panel.follow(language, visitor), bump(changed)
 
 

@@ -25,12 +25,12 @@ def build_bringing(services: Services, changed: gr.State) -> None:
     def bring(request: gr.Request, paths: Sequence[str] | None, name: str, changed: int) -> tuple[Any, ...]:
         came = [Path(path) for path in paths or ()]
         try:
-            visitor = visitor_of(services.store, request)
-            run = services.bring_adapter(visitor, [(path.name, path) for path in came], name)
+            visitor = visitor_of(services.visitors, request)
+            run = services.runs.import_adapter(visitor, [(path.name, path) for path in came], name)
         finally:
             for path in came:
                 path.unlink(missing_ok=True)  # Gradio's copy, which whoever knows its address could read
-        kept = services.store.runs.get(visitor, run).name
+        kept = services.runs.get(visitor, run).name
         return Told(say(language_of(request), "bring.done", name=kept)), "", bump(changed)
 
     # By the queue: a change of a gr.State reaches the page only through it.

@@ -110,7 +110,7 @@ class Preview:
     def _rows(self, request: gr.Request, run: tuple[Any, ...]) -> list[KindPreview]:
         asked = dict(zip(RUN_KNOBS, run, strict=True))
         given = {name: value for name, value in asked.items() if value is not None and name not in BY_PRESET}
-        visitor = visitor_of(self.services.store, request)
+        visitor = visitor_of(self.services.visitors, request)
         return self.services.training_text.preview(visitor, build(TrainSettings, given))
 
 

@@ -68,12 +68,12 @@ class RunPanel:
         return say(language, "train.of_several", place=place, count=len(together), name=run.name)
 
     def _followed(self, visitor: str) -> RunRow | None:
-        runs = self.services.store.runs.all(visitor)
+        runs = self.services.runs.all(visitor)
         return self.services.jobs.active_run(visitor) or max(runs, key=lambda run: run.queued, default=None)
 
     def _pause_or_resume(self, request: gr.Request, changed: int, seen: str) -> tuple[Any, ...]:
         """As the button said when it was pressed, so that a second press does not undo the first."""
-        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         resuming = seen == say(language, "train.resume")
         for run in self._together(visitor):
             if resuming and run.state in ("stopped", "failed"):
@@ -83,7 +83,7 @@ class RunPanel:
         return *self.follow(language, visitor), bump(changed)
 
     def _cancel(self, request: gr.Request, changed: int, _seen: str) -> tuple[Any, ...]:
-        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         for run in self._together(visitor):
             self.services.jobs.stop(visitor, run.id, CANCEL_SECONDS)
         return *self.follow(language, visitor), bump(changed)
@@ -93,7 +93,7 @@ class RunPanel:
         return self.services.jobs.bundled_runs(visitor, followed.id) if followed else []
 
     def _keep(self, request: gr.Request, kept: bool) -> tuple[Any, ...]:
-        visitor = visitor_of(self.services.store, request)
+        visitor = visitor_of(self.services.visitors, request)
         if active := self.services.jobs.active_run(visitor):
             self.services.jobs.keep(visitor, active.id, kept)
         return ()

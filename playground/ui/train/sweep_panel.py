@@ -8,7 +8,7 @@ import gradio as gr
 import pandas as pd
 
 from playground.jobs.queue import Snapshot
-from playground.services.experiments import Experiments
+from playground.services.app import Services
 from playground.storage.store import ACTIVE
 from playground.training.lr_sweep import RUNGS
 from playground.ui.shared.controls import Controls
@@ -27,10 +27,9 @@ COLOURS = {"loss": "#8a8f98", "smoothed": "#d9730d"}
 class SweepPanel:
     """The parts and what happens to them; a sweep is a run of its own kind, followed here."""
 
-    def __init__(self, experiments: Experiments, notice: gr.Textbox) -> None:
+    def __init__(self, services: Services, notice: gr.Textbox) -> None:
         """Draw it, closed."""
-        self.experiments = experiments
-        self.store, self.jobs = experiments.store, experiments.jobs
+        self.services = services
         self.notice = notice
         with gr.Accordion(mark("sweep.title"), open=False):
             gr.Markdown(mark("sweep.intro"))
@@ -62,8 +61,8 @@ class SweepPanel:
 
     def refresh(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `outputs`: the last sweep; looking renews its lease."""
-        row = self.experiments.last_sweep(visitor)
-        run = self.jobs.snapshot(visitor, row.id) if row else None
+        row = self.services.experiments.last_sweep(visitor)
+        run = self.services.jobs.snapshot(visitor, row.id) if row else None
         state = run.state if run else ""
         active = state in ACTIVE
         return (
@@ -77,24 +76,24 @@ class SweepPanel:
         )
 
     def _start(self, request: gr.Request, kept: bool, method: str, preset: str, *values: Any) -> tuple[Any, ...]:
-        language, visitor = language_of(request), visitor_of(self.store, request)
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         options, run_values = self.controls.read(method, values)
-        self.experiments.start_sweep(visitor, method, preset, options, run_values, kept)
+        self.services.experiments.start_sweep(visitor, method, preset, options, run_values, kept)
         return self.refresh(language, visitor)
 
     def _pause_or_resume(self, request: gr.Request, seen: str) -> tuple[Any, ...]:
-        language, visitor = language_of(request), visitor_of(self.store, request)
-        if run := self.experiments.last_sweep(visitor):
-            act = self.jobs.resume if seen == say(language, "train.resume") else self.jobs.stop
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
+        if run := self.services.experiments.last_sweep(visitor):
+            act = self.services.jobs.resume if seen == say(language, "train.resume") else self.services.jobs.stop
             act(visitor, run.id)
         return self.refresh(language, visitor)
 
     def _tick(self, request: gr.Request) -> tuple[Any, ...]:
-        return self.refresh(language_of(request), visitor_of(self.store, request))
+        return self.refresh(language_of(request), visitor_of(self.services.visitors, request))
 
     def _use(self, request: gr.Request) -> tuple[Any, ...]:
         """Put the setting that won into the form, and the method that it was found for."""
-        run = self.experiments.last_sweep(visitor_of(self.store, request))
+        run = self.services.experiments.last_sweep(visitor_of(self.services.visitors, request))
         if run is None:
             return (gr.skip(), *[gr.skip()] * len(self.controls.flat))
         won = {name: run.figures[name] for name in ("learning_rate", "batch_tokens")}

@@ -7,7 +7,6 @@ import gradio as gr
 
 import adapters
 from playground.services.app import Services
-from playground.services.experiments import Experiments
 from playground.training.config import PRESETS, RunConfig
 from playground.training.estimate import Estimate
 from playground.ui.shared.controls import Controls, build_controls
@@ -34,16 +33,15 @@ class TrainTab:
     def __init__(self, services: Services, page: gr.Blocks) -> None:
         """Draw the tab and wire it."""
         self.services = services
-        self.experiments = Experiments(services)
         self.changed = gr.State(0)
         gr.Markdown(mark("train.intro"))
         self._build_form()
         self.panel.draw_run()
         self.lease = gr.Markdown(elem_classes="fine-print")
-        self.bakeoff = BakeOff(self.experiments, self.panel, self.notice, self.changed)
-        self.sweep = SweepPanel(self.experiments, self.notice)
+        self.bakeoff = BakeOff(services, self.panel, self.notice, self.changed)
+        self.sweep = SweepPanel(services, self.notice)
         self.list: AdaptersList = build_adapters_list(services, self.notice, self.changed)
-        self.history = History(self.experiments, self.panel, self.notice, self.changed)
+        self.history = History(services, self.panel, self.notice, self.changed)
         self._wire()
         self.choice.wire(page, self.controls, self.form, self.notice)
 
@@ -103,7 +101,7 @@ class TrainTab:
 
     def refresh(self, request: gr.Request, axis: str, one: str, other: str) -> tuple[Any, ...]:
         """Everything of this tab that depends on what is stored; what depends on the form too follows `redrawn`."""
-        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         return (
             secrets.token_hex(4),
             *self.panel.follow(language, visitor),
@@ -131,24 +129,24 @@ class TrainTab:
         return f"{lease} {most}"
 
     def _listed(self, language: str, visitor: str) -> tuple[Any, ...]:
-        return list_updates(language, self.services.store.runs.all(visitor), None)
+        return list_updates(language, self.services.runs.all(visitor), None)
 
     def _estimate(self, request: gr.Request, method: str, preset: str, *values: Any) -> tuple[Told]:
         """The box of the estimate is a notice of its own: what a run would take, or why there can be none."""
-        language, visitor = language_of(request), visitor_of(self.services.store, request)
-        if not self.services.store.documents(visitor):
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
+        if not self.services.library.has_text(visitor):
             return (Told(say(language, "train.needs_text")),)
         options, run_values = self.controls.read(method, values)
-        config, cost = self.services.plan(visitor, method, preset, options, run_values)
+        config, cost = self.services.runs.plan(visitor, method, preset, options, run_values)
         return (Told(estimate_sentence(language, config, cost, self.services.chat.model.num_parameters())),)
 
     def _start(
         self, request: gr.Request, changed: int, name: str, kept: bool, method: str, preset: str, *values: Any
     ) -> tuple[Any, ...]:
-        language, visitor = language_of(request), visitor_of(self.services.store, request)
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         options, run_values = self.controls.read(method, values)
-        config, cost = self.services.plan(visitor, method, preset, options, run_values)
-        self.services.start_run(visitor, config, name or adapters.get(method).label, cost.seconds, kept)
+        config, cost = self.services.runs.plan(visitor, method, preset, options, run_values)
+        self.services.runs.start(visitor, config, name or adapters.get(method).label, cost.seconds, kept)
         return "", *self.panel.follow(language, visitor), bump(changed)
 
 

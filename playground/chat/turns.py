@@ -1,0 +1,123 @@
+"""The ids of the arms, and a conversation: what each arm was asked and answered, as stored and shown. Asks no model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from playground.chat.answer import Answer
+from playground.prompts import Turn
+from retrieval.grounding import claims_with_evidence
+from retrieval.search import Hit
+
+BASE, FEW_SHOT, RAG, TUNED, BOTH = ARM_KINDS = ("base", "few_shot", "rag", "tuned", "both")
+RETRIEVING = (RAG, BOTH)
+TUNING = (TUNED, BOTH)
+SEPARATOR = ":"  # between the kind of an arm and its run
+
+
+@dataclass(frozen=True)
+class Record:
+    """One turn of one arm, as it is stored and shown.
+
+    `claims` are the sentences of a complete answer, each with the sentences of its passages that support it. `sent` is
+    the prompt, kept for an arm's last turn only; `examples` are those of a few-shot prompt, the most similar first, and
+    `same` says that the text has this very question, whose pair was not shown. `ahead` questions are answered first.
+    `tested` is what the last self-test before the answer said of the arm's adapter and the base.
+    """
+
+    question: str
+    answer: str
+    prompt_tokens: int
+    seconds_to_first_token: float | None
+    tokens_per_second: float | None
+    found: bool | None
+    dropped_turns: int
+    done: bool
+    stopped: bool
+    stamp_id: str
+    stamp: Mapping[str, Any]
+    passages: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    claims: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    sent: str = ""
+    examples: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    same: bool = False
+    ahead: int = 0
+    tested: Mapping[str, Any] | None = None
+
+
+Conversation = dict[str, list[Record]]  # an arm's id -> its turns, oldest first
+
+
+def arm_id(kind: str, run_id: str = "") -> str:
+    """`base`, `rag`, `few_shot`, `tuned:RUN` or `both:RUN`: what a pane shows, and the key of its turns."""
+    return f"{kind}{SEPARATOR}{run_id}" if run_id else kind
+
+
+def split_arm_id(id_: str) -> tuple[str, str]:
+    """The kind of an arm and its run's id, empty without one."""
+    kind, _, run = id_.partition(SEPARATOR)
+    return kind, run
+
+
+def record(question: str, answer: Answer, tested: Mapping[str, Any] | None = None) -> Record:
+    """An arm's answer as a turn to keep; `tested` is the JSON form of its self-test."""
+    worked = answer.examples
+    chosen = worked.chosen if worked else ()
+    return Record(
+        question=question,
+        answer=answer.text,
+        prompt_tokens=answer.prompt_tokens,
+        seconds_to_first_token=answer.seconds_to_first_token,
+        tokens_per_second=answer.tokens_per_second,
+        found=answer.found,
+        dropped_turns=answer.dropped_turns,
+        done=answer.done,
+        stopped=answer.stopped,
+        stamp_id=answer.stamp.id,
+        stamp=answer.stamp.to_dict(),
+        passages=[passage(hit) for hit in answer.passages],
+        claims=_claims(question, answer),
+        sent=answer.prompt,
+        examples=[{**asdict(each.turn), "similarity": round(each.similarity, 4)} for each in chosen],
+        same=bool(worked and worked.same),
+        ahead=answer.ahead,
+        tested=tested,
+    )
+
+
+def passage(hit: Hit) -> dict[str, Any]:
+    """A found passage with its place in the text: `start` and `end` are character offsets into the document."""
+    found = hit.passage
+    return {
+        "text": found.text,
+        "source": found.source,
+        "page": found.page,
+        "heading": found.heading,
+        "start": found.start,
+        "end": found.end,
+        "score": round(float(hit.score), 4),
+    }
+
+
+def history(records: Sequence[Record]) -> list[Turn]:
+    """The turns that an arm reads before a new question: those that it answered."""
+    return [Turn(each.question, each.answer) for each in records if each.answer]
+
+
+def without_prompts(turns: Sequence[Record]) -> list[Record]:
+    """Turns that are no longer the last: their prompts, each of which holds all turns before it, are dropped."""
+    return [replace(each, sent="") for each in turns]
+
+
+def closed_turn(turn: Record) -> Record:
+    """The turn as it is kept: one that was cut off when its page closed counts as stopped."""
+    return turn if turn.done else replace(turn, done=True, stopped=True, ahead=0)
+
+
+def _claims(question: str, answer: Answer) -> list[dict[str, Any]]:
+    """Only for a complete answer: half a sentence would claim something else."""
+    if not answer.done or not answer.passages:
+        return []
+    return [
+        asdict(claim) for claim in claims_with_evidence(answer.text, question, [hit.passage for hit in answer.passages])
+    ]

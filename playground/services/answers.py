@@ -1,0 +1,165 @@
+"""Answers to visitors' questions: who can answer, what they look up, and the answers as they are written."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from playground.chat import answer as chat_answer
+from playground.chat.answer import Answer, Arm, Decoding
+from playground.chat.few_shot import Examples, ExampleSelector, located_pairs
+from playground.chat.turns import ARM_KINDS, BASE, BOTH, FEW_SHOT, RAG, RETRIEVING, TUNED, TUNING, arm_id, split_arm_id
+from playground.device import gpu
+from playground.errors import UserError
+from playground.models.chat_model import ChatModel
+from playground.prompts import Turn
+from playground.services.embedders import Embedders
+from playground.services.library import Library
+from playground.services.runs import Runs
+from playground.services.search_indexes import SearchIndexes
+from playground.services.served_adapters import ServedAdapters
+from playground.services.stop_signals import StopSignal, StopSignals
+from playground.settings import Settings
+from retrieval.search import SearchResult, search
+
+GPU_SECONDS = 60  # for which a GPU is lent for one question
+
+
+class Answers:
+    """Answers of all visitors' arms. Every method takes the visitor's id and sees nothing of another's."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        library: Library,
+        indexes: SearchIndexes,
+        embedders: Embedders,
+        runs: Runs,
+        adapters: ServedAdapters,
+        chat: Callable[[], ChatModel],
+    ) -> None:
+        self._settings = settings
+        self._library = library
+        self._indexes = indexes
+        self._embedders = embedders
+        self._runs = runs
+        self._adapters = adapters
+        self._chat = chat
+        self._stops = StopSignals()
+        self._selector = ExampleSelector()
+        self._pairs: dict[str, tuple[str, list[tuple[str, Turn]]]] = {}
+        self._answer_on_gpu = gpu(GPU_SECONDS)(self._answer)
+
+    def arm_ids(self, visitor: str) -> list[str]:
+        """The ids of all arms that can answer this visitor now."""
+        text = self._library.has_text(visitor)
+        found = [BASE, *([RAG] if text else []), *([FEW_SHOT] if self.pairs(visitor) else [])]
+        for run in self._runs.with_adapter(visitor):
+            found += [arm_id(TUNED, run.id), *([arm_id(BOTH, run.id)] if text else [])]
+        return found
+
+    def arm(self, visitor: str, id_: str) -> Arm:
+        """The arm with this id, ready to answer.
+
+        Raises:
+            UserError: there is no such arm, or it lacks a text or an adapter of this visitor's.
+        """
+        kind, run = split_arm_id(id_)
+        if kind not in ARM_KINDS:
+            raise UserError(f"There is no way to answer called {id_!r}. Choose one from the list above the pane.")
+        adapter = self._adapters.get(visitor, run) if kind in TUNING else None
+        if kind in (*RETRIEVING, FEW_SHOT) and not self._library.has_text(visitor):
+            raise UserError(
+                "This pane reads your text when it is asked, but there is none yet. Add one in the first tab."
+            )
+        return Arm(id_, adapter, retrieval=kind in RETRIEVING, few_shot=kind == FEW_SHOT)
+
+    def prepare(self, visitor: str, arm_ids: Sequence[str]) -> None:
+        """Load on a thread the adapters of these arms, which are likely to be asked."""
+        for run in filter(None, (split_arm_id(each)[1] for each in arm_ids)):
+            self._adapters.prepare(visitor, run)
+
+    def check_question(self, question: str, arm_ids: Sequence[str], decoding: Decoding) -> str:
+        """The question without blanks around it.
+
+        Raises:
+            UserError: no arm, an empty or too long question, or more tokens than this host allows.
+        """
+        most, longest = self._settings.question_chars, self._settings.max_new_tokens
+        if not arm_ids:
+            raise UserError("No pane is open, so nobody would answer. Choose at least one pane.")
+        if not question.strip():
+            raise UserError("The question is empty. Type one and press “Ask”.")
+        if len(question) > most:
+            raise UserError(f"The question has {len(question)} characters; at most {most} are allowed. Shorten it.")
+        if decoding.max_new_tokens > longest:
+            raise UserError(
+                f"An answer of {decoding.max_new_tokens} tokens was asked for; at most {longest} are allowed. Ask for "
+                "less."
+            )
+        return question.strip()
+
+    def stream(
+        self,
+        visitor: str,
+        arms: Sequence[Arm],
+        question: str,
+        histories: Sequence[Sequence[Turn]],
+        decoding: Decoding,
+        ask_anyway: bool,
+    ) -> Iterator[list[Answer]]:
+        """Snapshots of all arms' answers, as `chat.answer.answer` makes them, until they end or `stop` is called."""
+        with self._stops.open(visitor) as stop:
+            yield from self._answer_on_gpu(visitor, arms, question, histories, decoding, ask_anyway, stop)
+
+    def stop(self, visitor: str) -> None:
+        """Stop the answers to this visitor that are being written; a later question is not stopped."""
+        self._stops.stop(visitor)
+
+    def searcher(self, visitor: str) -> Callable[[str], SearchResult]:
+        """A function that searches this visitor's text; while a new index is being built, it searches the old one."""
+        index, embedder = self._indexes.usable(visitor), self._embedders.of(visitor)
+        return lambda question: search(index, embedder, question)
+
+    def examples(self, visitor: str) -> Callable[[str], Examples]:
+        """A function that selects, for a question, worked examples from this visitor's question–answer pairs."""
+        pairs, embedder = self.pairs(visitor), self._embedders.of(visitor)
+        return lambda question: self._selector.choose(embedder, question, pairs)
+
+    def pairs(self, visitor: str) -> list[tuple[str, Turn]]:
+        """The pairs of the text as it is now, each with its place; made once per text, which can take seconds."""
+        text = self._library.text_hash(visitor)
+        made_of, pairs = self._pairs.get(visitor, ("", []))
+        if made_of != text:
+            pairs = located_pairs(self._library.documents(visitor))
+            self._pairs[visitor] = (text, pairs)
+        return pairs
+
+    def forget(self, visitor: str) -> None:
+        """Stop this visitor's answers and drop what is in memory of their text."""
+        self.stop(visitor)
+        _, pairs = self._pairs.pop(visitor, ("", []))
+        self._selector.forget([turn.question for _, turn in pairs])
+
+    def _answer(
+        self,
+        visitor: str,
+        arms: Sequence[Arm],
+        question: str,
+        histories: Sequence[Sequence[Turn]],
+        decoding: Decoding,
+        ask_anyway: bool,
+        stop: StopSignal,
+    ) -> Iterator[list[Answer]]:
+        """Every argument can be pickled: on ZeroGPU this runs in a process that was forked for the call."""
+        search = self.searcher(visitor) if any(arm.retrieval for arm in arms) else None
+        examples = self.examples(visitor) if any(arm.few_shot for arm in arms) else None
+        yield from chat_answer.answer(
+            self._chat(),
+            arms,
+            question,
+            histories,
+            search,
+            decoding,
+            stop.is_set,
+            ask_anyway=ask_anyway,
+            examples=examples,
+            scope=visitor,
+        )

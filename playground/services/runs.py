@@ -1,0 +1,145 @@
+"""A visitor's training runs: planning, starting, importing, exporting and deleting them."""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+
+from playground.device import choose
+from playground.errors import UserError
+from playground.export import export, import_adapter
+from playground.jobs.queue import JobQueue
+from playground.models.chat_model import ChatModel
+from playground.services.served_adapters import ServedAdapters
+from playground.services.training_text import TrainingText
+from playground.settings import Settings
+from playground.storage.run_folder import EVENTS, adapter_folder, has_adapter, read_config
+from playground.storage.store import RunRow, Store
+from playground.training import config as training_config
+from playground.training import estimate
+from playground.training.config import PRESETS, RunConfig
+from playground.training.estimate import Estimate
+from playground.training.memory_advice import describe_shortage
+from playground.training.throughput import training_speed
+
+WHOLE_MODEL_COPIES = 3  # that merging writes and holds at its peak
+FLOAT32_BYTES = 4
+
+
+class Runs:
+    """Runs of all visitors. Every method takes the visitor's id and refuses what is another's.
+
+    `chat` gives the resident model.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        jobs: JobQueue,
+        training_text: TrainingText,
+        adapters: ServedAdapters,
+        chat: Callable[[], ChatModel],
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._jobs = jobs
+        self._training_text = training_text
+        self._adapters = adapters
+        self._chat = chat
+
+    def get(self, visitor: str, run: str) -> RunRow:
+        """One run. Raises UserError where it is not this visitor's."""
+        return self._store.runs.get(visitor, run)
+
+    def all(self, visitor: str) -> list[RunRow]:
+        """This visitor's training runs, oldest first."""
+        return self._store.runs.all(visitor)
+
+    def with_adapter(self, visitor: str) -> list[RunRow]:
+        """Those of them that have an adapter to answer with, oldest first."""
+        return runs_with_adapter(self.all(visitor))
+
+    def plan(
+        self, visitor: str, method: str, preset: str, values: Mapping[str, object], run_values: Mapping[str, object]
+    ) -> tuple[RunConfig, Estimate]:
+        """The run that a visitor asks for, inside this host's limits, and what it will take.
+
+        Raises:
+            UserError, MethodError: nothing to train on, a value out of range, or more than the host allows.
+        """
+        load = self._training_text.workload(visitor, training_config.preset_settings(PRESETS[preset], run_values))
+        model = self._chat().model
+        speed = training_speed(model, choose())
+        config = estimate.plan_run(method, PRESETS[preset], values, run_values, load, model.config, speed)
+        config = replace(config, settings=replace(config.settings, max_seconds=float(self._settings.max_seconds)))
+        training_config.check_limits(config, self._settings)
+        cost = estimate.estimate_run(config, load, model.config, speed)
+        free = shutil.disk_usage(self._settings.data).free
+        estimate.check_capacity(cost, psutil.virtual_memory().total, free)
+        return config, cost
+
+    def start(self, visitor: str, config: RunConfig, name: str, expected: float = 0.0, kept: bool = False) -> str:
+        """Queue a run on this visitor's text as it is now, without what is left out; returns the run's id.
+
+        `expected` is the estimate in seconds; a `kept` run goes on when its page is closed.
+        """
+        return self._jobs.submit(visitor, config, self._training_text.documents(visitor), name, expected, kept)
+
+    def import_adapter(self, visitor: str, files: Sequence[tuple[str, Path]], name: str) -> str:
+        """Keep an adapter that a visitor brings, given as names and paths of its files or a zip; returns the run's id.
+
+        Raises:
+            UserError, MethodError: too many runs, or nothing that can be read and fits the base model.
+        """
+        kept = len(self.all(visitor))
+        if kept >= self._settings.visitor_runs:
+            raise UserError(
+                f"You keep {kept} runs, the most allowed. Delete one you no longer need, then bring this one."
+            )
+        brought = import_adapter.read_adapter(files, self._settings.adapter_bytes, self._settings.max_rank)
+
+        def fill(folder: Path) -> None:
+            import_adapter.write_adapter(brought, adapter_folder(folder), self._chat())
+            (folder / EVENTS).write_text("")
+
+        return self._store.runs.add_imported(visitor, "train", name, brought.method, brought.figures, fill).id
+
+    def export(self, visitor: str, run: str, form: str, out: Path) -> None:
+        """Fill a folder with what one of this visitor's runs learnt, in one of the forms of `export`.
+
+        Raises:
+            UserError, MethodError: no adapter, no such form of it, or no room.
+        """
+        row = self.get(visitor, run)
+        if not has_adapter(row.folder):
+            raise UserError(f"The run {row.name!r} has left no adapter yet. Let it make a step first, then export it.")
+        parameters = self._chat().model.num_parameters() if form in export.WHOLE else 0
+        needed = WHOLE_MODEL_COPIES * FLOAT32_BYTES * parameters
+        if shutil.disk_usage(self._settings.data).free < needed:
+            raise UserError(f"The disk has no room for a whole model ({needed / 1e9:.1f} GB). Take the adapter alone.")
+        export.write_export(form, adapter_folder(row.folder), out, self._settings, row.name)
+
+    def rename(self, visitor: str, run: str, name: str) -> None:
+        """Give a run another name; a blank one is its method's."""
+        self._store.runs.update(visitor, run, name=name)
+
+    def delete(self, visitor: str, run: str) -> None:
+        """Delete a run and its adapter, in memory too; a waiting run leaves the queue, one at work is refused."""
+        self._jobs.delete(visitor, run)
+        self._adapters.drop(visitor, run)
+
+
+def runs_with_adapter(runs: Sequence[RunRow]) -> list[RunRow]:
+    """Those with a complete adapter on disk; a run that is still training has its best so far."""
+    return [run for run in runs if has_adapter(run.folder)]
+
+
+def memory_advice(row: RunRow, chat: ChatModel) -> str:
+    """For a training run that lacked memory, now that its worker is gone: what would have fitted."""
+    if row.kind != "train":
+        return ""
+    config = RunConfig.from_dict(read_config(row.folder))
+    return describe_shortage(config, chat.model.config, psutil.virtual_memory().available)
