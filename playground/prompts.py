@@ -21,7 +21,7 @@ Messages = list[dict[str, str]]
 
 @dataclass(frozen=True)
 class Turn:
-    """A question of this conversation and the answer this pane gave to it."""
+    """A question of the conversation and the answer that one pane gave."""
 
     question: str
     answer: str
@@ -31,35 +31,35 @@ def messages(
     question: str, history: Sequence[Turn] = (), passages: Sequence[Passage] = (), examples: Sequence[Turn] = ()
 ) -> Messages:
     """The conversation in chat-message form; examples are its first turns, only the last question carries passages."""
-    spoken = [{"role": "system", "content": SYSTEM}]
+    conversation = [{"role": "system", "content": SYSTEM}]
     for turn in (*examples, *history):
-        spoken.append({"role": "user", "content": turn.question})
-        spoken.append({"role": "assistant", "content": turn.answer})
-    return [*spoken, {"role": "user", "content": _asked(question, passages)}]
+        conversation.append({"role": "user", "content": turn.question})
+        conversation.append({"role": "assistant", "content": turn.answer})
+    return [*conversation, {"role": "user", "content": _question_with_passages(question, passages)}]
 
 
-def render(tokenizer: PreTrainedTokenizerBase, spoken: Messages) -> list[int]:
-    """Token ids of a conversation that waits for the assistant; control tokens typed in a text lose their meaning."""
-    harmless = [{**message, "content": defuse(tokenizer, message["content"])} for message in spoken]
-    text = tokenizer.apply_chat_template(harmless, tokenize=False, add_generation_prompt=True)
+def render(tokenizer: PreTrainedTokenizerBase, conversation: Messages) -> list[int]:
+    """Token ids of a conversation that ends where the assistant answers; control tokens in its texts are defused."""
+    defused = [{**message, "content": defuse(tokenizer, message["content"])} for message in conversation]
+    text = tokenizer.apply_chat_template(defused, tokenize=False, add_generation_prompt=True)
     return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
 def defuse(tokenizer: PreTrainedTokenizerBase, text: str) -> str:
-    """The text with every control token's spelling broken, so that the tokenizer reads it as plain characters."""
+    """The text with a space inside every control token, so that the tokenizer reads it as plain characters."""
     for token in tokenizer.get_added_vocab():
-        if token.strip():  # some vocabularies add runs of spaces, which control nothing
+        if token.strip():  # some vocabularies add runs of spaces, which are no control tokens
             text = text.replace(token, f"{token[0]} {token[1:]}")
     return text
 
 
 def template_hash(tokenizer: PreTrainedTokenizerBase) -> str:
-    """16 hex digits that change when any part of the skeleton changes."""
+    """16 hex digits that change whenever any part of the prompt skeleton changes."""
     skeleton = "\0".join([SYSTEM, WITH_PASSAGES, PASSAGE, str(tokenizer.chat_template)])
     return hashlib.sha256(skeleton.encode()).hexdigest()[:16]
 
 
-def _asked(question: str, passages: Sequence[Passage]) -> str:
+def _question_with_passages(question: str, passages: Sequence[Passage]) -> str:
     if not passages:
         return question
     listed = [

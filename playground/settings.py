@@ -1,4 +1,4 @@
-"""Limits and places, read once from the environment; knows nothing of models, pages or the database."""
+"""The host's settings: limits, folders and models, read once from the environment."""
 
 import os
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ MEGABYTE = 1_000_000
 
 
 def setting(default: Any, *, env: str, help: str, choices: tuple[int, ...] = ()) -> Any:  # noqa: A002 - the field's word
-    """A dataclass field with the variable that sets it, the sentence the docs print, and the numbers to choose from."""
+    """A dataclass field with its environment variable, the sentence for the README, and the allowed numbers, if any."""
     return field(default=default, metadata={"env": env, "help": help, "choices": choices})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything a host may set. Sizes in bytes, times in seconds, lengths in characters unless the name says more."""
+    """What a host can set. Sizes are in bytes, times in seconds and lengths in characters, unless the name says so."""
 
     host: str = setting("127.0.0.1", env="HOST", help="Address the page is served on.")
     port: int = setting(7860, env="PORT", help="Port the page is served on.")
@@ -54,8 +54,8 @@ class Settings:
     answer_bits: int = setting(
         32,
         env="PLAYGROUND_ANSWER_BITS",
-        help="Bits of the weights that answers are computed with: 32, or 16 for more speed on a CPU and half as much "
-        "memory again.",
+        help="Bits of the weights that answers are computed with: 32, or 16 for more speed on a CPU and 50 % more "
+        "memory.",
         choices=(32, 16),
     )
     visitor_runs: int = setting(20, env="PLAYGROUND_VISITOR_RUNS", help="Runs one visitor may keep.")
@@ -73,14 +73,18 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        """Resolve the folders, so that a worker started elsewhere means the same places."""
+        """Make the folders absolute, so that a worker with another working directory uses the same ones."""
         object.__setattr__(self, "data", self.data.expanduser().resolve())
         models = self.models.expanduser().resolve() if self.models != Path() else self.data / "models"
         object.__setattr__(self, "models", models)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
-        """Read every set variable; all faults are named in one UserError."""
+        """Read all variables that are set.
+
+        Raises:
+            UserError: naming every value that cannot be used.
+        """
         environment = os.environ if environment is None else environment
         values: dict[str, Any] = {}
         faults = []
@@ -89,7 +93,7 @@ class Settings:
             if not environment.get(name):
                 continue
             try:
-                values[each.name] = _read(each.type, environment[name], each.metadata["choices"])
+                values[each.name] = _parse_value(each.type, environment[name], each.metadata["choices"])
             except ValueError:
                 wanted = " or ".join(map(str, each.metadata["choices"])) or "a whole number above 0"
                 faults.append(f"{name} must be {wanted}, got {environment[name]!r}")
@@ -102,10 +106,11 @@ class Settings:
         return cls(**values)
 
 
-def _read(kind: Any, text: str, choices: tuple[int, ...]) -> Any:
-    """One environment value as the field's type; whole numbers must be positive, and among the choices where some are.
+def _parse_value(kind: Any, text: str, choices: tuple[int, ...]) -> Any:
+    """One environment value as the field's type.
 
-    Raises ValueError or KeyError.
+    Raises:
+        ValueError: a number below 1, or none of the choices. KeyError: neither yes nor no.
     """
     if kind is int:
         number = int(text)

@@ -1,6 +1,6 @@
-"""What is checked of a command line before anything heavy is imported; knows the shape of folders, not their content.
+"""Checks of the command line that run before anything heavy is imported: folders by their files' names only.
 
-Functions that read one argument raise ArgumentTypeError, the `check_` ones UserError.
+Functions for one argument raise ArgumentTypeError, the `check_` functions UserError.
 """
 
 import json
@@ -28,7 +28,7 @@ from playground.storage.run_folder import (
 from retrieval.errors import RetrievalError
 from retrieval.readers.hub_address import HubDataset, is_hub_address, parse_hub_address
 
-Line = tuple[dict[str, Any] | None, str]  # what a command yields: an object for --json, or none, and text for a person
+Line = tuple[dict[str, Any] | None, str]  # what a command yields: an object for --json or None, and text for a person
 
 ARMS = ("base", "rag", "few_shot", "tuned", "both", "other", "other_both")
 NEEDS = {
@@ -53,12 +53,12 @@ INDEX_FILES = ("manifest.json", "passages.json", "vectors.npy", DOCUMENTS)
 RUN_FILES = (CONFIG, DOCUMENTS, EVENTS, CHECKPOINT, ADAPTER, WORKER_LOG, LEASE, STOP)
 ENCODER_FILES = ("model.safetensors", "tokenizer.json", "modules.json")
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
-BAKEOFF = "bakeoff.json"  # what marks a folder of one: the runs' common settings
+BAKEOFF = "bakeoff.json"  # marks a bake-off's folder; holds the settings that all its runs share
 LARGEST_SEED = 2**31 - 1
 
 
 def whole(text: str) -> int:
-    """A whole number from 1 on."""
+    """A whole number of at least 1."""
     return _whole(text, 1)
 
 
@@ -68,7 +68,7 @@ def seed(text: str) -> int:
 
 
 def number(text: str) -> float:
-    """A finite number from 0 on."""
+    """A finite number of at least 0."""
     try:
         value = float(text)
     except ValueError:
@@ -104,7 +104,7 @@ def source(text: str) -> Path | HubDataset:
 
 
 def embedder(text: str) -> str:
-    """A folder with a sentence encoder, in full, or what may be a model's name on the Hub."""
+    """The absolute path of a folder with a sentence encoder, or a name that may be a model on the Hub."""
     folder = Path(text).expanduser()
     if folder.is_dir():
         if missing := [name for name in ENCODER_FILES if not (folder / name).is_file()]:
@@ -130,7 +130,7 @@ def index(text: str) -> Path:
 
 
 def adapter(text: str) -> Path:
-    """The adapter's own folder, given it or the run's."""
+    """The adapter's own folder, given that folder or the run's."""
     for folder in (Path(text), adapter_folder(Path(text))):
         if adapter_weights(folder):
             return folder
@@ -143,12 +143,12 @@ def arms(text: str) -> list[str]:
 
 
 def exam_arms(text: str) -> list[str]:
-    """The same of the arms that an exam can have."""
+    """Names of arms that an exam can have, in the order given, each once."""
     return _names(text, EXAM_ARMS)
 
 
 def questions(text: str) -> list[dict[str, Any]]:
-    """The objects of a JSONL file, each with a question."""
+    """The objects of a JSONL file, each of which has a question."""
     try:
         lines = file(text).read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as fault:
@@ -159,86 +159,86 @@ def questions(text: str) -> list[dict[str, Any]]:
     return rows
 
 
-def check_index(asked: Namespace) -> None:
-    """No two documents of one name, and a folder that may be written."""
-    _check_names(asked.files)
-    _check_out(asked.out, INDEX_FILES)
+def check_index(args: Namespace) -> None:
+    """Refuse two documents with the same name, and an output folder that holds something else."""
+    _check_names(args.files)
+    _check_out(args.out, INDEX_FILES)
 
 
-def check_search(asked: Namespace) -> None:
-    """At least one question, none of them blank."""
-    asked.questions = [{"question": each} for each in asked.words] + asked.questions
-    if not asked.questions or not all(each.strip() for each in asked.words):
+def check_search(args: Namespace) -> None:
+    """Refuse a missing or blank question."""
+    args.questions = [{"question": each} for each in args.words] + args.questions
+    if not args.questions or not all(each.strip() for each in args.words):
         raise UserError("There is no question to look up; add one in quotation marks, or a file with --questions.")
 
 
-def check_train(asked: Namespace) -> None:
-    """A run to go on with, or documents and a method for a new one."""
-    _check_names(asked.files)
-    if asked.resume:
-        if not holds_run(asked.out):
+def check_train(args: Namespace) -> None:
+    """Refuse a resumption without a run, and a new run without documents or method."""
+    _check_names(args.files)
+    if args.resume:
+        if not holds_run(args.out):
             raise UserError(
-                f"There is no run to resume in {asked.out}: it lacks {CONFIG} or {DOCUMENTS}. "
+                f"There is no run to resume in {args.out}: it lacks {CONFIG} or {DOCUMENTS}. "
                 "Name the --out of a run, or leave --resume out."
             )
         return
-    missing = ["a FILE"] * (not asked.files) + ["--method"] * (asked.method is None)
+    missing = ["a FILE"] * (not args.files) + ["--method"] * (args.method is None)
     if missing:
         raise UserError(f"To train, {' and '.join(missing)} must be given; `methods` lists the methods.")
-    _check_out(asked.out, RUN_FILES)
+    _check_out(args.out, RUN_FILES)
 
 
-def check_bakeoff(asked: Namespace) -> None:
-    """Documents, and a folder that is new or holds an earlier bake-off."""
-    _check_names(asked.files)
-    _check_out(asked.out, (BAKEOFF, *(path.name for path in asked.out.glob("*") if (path / CONFIG).is_file())))
+def check_bakeoff(args: Namespace) -> None:
+    """Refuse an output folder that is neither new nor an earlier bake-off's."""
+    _check_names(args.files)
+    _check_out(args.out, (BAKEOFF, *(path.name for path in args.out.glob("*") if (path / CONFIG).is_file())))
 
 
 def names(text: str) -> list[str]:
-    """Names with commas between them, in the order given, each once."""
+    """Names separated by commas, in the order given, each once."""
     return list(dict.fromkeys(each.strip() for each in text.split(",")))
 
 
-def check_ask(asked: Namespace) -> None:
-    """Arms that what is given allows; all of those where none were chosen."""
-    if not asked.question.strip():
+def check_ask(args: Namespace) -> None:
+    """Refuse arms that lack an adapter or index; without --arms choose all that lack none."""
+    if not args.question.strip():
         raise UserError("The question is empty; type one in quotation marks.")
-    given = {"adapter": asked.adapter, "other": asked.other, "index": asked.index}
+    given = {"adapter": args.adapter, "other": args.other, "index": args.index}
     for name, needing in NEEDS.items():
-        lacking = [each for each in asked.arms or () if each in needing and given[name] is None]
+        lacking = [each for each in args.arms or () if each in needing and given[name] is None]
         if lacking:
             raise UserError(f"The arm {lacking[0]} needs --{name} DIR; add it, or choose other --arms.")
     able = [arm for arm in ARMS if all(given[name] for name, needing in NEEDS.items() if arm in needing)]
-    asked.arms = asked.arms or [arm for arm in able if arm not in ON_DEMAND]
+    args.arms = args.arms or [arm for arm in able if arm not in ON_DEMAND]
 
 
-def check_exam(asked: Namespace) -> None:
-    """A text to ask about, arms that what is given allows, and a folder; or an exam to go on with."""
-    if asked.resume:
-        if not (asked.out / CONFIG).is_file():
-            raise UserError(f"There is no exam to resume in {asked.out}. Name the --out of one, or leave --resume out.")
+def check_exam(args: Namespace) -> None:
+    """Refuse an exam without a text, arms that lack something, and an output folder that holds something else."""
+    if args.resume:
+        if not (args.out / CONFIG).is_file():
+            raise UserError(f"There is no exam to resume in {args.out}. Name the --out of one, or leave --resume out.")
         return
-    given = {"adapter": asked.adapter, "index": asked.index}
-    if not any(given.values()) and not asked.questions:
+    given = {"adapter": args.adapter, "index": args.index}
+    if not any(given.values()) and not args.questions:
         raise UserError("There is no text to ask about; give --index DIR or --adapter DIR, or --questions F.jsonl.")
     for name, needing in EXAM_NEEDS.items():
-        lacking = [each for each in asked.arms or () if each in needing and given[name] is None]
+        lacking = [each for each in args.arms or () if each in needing and given[name] is None]
         if lacking:
             raise UserError(f"The arm {lacking[0]} needs --{name} DIR; add it, or choose other --arms.")
-    if asked.drill and not (asked.index and asked.adapter and holds_run(asked.adapter.parent)):
+    if args.drill and not (args.index and args.adapter and holds_run(args.adapter.parent)):
         raise UserError(
             "--drill changes the text of an index and of a run; give --index DIR and the --adapter DIR of a run."
         )
-    _check_out(asked.out, EXAM_FILES)
+    _check_out(args.out, EXAM_FILES)
 
 
-def check_export(asked: Namespace) -> None:
-    """A new folder."""
-    _check_out(asked.out, ())
+def check_export(args: Namespace) -> None:
+    """Refuse an output folder that is not empty."""
+    _check_out(args.out, ())
 
 
 def finite(value: Any) -> Any:
-    """The same for JSON, which has no word for a loss that became infinite or no number: null."""
+    """The value with null for every infinity and NaN, which JSON cannot express."""
     if isinstance(value, dict):
         return {key: finite(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
@@ -266,8 +266,8 @@ def _question(name: str, place: int, line: str) -> dict[str, Any]:
         row = json.loads(line, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         row = None
-    asked = row.get("question") if isinstance(row, dict) else None
-    if not isinstance(row, dict) or not isinstance(asked, str) or not asked.strip():
+    question = row.get("question") if isinstance(row, dict) else None
+    if not isinstance(row, dict) or not isinstance(question, str) or not question.strip():
         raise ArgumentTypeError(f'line {place} of {name} is not {{"question": "…"}} in JSON, got {line.strip()[:80]!r}')
     return row
 
@@ -277,14 +277,14 @@ def _refuse_constant(name: str) -> float:
 
 
 def _check_names(files: Sequence[Path | HubDataset]) -> None:
-    """A passage names its document by the file's name alone."""
+    """Refuse two files with the same name, since passages name their document by it."""
     names = [each.name for each in files]
-    if twice := [each for each in names if names.count(each) > 1]:
-        raise UserError(f"Two files are called {twice[0]}, so their passages could not be told apart; rename one.")
+    if repeated := [each for each in names if names.count(each) > 1]:
+        raise UserError(f"Two files are called {repeated[0]}, so their passages could not be told apart; rename one.")
 
 
 def _check_out(out: Path, ours: Sequence[str]) -> None:
-    """Make the folder; one that exists must be empty or hold nothing but an earlier one of the same kind."""
+    """Make the folder; an existing one must be empty or hold only files that the same command wrote earlier."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         names = {each.name for each in out.iterdir()}

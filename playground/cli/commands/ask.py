@@ -1,4 +1,4 @@
-"""`ask`: one question to several ways of answering, in one batch as the page does it."""
+"""`ask`: asks several arms one question, in one batch as the page does."""
 
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from playground.chat.answer import Answer, Arm, Decoding, load_adapter
 from playground.chat.few_shot import Examples, ExampleSelector, located_pairs
 from playground.chat.turns import passage
 from playground.cli.commands.arguments import NEEDS, ON_DEMAND, Line
-from playground.cli.commands.search import searcher, where
+from playground.cli.commands.search import describe_place, searcher
 from playground.device import choose
 from playground.models.chat_model import load_chat
 from playground.models.registry import chat_source, embedder_source
@@ -23,13 +23,17 @@ from retrieval.embed import Embedder
 PASSAGES = 5
 
 
-def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
-    """A line an arm, once all have answered."""
-    given = {name: vars(asked)[name] for name in ("max_new_tokens", "temperature", "seed")}
+def run(args: Namespace, settings: Settings) -> Iterator[Line]:
+    """One line per arm, once all have answered.
+
+    Raises:
+        UserError, MethodError, RetrievalError: a model, an adapter or the index cannot be used.
+    """
+    given = {name: vars(args)[name] for name in ("max_new_tokens", "temperature", "seed")}
     decoding = build(Decoding, {name: value for name, value in given.items() if value is not None})
     model = load_chat(chat_source(settings), choose(), settings.answer_bits)
-    loaded = {name: load_adapter(vars(asked)[name], model) for name in ("adapter", "other") if vars(asked)[name]}
-    search = searcher(asked.index, settings, PASSAGES) if asked.index else None
+    loaded = {name: load_adapter(vars(args)[name], model) for name in ("adapter", "other") if vars(args)[name]}
+    search = searcher(args.index, settings, PASSAGES) if args.index else None
     arms = [
         Arm(
             name,
@@ -37,19 +41,19 @@ def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
             retrieval=name in NEEDS["index"] and name not in ON_DEMAND,
             few_shot=name in ON_DEMAND,
         )
-        for name in asked.arms
+        for name in args.arms
     ]
-    examples = _examples(asked.index, settings) if any(arm.few_shot for arm in arms) else None
+    examples = _examples(args.index, settings) if any(arm.few_shot for arm in arms) else None
     histories: list[list[Turn]] = [[] for _ in arms]
     *_, answers = chat_answer.answer(
-        model, arms, asked.question, histories, search, decoding, ask_anyway=asked.ask_anyway, examples=examples
+        model, arms, args.question, histories, search, decoding, ask_anyway=args.ask_anyway, examples=examples
     )
     for each in answers:
-        yield _record(each), _text(each, asked.show_prompt)
+        yield _record(each), _text(each, args.show_prompt)
 
 
 def _examples(index: Path, settings: Settings) -> Callable[[str], Examples]:
-    """Chooses from the pairs of the documents that an index was made of."""
+    """A function that chooses worked examples from the pairs in the documents of an index."""
     documents = read_documents(index)
     source = embedder_source(settings)
     embedder = Embedder(source.folder, name=source.name)
@@ -71,7 +75,7 @@ def _record(answer: Answer) -> dict[str, Any]:
 
 
 def _text(answer: Answer, show_prompt: bool) -> str:
-    passages = "".join(f"\n  {where(hit)}" for hit in answer.passages)
+    passages = "".join(f"\n  {describe_place(hit)}" for hit in answer.passages)
     if not answer.prompt_tokens:
         refused = "Not in this text, so the model was not asked (--ask-anyway asks it). The nearest passages:"
         return f"{answer.arm}\n{refused}{passages}\n"

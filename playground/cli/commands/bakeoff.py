@@ -1,4 +1,4 @@
-"""`bakeoff`: several methods on the same documents, each in a process of its own, so that its memory is its own."""
+"""`bakeoff`: several methods on the same documents, each in its own process, so that its memory can be measured."""
 
 import json
 import time
@@ -28,59 +28,66 @@ from playground.training.workload import measure_workload
 from retrieval.document import Document
 
 
-def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
-    """A line a method with its figures; the same command goes on with what an interrupted one left.
+def run(args: Namespace, settings: Settings) -> Iterator[Line]:
+    """One line per method with its figures; the same command again continues an interrupted bake-off.
 
     Raises:
-        KeyboardInterrupt: after Ctrl-C, once the method at work has stopped.
+        KeyboardInterrupt: after Ctrl-C, once the running method has stopped.
     """
-    documents = read_all(asked.files, settings)
-    planned = _planned(asked, settings, documents)
-    steps = _begin(asked.out, planned[0].settings, documents)
+    documents = read_all(args.files, settings)
+    planned = _plan_runs(args, settings, documents)
+    steps = _begin(args.out, planned[0].settings, documents)
     configs = [replace(each, settings=replace(each.settings, steps=steps)) for each in planned]
     yield None, f"{len(configs)} methods, {steps} step(s) each"
     for config in configs:
-        folder = asked.out / config.method
-        if not _ended(folder):
+        folder = args.out / config.method
+        if not _has_finished(folder):
             folder.mkdir(exist_ok=True)
             prepare(folder, config, documents, resume=(folder / EVENTS).exists())
             _work(folder, settings)
-        found = _told(folder, config.method)
-        yield found, _line(found)
+        found = _method_figures(folder, config.method)
+        yield found, _describe(found)
 
 
-def _planned(asked: Namespace, settings: Settings, documents: Sequence[Document]) -> list[RunConfig]:
+def _plan_runs(args: Namespace, settings: Settings, documents: Sequence[Document]) -> list[RunConfig]:
     """Each method at its defaults, with equal steps."""
-    methods = asked.methods or [id_ for id_, method in adapters.methods().items() if method.core]
-    if asked.preset not in PRESETS:
-        raise UserError(f"There is no preset {asked.preset!r}; choose one of {', '.join(PRESETS)}.")
+    methods = args.methods or [id_ for id_, method in adapters.methods().items() if method.core]
+    if args.preset not in PRESETS:
+        raise UserError(f"There is no preset {args.preset!r}; choose one of {', '.join(PRESETS)}.")
     for id_ in methods:
         adapters.get(id_)
     chat = load_chat(chat_source(settings), choose())
-    preset, model = PRESETS[asked.preset], chat.model.config
-    values: dict[str, Any] = {"seed": asked.seed or 0, "max_seconds": float(settings.max_seconds)}
+    preset, model = PRESETS[args.preset], chat.model.config
+    values: dict[str, Any] = {"seed": args.seed or 0, "max_seconds": float(settings.max_seconds)}
     load = measure_workload(documents, chat.tokenizer, preset_settings(preset, values))
     speed = training_speed(chat.model, choose())
     plans = method_comparison.equalize_steps([plan_run(id_, preset, {}, values, load, model, speed) for id_ in methods])
-    most = min(plans[0].settings.steps, asked.max_steps or plans[0].settings.steps)
+    most = min(plans[0].settings.steps, args.max_steps or plans[0].settings.steps)
     return [replace(each, settings=replace(each.settings, steps=most)) for each in plans]
 
 
 def _begin(out: Path, common: TrainSettings, documents: Sequence[Document]) -> int:
-    """Mark the folder and tell the steps of all; those of the bake-off that it holds, and another one's is refused."""
-    told = {"data_hash": data_hash(documents), **asdict(common)}
+    """Mark the folder as this bake-off's; returns the steps of each run, which an earlier start may have set.
+
+    Raises:
+        UserError: the folder holds a bake-off of another text or with other settings.
+    """
+    common_settings = {"data_hash": data_hash(documents), **asdict(common)}
     marker = out / BAKEOFF
     if marker.exists():
         before = json.loads(marker.read_text(encoding="utf-8"))
-        if {**before, "steps": 0} != {**told, "steps": 0}:  # a plan's steps follow the machine's speed of the moment
+        if {**before, "steps": 0} != {
+            **common_settings,
+            "steps": 0,
+        }:  # planned steps depend on the speed that was measured
             raise UserError(f"{out} holds a bake-off of another text or with other settings; choose a new --out.")
         return int(before["steps"])
-    marker.write_text(json.dumps(told), encoding="utf-8")
+    marker.write_text(json.dumps(common_settings), encoding="utf-8")
     return common.steps
 
 
 def _work(folder: Path, settings: Settings) -> None:
-    """One worker to its end; Ctrl-C lets it save what it has."""
+    """Run one worker to its end; after Ctrl-C it saves its checkpoint and stops."""
     (folder / EVENTS).touch()
     (folder / STOP).unlink(missing_ok=True)
     (folder / LEASE).write_text("inf")
@@ -90,24 +97,24 @@ def _work(folder: Path, settings: Settings) -> None:
     except KeyboardInterrupt as stop:
         (folder / STOP).write_text(str(time.time()))
         worker.wait()
-        raise KeyboardInterrupt("Stopped; the same command goes on from here.") from stop
+        raise KeyboardInterrupt("Stopped; the same command continues from here.") from stop
 
 
-def _ended(folder: Path) -> bool:
+def _has_finished(folder: Path) -> bool:
     return (folder / EVENTS).exists() and any(event["event"] == "finished" for event in read_events(folder))
 
 
-def _told(folder: Path, method: str) -> dict[str, Any]:
+def _method_figures(folder: Path, method: str) -> dict[str, Any]:
     last, weights = read_events(folder)[-1], adapter_weights(adapter_folder(folder))
     if last["event"] != "finished" or weights is None:
         raise UserError(f"{method}: {last.get('error') or f'the worker ended; see {folder}/worker.log'}")
     return {**last, "event": "method", "method": method, "file_bytes": weights.stat().st_size, "folder": str(folder)}
 
 
-def _line(found: dict[str, Any]) -> str:
+def _describe(found: dict[str, Any]) -> str:
     losses = f"{found['heldout_before']:.3f} -> {found['heldout_after']:.3f}"
     memory, file = f"{found['peak_bytes'] / 1e9:.2f} GB", f"{found['file_bytes'] / 1e6:.1f} MB"
     return (
         f"{found['method']}: held-out loss {losses}, {found['seconds']:.0f} s, peak {memory}, file {file}, "
-        f"{found['trainable']:,} numbers trained"
+        f"{found['trainable']:,} trainable parameters"
     )

@@ -1,4 +1,4 @@
-"""`exam`: questions of a text to every arm, a line an arm, then the verdict; the report lies in the folder."""
+"""`exam`: asks every arm questions about a text; one line per arm, then the verdict, and a report in the folder."""
 
 import shutil
 from argparse import Namespace
@@ -28,44 +28,42 @@ from retrieval.document import Document
 from retrieval.embed import Embedder
 
 
-def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
-    """A line an arm, and one with the verdict.
+def run(args: Namespace, settings: Settings) -> Iterator[Line]:
+    """One line per arm, and one with the verdict.
 
     Raises:
-        KeyboardInterrupt: after the last answer that is kept, where Ctrl-C had stopped the exam.
+        KeyboardInterrupt: Ctrl-C stopped the exam; all answers so far are kept.
     """
     chat = load_chat(chat_source(settings), choose(), settings.answer_bits)
-    plan = evaluation_exam.read_exam(asked.out)[0] if asked.resume else _planned(asked)
-    documents = read_documents(asked.out) if asked.resume else _documents(asked)
+    plan = evaluation_exam.read_exam(args.out)[0] if args.resume else _plan_exam(args)
+    documents = read_documents(args.out) if args.resume else _documents(args)
     at_hand = evaluation_exam.load_material(plan, documents, chat, lambda _: _embedder(settings))
-    if not asked.resume:
-        yield from _begin(asked, plan, at_hand, chat)
+    if not args.resume:
+        yield from _begin(args, plan, at_hand, chat)
     outcome = None
     with stoppable() as should_stop:
-        for outcome in evaluation_exam.run_exam(asked.out, chat, at_hand, should_stop):
+        for outcome in evaluation_exam.run_exam(args.out, chat, at_hand, should_stop):
             if not isinstance(outcome, Report) and outcome.arm:
                 left = f", {outcome.seconds_left:.0f} s left" if outcome.seconds_left else ""
                 yield None, f"{outcome.done} of {outcome.total} answers ({outcome.arm}){left}"
     if not isinstance(outcome, Report):
-        raise KeyboardInterrupt(f"Stopped; go on with `python -m playground exam --resume --out {asked.out}`.")
-    if asked.judge:
-        source = ModelSource("chat", asked.judge.name, "folder", asked.judge.resolve())
+        raise KeyboardInterrupt(f"Stopped; continue with `python -m playground exam --resume --out {args.out}`.")
+    if args.judge:
+        source = ModelSource("chat", args.judge.name, "folder", args.judge.resolve())
         outcome = add_judgements(outcome, load_chat(source, choose()))
-    report.write_report(
-        outcome, asked.out, report.reproduce_command(outcome.plan, asked.out / evaluation_exam.QUESTIONS)
-    )
-    yield from _lines(outcome, asked.out)
+    report.write_report(outcome, args.out, report.reproduce_command(outcome.plan, args.out / evaluation_exam.QUESTIONS))
+    yield from _lines(outcome, args.out)
 
 
-def _planned(asked: Namespace) -> Plan:
-    given = {name: vars(asked)[name] for name in ("limit", "seed")}
+def _plan_exam(args: Namespace) -> Plan:
+    given = {name: vars(args)[name] for name in ("limit", "seed")}
     settings = build(ExamSettings, {name: value for name, value in given.items() if value is not None})
-    return Plan(settings, tuple(asked.arms or ()), asked.adapter, asked.index, drill=asked.drill)
+    return Plan(settings, tuple(args.arms or ()), args.adapter, args.index, drill=args.drill)
 
 
-def _documents(asked: Namespace) -> list[Document]:
-    """The text of the index, or without one that of the run."""
-    folders = [asked.index] if asked.index else [asked.adapter, asked.adapter.parent] if asked.adapter else []
+def _documents(args: Namespace) -> list[Document]:
+    """The documents of the index or, without one, of the run."""
+    folders = [args.index] if args.index else [args.adapter, args.adapter.parent] if args.adapter else []
     return next((read_documents(folder) for folder in folders if (folder / DOCUMENTS).is_file()), [])
 
 
@@ -74,17 +72,17 @@ def _embedder(settings: Settings) -> Embedder:
     return Embedder(source.folder, name=source.name)
 
 
-def _begin(asked: Namespace, plan: Plan, at_hand: Material, chat: ChatModel) -> Iterator[Line]:
-    """Draw up the questions and write what the exam is, in place of an earlier one."""
+def _begin(args: Namespace, plan: Plan, at_hand: Material, chat: ChatModel) -> Iterator[Line]:
+    """Generate or read the questions and write the exam's folder, in place of an earlier exam."""
     for name in EXAM_FILES:
-        path = asked.out / name
+        path = args.out / name
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    rows = contamination.read_taught_items(asked.adapter.parent, chat.tokenizer) if asked.adapter else []
-    if asked.questions:
-        own = questions.read_questions(asked.questions, at_hand.documents)[: asked.limit]
+    rows = contamination.read_taught_items(args.adapter.parent, chat.tokenizer) if args.adapter else []
+    if args.questions:
+        own = questions.read_questions(args.questions, at_hand.documents)[: args.limit]
         drawn = question_set.from_file(own, at_hand.documents, plan.settings.seed, rows)
     else:
         drawn = question_set.from_text(
@@ -93,7 +91,7 @@ def _begin(asked: Namespace, plan: Plan, at_hand: Material, chat: ChatModel) -> 
     arms = plan.arms or tuple(arm for arm in ARMS if arm in at_hand.able())
     hashes = evaluation_exam.content_hashes(chat, at_hand)
     plan = replace(plan, arms=arms, findings=tuple(drawn.findings), hashes=hashes)
-    evaluation_exam.write_exam(asked.out, plan, drawn, at_hand.documents)
+    evaluation_exam.write_exam(args.out, plan, drawn, at_hand.documents)
     yield None, f"{len(drawn.questions)} questions, of which {len(drawn.leaked())} are in the training data"
 
 

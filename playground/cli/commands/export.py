@@ -1,4 +1,4 @@
-"""`export`: an adapter for use elsewhere, with PEFT, with plain transformers or with llama.cpp."""
+"""`export`: writes an adapter for use with PEFT, plain transformers or llama.cpp."""
 
 from argparse import Namespace
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from playground.export import export
 from playground.settings import Settings
 
 
-def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
-    """One line, with the new folder and its files."""
-    export.write_export(asked.form, asked.adapter, asked.out, settings)
-    sizes = {each.name: each.stat().st_size for each in sorted(asked.out.iterdir())}
-    record = {"form": asked.form, "out": str(asked.out), "files": list(sizes), "bytes": sum(sizes.values())}
-    yield record, f"{asked.out}: {', '.join(sizes)} ({record['bytes'] / 1e6:.1f} MB)"
+def run(args: Namespace, settings: Settings) -> Iterator[Line]:
+    """One line with the new folder and its files."""
+    export.write_export(args.form, args.adapter, args.out, settings)
+    sizes = {each.name: each.stat().st_size for each in sorted(args.out.iterdir())}
+    record = {"form": args.form, "out": str(args.out), "files": list(sizes), "bytes": sum(sizes.values())}
+    yield record, f"{args.out}: {', '.join(sizes)} ({record['bytes'] / 1e6:.1f} MB)"

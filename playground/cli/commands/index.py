@@ -1,4 +1,4 @@
-"""`index`: documents to a folder that `search` and `ask` look things up in."""
+"""`index`: builds a search index of documents, in a folder that `search` and `ask` read."""
 
 from argparse import Namespace
 from collections.abc import Generator, Iterator, Sequence
@@ -17,31 +17,31 @@ from retrieval.readers.hub_address import HubDataset
 from retrieval.readers.sandbox import read_hub_in_sandbox, read_in_sandbox
 
 
-def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
-    """Read, cut, embed and save; the text as it was read lies beside the index, for whoever checks an offset.
+def run(args: Namespace, settings: Settings) -> Iterator[Line]:
+    """Read, split, embed and save the documents; their text is saved beside the index, so that offsets can be checked.
 
     Raises:
-        RetrievalError: a file or an encoder that cannot be used. UserError: an embedder that cannot be had.
+        RetrievalError: a file or an encoder cannot be used. UserError: the embedder cannot be found.
     """
-    documents, out = read_all(asked.files, settings), asked.out.resolve()
+    documents, out = read_all(args.files, settings), args.out.resolve()
     for document in documents:
         yield None, "\n  ".join([f"{document.name}: {len(document.text):,} characters", *document.notes])
-    embedder = yield from _embedder(asked.embedder or "", settings)
+    embedder = yield from _embedder(args.embedder or "", settings)
     index = build(documents, embedder)
     save(index, out)
     write_documents(out, documents)
     record = {
-        "index": str(asked.out),
+        "index": str(args.out),
         "passages": len(index.passages),
         "language": index.language,
         "embedder": index.embedder,
         "documents": [{"name": each.name, "characters": len(each.text), "dropped": each.notes} for each in documents],
     }
-    yield record, f"{len(index.passages):,} passages are filed in {asked.out}"
+    yield record, f"{len(index.passages):,} passages are indexed in {args.out}"
 
 
 def _embedder(name: str, settings: Settings) -> Generator[Line, None, Embedder]:
-    """The settings' own or the one asked for, fetched if need be; the index keeps the name by which it was found."""
+    """The embedder from the settings or of this name, fetched if it is not here; the index keeps its name."""
     if name and not is_installed(settings, name):
         yield None, f"{name} is not on this machine; it is fetched from the Hub"
         fetch_embedder(name)
@@ -50,10 +50,10 @@ def _embedder(name: str, settings: Settings) -> Generator[Line, None, Embedder]:
 
 
 def read_all(files: Sequence[Path | HubDataset], settings: Settings) -> list[Document]:
-    """The documents, in the order given, each read in a process of its own as on the page.
+    """The documents in the order given, each read in its own process, as on the page.
 
     Raises:
-        RetrievalError: for the first that cannot be read.
+        RetrievalError: naming the first file that cannot be read.
     """
     limits = reading_limits(settings)
     return [

@@ -1,4 +1,4 @@
-"""`methods`: the ways to fine-tune, with their papers and the flags that `train` takes for them."""
+"""`methods`: lists the fine-tuning methods with their papers and the flags that `train` accepts for them."""
 
 from argparse import Namespace
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ from playground.settings import Settings
 from playground.training.config import TrainSettings
 
 
-def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
-    """A line for every method; for a person also the flags that all of them share."""
+def run(args: Namespace, settings: Settings) -> Iterator[Line]:
+    """One line per method; as text also the flags that all methods share."""
     for method in adapters.methods().values():
         yield _record(method), _text(method)
     yield None, "\n".join(["Every method", *map(_flag, knobs(TrainSettings))])
 
 
 def flag(knob: Knob) -> str:
-    """How a knob is spelt on the command line."""
+    """The command-line flag of a knob."""
     return f"--{knob.name.replace('_', '-')}"
 
 

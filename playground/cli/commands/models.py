@@ -1,4 +1,4 @@
-"""`models`: what can be used on this machine, and how fast it is. Loads none of them."""
+"""`models`: lists the models that can be used, and the speed of this machine; loads none of them."""
 
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -14,19 +14,19 @@ from playground.models.registry import EMBEDDERS, KnownEmbedder, ModelSource, ch
 from playground.settings import Settings
 
 
-def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
-    """A line for the chat model, one for the embedder, which works on the CPU, and one for each other to choose."""
+def run(args: Namespace, settings: Settings) -> Iterator[Line]:
+    """One line for the chat model, one for the embedder, which runs on the CPU, and one per further known embedder."""
     here = choose()
-    yield _line("chat", settings.chat_model, chat_source, settings, here, here.gflops)
+    yield _model_line("chat", settings.chat_model, chat_source, settings, here, here.gflops)
     processor = Device("cpu", torch.float32, here.gflops)
     gflops = here.gflops if here == processor else None
-    yield _line("embedder", settings.embedder, embedder_source, settings, processor, gflops)
+    yield _model_line("embedder", settings.embedder, embedder_source, settings, processor, gflops)
     for known in EMBEDDERS:
         if known.name != settings.embedder:
-            yield _other(known, settings)
+            yield _embedder_line(known, settings)
 
 
-def _line(
+def _model_line(
     role: str,
     wanted: str,
     find: Callable[[Settings], ModelSource],
@@ -47,8 +47,8 @@ def _line(
     return record, f"{text}\n  runs on {device.name} in {dtype}{speed}"
 
 
-def _other(known: KnownEmbedder, settings: Settings) -> Line:
-    """An embedder that `index` can be asked for."""
+def _embedder_line(known: KnownEmbedder, settings: Settings) -> Line:
+    """The line of another embedder that `index` can use."""
     here = is_installed(settings, known.name)
     record = {**asdict(known), "role": "embedder", "available": here}
     text = f"embedder: {known.name}, {known.languages} language(s), {known.megabytes} MB, {known.licence}"

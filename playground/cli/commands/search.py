@@ -1,4 +1,4 @@
-"""`search`: questions to the passages of an index that come nearest, and whether they answer at all."""
+"""`search`: finds the passages of an index nearest to each question, and says whether they answer it."""
 
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
@@ -13,14 +13,14 @@ from retrieval.persistence import load, saved_encoder
 from retrieval.search import Hit, SearchResult, search
 
 
-def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
-    """A line a question; what else a question's object holds is passed on."""
-    look_up = searcher(asked.index, settings, asked.k)
-    for row in asked.questions:
+def run(args: Namespace, settings: Settings) -> Iterator[Line]:
+    """One line per question; other keys of a question's object are kept in its line."""
+    look_up = searcher(args.index, settings, args.k)
+    for row in args.questions:
         result = look_up(row["question"])
         record = {**row, "found": result.found, "passages": [passage(each) for each in result.hits]}
         heading = "" if result.found else "\nNot in this text; the nearest passages:"
-        yield record, f"{row['question']}{heading}\n{_listed(result.hits)}\n"
+        yield record, f"{row['question']}{heading}\n{_numbered(result.hits)}\n"
 
 
 def searcher(folder: Path, settings: Settings, k: int) -> Callable[[str], SearchResult]:
@@ -35,17 +35,19 @@ def searcher(folder: Path, settings: Settings, k: int) -> Callable[[str], Search
     return lambda question: search(index, embedder, question, k)
 
 
-def where(hit: Hit) -> str:
-    """A passage's score and place, for a person."""
+def describe_place(hit: Hit) -> str:
+    """A passage's score and place as text."""
     found = hit.passage
     page = f"page {found.page}" if found.page else ""
     place = f"characters {found.start}–{found.end}"
     return f"[{hit.score:.2f}] " + ", ".join(filter(None, (found.source, page, found.heading, place)))
 
 
-def _listed(hits: Sequence[Hit]) -> str:
-    return "\n".join(f"  {place}. {where(hit)}\n     {_indented(hit)}" for place, hit in enumerate(hits, start=1))
+def _numbered(hits: Sequence[Hit]) -> str:
+    return "\n".join(
+        f"  {place}. {describe_place(hit)}\n     {_indent(hit)}" for place, hit in enumerate(hits, start=1)
+    )
 
 
-def _indented(hit: Hit) -> str:
+def _indent(hit: Hit) -> str:
     return hit.passage.text.replace("\n", "\n     ")

@@ -1,4 +1,4 @@
-"""`train`: documents to an adapter, in a folder laid out like a job's, so that each can go on with the other's run."""
+"""`train`: trains an adapter on documents; the run's folder is laid out like a job's, so a worker can resume it."""
 
 import json
 import os
@@ -37,114 +37,114 @@ Values = dict[str, object]
 
 
 @dataclass(frozen=True)
-class _Stored:
-    """A run as its folder describes it."""
+class _StoredRun:
+    """The run in a folder."""
 
     config: RunConfig
     documents: list[Document]
 
 
-def run(asked: Namespace, settings: Settings) -> Iterator[Line]:
-    """A line a step, and one with the adapter's folder.
+def run(args: Namespace, settings: Settings) -> Iterator[Line]:
+    """One line per step, and one with the adapter's folder.
 
     Raises:
-        KeyboardInterrupt: after the last line, where Ctrl-C had stopped the run.
+        KeyboardInterrupt: Ctrl-C stopped the run; its adapter is saved.
     """
-    stored = _stored(asked, settings) if asked.resume else None
-    documents = stored.documents if stored else _documents(asked, settings)
+    stored = _read_run(args, settings) if args.resume else None
+    documents = stored.documents if stored else _documents(args, settings)
     chat = load_chat(chat_source(settings), choose())
-    config = stored.config if stored else _planned(asked, chat, documents)
-    prepare(asked.out, config, documents, asked.resume)
-    yield None, _outlook(config, chat, documents)
-    if asked.plan_only:
+    config = stored.config if stored else _plan_new_run(args, chat, documents)
+    prepare(args.out, config, documents, args.resume)
+    yield None, _describe_plan(config, chat, documents)
+    if args.plan_only:
         return
     with stoppable() as should_stop:
-        for event in training_loop.train(config, chat, documents, asked.out, should_stop, asked.resume):
-            _log(asked.out, event)
+        for event in training_loop.train(config, chat, documents, args.out, should_stop, args.resume):
+            _log(args.out, event)
             yield event.to_dict(), _progress(event) if isinstance(event, Progress) else _end(event)
     if isinstance(event, Finished) and event.reason == "stopped":
-        command = f"python -m playground train --resume --out {asked.out}"
-        raise KeyboardInterrupt(f"Stopped at step {event.step} of {event.steps}; go on with `{command}`.")
+        command = f"python -m playground train --resume --out {args.out}"
+        raise KeyboardInterrupt(f"Stopped at step {event.step} of {event.steps}; continue with `{command}`.")
 
 
-def _documents(asked: Namespace, settings: Settings) -> list[Document]:
-    """The files' texts, once the method and its flags are known to be good."""
-    method_values, run_values = _values(asked)
-    build(adapters.get(asked.method).Options, method_values)
+def _documents(args: Namespace, settings: Settings) -> list[Document]:
+    """The documents in the files; the method and its flags are checked first."""
+    method_values, run_values = _values(args)
+    build(adapters.get(args.method).Options, method_values)
     build(TrainSettings, run_values)
-    if asked.preset not in PRESETS:
-        raise UserError(f"There is no preset {asked.preset!r}; choose one of {', '.join(PRESETS)}.")
-    return read_all(asked.files, settings)
+    if args.preset not in PRESETS:
+        raise UserError(f"There is no preset {args.preset!r}; choose one of {', '.join(PRESETS)}.")
+    return read_all(args.files, settings)
 
 
-def _values(asked: Namespace) -> tuple[Values, Values]:
-    """What the flags say of the method and of the run.
+def _values(args: Namespace) -> tuple[Values, Values]:
+    """The values that the flags give to the method's options and to the run's settings.
 
     Raises:
-        UserError: a flag that is neither's. MethodError: no such method.
+        UserError: a flag that belongs to neither. MethodError: no such method.
     """
-    own, every = knobs(adapters.get(asked.method).Options), knobs(TrainSettings)
+    own, every = knobs(adapters.get(args.method).Options), knobs(TrainSettings)
     known = [each.name for each in (*own, *every)]
-    if unknown := [name for name in asked.options if name not in known]:
+    if unknown := [name for name in args.options if name not in known]:
         raise UserError(
-            f"--{unknown[0].replace('_', '-')} is no option of {asked.method}; choose from "
+            f"--{unknown[0].replace('_', '-')} is no option of {args.method}; choose from "
             f"{', '.join(flag(each) for each in (*own, *every))}."
         )
-    given: Mapping[str, str] = {name: value or "true" for name, value in asked.options.items()}
-    named = {"seed": asked.seed, "max_seconds": asked.max_seconds}
+    given: Mapping[str, str] = {name: value or "true" for name, value in args.options.items()}
+    named = {"seed": args.seed, "max_seconds": args.max_seconds}
     run_values: Values = {name: value for name, value in named.items() if value is not None}
     run_values |= {each.name: given[each.name] for each in every if each.name in given}
     return {each.name: given[each.name] for each in own if each.name in given}, run_values
 
 
-def _planned(asked: Namespace, chat: ChatModel, documents: Sequence[Document]) -> RunConfig:
-    """The preset on this text and machine, within the steps and seconds that were asked for."""
-    preset = PRESETS[asked.preset]
-    preset = replace(preset, seconds=asked.max_seconds or preset.seconds)
-    values, run_values = _values(asked)
+def _plan_new_run(args: Namespace, chat: ChatModel, documents: Sequence[Document]) -> RunConfig:
+    """The preset planned for this text and machine, within the given steps and seconds."""
+    preset = PRESETS[args.preset]
+    preset = replace(preset, seconds=args.max_seconds or preset.seconds)
+    values, run_values = _values(args)
     load = measure_workload(documents, chat.tokenizer, preset_settings(preset, run_values))
     config = plan_run(
-        asked.method, preset, values, run_values, load, chat.model.config, training_speed(chat.model, choose())
+        args.method, preset, values, run_values, load, chat.model.config, training_speed(chat.model, choose())
     )
-    steps = min(config.settings.steps, asked.max_steps or config.settings.steps)
+    steps = min(config.settings.steps, args.max_steps or config.settings.steps)
     return replace(config, settings=replace(config.settings, steps=steps))
 
 
-def _stored(asked: Namespace, settings: Settings) -> _Stored:
-    """The run in the folder, with another time limit if one is asked for.
+def _read_run(args: Namespace, settings: Settings) -> _StoredRun:
+    """The run in the folder, with the time limit of the command line, if there is one.
 
     Raises:
-        UserError: the folder is damaged, or method, options or files say something else than the run's own.
+        UserError: the folder is damaged, or the command line names another method, other options or another text.
     """
     try:
-        config = RunConfig.from_dict(read_config(asked.out))
-        documents = read_documents(asked.out)
+        config = RunConfig.from_dict(read_config(args.out))
+        documents = read_documents(args.out)
     except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as fault:
-        raise UserError(f"The run in {asked.out} is damaged and cannot be resumed; train it anew.") from fault
-    allowed = replace(config.settings, max_seconds=asked.max_seconds or config.settings.max_seconds)
+        raise UserError(f"The run in {args.out} is damaged and cannot be resumed; train it anew.") from fault
+    allowed = replace(config.settings, max_seconds=args.max_seconds or config.settings.max_seconds)
     config = replace(config, settings=allowed)
-    same_text = not asked.files or data_hash(read_all(asked.files, settings)) == data_hash(documents)
-    if not same_text or _again(asked, config) != config:
+    same_text = not args.files or data_hash(read_all(args.files, settings)) == data_hash(documents)
+    if not same_text or _with_arguments(args, config) != config:
         raise UserError(
-            f"The run in {asked.out} was planned otherwise; resume it with --resume and --out alone, or train it anew."
+            f"The run in {args.out} was planned otherwise; resume it with --resume and --out alone, or train it anew."
         )
-    return _Stored(config, documents)
+    return _StoredRun(config, documents)
 
 
-def _again(asked: Namespace, config: RunConfig) -> RunConfig:
-    """A run's config with what the command line says over it: the same where it says nothing new."""
-    asked.method = asked.method or config.method
-    if asked.method != config.method:
-        return replace(config, method=asked.method)
-    values, run_values = _values(asked)
+def _with_arguments(args: Namespace, config: RunConfig) -> RunConfig:
+    """A run's config changed as the command line says; the same config if it says nothing new."""
+    args.method = args.method or config.method
+    if args.method != config.method:
+        return replace(config, method=args.method)
+    values, run_values = _values(args)
     settings = build(TrainSettings, {**asdict(config.settings), **run_values})
-    steps = min(settings.steps, asked.max_steps or settings.steps)
+    steps = min(settings.steps, args.max_steps or settings.steps)
     options = build(adapters.get(config.method).Options, {**asdict(config.options), **values})
     return RunConfig(config.method, options, replace(settings, steps=steps))
 
 
 def prepare(out: Path, config: RunConfig, documents: Sequence[Document], resume: bool) -> None:
-    """Write what the run is; a new one begins by removing all of an earlier one in its folder."""
+    """Write the run's config and documents; unless resumed, first remove an earlier run from the folder."""
     for path in [] if resume else [out / name for name in RUN_FILES]:
         if path.is_dir():
             shutil.rmtree(path)
@@ -155,7 +155,7 @@ def prepare(out: Path, config: RunConfig, documents: Sequence[Document], resume:
 
 
 def _log(out: Path, event: Progress | Finished) -> None:
-    """Append to the run's log as a job's worker does."""
+    """Append an event to the run's log, as a job's worker does."""
     shown = {key: value for key, value in event.to_dict().items() if key != "adapter"}
     if shown.get("reason") == "stopped":
         shown["event"] = "stopped"
@@ -164,26 +164,26 @@ def _log(out: Path, event: Progress | Finished) -> None:
 
 @contextmanager
 def stoppable() -> Iterator[Callable[[], bool]]:
-    """Within, the first Ctrl-C only asks to stop, so that the adapter is saved; a second one interrupts as usual."""
-    asked = threading.Event()
+    """In this context the first Ctrl-C only requests a stop, so that the adapter is saved; a second one interrupts."""
+    requested = threading.Event()
 
     def ask(*_: Any) -> None:
-        asked.set()
+        requested.set()
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.write(2, b"Stopping after this step; the adapter is saved.\n")
 
     before = signal.signal(signal.SIGINT, ask)
     try:
-        yield asked.is_set
+        yield requested.is_set
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def _outlook(config: RunConfig, chat: ChatModel, documents: Sequence[Document]) -> str:
+def _describe_plan(config: RunConfig, chat: ChatModel, documents: Sequence[Document]) -> str:
     load = measure_workload(documents, chat.tokenizer, config.settings)
     cost = estimate_run(config, load, chat.model.config, training_speed(chat.model, choose()))
     return (
-        f"{config.method}: {config.settings.steps} step(s), {cost.trainable:,} numbers to train, "
+        f"{config.method}: {config.settings.steps} step(s), {cost.trainable:,} trainable parameters, "
         f"about {cost.seconds:.0f} s and {cost.memory_bytes / 1e9:.1f} GB"
     )
 
