@@ -173,7 +173,8 @@ def _tuner(model: nn.Module) -> Any:
 
 def _works(check: Callable[[], bool]) -> bool:
     try:
-        return check()
+        with torch.inference_mode(False), torch.enable_grad():  # whatever the caller is in the middle of
+            return check()
     except (AttributeError, KeyError, TypeError, ValueError, ImportError, RuntimeError):  # each is what a change shows
         return False
 

@@ -149,7 +149,8 @@ def _llama_block(block: Any) -> LlamaBlock:
 
 def _works(check_: Callable[[], bool]) -> bool:
     try:
-        return check_()
+        with torch.inference_mode(False), torch.enable_grad():  # whatever the caller is in the middle of
+            return check_()
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):  # each is what a change shows as
         return False
 

@@ -98,7 +98,8 @@ def restore_schedule(schedule: LambdaLR, state: Mapping[str, Any]) -> None:
 
 def _works(check: Callable[[], bool]) -> bool:
     try:
-        return check()
+        with torch.inference_mode(False), torch.enable_grad():  # whatever the caller is in the middle of
+            return check()
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):  # each is what a change in a library shows
         return False
 

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from peft.tuners import lora
 from peft.tuners.adalora.layer import RankAllocator
 from peft.tuners.adalora.model import AdaLoraModel
@@ -72,12 +72,12 @@ BREAKS: list[tuple[Callable[[Patch], None], str]] = [
 ]
 
 
-def test_the_installed_libraries_have_all_and_are_those_the_module_was_written_for() -> None:
-    compat.check_peft()
-    assert version("peft") == compat.PEFT
-    pytest.importorskip("bitsandbytes")
-    compat.check_bitsandbytes()
-    assert version("bitsandbytes") == compat.BITSANDBYTES
+@pytest.mark.parametrize("mode", [torch.enable_grad, torch.no_grad, torch.inference_mode])
+def test_the_installed_libraries_have_all_whatever_the_caller_computes(mode: Callable[[], Any]) -> None:
+    with mode():
+        compat.check_peft()
+        pytest.importorskip("bitsandbytes")
+        compat.check_bitsandbytes()
 
 
 @pytest.mark.parametrize(("break_peft", "named"), BREAKS)

@@ -89,6 +89,11 @@ def test_the_installed_libraries_have_all_and_the_versions_written_for_are_allow
     assert compat.TORCH in allowed["torch"]
 
 
+def test_the_check_passes_where_the_caller_computes_without_gradients() -> None:
+    with torch.no_grad():
+        compat.check_libraries()
+
+
 @pytest.mark.parametrize(("break_library", "library", "named"), BREAKS)
 def test_each_missing_part_is_named_before_a_run_begins(
     break_library: Callable[[Patch], None], library: str, named: str, chat: ChatModel, monkeypatch: Patch
