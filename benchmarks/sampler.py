@@ -60,9 +60,8 @@ def _documents(data: Path) -> Iterator[Document]:
 
 
 def _examples(documents: list[Document]) -> list[Example]:
-    settings, tokenizer = TrainSettings(), load_chat(chat_source(Settings.from_environment()), choose()).tokenizer
-    mix = (settings.window, settings.heldout_share, SEED, settings.pairs_share, settings.passages_share)
-    return build_split(documents, tokenizer, *mix).train
+    tokenizer = load_chat(chat_source(Settings.from_environment()), choose()).tokenizer
+    return build_split(documents, tokenizer, TrainSettings(seed=SEED).mix).train
 
 
 def _time(batch: Callable[[int], list[list[int]]], steps: int) -> tuple[float, list[list[list[int]]]]:
