@@ -1,4 +1,4 @@
-"""What it brings and costs to adapt only the layers nearest the output, as it was measured once; see docs/log.md.
+"""The trade-off of adapting only the layers nearest the output, as measured once; see docs/log.md.
 
 From "Fewer layers, what lies below kept": LoRA with SmolLM2-135M-Instruct on the US Constitution, two CPU cores, runs
 planned for 60 s that took about 50 s each.
@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 BLOCKS = 30  # of the model that was measured
-METHOD, RUN_SECONDS = "lora", 50  # seconds
+METHOD, RUN_SECONDS = "lora", 50  # the method, and the duration of each run
 
 
 @dataclass(frozen=True)
 class LayerTradeoff:
-    """So many adapted layers: how often as fast as all, and the held-out loss, in nats a token, after equal time."""
+    """A number of adapted layers: the speed over that of all layers, and the held-out loss, in nats per token.
+
+    The loss is that after equal time.
+    """
 
     layers: int
     speed: float
@@ -29,7 +32,7 @@ MEASURED = (
 
 
 def interpolate(layers: int, measured: Sequence[LayerTradeoff] = MEASURED) -> LayerTradeoff | None:
-    """Where so many layers (0: all) lie on the line through what was measured; None beyond its ends."""
+    """The trade-off of `layers` adapted layers (0: all), between the measured points; None beyond them."""
     wanted = layers or measured[0].layers
     for more, fewer in zip(measured, measured[1:], strict=False):
         if fewer.layers <= wanted <= more.layers:

@@ -1,4 +1,4 @@
-"""For a run that memory was too short for: the largest smaller setting that fits, in a sentence."""
+"""Advice for a run that ran out of memory: the largest smaller setting that fits, in a sentence."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,33 +8,33 @@ from transformers import PretrainedConfig
 from playground.training.config import RunConfig
 from playground.training.estimate import RUNTIME_BYTES, memory_needed
 
-SHRUNK = 0.9  # of what a run adds to a bare worker and turned out not to fit, at most so much is tried next
-LEAST_WINDOW = 32
+SHRUNK = 0.9  # of the memory that a run adds to a bare worker, which did not fit; the most that is tried next
+MIN_WINDOW = 32
 
 
 def smaller_config(config: RunConfig, model: PretrainedConfig, free: int) -> RunConfig | None:
-    """With a window halved once or more, with fewer top layers, or both: the one that needs most and still fits."""
+    """The run with a window halved once or more, fewer top layers, or both: the one that needs most and still fits."""
     added = memory_needed(config, model) - RUNTIME_BYTES
     most = min(free, RUNTIME_BYTES + SHRUNK * added)
-    needed = [(memory_needed(each, model), each) for each in _smaller(config, model.num_hidden_layers)]
+    needed = [(memory_needed(each, model), each) for each in _smaller_configs(config, model.num_hidden_layers)]
     fitting = [(size, each) for size, each in needed if size <= most]
     return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
 
 
 def describe_shortage(config: RunConfig, model: PretrainedConfig, free: int) -> str:
-    """What the run needed, what there was, and what would fit."""
+    """A sentence: what the run needed, what was free, and what would fit."""
     found = smaller_config(config, model, free)
-    told = f"It needs about {_gigabytes(memory_needed(config, model))} and {_gigabytes(free)} were free."
+    shortage = f"It needs about {_gigabytes(memory_needed(config, model))} and {_gigabytes(free)} were free."
     if found is None:
-        return f"{told} No shorter window and no fewer layers would fit; choose another method."
+        return f"{shortage} No shorter window and no fewer layers would fit; choose another method."
     changes = [f"a window of {found.settings.window} tokens"] * (found.settings.window != config.settings.window)
     changes += [f"top layers only = {found.options.top_layers}"] * (found.options != config.options)
-    return f"{told} With {' and '.join(changes)} it needs {_gigabytes(memory_needed(found, model))}, which fits."
+    return f"{shortage} With {' and '.join(changes)} it needs {_gigabytes(memory_needed(found, model))}, which fits."
 
 
-def _smaller(config: RunConfig, blocks: int) -> Iterator[RunConfig]:
+def _smaller_configs(config: RunConfig, blocks: int) -> Iterator[RunConfig]:
     window, layers = config.settings.window, config.options.top_layers or blocks
-    windows = [window >> halved for halved in range(6) if window >> halved >= LEAST_WINDOW] or [window]
+    windows = [window >> times for times in range(6) if window >> times >= MIN_WINDOW] or [window]
     for tokens in windows:
         for share in (1, 2, 4):
             top = config.options.top_layers if share == 1 else max(1, layers // share)

@@ -1,4 +1,4 @@
-"""Several methods on one text, equally long: their plan, and what came out side by side; knows no page and no queue."""
+"""Comparison of methods on one text, trained for the same number of steps; knows no page and no queue."""
 
 import math
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ from playground.storage.records import RunRow
 from playground.storage.run_folder import adapter_folder, adapter_weights
 from playground.training.config import RunConfig
 
-AXES = ("seconds", "peak_bytes", "file_bytes", "trainable")  # what a method's loss is bought with
+AXES = ("seconds", "peak_bytes", "file_bytes", "trainable")  # the costs that a method's loss is set against
 
 
 @dataclass(frozen=True)
 class MethodResult:
-    """What one method came to. Figures are None until they are known; losses in nats a token."""
+    """The result of one method. Figures are None until they are known; losses in nats per token."""
 
     run: str
     method: str
@@ -27,18 +27,18 @@ class MethodResult:
 
 
 def equalize_steps(plans: Sequence[RunConfig]) -> list[RunConfig]:
-    """The same plans with as many steps as the one that has fewest, so that all read the same examples."""
+    """The plans with as many steps as the shortest of them, so that all read the same examples."""
     steps = min(plan.settings.steps for plan in plans)
     return [replace(plan, settings=replace(plan.settings, steps=steps)) for plan in plans]
 
 
 def collect_results(runs: Sequence[RunRow]) -> list[MethodResult]:
-    """A row a run, in their order."""
+    """One result per run, in their order."""
     return [_result(run) for run in runs]
 
 
 def pareto_front(found: Sequence[MethodResult], axis: str) -> set[str]:
-    """The runs that no other beats: none has both a lower loss and a lower figure on this axis (Pareto's front)."""
+    """The Pareto front: runs for which no other has both a lower loss and a lower cost on this axis."""
     known = [(each, vars(each)[axis]) for each in found if each.heldout_after is not None]
     points = {each.run: (_loss(each), figure) for each, figure in known if figure is not None}
     return {

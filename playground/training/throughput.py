@@ -1,4 +1,4 @@
-"""How fast this machine trains a model with a method: found in about a second on a few blocks and its own head."""
+"""How fast this machine trains a model with a method: timed in about a second on a few blocks and the model's head."""
 
 import json
 import threading
@@ -23,33 +23,36 @@ from playground.training.linear_cross_entropy import head_loss
 from playground.training.losses import summed_losses
 
 SHORT, LONG = 96, 352  # tokens of the two passes that are timed
-BLOCKS = 3  # so many that their weights come from memory, not from the cache
-TIMES = 4  # that each is timed; the fastest counts, for the machine may be busy for a moment
-FRESH = 600.0  # seconds that a timing of the machine is taken to hold
-LASTING = 1.15  # what a run's steps take over the fastest moment: the median of six runs (docs/log.md)
-ASSUMED = 0.38  # share of a large product's speed that training reaches where nothing can be timed
-FORWARD, BOTH = 2, 4  # floating-point operations a weight and token, the frozen weights' own gradients left out
+BLOCKS = 3  # enough that their weights are read from memory, not from the cache
+REPEATS = 4  # timings of each pass; the fastest counts, as the machine may be busy for a moment
+VALID_SECONDS = 600.0  # how long a timing of the machine stays valid
+SUSTAINED = 1.15  # the time of a run's steps over that of the fastest moment: the median of six runs (docs/log.md)
+ASSUMED = 0.38  # share of a large matrix product's speed that training reaches, where nothing can be timed
+FORWARD, BOTH = 2, 4  # floating-point operations per weight and token; frozen weights need no gradient of their own
 
-_one_at_a_time = threading.Lock()
+_timing = threading.Lock()  # two timings at once would slow each other
 # By model, weakly: a figure must not keep a model in memory.
 _head_seconds: "weakref.WeakKeyDictionary[PreTrainedModel, dict[tuple[bool, int], float]]" = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds that a block takes for each pass, and for each token of it."""
+    """Seconds that a block takes: per pass, and per token of it."""
 
-    once: float
-    token: float
+    per_pass: float
+    per_token: float
 
     def seconds(self, passes: float, tokens: float) -> float:
-        """For so many passes of so many tokens together."""
-        return self.once * passes + self.token * tokens
+        """For `passes` passes of `tokens` tokens in all."""
+        return self.per_pass * passes + self.per_token * tokens
 
 
 @dataclass(frozen=True)
 class Speed:
-    """A frozen block's forward pass, an adapted one's, its pass both ways; the head's seconds a token both ways."""
+    """The paces of a frozen block forward, and of an adapted one forward and in both directions.
+
+    `head` is the vocabulary head's time in both directions, in seconds per token.
+    """
 
     frozen: Pace
     forward: Pace
@@ -57,25 +60,35 @@ class Speed:
     head: float
 
 
-SpeedEstimator = Callable[[str, Options], Speed]  # by method and options
+@dataclass(frozen=True)
+class AdaptedBlock:
+    """The paces of a block with a method on it, and whether the method trains the vocabulary head too."""
+
+    forward: Pace
+    both: Pace
+    trains_head: bool
+
+
+SpeedEstimator = Callable[[str, Options], Speed]  # from a method and its options
 
 
 def training_speed(model: PreTrainedModel, device: Device) -> SpeedEstimator:
-    """This model's on this device; timed on a CPU, once a method and options; told from products elsewhere."""
+    """The speed of this model on this device: timed on a CPU, once per method and options; assumed elsewhere."""
     if device.name != "cpu":
         return assumed_speed(model.config, device.gflops)
-    return partial(_timed, model)
+    return partial(_time_model, model)
 
 
 def assumed_speed(model: PretrainedConfig, gflops: float) -> SpeedEstimator:
-    """From operation counts and the method's measured cost."""
-    block, head = _weights(model)
-    second = gflops * 1e9 * ASSUMED
+    """The speed by operation counts, at `gflops` 10⁹ operations per second, and each method's measured slowdown."""
+    block, head = _weight_counts(model)
+    per_second = gflops * 1e9 * ASSUMED
 
     def speed(method: str, options: Options) -> Speed:
-        slower = slowdown_of(method, replace(options, top_layers=0), model)
-        forward, both = FORWARD * block / second, BOTH * block / second
-        return Speed(Pace(0, forward), Pace(0, slower * forward), Pace(0, slower * both), BOTH * head / second)
+        slowdown = slowdown_of(method, replace(options, top_layers=0), model)
+        forward, both = FORWARD * block / per_second, BOTH * block / per_second
+        paces = (Pace(0, forward), Pace(0, slowdown * forward), Pace(0, slowdown * both))
+        return Speed(*paces, BOTH * head / per_second)
 
     return speed
 
@@ -92,93 +105,96 @@ def slowdown_of(method: str, options: Options, model: PretrainedConfig) -> float
 
 @lru_cache(maxsize=64)
 def _footprint(method: str, options: Options, model: str) -> MethodFootprint:
-    return measure_footprint(adapters.get(method), AutoConfig.for_model(**json.loads(model)), options)
+    return measure_footprint(adapters.get(method), _parse_config(model), options)
 
 
 @lru_cache(maxsize=64)
 def _slowdown(method: str, options: Options, model: str) -> float:
-    return measure_slowdowns([(method, options)], AutoConfig.for_model(**json.loads(model)))[0]
+    return measure_slowdowns([(method, options)], _parse_config(model))[0]
 
 
-def _timed(model: PreTrainedModel, method: str, options: Options) -> Speed:
-    with _one_at_a_time:
-        every = replace(options, top_layers=0)  # how many are adapted changes nothing for one
-        era = _era()
-        shape = model.config.to_json_string()
-        forward, both, learns = _adapted(method, every, shape, era)
-        return Speed(_frozen(shape, era), forward, both, _head(model, learns and not options.top_layers, era))
+def _parse_config(json_text: str) -> PretrainedConfig:
+    return AutoConfig.for_model(**json.loads(json_text))
 
 
-def _era() -> int:
-    """The stretch of time for which a timing holds: one taken while others computed shall not stay for ever."""
-    return int(time.monotonic() // FRESH)
+def _time_model(model: PreTrainedModel, method: str, options: Options) -> Speed:
+    with _timing:
+        era, config = current_era(), model.config.to_json_string()
+        block = time_adapted_block(method, replace(options, top_layers=0), config, era)
+        head = _head_time(model, block.trains_head and not options.top_layers, era)
+        return Speed(_time_frozen_block(config, era), block.forward, block.both, head)
+
+
+def current_era() -> int:
+    """The number of the stretch of VALID_SECONDS; a timing taken while others computed is repeated in the next one."""
+    return int(time.monotonic() // VALID_SECONDS)
 
 
 @lru_cache(maxsize=4)
-def _frozen(config: str, _era: int) -> Pace:
-    """A block without a method, forward."""
-    return time_pace(partial(_forward, bare_blocks(AutoConfig.for_model(**json.loads(config)), BLOCKS)))
-
-
-def _head(model: PreTrainedModel, learns: bool, era: int) -> float:
-    """Seconds per token of the head both ways, whose own weights may learn; timed once per model and era."""
-    known = _head_seconds.setdefault(model, {})
-    if (learns, era) not in known:
-        known[learns, era] = _time_head(model, learns)
-    return known[learns, era]
-
-
-def _time_head(model: PreTrainedModel, learns: bool) -> float:
-    hidden = torch.randn(LONG, model.config.hidden_size, dtype=model.dtype).requires_grad_()
-    weight, targets = model.get_output_embeddings().weight.detach(), torch.zeros(LONG, dtype=torch.long)
-    weight = weight.clone().requires_grad_() if learns else weight
-    return _fastest(lambda: head_loss(hidden, weight, targets).backward(), TIMES) / LONG
+def _time_frozen_block(config: str, _era: int) -> Pace:
+    return time_pace(partial(_forward, bare_blocks(_parse_config(config), BLOCKS)))
 
 
 @lru_cache(maxsize=64)
-def _adapted(method: str, options: Options, config: str, _era: int) -> tuple[Pace, Pace, bool]:
-    """A block with the method on it, forward and both ways, and whether the head learns too.
+def time_adapted_block(method: str, options: Options, config: str, era: int) -> AdaptedBlock:
+    """Time a block of a model, whose `config` is given as JSON, with a method on it.
 
-    Once for each setting, so that a plan and its estimate agree.
+    Once per setting and `era`, so that a plan and its estimate agree.
     """
-    shape = AutoConfig.for_model(**json.loads(config))
-    small = unwrap(few_blocks(adapters.get(method), options, shape, BLOCKS))
-    learns = small.get_output_embeddings().weight.requires_grad
-    return time_pace(partial(_forward, small)), time_pace(partial(_forward_backward, small)), learns
+    blocks = unwrap(few_blocks(adapters.get(method), options, _parse_config(config), BLOCKS))
+    trains_head = blocks.get_output_embeddings().weight.requires_grad
+    return AdaptedBlock(
+        time_pace(partial(_forward, blocks)), time_pace(partial(_forward_backward, blocks)), trains_head
+    )
+
+
+def _head_time(model: PreTrainedModel, trains: bool, era: int) -> float:
+    """Seconds per token of the head in both directions; timed once per model and era."""
+    known = _head_seconds.setdefault(model, {})
+    if (trains, era) not in known:
+        known[trains, era] = _time_head(model, trains)
+    return known[trains, era]
+
+
+def _time_head(model: PreTrainedModel, trains: bool) -> float:
+    hidden = torch.randn(LONG, model.config.hidden_size, dtype=model.dtype).requires_grad_()
+    weight, targets = model.get_output_embeddings().weight.detach(), torch.zeros(LONG, dtype=torch.long)
+    weight = weight.clone().requires_grad_() if trains else weight
+    return sustained_seconds(lambda: head_loss(hidden, weight, targets).backward()) / LONG
 
 
 def time_pace(run: Callable[[Example], None]) -> Pace:
-    """From the fastest of some passes of two lengths, through all blocks."""
-    short, long = (_fastest(partial(run, _probe(tokens)), TIMES) / BLOCKS for tokens in (SHORT, LONG))
-    once = max(0.0, short - SHORT * (long - short) / (LONG - SHORT))
-    return Pace(once, (long - once) / LONG)
+    """The pace of a block, from passes of two lengths through BLOCKS blocks; `run` makes one pass."""
+    short, long = (sustained_seconds(partial(run, _probe(tokens))) / BLOCKS for tokens in (SHORT, LONG))
+    per_pass = max(0.0, short - SHORT * (long - short) / (LONG - SHORT))
+    return Pace(per_pass, (long - per_pass) / LONG)
+
+
+def sustained_seconds(run: Callable[[], Any]) -> float:
+    """Seconds that a pass takes in the long run: from the fastest of REPEATS, after one that is not counted."""
+    run()
+    seconds = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - started)
+    return SUSTAINED * min(seconds)
 
 
 def _probe(tokens: int) -> Example:
     return Example([1, 2] * (tokens // 2), [1, 2] * (tokens // 2))
 
 
-def _forward(small: nn.Module, probe: Example) -> None:
+def _forward(blocks: nn.Module, probe: Example) -> None:
     with torch.no_grad():
-        list(summed_losses(small, [probe]))
+        list(summed_losses(blocks, [probe]))
 
 
-def _forward_backward(small: nn.Module, probe: Example) -> None:
-    next(iter(summed_losses(small, [probe]))).backward()
+def _forward_backward(blocks: nn.Module, probe: Example) -> None:
+    next(iter(summed_losses(blocks, [probe]))).backward()
 
 
-def _fastest(way: Callable[[], Any], times: int) -> float:
-    """Seconds that a pass takes in the long run: from the fastest of some, after one that is not counted."""
-    way()
-    seconds = []
-    for _ in range(times):
-        began = time.perf_counter()
-        way()
-        seconds.append(time.perf_counter() - began)
-    return LASTING * min(seconds)
-
-
-def _weights(model: PretrainedConfig) -> tuple[int, int]:
+def _weight_counts(model: PretrainedConfig) -> tuple[int, int]:
     """Weights that every token meets in one block, and in the vocabulary head, of a Llama-like decoder."""
     hidden, head = model.hidden_size, model.hidden_size // model.num_attention_heads
     attention = 2 * hidden * hidden + 2 * hidden * head * model.num_key_value_heads

@@ -18,7 +18,7 @@ from playground.training import throughput, workload
 from playground.training.best_adapter import Finished
 from playground.training.config import PRESETS, RunConfig, TrainSettings
 from playground.training.estimate import MIN_STEPS, estimate_run, memory_needed, plan_run
-from playground.training.throughput import LASTING, Pace, Speed, assumed_speed, training_speed
+from playground.training.throughput import SUSTAINED, Pace, Speed, assumed_speed, training_speed
 from playground.training.workload import ReadVolume, Workload
 from retrieval.document import Document
 from tests.fakes.chat_model import tiny_chat
@@ -152,13 +152,13 @@ def test_a_pace_tells_a_pass_from_its_tokens_and_is_not_misled_by_a_busy_moment(
         now[0] += throughput.BLOCKS * (0.01 + 0.001 * len(probe.input_ids)) + next(busy)
 
     pace = throughput.time_pace(way)
-    assert (pace.once, pace.token) == (pytest.approx(0.01 * LASTING), pytest.approx(0.001 * LASTING))
-    assert pace.seconds(2, 300) == pytest.approx(0.32 * LASTING)
+    assert (pace.per_pass, pace.per_token) == (pytest.approx(0.01 * SUSTAINED), pytest.approx(0.001 * SUSTAINED))
+    assert pace.seconds(2, 300) == pytest.approx(0.32 * SUSTAINED)
 
 
 def test_a_methods_pace_is_taken_once_whatever_the_number_of_its_layers(monkeypatch: pytest.MonkeyPatch) -> None:
     model, timed = tiny_chat().model, []
-    monkeypatch.setattr(throughput, "_fastest", lambda way, times: timed.append(way) or float(len(timed)))
+    monkeypatch.setattr(throughput, "sustained_seconds", lambda run: timed.append(run) or float(len(timed)))
     told = throughput.training_speed(model, Device("cpu", torch.float32, 1.0))
     options = adapters.get("dora").Options(rank=3)
     first = told("dora", options)
@@ -171,21 +171,18 @@ def test_a_methods_pace_is_taken_once_whatever_the_number_of_its_layers(monkeypa
 
 def test_a_head_that_learns_takes_its_own_time() -> None:
     told = throughput.training_speed(tiny_chat().model, Device("cpu", torch.float32, 1.0))
-    _, both, learns = throughput._adapted(
-        "full", adapters.get("full").Options(), tiny_chat().model.config.to_json_string(), 0
-    )
-    assert learns
-    assert both.token > 0
+    shape = tiny_chat().model.config.to_json_string()
+    full = throughput.time_adapted_block("full", adapters.get("full").Options(), shape, 0)
+    assert full.trains_head
+    assert full.both.per_token > 0
     assert told("full", adapters.get("full").Options()).head > 0
-    assert not throughput._adapted(
-        "lora", adapters.get("lora").Options(), tiny_chat().model.config.to_json_string(), 0
-    )[2]
+    assert not throughput.time_adapted_block("lora", adapters.get("lora").Options(), shape, 0).trains_head
 
 
 def test_a_machine_is_timed_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     timed: list[object] = []
     eras = [7_000_001]
-    monkeypatch.setattr(throughput, "_era", lambda: eras[0])
+    monkeypatch.setattr(throughput, "current_era", lambda: eras[0])
     monkeypatch.setattr(throughput, "time_pace", lambda way: timed.append(way) or Pace(0, 1e-6))
     told, options = training_speed(tiny_chat().model, Device("cpu", torch.float32, 1.0)), adapters.get("lora").Options()
     told("lora", options)
