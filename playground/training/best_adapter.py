@@ -12,8 +12,8 @@ import peft
 import torch
 import transformers
 
+from playground import files
 from playground.storage.run_folder import ADAPTER, adapter_folder, read_record, write_record
-from playground.training import checkpoints
 from playground.training.config import RunConfig
 from playground.training.state import RunState
 
@@ -61,8 +61,8 @@ class BestAdapter:
         end = self._summarize(run, reason)
         write_record(draft, self._record(end))
         for path in [*draft.iterdir(), draft]:
-            checkpoints.sync(path)
-        checkpoints.swap_in(draft, adapter_folder(self.folder))
+            files.sync(path)
+        files.swap_in(draft, adapter_folder(self.folder))
         return end
 
     def finish(self, run: RunState, reason: str) -> Finished:
@@ -75,7 +75,7 @@ class BestAdapter:
 
     def restore_after_crash(self, run: RunState) -> None:
         """Write the best adapter if the process was killed between its checkpoint and its file."""
-        checkpoints.recover(adapter_folder(self.folder))
+        files.recover(adapter_folder(self.folder))
         if run.best_step and run.best_step == run.step != self._saved_step():
             self.save(run)
 

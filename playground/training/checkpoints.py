@@ -1,6 +1,5 @@
 """Atomic checkpoints: tensors in safetensors, the rest in JSON, a manifest of hashes last, then one rename."""
 
-import hashlib
 import json
 import os
 import random
@@ -15,13 +14,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from playground import files
+
 TENSORS, FACTS, MANIFEST = "state.safetensors", "facts.json", "manifest.json"
-KEPT = 2  # checkpoints, so that one is left when the newest turns out to be damaged
+KEPT = 2  # checkpoints: one is left where the newest turns out to be damaged
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a run needs to go on as if it had never stopped."""
+    """What a run needs to continue as if it had never stopped."""
 
     step: int
     tensors: dict[str, Tensor]
@@ -30,19 +31,19 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class RandomState:
-    """Where random generators stand: those with tensors (torch's), and those with plain numbers (Python's, numpy's)."""
+    """The state of all random generators: torch's as tensors, Python's and numpy's as plain numbers in `facts`."""
 
     tensors: dict[str, Tensor]
     facts: dict[str, Any]
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write `folder/step-N`; of the older ones the last stays, and nothing is removed before the new one verifies.
+    """Write `folder/step-N`. The newest older one is kept; nothing is removed before the new one verifies.
 
-    A kill at any moment leaves all that was whole before, or what `newest` makes whole again.
+    After a crash at any moment, `newest_checkpoint` finds a whole one.
 
     Raises:
-        OSError: it could not be written, such as for lack of room; nothing of it is left.
+        OSError: it could not be written, such as for lack of disk space; nothing of it is left.
     """
     final = folder / f"step-{checkpoint.step:06d}"
     building = folder / f".tmp-{checkpoint.step:06d}-{os.getpid()}"
@@ -50,19 +51,18 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
         building.mkdir(parents=True, exist_ok=True)
         save_file({name: each.contiguous() for name, each in checkpoint.tensors.items()}, building / TENSORS)
         (building / FACTS).write_text(json.dumps(checkpoint.facts))
-        _write_manifest(building, checkpoint.step)
+        write_manifest(building, checkpoint.step)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
-    swap_in(building, final)
-    _drop_older(folder, final)
+    files.swap_in(building, final)
+    _remove_older(folder, final)
     return final
 
 
 def newest_checkpoint(folder: Path) -> Checkpoint | None:
-    """The latest checkpoint whose files match its manifest; damaged ones are passed over."""
-    for aside in folder.glob(".step-*-before"):
-        recover(folder / aside.name[1:].removesuffix("-before"))
+    """The newest checkpoint whose files match its manifest; damaged ones are skipped."""
+    files.recover_all(folder)
     for path in _by_step(folder):
         if _verifies(path):
             facts = json.loads((path / FACTS).read_text())
@@ -70,29 +70,8 @@ def newest_checkpoint(folder: Path) -> Checkpoint | None:
     return None
 
 
-def swap_in(draft: Path, final: Path) -> None:
-    """Put a folder whose files are synced into another's place.
-
-    A kill between the two renames leaves the one before beside it, where `recover` finds it.
-    """
-    aside = _aside(final)
-    if final.exists():
-        shutil.rmtree(aside, ignore_errors=True)
-        final.rename(aside)
-    draft.rename(final)
-    sync(final.parent)
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def recover(final: Path) -> None:
-    """Undo a `swap_in` that a kill cut short."""
-    aside = _aside(final)
-    if aside.exists() and not final.exists():
-        aside.rename(final)
-
-
 def random_state() -> RandomState:
-    """Where all random generators of this process stand: torch's on every device, numpy's and Python's."""
+    """The state of all random generators of this process: torch's on every device, numpy's and Python's."""
     tensors = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         tensors |= {f"cuda.{number}": each for number, each in enumerate(torch.cuda.get_rng_state_all())}
@@ -101,7 +80,7 @@ def random_state() -> RandomState:
 
 
 def set_random_state(state: RandomState) -> None:
-    """Put all random generators where `random_state` found them."""
+    """Restore all random generators to a `random_state`."""
     torch.set_rng_state(state.tensors["cpu"])
     cards = [name for name in state.tensors if name.startswith("cuda.")]
     if cards and torch.cuda.is_available():
@@ -112,7 +91,10 @@ def set_random_state(state: RandomState) -> None:
 
 
 def flatten(prefix: str, nested: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """An optimizer's state_dict as named tensors and plain JSON, so that no pickle is needed."""
+    """An optimizer's state_dict as named tensors and plain JSON, so that no pickle is needed.
+
+    The tensors are named `prefix.parameter number.name`.
+    """
     tensors: dict[str, Tensor] = {}
     plain: dict[str, Any] = {"param_groups": nested["param_groups"], "state": {}}
     for number, values in nested["state"].items():
@@ -135,28 +117,31 @@ def unflatten(prefix: str, tensors: Mapping[str, Tensor], plain: Mapping[str, An
     return {"state": state, "param_groups": plain["param_groups"]}
 
 
-def _write_manifest(building: Path, step: int) -> None:
-    files = {path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)} for path in sorted(building.iterdir())}
+def write_manifest(building: Path, step: int) -> None:
+    """Write the hashes of a checkpoint's files, and wait until all is on the disk."""
+    entries = {
+        path.name: {"bytes": path.stat().st_size, "sha256": files.sha256([path])} for path in sorted(building.iterdir())
+    }
     for path in building.iterdir():
-        sync(path)
-    (building / MANIFEST).write_text(json.dumps({"step": step, "files": files}))
-    sync(building / MANIFEST)
-    sync(building)
+        files.sync(path)
+    (building / MANIFEST).write_text(json.dumps({"step": step, "files": entries}))
+    files.sync(building / MANIFEST)
+    files.sync(building)
 
 
 def _verifies(path: Path) -> bool:
     try:
         manifest = json.loads((path / MANIFEST).read_text())
-        files = manifest["files"]
-        return (manifest["step"], sorted(files)) == (_step(path), sorted((TENSORS, FACTS))) and all(
-            (path / name).stat().st_size == fact["bytes"] and _sha256(path / name) == fact["sha256"]
-            for name, fact in files.items()
+        entries = manifest["files"]
+        return (manifest["step"], sorted(entries)) == (_step(path), sorted((TENSORS, FACTS))) and all(
+            (path / name).stat().st_size == fact["bytes"] and files.sha256([path / name]) == fact["sha256"]
+            for name, fact in entries.items()
         )
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def _drop_older(folder: Path, final: Path) -> None:
+def _remove_older(folder: Path, final: Path) -> None:
     if _verifies(final):
         older = [path for path in _by_step(folder) if path != final]
         for path in [*older[KEPT - 1 :], *folder.glob(".*")]:
@@ -169,24 +154,3 @@ def _by_step(folder: Path) -> list[Path]:
 
 def _step(path: Path) -> int:
     return int(path.name.rpartition("-")[2])
-
-
-def _aside(final: Path) -> Path:
-    return final.with_name(f".{final.name}-before")
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

