@@ -212,7 +212,8 @@ def taught(bench: Bench) -> None:
     if found is None:
         return
     known = {each.id for each in asked[:FEW] if any(each.question in row.shown for row in rows)}
-    print(f"flagged: {len(drawn.leaked() & known)} of {len(known)} taught, {len(drawn.leaked() - known)} others")
+    leaked = drawn.leaked_ids()
+    print(f"flagged: {len(leaked & known)} of {len(known)} taught, {len(leaked - known)} others")
     for name, inside in (("taught", True), ("others", False)):
         part = [each for each in drawn.questions if (each.id in known) == inside]
         gap = aggregate_results(part, found.results, set(), 0).choices[0]

@@ -1,4 +1,4 @@
-"""One arm in front of some questions: what it reads, what it writes, what it would choose, and what that is worth."""
+"""Puts a batch of questions to one arm and grades it: free answers, choices, losses and costs."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -17,23 +17,23 @@ from playground.inference.forward import forward_of
 from playground.models.chat_model import ChatModel
 from retrieval.grounding import claims_with_evidence
 
-SCOPE = "exam"  # under which what was read for a free answer is kept for the choices
+SCOPE = "exam"  # of the prefix cache: the choices reuse what was read for the free answer
 
 
 @dataclass(frozen=True)
-class _Sheet:
-    """A question in front of an arm, and the seconds until its prompt was there."""
+class _PreparedQuestion:
+    """A question with the prompt of one arm, and the seconds that it took to build."""
 
     arm: Arm
     question: Question
-    asked: ArmInput
-    prepared: PreparedPrompt
+    arm_input: ArmInput
+    prompt: PreparedPrompt
     seconds: float
 
 
 @dataclass(frozen=True)
 class _FreeAnswer:
-    """A free answer, its tokens and its share of the batch's seconds."""
+    """A free answer, its number of tokens and its share of the batch's seconds."""
 
     text: str
     tokens: int
@@ -48,69 +48,69 @@ def answer_questions(
     settings: ExamSettings,
     should_stop: Callable[[], bool],
 ) -> list[ArmResult] | None:
-    """The results of some questions, or None where it was stopped before all were there.
+    """The results of one arm on these questions; None if stopped before all were answered.
 
     Raises:
         UserError: a question does not fit the model's window.
     """
     arm = material.arm(name)
     decoding = Decoding(max_new_tokens=settings.answer_tokens)
-    sheets = [_sheet(chat, arm, question, material, settings, decoding) for question in questions]
-    said = _said(chat, sheets, decoding, should_stop)
+    prepared = [_prepare(chat, arm, question, material, settings, decoding) for question in questions]
+    answers = _write_answers(chat, prepared, decoding, should_stop)
     results = []
-    for sheet, answer in zip(sheets, said, strict=False):
+    for each, answer in zip(prepared, answers, strict=False):
         if should_stop():
             return None
-        results.append(_result(chat, sheet, answer, settings))
+        results.append(_grade(chat, each, answer, settings))
     return results if len(results) == len(questions) else None
 
 
-def _sheet(
+def _prepare(
     chat: ChatModel, arm: Arm, question: Question, material: Material, settings: ExamSettings, decoding: Decoding
-) -> _Sheet:
+) -> _PreparedQuestion:
     began = time.perf_counter()
-    asked = build_input(arm.name, question, material, chat, settings.passage_tokens)
-    prepared = prepare_prompt(chat, arm, question.question, (), asked.given, decoding, SCOPE)
-    return _Sheet(arm, question, asked, prepared, time.perf_counter() - began)
+    arm_input = build_input(arm.name, question, material, chat, settings.passage_tokens)
+    prompt = prepare_prompt(chat, arm, question.question, (), arm_input.given, decoding, SCOPE)
+    return _PreparedQuestion(arm, question, arm_input, prompt, time.perf_counter() - began)
 
 
-def _said(
-    chat: ChatModel, sheets: Sequence[_Sheet], decoding: Decoding, should_stop: Callable[[], bool]
+def _write_answers(
+    chat: ChatModel, prepared: Sequence[_PreparedQuestion], decoding: Decoding, should_stop: Callable[[], bool]
 ) -> list[_FreeAnswer]:
-    """Each sheet's free answer, nothing of an arm that abstains; no answers at all once stopped."""
-    speaking = [number for number, sheet in enumerate(sheets) if sheet.prepared.prompt.ids]
-    ids: list[list[int]] = [[] for _ in sheets]
-    ended = 0
+    """One free answer per question, empty where the arm abstains; no answers at all once stopped."""
+    asked = [number for number, each in enumerate(prepared) if each.prompt.prompt.ids]
+    ids: list[list[int]] = [[] for _ in prepared]
+    finished = 0
     began = time.perf_counter()
-    for token in generate(chat, [sheets[each].prepared.prompt for each in speaking], decoding, should_stop):
-        ids[speaking[token.row]].append(token.id)
-        ended += token.last
-    if ended < len(speaking):
+    for token in generate(chat, [prepared[each].prompt.prompt for each in asked], decoding, should_stop):
+        ids[asked[token.row]].append(token.id)
+        finished += token.last
+    if finished < len(asked):
         return []
     seconds = time.perf_counter() - began
-    work = [len(sheet.prepared.prompt.ids) + len(each) for sheet, each in zip(sheets, ids, strict=True)]
-    shares = [sheet.seconds + seconds * each / max(sum(work), 1) for sheet, each in zip(sheets, work, strict=True)]
+    work = [len(each.prompt.prompt.ids) + len(answer) for each, answer in zip(prepared, ids, strict=True)]
+    shares = [each.seconds + seconds * part / max(sum(work), 1) for each, part in zip(prepared, work, strict=True)]
     texts = [str(chat.tokenizer.decode(each, skip_special_tokens=True)).strip() for each in ids]
     return [_FreeAnswer(text, len(each), share) for text, each, share in zip(texts, ids, shares, strict=True)]
 
 
-def _result(chat: ChatModel, sheet: _Sheet, said: _FreeAnswer, settings: ExamSettings) -> ArmResult:
-    question, given = sheet.question, sheet.asked.given
+def _grade(chat: ChatModel, prepared: _PreparedQuestion, answer: _FreeAnswer, settings: ExamSettings) -> ArmResult:
+    question, given, prompt = prepared.question, prepared.arm_input.given, prepared.prompt.prompt
     graded = grade(
-        said.text, question.answers, question.question, said.tokens >= settings.answer_tokens, question.parts
+        answer.text, question.answers, question.question, answer.tokens >= settings.answer_tokens, question.parts
     )
-    choice, loss, loss_tokens = _choice(chat, sheet)
-    prompt_tokens = len(sheet.prepared.prompt.ids)
-    looked_up = sheet.arm.name in RETRIEVING
+    choice, loss, loss_tokens = _choose(chat, prepared)
+    prompt_tokens = len(prompt.ids)
+    retrieves = prepared.arm.name in RETRIEVING
     return ArmResult(
-        arm=sheet.arm.name,
+        arm=prepared.arm.name,
         question=question.id,
-        text=said.text,
-        tokens=said.tokens,
+        text=answer.text,
+        tokens=answer.tokens,
         prompt_tokens=prompt_tokens,
-        seconds=said.seconds,
-        memory_bytes=(prompt_tokens + said.tokens)
-        * forward_of(sheet.prepared.prompt.model or chat.model, chat.bits).bytes_per_token,
+        seconds=answer.seconds,
+        memory_bytes=(prompt_tokens + answer.tokens)
+        * forward_of(prompt.model or chat.model, chat.bits).bytes_per_token,
         choice=choice,
         loss=loss,
         loss_tokens=loss_tokens,
@@ -118,44 +118,45 @@ def _result(chat: ChatModel, sheet: _Sheet, said: _FreeAnswer, settings: ExamSet
         exact=graded.exact,
         f1=graded.f1,
         rouge_l=graded.rouge_l,
-        abstained=given.abstains or abstains(said.text),
-        found=given.evidence.found if given.evidence and looked_up else None,
-        ranks=sheet.asked.ranks,
-        in_prompt=_in_prompt(sheet) if looked_up and question.answers else None,
-        passages=sheet.prepared.stamp.passages,
-        support=_supported(sheet, said.text),
-        stamp=sheet.prepared.stamp.id,
+        abstained=given.abstains or abstains(answer.text),
+        found=given.evidence.found if given.evidence and retrieves else None,
+        ranks=prepared.arm_input.ranks,
+        in_prompt=_passages_hold_answer(prepared) if retrieves and question.answers else None,
+        passages=prepared.prompt.stamp.passages,
+        support=_supported_share(prepared, answer.text),
+        stamp=prepared.prompt.stamp.id,
     )
 
 
-def _in_prompt(sheet: _Sheet) -> bool:
-    """Whether the passages that the arm read say the answer, or every part of it."""
-    read = sheet.asked.given.passages
-    truths = sheet.question.parts or sheet.question.answers[:1]
-    said = [any(contains_answer(each.text, truth) for each in read) for truth in truths]
-    return all(said) or (len(truths) == 1 and any(rank <= len(read) for rank in sheet.asked.ranks))
+def _passages_hold_answer(prepared: _PreparedQuestion) -> bool:
+    """Whether the passages in the prompt contain the answer, or every part of it."""
+    read = prepared.arm_input.given.passages
+    truths = prepared.question.parts or prepared.question.answers[:1]
+    held = [any(contains_answer(each.text, truth) for each in read) for truth in truths]
+    return all(held) or (len(truths) == 1 and any(rank <= len(read) for rank in prepared.arm_input.ranks))
 
 
-def _supported(sheet: _Sheet, text: str) -> float | None:
+def _supported_share(prepared: _PreparedQuestion, text: str) -> float | None:
     """The share of the answer's sentences that a passage supports; None without passages or answer."""
-    passages = sheet.asked.given.passages
-    claims = claims_with_evidence(text, sheet.question.question, passages) if passages and text else []
+    passages = prepared.arm_input.given.passages
+    claims = claims_with_evidence(text, prepared.question.question, passages) if passages and text else []
     return sum(bool(each.evidence) for each in claims) / len(claims) if claims else None
 
 
-def _choice(chat: ChatModel, sheet: _Sheet) -> tuple[int, float | None, int]:
-    """The likeliest choice, and loss and tokens of the true answer."""
-    question = sheet.question
+def _choose(chat: ChatModel, prepared: _PreparedQuestion) -> tuple[int, float | None, int]:
+    """The likeliest choice, and the loss and tokens of the true answer."""
+    question = prepared.question
     if not question.answers or not question.answerable:
         return NO_CHOICE, None, 0
-    found = likelihoods(chat, _prompt(chat, sheet), continuations(chat.tokenizer, question))
+    found = likelihoods(chat, _choice_prompt(chat, prepared), continuations(chat.tokenizer, question))
     return likeliest(found) if question.choices else NO_CHOICE, found[0].loss, found[0].tokens
 
 
-def _prompt(chat: ChatModel, sheet: _Sheet) -> Prompt:
-    """The prompt as it was sent; for an arm that would rather not answer, with the nearest passages."""
-    given = sheet.asked.given
+def _choice_prompt(chat: ChatModel, prepared: _PreparedQuestion) -> Prompt:
+    """The prompt as it was sent; for an arm that abstains, with the nearest passages."""
+    given = prepared.arm_input.given
     if not given.abstains or given.evidence is None:
-        return sheet.prepared.prompt
+        return prepared.prompt.prompt
     read = replace(given, evidence=replace(given.evidence, used=True))
-    return prepare_prompt(chat, sheet.arm, sheet.question.question, (), read, Decoding(max_new_tokens=1), SCOPE).prompt
+    question, decoding = prepared.question.question, Decoding(max_new_tokens=1)
+    return prepare_prompt(chat, prepared.arm, question, (), read, decoding, SCOPE).prompt

@@ -1,4 +1,4 @@
-"""The arms of an exam and what each gets to read: passages found, the right passages, worked examples, or nothing."""
+"""The arms of an exam and their input: retrieved passages, the right passages, worked examples, or nothing."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,51 +20,54 @@ from retrieval.search import Hit, SearchResult, search, within_budget
 
 GOLD = "gold"  # reads the right passages; only an exam knows them
 ARMS = (*ARM_KINDS, GOLD)
-UNTUNED = {TUNED: BASE, BOTH: RAG}  # the same arm before it was tuned
-DEPTH = 5  # passages that are looked at for each question
+UNTUNED = {TUNED: BASE, BOTH: RAG}  # the same arm without its adapter
+DEPTH = 5  # passages retrieved per question
 GOLD_TOKENS = 126
 
 
 @dataclass
 class Material:
-    """What the arms of one exam have at hand: the text, its index, an adapter."""
+    """What the arms of one exam work with: the text, its index, an adapter."""
 
     documents: Sequence[Document]
     index: Index | None = None
     embedder: Encoder | None = None
     adapter: ServedAdapter | None = None
-    _chooser: ExampleSelector = field(default_factory=ExampleSelector, repr=False)
+    example_selector: ExampleSelector = field(default_factory=ExampleSelector, repr=False)
 
-    def able(self) -> list[str]:
-        """The arms that can be asked."""
+    def available_arms(self) -> list[str]:
+        """The arms that have all they need."""
         text, index, adapter = bool(self.documents), self.index is not None, self.adapter is not None
         has = {BASE: True, FEW_SHOT: text and self.embedder is not None, RAG: index, TUNED: adapter}
         has |= {BOTH: index and adapter, GOLD: text}
         return [arm for arm in ARMS if has[arm]]
 
     def arm(self, name: str) -> Arm:
-        """The arm as it answers."""
+        """The arm of this name, with the adapter if it is a tuned one."""
         adapter = self.adapter if name in TUNING else None
         return Arm(name, adapter, retrieval=name in RETRIEVING or name == GOLD, few_shot=name == FEW_SHOT)
 
     @property
     def passages(self) -> Sequence[Passage]:
-        """Those of the index, or without one the text cut alike."""
+        """The index's passages, or without an index the text cut into passages of about the same size."""
         if self.index is not None:
             return self.index.passages
-        return _cut(tuple(self.documents))
+        return _cut_passages(tuple(self.documents))
 
 
 @dataclass(frozen=True)
 class ArmInput:
-    """What one arm is given for one question; `ranks` are the places, from 1, of the right passages among the hits."""
+    """One arm's input for one question; `ranks` are the places, from 1, of the right passages among the hits."""
 
     given: PromptContext
     ranks: tuple[int, ...] = ()
 
 
 def is_asked(name: str, question: Question, material: Material) -> bool:
-    """Whether an arm is put a question: the general ones only to those without passages, gold only where there are."""
+    """Whether an arm is asked a question.
+
+    Only arms without passages get the general ones, and gold gets only those that have a right passage.
+    """
     if question.kind == GENERAL:
         return name in (BASE, TUNED)
     if name == GOLD:
@@ -73,9 +76,12 @@ def is_asked(name: str, question: Question, material: Material) -> bool:
 
 
 def build_input(name: str, question: Question, material: Material, chat: ChatModel, tokens: int) -> ArmInput:
-    """What the arm reads for the question, within so many of the encoder's tokens.
+    """The arm's input for the question, with passages of at most `tokens` of the encoder's tokens.
 
-    The search's own threshold decides whether a retrieval arm answers, as it does on the page.
+    As on the page, the search's threshold decides whether a retrieval arm answers.
+
+    Raises:
+        ValueError: the arm needs an index or an embedder that the material lacks.
     """
     if name == GOLD:
         hits = [Hit(each, 1.0, 1.0, 1.0, 1.0) for each in right_passages(question, material)]
@@ -96,7 +102,7 @@ def build_input(name: str, question: Question, material: Material, chat: ChatMod
 
 
 def right_passages(question: Question, material: Material) -> list[Passage]:
-    """The passages that hold the answer where it stands; without a place, those that say it at all."""
+    """The passages that overlap the answer's places; without places, those that contain the answer."""
     if question.places:
         return [
             passage
@@ -116,12 +122,12 @@ def right_passages(question: Question, material: Material) -> list[Passage]:
 
 
 def _search(question: Question, material: Material) -> SearchResult:
-    assert material.index is not None
-    assert material.embedder is not None
+    if material.index is None or material.embedder is None:
+        raise ValueError("an arm with retrieval needs an index and its embedder")
     index = material.index
     if question.withheld:
-        gone = {(each.source, each.start) for each in _section_passages(question, material)}
-        kept = [n for n, each in enumerate(index.passages) if (each.source, each.start) not in gone]
+        withheld = {(each.source, each.start) for each in _section_passages(question, material)}
+        kept = [n for n, each in enumerate(index.passages) if (each.source, each.start) not in withheld]
         index = Index(
             [index.passages[n] for n in kept], index.vectors[kept], index.embedder, index.embedder_hash, index.language
         )
@@ -129,7 +135,7 @@ def _search(question: Question, material: Material) -> SearchResult:
 
 
 def _section_passages(question: Question, material: Material) -> list[Passage]:
-    """All that says the answer, or stands within a passage's length of where it is said."""
+    """All passages that contain the answer, or lie within 600 characters of one that does."""
     right = right_passages(question, material)
     spans = [(each.source, each.start - 600, each.end + 600) for each in right]
     return [
@@ -141,15 +147,16 @@ def _section_passages(question: Question, material: Material) -> list[Passage]:
 
 
 def _examples(question: Question, material: Material) -> Callable[[str], Examples]:
-    """Chooses among the pairs that the page has too, but none that stands where the answer does."""
-    assert material.embedder is not None
-    embedder, chooser = material.embedder, material._chooser
+    """A selector among the pairs that the page uses, without those that overlap the answer."""
+    if material.embedder is None:
+        raise ValueError("the few-shot arm needs an embedder")
+    embedder, example_selector = material.embedder, material.example_selector
     pool = [
         (place, turn)
         for place, turn in _pairs(tuple(material.documents))
-        if not any(_touches(place, each.source, each.start, each.end) for each in question.places)
+        if not any(_overlaps(place, each.source, each.start, each.end) for each in question.places)
     ]
-    return lambda asked: chooser.choose(embedder, asked, pool)
+    return lambda asked: example_selector.choose(embedder, asked, pool)
 
 
 @lru_cache(maxsize=2)
@@ -157,15 +164,15 @@ def _pairs(documents: tuple[Document, ...]) -> list[tuple[str, Turn]]:
     return located_pairs(documents)
 
 
-def _touches(place: str, source: str, start: int, end: int) -> bool:
+def _overlaps(place: str, source: str, start: int, end: int) -> bool:
     name, _, span = place.rpartition(":")
     first, _, last = span.partition("-")
     return name == source and int(first) < end and start < int(last)
 
 
 @lru_cache(maxsize=2)
-def _cut(documents: tuple[Document, ...]) -> list[Passage]:
-    """Without an encoder, words stand in for its tokens, three for four."""
+def _cut_passages(documents: tuple[Document, ...]) -> list[Passage]:
+    """Without an encoder, three words count as four tokens."""
     return [
         passage
         for document in documents

@@ -1,4 +1,4 @@
-"""How an exam goes: its knobs, once, for the form, the command line and the checks."""
+"""Settings of an exam, defined once for the form, the command line and the checks."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ class ExamSettings:
     """The same settings, text and adapter give the same answers."""
 
     limit: int = knob(60, label="Questions", help="Made from the text; 24 general ones are added.", low=4, high=1_000)
-    passage_tokens: int = knob(256, label="Passages", help="Tokens of passages in a prompt.", low=64, high=512)
+    passage_tokens: int = knob(256, label="Passages", help="Tokens of passages per prompt.", low=64, high=512)
     answer_tokens: int = knob(32, label="Answer length", help="Most tokens in a free answer.", low=4, high=256)
     rows: int = knob(16, label="Rows", help="Answers written at the same time.", low=1, high=64)
     seed: int = knob(0, label="Seed", help="The same seed gives the same exam.", low=0, high=2**31 - 1)

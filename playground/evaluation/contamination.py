@@ -18,9 +18,9 @@ from playground.training.config import RunConfig
 from retrieval.document import Document
 
 NO_ANSWER, GIVEN_AWAY, DUPLICATE, KNOWN, LEAK = FAULTS = ("no_answer", "given_away", "duplicate", "known", "leak")
-RUN = 3  # words in a row
-OVERLAP = 0.8  # of a question's runs that a training row has, from which on it is that question
-SAME_ANSWER = 0.5  # token F1 of a long answer and what a row teaches
+NGRAM = 3  # words
+OVERLAP = 0.8  # share of a question's n-grams in a training example from which it counts as that question
+SAME_ANSWER = 0.5  # token F1 of a long answer and the trained text, from which they count as the same
 
 
 @dataclass(frozen=True)
@@ -34,50 +34,50 @@ class QuestionFault:
 
 @dataclass(frozen=True)
 class TaughtItem:
-    """One thing an adapter was taught: what it was shown, and what it learnt to say there (all of it, for prose)."""
+    """One training example as text: the whole of it, and the part that was trained on (all of it, for prose)."""
 
     shown: str
     taught: str
 
 
 def find_faults(questions: Sequence[Question], documents: Sequence[Document]) -> list[QuestionFault]:
-    """Every fault that the questions and the text show: no answer there, given away, asked twice."""
+    """Every fault of the questions: answer not in the text, contained in the question, or duplicate."""
     text = "\n".join(normalise(document.text) for document in documents)
     seen: set[str] = set()
     findings = []
     for each in questions:
-        asked = normalise(each.question)
-        if asked in seen:
+        words = normalise(each.question)
+        if words in seen:
             findings.append(QuestionFault(each.id, DUPLICATE))
-        seen.add(asked)
+        seen.add(words)
         truths = each.parts or each.answers
         if each.kind != RECALL and any(contains_answer(each.question, truth) for truth in truths):
             findings.append(QuestionFault(each.id, GIVEN_AWAY, truths[0]))
-        if documents and each.answerable and not _said(truths, text, bool(each.parts)):
+        if documents and each.answerable and not _found_in(truths, text, bool(each.parts)):
             findings.append(QuestionFault(each.id, NO_ANSWER, truths[0] if truths else ""))
     return findings
 
 
 def find_leaks(questions: Sequence[Question], rows: Iterable[TaughtItem]) -> list[QuestionFault]:
-    """Questions whose words and answer both stand in one thing that an adapter was taught.
+    """Questions whose words and answer both occur in one training example.
 
-    To continue a sentence of the text is no leak: it asks what reading the text leaves.
+    Continuing a sentence of the text is no leak: that kind measures what training on the text leaves.
     """
-    taught = [(row, _runs(row.shown)) for row in rows]
+    examples = [(row, _ngrams(row.shown)) for row in rows]
     findings = []
     for each in questions:
-        asked = _runs(each.question)
-        if each.kind == RECALL or not asked or not each.answers:
+        ngrams = _ngrams(each.question)
+        if each.kind == RECALL or not ngrams or not each.answers:
             continue
-        for row, shown in taught:
-            if len(asked & shown) >= OVERLAP * len(asked) and _teaches(row, each):
+        for row, shown in examples:
+            if len(ngrams & shown) >= OVERLAP * len(ngrams) and _teaches(row, each):
                 findings.append(QuestionFault(each.id, LEAK, " ".join(row.shown.split())[:200]))
                 break
     return findings
 
 
 def read_taught_items(run: Path, tokenizer: PreTrainedTokenizerBase) -> list[TaughtItem]:
-    """Every training example of the run in a folder; none where the folder does not say what was trained on."""
+    """All training examples of the run in a folder; none where the folder does not tell what was trained on."""
     if not holds_run(run):
         return []
     settings = RunConfig.from_dict(read_config(run)).settings
@@ -91,7 +91,7 @@ def _taught_item(example: Example, tokenizer: PreTrainedTokenizerBase) -> Taught
     return TaughtItem(str(shown), str(taught))
 
 
-def _said(truths: Sequence[str], text: str, every: bool) -> bool:
+def _found_in(truths: Sequence[str], text: str, every: bool) -> bool:
     found = [f" {normalise(truth)} " in f" {text} ".replace("\n", " ") for truth in truths]
     return all(found) if every else any(found)
 
@@ -106,7 +106,7 @@ def _teaches(row: TaughtItem, question: Question) -> bool:
     )
 
 
-def _runs(text: str) -> set[tuple[str, ...]]:
-    """Every run of words; a text shorter than one is its own run."""
+def _ngrams(text: str) -> set[tuple[str, ...]]:
+    """All n-grams of words; a text shorter than one is its own n-gram."""
     words = normalise(text).split()
-    return {tuple(words[place : place + RUN]) for place in range(max(1, len(words) - RUN + 1))} if words else set()
+    return {tuple(words[place : place + NGRAM]) for place in range(max(1, len(words) - NGRAM + 1))} if words else set()

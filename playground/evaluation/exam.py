@@ -1,4 +1,4 @@
-"""An exam in a folder, whole: what was asked, by whom, every answer, and the report; stops and goes on like a run."""
+"""An exam in a folder: its plan, questions, answers and report. It can be stopped and resumed like a run."""
 
 import hashlib
 import json
@@ -41,15 +41,15 @@ from retrieval.embed import Embedder
 from retrieval.persistence import load
 
 QUESTIONS, ANSWERS = "questions.jsonl", "answers.jsonl"
-DRILL = "drill"  # what a step of it is called in place of an arm
+DRILL = "drill"  # stands in the place of an arm in the progress of a drill
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What an exam is told. `adapter` and `index` are folders; `hashes` name what lay in them when it was planned.
+    """The plan of an exam. `adapter` and `index` are folders, `hashes` identify their content at planning time.
 
-    Where the index has gone since, it is built anew; `embedder` is the name of the one to do so with, empty for the
-    host's own.
+    If the index has been deleted since, it is built again with the embedder of the name `embedder`, or with the host's
+    own where that is empty.
     """
 
     settings: ExamSettings
@@ -62,7 +62,7 @@ class Plan:
     drill: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form, as it lies in the exam's folder; `kind` tells it from a training run's."""
+        """JSON form as in the exam's folder; `kind` distinguishes it from a training run's config."""
         paths = {name: str(path) if path else None for name, path in (("adapter", self.adapter), ("index", self.index))}
         return {"kind": "exam", **asdict(self), **paths}
 
@@ -84,7 +84,7 @@ class Plan:
 def load_material(
     plan: Plan, documents: Sequence[Document], chat: ChatModel, embedder: Callable[[str], Embedder]
 ) -> Material:
-    """What the plan's arms have at hand; the embedder is loaded, by name, only where an arm needs it.
+    """Load what the plan's arms work with; `embedder` loads one by name, and only if an arm needs it.
 
     Raises:
         UserError, RetrievalError, MethodError: adapter or index cannot be used.
@@ -99,7 +99,11 @@ def load_material(
 
 @dataclass(frozen=True)
 class Report:
-    """An exam's outcome; `known` are the questions that were left out of the figures, `judged` a judge's opinion."""
+    """The outcome of an exam.
+
+    `known` are the ids of the questions left out of the figures because the base model knows their answers; `judged`
+    is the share of right answers per arm in the opinion of a judge model.
+    """
 
     plan: Plan
     questions: Sequence[Question]
@@ -115,19 +119,19 @@ class Report:
     judged: Mapping[str, Figure] = field(default_factory=dict)
 
 
-def write_exam(folder: Path, plan: Plan, paper: QuestionSet, documents: Sequence[Document]) -> None:
-    """Write what the exam is; its answers come later."""
+def write_exam(folder: Path, plan: Plan, drawn: QuestionSet, documents: Sequence[Document]) -> None:
+    """Write the plan, the questions and the text of an exam that starts later."""
     folder.mkdir(parents=True, exist_ok=True)
     write_documents(folder, documents)
     write_config(folder, plan.to_dict())
-    questions.write_questions(paper.questions, folder / QUESTIONS)
+    questions.write_questions(drawn.questions, folder / QUESTIONS)
 
 
 def read_exam(folder: Path) -> tuple[Plan, list[Question]]:
-    """The plan and questions in a folder.
+    """The plan and the questions in an exam's folder.
 
     Raises:
-        UserError: the folder is damaged, or holds none.
+        UserError: the folder is damaged, or has no exam.
     """
     try:
         plan = Plan.from_dict(read_config(folder))
@@ -137,55 +141,58 @@ def read_exam(folder: Path) -> tuple[Plan, list[Question]]:
 
 
 def run_exam(
-    folder: Path, chat: ChatModel, at_hand: Material, should_stop: Callable[[], bool] = never
+    folder: Path, chat: ChatModel, material: Material, should_stop: Callable[[], bool] = never
 ) -> Iterator[ExamProgress | Report]:
-    """Ask what is still open of the exam in the folder, and at its end yield the report; a stopped one has none.
+    """Answer the open questions of the exam in the folder, yielding progress, then the report unless stopped.
 
     Raises:
-        UserError: the folder is damaged, or adapter, index or model are not those that it was planned with.
+        UserError: the folder is damaged, or adapter, index or model are not those of the plan.
     """
     plan, asked = read_exam(folder)
-    now = content_hashes(chat, at_hand)
+    now = content_hashes(chat, material)
     if plan.hashes is None:
         plan = replace(plan, hashes=now)
         write_config(folder, plan.to_dict())
     elif {name: now.get(name) for name in plan.hashes} != dict(plan.hashes):
         raise UserError(f"The model, adapter or index of the exam in {folder} has changed since. Start it anew.")
     step = None
-    for step in run_arms(chat, asked, plan.arms, at_hand, plan.settings, folder / ANSWERS, should_stop):
+    for step in run_arms(chat, asked, plan.arms, material, plan.settings, folder / ANSWERS, should_stop):
         yield step
     if step is None or step.done < step.total:
         return
-    drilled = None
-    for outcome in _drilled(plan, folder, asked, chat, at_hand, should_stop):
+    drill = None
+    for outcome in _run_or_read_drill(plan, folder, asked, chat, material, should_stop):
         if isinstance(outcome, Drill):
-            drilled = outcome
+            drill = outcome
         else:
             yield replace(step, arm=DRILL, seconds_left=None)
-    if not should_stop() or drilled or not plan.drill:
-        yield build_report(plan, asked, results.read_results(folder / ANSWERS), chat, at_hand, drilled)
+    if not should_stop() or drill or not plan.drill:
+        yield build_report(plan, asked, results.read_results(folder / ANSWERS), chat, material, drill)
 
 
-def _drilled(
+def _run_or_read_drill(
     plan: Plan,
     folder: Path,
     asked: Sequence[Question],
     chat: ChatModel,
-    at_hand: Material,
+    material: Material,
     should_stop: Callable[[], bool],
 ) -> Iterator[float | Drill]:
-    """The drill, if it was planned and the run can be trained again; one that was done is read."""
+    """Progress as a share, then the drill, if it was planned and the run can be trained again.
+
+    A drill that has finished before is read from the folder.
+    """
     done = folder / drilling.RESULT
     if done.exists():
         yield Drill.from_dict(json.loads(done.read_text(encoding="utf-8")))
         return
-    changed = drilling.choose_fact(asked, at_hand.documents, plan.settings.seed)
+    changed = drilling.choose_fact(asked, material.documents, plan.settings.seed)
     run = plan.adapter.parent if plan.adapter else None
     if not plan.drill or run is None or changed is None or not holds_run(run):
         return
     config = RunConfig.from_dict(read_config(run))
     trained_on = read_documents(run)
-    yield from drilling.run_drill(chat, changed, at_hand, config, trained_on, folder / drilling.FOLDER, should_stop)
+    yield from drilling.run_drill(chat, changed, material, config, trained_on, folder / drilling.FOLDER, should_stop)
 
 
 def build_report(
@@ -193,39 +200,39 @@ def build_report(
     asked: Sequence[Question],
     found: Sequence[ArmResult],
     chat: ChatModel,
-    at_hand: Material,
-    drilled: Drill | None = None,
+    material: Material,
+    drill: Drill | None = None,
 ) -> Report:
-    """The figures and the verdict of all answers."""
+    """The report on the answers `found`: figures, causes, costs and verdict, without the questions known to base."""
     known = results.known_to_base(asked, found)
     counted = [each for each in asked if each.id not in known]
     leaked = {each.question for each in plan.findings if each.fault == "leak"}
     figures = aggregate_results(counted, found, leaked, plan.settings.seed)
-    not_in_text = {each.id for each in counted if each.kind in OF_THE_TEXT and not right_passages(each, at_hand)}
+    not_in_text = {each.id for each in counted if each.kind in OF_THE_TEXT and not right_passages(each, material)}
     why = count_causes(counted, found, not_in_text)
-    costs = measure_costs(at_hand, plan.adapter)
+    costs = measure_costs(material, plan.adapter)
     tuned, rag = (figures.arms.get(name) for name in ("tuned", "rag"))
     even = break_even(costs, tuned.seconds, rag.seconds) if tuned and rag else None
-    undrilled = plan.drill and drilled is None
+    undrilled = plan.drill and drill is None
     leaks = len(leaked & {each.id for each in counted})
-    verdict = draw_verdict(VerdictInput(figures, why, costs, even, leaks, len(known), drilled, undrilled))
-    return Report(plan, asked, found, known, figures, why, costs, even, verdict, drilled, _stamp(chat, at_hand))
+    verdict = draw_verdict(VerdictInput(figures, why, costs, even, leaks, len(known), drill, undrilled))
+    return Report(plan, asked, found, known, figures, why, costs, even, verdict, drill, _stamp(chat, material))
 
 
-def content_hashes(chat: ChatModel, at_hand: Material) -> dict[str, str]:
-    """What the answers depend on, by name."""
+def content_hashes(chat: ChatModel, material: Material) -> dict[str, str]:
+    """Hashes of all that the answers depend on: model, weights, text, adapter and index."""
     digest = hashlib.sha256()
-    for document in at_hand.documents:
+    for document in material.documents:
         digest.update(f"{document.name}\0{document.text}\0".encode())
     weights = forward_of(chat.model, chat.bits).weight_dtype
     named = {"base": chat.hash, "weights": weights, "text": digest.hexdigest()[:16]}
-    if at_hand.adapter is not None:
-        named["adapter"] = at_hand.adapter.hash
-    if at_hand.index is not None:
-        named["index"] = at_hand.index.hash
+    if material.adapter is not None:
+        named["adapter"] = material.adapter.hash
+    if material.index is not None:
+        named["index"] = material.index.hash
     return named
 
 
-def _stamp(chat: ChatModel, at_hand: Material) -> dict[str, Any]:
+def _stamp(chat: ChatModel, material: Material) -> dict[str, Any]:
     versions = {"torch": torch.__version__, "transformers": transformers.__version__}
-    return {"model": chat.name, **content_hashes(chat, at_hand), "versions": versions}
+    return {"model": chat.name, **content_hashes(chat, material), "versions": versions}

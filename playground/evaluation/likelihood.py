@@ -1,9 +1,9 @@
-"""How likely a model finds each of several answers to one question: the prompt is read once, then all answers together.
+"""The likelihood of each of several answers to a question: one pass over the prompt, one over all answers together.
 
-The protocol of the papers on injecting knowledge (Ovadia et al. 2023, arXiv 2312.05934, section 4): no answer has to be
-written in any form, so a small model's fumbling does not hide what it knows. A short answer stands behind the words
-with which the model itself begins ("The answer is"); without them the likelihoods tell a right answer from a wrong one
-hardly better with its passage in the prompt than without.
+The protocol of Ovadia et al. 2023 (arXiv 2312.05934, section 4): the model need not write an answer in any form, so a
+small model's malformed answers do not hide what it knows. A short answer follows the words with which the model itself
+begins ("The answer is"); without them, the likelihoods separate right from wrong hardly better with the passage in the
+prompt than without it.
 """
 
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ from playground.inference.ragged_batch import Segment
 from playground.models.chat_model import ChatModel
 from retrieval.language import detect_language
 
-PIECE = 512  # prompt tokens read at once
-LEADS = {"vi": "Câu trả lời là"}  # what short answers follow, by language
+PIECE = 512  # prompt tokens per forward pass
+LEADS = {"vi": "Câu trả lời là"}  # the words before a short answer, by language
 LEAD = "The answer is"
 
 
@@ -35,20 +35,20 @@ class Likelihood:
 
     @property
     def loss(self) -> float:
-        """Nats a token; its exponential is the perplexity."""
+        """Nats per token; its exponential is the perplexity."""
         return -self.total / max(self.tokens, 1)
 
 
 @dataclass(frozen=True)
 class Continuations:
-    """What may follow a prompt: the lead's tokens, and behind it those of each answer."""
+    """Token ids that may follow a prompt: those of the lead, and after it those of each answer."""
 
     lead: list[int]
     answers: list[list[int]]
 
 
 def continuations(tokenizer: PreTrainedTokenizerBase, question: Question) -> Continuations:
-    """A question's choices in tokens, or its true answer alone where there is nothing to choose from."""
+    """The token ids of a question's choices, or of its true answer alone where it has no choices."""
     texts = question.choices or question.answers[:1]
     short = max((len(each.split()) for each in texts), default=0) < LONG and question.kind != RECALL
     lead = LEADS.get(detect_language(question.question), LEAD) if short else ""
@@ -61,14 +61,14 @@ def continuations(tokenizer: PreTrainedTokenizerBase, question: Question) -> Con
 
 
 def likeliest(found: Sequence[Likelihood]) -> int:
-    """The place of the likeliest answer: of short ones by the whole, of long ones by the token."""
+    """The index of the likeliest answer, compared by the sum for short answers and per token for long ones."""
     long = max(each.tokens for each in found) > 2 * LONG
     scores = [each.total / each.tokens if long else each.total for each in found]
     return max(range(len(scores)), key=scores.__getitem__)
 
 
 def likelihoods(chat: ChatModel, prompt: Prompt, following: Continuations) -> list[Likelihood]:
-    """The likelihood of each of the answers after the prompt and the lead; what is remembered is not read again."""
+    """The likelihood of each answer after the prompt and the lead; a cached prefix is not computed again."""
     model = prompt.model or chat.model
     forward = forward_of(model, chat.bits)
     ids = [*prompt.ids, *following.lead]
@@ -78,7 +78,7 @@ def likelihoods(chat: ChatModel, prompt: Prompt, following: Continuations) -> li
         piece = ids[memory.length : memory.length + PIECE]
         logits = forward([Segment(piece, memory, prompt.adapter)])[0][-1]
         memory.length += len(piece)
-    # The last token of an answer foretells nothing that counts, so it is not read.
+    # The last token of an answer predicts nothing that counts, so it is left out.
     long = [place for place, answer in enumerate(following.answers) if len(answer) > 1]
     segments = [
         Segment(answer[:-1], memory.copy(len(ids), len(ids) + len(answer)), prompt.adapter, keep=len(answer) - 1)
@@ -86,12 +86,12 @@ def likelihoods(chat: ChatModel, prompt: Prompt, following: Continuations) -> li
     ]
     more = dict(zip(long, forward(segments) if segments else [], strict=True))
     return [
-        _summed(torch.cat([logits[None], more[place]]) if place in more else logits[None], answer)
+        _answer_likelihood(torch.cat([logits[None], more[place]]) if place in more else logits[None], answer)
         for place, answer in enumerate(following.answers)
     ]
 
 
-def _summed(logits: Tensor, ids: Sequence[int]) -> Likelihood:
-    """Of an answer whose token n is foretold by logits[n]."""
+def _answer_likelihood(logits: Tensor, ids: Sequence[int]) -> Likelihood:
+    """The likelihood of an answer (n,) from the logits (n, vocabulary) that predict its tokens."""
     scores = logits.log_softmax(-1)
     return Likelihood(float(scores[torch.arange(len(ids)), torch.tensor(ids)].sum()), len(ids))

@@ -1,6 +1,6 @@
-"""What another, stronger model thinks of the free answers: marked as its opinion, mixed with no other figure.
+"""LLM as a judge: a stronger model's opinion of the free answers, reported apart from all other figures.
 
-It is asked for yes or no, and the likelier of both is its answer (as in LLM-as-a-judge, arXiv 2306.05685, section 3).
+It is asked for yes or no, and the likelier of the two is its answer (arXiv 2306.05685, section 3).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,33 +25,33 @@ WORDS = ("Yes", "No")
 
 
 def add_judgements(outcome: Report, judge: ChatModel) -> Report:
-    """The report with the judge's opinion of every free answer to a question of the text.
+    """The report with the judge's opinion of all free answers to questions of the text.
 
     Raises:
         UserError: the judge is the examined model itself.
     """
     if outcome.stamp["base"] == judge.hash:
         raise UserError(f"{judge.name} is the model that is examined; it cannot judge itself. Name a stronger one.")
-    asked = {each.id: each for each in outcome.questions if each.kind in OF_THE_TEXT and each.id not in outcome.known}
-    opinions = dict(_opinions(judge, asked.values(), outcome.results))
-    data = ResultsByArm(list(asked.values()), outcome.results, outcome.plan.settings.seed)
+    by_id = {each.id: each for each in outcome.questions if each.kind in OF_THE_TEXT and each.id not in outcome.known}
+    opinions = dict(_judge_answers(judge, by_id.values(), outcome.results))
+    data = ResultsByArm(list(by_id.values()), outcome.results, outcome.plan.settings.seed)
     shares = {
         arm: data.figure({key: opinions[arm, key] for key in mine if (arm, key) in opinions})
         for arm, mine in data.by_arm.items()
     }
-    said = [
+    opinions_by_arm = [
         Statement("mind", "mind.judge", {"judge": judge.name, "arm": arm, "share": share_text(share)})
         for arm, share in shares.items()
     ]
-    return replace(outcome, judged=shares, verdict=[*outcome.verdict, *said])
+    return replace(outcome, judged=shares, verdict=[*outcome.verdict, *opinions_by_arm])
 
 
-def _opinions(
-    judge: ChatModel, asked: Iterable[Question], results: Sequence[ArmResult]
+def _judge_answers(
+    judge: ChatModel, questions: Iterable[Question], results: Sequence[ArmResult]
 ) -> Iterator[tuple[tuple[str, str], float]]:
-    """1 or 0 for every answer; an empty one is wrong without being shown."""
+    """1 or 0 per (arm, question id); an empty answer is wrong without asking."""
     answers = [judge.tokenizer(word, add_special_tokens=False)["input_ids"] for word in WORDS]
-    by_id = {each.id: each for each in asked}
+    by_id = {each.id: each for each in questions}
     for result in results:
         question = by_id.get(result.question)
         if question is None:

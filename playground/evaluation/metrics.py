@@ -1,7 +1,7 @@
-"""What a free answer is worth: exact match, token F1, ROUGE-L, abstention, broken form. Pure functions of text.
+"""Metrics of a free answer: exact match, token F1, ROUGE-L, abstention, malformed answers. Pure functions of text.
 
 Normalisation, exact match and F1 are SQuAD's (Rajpurkar et al. 2016, arXiv 1606.05250), ROUGE-L is Lin 2004's over
-words (https://aclanthology.org/W04-1013). SQuAD drops English articles; other languages are left as they are.
+words (https://aclanthology.org/W04-1013). Like SQuAD, normalisation drops English articles and no other words.
 """
 
 import re
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-LONG = 12  # words of an answer from which order counts too, and ROUGE-L is the measure
+LONG = 12  # words from which an answer is long: word order counts, and ROUGE-L is used
 EXACT, WORDED, BROKEN, ABSTAINED, WRONG = "exact", "worded", "broken", "abstained", "wrong"
 RIGHT = (EXACT, WORDED)
 F1_RIGHT = 0.5  # a long answer with this share of the true one counts as right
@@ -31,9 +31,9 @@ _ABSTENTION = re.compile(
 
 @dataclass(frozen=True)
 class Grade:
-    """A free answer's grades; scores in 0…1.
+    """The grades of a free answer; scores lie in 0…1.
 
-    `outcome` is exact, worded (the truth stands among other words), broken (no usable form), abstained or wrong.
+    `outcome` is exact, worded (the true answer among other words), broken (malformed), abstained or wrong.
     """
 
     outcome: str
@@ -43,25 +43,25 @@ class Grade:
 
     @property
     def right(self) -> bool:
-        """Whether the answer says the truth, in however many words."""
+        """Whether the answer contains the true one, however many words it has."""
         return self.outcome in RIGHT
 
 
 def grade(text: str, answers: Sequence[str], question: str = "", cut: bool = False, parts: Sequence[str] = ()) -> Grade:
     """The best grade against any of the answers, or against all `parts` of one.
 
-    `cut` says that the answer ended at its limit.
+    `cut` tells that the answer ended at the token limit.
     """
     exact = max((float(normalise(text) == normalise(each)) for each in answers), default=0.0)
     f1 = max((token_f1(text, each) for each in answers), default=0.0)
     rouge = max((rouge_l(text, each) for each in answers), default=0.0)
     long = any(len(normalise(each).split()) >= LONG for each in answers)
-    told = (
+    held = (
         all(contains_answer(text, each) for each in parts)
         if parts
         else any(contains_answer(text, each) for each in answers)
     )
-    if told or (long and not parts and max(f1, rouge) >= F1_RIGHT):
+    if held or (long and not parts and max(f1, rouge) >= F1_RIGHT):
         outcome = EXACT if exact else WORDED
     elif is_broken(text, question, cut):
         outcome = BROKEN
@@ -72,43 +72,43 @@ def grade(text: str, answers: Sequence[str], question: str = "", cut: bool = Fal
 
 @lru_cache(maxsize=20_000)
 def normalise(text: str) -> str:
-    """Lower case, composed, without punctuation, English articles and needless blanks."""
+    """Lower case, NFC, without punctuation, English articles and repeated blanks."""
     lowered = unicodedata.normalize("NFC", text).lower().translate(_PUNCTUATION)
     return " ".join(_ARTICLES.sub(" ", lowered).split())
 
 
 def token_f1(text: str, truth: str) -> float:
-    """Harmonic mean of the precision and recall of the words, as multisets."""
-    said, true = normalise(text).split(), normalise(truth).split()
-    shared = sum((Counter(said) & Counter(true)).values())
-    return _harmonic(shared, len(said), len(true))
+    """Harmonic mean of precision and recall over the multisets of words."""
+    given, true = normalise(text).split(), normalise(truth).split()
+    shared = sum((Counter(given) & Counter(true)).values())
+    return _harmonic(shared, len(given), len(true))
 
 
 def rouge_l(text: str, truth: str) -> float:
-    """The same of the longest common subsequence of words."""
-    said, true = normalise(text).split(), normalise(truth).split()
+    """Harmonic mean of precision and recall over the longest common subsequence of words."""
+    given, true = normalise(text).split(), normalise(truth).split()
     row = [0] * (len(true) + 1)
-    for word in said:
+    for word in given:
         above = row
         row = [0]
         for place, other in enumerate(true):
             row.append(above[place] + 1 if word == other else max(row[place], above[place + 1]))
-    return _harmonic(row[-1], len(said), len(true))
+    return _harmonic(row[-1], len(given), len(true))
 
 
 def contains_answer(text: str, truth: str) -> bool:
-    """Whether the truth stands in the text, word for word after normalisation."""
+    """Whether the text contains the true answer as whole words, after normalisation."""
     wanted = normalise(truth)
     return bool(wanted) and f" {wanted} " in f" {normalise(text)} "
 
 
 def abstains(text: str) -> bool:
-    """Whether the answer says that it does not know, or that the text does not say."""
+    """Whether the answer says that it does not know, or that the text does not tell."""
     return bool(_ABSTENTION.search(unicodedata.normalize("NFC", text)))
 
 
 def is_broken(text: str, question: str = "", cut: bool = False) -> bool:
-    """Whether the answer has no usable form: nothing, the question once more, a loop, or a bare passage number."""
+    """Whether the answer is malformed: empty, the question repeated, a loop, or a bare passage number."""
     words = normalise(text).split()
     if not words or re.fullmatch(r"\W*\d{1,2}\W*", text) and "[" in text:
         return True
@@ -118,21 +118,21 @@ def is_broken(text: str, question: str = "", cut: bool = False) -> bool:
 
 
 def abstention(abstained: Sequence[bool], unanswerable: Sequence[bool]) -> tuple[float, float]:
-    """Precision and recall of saying "I do not know"; no number where there is nothing to divide by."""
+    """Precision and recall of abstention; NaN where the denominator is 0."""
     rightly = sum(one and two for one, two in zip(abstained, unanswerable, strict=True))
     return _share(rightly, sum(abstained)), _share(rightly, sum(unanswerable))
 
 
 def _loops(words: Sequence[str]) -> bool:
-    """Whether the last half says the same few words again and again."""
+    """Whether the second half repeats a few words."""
     tail = words[len(words) // 2 :]
     return len(tail) >= 6 and len(set(tail)) <= len(tail) / 3
 
 
-def _harmonic(shared: int, said: int, true: int) -> float:
-    if not said or not true:
-        return float(said == true)
-    return 2 * shared / (said + true)
+def _harmonic(shared: int, given: int, true: int) -> float:
+    if not given or not true:
+        return float(given == true)
+    return 2 * shared / (given + true)
 
 
 def _share(part: float, whole: float) -> float:

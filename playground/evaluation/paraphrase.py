@@ -1,6 +1,6 @@
-"""The same question in other words: by rules of English and Vietnamese, or by a model that is capable of it.
+"""Paraphrases a question: by rules for English and Vietnamese, or by a model that is large enough.
 
-A rule changes the order or the words of a question, never what it asks; where none applies there is no rewording.
+A rule changes the order or the words of a question, never its meaning; a question that no rule fits has no paraphrase.
 """
 
 import re
@@ -12,7 +12,7 @@ from playground.evaluation.metrics import contains_answer
 from playground.inference.engine import complete
 from playground.models.chat_model import ChatModel
 
-CAPABLE = 1_000_000_000  # weights from which on a model is asked to reword; smaller ones change what is asked
+CAPABLE = 1_000_000_000  # parameters from which a model may paraphrase; smaller ones change the meaning
 
 Rules = Sequence[tuple[re.Pattern[str], str]]
 
@@ -21,7 +21,7 @@ def _rules(*pairs: tuple[str, str]) -> Rules:
     return tuple((re.compile(pattern), template) for pattern, template in pairs)
 
 
-# The whole question, and what it becomes.
+# A pattern for the whole question, and its paraphrase.
 QUESTIONS: Mapping[str, Rules] = {
     "en": _rules(
         (r"What does “(.+)” mean\?", r"How would you explain the term “\1”?"),
@@ -49,13 +49,13 @@ QUESTIONS: Mapping[str, Rules] = {
         (r"Cần biết gì về (.+)\?", r"Hãy nêu những điều chính về \1."),
     ),
 }
-# What stands before a sentence with a gap, and what is said instead.
+# The words before a sentence with a gap, and their replacement.
 GAPS = {
     "en": ("Fill in the blank: ", "Which words or figures are left out at ____ here? "),
     "vi": ("Điền vào chỗ trống: ", "Chỗ ____ trong câu này thiếu từ hoặc số nào? "),
 }
-# A phrase before the first comma, moved behind the rest.
-MOVED = {
+# A phrase before the first comma, which moves behind the rest.
+FRONTED = {
     "en": re.compile(
         r"((?:In|At|On|After|Before|During|By|From|With|Without|Under|Until|Since|When|If|As|Because|Although|While) "
         r"[^,;:]{2,60}), ([^;:]+?)([.!?])"
@@ -82,24 +82,24 @@ SYNONYMS = {
 
 
 def paraphrase_by_rules(question: str, language: str) -> str:
-    """The question in other words, or nothing where no rule changes more than its beginning."""
+    """The paraphrase, or "" where no rule changes more than the beginning of the question."""
     rules = QUESTIONS.get(language, ())
     lead, other_lead = GAPS.get(language, ("", ""))
     if lead and question.startswith(lead):
         sentence = question[len(lead) :]
-        changed = _exchanged(_moved(sentence, language), language)
+        changed = _replace_synonyms(_move_phrase(sentence, language), language)
         return other_lead + changed if changed != sentence else ""
     return next((pattern.sub(template, question) for pattern, template in rules if pattern.fullmatch(question)), "")
 
 
 def paraphrase_by_model(question: str, answers: Sequence[str], ask: Callable[[str], str]) -> str:
-    """What a model makes of the question, or nothing where that gives the answer away or changes too much or nothing.
+    """The model's paraphrase, or "" if it gives an answer away, or changes too much or nothing.
 
-    Every name and number must stay, and some words must not.
+    It must keep every name and number, and change some of the other words. `ask` completes a request.
     """
-    said = first_line(ask(ASK.format(question)))
-    told = any(contains_answer(said, each) and not contains_answer(question, each) for each in answers)
-    return said if in_other_words(question, said) and not told else ""
+    found = first_line(ask(ASK.format(question)))
+    leaks = any(contains_answer(found, each) and not contains_answer(question, each) for each in answers)
+    return found if in_other_words(question, found) and not leaks else ""
 
 
 def completer(chat: ChatModel) -> Callable[[str], str] | None:
@@ -109,16 +109,16 @@ def completer(chat: ChatModel) -> Callable[[str], str] | None:
     return lambda request: complete(chat, [prompts.messages(request)])[0]
 
 
-def _moved(sentence: str, language: str) -> str:
-    match = MOVED[language].fullmatch(sentence)
+def _move_phrase(sentence: str, language: str) -> str:
+    match = FRONTED[language].fullmatch(sentence)
     if not match:
         return sentence
     first, rest, end = match.groups()
     return f"{rest[:1].upper()}{rest[1:]}, {first[:1].lower()}{first[1:]}{end}"
 
 
-def _exchanged(sentence: str, language: str) -> str:
-    """The sentence with the words that have a synonym exchanged, each word once."""
+def _replace_synonyms(sentence: str, language: str) -> str:
+    """The sentence with every word that has a synonym replaced by it."""
     words = SYNONYMS[language]
     pattern = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, words))})(?![\w-])")
     return pattern.sub(lambda match: words[match[0]], sentence)

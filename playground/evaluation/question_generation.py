@@ -1,7 +1,7 @@
-"""Questions made from the text itself, by rules: of every kind that has to do with the text. Knows no model.
+"""Generates questions from the text by rules, of every kind that is about the text. Knows no model.
 
-The same documents and seed give the same questions. Facts come from `playground.data.qa.pairs`; what is asked about
-them here is drawn with a seed of its own, so that it is not what an adapter was trained to answer.
+The same documents and seed give the same questions. Facts come from `playground.data.qa.pairs`; they are
+drawn with a seed of the exam's own, so that they are not the questions that an adapter was trained on.
 """
 
 import random
@@ -28,11 +28,11 @@ from retrieval.chunks import sentences
 from retrieval.document import Document
 from retrieval.language import Terms, detect_language
 
-OWN_SEED = 7_919  # added to the exam's, so that gaps fall elsewhere than in training
+OWN_SEED = 7_919  # added to the exam's seed, so that gaps differ from those in training
 SENTENCE_WORDS = (14, 45)
-FIRST_WORDS = 8  # of a sentence to be continued, at least
-FEW_SECTIONS = 10  # fewer say too little of how far questions stand or fall together
-PER_SECTION = 4  # facts that one section may give, so that a long one does not fill the exam
+FIRST_WORDS = 8  # of a sentence to continue, at least
+FEW_SECTIONS = 10  # with fewer, each paragraph counts as a section: resampling needs enough of them
+PER_SECTION = 4  # facts per section, so that a long one does not fill the exam
 WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {"recall": "Continue this sentence: “{first} …”", "two": "Answer both. First: {one} Second: {two}"},
     "vi": {"recall": "Viết tiếp câu này: “{first} …”", "two": "Trả lời cả hai. Câu một: {one} Câu hai: {two}"},
@@ -42,7 +42,7 @@ INVENTED = {
     "vi": ("Lê Văn Trạc", "Hà Vĩnh Lộc", "Velmora", "Torvald Quince", "Đặng Thế Khoáng"),
 }
 _UPPER = "".join(filter(str.isupper, map(chr, range(0x1F00))))  # Latin, Greek and Cyrillic capitals
-# Not at the beginning, where any word has a capital, and not numbered like a section.
+# Not at the start of a sentence, where any word has a capital, and not numbered like a section.
 _NAME = re.compile(
     rf"(?<=[\w,;)“\"]\s)[{_UPPER}][\w’'-]+(?:\s[{_UPPER}][\w’'-]+){{0,3}}(?!\s?[\d/]|\s[IVXLC]+\b|[\w’'-])"
 )
@@ -52,7 +52,7 @@ _PROSE = re.compile(r"[^\W\d_].*[.!?]", re.DOTALL)
 
 @dataclass(frozen=True)
 class Fact:
-    """A question that the text answers, where it does, and in which language."""
+    """A question, its answer, where the text gives that answer, and the language."""
 
     question: str
     answer: str
@@ -61,31 +61,31 @@ class Fact:
     language: str
     origin: str
 
-    def asked(self, kind: str, question: str = "") -> Question:
-        """It as a question of the exam, in these words or its own."""
-        asked = question or self.question
-        name = question_id(kind, asked, self.answer)
-        return Question(name, kind, asked, (self.answer,), (), (), (self.place,), self.section, self.origin)
+    def as_question(self, kind: str, question: str = "") -> Question:
+        """The fact as a question of the exam, in its own words or in these."""
+        words = question or self.question
+        name = question_id(kind, words, self.answer)
+        return Question(name, kind, words, (self.answer,), (), (), (self.place,), self.section, self.origin)
 
 
 def generate_questions(documents: Sequence[Document], seed: int) -> dict[str, list[Question]]:
-    """All questions of each kind that the rules find, in a random order that takes turns among the sections."""
-    named = SectionNames(documents)
-    facts = sample_facts([fact for document in documents for fact in _facts(document, named, seed)], seed)
+    """All questions that the rules find, by kind, in a random order that alternates between sections."""
+    section_of = SectionNames(documents)
+    facts = sample_facts([fact for document in documents for fact in _facts(document, section_of, seed)], seed)
     pool = DistractorPool([Candidate(fact.answer, fact.section) for fact in facts], seed)
-    literal = [pool.give(fact.asked(LITERAL)) for fact in facts]
-    changed = ((fact, paraphrase.paraphrase_by_rules(fact.question, fact.language)) for fact in facts)
+    literal = [pool.add_distractors(fact.as_question(LITERAL)) for fact in facts]
+    paraphrases = ((fact, paraphrase.paraphrase_by_rules(fact.question, fact.language)) for fact in facts)
     return {
-        RECALL: _recall(documents, named, seed),
+        RECALL: _recall(documents, section_of, seed),
         LITERAL: literal,
-        REWORDED: [pool.give(fact.asked(REWORDED, words)) for fact, words in changed if words],
+        REWORDED: [pool.add_distractors(fact.as_question(REWORDED, words)) for fact, words in paraphrases if words],
         TWO_PLACES: list(_two_places(facts, literal)),
         UNANSWERABLE: _unanswerable(facts, documents, seed),
     }
 
 
 class SectionNames:
-    """What a place of the text stands or falls with: its section, or in a text of few sections its paragraph."""
+    """Names the section of a place in the text, or its paragraph where the text has few sections."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
         self._cuts = {document.name: sections.cut_sections(document) for document in documents}
@@ -93,66 +93,66 @@ class SectionNames:
         self._fine = sum(map(len, self._cuts.values())) < FEW_SECTIONS
 
     def __call__(self, place: AnswerSpan) -> str:
-        """The name; the document's own where it has no section."""
+        """The name of the section; the document's own where it has none."""
         cuts = self._cuts.get(place.source, ())
         paragraph = self._texts.get(place.source, "").count("\n\n", 0, place.start)
         return f"{place.source}#{paragraph if self._fine else sections.section_at(cuts, place.start) if cuts else 0}"
 
 
 def name_sections(questions: Sequence[Question], documents: Sequence[Document]) -> list[Question]:
-    """The questions, each with the section that its answer stands in; one without a place there is its own section."""
-    names, there = SectionNames(documents), {document.name for document in documents}
+    """The questions with the sections of their answers; one without a place in the text is its own section."""
+    names, sources = SectionNames(documents), {document.name for document in documents}
 
     def section(question: Question) -> str:
-        placed = question.places and question.places[0].source in there
-        return question.section or (names(question.places[0]) if placed else question.id)
+        has_place = question.places and question.places[0].source in sources
+        return question.section or (names(question.places[0]) if has_place else question.id)
 
     return [replace(each, section=section(each)) for each in questions]
 
 
 def answer_candidates(documents: Sequence[Document]) -> list[Candidate]:
-    """Every name and figure of the text, to draw wrong answers from."""
-    named = SectionNames(documents)
+    """Every name and number of the text, as candidates for distractors."""
+    section_of = SectionNames(documents)
     found = []
     for document in documents:
         for match in (*_NAME.finditer(document.text), *_FIGURE.finditer(document.text)):
             place = AnswerSpan(document.name, match.start(), match.end())
-            found.append(Candidate(" ".join(match[0].split()), named(place)))
+            found.append(Candidate(" ".join(match[0].split()), section_of(place)))
     return found
 
 
 def sample_facts(facts: Sequence[Fact], seed: int) -> list[Fact]:
-    """At random, one of every section before the second of any; at most PER_SECTION of each."""
-    chance = random.Random(seed)
+    """A random order that takes one fact of each section per round, for at most PER_SECTION rounds."""
+    rng = random.Random(seed)
     by_section: dict[str, list[Fact]] = {}
     for fact in facts:
         by_section.setdefault(fact.section, []).append(fact)
     heaps = list(by_section.values())
     for heap in heaps:
-        chance.shuffle(heap)
-    chance.shuffle(heaps)
+        rng.shuffle(heap)
+    rng.shuffle(heaps)
     return [heap[place] for place in range(PER_SECTION) for heap in heaps if place < len(heap)]
 
 
-def _facts(document: Document, named: SectionNames, seed: int) -> Iterator[Fact]:
+def _facts(document: Document, section_of: SectionNames, seed: int) -> Iterator[Fact]:
     language = _language(document)
     for pair in document.pairs:
         place = AnswerSpan(document.name, pair.end - len(pair.answer), pair.end)
-        yield Fact(pair.question, pair.answer, place, named(place), language, "pairs")
+        yield Fact(pair.question, pair.answer, place, section_of(place), language, "pairs")
     for made in pairs.make(document, seed + OWN_SEED):
         place = AnswerSpan(document.name, made.start, made.end)
-        yield Fact(made.question, made.answer, place, named(place), language, "made")
+        yield Fact(made.question, made.answer, place, section_of(place), language, "made")
 
 
-def _recall(documents: Sequence[Document], named: SectionNames, seed: int) -> list[Question]:
-    """Sentences to be continued; the wrong continuations are those of other sentences."""
-    facts = sample_facts([fact for document in documents for fact in _begun(document, named)], seed)
+def _recall(documents: Sequence[Document], section_of: SectionNames, seed: int) -> list[Question]:
+    """Sentences to continue; the wrong continuations are those of other sentences."""
+    facts = sample_facts([fact for document in documents for fact in _split_sentences(document, section_of)], seed)
     pool = DistractorPool([Candidate(fact.answer, fact.section) for fact in facts], seed)
-    return [pool.give(fact.asked(RECALL)) for fact in facts]
+    return [pool.add_distractors(fact.as_question(RECALL)) for fact in facts]
 
 
-def _begun(document: Document, named: SectionNames) -> Iterator[Fact]:
-    """Every sentence of prose, asked by its first half."""
+def _split_sentences(document: Document, section_of: SectionNames) -> Iterator[Fact]:
+    """Every sentence of prose: its first half is the question, the rest the answer."""
     language, text = _language(document), document.text
     for section in sections.cut_sections(document):
         for start, end in sentences(text[section.body : section.end]):
@@ -165,11 +165,11 @@ def _begun(document: Document, named: SectionNames) -> Iterator[Fact]:
             first, rest = " ".join(whole[:begin].split()), " ".join(whole[begin:].split())
             place = AnswerSpan(document.name, section.body + start + begin, section.body + end)
             question = WORDS[language]["recall"].format(first=first)
-            yield Fact(question, rest, place, named(place), language, "made")
+            yield Fact(question, rest, place, section_of(place), language, "made")
 
 
 def _two_places(facts: Sequence[Fact], literal: Sequence[Question]) -> Iterator[Question]:
-    """Two facts of different sections at once, each with a wrong answer of its own among the choices."""
+    """Questions about two facts of different sections; each choice pairs a right or wrong answer to both."""
     short = [
         (fact, question)
         for fact, question in zip(facts, literal, strict=True)
@@ -179,13 +179,13 @@ def _two_places(facts: Sequence[Fact], literal: Sequence[Question]) -> Iterator[
     for (fact, one), (_, two) in zip(short[:half], short[half : 2 * half], strict=True):
         if one.section == two.section:
             continue
-        asked = WORDS[fact.language]["two"].format(one=one.question, two=two.question)
+        words = WORDS[fact.language]["two"].format(one=one.question, two=two.question)
         rights, wrongs = (one.answers[0], two.answers[0]), (one.distractors[0], two.distractors[0])
         joined = ["; ".join(each) for each in ((rights[0], wrongs[1]), (wrongs[0], rights[1]), wrongs)]
         yield Question(
-            id=question_id(TWO_PLACES, asked),
+            id=question_id(TWO_PLACES, words),
             kind=TWO_PLACES,
-            question=asked,
+            question=words,
             answers=("; ".join(rights),),
             distractors=tuple(joined),
             parts=rights,
@@ -195,32 +195,32 @@ def _two_places(facts: Sequence[Fact], literal: Sequence[Question]) -> Iterator[
 
 
 def _unanswerable(facts: Sequence[Fact], documents: Sequence[Document], seed: int) -> list[Question]:
-    """By turns a question with a name exchanged, and one whose section is taken out of the index."""
-    swapped = list(_swapped(facts[::2], _SentenceIndex(documents), seed))
-    withheld = [replace(fact.asked(UNANSWERABLE), withheld=True) for fact in facts[1::2]]
-    mixed = [each for pair in zip(swapped, withheld, strict=False) for each in pair]
-    return mixed + swapped[len(withheld) :] + withheld[len(swapped) :]
+    """Alternately a question with a replaced name, and one whose section is removed from the index."""
+    replaced = list(_replace_names(facts[::2], _SentenceIndex(documents), seed))
+    withheld = [replace(fact.as_question(UNANSWERABLE), withheld=True) for fact in facts[1::2]]
+    mixed = [each for pair in zip(replaced, withheld, strict=False) for each in pair]
+    return mixed + replaced[len(withheld) :] + withheld[len(replaced) :]
 
 
-def _swapped(facts: Sequence[Fact], said: "_SentenceIndex", seed: int) -> Iterator[Question]:
-    """Questions about a name that the text never brings together with what is asked."""
-    chance = random.Random(seed)
+def _replace_names(facts: Sequence[Fact], index: "_SentenceIndex", seed: int) -> Iterator[Question]:
+    """Questions with a name that the text never mentions together with the rest of the question."""
+    rng = random.Random(seed)
     for fact in facts:
-        found = [each for each in _NAME.finditer(fact.question) if _stands_alone(fact.question, each.start())]
+        found = [each for each in _NAME.finditer(fact.question) if _is_whole_name(fact.question, each.start())]
         if not found:
             continue
-        name = chance.choice(found)
-        others = chance.sample(said.names, min(len(said.names), 12)) + list(INVENTED[fact.language])
+        name = rng.choice(found)
+        others = rng.sample(index.names, min(len(index.names), 12)) + list(INVENTED[fact.language])
         for other in others:
-            asked = fact.question[: name.start()] + other + fact.question[name.end() :]
-            if other not in fact.question and other not in fact.answer and not said.answers(other, fact.question):
-                changed = Question(question_id(UNANSWERABLE, asked), UNANSWERABLE, asked, (), section=fact.section)
+            words = fact.question[: name.start()] + other + fact.question[name.end() :]
+            if other not in fact.question and other not in fact.answer and not index.answers(other, fact.question):
+                changed = Question(question_id(UNANSWERABLE, words), UNANSWERABLE, words, (), section=fact.section)
                 yield changed
                 break
 
 
 class _SentenceIndex:
-    """All sentences of a text, to see whether a name and what is asked about it ever stand in one."""
+    """All sentences of a text, to check whether a name and the terms of a question occur in one of them."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
         self._terms = Terms(_language(documents[0]) if documents else "en")
@@ -229,13 +229,13 @@ class _SentenceIndex:
         self.names = sorted({match[0] for each in spans for match in _NAME.finditer(" ".join(each.split()))})
 
     def answers(self, name: str, question: str) -> bool:
-        """Whether a sentence with this name has a third of the question's terms."""
-        asked = set(self._terms(question)) - set(self._terms(name))
-        return any(name in text and 3 * len(asked & terms) >= len(asked) for text, terms in self._sentences)
+        """Whether a sentence with this name has at least a third of the question's terms."""
+        wanted = set(self._terms(question)) - set(self._terms(name))
+        return any(name in text and 3 * len(wanted & terms) >= len(wanted) for text, terms in self._sentences)
 
 
-def _stands_alone(text: str, start: int) -> bool:
-    """Whether no other capital stands before a name: half a name is none."""
+def _is_whole_name(text: str, start: int) -> bool:
+    """Whether no capitalised word precedes the name, of which it would be a part."""
     return not text[:start].split()[-1][:1].isupper()
 
 

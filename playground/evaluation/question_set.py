@@ -1,4 +1,4 @@
-"""Draws up an exam: how many questions of each kind, checked, none that an adapter was taught. Asks no model."""
+"""Composes the questions of an exam: a share of each kind, checked for faults and for leaks. Asks no model itself."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -23,19 +23,19 @@ from playground.evaluation.questions import (
 )
 from retrieval.document import Document
 
-MANY = 40  # questions of a file whose own answers are enough to draw wrong ones from
+MANY = 40  # questions in a file from which its own answers suffice as distractors
 SHARES = {LITERAL: 0.35, REWORDED: 0.2, RECALL: 0.15, UNANSWERABLE: 0.2, TWO_PLACES: 0.1}
 
 
 @dataclass(frozen=True)
 class QuestionSet:
-    """The questions of an exam, and what was found wrong with those that stay in it all the same."""
+    """The questions of an exam, and the faults of those that stay in it all the same."""
 
     questions: list[Question]
     findings: list[QuestionFault]
 
-    def leaked(self) -> set[str]:
-        """Ids of the questions that an adapter was taught."""
+    def leaked_ids(self) -> set[str]:
+        """Ids of the questions that the adapter was trained on."""
         return {each.question for each in self.findings if each.fault == "leak"}
 
 
@@ -46,14 +46,15 @@ def from_text(
     rows: Sequence[TaughtItem] = (),
     ask: Callable[[str], str] | None = None,
 ) -> QuestionSet:
-    """At most `limit` questions made from the text, without fault or leak, and the general ones beside them.
+    """At most `limit` generated questions without fault or leak, and the general ones after them.
 
-    A kind of which the text gives too few leaves its room to the others. `ask` asks a model that can reword.
+    Other kinds fill up where the text yields too few of one. `rows` is what the adapter was trained on; `ask`
+    completes a request with a model that may paraphrase.
     """
     found = question_generation.generate_questions(documents, seed)
     wanted = {kind: round(share * limit) for kind, share in SHARES.items()}
     if ask is not None:
-        found[REWORDED] = [*_reworded(found[LITERAL][: 2 * wanted[REWORDED]], ask), *found[REWORDED]]
+        found[REWORDED] = [*_paraphrase_questions(found[LITERAL][: 2 * wanted[REWORDED]], ask), *found[REWORDED]]
     chosen: list[Question] = []
     for kind in SHARES:
         chosen += _faultless(found[kind], chosen, documents, rows)[: wanted[kind]]
@@ -65,18 +66,18 @@ def from_text(
 def from_file(
     questions: Sequence[Question], documents: Sequence[Document], seed: int, rows: Sequence[TaughtItem]
 ) -> QuestionSet:
-    """A person's own questions with sections and distractors, and what was found in them; then the general ones."""
+    """A visitor's own questions with sections, distractors and faults; then the general ones."""
     named = question_generation.name_sections(list({each.id: each for each in questions}.values()), documents)
     answers = [Candidate(each.answers[0], each.section) for each in named if each.answers]
     pool = DistractorPool(
         answers if len(answers) >= MANY else answers + question_generation.answer_candidates(documents), seed
     )
-    whole = [pool.give(each) for each in named]
-    return QuestionSet(whole + general_questions(), find_faults(whole, documents) + find_leaks(whole, rows))
+    complete = [pool.add_distractors(each) for each in named]
+    return QuestionSet(complete + general_questions(), find_faults(complete, documents) + find_leaks(complete, rows))
 
 
-def _reworded(literal: Sequence[Question], ask: Callable[[str], str]) -> Iterator[Question]:
-    """What a model makes of questions, as far as its words pass."""
+def _paraphrase_questions(literal: Sequence[Question], ask: Callable[[str], str]) -> Iterator[Question]:
+    """The questions as paraphrased by a model, without those whose paraphrase is refused."""
     for each in literal:
         if words := paraphrase_by_model(each.question, each.answers, ask):
             yield replace(each, id=question_id(REWORDED, words), kind=REWORDED, question=words)
@@ -100,37 +101,37 @@ def _general() -> tuple[Question, ...]:
 
 
 def general_questions() -> list[Question]:
-    """The fixed set that has nothing to do with any text, to see what is forgotten."""
+    """The fixed questions that are about no text; they show what fine-tuning made the model forget."""
     return list(_general())
 
 
 def replace_question(
-    paper: QuestionSet, question: Question, documents: Sequence[Document], rows: Sequence[TaughtItem]
+    current: QuestionSet, question: Question, documents: Sequence[Document], rows: Sequence[TaughtItem]
 ) -> QuestionSet:
-    """The paper with one question changed (the one of its id), checked anew."""
-    questions = [question if each.id == question.id else each for each in paper.questions]
-    return recheck(replace(paper, questions=questions), documents, rows)
+    """The set with the question of this id replaced, checked again."""
+    questions = [question if each.id == question.id else each for each in current.questions]
+    return recheck(replace(current, questions=questions), documents, rows)
 
 
-def delete_questions(paper: QuestionSet, ids: Sequence[str]) -> QuestionSet:
-    """The paper without these questions."""
-    gone = set(ids)
+def delete_questions(current: QuestionSet, ids: Sequence[str]) -> QuestionSet:
+    """The set without these questions and their faults."""
+    deleted = set(ids)
     return QuestionSet(
-        [each for each in paper.questions if each.id not in gone],
-        [each for each in paper.findings if each.question not in gone],
+        [each for each in current.questions if each.id not in deleted],
+        [each for each in current.findings if each.question not in deleted],
     )
 
 
-def recheck(paper: QuestionSet, documents: Sequence[Document], rows: Sequence[TaughtItem]) -> QuestionSet:
-    """The paper with what is found wrong now."""
-    own = [each for each in paper.questions if each.kind != GENERAL]
-    return replace(paper, findings=find_faults(own, documents) + find_leaks(own, rows))
+def recheck(current: QuestionSet, documents: Sequence[Document], rows: Sequence[TaughtItem]) -> QuestionSet:
+    """The set with its faults and leaks found again."""
+    own = [each for each in current.questions if each.kind != GENERAL]
+    return replace(current, findings=find_faults(own, documents) + find_leaks(own, rows))
 
 
 def _faultless(
     found: Sequence[Question], chosen: Sequence[Question], documents: Sequence[Document], rows: Sequence[TaughtItem]
 ) -> list[Question]:
-    """Those without a fault that no question chosen before asks already, not even with its section withheld."""
+    """Questions without a fault whose words no chosen question has, not even one with its section withheld."""
     taken = {each.question for each in chosen}
     fresh = [each for each in found if each.question not in taken]
     faulty = {each.question for each in find_faults(fresh, documents) + find_leaks(fresh, rows)}

@@ -1,4 +1,4 @@
-"""What an exam asks: questions with their true answers and where these stand in the text; read and written as files.
+"""Questions of an exam, with their true answers and the places of these in the text; read from and written to files.
 
 Knows no model and no arm.
 """
@@ -16,11 +16,11 @@ from retrieval.readers.tables import read_csv
 
 RECALL, LITERAL, REWORDED, TWO_PLACES, UNANSWERABLE, GENERAL = KINDS = (
     "recall",  # continue a sentence of the text
-    "literal",  # asked in the text's own words
-    "reworded",  # the same in other words
+    "literal",  # in the text's own words
+    "reworded",  # paraphrased
     "two_places",  # needs two passages
-    "unanswerable",  # about what the text does not hold
-    "general",  # has nothing to do with the text: shows what fine-tuning made the model forget
+    "unanswerable",  # about what the text does not contain
+    "general",  # about no text: shows what fine-tuning made the model forget
 )
 OF_THE_TEXT = (RECALL, LITERAL, REWORDED, TWO_PLACES)
 MAX_QUESTIONS = 1_000
@@ -32,7 +32,7 @@ ACCEPTABLE_COLUMNS = ("acceptable", "acceptable_answers", "aliases")
 
 @dataclass(frozen=True)
 class AnswerSpan:
-    """Where the text says the answer: `document.text[start:end]` of the document called `source`."""
+    """Where the text gives the answer: `document.text[start:end]` of the document named `source`."""
 
     source: str
     start: int
@@ -41,11 +41,11 @@ class AnswerSpan:
 
 @dataclass(frozen=True)
 class Question:
-    """One question of an exam; `answers` are all that count as right, none where the text does not hold one.
+    """One question of an exam; any of `answers` counts as right, and an unanswerable one has none.
 
-    `parts` are the answers of a question that needs two places, each of which must be given; `section` names what it
-    stands or falls with; `origin` is file, pairs, made or general. With `withheld`, the text holds the answer, but the
-    section is taken out of the index while it is asked.
+    `parts` are the answers to a question that needs two places, all of which must be given. `section` names the cluster
+    of the question for the statistics; `origin` is file, pairs, made or general. With `withheld` the text has the
+    answer, but its section is removed from the index while the question is asked.
     """
 
     id: str
@@ -66,7 +66,7 @@ class Question:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The true answer first, then the distractors; nothing where there is none to choose from."""
+        """The true answer first, then the distractors; empty where the question has no choices."""
         return (self.answers[0], *self.distractors) if self.answers and self.distractors and self.answerable else ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,15 +84,15 @@ class Question:
 
 
 def question_id(kind: str, question: str, answer: str = "") -> str:
-    """12 hex digits; the same question is always called the same."""
+    """12 hex digits; the same question always gets the same id."""
     return hashlib.sha256(f"{kind}\0{question}\0{answer}".encode()).hexdigest()[:12]
 
 
 def read_questions(path: Path, documents: Sequence[Document] = (), name: str | None = None) -> list[Question]:
-    """Questions from a JSONL or CSV file: question, answer, and if wanted acceptable answers, passage and section.
+    """Questions from a JSONL or CSV file: question, answer, and optionally acceptable answers, passage and section.
 
     Raises:
-        UserError, RetrievalError: naming the first line that cannot be used.
+        UserError, RetrievalError: the file is unreadable, empty or too long; names the first line that is wrong.
     """
     name = name or path.name
     try:
@@ -101,20 +101,20 @@ def read_questions(path: Path, documents: Sequence[Document] = (), name: str | N
         raise UserError(f"{name} cannot be read ({fault.strerror}). Choose another file.") from fault
     rows = _csv(data, name) if name.lower().endswith((".csv", ".tsv")) else _json_lines(data, name)
     if not rows:
-        raise UserError(f"{name} has no question in it. Give one a line, with its answer.")
+        raise UserError(f"{name} has no question in it. Give one per line, with its answer.")
     if len(rows) > MAX_QUESTIONS:
-        raise UserError(f"{name} has {len(rows):,} questions, at most {MAX_QUESTIONS:,} are asked. Keep those.")
+        raise UserError(f"{name} has {len(rows):,} questions; at most {MAX_QUESTIONS:,} are allowed. Shorten it.")
     return [_question(row, f"line {line} of {name}", documents) for line, row in rows]
 
 
 def write_questions(questions: Iterable[Question], path: Path) -> None:
-    """One JSON object a line, as `read` takes it back."""
+    """One JSON object per line, in the form that `read_questions` reads."""
     lines = [json.dumps(each.to_dict(), ensure_ascii=False) for each in questions]
     path.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
 def find_span(text: str, documents: Sequence[Document]) -> AnswerSpan | None:
-    """Where these words first stand in the documents, if they do."""
+    """Where these words first occur in the documents; None where they do not."""
     for document in documents:
         start = document.text.find(text) if text.strip() else -1
         if start >= 0:
@@ -137,30 +137,30 @@ def _json_lines(data: bytes, name: str) -> list[tuple[int, Mapping[str, Any]]]:
         except (ValueError, RecursionError):
             row = None
         if not isinstance(row, dict):
-            raise UserError(f"Line {line} of {name} is no JSON object; write one question a line, with its answer.")
+            raise UserError(f"Line {line} of {name} is not a JSON object. Write one question per line, with an answer.")
         rows.append((line, {str(key).casefold(): value for key, value in row.items()}))
     return rows
 
 
 def _question(row: Mapping[str, Any], where: str, documents: Sequence[Document]) -> Question:
-    """One row as a question; rows that `write` made keep all they had."""
-    asked = _first(row, QUESTION_COLUMNS, where)
+    """One row as a question; a row written by `write_questions` keeps all its fields."""
+    question = _first_text(row, QUESTION_COLUMNS, where)
     kind = row.get("kind") or LITERAL
     if kind not in KINDS:
-        raise UserError(f"The kind {kind!r} in {where} is unknown; choose from {', '.join(KINDS)}, or leave it out.")
+        raise UserError(f"The kind {kind!r} in {where} is unknown. Choose from {', '.join(KINDS)}, or leave it out.")
     answers = tuple(dict.fromkeys([*_texts(row, ANSWER_COLUMNS, where), *_texts(row, ACCEPTABLE_COLUMNS, where)]))
-    if not asked or (not answers and kind != UNANSWERABLE):
-        raise UserError(f"There is no {'answer' if asked else 'question'} in {where}. Add one, or remove the line.")
+    if not question or (not answers and kind != UNANSWERABLE):
+        raise UserError(f"There is no {'answer' if question else 'question'} in {where}. Add one, or remove the line.")
     if isinstance(row.get("places"), list) and row.get("id"):
         try:
-            return Question.from_dict({**row, "question": asked, "kind": kind, "answers": answers})
+            return Question.from_dict({**row, "question": question, "kind": kind, "answers": answers})
         except (TypeError, ValueError) as fault:
-            raise UserError(f"{where[0].upper()}{where[1:]} is damaged. Write it anew, without `places`.") from fault
-    place = _placed(str(row.get("passage") or ""), answers, documents)
+            raise UserError(f"{where[0].upper()}{where[1:]} is damaged. Write it again, without `places`.") from fault
+    place = _find_place(str(row.get("passage") or ""), answers, documents)
     return Question(
-        id=question_id(kind, asked, answers[0] if answers else ""),
+        id=question_id(kind, question, answers[0] if answers else ""),
         kind=kind,
-        question=asked,
+        question=question,
         answers=answers,
         distractors=_texts(row, ("distractors",), where),
         places=(place,) if place else (),
@@ -169,8 +169,8 @@ def _question(row: Mapping[str, Any], where: str, documents: Sequence[Document])
     )
 
 
-def _placed(passage: str, answers: Sequence[str], documents: Sequence[Document]) -> AnswerSpan | None:
-    """The answer's place inside the passage that the file names; the passage's own where the answer is not in it."""
+def _find_place(passage: str, answers: Sequence[str], documents: Sequence[Document]) -> AnswerSpan | None:
+    """The answer's place inside the passage that the file names, or the passage's own if the answer is not in it."""
     around = find_span(passage.strip(), documents)
     if around is None:
         return None
@@ -180,12 +180,12 @@ def _placed(passage: str, answers: Sequence[str], documents: Sequence[Document])
     return around
 
 
-def _first(row: Mapping[str, Any], names: Sequence[str], where: str) -> str:
+def _first_text(row: Mapping[str, Any], names: Sequence[str], where: str) -> str:
     return next(iter(_texts(row, names, where)), "")
 
 
 def _texts(row: Mapping[str, Any], names: Sequence[str], where: str) -> tuple[str, ...]:
-    """What stands under the first of the names that the row has: one text, a list of them, or SQuAD's `text`."""
+    """The texts under the first name that the row has: one text, a list of them, or SQuAD's `text`."""
     value: Any = next((row[name] for name in names if row.get(name)), [])
     if isinstance(value, str) and names is ACCEPTABLE_COLUMNS:
         value = value.split("|")
@@ -193,5 +193,5 @@ def _texts(row: Mapping[str, Any], names: Sequence[str], where: str) -> tuple[st
     values = value if isinstance(value, list) else [value]
     texts = [str(each.get("text", "")) if isinstance(each, dict) else str(each) for each in values]
     if long := next((each for each in texts if len(each) > MAX_CHARS), ""):
-        raise UserError(f"A text in {where} has {len(long):,} characters; at most {MAX_CHARS:,} are asked. Shorten it.")
+        raise UserError(f"A text in {where} has {len(long):,} characters; the limit is {MAX_CHARS:,}. Shorten it.")
     return tuple(each.strip() for each in texts if each.strip())

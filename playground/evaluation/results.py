@@ -1,4 +1,4 @@
-"""What an arm made of a question, and the file that keeps it: one JSON object a line, the last one counts."""
+"""Results of the arms, and their file: one JSON object per line, of which the last one per arm and question counts."""
 
 import json
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ NO_CHOICE = -1
 
 @dataclass(frozen=True)
 class ArmResult:
-    """What one arm made of one question.
+    """One arm's result on one question.
 
-    `choice` is the place among the question's choices (0 is right, -1 where none was read); `loss` the nats a token of
-    the true answer, over `loss_tokens`; `ranks` the places of the right passages among those found; `in_prompt` whether
-    the prompt held the answer; `support` the share of the answer's sentences that the passages support. `seconds` and
-    `memory_bytes` are of the free answer: search, prompt and answer, and the keys and values of both.
+    `choice` is the index among the question's choices (0 is right, -1 without choices); `loss` is the nats per token of
+    the true answer, over `loss_tokens`; `ranks` are the places of the right passages among the hits; `in_prompt` tells
+    whether the prompt contained the answer; `support` is the share of the answer's sentences that a passage supports.
+    `seconds` (search, prompt and answer) and `memory_bytes` (KV cache) are those of the free answer.
     """
 
     arm: str
@@ -46,16 +46,16 @@ class ArmResult:
 
     @property
     def right(self) -> bool:
-        """Whether the free answer says the truth, in however many words."""
+        """Whether the free answer contains the true one, however many words it has."""
         return self.outcome in RIGHT
 
     @property
     def invented(self) -> bool:
-        """Whether something is asserted that is not the truth."""
+        """Whether the answer claims something untrue."""
         return not self.abstained and not self.right
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form, a line of the file."""
+        """JSON form, one line of the file."""
         return asdict(self)
 
     @classmethod
@@ -65,7 +65,7 @@ class ArmResult:
 
 
 def read_results(file: Path) -> list[ArmResult]:
-    """All answers, the last where one was written twice; a line cut by a kill is passed over."""
+    """All results, the last of each arm and question; a line truncated by a kill is skipped."""
     found: dict[tuple[str, str], ArmResult] = {}
     for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
         try:
@@ -77,13 +77,13 @@ def read_results(file: Path) -> list[ArmResult]:
 
 
 def append_results(file: Path, results: Sequence[ArmResult]) -> None:
-    """Keep some more."""
+    """Append results to the file."""
     with file.open("a", encoding="utf-8") as lines:
-        # The first break ends a line that a kill cut short.
+        # The leading newline ends a line that a kill truncated.
         lines.write("\n" + "".join(f"{json.dumps(each.to_dict(), ensure_ascii=False)}\n" for each in results))
 
 
 def known_to_base(questions: Sequence[Question], results: Sequence[ArmResult]) -> set[str]:
-    """Made questions that the base model answers with the book closed: they do not show what an arm adds."""
+    """Ids of generated questions that the base model answers without the text; they do not show what an arm adds."""
     right = {each.question for each in results if each.arm == "base" and each.right}
     return {each.id for each in questions if each.origin == "made" and each.answerable and each.id in right}

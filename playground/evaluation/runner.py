@@ -1,6 +1,6 @@
-"""Puts every question to every arm, in batches, and keeps each answer as soon as it is there: stops and goes on.
+"""Asks every arm every question in batches and saves each result at once, so that an exam can stop and resume.
 
-Which answers are there already is read from their file, not remembered, so a killed exam goes on where it was.
+The file of results tells which are missing, so a killed exam resumes where it was.
 """
 
 import time
@@ -21,7 +21,7 @@ from playground.models.chat_model import ChatModel
 
 @dataclass(frozen=True)
 class ExamProgress:
-    """Some more answers are there: `done` of `total`, and the seconds that are left, by the pace so far."""
+    """`done` of `total` answers exist; `seconds_left` extrapolates the pace so far, None before there is one."""
 
     arm: str
     done: int
@@ -43,33 +43,33 @@ def run_arms(
     answers: Path,
     should_stop: Callable[[], bool] = never,
 ) -> Iterator[ExamProgress]:
-    """Ask what is not answered in the file yet, arm by arm; ends early, silently, once `should_stop`.
+    """Ask the questions that the file has no result for, arm by arm; ends early without an error once `should_stop`.
 
     Raises:
         UserError: an arm lacks what it needs, or a question does not fit the model's window.
     """
-    missing = [name for name in names if name not in material.able()]
+    missing = [name for name in names if name not in material.available_arms()]
     if missing:
         raise UserError(f"The arm {missing[0]} lacks its adapter, index or text. Give it one, or leave the arm out.")
-    there = {(each.arm, each.question) for each in results.read_results(answers)}
-    put = [(name, each) for name in names for each in questions if is_asked(name, each, material)]
-    waiting = [(name, each) for name, each in put if (name, each.id) not in there]
-    began, before = time.monotonic(), len(put) - len(waiting)
+    finished = {(each.arm, each.question) for each in results.read_results(answers)}
+    asked = [(name, each) for name in names for each in questions if is_asked(name, each, material)]
+    open_questions = [(name, each) for name, each in asked if (name, each.id) not in finished]
+    start, before = time.monotonic(), len(asked) - len(open_questions)
     done = before
-    yield ExamProgress("", done, len(put), 0.0, None)
-    for name, part in _batches(waiting, settings.rows):
+    yield ExamProgress("", done, len(asked), 0.0, None)
+    for name, part in _batches(open_questions, settings.rows):
         found = answer_questions(chat, name, part, material, settings, should_stop)
         if found is None:
             return
         results.append_results(answers, found)
         done += len(found)
-        seconds = time.monotonic() - began
-        yield ExamProgress(name, done, len(put), seconds, seconds / (done - before) * (len(put) - done))
+        seconds = time.monotonic() - start
+        yield ExamProgress(name, done, len(asked), seconds, seconds / (done - before) * (len(asked) - done))
 
 
-def _batches(waiting: Sequence[tuple[str, Question]], rows: int) -> Iterator[tuple[str, list[Question]]]:
-    """Questions of one arm, some at a time."""
-    for name in dict.fromkeys(name for name, _ in waiting):
-        mine = [question for each, question in waiting if each == name]
+def _batches(open_questions: Sequence[tuple[str, Question]], rows: int) -> Iterator[tuple[str, list[Question]]]:
+    """Each arm's questions, `rows` at a time."""
+    for name in dict.fromkeys(name for name, _ in open_questions):
+        mine = [question for each, question in open_questions if each == name]
         for start in range(0, len(mine), rows):
             yield name, mine[start : start + rows]

@@ -36,7 +36,7 @@ def test_csv_is_read_too(write: Write) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("no json", "Line 1 of q.jsonl is no JSON"),
+        ("no json", "Line 1 of q.jsonl is not a JSON"),
         ('{"question": "Why?"}', "no answer"),
         ('{"answer": "x"}', "no question"),
         ('{"question": "Why?", "answer": "x", "kind": "odd"}', "'odd'"),
@@ -177,7 +177,7 @@ def test_a_persons_own_questions_stay_with_their_faults_named() -> None:
     own = [question("a", question="When was the Harbour museum founded?", answers=("1884",), distractors=())]
     rows = [TaughtItem("When was the Harbour museum founded? 1884", "1884")]
     drawn = question_set.from_file(own, [document()], 0, rows)
-    assert drawn.leaked() == {"a"}
+    assert drawn.leaked_ids() == {"a"}
     assert drawn.questions[0].distractors
 
 

@@ -185,7 +185,7 @@ def test_an_arm_that_lacks_its_index_is_refused(tmp_path: Path, chat: ChatModel,
     folder = begun(tmp_path, chat, bare, ("base", "rag"))
     with pytest.raises(UserError, match="The arm rag lacks"):
         list(evaluation_exam.run_exam(folder, chat, bare))
-    assert bare.able() == ["base", "gold"]
+    assert bare.available_arms() == ["base", "gold"]
 
 
 def test_an_arm_against_itself_is_too_close_to_call(tmp_path: Path, chat: ChatModel) -> None:

@@ -88,11 +88,11 @@ def _begin(args: Namespace, plan: Plan, at_hand: Material, chat: ChatModel) -> I
         drawn = question_set.from_text(
             at_hand.documents, plan.settings.limit, plan.settings.seed, rows, completer(chat)
         )
-    arms = plan.arms or tuple(arm for arm in ARMS if arm in at_hand.able())
+    arms = plan.arms or tuple(arm for arm in ARMS if arm in at_hand.available_arms())
     hashes = evaluation_exam.content_hashes(chat, at_hand)
     plan = replace(plan, arms=arms, findings=tuple(drawn.findings), hashes=hashes)
     evaluation_exam.write_exam(args.out, plan, drawn, at_hand.documents)
-    yield None, f"{len(drawn.questions)} questions, of which {len(drawn.leaked())} are in the training data"
+    yield None, f"{len(drawn.questions)} questions, of which {len(drawn.leaked_ids())} are in the training data"
 
 
 def _lines(outcome: Report, out: Path) -> Iterator[Line]:
