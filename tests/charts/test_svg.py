@@ -15,7 +15,7 @@ from playground.charts.line import ChartPoint, draw_line
 from playground.charts.timeline import draw_timeline
 from playground.training import layer_tradeoff
 from playground.ui.shared.i18n import say
-from playground.ui.train.layers_panel import trade_picture
+from playground.ui.train.layers_panel import layers_chart
 
 METHODS = adapters.methods()
 HOSTILE = '<b>&"x"'
@@ -178,7 +178,7 @@ def test_a_choice_between_measured_ones_lies_on_the_line_and_beyond_them_nowhere
 def test_the_trade_marks_the_choice_and_says_what_was_not_measured(
     language: str, asked: int | None, marked: int, name: str
 ) -> None:
-    drawn, told = trade_picture(language, asked).split("<p class")
+    drawn, told = layers_chart(language, asked).split("<p class")
     assert len(dots(drawn).get("dot chosen", [])) == marked
     assert sum(map(len, dots(drawn).values())) == len(layer_tradeoff.MEASURED) + (asked == 12)
     assert any(text.split(" ")[0] == name for text in texts(drawn)) or language == "vi" or not marked

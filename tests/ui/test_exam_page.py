@@ -20,7 +20,7 @@ from playground.services.app import Services
 from playground.services.exams import KIND
 from playground.settings import Settings
 from playground.storage.run_folder import read_events
-from playground.ui.exam.exam_view import SHOWN, question_table, state_line, verdict_text
+from playground.ui.exam.exam_view import CELL_CHARS, question_table, state_line, verdict_text
 from playground.ui.exam.tab import ExamTab
 from tests.conftest import Write
 from tests.fakes.exams import TEXT
@@ -215,7 +215,7 @@ def test_a_long_question_is_cut_in_the_table_and_no_verdict_is_no_text(app: tupl
     draft = services.exams.draw(id_, "", SMALL, None)
     draft = services.exams.edit(id_, draft.own[0].id, f"{EVIL} {'x' * 900}", ["y"])
     cell = question_table("en", draft)["value"]["data"][0][2]
-    assert len(cell) == SHOWN + 1
+    assert len(cell) == CELL_CHARS + 1
     assert verdict_text("en", None) == ""
 
 

@@ -20,7 +20,7 @@ from playground.ui.compare.pane import NONE, chosen_arms
 from playground.ui.shared.client_scripts import LANGUAGE_COOKIE
 from playground.ui.shared.format import escape_html
 from playground.ui.shared.session import COOKIE
-from playground.ui.train.run_view import points, trend
+from playground.ui.train.run_view import curve_points, trend
 from tests.fakes.page import served_page
 from tests.fakes.texts import CLUB_RULES
 
@@ -349,15 +349,15 @@ def test_the_trend_is_read_from_the_heldout_loss() -> None:
 
 
 def test_the_plot_has_both_curves() -> None:
-    drawn = points(_events(2.0, 1.9, 1.8))
+    drawn = curve_points(_events(2.0, 1.9, 1.8))
     assert [row["loss"] for row in drawn if row["curve"] == "heldout"] == [2.0, 1.9, 1.8]
     assert [row["loss"] for row in drawn if row["curve"] == "train"] == [2.0, 2.0, 2.0]
 
 
 def test_the_plot_marks_where_the_kept_adapter_is_from() -> None:
-    drawn = points(_events(2.0, 1.9, 1.7, 1.8))
+    drawn = curve_points(_events(2.0, 1.9, 1.7, 1.8))
     assert {row["seconds"] for row in drawn if row["curve"] == "best"} == {2}
-    assert [row for row in points(_events(2.0)) if row["curve"] == "best"] == []
+    assert [row for row in curve_points(_events(2.0)) if row["curve"] == "best"] == []
 
 
 def _events(*heldout: float) -> list[dict[str, Any]]:

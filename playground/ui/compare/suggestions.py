@@ -1,4 +1,4 @@
-"""Three questions to try, from the visitor's own text: its pairs, its headings that ask, or an example's list."""
+"""Three questions to try: from an example's list, or from the pairs or the headings of the visitor's text."""
 
 import json
 from functools import cache
@@ -13,7 +13,7 @@ from playground.ui.shared.tab import QUIET
 from retrieval.document import Document
 
 SUGGESTIONS = 3
-LONGEST = 100
+MAX_CHARS = 100
 
 
 def build_suggestions(question: gr.Textbox) -> list[gr.Button]:
@@ -25,25 +25,25 @@ def build_suggestions(question: gr.Textbox) -> list[gr.Button]:
     return buttons
 
 
-def suggested_questions(services: Services, visitor: str) -> list[dict[str, Any]]:
+def suggestion_updates(services: Services, visitor: str) -> list[dict[str, Any]]:
     """Updates for the buttons."""
-    found = list(islice(_questions(services.library.documents(visitor)), SUGGESTIONS))
-    shown = [gr.update(value=text, visible=True) for text in found]
-    return shown + [gr.update(visible=False)] * (SUGGESTIONS - len(found))
+    questions = list(islice(_questions(services.library.documents(visitor)), SUGGESTIONS))
+    shown = [gr.update(value=text, visible=True) for text in questions]
+    return shown + [gr.update(visible=False)] * (SUGGESTIONS - len(questions))
 
 
 def _questions(documents: list[Document]) -> list[str]:
     for document in documents:
-        listed = _listed().get(document.name, [])
-        asked = [pair.question for pair in document.pairs]
+        listed = _example_questions().get(document.name, [])
+        from_pairs = [pair.question for pair in document.pairs]
         headings = [span.label.rpartition(" > ")[2].lstrip("0123456789. ") for span in document.headings]
-        found = listed or asked or [heading for heading in headings if heading.endswith("?")]
-        short = list(dict.fromkeys(text for text in found if len(text) <= LONGEST))
+        found = listed or from_pairs or [heading for heading in headings if heading.endswith("?")]
+        short = list(dict.fromkeys(text for text in found if len(text) <= MAX_CHARS))
         if short:
             return short[:: max(1, len(short) // SUGGESTIONS)]
     return []
 
 
 @cache
-def _listed() -> dict[str, list[str]]:
+def _example_questions() -> dict[str, list[str]]:
     return json.loads((WORDS / "questions.json").read_text(encoding="utf-8"))

@@ -12,7 +12,7 @@ from playground.services.app import Services
 from playground.ui.compare.pane import NONE, PANES, arm_choices, build_pane, chosen_arms, column_classes, draw
 from playground.ui.compare.reader import Reader, ReaderState, closed
 from playground.ui.compare.self_test_panel import build_testing
-from playground.ui.compare.suggestions import build_suggestions, suggested_questions
+from playground.ui.compare.suggestions import build_suggestions, suggestion_updates
 from playground.ui.compare.voting import Voting
 from playground.ui.shared.client_scripts import FOCUS_CITATION, FOCUS_READER
 from playground.ui.shared.controls import knob_control
@@ -124,7 +124,7 @@ class CompareTab:
         columns = [gr.update(elem_classes=column_classes(arm)) for arm in arms]
         drawn, reader = self._draw(language, arms, stored), self.reader.kept(visitor, place)
         voting = self.voting.refresh(language, visitor)
-        return *dropdowns, *columns, *drawn, *suggested_questions(self.services, visitor), *reader, *voting
+        return *dropdowns, *columns, *drawn, *suggestion_updates(self.services, visitor), *reader, *voting
 
     def _draw(self, language: str, arms: Sequence[str], stored: Conversation) -> list[Any]:
         return [update for arm in arms for update in draw(language, arm, stored)]

@@ -1,4 +1,4 @@
-"""An exam as a visitor sees it: questions in a table, progress in a line, verdict, plots. Changes nothing."""
+"""An exam as a visitor sees it: a table of questions, a progress line, the verdict, the plots. Changes nothing."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,15 +9,14 @@ import pandas as pd
 from playground.charts.bars import IntervalBar, draw_interval_bars
 from playground.evaluation.exam import DRILL
 from playground.evaluation.questions import RECALL, REWORDED
-from playground.evaluation.statements import TOPICS, Statement, catalogue
-from playground.evaluation.statements import render_statement as say_verdict
+from playground.evaluation.statements import TOPICS, Statement, catalogue, render_statement
 from playground.jobs.queue import Snapshot
 from playground.services.exams import ExamDraft
 from playground.ui.shared.format import duration
 from playground.ui.shared.i18n import say
 
 COLUMNS = ("number", "kind", "question", "answers", "faults")
-SHOWN = 300  # characters of a cell
+CELL_CHARS = 300
 PLOTS = ("choice", "learnt", "even")
 LEARNT = (RECALL, REWORDED)
 CHANCE = 0.25  # one of four
@@ -25,7 +24,7 @@ Outcome = Mapping[str, Any]
 
 
 def question_table(language: str, draft: ExamDraft) -> dict[str, Any]:
-    """The questions that may be changed, with what was found wrong."""
+    """The questions that can be edited, with the problems found in each."""
     words = catalogue(language)
     faults: dict[str, list[str]] = {}
     for each in draft.question_set.findings:
@@ -45,7 +44,7 @@ def question_table(language: str, draft: ExamDraft) -> dict[str, Any]:
 
 
 def state_line(language: str, run: Snapshot | None) -> str:
-    """Where the exam stands."""
+    """What the exam is doing, in one sentence."""
     if run is None:
         return say(language, "exam.state.none")
     if run.state == "failed":
@@ -55,29 +54,29 @@ def state_line(language: str, run: Snapshot | None) -> str:
     steps = [event for event in run.events if event["event"] == "progress"]
     last: Mapping[str, Any] = steps[-1] if steps else {"step": 0, "steps": 0, "seconds_left": None, "arm": ""}
     if run.state in ("running", "stopping") and last["seconds_left"] is None:
-        state = _without_a_pace(last) if run.state == "running" else "stopping"
+        state = _state_before_estimate(last) if run.state == "running" else "stopping"
         return say(language, f"exam.state.{state}", step=last["step"], steps=last["steps"])
     left = duration(language, last["seconds_left"] or 0)
     arm = catalogue(language).get(f"name.{last['arm']}", "")
     return say(language, f"exam.state.{run.state}", step=last["step"], steps=last["steps"], left=left, arm=arm)
 
 
-def _without_a_pace(last: Mapping[str, Any]) -> str:
-    """What an exam does of which no time is known: it loads, waits for its first answers, or changes a fact."""
+def _state_before_estimate(last: Mapping[str, Any]) -> str:
+    """What a running exam does while no time left is known: it loads, writes first answers, or runs the drill."""
     if last["arm"] == DRILL:
         return "drilling"
     return "asking" if last["steps"] else "starting"
 
 
 def verdict_text(language: str, outcome: Outcome | None) -> str:
-    """The sentences under their headings; they hold names of arms and figures, no text of the visitor or the model."""
+    """The sentences under their headings. They hold arm names and figures, never text of the visitor or the model."""
     if outcome is None:
         return ""
     words = catalogue(language)
+    statements = [Statement(each["topic"], each["key"], each["values"]) for each in outcome["verdict"]]
     parts = []
     for topic in TOPICS:
-        said = [Statement(each["topic"], each["key"], each["values"]) for each in outcome["verdict"]]
-        lines = [f"- {say_verdict(each, language)}" for each in said if each.topic == topic]
+        lines = [f"- {render_statement(each, language)}" for each in statements if each.topic == topic]
         if lines:
             parts.append("\n".join([f"### {words[f'topic.{topic}']}", *lines]))
     return "\n\n".join(parts)
@@ -86,11 +85,11 @@ def verdict_text(language: str, outcome: Outcome | None) -> str:
 def build_plots() -> list[Any]:
     """In the order of PLOTS."""
     with gr.Row():
-        drawn = []
+        charts = []
         for _ in range(2):
             with gr.Column(min_width=300):
-                drawn.append(gr.HTML(visible=False, elem_classes="told"))
-    return [*drawn, gr.LinePlot(x="edits", y="questions", show_label=False, height=260, visible=False)]
+                charts.append(gr.HTML(visible=False, elem_classes="told"))
+    return [*charts, gr.LinePlot(x="edits", y="questions", show_label=False, height=260, visible=False)]
 
 
 def plot_updates(language: str, outcome: Outcome | None) -> list[Any]:
@@ -99,7 +98,7 @@ def plot_updates(language: str, outcome: Outcome | None) -> list[Any]:
         return [gr.update(visible=False)] * len(PLOTS)
     words = catalogue(language)
     arms: Mapping[str, Outcome] = outcome["figures"]["arms"]
-    return [_choices(language, arms, words), _learnt(language, arms, words), _even(outcome, words)]
+    return [_choice(language, arms, words), _recall(language, arms, words), _break_even(outcome, words)]
 
 
 def figure_table(language: str, outcome: Outcome | None) -> dict[str, Any]:
@@ -129,8 +128,8 @@ def show_interval(figure: Outcome) -> str:
     return f"{100 * figure['value']:.0f} % ({100 * figure['low']:.0f}–{100 * figure['high']:.0f})"
 
 
-def _choices(language: str, arms: Mapping[str, Outcome], words: Mapping[str, str]) -> Any:
-    """One bar an arm."""
+def _choice(language: str, arms: Mapping[str, Outcome], words: Mapping[str, str]) -> Any:
+    """One bar per arm: the share of multiple-choice questions it got right."""
     rows = [
         _bar(say(language, f"exam.arm.{name}"), name, arm["choice"])
         for name, arm in arms.items()
@@ -139,8 +138,8 @@ def _choices(language: str, arms: Mapping[str, Outcome], words: Mapping[str, str
     return gr.update(value=draw_interval_bars(words["plot.choice"], rows, CHANCE), visible=bool(rows))
 
 
-def _learnt(language: str, arms: Mapping[str, Outcome], words: Mapping[str, str]) -> Any:
-    """Continuing the text's own sentences beside questions in other words, for every arm."""
+def _recall(language: str, arms: Mapping[str, Outcome], words: Mapping[str, str]) -> Any:
+    """Two bars per arm: sentences of the text continued, and questions that paraphrase it."""
     rows, kinds = [], set()
     for name, arm in arms.items():
         group = say(language, f"exam.arm.{name}")
@@ -156,8 +155,8 @@ def _bar(label: str, role: str, figure: Outcome, group: str = "") -> IntervalBar
     return IntervalBar(label, show_interval(figure), role, figure["value"], figure["low"], figure["high"], group)
 
 
-def _even(outcome: Outcome, words: Mapping[str, str]) -> Any:
-    """From how many questions a day on fine-tuning costs less."""
+def _break_even(outcome: Outcome, words: Mapping[str, str]) -> Any:
+    """From how many questions per day fine-tuning costs less, by the edits of the text per month."""
     points: Sequence[Sequence[float | None]] = (outcome["break_even"] or {"points": []})["points"]
     rows = [{"edits": edits, "questions": many} for edits, many in points if many is not None]
     titles = {"x_title": words["plot.edits"], "y_title": words["plot.questions"], "title": words["plot.even"]}
@@ -166,4 +165,4 @@ def _even(outcome: Outcome, words: Mapping[str, str]) -> Any:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return text if len(text) <= CELL_CHARS else f"{text[:CELL_CHARS]}…"

@@ -1,4 +1,4 @@
-"""The form that asks which columns of a table hold questions and answers; what waits for it is kept on the server."""
+"""The form that asks which columns of a table hold questions and answers. Tables waiting for it stay on the server."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ class MappingForm:
     """Hidden until a table's columns are not recognised; one table at a time."""
 
     def __init__(self) -> None:
-        """Draw the form, unseen."""
+        """Draw the form, hidden."""
         self._waiting: dict[str, list[Unmapped]] = {}
         with gr.Group(visible=False) as self.group:
             gr.Markdown(mark("text.mapping"), elem_classes="mapping-words")
@@ -31,11 +31,11 @@ class MappingForm:
 
     @property
     def outputs(self) -> list[Any]:
-        """What `opened` gives updates for."""
+        """What `open` gives updates for."""
         return [self.group, self.sample, self.question, self.answer]
 
-    def opened(self, visitor: str, unmapped: Sequence[Unmapped]) -> tuple[Any, ...]:
-        """Add tables to this visitor's line and show the first; hidden when none waits."""
+    def open(self, visitor: str, unmapped: Sequence[Unmapped]) -> tuple[Any, ...]:
+        """Add tables to this visitor's queue and show its first one; the form is hidden while none waits."""
         waiting = self._waiting.setdefault(visitor, [])
         waiting += unmapped
         if not waiting:
@@ -50,20 +50,20 @@ class MappingForm:
             gr.update(choices=columns, value=None),
         )
 
-    def take(
+    def take_table(
         self, language: str, visitor: str, question: str | None, answer: str | None
     ) -> tuple[Unmapped, dict[str, str]]:
-        """The waiting table with the chosen columns; it leaves the line.
+        """The first waiting table with the chosen columns; it leaves the queue.
 
         Raises:
-            UserError: when the choice is not two different columns.
+            UserError: the choice is not two different columns.
         """
         if not self._waiting.get(visitor) or not question or not answer or question == answer:
             raise UserError(say(language, "text.mapping_unanswered"))
         return self._waiting[visitor].pop(0), {"question": question, "answer": answer}
 
-    def leave_out(self, visitor: str) -> None:
-        """Drop the waiting table."""
+    def skip_table(self, visitor: str) -> None:
+        """Drop the first waiting table."""
         for table in self._waiting.get(visitor, [])[:1]:
             Path(table.path).unlink(missing_ok=True)
             self._waiting[visitor].pop(0)

@@ -150,15 +150,15 @@ class TextTab:
         self, request: gr.Request, question: str | None, answer: str | None, changed: int
     ) -> Iterator[tuple[Any, ...]]:
         visitor = visitor_of(self.services.visitors, request)
-        table, mapping = self.mapping.take(language_of(request), visitor, question, answer)
+        table, mapping = self.mapping.take_table(language_of(request), visitor, question, answer)
         added = self.services.library.add(visitor, [(table.path, table.name)], mapping)
         table.path.unlink(missing_ok=True)
         yield from self._added(request, added, changed)
 
     def _leave_out(self, request: gr.Request) -> tuple[Any, ...]:
         visitor = visitor_of(self.services.visitors, request)
-        self.mapping.leave_out(visitor)
-        return self.mapping.opened(visitor, ())
+        self.mapping.skip_table(visitor)
+        return self.mapping.open(visitor, ())
 
     def _remove(self, request: gr.Request, document: str, changed: int) -> Iterator[tuple[Any, ...]]:
         self.services.library.remove(visitor_of(self.services.visitors, request), document)
@@ -167,7 +167,7 @@ class TextTab:
     def _added(self, request: gr.Request, added: Added, changed: int) -> Iterator[tuple[Any, ...]]:
         """The text as it is now, then the index as it grows; refusals stand beside it."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
-        form = self.mapping.opened(visitor, added.unmapped)
+        form = self.mapping.open(visitor, added.unmapped)
         told = Told("\n".join(added.refusals))
         for place, line in enumerate(index_progress(self.services, language, visitor)):
             # What was read takes a moment to sum up: first the way to stop.

@@ -1,4 +1,4 @@
-"""What fewer adapted layers bring and cost, drawn beside their knob with the choice marked; our own words alone."""
+"""What adapting fewer layers gains and costs: a chart beside the knob, with the choice marked."""
 
 from html import escape
 from typing import Any
@@ -18,25 +18,25 @@ KNOB = "top_layers"
 
 
 class LayersView:
-    """One picture for all methods; it follows the choice of the method and of its layers."""
+    """One chart for all methods; it follows the choice of the method and of its layers."""
 
     def __init__(self) -> None:
-        """Draw its place; `wire` follows when the form is whole."""
+        """Draw its place; call `wire` when the form is complete."""
         self.picture = gr.HTML(elem_classes="told")
 
     def wire(self, controls: Controls, form: list[Any], redrawn: gr.Textbox) -> None:
-        """`form` is the method, the preset and all controls; `redrawn` changes when the tab is drawn anew."""
+        """`form` is the method, the preset and all controls; `redrawn` changes when the tab is redrawn."""
         self._controls = controls
-        followed = [*form[:2], *controls.named(KNOB), redrawn]
-        gr.on([each.change for each in followed], self._draw, form, self.picture, **LAST)
+        triggers = [*form[:2], *controls.named(KNOB), redrawn]
+        gr.on([each.change for each in triggers], self._draw, form, self.picture, **LAST)
 
     def _draw(self, request: gr.Request, method: str, preset: str, *values: Any) -> str:
         options, _ = self._controls.read(method, values)
-        return trade_picture(language_of(request), options.get(KNOB) or PRESETS[preset].top_layers)
+        return layers_chart(language_of(request), options.get(KNOB) or PRESETS[preset].top_layers)
 
 
-def trade_picture(language: str, layers: object) -> str:
-    """Speed to the right, held-out loss upwards; the choice marked where it lies among what was measured."""
+def layers_chart(language: str, layers: object) -> str:
+    """Speed to the right, held-out loss upwards; the choice is marked among the measured points."""
     chosen = interpolate(int(layers)) if isinstance(layers, int | float) and layers >= 0 else None
     known = chosen in MEASURED
     points = [_point(language, each, each == chosen) for each in MEASURED]
@@ -45,14 +45,14 @@ def trade_picture(language: str, layers: object) -> str:
     drawn = draw_line(
         say(language, "layers.title"), points, say(language, "layers.speed"), say(language, "layers.loss")
     )
-    told = say(language, "layers.told", method=adapters.get(METHOD).label, blocks=BLOCKS, seconds=RUN_SECONDS)
+    caption = say(language, "layers.told", method=adapters.get(METHOD).label, blocks=BLOCKS, seconds=RUN_SECONDS)
     if not known:
-        told = f"{told} {say(language, 'layers.between' if chosen else 'layers.beyond')}"
-    return f'{drawn}<p class="fine-print">{escape(told)}</p>'
+        caption = f"{caption} {say(language, 'layers.between' if chosen else 'layers.beyond')}"
+    return f'{drawn}<p class="fine-print">{escape(caption)}</p>'
 
 
 def _point(language: str, trade: LayerTradeoff, chosen: bool) -> ChartPoint:
-    """An unmeasured one says how many layers it is, and no figures."""
+    """A point that was not measured shows its number of layers, and no figures."""
     name = say(language, "layers.all") if trade.layers == BLOCKS else str(trade.layers)
     figures = f"{trade.speed:.2f} × · {trade.loss:.3f}" if trade in MEASURED else ""
     return ChartPoint(trade.speed, trade.loss, name, figures, chosen)

@@ -1,4 +1,4 @@
-"""The methods as cards, each with its drawing, its bars and its button; knows no method by name."""
+"""The methods as cards, each with a drawing, bars and a button; knows no method by name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,18 +22,18 @@ class Card:
 
 
 def build_cards(chosen: gr.Radio) -> Mapping[str, Card]:
-    """One card a method; pressing its button chooses it."""
+    """One card per method; its button chooses it."""
     with gr.Row(elem_classes="cards"):
         return {id_: _card(method, chosen) for id_, method in adapters.methods().items()}
 
 
 def card_classes(chosen: bool) -> list[str]:
-    """A card's look."""
+    """A card's CSS classes."""
     return ["card", "chosen"] if chosen else ["card"]
 
 
 def pictures(language: str, known: MethodCosts) -> list[str]:
-    """What the cards show of what is known so far."""
+    """The cards' pictures, from what is known so far."""
     return [picture(language, method, known) for method in adapters.methods().values()]
 
 
@@ -41,11 +41,11 @@ def _card(method: Method[Any], chosen: gr.Radio) -> Card:
     id_, reason = method.id, method.unavailable()
     with gr.Column(elem_classes=card_classes(id_ == chosen.value), min_width=200) as column:
         gr.Markdown(f"#### {method.label}")
-        drawn = gr.HTML(elem_classes="told")
+        drawing = gr.HTML(elem_classes="told")
         gr.Markdown(mark(f"method.{id_}.summary"), elem_classes="summary")
         if reason:
             gr.Markdown(reason, elem_classes="fine-print reason")
         words = f"{mark('train.choose_method')} {method.label}"
         button = gr.Button(words, size="sm", interactive=not reason)
     button.click(lambda: id_, None, chosen, **QUIET)
-    return Card(column, drawn)
+    return Card(column, drawing)

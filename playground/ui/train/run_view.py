@@ -1,4 +1,4 @@
-"""One run as a visitor follows it: state, a plot of both losses, one line of plain words. Draws; changes nothing."""
+"""One run as a visitor follows it: its state in words, and a plot of both losses. Draws; changes nothing."""
 
 import math
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ Events = Sequence[dict[str, Any]]
 
 
 def build_plot() -> gr.LinePlot:
-    """Loss against time, training and held-out."""
+    """Training loss and held-out loss against time."""
     return gr.LinePlot(
         x="seconds",
         y="loss",
@@ -35,7 +35,7 @@ def build_plot() -> gr.LinePlot:
 
 def plot_update(language: str, events: Events) -> dict[str, Any]:
     """The plot's data; hidden while there is nothing to draw."""
-    rows = points(events)
+    rows = curve_points(events)
     names = {curve: say(language, f"train.plot_{curve}") for curve in COLOURS}
     frame = pd.DataFrame([{**row, "curve": names[row["curve"]]} for row in rows], columns=["seconds", "loss", "curve"])
     return gr.update(
@@ -48,8 +48,8 @@ def plot_update(language: str, events: Events) -> dict[str, Any]:
     )
 
 
-def points(events: Events) -> list[dict[str, Any]]:
-    """Training loss, smoothed since a step reads little, held-out loss as measured, and a line where it is best."""
+def curve_points(events: Events) -> list[dict[str, Any]]:
+    """Training loss (smoothed, as one step reads little), held-out loss as measured, and a line at its best."""
     rows = []
     smooth = math.nan
     for event in _steps(events):
@@ -58,37 +58,37 @@ def points(events: Events) -> list[dict[str, Any]]:
             rows.append({"seconds": event["seconds"], "loss": smooth, "curve": "train"})
         if event["heldout_loss"] is not None:
             rows.append({"seconds": event["seconds"], "loss": event["heldout_loss"], "curve": "heldout"})
-    if found := best(events):
+    if found := best_step(events):
         ends = (min(row["loss"] for row in rows), max(row["loss"] for row in rows))
         rows += [{"seconds": found["seconds"], "loss": loss, "curve": "best"} for loss in ends]
     return rows
 
 
-def best(events: Events) -> dict[str, Any] | None:
-    """The step whose adapter is kept: the first of those with the least held-out loss."""
-    tested = [event for event in _steps(events) if event["heldout_loss"] is not None and event["step"]]
-    return min(tested, key=lambda event: event["heldout_loss"], default=None)
+def best_step(events: Events) -> dict[str, Any] | None:
+    """The step whose adapter is kept: the first one with the lowest held-out loss."""
+    measured = [event for event in _steps(events) if event["heldout_loss"] is not None and event["step"]]
+    return min(measured, key=lambda event: event["heldout_loss"], default=None)
 
 
 def state_line(language: str, run: Snapshot) -> str:
-    """Where the run stands, in one or two sentences."""
+    """The run's state, in one or two sentences."""
     steps = _steps(run.events)
     last = steps[-1] if steps else None
     if run.state == "failed":
         return say(language, "train.state.failed", error=run.error)
     if run.state == "queued":
-        return _queued(language, run)
+        return _queued_line(language, run)
     if run.state == "stopping":
         return say(language, "train.state.stopping")
     if run.state == "stopped":
-        return _stopped(language, run, last)
+        return _stopped_line(language, run, last)
     if run.state == "done":
-        return _done(language, run) if run.events else say(language, "train.state.brought")
-    return _running(language, last, run.events)
+        return _done_line(language, run) if run.events else say(language, "train.state.brought")
+    return _running_line(language, last, run.events)
 
 
 def trend(events: Events) -> str:
-    """The key of the plain word for the held-out loss: its last change, as a share."""
+    """The key of the sentence about the held-out loss, chosen by its last relative change."""
     losses = [event["heldout_loss"] for event in _steps(events) if event["heldout_loss"] is not None]
     if len(losses) < 3:
         return "train.trend.early"
@@ -99,13 +99,13 @@ def trend(events: Events) -> str:
 
 
 def percent(events: Events) -> int:
-    """How much of the run is done, 0 to 100."""
+    """Progress of the run, 0 to 100."""
     steps = _steps(events)
     return round(100 * steps[-1]["step"] / steps[-1]["steps"]) if steps else 0
 
 
 def seconds_left(events: Events) -> float | None:
-    """The run's own estimate, once it has made a step."""
+    """The run's own estimate; None before its first step."""
     steps = _steps(events)
     return steps[-1]["seconds_left"] if steps else None
 
@@ -114,38 +114,38 @@ def _steps(events: Events) -> list[dict[str, Any]]:
     return [event for event in events if event["event"] == "progress"]
 
 
-def _running(language: str, last: dict[str, Any] | None, events: Events) -> str:
+def _running_line(language: str, last: dict[str, Any] | None, events: Events) -> str:
     if last is None or last["seconds_left"] is None:
         return say(language, "train.state.starting")
     left = duration(language, last["seconds_left"])
     speed = count(last["tokens_per_second"])
     line = say(language, "train.state.running", step=last["step"], steps=last["steps"], speed=speed, left=left)
-    return f"{line}\n{say(language, trend(events))}{_usable(language, events)}"
+    return f"{line}\n{say(language, trend(events))}{_usable_sentence(language, events)}"
 
 
-def _queued(language: str, run: Snapshot) -> str:
+def _queued_line(language: str, run: Snapshot) -> str:
     place = run.position + 1
     if run.starts_in is None:
         return say(language, "train.state.queued", place=place)
     return say(language, "train.state.queued_until", place=place, time=duration(language, run.starts_in))
 
 
-def _usable(language: str, events: Events) -> str:
-    """That the best adapter so far can be used while the run goes on."""
-    found = best(events)
+def _usable_sentence(language: str, events: Events) -> str:
+    """Says that the best adapter so far can be used while the run continues; empty before the first one."""
+    found = best_step(events)
     if not found:
         return ""
     return " " + say(language, "train.usable", step=found["step"], loss=f"{found['heldout_loss']:.3f}")
 
 
-def _stopped(language: str, run: Snapshot, last: dict[str, Any] | None) -> str:
+def _stopped_line(language: str, run: Snapshot, last: dict[str, Any] | None) -> str:
     line = (
         say(language, "train.state.stopped", step=last["step"]) if last else say(language, "train.state.stopped_early")
     )
     return f"{run.error}\n{line}" if run.error else line
 
 
-def _done(language: str, run: Snapshot) -> str:
+def _done_line(language: str, run: Snapshot) -> str:
     figures = run.figures
     return say(
         language,
