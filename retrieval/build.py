@@ -1,4 +1,4 @@
-"""Documents to an index: cut, fold repeats, embed what is new. Can be watched and stopped."""
+"""Builds an index: splits documents, drops repeated passages, embeds new ones. Reports progress; can be stopped."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from retrieval.persistence import chunk_hash
 
 SPECIAL_TOKENS = 2
 MAX_PASSAGE_TOKENS = 126
-SLICE = 512  # passages whose vectors are kept if the next are not made
+SLICE = 512  # passages whose vectors are kept together, in case the work stops
 
 Progress = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
@@ -28,42 +28,42 @@ def build(
     known: dict[str, np.ndarray] | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Index:
-    """An index of the documents. `known` are vectors by `chunk_hash`: its passages are not embedded, others are added.
+    """An index of the documents. `known` maps `chunk_hash` to vectors: these are reused, and new ones are added to it.
 
-    `progress` gets the passages embedded and all that have to be; each step takes about as long as any other.
+    `progress` gets the number of passages embedded and of all to embed; its steps take about the same time each.
 
     Raises:
-        RetrievalError: no text, or not one vector for every passage.
-        Stopped: `should_stop` said so; what was embedded is in `known`.
+        RetrievalError: the documents hold no text, or the embedder did not return one vector per passage.
+        IndexingStopped: `should_stop` returned true; the vectors made so far are in `known`.
     """
     known = {} if known is None else known
-    step = _watched(progress, should_stop)
-    passages, folded = _passages(documents, embedder)
+    step = _stoppable_progress(progress, should_stop)
+    passages, repeated = _passages(documents, embedder)
     names = [chunk_hash(passage.text) for passage in passages]
-    fresh = {name: passage.text for name, passage in zip(names, passages, strict=True) if name not in known}
-    _embed(fresh, embedder, known, step)
+    new_texts = {name: passage.text for name, passage in zip(names, passages, strict=True) if name not in known}
+    _embed(new_texts, embedder, known, step)
     vectors = np.stack([known[name] for name in names])
-    return Index(passages, vectors, embedder.name, embedder.hash, _language(documents), folded)
+    return Index(passages, vectors, embedder.name, embedder.hash, _language(documents), repeated)
 
 
 def _passages(documents: Sequence[Document], embedder: Encoder) -> tuple[list[Passage], int]:
-    """The passages that say something new, and the number of the others."""
+    """The passages that are no repeats, and the number of repeats."""
     max_tokens = min(MAX_PASSAGE_TOKENS, embedder.window - SPECIAL_TOKENS)
     every = [passage for document in documents for passage in split(document, embedder.count_tokens, max_tokens)]
     if not every:
         raise RetrievalError("There is no text to index. Add a file with text first.")
-    folded = repeated_passages(every)
-    return [passage for place, passage in enumerate(every) if place not in folded], len(folded)
+    repeated = repeated_passages(every)
+    return [passage for place, passage in enumerate(every) if place not in repeated], len(repeated)
 
 
-def _embed(fresh: dict[str, str], embedder: Encoder, known: dict[str, np.ndarray], step: Progress) -> None:
-    """Add the vectors of these texts to the known ones, a slice at a time."""
-    names = list(fresh)
+def _embed(new_texts: dict[str, str], embedder: Encoder, known: dict[str, np.ndarray], step: Progress) -> None:
+    """Add the vectors of the texts to `known`, one slice at a time."""
+    names = list(new_texts)
     step(0, len(names))
     for start in range(0, len(names), SLICE):
         part = names[start : start + SLICE]
         vectors = embedder.encode(
-            [fresh[name] for name in part], lambda done, _, start=start: step(start + done, len(names))
+            [new_texts[name] for name in part], lambda done, _, start=start: step(start + done, len(names))
         )
         if vectors.shape != (len(part), embedder.dimension):
             raise RetrievalError(
@@ -72,8 +72,8 @@ def _embed(fresh: dict[str, str], embedder: Encoder, known: dict[str, np.ndarray
         known.update(zip(part, vectors, strict=True))
 
 
-def _watched(progress: Progress | None, should_stop: ShouldStop | None) -> Progress:
-    """Progress that ends the work when it is to stop: between two batches is the only place to do so."""
+def _stoppable_progress(progress: Progress | None, should_stop: ShouldStop | None) -> Progress:
+    """Progress that raises `IndexingStopped` when the work has to stop, which is possible between two batches."""
 
     def step(done: int, total: int) -> None:
         if should_stop and should_stop():

@@ -1,6 +1,6 @@
-"""A document to passages: cut at headings, then paragraphs, then sentences, packed up to the encoder's window.
+"""Splits a document into passages: at headings, then paragraphs, then sentences, packed up to the encoder's window.
 
-Knows no tokenizer: whoever calls it counts the tokens. Passages do not overlap.
+Knows no tokenizer: the caller counts the tokens. Passages do not overlap.
 """
 
 import re
@@ -14,7 +14,7 @@ from retrieval.document import TRAIL, Document, Pair, Span, is_contents
 Located = TypeVar("Located", Span, Pair)
 CountTokens = Callable[[list[str]], list[int]]
 
-# An encoder may call a long unknown word one token, but the chat model that reads the passage will not.
+# For an encoder a long unknown word may be one token, but the chat model reads it as many.
 MAX_CHARS_PER_TOKEN = 12
 SENTENCE, PARAGRAPH, SECTION = 0, 1, 2
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
@@ -28,7 +28,7 @@ _ABBREVIATION = re.compile(
 
 @dataclass(frozen=True)
 class Passage:
-    """A stretch of one document, `document.text[start:end] == text`, with where it stands and its length in tokens."""
+    """A part of one document, `document.text[start:end] == text`, with its page, heading and length in tokens."""
 
     text: str
     source: str
@@ -41,7 +41,7 @@ class Passage:
 
 @dataclass(frozen=True)
 class _Unit:
-    """A sentence or part of one; `breaks` is what begins with it."""
+    """A sentence or part of one; `breaks` says whether a section, paragraph or only a sentence begins with it."""
 
     start: int
     end: int
@@ -51,7 +51,7 @@ class _Unit:
 
 
 def split(document: Document, count_tokens: CountTokens, max_tokens: int = 126) -> list[Passage]:
-    """Passages of at most `max_tokens` tokens, special tokens not counted; 126 fills half of MiniLM's window of 256.
+    """Passages of at most `max_tokens` tokens without special tokens; 126 fills half of MiniLM's window of 256.
 
     A table of contents gives no passage: it names every subject and explains none.
     """
@@ -60,7 +60,7 @@ def split(document: Document, count_tokens: CountTokens, max_tokens: int = 126) 
     groups = [_Unit(group[0].start, group[-1].end, SECTION) for group in _pack(units, text, max_tokens)]
     page, heading, pair = _finder(document.pages), _finder(document.headings), _finder(document.pairs)
     passages = []
-    # Tokens of the parts may not add up to those of the whole, so the whole is counted once more.
+    # The tokens of the parts may not add up to those of the whole, so the whole is counted again.
     for unit in _fit(groups, text, count_tokens, max_tokens):
         pages = [span.label for span in (page(unit.start), page(unit.end - 1)) if span]
         section, asked = heading(unit.end - 1), pair(unit.start)
@@ -80,7 +80,7 @@ def split(document: Document, count_tokens: CountTokens, max_tokens: int = 126) 
 
 def sentences(text: str) -> list[tuple[int, int]]:
     """Start and end of every sentence, list entry and heading of a text."""
-    paragraphs = _cut(text, 0, len(text), _BLANK_LINE)
+    paragraphs = _split_at(text, 0, len(text), _BLANK_LINE)
     return [each for start, end in paragraphs for each in _sentences(text, start, end)]
 
 
@@ -89,7 +89,7 @@ def _units(document: Document) -> Iterator[_Unit]:
     text = document.text
     for start, end, titled in _sections(document):
         breaks = SECTION
-        for first, last in _cut(text, start, end, _BLANK_LINE):
+        for first, last in _split_at(text, start, end, _BLANK_LINE):
             if titled and breaks == SECTION:
                 line_end = text.find("\n", first, last)
                 line_end = last if line_end < 0 else line_end
@@ -102,7 +102,7 @@ def _units(document: Document) -> Iterator[_Unit]:
 
 
 def _sections(document: Document) -> list[tuple[int, int, bool]]:
-    """Start, end and whether a heading begins it, of every section and pair, without tables of contents."""
+    """Start, end and whether it begins with a heading, for every section and pair except tables of contents."""
     contents = [span.start for span in document.headings if is_contents(span.label.rsplit(TRAIL, 1)[-1])]
     titled = {span.start for span in document.headings}
     starts = sorted({0, *titled, *(pair.start for pair in document.pairs)})
@@ -114,16 +114,16 @@ def _sections(document: Document) -> list[tuple[int, int, bool]]:
     return [section for section in every if section[0] not in contents] or every
 
 
-def _cut(text: str, start: int, end: int, separator: re.Pattern[str]) -> Iterator[tuple[int, int]]:
-    """The stretches between matches of the separator, without blanks around them."""
+def _split_at(text: str, start: int, end: int, separator: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+    """Start and end of the text between matches of the separator, without surrounding blanks."""
     begin = start
     for match in separator.finditer(text, start, end):
-        yield from _trimmed(text, begin, match.start())
+        yield from _trim(text, begin, match.start())
         begin = match.end()
-    yield from _trimmed(text, begin, end)
+    yield from _trim(text, begin, end)
 
 
-def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _trim(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     piece = text[start:end]
     if piece.strip():
         yield start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
@@ -137,13 +137,13 @@ def _sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         before = text[max(begin, match.start() - 12) : match.end()]
         if match[0][0] == "." and (following.islower() or _ABBREVIATION.search(before)):
             continue
-        yield from _trimmed(text, begin, match.end())
+        yield from _trim(text, begin, match.end())
         begin = match.end()
-    yield from _trimmed(text, begin, end)
+    yield from _trim(text, begin, end)
 
 
 def _fit(units: list[_Unit], text: str, count_tokens: CountTokens, max_tokens: int) -> list[_Unit]:
-    """Units with their tokens counted; one that is too long is halved, at a blank where there is one, until it fits."""
+    """Units with their token counts; a unit that is too long is halved, at a blank if possible, until it fits."""
     fitting: list[_Unit] = []
     waiting = units
     while waiting:
@@ -161,7 +161,7 @@ def _too_long(unit: _Unit, max_tokens: int) -> bool:
 
 
 def _halves(unit: _Unit, text: str) -> list[_Unit]:
-    """Two parts, cut near the middle: after a clause, else at a line break, a comma or a blank, else inside a word."""
+    """Two parts, split near the middle: after a clause, else at a line break, a comma or a blank, else in a word."""
     middle = (unit.start + unit.end) // 2
     reach = (unit.end - unit.start) // 4
     for mark in _WEAK_BREAKS:
@@ -169,7 +169,7 @@ def _halves(unit: _Unit, text: str) -> list[_Unit]:
         if places:
             middle = min(places, key=lambda place: abs(place - middle))
             break
-    spans = [*_trimmed(text, unit.start, middle), *_trimmed(text, middle, unit.end)]
+    spans = [*_trim(text, unit.start, middle), *_trim(text, middle, unit.end)]
     return [
         replace(unit, start=start, end=end, breaks=SENTENCE if place else unit.breaks)
         for place, (start, end) in enumerate(spans)
@@ -177,9 +177,9 @@ def _halves(unit: _Unit, text: str) -> list[_Unit]:
 
 
 def _pack(units: Sequence[_Unit], text: str, max_tokens: int) -> list[list[_Unit]]:
-    """Groups of neighbouring units that fill a passage without crossing a section.
+    """Groups of adjacent units, each at most one passage long and within one section.
 
-    A paragraph that fits into a passage of its own is not begun in one that is half full already.
+    A paragraph that fits into one passage does not start in a passage that is already half full.
     """
     groups: list[list[_Unit]] = []
     paragraphs = _paragraph_tokens(units)
@@ -197,7 +197,7 @@ def _pack(units: Sequence[_Unit], text: str, max_tokens: int) -> list[list[_Unit
 
 
 def _leads_to(group: Sequence[_Unit], unit: _Unit, text: str) -> bool:
-    """Headings alone, with nothing left out before the unit: they go with the section below."""
+    """Whether the group is headings only, directly above the unit: then it goes with the section below."""
     return all(each.title for each in group) and not text[group[-1].end : unit.start].strip()
 
 
@@ -216,7 +216,7 @@ def _paragraph_tokens(units: Sequence[_Unit]) -> dict[int, int]:
 
 
 def _finder(spans: Sequence[Located]) -> Callable[[int], Located | None]:
-    """Which of the spans, in order and apart, an offset lies in."""
+    """A function from an offset to the span that contains it; the spans are in order and do not overlap."""
     starts = [span.start for span in spans]
 
     def find(offset: int) -> Located | None:

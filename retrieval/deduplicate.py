@@ -1,4 +1,4 @@
-"""Which passages only repeat another one. Knows words, not vectors: two near vectors may differ by the one new fact."""
+"""Finds passages that only repeat another one. Compares words, not vectors: near vectors may differ in one new fact."""
 
 import re
 import unicodedata
@@ -6,33 +6,33 @@ from collections.abc import Sequence
 
 from retrieval.chunks import Passage
 
-RUN = 3  # words
-# Signs that may come and go without a change of meaning are no part of a word; those of -5 and C++ are.
+WORDS = 3  # per n-gram
+# Signs that do not change the meaning are no part of a word; those of -5 and C++ are.
 _WORD = re.compile(r"[-+]?\w+[+#]*|[^\w\s.,;:!?\"'“”‘’«»()\[\]*#_`|>–—…•-]")
 
 
 def repeated_passages(passages: Sequence[Passage]) -> set[int]:
-    """Places of passages all of whose runs of three words stand in another passage under the same heading.
+    """Positions of passages whose word trigrams all occur in one other passage under the same heading.
 
-    Case, blanks, quotes and punctuation make no difference; one other word or number does. Of equals the first stays.
+    Case, blanks, quotes and punctuation do not count; one other word or number does. Of equal passages the first stays.
     """
-    runs = [_runs(passage) for passage in passages]
+    trigrams = [_trigrams(passage) for passage in passages]
     holders: dict[tuple[str, str], set[int]] = {}
-    folded = set()
-    for place in sorted(range(len(passages)), key=lambda place: -len(runs[place])):
-        if _held(runs[place], holders):
-            folded.add(place)
+    repeated = set()
+    for place in sorted(range(len(passages)), key=lambda place: -len(trigrams[place])):
+        if _is_held(trigrams[place], holders):
+            repeated.add(place)
             continue
-        for run in runs[place]:
-            holders.setdefault(run, set()).add(place)
-    return folded
+        for trigram in trigrams[place]:
+            holders.setdefault(trigram, set()).add(place)
+    return repeated
 
 
-def _held(runs: Sequence[tuple[str, str]], holders: dict[tuple[str, str], set[int]]) -> bool:
-    """Whether one passage holds all the runs; the first run that is new ends the search."""
+def _is_held(trigrams: Sequence[tuple[str, str]], holders: dict[tuple[str, str], set[int]]) -> bool:
+    """Whether one passage holds all the trigrams; the search ends at the first new one."""
     common: set[int] | None = None
-    for run in runs:
-        found = holders.get(run, set())
+    for trigram in trigrams:
+        found = holders.get(trigram, set())
         common = found if common is None else common & found
         if not common:
             return False
@@ -40,11 +40,13 @@ def _held(runs: Sequence[tuple[str, str]], holders: dict[tuple[str, str], set[in
 
 
 def word_trigrams(text: str) -> list[str]:
-    """The different runs of three words in order, parted by blanks; a text shorter than a run is one."""
+    """The distinct trigrams of words in order, each joined by spaces; a text of fewer words is one trigram."""
     words = _WORD.findall(unicodedata.normalize("NFC", text).lower()) or [text]
-    return list(dict.fromkeys(" ".join(words[start : start + RUN]) for start in range(max(1, len(words) - RUN + 1))))
+    return list(
+        dict.fromkeys(" ".join(words[start : start + WORDS]) for start in range(max(1, len(words) - WORDS + 1)))
+    )
 
 
-def _runs(passage: Passage) -> list[tuple[str, str]]:
-    """The passage's runs, each with the heading."""
-    return [(passage.heading, run) for run in word_trigrams(passage.text)]
+def _trigrams(passage: Passage) -> list[tuple[str, str]]:
+    """The passage's trigrams, each with the heading."""
+    return [(passage.heading, trigram) for trigram in word_trigrams(passage.text)]

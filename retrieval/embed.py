@@ -1,4 +1,4 @@
-"""Text to vectors with a sentence encoder from a local folder. The only module that knows sentence-transformers."""
+"""Embeds text with a sentence encoder from a local folder. The only module that uses sentence-transformers."""
 
 import hashlib
 import json
@@ -16,8 +16,8 @@ from retrieval.errors import RetrievalError
 Progress = Callable[[int, int], None]
 
 WEIGHTS, TOKENIZER, MODULES = "model.safetensors", "tokenizer.json", "modules.json"
-OURS = "sentence_transformers."  # where every part of an encoder comes from; any other would be its author's code
-CPU_BATCH = 16  # on a CPU a smaller batch of about equal lengths beats a larger product with padding
+OURS = "sentence_transformers."  # where the modules of an encoder come from; any other needs its author's code
+CPU_BATCH = 16  # on a CPU a small batch of about equal lengths is faster than a large one with padding
 GPU_BATCH = 64
 BLOCK = 1_000_000  # bytes
 BATCHES_PER_STEP = 8
@@ -25,10 +25,10 @@ MULTILINGUAL_VOCABULARY = 80_000  # English encoders have 30,000 to 50,000 token
 
 
 class Embedder:
-    """Unit vectors of texts, and the encoder's own count of tokens.
+    """Unit vectors of texts, and the encoder's count of tokens.
 
-    `name` is for people, `hash` (16 hex digits of the weights' SHA-256) for comparing; `window` is the most tokens,
-    two special ones included, that the encoder reads of a text.
+    `name` is for the user, `hash` (16 hex digits of the weights' SHA-256) for comparison; `window` is the most tokens
+    of a text that the encoder reads, two special tokens included.
     """
 
     def __init__(self, folder: Path, device: str = "cpu", name: str = "") -> None:
@@ -45,7 +45,7 @@ class Embedder:
             raise RetrievalError(f"The sentence encoder in {folder} cannot be loaded: {reason}.") from fault
         self._lock = threading.Lock()
         self._batch = CPU_BATCH if device == "cpu" else GPU_BATCH
-        # Its own tokenizer: the model's truncates, and is not to be used by two threads at once.
+        # A tokenizer of its own: the model's truncates, and two threads must not use it at once.
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -59,9 +59,8 @@ class Embedder:
     def encode(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
         """Vectors of passages (n, dimension), float32, of length 1, in order. `progress` gets done and total.
 
-        A model that was trained with a prompt before its passages gets it, as its own configuration says. A batch is
-        of texts with about as many tokens, which leaves little padding; a step is of batches of every length, so that
-        all steps take as long.
+        The prompt for passages of the model's configuration is put before them. A batch holds texts of about the same
+        length, which needs little padding; a step holds batches of all lengths, so all steps take about the same time.
         """
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         done = 0
@@ -80,17 +79,17 @@ class Embedder:
         return vectors
 
     def encode_query(self, question: str) -> np.ndarray:
-        """The vector of a question (dimension,), as `encode`'s, with the model's own prompt for questions."""
+        """The unit vector of a question (dimension,), float32, with the model's prompt for questions."""
         with self._lock:
             return self._model.encode_query([question], normalize_embeddings=True, show_progress_bar=False)[0]
 
     def count_tokens(self, texts: list[str]) -> list[int]:
-        """Tokens of each text without special tokens, however long it is."""
+        """The number of tokens of each text without special tokens; nothing is truncated."""
         return [len(each) for each in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
 
 
 def is_encoder(folder: Path) -> bool:
-    """Whether the files of a sentence encoder are there: safetensors weights, tokenizer, list of modules."""
+    """Whether a folder has the files of a sentence encoder: safetensors weights, tokenizer, list of modules."""
     return not _missing(folder)
 
 
@@ -108,7 +107,7 @@ def _missing(folder: Path) -> list[str]:
 
 
 def _check(folder: Path) -> None:
-    """Refuse what is no encoder, and one with parts that are not the library's."""
+    """Refuse a folder that is no encoder, and an encoder with modules from outside the library."""
     if missing := _missing(folder):
         raise RetrievalError(f"{folder} is no sentence encoder: it lacks {', '.join(missing)}. Choose another one.")
     try:
@@ -120,7 +119,7 @@ def _check(folder: Path) -> None:
 
 
 def _steps(lengths: Sequence[int], batch: int) -> list[list[list[int]]]:
-    """The batches of each step, as places: neighbours in length make a batch, and batches are dealt out in turn."""
+    """Positions of the texts per batch and step: texts of similar length share a batch; steps take batches in turn."""
     by_length = sorted(range(len(lengths)), key=lambda place: -lengths[place])
     batches = [by_length[start : start + batch] for start in range(0, len(by_length), batch)]
     count = -(-len(batches) // BATCHES_PER_STEP)

@@ -1,9 +1,23 @@
-"""The errors of this package that are meant for a person to read."""
+"""The errors of this package: those for the user to read, and one that is a fault of the installation."""
+
+from collections.abc import Sequence
 
 
 class RetrievalError(ValueError):
-    """A file, index or question that cannot be used, in one sentence: what happened, the value got, what to do."""
+    """A file, index or question that cannot be used, in one sentence: what happened, the value, what to do."""
 
 
 class IndexingStopped(RetrievalError):
-    """Somebody asked for the work to stop, and it did."""
+    """The caller asked for the indexing to stop, and it did."""
+
+
+class LibraryMismatchError(RuntimeError):
+    """An installed library lacks a private or version-bound part that `retrieval.compat` uses."""
+
+    def __init__(self, library: str, written_for: str, installed: str, failed: Sequence[str]) -> None:
+        self.details = (library, written_for, installed, tuple(failed))
+        super().__init__(
+            f"retrieval/compat.py was written for {library} {written_for}, and {library} {installed} is "
+            f"installed. These parts do not work: {'; '.join(failed)}. Install {library}=={written_for}, or adapt "
+            "retrieval/compat.py."
+        )

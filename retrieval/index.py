@@ -1,7 +1,7 @@
-"""The index of a text: passages, their vectors in FAISS, their terms in BM25. The only module that knows FAISS.
+"""The index of a text: passages, their vectors in FAISS, their terms in BM25. The only module that uses FAISS.
 
-Immutable once made, and always made from numbers and text: reading an index file that somebody else wrote can run
-their code (facebookresearch/faiss#5400).
+Immutable, and always built from numbers and text: a foreign index file can run code when FAISS reads it
+(facebookresearch/faiss#5400).
 """
 
 import hashlib
@@ -21,17 +21,17 @@ from retrieval.errors import RetrievalError
 from retrieval.language import Terms
 
 BM25_K1, BM25_B = 1.2, 0.75
-EXACT_LIMIT = 100_000  # vectors; comparing all of them takes about 20 ms there, and ten times as long at a million
-PER_CELL = 1_000  # vectors of a cell: larger cells are read longer, more cells take longer to make
+EXACT_LIMIT = 100_000  # vectors; an exact search takes about 20 ms there, and ten times as long at a million
+PER_CELL = 1_000  # vectors per cell: larger cells take longer to read, more cells take longer to build
 TRAIN_PER_CELL = 50
-OVERSAMPLE = 4  # candidates by 8-bit numbers for each that is wanted, which are then compared in full
-FIRST_PROBES = 8  # cells read at first
-RECALL = 0.95  # least share of the true ten nearest that is found
-SAMPLE = 200  # questions by which recall is measured
+OVERSAMPLE = 4  # candidates by 8-bit numbers per result; float32 vectors rank them
+FIRST_PROBES = 8  # cells read per search in the first trial
+RECALL = 0.95  # least share of the exact ten nearest vectors that must be found
+SAMPLE = 200  # queries that measure recall
 
 
 class Encoder(Protocol):
-    """What an index needs of an embedder."""
+    """What an index needs from an embedder."""
 
     name: str
     hash: str
@@ -48,15 +48,15 @@ class Encoder(Protocol):
         ...
 
     def count_tokens(self, texts: list[str]) -> list[int]:
-        """Tokens of each text."""
+        """The number of tokens of each text."""
         ...
 
 
 class Nearest:
-    """The vectors with the greatest product with a query: exact up to `EXACT_LIMIT` vectors, approximate beyond.
+    """Search by inner product: exact up to `EXACT_LIMIT` vectors, approximate beyond.
 
-    Approximate means cells of k-means with 8-bit numbers, of which as many are read as a recall of `RECALL` needs.
-    `kind` is FAISS's name of the index; `recall` the share of the exact ten nearest that it finds.
+    Approximate search uses k-means cells with 8-bit numbers, and reads as many cells as a recall of `RECALL` needs.
+    `kind` is FAISS's name of the index; `recall` is the share of the exact ten nearest vectors that it finds.
     """
 
     def __init__(self, vectors: np.ndarray, exact_limit: int = EXACT_LIMIT) -> None:
@@ -69,14 +69,14 @@ class Nearest:
             self._index.add(vectors)
 
     def search(self, query: np.ndarray, count: int) -> np.ndarray:
-        """Places of the nearest `count` vectors to the query (dimension,), best first."""
+        """Positions (count,) of the vectors nearest to the query (dimension,), best first."""
         with _one_thread():
             if self.kind == "Flat":
                 return self._index.search(query[None], count)[1][0]
-            return self._in_full(self._index, query, count)
+            return self._rerank(self._index, query, count)
 
     def _cells(self) -> faiss.Index:
-        """Train and fill the cells, then double the cells read until recall suffices or all of them are read."""
+        """Train and fill the cells, then double the cells read until recall suffices or all are read."""
         count, dimension = self._vectors.shape
         cells = max(1, count // PER_CELL)
         self.kind = f"IVF{cells},SQ8"
@@ -84,10 +84,10 @@ class Nearest:
         index = faiss.IndexIVFScalarQuantizer(
             faiss.IndexFlatIP(dimension), dimension, cells, faiss.ScalarQuantizer.QT_8bit, product
         )
-        chance = np.random.default_rng(0)
-        index.train(self._vectors[chance.permutation(count)[: TRAIN_PER_CELL * cells]])
+        generator = np.random.default_rng(0)
+        index.train(self._vectors[generator.permutation(count)[: TRAIN_PER_CELL * cells]])
         index.add(self._vectors)
-        queries = _questions(self._vectors, chance)
+        queries = _simulated_queries(self._vectors, generator)
         exact = faiss.knn(queries, self._vectors, 10, metric=product)[1]
         index.nprobe = min(FIRST_PROBES, cells)
         while (recall := self._recall(index, queries, exact)) < RECALL and index.nprobe < cells:
@@ -95,25 +95,25 @@ class Nearest:
         self.recall = recall
         return index
 
-    def _in_full(self, index: faiss.Index, query: np.ndarray, count: int) -> np.ndarray:
-        """The nearest by 8-bit numbers, ordered by the vectors themselves."""
+    def _rerank(self, index: faiss.Index, query: np.ndarray, count: int) -> np.ndarray:
+        """The nearest by 8-bit numbers, ranked again by the float32 vectors."""
         places = index.search(query[None], OVERSAMPLE * count)[1][0]
         places = places[places >= 0]
         return places[np.argsort(-(self._vectors[places] @ query), kind="stable")[:count]]
 
     def _recall(self, index: faiss.Index, queries: np.ndarray, exact: np.ndarray) -> float:
-        """The share of the exact nearest that is found."""
+        """The share of the exact nearest vectors that is found."""
         width = exact.shape[1]
         pairs = zip(queries, exact, strict=True)
         return (
-            float(np.mean([len(np.intersect1d(self._in_full(index, query, width), true)) for query, true in pairs]))
+            float(np.mean([len(np.intersect1d(self._rerank(index, query, width), true)) for query, true in pairs]))
             / width
         )
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """One question is too little to share: threads that wait for each other took three times as long."""
+    """One OpenMP thread: several took three times as long for one query. OpenMP keeps the number per calling thread."""
     threads = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(1)
     try:
@@ -122,10 +122,10 @@ def _one_thread() -> Iterator[None]:
         faiss.omp_set_num_threads(threads)
 
 
-def _questions(vectors: np.ndarray, chance: np.random.Generator) -> np.ndarray:
-    """Stand-ins for questions: vectors with as much noise added, a cosine of about 0.7 from their passage."""
-    chosen = vectors[chance.permutation(len(vectors))[:SAMPLE]]
-    noise = chance.standard_normal(chosen.shape, dtype=np.float32)
+def _simulated_queries(vectors: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Simulated queries: vectors plus noise of the same length, with a cosine of about 0.7 to their passage."""
+    chosen = vectors[generator.permutation(len(vectors))[:SAMPLE]]
+    noise = generator.standard_normal(chosen.shape, dtype=np.float32)
     mixed = chosen + noise / np.linalg.norm(noise, axis=1, keepdims=True)
     return mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
 
@@ -133,7 +133,7 @@ def _questions(vectors: np.ndarray, chance: np.random.Generator) -> np.ndarray:
 class Index:
     """Passages with vectors (n, dimension) and BM25 weights; immutable, so any number of threads may search it.
 
-    `duplicates` is how many further passages said nothing new and were left out.
+    `duplicates` is the number of repeated passages that were left out.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class Index:
         """Build FAISS and BM25.
 
         Raises:
-            RetrievalError: not one finite float32 vector for every passage.
+            RetrievalError: there is not one finite float32 vector per passage.
         """
         if vectors.dtype != np.float32 or vectors.ndim != 2 or len(vectors) != len(passages):
             raise RetrievalError(
@@ -170,7 +170,7 @@ class Index:
 
     @cached_property
     def hash(self) -> str:
-        """16 hex digits of the passages with their places and the encoder: equal where the same is searched."""
+        """16 hex digits that identify the passages, their positions and the encoder."""
         digest = hashlib.sha256(f"{self.embedder_hash}\0{self.language}".encode())
         for passage in self.passages:
             digest.update(repr(passage).encode())
@@ -183,33 +183,33 @@ class Index:
 
     @property
     def recall(self) -> float:
-        """The share of the exact ten nearest vectors that is found, measured on a sample; 1 where exact."""
+        """The share of the exact ten nearest vectors that is found, measured on a sample; 1 for exact search."""
         return self._nearest.recall
 
     def restrict_to(self, sources: Collection[str]) -> "Index":
-        """The index without passages of other documents; itself where there are none."""
-        kept = [place for place, passage in enumerate(self.passages) if passage.source in sources]
-        if len(kept) == len(self.passages):
+        """The index without passages of other documents; itself if it has no such passages."""
+        chosen = [place for place, passage in enumerate(self.passages) if passage.source in sources]
+        if len(chosen) == len(self.passages):
             return self
-        passages = [self.passages[place] for place in kept]
-        return Index(passages, self.vectors[kept], self.embedder, self.embedder_hash, self.language, self.duplicates)
+        passages = [self.passages[place] for place in chosen]
+        return Index(passages, self.vectors[chosen], self.embedder, self.embedder_hash, self.language, self.duplicates)
 
     def nearest(self, query: np.ndarray, count: int) -> np.ndarray:
-        """Places of the passages whose vectors have the greatest product with the query (dimension,), best first."""
+        """Positions (count,) of the passages with the greatest inner product with a query (dimension,), in order."""
         return self._nearest.search(query, min(count, len(self.passages)))
 
     def terms_of(self, place: int) -> set[str]:
-        """The different terms of the passage at a place."""
+        """The distinct terms of the passage at a position."""
         return set(self.terms(self.passages[place].text))
 
     def bm25(self, terms: Sequence[str]) -> np.ndarray:
-        """BM25 of every passage (n,) for the terms of a question; zeros where there are none."""
+        """The BM25 score of every passage (n,) for the terms of a question; zeros if there are no terms."""
         if self._bm25 is None or not terms:
             return np.zeros(len(self.passages), dtype=np.float32)
         return self._bm25.get_scores(list(terms))
 
     def coverage(self, terms: Sequence[str], passage: Passage) -> float:
-        """How much of a question the passage names, 0…1: rare terms count more, by BM25's inverse frequency."""
+        """The share (0…1) of a question's terms in the passage, weighted by BM25's inverse document frequency."""
         count = len(self.passages)
         weights = {
             term: math.log(1 + (count - self._frequency[term] + 0.5) / (self._frequency[term] + 0.5)) for term in terms
@@ -219,7 +219,7 @@ class Index:
 
 
 def _bm25(corpus: list[list[str]]) -> bm25s.BM25 | None:
-    """Lucene's BM25 of the terms of every passage; None where no passage has a term."""
+    """Lucene's BM25 over the terms of every passage; None if no passage has a term."""
     if not any(corpus):
         return None
     bm25 = bm25s.BM25(method="lucene", k1=BM25_K1, b=BM25_B)

@@ -23,7 +23,7 @@ STEMMERS = {
     "nl": "dutch", "sv": "swedish", "no": "norwegian", "da": "danish", "ru": "russian", "tr": "turkish",
     "pl": "polish", "id": "indonesian", "el": "greek", "ar": "arabic", "hi": "hindi",
 }  # fmt: skip
-# The long English list (NLTK's) has the words that fill questions, which Lucene's short one, made for documents, lacks.
+# The long English list (NLTK's) has the filler words of questions, which Lucene's short list for documents lacks.
 STOP_WORDS = {
     "en": stopwords.STOPWORDS_EN_PLUS, "fr": stopwords.STOPWORDS_FRENCH, "de": stopwords.STOPWORDS_GERMAN,
     "es": stopwords.STOPWORDS_SPANISH, "it": stopwords.STOPWORDS_ITALIAN, "pt": stopwords.STOPWORDS_PORTUGUESE,
@@ -32,7 +32,7 @@ STOP_WORDS = {
 }  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
 _TERM = re.compile(r"\w+")
-# Scripts written without blanks between words, whose terms are pairs of characters.
+# Scripts without spaces between words; their terms are pairs of characters.
 _UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
 
 
@@ -67,21 +67,21 @@ def detect_language(text: str) -> str:
 
 
 class Terms:
-    """Text to index terms: lower case, no stop words, stems; pairs of characters where words are not parted."""
+    """Splits text into index terms: lower case, no stop words, stems; character pairs in scripts without spaces."""
 
     def __init__(self, language: str) -> None:
         self._stop = frozenset(STOP_WORDS.get(language, ()))
         self._stemmer = Stemmer.Stemmer(STEMMERS[language]) if language in STEMMERS else None
 
     def __call__(self, text: str) -> list[str]:
-        """The terms in order; all words where every word is a stop word."""
+        """The terms in order; stop words stay if there is nothing else."""
         words = [part for word in _TERM.findall(unicodedata.normalize("NFC", text).lower()) for part in _parts(word)]
-        kept = [word for word in words if word not in self._stop] or words
-        return self._stemmer.stemWords(kept) if self._stemmer else kept
+        content = [word for word in words if word not in self._stop] or words
+        return self._stemmer.stemWords(content) if self._stemmer else content
 
 
 def _parts(word: str) -> list[str]:
-    """A run of an unspaced script as its overlapping pairs of characters, any other word as it is."""
+    """The overlapping character pairs of a script without spaces; any other word unchanged."""
     if not _UNSPACED.search(word):
         return [word]
     parts = [piece for piece in _UNSPACED.split(word) if piece]

@@ -1,4 +1,4 @@
-"""An index on disk: text, numbers and a manifest; FAISS and BM25 are built anew at loading."""
+"""Saves and loads an index: text, numbers and a manifest; loading builds FAISS and BM25 again."""
 
 import hashlib
 import io
@@ -26,8 +26,8 @@ MANIFEST, PASSAGES, VECTORS = "manifest.json", "passages.json", "vectors.npy"
 class Manifest:
     """What an index was built from and with.
 
-    `files` are the SHA-256 of its two data files, `folded` counts passages left out as repeats, `kind` and `recall`
-    tell how the vectors are searched. Versions are for the record: nothing that depends on one is stored.
+    `files` has the SHA-256 of its two data files, `folded` is the number of repeated passages left out, `kind` and
+    `recall` describe the vector search. The versions are a record only: nothing stored depends on them.
     """
 
     embedder: str
@@ -47,19 +47,19 @@ class Manifest:
 
 
 def chunk_hash(text: str) -> str:
-    """16 hex digits that name a passage's text."""
+    """The key of a passage: the first 16 hex digits of the SHA-256 of its text."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def save(index: Index, folder: Path) -> None:
-    """Write the folder whole or not at all; an older one of this name is replaced."""
+    """Write the folder completely or not at all; an older one of this name is replaced."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         files = {PASSAGES: _json([asdict(passage) for passage in index.passages]), VECTORS: _npy(index.vectors)}
         for name, data in files.items():
             (new / name).write_bytes(data)
-        (new / MANIFEST).write_bytes(_json(asdict(_manifest(index, files))))
+        (new / MANIFEST).write_bytes(_json(asdict(_manifest_of(index, files))))
         if folder.exists():
             os.replace(folder, new / "replaced")
         os.replace(new, folder)
@@ -68,7 +68,7 @@ def save(index: Index, folder: Path) -> None:
         shutil.rmtree(new, ignore_errors=True)
 
 
-def _manifest(index: Index, files: dict[str, bytes]) -> Manifest:
+def _manifest_of(index: Index, files: dict[str, bytes]) -> Manifest:
     return Manifest(
         embedder=index.embedder,
         embedder_hash=index.embedder_hash,
@@ -87,17 +87,17 @@ def _manifest(index: Index, files: dict[str, bytes]) -> Manifest:
 
 
 def load(folder: Path, embedder: Encoder) -> Index:
-    """Read a saved index back.
+    """Load a saved index.
 
     Raises:
         RetrievalError: it is missing, damaged, or was built with another embedding model.
     """
-    manifest, passages, vectors = _read(folder, embedder)
+    manifest, passages, vectors = _load_parts(folder, embedder)
     return Index(passages, vectors, embedder.name, embedder.hash, manifest.language, manifest.folded)
 
 
 def saved_encoder(folder: Path) -> tuple[str, str]:
-    """The name and the weights' hash of the embedder that a saved index was built with.
+    """The name and the weights' hash of the embedder with which a saved index was built.
 
     Raises:
         RetrievalError: it is missing or damaged.
@@ -110,18 +110,18 @@ def saved_encoder(folder: Path) -> tuple[str, str]:
 
 
 def vectors_by_hash(folder: Path, embedder: Encoder) -> dict[str, np.ndarray]:
-    """The vectors of a saved index by the hash of their passage, without building it.
+    """The vectors (dimension,) of a saved index by the `chunk_hash` of their passage, without building the index.
 
     Raises:
         RetrievalError: as `load`.
     """
-    manifest, _, vectors = _read(folder, embedder)
+    manifest, _, vectors = _load_parts(folder, embedder)
     return dict(zip(manifest.chunk_hashes, vectors, strict=True))
 
 
-def _read(folder: Path, embedder: Encoder) -> tuple[Manifest, list[Passage], np.ndarray]:
+def _load_parts(folder: Path, embedder: Encoder) -> tuple[Manifest, list[Passage], np.ndarray]:
     try:
-        return _checked(folder, embedder)
+        return _load_checked(folder, embedder)
     except RetrievalError:
         raise
     except (OSError, KeyError, TypeError, ValueError) as error:
@@ -132,7 +132,7 @@ def _unreadable(error: Exception) -> RetrievalError:
     return RetrievalError(f"The index cannot be read ({type(error).__name__}). Build the index again.")
 
 
-def _checked(folder: Path, embedder: Encoder) -> tuple[Manifest, list[Passage], np.ndarray]:
+def _load_checked(folder: Path, embedder: Encoder) -> tuple[Manifest, list[Passage], np.ndarray]:
     values = json.loads((folder / MANIFEST).read_bytes())
     if values["format"] != FORMAT:
         raise RetrievalError(f"The index has format {values['format']}, not {FORMAT}. Build the index again.")
@@ -142,7 +142,7 @@ def _checked(folder: Path, embedder: Encoder) -> tuple[Manifest, list[Passage], 
             f"The index was built with {manifest.embedder} ({manifest.embedder_hash}, {manifest.dimension} numbers a "
             f"vector), not with {embedder.name} ({embedder.hash}, {embedder.dimension}). Build the index again."
         )
-    data = {name: _unchanged(folder / name, manifest.files[name]) for name in (PASSAGES, VECTORS)}
+    data = {name: _read_verified(folder / name, manifest.files[name]) for name in (PASSAGES, VECTORS)}
     passages = [Passage(**each) for each in json.loads(data[PASSAGES])]
     vectors = np.load(io.BytesIO(data[VECTORS]), allow_pickle=False)
     _check_counts(manifest, passages, vectors)
@@ -164,7 +164,7 @@ def _hashes(passages: Iterable[Passage]) -> tuple[str, ...]:
     return tuple(chunk_hash(passage.text) for passage in passages)
 
 
-def _unchanged(file: Path, digest: str) -> bytes:
+def _read_verified(file: Path, digest: str) -> bytes:
     data = file.read_bytes()
     if hashlib.sha256(data).hexdigest() != digest:
         raise RetrievalError(f"The index is damaged: {file.name} has changed. Build the index again.")

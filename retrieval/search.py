@@ -1,8 +1,8 @@
-"""A question to ranked passages, or to "not in your text". Knows the index, not how it is stored.
+"""Ranks passages for a question, or finds that the text holds no answer. Knows the index, not how it is stored.
 
-Scores of both retrievers are scaled to 0…1 within the question's candidates and mixed (convex combination: Bruch, Gai
-and Ingber 2023, arXiv 2210.11934). Weights and thresholds were chosen by `benchmarks/tuning.py` on articles and claims
-other than those that `benchmarks/retrieval.py` reports on.
+The scores of both retrievers are scaled to 0…1 within the question's candidates and combined (convex combination:
+Bruch, Gai and Ingber 2023, arXiv 2210.11934). `benchmarks/tuning.py` chose weights and thresholds on other articles and
+claims than those that `benchmarks/retrieval.py` reports on.
 """
 
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from retrieval.errors import RetrievalError
 from retrieval.index import Encoder, Index
 from retrieval.language import UNKNOWN
 
-CANDIDATES = 200  # best passages of either retriever that are mixed
-ENGLISH = ("en", UNKNOWN)  # text too short to tell is taken for English
-DUPLICATE = 0.95  # cosine of passages that say nearly the same
+CANDIDATES = 200  # best passages of each retriever that are ranked together
+ENGLISH = ("en", UNKNOWN)  # text too short for detection is taken for English
+DUPLICATE = 0.95  # cosine from which on two passages say nearly the same
 
 
 @dataclass(frozen=True)
 class Mix:
-    """How far the encoder is trusted: `dense` is its weight in the order of the passages, the rest is BM25's.
+    """How both retrievers are weighted: `dense` is the encoder's weight in the ranking, 1 - `dense` is BM25's.
 
     The gate is `cosine` times the best cosine plus `coverage` times the first passage's coverage of the question.
     """
@@ -33,10 +33,10 @@ class Mix:
     threshold: float
 
 
-# On the tuning half, 2.6 % of the English and 5 % of the Vietnamese questions fall below; with their article removed
-# 95 % and 89 % do.
+# On the tuning half, 2.6 % of the English and 5 % of the Vietnamese questions are below the threshold; with their
+# article removed 95 % and 89 % are.
 TRUSTED = Mix(dense=0.6, cosine=1.0, coverage=0.3, threshold=0.5)
-# An English encoder on another language: its cosine says little of the order and nothing of what is there.
+# An English encoder on another language: its cosine says little about the ranking, nothing about the answer.
 FOREIGN = Mix(dense=0.2, cosine=0.0, coverage=1.0, threshold=0.36)
 
 
@@ -53,9 +53,9 @@ class Hit:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """Passages, best first; `found` where `gate`, the evidence that the text holds an answer, reaches `threshold`.
+    """Passages, best first; `found` is whether `gate`, the evidence of an answer in the text, reaches `threshold`.
 
-    `index_hash` names the index that was searched.
+    `index_hash` identifies the index that was searched.
     """
 
     question: str
@@ -72,19 +72,19 @@ def mix_for(index: Index, embedder: Encoder) -> Mix:
 
 
 def search(index: Index, embedder: Encoder, question: str, k: int = 5, mix: Mix | None = None) -> SearchResult:
-    """The k best passages for a question, without those that repeat a better one; `mix` is chosen when left out.
+    """The k best passages for a question without near duplicates; `mix` defaults to `mix_for`.
 
     Raises:
         RetrievalError: the question is blank, the index is empty or of another embedding model.
     """
-    question = _checked(index, embedder, question)
+    question = _check_question(index, embedder, question)
     mix = mix or mix_for(index, embedder)
     terms = index.terms(question)
     query = embedder.encode_query(question)
     lexical = index.bm25(terms)
     places = _candidates(index, query, lexical)
     dense, lexical = index.vectors[places] @ query, lexical[places]
-    mixed = mix.dense * _scaled(dense) + (1 - mix.dense) * _scaled(lexical)
+    mixed = mix.dense * _scale(dense) + (1 - mix.dense) * _scale(lexical)
     hits = []
     for row in _without_repeats(index, places, np.argsort(-mixed, kind="stable"), k):
         passage = index.passages[places[row]]
@@ -94,7 +94,7 @@ def search(index: Index, embedder: Encoder, question: str, k: int = 5, mix: Mix 
     return SearchResult(question, gate >= mix.threshold, tuple(hits), gate, mix.threshold, index.hash)
 
 
-def _checked(index: Index, embedder: Encoder, question: str) -> str:
+def _check_question(index: Index, embedder: Encoder, question: str) -> str:
     if not question.strip():
         raise RetrievalError("The question is blank. Type a question.")
     if not index.passages:
@@ -105,37 +105,37 @@ def _checked(index: Index, embedder: Encoder, question: str) -> str:
 
 
 def _candidates(index: Index, query: np.ndarray, lexical: np.ndarray) -> np.ndarray:
-    """Places of the best passages of either retriever, ascending."""
+    """Positions of the best passages of both retrievers, ascending."""
     count = min(CANDIDATES, len(lexical))
     by_terms = np.argpartition(-lexical, count - 1)[:count]
     return np.union1d(index.nearest(query, count), by_terms)
 
 
-def _scaled(scores: np.ndarray) -> np.ndarray:
-    """Least to 0, greatest to 1; zeros where all are equal."""
+def _scale(scores: np.ndarray) -> np.ndarray:
+    """Scores (n,) scaled so that the least is 0 and the greatest 1; zeros where all are equal."""
     low, high = scores.min(), scores.max()
     return (scores - low) / (high - low) if high > low else np.zeros_like(scores)
 
 
 def _without_repeats(index: Index, places: np.ndarray, order: np.ndarray, k: int) -> list[int]:
-    """The first k rows in order that are not nearly the same as an earlier one, or that hold a term it lacks.
+    """The first k rows in order, without rows nearly the same as an earlier one that have no term it lacks.
 
-    Two passages that differ by one name or number are near, and only one of them has the answer.
+    Two passages that differ in one name or number are near, and only one of them has the answer.
     """
-    kept: list[int] = []
+    chosen: list[int] = []
     vectors = index.vectors[places]
     for row in order:
-        if len(kept) == k:
+        if len(chosen) == k:
             break
-        near = [each for each in kept if vectors[each] @ vectors[row] > DUPLICATE]
+        near = [each for each in chosen if vectors[each] @ vectors[row] > DUPLICATE]
         terms = index.terms_of(places[row]) if near else set()
         if not any(terms <= index.terms_of(places[each]) for each in near):
-            kept.append(int(row))
-    return kept
+            chosen.append(int(row))
+    return chosen
 
 
 def within_budget(hits: Sequence[Hit], max_tokens: int) -> tuple[Hit, ...]:
-    """The best hits whose passages together stay within the encoder's tokens; one that does not fit is passed over."""
+    """The best hits with at most `max_tokens` encoder tokens in total; one that does not fit is skipped."""
     chosen = []
     left = max_tokens
     for hit in hits:

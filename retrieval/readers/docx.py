@@ -1,4 +1,4 @@
-"""DOCX to text with headings, in the order of the page: paragraphs, list entries and tables; nothing hidden."""
+"""Reads DOCX into text with headings, in document order: paragraphs, list entries and tables; nothing hidden."""
 
 import io
 import zipfile
@@ -9,41 +9,43 @@ from docx.document import Document as Word
 from docx.table import Table
 from docx.text.paragraph import Paragraph
 
+from retrieval.compat import cell_key, check_docx, is_numbered, paragraph_style_id
 from retrieval.document import Document, DocumentBuilder, Limits
 from retrieval.errors import RetrievalError
 from retrieval.readers.encoding import clean, refuse_disguised, repair_note
 
 
 def read_docx(data: bytes, name: str, limits: Limits) -> Document:
-    """Text of a Word file; table cells are parted by " | ".
+    """The text of a Word file; " | " separates table cells.
 
     Raises:
         RetrievalError: not a DOCX, password-protected, damaged, or larger than the limits when unpacked.
     """
+    check_docx()
     _check_archive(data, name, limits)
     try:
         word = docx.Document(io.BytesIO(data))
     except MemoryError:
         raise
-    except Exception as error:  # python-docx passes on whatever zipfile, lxml or a missing part raises
-        # lxml calls a lack of memory an "unknown error".
+    except Exception as error:  # python-docx passes on any error of zipfile and lxml
+        # lxml reports a lack of memory as an "unknown error".
         raise RetrievalError(
             f"{name} is damaged, or holds too much to be read. Save it again as DOCX and add it again."
         ) from error
-    draft = DocumentBuilder(limits.max_chars)
-    mended = 0
+    builder = DocumentBuilder(limits.max_chars)
+    repaired = 0
     for raw, level, joint in _blocks(word):
         text, lines = clean(raw)
-        mended += lines
+        repaired += lines
         if level:
-            draft.heading(text, level)
+            builder.heading(text, level)
         else:
-            draft.add(text.strip(), joint)
-    return draft.document(name, repair_note(mended))
+            builder.add(text.strip(), joint)
+    return builder.document(name, repair_note(repaired))
 
 
 def _check_archive(data: bytes, name: str, limits: Limits) -> None:
-    """Refuse what is no DOCX, what unpacks to too much, and XML that declares entities (Word never does)."""
+    """Refuse a file that is no DOCX, unpacks to too much, or declares XML entities (Word never does)."""
     if data.startswith(b"\xd0\xcf\x11\xe0"):
         raise RetrievalError(f"{name} is password-protected or an old Word file. Save it as an open DOCX.")
     refuse_disguised(data, name, "a Word file", magic=b"PK\x03\x04")
@@ -53,7 +55,7 @@ def _check_archive(data: bytes, name: str, limits: Limits) -> None:
             parts = [entry for entry in archive.infolist() if entry.filename.endswith((".xml", ".rels"))]
             excess = _excess(archive.infolist(), parts, limits)
             declares = not excess and any(b"<!DOCTYPE" in archive.read(part) for part in parts)
-    except Exception as error:  # zipfile passes on whatever zlib, struct or a seek raises
+    except Exception as error:  # zipfile passes on any error of zlib, struct or seeking
         raise RetrievalError(f"{name} is not a readable DOCX file. Save it again as DOCX.") from error
     if not holds_word:
         raise RetrievalError(f"{name} is a ZIP archive without a Word text. Save it under its own file ending.")
@@ -64,7 +66,7 @@ def _check_archive(data: bytes, name: str, limits: Limits) -> None:
 
 
 def _excess(entries: Sequence[zipfile.ZipInfo], parts: Sequence[zipfile.ZipInfo], limits: Limits) -> str:
-    """What is more than the limits allow, with the limit; nothing where all is within them."""
+    """The size that exceeds a limit, with the limit; an empty string where none does."""
     found = {
         "MB": (sum(entry.file_size for entry in entries), limits.max_uncompressed_bytes),
         "MB of XML": (sum(entry.file_size for entry in parts), limits.max_xml_bytes),
@@ -78,8 +80,8 @@ def _excess(entries: Sequence[zipfile.ZipInfo], parts: Sequence[zipfile.ZipInfo]
 
 
 def _blocks(word: Word) -> Iterator[tuple[str, int, str]]:
-    """Text, heading level (0 = none) and the joint before it, for every paragraph and table row that says something."""
-    styles = {style.style_id: style.name or "" for style in word.styles}  # once: each look-up searches them all
+    """Text, heading level (0 = none) and the joint before it, for every paragraph and table row with text."""
+    styles = {style.style_id: style.name or "" for style in word.styles}  # once: each look-up searches all styles
     listed = False
     for item in word.iter_inner_content():
         if isinstance(item, Table):
@@ -87,7 +89,7 @@ def _blocks(word: Word) -> Iterator[tuple[str, int, str]]:
             for number, row in enumerate(_rows(item)):
                 yield row, 0, "\n" if number else "\n\n"
         elif any(map(str.isalnum, item.text)):
-            style = styles.get(item._p.style or "", "")
+            style = styles.get(paragraph_style_id(item), "")
             is_list = _is_list(item, style)
             text = f"- {item.text.strip()}" if is_list else item.text
             yield text, _level(style), "\n" if is_list and listed else "\n\n"
@@ -95,22 +97,20 @@ def _blocks(word: Word) -> Iterator[tuple[str, int, str]]:
 
 
 def _level(style: str) -> int:
-    """Word's built-in styles are named in English in every language: "Title", "Heading 1" … "Heading 9"."""
+    """The level of a built-in heading style; Word stores their names in English: "Title", "Heading 1" … "Heading 9"."""
     if style == "Title":
         return 1
     return int(style[8:]) if style.startswith("Heading ") and style[8:].isdigit() else 0
 
 
 def _is_list(paragraph: Paragraph, style: str) -> bool:
-    properties = paragraph._p.pPr
-    numbered = properties is not None and properties.numPr is not None
-    return style.startswith("List ") or (numbered and not _level(style))
+    return style.startswith("List ") or (is_numbered(paragraph) and not _level(style))
 
 
 def _rows(table: Table) -> Iterator[str]:
-    """Each row's distinct cells; a merged cell is read once."""
+    """The text of each row; a merged cell is read once."""
     for row in table.rows:
-        cells = {id(cell._tc): " ".join(cell.text.split()) for cell in row.cells}
+        cells = {cell_key(cell): " ".join(cell.text.split()) for cell in row.cells}
         text = " | ".join(cells.values())
         if any(map(str.isalnum, text)):
             yield text

@@ -1,4 +1,4 @@
-"""Bytes to clean text: encodings, binary files in disguise, mojibake. Knows nothing of headings or pages."""
+"""Decodes bytes into clean text: encodings, mislabelled binary files, mojibake. Knows nothing of headings or pages."""
 
 import re
 import unicodedata
@@ -35,17 +35,17 @@ MAGIC = {
     b"{\\rtf": "an RTF file",
     b"SQLite format 3": "a database",
 }
-# Only repairs: quotes and full-width punctuation are the author's own.
+# Repairs only: quotation marks and full-width punctuation stay as the author wrote them.
 _REPAIRS = ftfy.TextFixerConfig(unescape_html=False, uncurl_quotes=False, fix_character_width=False, explain=False)
-# What Western European text in cp1252 holds; š, ž, þ, ð, ý are left out because there they betray Czech or Turkish.
+# Letters and signs of Western European text in cp1252; š, ž, þ, ð, ý are not here because they show Czech or Turkish.
 _WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüÿœßÀÁÂÃÄÅÆÇÈÉÊËÎÏÑÓÔÕÖØÚÛÜŒªº«»“”‘’„‚–—…€£°§©®·•¿¡½¼²³\u00a0")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-_TRAILING = re.compile(r"(?<![ \t])[ \t]+$", re.MULTILINE)  # tried once per run of blanks: else quadratic
+_TRAILING = re.compile(r"(?<![ \t])[ \t]+$", re.MULTILINE)  # once per run of blanks: else quadratic time
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
 def decode(data: bytes, name: str, declared: str | None = None) -> str:
-    """Text of a file in any usual encoding: byte order mark, UTF-8, the declared one, else the likeliest.
+    """The text of a file: by its byte order mark, as UTF-8, as declared, or in the likeliest encoding, in this order.
 
     Raises:
         RetrievalError: the bytes are not text.
@@ -53,28 +53,28 @@ def decode(data: bytes, name: str, declared: str | None = None) -> str:
     refuse_disguised(data, name, "text")
     for bom, encoding in BOMS:
         if data.startswith(bom):
-            return _checked(data.decode(encoding, errors="replace"), name)
+            return _require_text(data.decode(encoding, errors="replace"), name)
     for encoding in filter(None, ("utf-8", declared)):
         try:
-            return _checked(data.decode(encoding), name)
+            return _require_text(data.decode(encoding), name)
         except (UnicodeDecodeError, LookupError):
             continue
-    return _checked(_guess(data), name)
+    return _require_text(_guess_decode(data), name)
 
 
 def refuse_disguised(data: bytes, name: str, wanted: str, magic: bytes | None = None) -> None:
-    """Refuse a file whose first bytes are those of another kind than its own `magic`.
+    """Refuse a file whose first bytes are the magic number of another type than `magic`.
 
     Raises:
-        RetrievalError: it is of another kind.
+        RetrievalError: it is of another type.
     """
     for other, kind in MAGIC.items():
         if other != magic and data.startswith(other):
             raise RetrievalError(f"{name} is {kind}, not {wanted}. Save it under its own file ending and add it again.")
 
 
-def _guess(data: bytes) -> str:
-    """UTF-8 with a few broken bytes, UTF-16 without a mark, cp1252, or what charset-normalizer finds likeliest."""
+def _guess_decode(data: bytes) -> str:
+    """Decode as UTF-8 with a few broken bytes, UTF-16 without a mark, cp1252, or charset-normalizer's best guess."""
     text = data.decode("utf-8", errors="replace")
     foreign = sum(character > "\x7f" for character in text)
     if text.count("\ufffd") <= 0.05 * foreign:
@@ -89,14 +89,14 @@ def _guess(data: bytes) -> str:
 
 
 def _is_western(text: str) -> bool:
-    """Few letters are accented, and only those of Western Europe: charset-normalizer takes French for Baltic."""
+    """Whether few letters are accented, all of them Western European; charset-normalizer takes French for Baltic."""
     letters = sum(character.isalpha() for character in text)
     accents = [character for character in text if character > "\x7f"]
     return len(accents) < 0.25 * letters and _WESTERN.issuperset(accents)
 
 
-def _checked(text: str, name: str) -> str:
-    """The text, or a refusal where control characters or broken bytes show that it is none."""
+def _require_text(text: str, name: str) -> str:
+    """Return the text, unless its control characters or broken bytes show that it is no text."""
     strange = len(_CONTROL.findall(text)) + text.count("\ufffd")
     if "\x00" in text or strange > 0.02 * len(text):
         raise RetrievalError(f"{name} is not readable as text. Save it as UTF-8 text and add it again.")
@@ -104,24 +104,24 @@ def _checked(text: str, name: str) -> str:
 
 
 def clean(text: str) -> tuple[str, int]:
-    """Repair mojibake, ligatures, control characters, line breaks and composed letters (NFC).
+    """Repair mojibake, ligatures, control characters and line breaks, and compose letters (NFC).
 
-    Returns the text and how many lines of mojibake were mended.
+    Returns the text and the number of lines of mojibake that were repaired.
     """
-    if text.isascii() and text.isprintable():  # a table has many such cells, and nothing is to be done
+    if text.isascii() and text.isprintable():  # most table cells are such, and need no repair
         return text.rstrip(" "), 0
-    mended = 0
+    repaired = 0
     if ftfy.badness.is_bad(text):
-        mended = sum(_mended(line) for line in text.splitlines())
+        repaired = sum(_is_repaired(line) for line in text.splitlines())
     text = ftfy.fix_text(text.replace("\f", "\n\n").replace("\u00ad", ""), _REPAIRS).replace("\u00a0", " ")
     text = _BLANK_LINES.sub("\n\n", _TRAILING.sub("", text)).strip("\n")
-    return unicodedata.normalize("NFC", text), mended
+    return unicodedata.normalize("NFC", text), repaired
 
 
-def _mended(line: str) -> bool:
+def _is_repaired(line: str) -> bool:
     return bool(ftfy.badness.is_bad(line)) and not ftfy.badness.is_bad(ftfy.fix_encoding(line))
 
 
 def repair_note(lines: int) -> list[str]:
-    """The sentence for `Document.notes`, or none."""
+    """The sentence for `Document.notes`, or an empty list."""
     return [f"Lines of garbled characters mended: {lines}."] if lines else []

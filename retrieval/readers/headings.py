@@ -1,4 +1,4 @@
-"""Headings of text without a format of its own: Markdown marks, underlined titles, numbers, "ARTICLE I."."""
+"""Finds headings in Markdown and plain text: # marks, underlined titles, numbers, "ARTICLE I."."""
 
 import re
 from collections.abc import Iterator
@@ -22,8 +22,8 @@ _DEPTH = {"part": 1, "book": 1, "title": 1, "phần": 1, "partie": 1, "teil": 1,
 _DEEPEST = {"section": 3, "mục": 3, "abschnitt": 3, "sección": 3}
 
 
-def markdown(text: str) -> list[HeadingMark]:
-    """ATX (`# A`) and setext (underlined) headings as CommonMark has them; code and front matter hold none."""
+def markdown_headings(text: str) -> list[HeadingMark]:
+    """ATX (`# A`) and setext (underlined) headings of CommonMark; code blocks and front matter are skipped."""
     marks: list[HeadingMark] = []
     previous: tuple[int, str] | None = None
     for start, line in _outside_code(text):
@@ -38,14 +38,14 @@ def markdown(text: str) -> list[HeadingMark]:
 
 
 def _without_closing(title: str) -> str:
-    """A heading's words without the marks that may close it: "A ##" is A, "C#" stays."""
+    """A title without closing marks: "A ##" becomes "A"; "C#" stays."""
     title = title.strip()
     shorter = title.rstrip("#")
     return shorter.rstrip() if not shorter or shorter[-1] in " \t" else title
 
 
 def _outside_code(text: str) -> Iterator[tuple[int, str]]:
-    """Offset and text of every line that is neither in a fence nor in the front matter."""
+    """Offset and text of every line outside fenced code and front matter."""
     fence = ""
     front = text.startswith("---\n")
     for number, (start, line) in enumerate(lines(text)):
@@ -69,12 +69,12 @@ def lines(text: str) -> Iterator[tuple[int, str]]:
         start += len(line) + 1
 
 
-def without_rules(text: str) -> tuple[str, list[HeadingMark], int]:
-    """Text without its ruled lines, the headings they underlined, and how many were removed.
+def remove_rules(text: str) -> tuple[str, list[HeadingMark], int]:
+    """The text without its ruled lines, the headings that they underlined, and the number of lines removed.
 
-    As in reStructuredText, a style's depth is the order in which the styles first appear.
+    As in reStructuredText, the styles get their levels in the order in which they first appear.
     """
-    kept: list[str] = []
+    remaining: list[str] = []
     marks: list[HeadingMark] = []
     styles: list[str] = []
     length, removed = 0, 0
@@ -89,13 +89,13 @@ def without_rules(text: str) -> tuple[str, list[HeadingMark], int]:
             style = below.strip()[0] + ("^" if over else "")
             styles += [] if style in styles else [style]
             marks.append(HeadingMark(length, styles.index(style) + 1, line.strip()))
-        kept.append(line)
+        remaining.append(line)
         length += len(line) + 1
-    return "\n".join(kept), marks, removed
+    return "\n".join(remaining), marks, removed
 
 
 def _underlines(rule: str, title: str, above: str) -> bool:
-    """A rule as wide as the title above it, which stands alone."""
+    """Whether a ruled line is about as wide as the title above it, and the title is a line of its own."""
     rule_match = _RULE.match(rule)
     if not rule_match or not title.strip() or title.startswith("    ") or len(title.strip()) > MAX_TITLE:
         return False
@@ -103,24 +103,24 @@ def _underlines(rule: str, title: str, above: str) -> bool:
     return alone and any(map(str.isalnum, title)) and len(title.strip()) <= len(rule.strip()) <= len(title) + 4
 
 
-def plain(text: str) -> list[HeadingMark]:
-    """Headings that only their wording shows, each a short paragraph of its own: "2.3 Where …", "Section 1."."""
+def plain_headings(text: str) -> list[HeadingMark]:
+    """Headings recognised by their wording, each a short paragraph: "2.3 Where …", "Section 1."."""
     blocks = list(_short_paragraphs(text))
     numbers = [(start, title, match[1]) for start, title in blocks if (match := _NUMBERED.match(title))]
     chapters = {number.split(".")[0] for _, _, number in numbers if "." in number}
     marks = [
         HeadingMark(start, 3 + number.count("."), title)
         for start, title, number in numbers
-        # "1. Buy milk" alone is a list; with a "1.1 …" in the text it is a chapter.
+        # "1. Buy milk" is a list entry, unless the text also has a "1.1 …": then it is a chapter.
         if ("." in number or number in chapters) and not title.endswith(".")
     ]
     marks += [HeadingMark(start, 1, title) for start, title in blocks if is_contents(title)]
-    marks += [mark for start, title in blocks if (mark := _named(start, title))]
+    marks += [mark for start, title in blocks if (mark := _named_heading(start, title))]
     return sorted(marks, key=lambda mark: mark.start)
 
 
-def _named(start: int, title: str) -> HeadingMark | None:
-    """`ARTICLE I. The name` and its like; a sentence that merely begins so is none."""
+def _named_heading(start: int, title: str) -> HeadingMark | None:
+    """The heading of a title such as `ARTICLE I. The name`; None for a sentence that only begins like one."""
     match = _NAMED.match(title)
     if not match or not title[0].isupper() or (match["rest"][:1].isspace() and match["rest"].strip()[:1].islower()):
         return None
@@ -129,7 +129,7 @@ def _named(start: int, title: str) -> HeadingMark | None:
 
 
 def _short_paragraphs(text: str) -> Iterator[tuple[int, str]]:
-    """Unindented paragraphs of at most three lines and 25 words that do not lead on to more."""
+    """Unindented paragraphs of at most three lines and 25 words that do not end in a colon, comma or semicolon."""
     for blank, group in groupby(lines(text), key=lambda each: not each[1].strip()):
         if blank:
             continue
@@ -140,8 +140,8 @@ def _short_paragraphs(text: str) -> Iterator[tuple[int, str]]:
                 yield block[0][0], title
 
 
-def merge(first: list[HeadingMark], second: list[HeadingMark]) -> list[HeadingMark]:
-    """Both kinds of heading in the order of the text; where they meet, the first kind wins."""
+def merge_headings(first: list[HeadingMark], second: list[HeadingMark]) -> list[HeadingMark]:
+    """Headings of both kinds in order; the second kind is nested below the first, which wins at the same place."""
     taken = {mark.start for mark in first}
     deepest = max((mark.level for mark in first), default=0)
     lower = [HeadingMark(each.start, each.level + deepest, each.title) for each in second if each.start not in taken]

@@ -1,4 +1,4 @@
-"""HTML to text with headings: what a person would read on the page, without scripts, styles and navigation."""
+"""Reads HTML into text with headings: what a visitor reads on the page, without scripts, styles and navigation."""
 
 import re
 from collections.abc import Iterator
@@ -21,40 +21,40 @@ BLOCKS = frozenset(
     "ul".split()
 )
 MAX_DEPTH = 10_000
-# The parser takes quadratic time in the depth of these.
+# The parser takes quadratic time in the nesting depth of these.
 _NESTING = re.compile(
     r"<(/?)(?:address|article|aside|blockquote|center|details|dialog|dir|div|dl|fieldset|figure|footer|header|main|menu"
     r"|nav|ol|pre|section|summary|table|ul)\b",
     re.IGNORECASE,
 )
-MAX_ADDRESS = 200  # longer ones hold what nobody would type
+MAX_ADDRESS = 200  # characters; longer addresses hold session data
 _WEB = re.compile(r"https?://([^/?#\s]+)\S*$", re.IGNORECASE)
 _WHITESPACE = re.compile(r"[ \t\r\n\f]+")
 _DECLARED = re.compile(rb"<(?:meta|\?xml)[^>]{0,200}?(?:charset|encoding)\s*=\s*[\"']?([\w-]{2,20})", re.IGNORECASE)
 
 
 def read_html(data: bytes, name: str, limits: Limits) -> Document:
-    """The page's readable text: a paragraph a block element, table cells parted by " | ", list entries with "- ".
+    """The readable text: one paragraph per block element, " | " between table cells, "- " before list entries.
 
     Raises:
-        RetrievalError: the elements are nested too deep.
+        RetrievalError: the elements are nested too deeply.
         TooLong: more text than the limits allow.
     """
     declared = _DECLARED.search(data[:4096])
     page = decode(data, name, declared[1].decode("ascii") if declared else None)
     _check_depth(page, name)
     tree = LexborHTMLParser(page)
-    draft = DocumentBuilder(limits.max_chars)
-    mended = 0
+    builder = DocumentBuilder(limits.max_chars)
+    repaired = 0
     own = tree.css_first("link[rel=canonical], base[href]")
     for block, raw in _blocks(tree, _host(own.attributes.get("href") if own else None)):
         text, lines = clean(raw)
-        mended += lines
+        repaired += lines
         if block.tag in HEADINGS:
-            draft.heading(text, HEADINGS[block.tag])
+            builder.heading(text, HEADINGS[block.tag])
         else:
-            draft.add(text if block.tag == "pre" else text.strip(), _joint(block))
-    return draft.document(name, repair_note(mended))
+            builder.add(text if block.tag == "pre" else text.strip(), _joint(block))
+    return builder.document(name, repair_note(repaired))
 
 
 def _check_depth(page: str, name: str) -> None:
@@ -68,7 +68,7 @@ def _check_depth(page: str, name: str) -> None:
 
 
 def _joint(block: LexborNode) -> str:
-    """Entries of one list and rows of one table stay together."""
+    """A line break between entries of one list or rows of one table, else a blank line."""
     earlier = block.prev
     while earlier is not None and earlier.tag != block.tag:
         earlier = earlier.prev
@@ -76,8 +76,8 @@ def _joint(block: LexborNode) -> str:
 
 
 def _blocks(tree: LexborHTMLParser, own: str) -> Iterator[tuple[LexborNode, str]]:
-    """Block elements with the text that is directly theirs, in the order of the page."""
-    for _, group in groupby(_inline(tree, own), key=lambda each: each[0].mem_id):
+    """Block elements with their own text, without that of nested blocks, in the order of the page."""
+    for _, group in groupby(_inline_pieces(tree, own), key=lambda each: each[0].mem_id):
         run = list(group)
         block = run[0][0]
         text = "".join(piece for _, piece in run)
@@ -85,10 +85,10 @@ def _blocks(tree: LexborHTMLParser, own: str) -> Iterator[tuple[LexborNode, str]
             yield block, (f"- {text.strip()}" if block.tag == "li" else text)
 
 
-def _inline(tree: LexborHTMLParser, own: str) -> Iterator[tuple[LexborNode, str]]:
+def _inline_pieces(tree: LexborHTMLParser, own: str) -> Iterator[tuple[LexborNode, str]]:
     """Every piece of readable text with its nearest block element; a link to another site with its address.
 
-    The walk is a loop with a stack: nesting has no limit in HTML, and the parser's own `traverse` is quadratic in it.
+    A loop with a stack: HTML can nest without limit, and the parser's own `traverse` is quadratic in the depth.
     """
     unread = {node.mem_id for node in tree.css(UNREAD)}
     stack: list[tuple[LexborNode | str | None, LexborNode | None]] = [(tree.body, tree.body)]
@@ -102,7 +102,7 @@ def _inline(tree: LexborHTMLParser, own: str) -> Iterator[tuple[LexborNode, str]
         stack.append((node.next, block))
         if node.mem_id in unread:
             continue
-        piece = _piece(node, block.tag == "pre")
+        piece = _inline_text(node, block.tag == "pre")
         if piece:
             yield block, piece
         if node.tag == "a" and block.tag not in HEADINGS:
@@ -111,21 +111,21 @@ def _inline(tree: LexborHTMLParser, own: str) -> Iterator[tuple[LexborNode, str]
 
 
 def _address(link: LexborNode, own: str) -> str:
-    """What a link to another site adds to its words, as in print: " (https://…)". For "see here" it is the answer."""
+    """What follows the words of a link to another site, as in print: " (https://…)". "See here" needs it."""
     address = link.attributes.get("href") or ""
     words = link.text().strip()
     host = _host(address)
-    told = words.rstrip("/") == address.rstrip("/")
-    return "" if not host or host == own or not words or told or len(address) > MAX_ADDRESS else f" ({address})"
+    shown = words.rstrip("/") == address.rstrip("/")
+    return "" if not host or host == own or not words or shown or len(address) > MAX_ADDRESS else f" ({address})"
 
 
 def _host(address: str | None) -> str:
-    """The site of a web address, lower case; nothing for any other."""
+    """The host of a web address in lower case; an empty string for any other address."""
     match = _WEB.match(address or "")
     return match[1].lower() if match else ""
 
 
-def _piece(node: LexborNode, verbatim: bool) -> str:
+def _inline_text(node: LexborNode, verbatim: bool) -> str:
     if node.tag == "-text":
         text = node.text_content or ""
         return text if verbatim else _WHITESPACE.sub(" ", text)

@@ -1,54 +1,53 @@
-"""PDF to text by PDFium: lines with their place and size, handed to `layout`, which makes paragraphs of them."""
+"""Reads PDF with PDFium: lines with their position and size, which `pdf_layout` joins into paragraphs."""
 
-import ctypes
 import re
 import threading
 from dataclasses import replace
-from math import hypot
 
 import pypdfium2 as pdfium
-import pypdfium2.raw as pdfium_c
 
+from retrieval.compat import baseline, check_pdfium, letter_size, needs_password
 from retrieval.document import Document, DocumentBuilder, Limits
 from retrieval.errors import RetrievalError
 from retrieval.readers import pdf_layout
 from retrieval.readers.encoding import clean, refuse_disguised, repair_note
 from retrieval.readers.pdf_layout import Line, Page
 
-# PDFium may run in one thread of a process only.
+# PDFium is not thread-safe: one thread of a process at a time.
 _PDFIUM = threading.Lock()
-# PDFium writes one of these where it joined a word that was broken at the end of a line.
+# PDFium writes one of these where it joined a word that was hyphenated at the end of a line.
 _BROKEN = re.compile("(\\w+)[\x02\ufffe](\\w+)")
 _MARK_BEFORE = re.compile(r"\d{1,2}\s?(?=[^\W\d_])")
 _MARK_AFTER = re.compile(r"(?<=[^\W\d_])\d{1,2}(?!\w)")
 _GLUED_NUMBER = re.compile(r"^(\d{1,2}(?:\.\d{1,2})+)(?=[^\W\d_]{2})")
-RAISED_SIZE = 0.85  # times its neighbour's size, at most, for a footnote's mark
+RAISED_SIZE = 0.85  # largest size of a footnote mark, relative to its neighbour
 _HYPHENS = {0x02: "-", 0xFFFE: "-"}
 
 
 def read_pdf(data: bytes, name: str, limits: Limits) -> Document:
-    """Text of a PDF with its pages, counted from 1; page headers, footers and numbers are left out and counted.
+    """The text of a PDF with its pages, counted from 1; notes count the page headers, footers and numbers left out.
 
     Raises:
         RetrievalError: not a PDF, password-protected, damaged, too many pages, or pictures of text only.
     """
     refuse_disguised(data, name, "a PDF", magic=b"%PDF-")
     with _PDFIUM:
+        check_pdfium()
         raw = _pages(data, name, limits)
-    pages, mended = repair_lines(raw)
+    pages, repaired = repair_lines(raw)
     empty = sum(not page for page in pages)
     if empty == len(pages):
         raise RetrievalError(f"{name} holds pictures of pages, not text. Run text recognition (OCR) on it first.")
-    pages, running = pdf_layout.without_running(pages)
-    draft = DocumentBuilder(limits.max_chars)
+    pages, running = pdf_layout.remove_running_lines(pages)
+    builder = DocumentBuilder(limits.max_chars)
     for block in pdf_layout.blocks(pages):
-        start = draft.heading(block.text, block.level) if block.level else draft.add(block.text, block.joint)
-        draft.page(start, str(block.page))
+        start = builder.heading(block.text, block.level) if block.level else builder.add(block.text, block.joint)
+        builder.page(start, str(block.page))
     counted = {
         f"Page headers, footers and page numbers left out: {running}.": running,
         f"Pages without text: {empty} of {len(pages)}.": empty,
     }
-    return draft.document(name, [*repair_note(mended), *(note for note, count in counted.items() if count)])
+    return builder.document(name, [*repair_note(repaired), *(note for note, count in counted.items() if count)])
 
 
 def _pages(data: bytes, name: str, limits: Limits) -> list[Page]:
@@ -59,13 +58,13 @@ def _pages(data: bytes, name: str, limits: Limits) -> list[Page]:
                 raise RetrievalError(f"{name} has {len(pdf)} pages; the limit is {limits.max_pages}. Add a part of it.")
             return [_lines(pdf[number].get_textpage()) for number in range(len(pdf))]
     except pdfium.PdfiumError as error:
-        if error.err_code == pdfium_c.FPDF_ERR_PASSWORD:
+        if needs_password(error):
             raise RetrievalError(f"{name} is password-protected. Save it without one and add it again.") from error
         raise RetrievalError(f"{name} is not a readable PDF. Save it as PDF again and add it again.") from error
 
 
 def _lines(page: pdfium.PdfTextPage) -> Page:
-    """PDFium's own lines; its character boxes are indexed in UTF-16 units."""
+    """The lines of a page as PDFium splits them; PDFium counts characters in UTF-16 units."""
     lines = []
     position = 0
     last = page.count_chars() - 1
@@ -80,41 +79,30 @@ def _lines(page: pdfium.PdfTextPage) -> Page:
 
 
 def _line(page: pdfium.PdfTextPage, text: str, start: int, final: int) -> Line:
-    """A line from its first character to its final one.
+    """A line from its first character to its final one, which are places on the page.
 
-    A raised footnote mark is parted from the word beside it, and the line's size is not the mark's.
+    A space separates a raised footnote mark from the word beside it, and the mark does not set the line's size.
     """
     opening = _MARK_BEFORE.match(text)
-    skipped = opening.end() if opening and _raised(page, start, start + opening.end()) else 0
+    skipped = opening.end() if opening and _is_raised(page, start, start + opening.end()) else 0
     cuts = [len(text[:skipped].rstrip())] if skipped and not text[skipped - 1].isspace() else []
     for mark in _MARK_AFTER.finditer(text):
         place = start + _units(text[: mark.start()])
-        cuts += [mark.start()] if _raised(page, place, place - 1) else []
+        cuts += [mark.start()] if _is_raised(page, place, place - 1) else []
     pieces = [text[one:two] for one, two in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     place = min(start + skipped, final)
     first, last = page.get_charbox(place, loose=True), page.get_charbox(final, loose=True)
-    joined = _GLUED_NUMBER.sub(r"\1 ", " ".join(pieces))
-    base = _baseline(page, place)
-    return Line(joined, first[0], first[3], last[2], base, _size(page, place), max(0.0, base - _baseline(page, final)))
+    text = _GLUED_NUMBER.sub(r"\1 ", " ".join(pieces))
+    base = baseline(page, place)
+    return Line(
+        text, first[0], first[3], last[2], base, letter_size(page, place), max(0.0, base - baseline(page, final))
+    )
 
 
-def _raised(page: pdfium.PdfTextPage, place: int, beside: int) -> bool:
-    """Whether a character is smaller than the one beside it and stands higher."""
-    smaller = _size(page, place) < RAISED_SIZE * _size(page, beside)
-    return smaller and _baseline(page, place) > _baseline(page, beside)
-
-
-def _size(page: pdfium.PdfTextPage, place: int) -> float:
-    """A letter's size as printed; boxes are no measure of it, as fonts differ in what they leave around letters."""
-    matrix = pdfium_c.FS_MATRIX()
-    pdfium_c.FPDFText_GetMatrix(page.raw, place, matrix)
-    return pdfium_c.FPDFText_GetFontSize(page.raw, place) * hypot(matrix.c, matrix.d)
-
-
-def _baseline(page: pdfium.PdfTextPage, place: int) -> float:
-    x, y = ctypes.c_double(), ctypes.c_double()
-    pdfium_c.FPDFText_GetCharOrigin(page.raw, place, x, y)
-    return y.value
+def _is_raised(page: pdfium.PdfTextPage, place: int, beside: int) -> bool:
+    """Whether a character is smaller than the one beside it and its baseline is higher."""
+    smaller = letter_size(page, place) < RAISED_SIZE * letter_size(page, beside)
+    return smaller and baseline(page, place) > baseline(page, beside)
 
 
 def _units(text: str) -> int:
@@ -126,24 +114,24 @@ def _vocabulary(pages: list[Page], pattern: str) -> set[str]:
 
 
 def repair_lines(pages: list[Page]) -> tuple[list[Page], int]:
-    """Lines cleaned and without end-of-line hyphens.
+    """Clean every line and join the words that a line end broke; returns the pages and the lines of mojibake repaired.
 
-    A hyphen stays where the word has one elsewhere, or where both its halves are words and the whole is none.
+    A hyphen stays where the document has the hyphenated word elsewhere, or has both halves as words and not the whole.
     """
     hyphenated = _vocabulary(pages, r"\w+-\w+")
     words = _vocabulary(pages, r"(?<![\w\x02\ufffe])\w+(?![\w\x02\ufffe])")
 
-    def joined(match: re.Match[str]) -> str:
+    def join(match: re.Match[str]) -> str:
         halves, whole = (match[1].casefold(), match[2].casefold()), (match[1] + match[2]).casefold()
-        parted = "-".join(halves) in hyphenated or (whole not in words and words.issuperset(halves))
-        return f"{match[1]}-{match[2]}" if parted else match[1] + match[2]
+        hyphenated_word = "-".join(halves) in hyphenated or (whole not in words and words.issuperset(halves))
+        return f"{match[1]}-{match[2]}" if hyphenated_word else match[1] + match[2]
 
-    mended = 0
+    repaired = 0
     cleaned: list[Page] = []
     for page in pages:
-        texts = [clean(_BROKEN.sub(joined, line.text).translate(_HYPHENS)) for line in page]
-        mended += sum(count for _, count in texts)
+        texts = [clean(_BROKEN.sub(join, line.text).translate(_HYPHENS)) for line in page]
+        repaired += sum(count for _, count in texts)
         cleaned.append(
             [replace(line, text=text.strip()) for line, (text, _) in zip(page, texts, strict=True) if text.strip()]
         )
-    return cleaned, mended
+    return cleaned, repaired

@@ -1,7 +1,7 @@
-"""Lines on pages to paragraphs and headings; knows nothing of PDF. Lengths in points, y grows upwards.
+"""Joins the lines of pages into paragraphs and headings; knows nothing of PDF. Lengths in points, y grows upwards.
 
-There are no blank lines in a PDF: a paragraph ends where the gap, the indent, the letter size or a line
-that stopped before its room was used says so.
+A PDF has no blank lines: a paragraph ends where the gap, the indent or the letter size changes, or where a line ends
+well before the margin.
 """
 
 import re
@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from statistics import median
 
-HEADING_SIZE = 1.12  # times the body's size
-NEIGHBOURS = 2  # pages to either side whose running headers may be alike: left and right pages alternate
-ALIKE = 12  # characters that two running headers share at their start or end
+HEADING_SIZE = 1.12  # least size of a heading, relative to the body
+NEIGHBOURS = 2  # pages on each side to compare with: the headers of left and right pages alternate
+SAME_CHARACTERS = 12  # characters that two running headers share at their start or end
 MAX_TITLE = 200
-CONTENTS_LINES = 3  # dotted lines that make a page one of a table of contents
-MARGIN_LINES = 8  # of body text on a page that show its right margin
-PARAGRAPH_GAP = 1.35  # times the usual distance of lines
+CONTENTS_LINES = 3  # dotted lines from which on a page is part of a table of contents
+MARGIN_LINES = 8  # body lines that a page needs to show its right margin
+PARAGRAPH_GAP = 1.35  # relative to the usual distance of lines
 LIST_GAP = 2.0  # the same between two entries of a list
 SAME_LINE = 0.2  # letter sizes between the baselines of two pieces of one line
 PARAGRAPH = "\n\n"
@@ -29,16 +29,16 @@ _BULLET = re.compile(r"^(?:[•‣◦▪●○■□–*·-]\s|\(?(?:\d{1,2}|[a-
 _NUMBER = re.compile(r"^(\d{1,2}(?:\.\d{1,2}){1,4})\.?\s+(?=[^\W\d_])")
 _LEADERS = re.compile(r"(?:\s?\.){4,}\s*(?=(?:\d{1,4}|[ivxlc]{1,7})?\W*$)")
 _SCHEME = re.compile(r"\bhttps?:$")
-# Broken where no sentence ends; after a slash only within parentheses, as an address may end in one.
+# An address broken where no sentence ends; after a slash only within parentheses, as an address may end in a slash.
 _ADDRESS = re.compile(r"(?:^|:)//\S*[._#?=&~]$|\(https?://[^\s)]*/$")
 _ENDS = re.compile(r"[.!?:;…。！？][\"'”’»)\]]*$")
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a page: left and top of its first letter, right end of its last, its baseline, its letters' size.
+    """One line: left and top of its first letter, right end of its last letter, its baseline, its letter size.
 
-    PDFium makes one line of two where it joins a broken word: its last letter then stands lower, by `drop`.
+    Where PDFium joins a hyphenated word it makes one line of two: the last letter then stands lower by `drop`.
     """
 
     text: str
@@ -55,7 +55,7 @@ Page = list[Line]
 
 @dataclass(frozen=True)
 class Block:
-    """Text of one page that belongs together; level 0 is no heading; the joint parts it from the text before."""
+    """A paragraph or heading of one page; level 0 is no heading; `joint` goes between it and the text before."""
 
     text: str
     level: int
@@ -63,22 +63,22 @@ class Block:
     page: int
 
 
-def without_running(pages: Sequence[Page]) -> tuple[list[Page], int]:
-    """Pages without running headers, footers and page numbers, and how many such lines were left out.
+def remove_running_lines(pages: Sequence[Page]) -> tuple[list[Page], int]:
+    """Pages without running headers, footers and page numbers, and the number of lines left out.
 
-    Where every line runs through the pages, that is the text: a form, or the slides of one sentence.
+    Where all lines repeat on every page they are the text, as in a form: then nothing is left out.
     """
     removed = 0
-    kept = list(pages)
+    remaining = list(pages)
     for top in (True, False, True, False):
-        edges = [_edge(page, top) for page in kept]
-        running = _running(edges, body_size(kept))
+        edges = [_edge(page, top) for page in remaining]
+        running = _running(edges, body_size(remaining))
         removed += sum(running)
-        kept = [
+        remaining = [
             [line for line in page if line is not edge] if drop else page
-            for page, edge, drop in zip(kept, edges, running, strict=True)
+            for page, edge, drop in zip(remaining, edges, running, strict=True)
         ]
-    return (kept, removed) if any(kept) else (list(pages), 0)
+    return (remaining, removed) if any(remaining) else (list(pages), 0)
 
 
 def _edge(page: Page, top: bool) -> Line | None:
@@ -87,15 +87,15 @@ def _edge(page: Page, top: bool) -> Line | None:
 
 
 def _running(edges: Sequence[Line | None], body: float) -> list[bool]:
-    """Which pages' edge lines are page numbers, or are like those of near pages, at the same height."""
-    # An entry of a table of contents is like its neighbours, and yet the only one of its kind.
+    """Per page, whether its edge line is a page number or is like those of near pages at the same height."""
+    # An entry of a table of contents is like its neighbours but no running header.
     edges = [None if line is None or _LEADERS.search(line.text) else line for line in edges]
     numbers = [line is not None and bool(_PAGE_NUMBER.match(line.text)) for line in edges]
     numbered = sum(numbers) > 1 and 2 * sum(numbers) >= sum(line is not None for line in edges)
     verdicts = []
     for place, line in enumerate(edges):
         near = [*edges[max(0, place - NEIGHBOURS) : place], *edges[place + 1 : place + 1 + NEIGHBOURS]]
-        repeats = line is not None and any(_alike(line, other) for other in near if other is not None)
+        repeats = line is not None and any(_is_alike(line, other) for other in near if other is not None)
         small = line is not None and line.size <= HEADING_SIZE * body
         verdicts.append(small and (repeats or (numbered and numbers[place])))
     heights = _usual_heights(edges, verdicts)
@@ -106,7 +106,7 @@ def _running(edges: Sequence[Line | None], body: float) -> list[bool]:
 
 
 def _usual_heights(edges: Sequence[Line | None], verdicts: Sequence[bool]) -> set[int]:
-    """Where the edge line is nearly always a running one, so that the odd one out is one too."""
+    """Heights at which most edge lines are running ones, so that the others are too."""
     everything = Counter(round(line.top) for line in edges if line is not None)
     running = Counter(
         round(line.top) for line, verdict in zip(edges, verdicts, strict=True) if verdict and line is not None
@@ -114,10 +114,14 @@ def _usual_heights(edges: Sequence[Line | None], verdicts: Sequence[bool]) -> se
     return {height for height, count in running.items() if count >= 3 and count >= 0.6 * everything[height]}
 
 
-def _alike(line: Line, other: Line) -> bool:
-    """The same place, and the same words at one end; numbers may differ."""
+def _is_alike(line: Line, other: Line) -> bool:
+    """Whether two lines have the same height and the same words at one end; numbers may differ."""
     first, second = _key(line), _key(other)
-    same = first == second or first[:ALIKE] == second[:ALIKE] or first[-ALIKE:] == second[-ALIKE:]
+    same = (
+        first == second
+        or first[:SAME_CHARACTERS] == second[:SAME_CHARACTERS]
+        or first[-SAME_CHARACTERS:] == second[-SAME_CHARACTERS:]
+    )
     return abs(line.top - other.top) < 3 and min(len(first), len(second)) >= 4 and same
 
 
@@ -125,8 +129,8 @@ def _key(line: Line) -> str:
     return re.sub(r"\d+", "#", " ".join(line.text.casefold().split()))
 
 
-def without_leaders(page: Page) -> Page:
-    """A table of contents without the dots that lead to its page numbers."""
+def remove_leaders(page: Page) -> Page:
+    """A page without the dots that lead to page numbers in a table of contents."""
     lines = [replace(line, text=_LEADERS.sub(" ", line.text).strip()) for line in page]
     return [line for line in lines if line.text]
 
@@ -136,18 +140,18 @@ def _is_contents(page: Page) -> bool:
 
 
 def body_size(pages: Sequence[Page]) -> float:
-    """The letter size of most of the text."""
+    """The letter size of most characters, in points."""
     sizes: Counter[float] = Counter()
     for line in chain.from_iterable(pages):
-        sizes[_rounded(line.size)] += len(line.text)
+        sizes[_half_points(line.size)] += len(line.text)
     return sizes.most_common(1)[0][0] if sizes else 0.0
 
 
-def _rounded(size: float) -> float:
+def _half_points(size: float) -> float:
     return round(size * 2) / 2
 
 
-_Linked = tuple[str, int, Line]
+_JoinedLine = tuple[str, int, Line]
 
 
 @dataclass(frozen=True)
@@ -159,12 +163,12 @@ class _Measures:
 
 
 def _measure(pages: Sequence[Page]) -> _Measures:
-    """Body size, usual distance of lines in letter sizes, right margin, and the level of each larger size."""
+    """Body size, usual distance of lines in units of that size, right margin, and the heading level of larger sizes."""
     body = body_size(pages)
-    lines = [line for line in chain.from_iterable(pages) if _rounded(line.size) == body]
+    lines = [line for line in chain.from_iterable(pages) if _half_points(line.size) == body]
     gaps = [(one.base - two.base) / body for page in pages for one, two in zip(page, page[1:], strict=False) if body]
     close = [gap for gap in gaps if 0.8 < gap < 2.5]
-    larger = {_rounded(line.size) for line in chain.from_iterable(pages) if line.size > HEADING_SIZE * body}
+    larger = {_half_points(line.size) for line in chain.from_iterable(pages) if line.size > HEADING_SIZE * body}
     return _Measures(
         body=body,
         pitch=median(close) if close else 1.2,
@@ -174,34 +178,34 @@ def _measure(pages: Sequence[Page]) -> _Measures:
 
 
 def _right_margin(lines: Sequence[Line], usual: float) -> float:
-    """Where full lines end; the usual place when there are too few to tell."""
+    """Where full lines end; `usual` when there are too few lines to tell."""
     rights = sorted(line.right for line in lines)
     enough = len(rights) >= MARGIN_LINES or not usual
     return rights[int(0.9 * (len(rights) - 1))] if rights and enough else usual
 
 
 def blocks(pages: Sequence[Page]) -> list[Block]:
-    """Paragraphs, list entries and headings in reading order; a paragraph that crosses a page comes in two pieces."""
+    """Paragraphs, list entries and headings in reading order; a paragraph that crosses a page gives two blocks."""
     measures = _measure(pages)
     contents = {number for number, page in enumerate(pages, start=1) if _is_contents(page)}
-    linked = list(_linked([without_leaders(page) for page in pages], measures, contents))
+    lines = list(_joined_lines([remove_leaders(page) for page in pages], measures, contents))
     cuts = [
         place
-        for place, (joint, page, _) in enumerate(linked)
-        if joint == PARAGRAPH or place == 0 or page != linked[place - 1][1]
+        for place, (joint, page, _) in enumerate(lines)
+        if joint == PARAGRAPH or place == 0 or page != lines[place - 1][1]
     ]
     return [
-        _block(linked[start:end], measures, contents=linked[start][1] in contents)
-        for start, end in zip(cuts, [*cuts[1:], len(linked)], strict=True)
+        _block(lines[start:end], measures, contents=lines[start][1] in contents)
+        for start, end in zip(cuts, [*cuts[1:], len(lines)], strict=True)
     ]
 
 
-def _linked(pages: Sequence[Page], measures: _Measures, contents: set[int]) -> Iterator[_Linked]:
-    """Every line with its page (from 1) and the joint that parts it from the line before."""
+def _joined_lines(pages: Sequence[Page], measures: _Measures, contents: set[int]) -> Iterator[_JoinedLine]:
+    """Every line with its page (from 1) and the joint between it and the line before."""
     previous: Line | None = None
     for number, page in enumerate(pages, start=1):
-        margin = _right_margin([line for line in page if _rounded(line.size) == measures.body], measures.right)
-        here = replace(measures, right=margin)  # left and right pages have their own
+        margin = _right_margin([line for line in page if _half_points(line.size) == measures.body], measures.right)
+        here = replace(measures, right=margin)  # left and right pages have margins of their own
         for place, line in enumerate(page):
             joint = PARAGRAPH if previous is None else _joint(previous, line, here, place > 0)
             yield "\n" if number in contents and joint != PARAGRAPH else joint, number, line
@@ -209,7 +213,7 @@ def _linked(pages: Sequence[Page], measures: _Measures, contents: set[int]) -> I
 
 
 def _joint(previous: Line, line: Line, measures: _Measures, same_page: bool) -> str:
-    """A blank line, a line break, a blank or nothing."""
+    """What goes between two lines: a blank line, a line break, a space or nothing."""
     gap = (previous.base - previous.drop - line.base) / (line.size or 1)
     if abs(line.size - previous.size) > 0.1 * measures.body:
         return PARAGRAPH
@@ -229,7 +233,7 @@ def _joint(previous: Line, line: Line, measures: _Measures, same_page: bool) -> 
 
 
 def _glue(previous: Line, line: Line) -> str:
-    """Nothing after a hyphen that belongs to the word, or within a web address, else a blank."""
+    """Nothing after a hyphen of the word itself or within a web address, else a space."""
     begins = line.text[0].islower() or line.text[0].isdigit()
     if _SCHEME.search(previous.text):
         return "" if line.text.startswith("//") else " "
@@ -238,15 +242,15 @@ def _glue(previous: Line, line: Line) -> str:
     return "" if re.search(r"\w-$", previous.text) and line.text[0].isalnum() else " "
 
 
-def _block(run: Sequence[_Linked], measures: _Measures, contents: bool) -> Block:
-    """A heading is larger than the body or numbered "2.3", and no entry of a table of contents."""
+def _block(run: Sequence[_JoinedLine], measures: _Measures, contents: bool) -> Block:
+    """A block of lines; a heading is larger than the body or numbered "2.3", and no entry of a table of contents."""
     joint, page, first = run[0]
     text = first.text + "".join(link + line.text for link, _, line in run[1:])
     level = 0
     entry = contents and text[-1].isdigit()
     if joint == PARAGRAPH and not entry and len(text) <= MAX_TITLE and any(map(str.isalpha, text)):
         number = _NUMBER.match(text)
-        level = measures.levels.get(_rounded(first.size), 0)
+        level = measures.levels.get(_half_points(first.size), 0)
         if not level and not contents and number and len(run) <= 2 and not text.endswith("."):
             level = len(measures.levels) + number[1].count(".")
     return Block(text, level, joint, page)

@@ -1,4 +1,4 @@
-"""Rows of a table to question–answer pairs or plain text, by the names of the columns or a chosen mapping."""
+"""Turns table rows into question–answer pairs or plain text, by the names of the columns or a chosen mapping."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from retrieval.errors import RetrievalError
 from retrieval.readers.encoding import clean, repair_note
 from retrieval.readers.tables import Row, Table
 
-# Column names as they are spelt after `_normal`; the first that fits wins.
+# Column names as `_normal` spells them; the first match wins.
 CHATS = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat")
 PAIRS = (
     (("question", "query"), ("answer", "answers", "response", "output")),
@@ -29,13 +29,13 @@ TITLES = ("title", "heading")
 ASKING = frozenset({"user", "human", "prompter", "question"})
 ANSWERING = frozenset({"assistant", "gpt", "bot", "model", "chatgpt", "answer"})
 SAMPLE_ROWS = 3
-TEXT_LIKE_WORDS = 5  # mean words a cell from which on a column is text
-ID_LIKE_WORDS = 2  # and up to which it is a name or number
+TEXT_LIKE_WORDS = 5  # mean words per cell; a column with at least as many is text
+ID_LIKE_WORDS = 2  # a column with at most as many holds names or numbers
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Which columns hold what; an empty name is a role that no column has."""
+    """The column of each role; an empty name means that no column has the role."""
 
     chat: str = ""
     question: str = ""
@@ -53,7 +53,7 @@ def read_records(table: Table, name: str, mapping: Mapping[str, str] | None, lim
         RetrievalError: the mapping names what is not there, or no row has both a question and an answer.
         TooLong: more text than the limits allow.
     """
-    roles = _mapped(table, name, mapping) if mapping else _recognised(table)
+    roles = _mapped_roles(table, name, mapping) if mapping else _recognised_roles(table)
     if roles is None:
         raise NeedsMapping(
             f"{name} has the columns {', '.join(table.columns)}, and none is known to hold questions, answers or text. "
@@ -61,21 +61,21 @@ def read_records(table: Table, name: str, mapping: Mapping[str, str] | None, lim
             table.columns,
             table.rows[:SAMPLE_ROWS],
         )
-    draft = DocumentBuilder(limits.max_chars)
-    empty = mended = 0
+    builder = DocumentBuilder(limits.max_chars)
+    empty = repaired = 0
     for row in table.rows:
-        lines = _append_text(draft, row, roles) if roles.text else _append_pairs(draft, row, roles)
+        lines = _append_text(builder, row, roles) if roles.text else _append_pairs(builder, row, roles)
         empty += lines is None
-        mended += lines or 0
+        repaired += lines or 0
     counted = {
         f"Malformed rows left out: {table.malformed}.": table.malformed,
         f"Rows without {'text' if roles.text else 'a question or an answer'} left out: {empty}.": empty,
     }
-    notes = [*repair_note(mended), *(note for note, count in counted.items() if count)]
-    return draft.document(name, notes, table.columns)
+    notes = [*repair_note(repaired), *(note for note, count in counted.items() if count)]
+    return builder.document(name, notes, table.columns)
 
 
-def _mapped(table: Table, name: str, mapping: Mapping[str, str]) -> Roles:
+def _mapped_roles(table: Table, name: str, mapping: Mapping[str, str]) -> Roles:
     """Roles from a chosen mapping: question and answer, or text."""
     if set(mapping) not in ({"question", "answer"}, {"text"}):
         raise RetrievalError(f"A mapping names question and answer, or text; got {', '.join(mapping)}. Choose again.")
@@ -87,30 +87,30 @@ def _mapped(table: Table, name: str, mapping: Mapping[str, str]) -> Roles:
     return Roles(**mapping)
 
 
-def _recognised(table: Table) -> Roles | None:
+def _recognised_roles(table: Table) -> Roles | None:
     names = {_normal(column): column for column in reversed(table.columns)}
-    chat = _first(names, CHATS)
+    chat = _first_column(names, CHATS)
     if chat:
         return Roles(chat=chat)
-    for asked, answered in PAIRS:
-        question, answer = _first(names, asked), _first(names, answered)
+    for questions, answers in PAIRS:
+        question, answer = _first_column(names, questions), _first_column(names, answers)
         if question and answer:
-            extra = _first(names, EXTRAS) if _normal(question) in ("instruction", "prompt") else ""
+            extra = _first_column(names, EXTRAS) if _normal(question) in ("instruction", "prompt") else ""
             return Roles(question=question, answer=answer, extra=extra)
-    text = _first(names, TEXTS) or _only_text_like(table)
-    return Roles(text=text, title=_first(names, TITLES)) if text else None
+    text = _first_column(names, TEXTS) or _only_text_like(table)
+    return Roles(text=text, title=_first_column(names, TITLES)) if text else None
 
 
 def _normal(column: str) -> str:
     return "_".join(column.strip().casefold().replace("-", " ").replace("_", " ").split())
 
 
-def _first(names: Mapping[str, str], wanted: Sequence[str]) -> str:
+def _first_column(names: Mapping[str, str], wanted: Sequence[str]) -> str:
     return next((names[each] for each in wanted if each in names), "")
 
 
 def _only_text_like(table: Table) -> str:
-    """The one column of running text beside others of a word or two, else none."""
+    """The only column of running text where all others hold a word or two; else an empty string."""
     sample = table.rows[:100]
     words = {
         column: sum(len(row[column].split()) for row in sample if row[column][:1] not in ("[", "{")) / len(sample)
@@ -121,42 +121,44 @@ def _only_text_like(table: Table) -> str:
     return longest if words[longest] >= TEXT_LIKE_WORDS and max(others, default=0) <= ID_LIKE_WORDS else ""
 
 
-def _append_text(draft: DocumentBuilder, row: Row, roles: Roles) -> int | None:
-    """Adds a row's text; returns the lines mended, None where the row has no text."""
-    text, mended = clean(row[roles.text])
+def _append_text(builder: DocumentBuilder, row: Row, roles: Roles) -> int | None:
+    """Add the text of a row; returns the lines of mojibake repaired, None where the row has no text."""
+    text, repaired = clean(row[roles.text])
     if not text.strip():
         return None
     title, _ = clean(row[roles.title] if roles.title else "")
     if title.strip():
-        draft.heading(title, 1)
-    draft.add(text.strip())
-    return mended
+        builder.heading(title, 1)
+    builder.add(text.strip())
+    return repaired
 
 
-def _append_pairs(draft: DocumentBuilder, row: Row, roles: Roles) -> int | None:
-    """Adds a row's pairs; returns the lines mended, None where the row has no pair."""
-    mended = 0
-    pairs = list(_turns(_messages(row[roles.chat])) if roles.chat else _asked(row, roles))
+def _append_pairs(builder: DocumentBuilder, row: Row, roles: Roles) -> int | None:
+    """Add the pairs of a row; returns the lines of mojibake repaired, None where the row has no pair."""
+    repaired = 0
+    pairs = list(_chat_pairs(_messages(row[roles.chat])) if roles.chat else _column_pair(row, roles))
     for question, answer in pairs:
         cleaned = clean(question), clean(answer)
-        mended += sum(lines for _, lines in cleaned)
-        draft.pair(*(text.strip() for text, _ in cleaned))
-    return mended if pairs else None
+        repaired += sum(lines for _, lines in cleaned)
+        builder.pair(*(text.strip() for text, _ in cleaned))
+    return repaired if pairs else None
 
 
-def _asked(row: Row, roles: Roles) -> Iterator[tuple[str, str]]:
-    question, extra, answer = (_said(row.get(column, "")) for column in (roles.question, roles.extra, roles.answer))
+def _column_pair(row: Row, roles: Roles) -> Iterator[tuple[str, str]]:
+    question, extra, answer = (
+        _cell_text(row.get(column, "")) for column in (roles.question, roles.extra, roles.answer)
+    )
     if question and answer:
         yield (f"{question}\n{extra}" if extra else question), answer
 
 
-def _said(cell: str) -> str:
-    """A cell's words; of a list of messages, what they say."""
+def _cell_text(cell: str) -> str:
+    """The text of a cell; for a list of messages, the text of all of them."""
     return "\n".join(text for _, text in _messages(cell)) or cell.strip()
 
 
 def _messages(cell: str) -> list[tuple[str, str]]:
-    """Role and text of every message, from `role`/`content` or `from`/`value`; nothing where the cell holds none."""
+    """Role and text of every message (`role` and `content`, or `from` and `value`); empty for any other cell."""
     try:
         values = json.loads(cell) if cell.lstrip().startswith("[") else []
     except (ValueError, RecursionError):
@@ -170,8 +172,8 @@ def _messages(cell: str) -> list[tuple[str, str]]:
     return messages
 
 
-def _turns(messages: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Each answer with the question before it; what the system says is left out."""
+def _chat_pairs(messages: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Each answer with the question before it; system messages are left out."""
     question = ""
     for role, text in messages:
         if role in ASKING and text:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from retrieval.document import Document, Limits, NeedsMapping
-from retrieval.errors import RetrievalError
+from retrieval.errors import LibraryMismatchError, RetrievalError
 from retrieval.readers.dispatch import read_document
 from retrieval.readers.hub_address import HubDataset
 
@@ -48,6 +48,7 @@ def read_in_sandbox(path: Path, name: str, mapping: Mapping[str, str] | None, li
         FileNotFoundError: there is no such file.
         NeedsMapping: a table whose columns are not recognised.
         RetrievalError: `read_document` refuses the file, or its reader crashed or exceeded its memory or time.
+        LibraryMismatchError: an installed library is not the one that the reader was written for.
     """
     return _document({"path": str(path.resolve(strict=True)), "name": name}, mapping, limits)
 
@@ -68,6 +69,8 @@ def _document(request: Request, mapping: Mapping[str, str] | None, limits: Limit
     answer = _child_answer(request, request["name"], limits)
     if "document" in answer:
         return Document.from_dict(answer["document"])
+    if "mismatch" in answer:
+        raise LibraryMismatchError(*answer["mismatch"])
     if "columns" in answer:
         raise NeedsMapping(answer["refusal"], answer["columns"], answer["rows"])
     raise RetrievalError(answer["refusal"])
@@ -191,6 +194,8 @@ def read_or_refuse(request: Request, limits: Limits) -> Answer:
         return {"refusal": str(error), "columns": error.columns, "rows": error.rows}
     except RetrievalError as error:
         return {"refusal": str(error)}
+    except LibraryMismatchError as error:
+        return {"mismatch": error.details}
     except MemoryError:
         allowed = limits.memory_bytes // 1_000_000
         return {"refusal": f"{name} needs more than {allowed:,} MB of memory, the limit. Add a part of it."}

@@ -21,7 +21,7 @@ def document(text: str, headings: tuple[Span, ...] = (), pairs: tuple[Pair, ...]
 
 
 def sectioned(text: str) -> Document:
-    return document(text, headings=spans(headings.markdown(text), len(text)))
+    return document(text, headings=spans(headings.markdown_headings(text), len(text)))
 
 
 def prose(paragraphs: int = 60) -> Document:

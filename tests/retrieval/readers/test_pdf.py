@@ -10,7 +10,7 @@ from retrieval.document import Limits
 from retrieval.errors import RetrievalError
 from retrieval.readers.dispatch import read_document
 from retrieval.readers.pdf import repair_lines
-from retrieval.readers.pdf_layout import Line, blocks, without_running
+from retrieval.readers.pdf_layout import Line, blocks, remove_running_lines
 from tests.conftest import Write
 from tests.fakes.files import labels
 from tests.fakes.pdf import text_pdf, with_stream
@@ -79,7 +79,7 @@ def test_pieces_of_one_line_stay_together() -> None:
 
 def test_entries_of_a_table_of_contents_are_no_running_headers() -> None:
     pages = [[line(f"Where is it? . . . . . . . . . . . {number}", 60)] for number in range(1, 6)]
-    assert without_running(pages) == (pages, 0)
+    assert remove_running_lines(pages) == (pages, 0)
 
 
 def test_a_raised_mark_is_parted_from_its_word_and_sets_no_size(write: Write) -> None:
@@ -125,7 +125,7 @@ def test_entries_of_a_table_of_contents_are_no_headings() -> None:
 def test_body_lines_that_differ_are_no_running_headers() -> None:
     texts = ["Rain fell all night", "Snow came in the morning", "Wind rose at noon", "Hail broke the glass"]
     pages = [[line(text, 760)] for text in texts]
-    assert without_running(pages) == (pages, 0)
+    assert remove_running_lines(pages) == (pages, 0)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,51 @@
+"""Parts of libraries that are private or bound to a version: they work here, and a failure is loud."""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+
+import docx
+import pypdfium2
+import pytest
+
+from retrieval import compat
+from retrieval.document import Limits
+from retrieval.errors import LibraryMismatchError
+from retrieval.readers import sandbox
+from tests.conftest import Write
+
+
+@pytest.fixture(autouse=True)
+def unchecked() -> Iterator[None]:
+    """Each test checks anew."""
+    for check in (compat.check_docx, compat.check_pdfium):
+        check.cache_clear()
+    yield
+    for check in (compat.check_docx, compat.check_pdfium):
+        check.cache_clear()
+
+
+@pytest.mark.parametrize("check", [compat.check_docx, compat.check_pdfium])
+def test_the_installed_libraries_have_what_is_used(check: Callable[[], None]) -> None:
+    check()
+
+
+def test_a_changed_library_is_named_with_its_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(pypdfium2.raw, "FPDFText_GetFontSize")
+    with pytest.raises(LibraryMismatchError, match=r"written for pypdfium2 5\.15\.2.*FPDFText_GetFontSize"):
+        compat.check_pdfium()
+    monkeypatch.setattr(docx.oxml.text.paragraph.CT_P, "style", property(lambda self: 1 / 1))
+    with pytest.raises(LibraryMismatchError, match=r"written for python-docx 1\.2\.0.*the id of a style"):
+        compat.check_docx()
+
+
+def test_a_mismatch_in_the_child_is_no_refusal_of_the_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = LibraryMismatchError("pypdfium2", "5.15.2", "9.0", ["FPDFText_GetMatrix"])
+
+    def mismatched(request: bytes, out: io.BytesIO, *_: object) -> int:
+        out.write(json.dumps({"mismatch": fault.details}).encode())
+        return 0
+
+    monkeypatch.setattr(sandbox, "run_reader", mismatched)
+    with pytest.raises(LibraryMismatchError, match=r"pypdfium2 9\.0 is installed.*FPDFText_GetMatrix"):
+        sandbox.read_in_sandbox(write("a.pdf", "x"), "a.pdf", None, Limits())
