@@ -288,8 +288,8 @@ def _products(model: Any) -> Iterator[Callable[[], Tensor]]:
     for _ in range(model.config.num_hidden_layers):
         yield from [lambda: q @ q.transpose(1, 2)] * 3 + [lambda: scores @ q] * 4  # type: ignore[misc]
     head, hidden = model.get_output_embeddings().weight, buffers[model.config.hidden_size]
-    made = linear_cross_entropy._logits(hidden, head)
-    yield from (lambda: linear_cross_entropy._logits(hidden, head), lambda: made @ head)
+    made = linear_cross_entropy.linear_logits(hidden, head)
+    yield from (lambda: linear_cross_entropy.linear_logits(hidden, head), lambda: made @ head)
 
 
 def _layer_products(x: Tensor, g: Tensor, W: Tensor, A: Tensor, B: Tensor) -> list[Callable[[], Tensor]]:

@@ -1,4 +1,4 @@
-"""Train a planned run on several processes: `accelerate launch -m playground.training DIR`. Each reads its share."""
+"""Train a planned run on several processes: `accelerate launch -m playground.training DIR`."""
 
 import sys
 import tempfile
@@ -15,7 +15,7 @@ from playground.training.loop import train
 
 
 def main(folder: Path) -> None:
-    """Train the run that was planned in a folder, as one of a group of processes; the first of them writes it."""
+    """Train the run planned in a folder as one of a group of processes; the first of them writes the results."""
     with distributed.process_group(), tempfile.TemporaryDirectory() as elsewhere:
         config = RunConfig.from_dict(read_config(folder))
         chat = load_chat(chat_source(Settings.from_environment()), device.choose())

@@ -1,12 +1,12 @@
-"""The vocabulary head and the cross-entropy in one pass: the logits are never all in memory at once, nor kept."""
+"""Fused vocabulary head and cross-entropy: the logits are never all in memory at once, and none are saved."""
 
 from typing import Any
 
 import torch
 from torch import Tensor
 
-TOKENS = 256  # rows of logits at a time: fewer make slower products, more take more memory
-ENTRIES = 6_144  # of the vocabulary in one product, for the same reason
+TOKENS = 256  # rows of logits at a time: fewer make slower matrix products, more take more memory
+ENTRIES = 6_144  # of the vocabulary in one matrix product, for the same reason
 
 
 def head_loss(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
@@ -14,8 +14,8 @@ def head_loss(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
 
     `hidden` is (N, size), `weight` (vocabulary, size), `targets` (N), int64; scores and loss are float32.
 
-    The gradient is taken while the logits are there (as in Cut Cross-Entropy, arXiv 2411.09009, section 3, without
-    its filtering), so the backward pass only scales it.
+    The gradient is computed while the logits are in memory (as in Cut Cross-Entropy, arXiv 2411.09009, section 3,
+    without its filtering), so the backward pass only scales it.
     """
     loss: Tensor = _HeadLoss.apply(hidden, weight, targets)
     return loss
@@ -24,36 +24,36 @@ def head_loss(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
 class _HeadLoss(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-        wanted = context.needs_input_grad
-        gradient = torch.empty_like(hidden) if wanted[0] else None
-        weight_gradient = torch.zeros_like(weight) if wanted[1] else None
+        needed = context.needs_input_grad
+        gradient = torch.empty_like(hidden) if needed[0] else None
+        weight_gradient = torch.zeros_like(weight) if needed[1] else None
         total = hidden.new_zeros((), dtype=torch.float32)
         for start in range(0, len(hidden), TOKENS):
-            rows, aims = hidden[start : start + TOKENS], targets[start : start + TOKENS]
-            scores = _logits(rows, weight)
-            said = scores.gather(1, aims[:, None]).squeeze(1)
+            rows, labels = hidden[start : start + TOKENS], targets[start : start + TOKENS]
+            scores = linear_logits(rows, weight)
+            target_scores = scores.gather(1, labels[:, None]).squeeze(1)
             largest = scores.amax(dim=1)
             sums = scores.sub_(largest[:, None]).exp_().sum(dim=1)
-            total += (sums.log() + largest - said).sum()
+            total += (sums.log() + largest - target_scores).sum()
             if gradient is not None:
                 mean = (scores.to(weight.dtype) @ weight).div_(sums[:, None])
-                torch.sub(mean, weight[aims], out=gradient[start : start + TOKENS])
+                torch.sub(mean, weight[labels], out=gradient[start : start + TOKENS])
             if weight_gradient is not None:
                 weight_gradient.addmm_(scores.div_(sums[:, None]).to(rows.dtype).T, rows)
-                weight_gradient.index_add_(0, aims, rows, alpha=-1)
+                weight_gradient.index_add_(0, labels, rows, alpha=-1)
         context.save_for_backward(*(each for each in (gradient, weight_gradient) if each is not None))
         return total
 
     @staticmethod
     def backward(context: Any, *outer: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        kept = list(context.saved_tensors)
-        hidden = kept.pop(0) * outer[0] if context.needs_input_grad[0] else None
-        weight = kept.pop(0) * outer[0] if context.needs_input_grad[1] else None
+        saved = list(context.saved_tensors)
+        hidden = saved.pop(0) * outer[0] if context.needs_input_grad[0] else None
+        weight = saved.pop(0) * outer[0] if context.needs_input_grad[1] else None
         return hidden, weight, None
 
 
-def _logits(rows: Tensor, weight: Tensor) -> Tensor:
-    """(N, vocabulary), a stretch of the vocabulary at a time."""
+def linear_logits(rows: Tensor, weight: Tensor) -> Tensor:
+    """The scores of N rows, (N, vocabulary), computed for ENTRIES of the vocabulary at a time."""
     scores = rows.new_empty(len(rows), len(weight), dtype=torch.float32)
     for start in range(0, len(weight), ENTRIES):
         part = slice(start, start + ENTRIES)

@@ -1,4 +1,4 @@
-"""Which learning rate and batch size suit a text: a range test, then a small grid with successive halving.
+"""A sweep over learning rate and batch size: a range test, then a small grid with successive halving.
 
 Range test: Smith, "Cyclical Learning Rates" (arXiv 1506.01186), section 3.3. Halving: Jamieson and Talwalkar (arXiv
 1502.07943), algorithm 1. Knows no method, no queue and no page.
@@ -21,13 +21,13 @@ from playground.training.loop import Finished
 from retrieval.document import Document
 
 FINDER_STEPS = 30
-REACH = 300.0  # the range test goes from the default rate over this to the default rate times its root
+RANGE = 300.0  # the range test goes from the planned rate over this to the planned rate times its root
 SMOOTHING = 0.7
-DIVERGED = 1.0  # nats above the least smoothed loss: the rate is too high, and higher ones need no test
-SPREAD = (1 / 3, 1.0, 3.0)  # the grid's rates around what the range test suggests
-BATCHES = (0.5, 1.0)  # and its batches, of the tokens a step that were planned
-RUNGS = (4, 2, 1)  # a rung is where so large a part of the whole run is done, as 1 / rung
-ARMS_PER_RUNG = (6, 3, 2)  # arms that run up to each rung: all, the better half, the best two
+DIVERGED = 1.0  # nats above the lowest smoothed loss: the rate is too high, and higher ones need no test
+RATE_FACTORS = (1 / 3, 1.0, 3.0)  # the grid's rates, over the suggested one
+BATCH_FACTORS = (0.5, 1.0)  # the grid's batches, over the planned tokens per step
+RUNGS = (4, 2, 1)  # at a rung, 1 / rung of the whole run is done
+ARMS_PER_RUNG = (6, 3, 2)  # arms that train up to each rung: all, the better half, the best two
 
 Load = Callable[[], ChatModel]
 RungLosses = Mapping[tuple[int, int], float]  # (arm, rung) -> held-out loss
@@ -35,7 +35,7 @@ RungLosses = Mapping[tuple[int, int], float]  # (arm, rung) -> held-out loss
 
 @dataclass(frozen=True)
 class RangePoint:
-    """One step of the range test; `smoothed` is the loss as it is judged."""
+    """One step of the range test; `smoothed` is the moving average that the test is read from."""
 
     step: int
     rate: float
@@ -46,10 +46,10 @@ class RangePoint:
 def range_test(
     config: RunConfig, chat: ChatModel, documents: Sequence[Document], should_stop: Callable[[], bool]
 ) -> Iterator[RangePoint]:
-    """Train with a rate that rises evenly in its logarithm, and tell the loss at each, until it rises for good.
+    """Train with an exponentially rising rate and yield the loss at each step, until it diverges.
 
     Raises:
-        Interrupted: a stop was asked for; it starts anew. UserError: the text is too short.
+        Interrupted: a stop was requested; the test starts again. UserError: the text is too short.
     """
     low, high = rate_range(config)
     start = config.options.learning_rate
@@ -70,15 +70,15 @@ def range_test(
 
 
 def rate_range(config: RunConfig) -> tuple[float, float]:
-    """The lowest and the highest rate to test: around the planned one, within what the method allows."""
+    """The lowest and the highest rate to test: around the planned one, within the method's limits."""
     limits = next(knob for knob in knobs(type(config.options)) if knob.name == "learning_rate")
     rate = config.options.learning_rate
-    low, high = rate / REACH, rate * math.sqrt(REACH)
+    low, high = rate / RANGE, rate * math.sqrt(RANGE)
     return max(low, limits.low or low), min(high, limits.high or high)
 
 
 def suggest_rate(points: Sequence[RangePoint], otherwise: float) -> float:
-    """The rate where the smoothed loss falls steepest over the rate's logarithm; `otherwise` if it never falls."""
+    """The rate at which the smoothed loss falls fastest per log of the rate; `otherwise` if it never falls."""
     slopes = [
         ((after.smoothed - before.smoothed) / math.log(after.rate / before.rate), after.rate)
         for before, after in zip(points[1:], points[3:], strict=False)
@@ -89,22 +89,22 @@ def suggest_rate(points: Sequence[RangePoint], otherwise: float) -> float:
 
 
 def build_grid(config: RunConfig, rate: float) -> list[RunConfig]:
-    """Runs that read equally many tokens, with rates around this one and smaller batches too."""
+    """Runs that read the same number of tokens, with rates around `rate` and two batch sizes."""
     low, high = rate_range(config)
     tokens = config.settings.steps * config.settings.batch_tokens
     arms = []
-    for share in BATCHES:
+    for share in BATCH_FACTORS:
         batch = max(32, round(config.settings.batch_tokens * share))
         steps = max(RUNGS[0], RUNGS[0] * round(tokens / batch / RUNGS[0]))  # a rung is at a whole step
         settings = replace(config.settings, steps=steps, batch_tokens=batch, evaluations=RUNGS[0], patience=0)
-        for factor in SPREAD:
+        for factor in RATE_FACTORS:
             options = replace(config.options, learning_rate=min(high, max(low, rate * factor)))
             arms.append(replace(config, options=options, settings=settings))
     return arms
 
 
 def rung_steps(arms: Sequence[RunConfig]) -> int:
-    """Steps of all arms together, at most: fewer where those with many steps drop out."""
+    """The most steps that all arms together may take; they take fewer where arms with many steps drop out."""
     steps = sorted((arm.settings.steps for arm in arms), reverse=True)
     reached = [0, *(1 / rung for rung in RUNGS)]
     shares = [after - before for before, after in zip(reached, reached[1:], strict=False)]
@@ -119,12 +119,13 @@ def successive_halving(
     should_stop: Callable[[], bool],
     judged: RungLosses,
 ) -> Generator[dict[str, Any], None, dict[tuple[int, int], float]]:
-    """Train all arms to the first rung, the better ones on to the next; returns the losses found, `judged` included.
+    """Train all arms to the first rung and the better ones on to the next; returns the held-out losses.
 
-    Yields {"arm", "rung", "loss"} for each arm at each rung, and {"arm"} after every step.
+    `judged` holds the losses of an earlier call that was interrupted, and is included. Yields {"arm", "rung", "loss"}
+    for each arm at each rung, and {"arm"} after every step.
 
     Raises:
-        Interrupted: a stop was asked for; the arm goes on from its checkpoint when called again with what was judged.
+        Interrupted: a stop was requested; called again with the losses so far, the arm continues from its checkpoint.
     """
     losses = dict(judged)
     running = list(range(len(arms)))
@@ -132,19 +133,19 @@ def successive_halving(
         running = running[:kept]
         for arm in running:
             if (arm, rung) not in losses:
-                loss = yield from _to_rung(arm, arms[arm], rung, load, documents, folder, should_stop)
+                loss = yield from _train_to_rung(arm, arms[arm], rung, load, documents, folder, should_stop)
                 losses[arm, rung] = loss
                 yield {"arm": arm, "rung": rung, "loss": loss}
-        running = [arm for _, arm in sorted((_comparable(losses[arm, rung]), arm) for arm in running)]
+        running = [arm for _, arm in sorted((_finite_or_inf(losses[arm, rung]), arm) for arm in running)]
     return losses
 
 
 def best_arm(losses: RungLosses) -> int:
-    """The arm with the least loss of those that went to the end."""
-    return min((_comparable(loss), arm) for (arm, rung), loss in losses.items() if rung == RUNGS[-1])[1]
+    """The arm with the lowest loss of those that were trained to the end."""
+    return min((_finite_or_inf(loss), arm) for (arm, rung), loss in losses.items() if rung == RUNGS[-1])[1]
 
 
-def _to_rung(
+def _train_to_rung(
     arm: int,
     config: RunConfig,
     rung: int,
@@ -153,15 +154,15 @@ def _to_rung(
     folder: Path,
     should_stop: Callable[[], bool],
 ) -> Generator[dict[str, Any], None, float]:
-    """One arm from where it stands to a rung; returns its least held-out loss until there."""
+    """Train one arm from where it is to a rung; returns its lowest held-out loss so far."""
     out, goal = folder / f"arm-{arm}", config.settings.steps // rung
     out.mkdir(parents=True, exist_ok=True)
     reached, loss = 0, math.inf
 
-    def enough() -> bool:
+    def reached_goal() -> bool:
         return should_stop() or reached >= goal
 
-    for event in training_loop.train(config, load(), documents, out, enough, (out / CHECKPOINT).exists()):
+    for event in training_loop.train(config, load(), documents, out, reached_goal, (out / CHECKPOINT).exists()):
         if isinstance(event, Finished):
             loss = math.inf if event.heldout_after is None else event.heldout_after
         elif event.step:
@@ -172,8 +173,8 @@ def _to_rung(
     return loss
 
 
-def _comparable(loss: float) -> float:
-    """A loss that is no number is worse than any."""
+def _finite_or_inf(loss: float) -> float:
+    """The loss, or infinity where it is no number, so that it is worse than any."""
     return loss if math.isfinite(loss) else math.inf
 
 

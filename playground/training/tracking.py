@@ -1,4 +1,4 @@
-"""Runs' losses in a local trackio project, where the host asks for it; no text, no name of a visitor's, no network."""
+"""Logs the losses of runs in a local trackio project, if the host wants it: no text, no visitor's name, no network."""
 
 import logging
 import os
@@ -12,7 +12,8 @@ from playground.errors import UserError
 from playground.settings import Settings
 
 PACKAGE, PROJECT, FOLDER = "trackio", "playground", "trackio"
-ELSEWHERE = ("SPACE_ID", "SERVER_URL", "DATASET_ID", "BUCKET_ID", "WEBHOOK_URL")  # by which it would send what it logs
+# With one of these, each after TRACKIO_, in the environment, trackio would send its log away.
+REMOTE_VARIABLES = ("SPACE_ID", "SERVER_URL", "DATASET_ID", "BUCKET_ID", "WEBHOOK_URL")
 LOGGED = ("loss", "heldout_loss", "tokens_per_second")
 
 logger = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ Event = dict[str, Any]
 
 
 def check(settings: Settings) -> None:
-    """Refuse to start where runs shall be logged and cannot be.
+    """Refuse to start if runs are to be logged and the package is missing.
 
     Raises:
         UserError: the package is not installed.
@@ -32,25 +33,25 @@ def check(settings: Settings) -> None:
 
 
 def track(events: Iterator[Event], folder: Path, config: Mapping[str, Any], settings: Settings) -> Iterator[Event]:
-    """The same events; the losses of the run in `folder` are logged as they pass, if the host wants it."""
+    """Yield the events unchanged, and log the losses among them if the host wants it; `folder` is the run's."""
     if not settings.trackio:
         yield from events
         return
-    log = _Log(folder.name, config, settings.data / FOLDER)
+    run = _TrackioRun(folder.name, config, settings.data / FOLDER)
     try:
         for event in events:
-            log.add(event)
+            run.log(event)
             yield event
     finally:
-        log.close()
+        run.finish()
 
 
-class _Log:
-    """One run in the project. What goes wrong here is told to the host and ends the logging, never the run."""
+class _TrackioRun:
+    """One run in the project. Any fault of trackio's is logged for the host and ends the tracking, never the run."""
 
     def __init__(self, name: str, config: Mapping[str, Any], data: Path) -> None:
         os.environ["TRACKIO_DIR"] = str(data)
-        for each in ELSEWHERE:
+        for each in REMOTE_VARIABLES:
             os.environ.pop(f"TRACKIO_{each}", None)
         self._trackio: Any = None
         try:
@@ -59,16 +60,16 @@ class _Log:
             trackio.init(project=PROJECT, name=name, config=dict(config), resume="allow", **more)
             self._trackio = trackio
         except Exception:
-            logger.exception("trackio does not begin")
+            logger.exception("trackio did not start; this run is not tracked")
 
-    def add(self, event: Event) -> None:
-        """What a step measured."""
+    def log(self, event: Event) -> None:
+        """Log what a step measured."""
         found = {key: event[key] for key in LOGGED if event.get(key) is not None}
         if self._trackio and event["event"] == "progress" and found:
             self._try(lambda: self._trackio.log(found, step=event["step"]))
 
-    def close(self) -> None:
-        """Wait until all is written."""
+    def finish(self) -> None:
+        """Wait until everything is written."""
         if self._trackio:
             self._try(self._trackio.finish)
 
@@ -76,5 +77,5 @@ class _Log:
         try:
             act()
         except Exception:
-            logger.exception("trackio stops")
+            logger.exception("trackio failed; the rest of this run is not tracked")
             self._trackio = None

@@ -66,7 +66,9 @@ class Maker:
     def __init__(self, text: str, seed: int) -> None:
         self._text = text
         self._seed = seed
-        self._language = LANGUAGES.get(detect_language(text))
+        code = detect_language(text)
+        self._has_rules = code in LANGUAGES  # of other languages, only headings that are questions
+        self._language = LANGUAGES.get(code, ENGLISH)
         self._written = Counter(re.findall(r"(?<=[^\W\d_A-Z,]\s)\w+", text))
         self._common = max(4, self._written.total() // COMMON)
 
@@ -75,7 +77,7 @@ class Maker:
         said = sentences(self._text, section.body, section.end)
         if section.body > section.start:
             yield from self._of_heading(section, said)
-        if self._language:
+        if self._has_rules:
             yield from self._of_entries(section)
             yield from self._of_lists(section)
             for sentence in filter(is_prose, said):
@@ -99,7 +101,7 @@ class Maker:
 
     def _of_article(self, section: Section, about: str) -> str:
         """The question for a numbered article, named with the articles above it."""
-        if not self._language:
+        if not self._has_rules:
             return ""
         above = (NUMBERED.match(part) for part in section.heading.split(TRAIL))
         name = ", ".join(match["name"] for match in above if match)
@@ -111,7 +113,7 @@ class Maker:
         if title.endswith("?"):
             return title if len(title.split()) > 2 else ""
         language = self._language
-        if not language or not title or CODE.search(title) or language.generic.match(title):
+        if not self._has_rules or not title or CODE.search(title) or language.generic.match(title):
             return ""
         rules = ((rule, match) for rule in language.headings if (match := rule.pattern.match(title)))
         rule, match = next(rules)
@@ -123,7 +125,6 @@ class Maker:
 
     def _of_entries(self, section: Section) -> Iterator[Found]:
         """Entries of a dictionary and explained terms, each a paragraph or a list item."""
-        assert self._language
         for start, end in paragraphs(self._text, section.body, section.end):
             match = _ENTRY.match(self._text, start, end) or _TERM.match(self._text, start, end)
             if not match:
@@ -137,7 +138,6 @@ class Maker:
 
     def _of_lists(self, section: Section) -> Iterator[Found]:
         """Lists whose leading line shows what they list."""
-        assert self._language
         for match in _LIST.finditer(self._text, section.body, section.end):
             lead = sentences(self._text, section.body, match.start() + 1)[-1].words
             end = self._list_end(match.end(), section.end)
@@ -162,7 +162,6 @@ class Maker:
 
     def _of_definition(self, sentence: Sentence) -> Iterator[Found]:
         """A sentence that says what its subject is, means or consists of."""
-        assert self._language
         for rule in self._language.defining:
             match = rule.pattern.match(sentence.words)
             if match and self._is_subject(match["subject"]):
@@ -172,7 +171,6 @@ class Maker:
 
     def _is_subject(self, subject: str) -> bool:
         """Whether the words are a noun phrase that can be asked about alone."""
-        assert self._language
         words = _without_brackets(subject).lower().split()
         language = self._language
         if not 1 <= len(words) <= SUBJECT_WORDS or re.search(r"[,;:\"“”…]|- ", _without_brackets(subject)):
@@ -189,7 +187,6 @@ class Maker:
 
     def _of_gap(self, sentence: Sentence) -> Iterator[Found]:
         """The sentence with one figure, name or quoted term left out, where nothing else in it says that word."""
-        assert self._language
         words = sentence.words.split()
         if not GAP_WORDS[0] <= len(words) <= GAP_WORDS[1] or words[0].lower() in self._language.pointing:
             return
