@@ -1,6 +1,6 @@
-"""An answer without the marks that tell how it was found: passage numbers, "according to the text". Knows no arm.
+"""Removes from an answer the marks that tell how it was found: passage numbers, "according to the text". Knows no arm.
 
-It reads patterns in English and Vietnamese, and takes out no more than the mark: the sentence stays.
+The patterns are English and Vietnamese. No more than the mark is removed: the sentence stays.
 """
 
 import re
@@ -29,11 +29,11 @@ _MARKS = tuple(
 
 
 def anonymize(text: str) -> str:
-    """The answer without marks, tidied where one was taken out."""
-    kept = text
+    """The answer without marks, its spacing and capitals mended where one was removed."""
+    clean = text
     for mark in _MARKS:
-        kept = mark.sub("", kept)
-    if kept == text:
+        clean = mark.sub("", clean)
+    if clean == text:
         return text
-    kept = re.sub(r" +([.,;:!?])", r"\1", re.sub(r"[ \t]{2,}", " ", kept))
-    return re.sub(r"(?:^|(?<=[.!?] )|(?<=\n))[a-zà-ỹ]", lambda letter: letter.group().upper(), kept.strip())
+    clean = re.sub(r" +([.,;:!?])", r"\1", re.sub(r"[ \t]{2,}", " ", clean))
+    return re.sub(r"(?:^|(?<=[.!?] )|(?<=\n))[a-zà-ỹ]", lambda letter: letter.group().upper(), clean.strip())

@@ -24,21 +24,21 @@ from playground.models.chat_model import ChatModel
 from playground.prompts import Turn
 from retrieval.search import Hit, SearchResult
 
-__all__ = ["Answer", "Arm", "Decoding", "ServedAdapter", "Stamp", "answer", "load_adapter", "never"]
+__all__ = ["Answer", "Arm", "Decoding", "ServedAdapter", "Stamp", "answer", "load_adapter"]
 
 PASSAGE_TOKENS = 512
-SHOW_EVERY = 0.2  # seconds between two snapshots: drawing them costs a page as much as making them
+SNAPSHOT_SECONDS = 0.2  # between two snapshots: drawing one costs the page as much as computing it
 
 
 @dataclass(frozen=True)
 class Answer:
     """A snapshot of one arm's answer.
 
-    `passages` are those in the prompt; where `found` is False and the arm abstains, the nearest ones, unread.
-    `seconds_to_first_token` counts from the question and includes the search and the reading of shorter prompts;
-    `tokens_per_second` is the pace once all prompts have been read, which the arms share.
-    `dropped_turns` of the history were left out so that the prompt fits; `ahead` questions are to be answered first.
-    `prompt` is the text of exactly the tokens that the model read, control tokens included.
+    `passages` are those in the prompt; where `found` is False and the arm abstains, the nearest ones, which the model
+    did not read. `seconds_to_first_token` counts from the question and includes the search and the prefill of shorter
+    prompts; `tokens_per_second` is the pace after the prefill of all prompts, which the arms share. `dropped_turns` is
+    how many turns of the history had no room in the prompt; `ahead` is how many questions are answered before this
+    one. `prompt` is the text of exactly the tokens that the model read, control tokens included.
     """
 
     arm: str
@@ -71,43 +71,49 @@ def answer(
     examples: Callable[[str], Examples] | None = None,
     scope: str = "",
 ) -> Iterator[list[Answer]]:
-    """Snapshots of all arms' answers, in their order, at most five a second; the last one is complete.
+    """Snapshots of all arms' answers, in their order, at most five per second; the last one is complete.
 
     `histories` has one per arm; `search` may be None when no arm retrieves, `examples` when none is few-shot. Where the
-    search finds nothing, the retrieval arms abstain: done at once, no text, the nearest passages shown; `ask_anyway`
-    gives those to the model. What was read is kept for later questions of the same `scope`, a visitor's name; for none
-    if it is empty.
+    search finds nothing, the retrieval arms abstain: they are done at once, without text, and show the nearest
+    passages; with `ask_anyway` the model reads those. The prompts' prefixes are cached for later questions of the same
+    `scope`, a visitor's name; with an empty one they are not.
 
     Raises:
         UserError: the question is empty, or does not fit the model's window beside the answer.
     """
-    asked = time.perf_counter()
+    start = time.perf_counter()
     if not question.strip():
         raise UserError("The question is empty: type one and ask again.")
     budget = min(passage_tokens, chat.window // 2)
     evidence = retrieve_context(question, search, budget, ask_anyway) if any(arm.retrieval for arm in arms) else None
-    worked = choose_examples(chat, question, examples, budget) if any(arm.few_shot for arm in arms) else None
+    shots = choose_examples(chat, question, examples, budget) if any(arm.few_shot for arm in arms) else None
     panes = []
     for arm, history in zip(arms, histories, strict=True):
-        given = PromptContext(evidence if arm.retrieval else None, worked if arm.few_shot else None)
-        panes.append(
-            _Pane(chat.tokenizer, arm, given, prepare_prompt(chat, arm, question, history, given, decoding, scope))
-        )
-    speaking = [pane for pane in panes if pane.prompt.ids]
+        context = PromptContext(evidence if arm.retrieval else None, shots if arm.few_shot else None)
+        prepared = prepare_prompt(chat, arm, question, history, context, decoding, scope)
+        panes.append(_Pane(chat.tokenizer, arm, context, prepared))
     yield _snapshots(panes)
-    shown = time.perf_counter()
-    with open_request(chat, [pane.prompt for pane in speaking], decoding, should_stop) as going:
-        for ahead in going.queue_positions():
-            yield [replace(each, ahead=ahead) for each in _snapshots(panes)]
-        for token in going.tokens():
-            now = time.perf_counter()
-            speaking[token.row].take(token, now - asked)
-            if now - shown >= SHOW_EVERY:
-                shown = now
-                yield _snapshots(panes)
+    yield from _stream(chat, panes, decoding, should_stop, start)
     for pane in panes:
         pane.stopped = not pane.done
     yield _snapshots(panes)
+
+
+def _stream(
+    chat: ChatModel, panes: "Sequence[_Pane]", decoding: Decoding, should_stop: Callable[[], bool], start: float
+) -> Iterator[list[Answer]]:
+    """Snapshots of all panes while those that do not abstain are answered; `start` is when the question came."""
+    generating = [pane for pane in panes if pane.prompt.ids]
+    latest = time.perf_counter()
+    with open_request(chat, [pane.prompt for pane in generating], decoding, should_stop) as request:
+        for ahead in request.queue_positions():
+            yield [replace(each, ahead=ahead) for each in _snapshots(panes)]
+        for token in request.tokens():
+            now = time.perf_counter()
+            generating[token.row].append(token, now - start)
+            if now - latest >= SNAPSHOT_SECONDS:
+                latest = now
+                yield _snapshots(panes)
 
 
 def visible_text(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
@@ -118,45 +124,45 @@ def visible_text(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
 
 @dataclass
 class _Pane:
-    """One arm's answer while it grows; an abstaining arm has a prompt without tokens. Times in seconds since asked."""
+    """One arm's answer while it grows; an abstaining arm has a prompt without tokens. Times in seconds since start."""
 
     tokenizer: PreTrainedTokenizerBase
     arm: Arm
-    given: PromptContext
+    context: PromptContext
     prepared: PreparedPrompt
     done: bool = False
-    said: list[int] = field(default_factory=list)
+    ids: list[int] = field(default_factory=list)
     first: float | None = None
     latest: float = 0.0
     stopped: bool = False
 
     def __post_init__(self) -> None:
-        self.done = self.given.abstains
+        self.done = self.context.abstains
 
     @property
     def prompt(self) -> Prompt:
         return self.prepared.prompt
 
-    def take(self, token: Token, seconds: float) -> None:
-        self.said.append(token.id)
+    def append(self, token: Token, seconds: float) -> None:
+        self.ids.append(token.id)
         self.first = seconds if self.first is None else self.first
         self.latest, self.done = seconds, token.last
 
-    def snapshot(self, all_read: float | None) -> Answer:
-        """The answer so far; `all_read` is when the last of all prompts had been read."""
-        stepping = self.latest - all_read if all_read is not None else 0.0
-        evidence = self.given.evidence
+    def snapshot(self, prefill_end: float | None) -> Answer:
+        """The answer so far; `prefill_end` is when the last of all prompts had been read."""
+        generating = self.latest - prefill_end if prefill_end is not None else 0.0
+        evidence = self.context.evidence
         return Answer(
             arm=self.arm.name,
-            text=visible_text(self.tokenizer, self.said),
-            tokens=len(self.said),
-            prompt=self.prepared.sent,
+            text=visible_text(self.tokenizer, self.ids),
+            tokens=len(self.ids),
+            prompt=self.prepared.text,
             prompt_tokens=len(self.prompt.ids),
             seconds_to_first_token=self.first,
-            tokens_per_second=(len(self.said) - 1) / stepping if stepping > 0 else None,
+            tokens_per_second=(len(self.ids) - 1) / generating if generating > 0 else None,
             passages=evidence.hits if evidence else (),
             found=evidence.found if evidence else None,
-            examples=self.given.examples,
+            examples=self.context.examples,
             dropped_turns=self.prepared.dropped_turns,
             stamp=self.prepared.stamp,
             done=self.done or self.stopped,
@@ -167,5 +173,5 @@ class _Pane:
 def _snapshots(panes: Sequence[_Pane]) -> list[Answer]:
     firsts = [pane.first for pane in panes if pane.prompt.ids]
     begun = [each for each in firsts if each is not None]
-    all_read = max(begun) if begun and len(begun) == len(firsts) else None
-    return [pane.snapshot(all_read) for pane in panes]
+    prefill_end = max(begun) if begun and len(begun) == len(firsts) else None
+    return [pane.snapshot(prefill_end) for pane in panes]

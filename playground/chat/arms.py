@@ -1,4 +1,4 @@
-"""What each arm is given before it answers: passages or examples, the prompt made of them, the stamp. Asks no model."""
+"""What each arm gets before it answers: passages or examples, its prompt and its stamp. Asks no model."""
 
 import hashlib
 import json
@@ -20,12 +20,12 @@ from playground.prompts import Turn
 from retrieval.chunks import Passage
 from retrieval.search import Hit, SearchResult, within_budget
 
-HISTORY_ROOM = 2048  # tokens of a prompt with history: a longer one is read for longer than a person waits
+MAX_HISTORY_TOKENS = 2048  # of a prompt with history: a longer prefill takes longer than a person waits
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to answer: with an adapter or none, with passages or example pairs of the visitor's text or neither."""
+    """One way to answer: with or without an adapter; with passages, with example pairs of the text, or with neither."""
 
     name: str
     adapter: ServedAdapter | None = None
@@ -35,12 +35,12 @@ class Arm:
 
 @dataclass(frozen=True)
 class Stamp:
-    """All that an answer depends on; hashes are 16 hex digits.
+    """The provenance of an answer: all that it depends on. Hashes are 16 hex digits.
 
-    `weights` is the number type of the weights that it was computed with: "float16" where the host chose 16 bits.
-    `adapter_scale` is what the adapter's product is multiplied by (alpha / rank), `found` None without retrieval.
-    `passages` are source:start-end in the index, `examples` the same in the text, in the prompt's order;
-    `prompt_hash`, None where nothing was asked, covers every token that the model read.
+    `weights` is the number type of the weights that computed it: "float16" where the host chose 16 bits.
+    `adapter_scale` multiplies the adapter's product (alpha / rank); `found` is None without retrieval. `passages` are
+    source:start-end in the index, `examples` the same in the text, in the prompt's order. `prompt_hash` covers every
+    token that the model read, and is None where the model was not asked.
     """
 
     base_hash: str
@@ -58,18 +58,18 @@ class Stamp:
     versions: Mapping[str, str]
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form, as stored beside the answer."""
+        """JSON form, as stored with the answer."""
         return asdict(self)
 
     @property
     def id(self) -> str:
-        """12 hex digits; equal for equal stamps only."""
+        """12 hex digits, equal only for equal stamps."""
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
 class RetrievedContext:
-    """What the search brought for one question; `used` says whether the model gets to read it."""
+    """What the search found for one question; `used` says whether the model reads it."""
 
     found: bool
     hits: tuple[Hit, ...]
@@ -79,14 +79,14 @@ class RetrievedContext:
 
 @dataclass(frozen=True)
 class PromptContext:
-    """What one arm's prompt holds beside question and history."""
+    """What one arm's prompt holds besides question and history."""
 
     evidence: RetrievedContext | None
     examples: Examples | None
 
     @property
     def abstains(self) -> bool:
-        """Whether the search found no answer and the model is not to read the nearest passages."""
+        """Whether the search found no answer and the model does not read the nearest passages."""
         return self.evidence is not None and not self.evidence.used
 
     @property
@@ -105,7 +105,7 @@ class PreparedPrompt:
     """An arm's prompt, its text with control tokens, how many old turns had no room in it, and the answer's stamp."""
 
     prompt: Prompt
-    sent: str
+    text: str
     dropped_turns: int
     stamp: Stamp
 
@@ -113,7 +113,7 @@ class PreparedPrompt:
 def retrieve_context(
     question: str, search: Callable[[str], SearchResult] | None, max_tokens: int, ask_anyway: bool
 ) -> RetrievedContext:
-    """What the search finds within the encoder's `max_tokens`, to be read if it holds the answer or `ask_anyway`.
+    """What the search finds within the encoder's `max_tokens`; the model reads it if sure enough or `ask_anyway`.
 
     Raises:
         UserError: there is nothing to search.
@@ -143,24 +143,26 @@ def prepare_prompt(
     arm: Arm,
     question: str,
     history: Sequence[Turn],
-    given: PromptContext,
+    context: PromptContext,
     decoding: Decoding,
     scope: str = "",
 ) -> PreparedPrompt:
-    """The arm's prompt and stamp; an abstaining arm's prompt is empty. What is read is kept for the same `scope`.
+    """The arm's prompt and stamp; an abstaining arm's prompt is empty. Its prefix is cached for the same `scope`.
 
     Raises:
         UserError: the prompt does not fit the model's window beside the answer.
     """
-    ids, dropped = ([], 0) if given.abstains else _fit(chat, question, history, given, decoding.max_new_tokens)
-    sent = str(chat.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
+    ids, dropped = list[int](), 0
+    if not context.abstains:
+        ids, dropped = _fit_window(chat, question, history, context, decoding.max_new_tokens)
+    text = str(chat.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
     own = arm.adapter.model if arm.adapter else None
     prompt = Prompt(ids, arm.adapter.lora if arm.adapter else None, own, scope)
-    return PreparedPrompt(prompt, sent, dropped, _stamp(chat, arm, given, ids, decoding))
+    return PreparedPrompt(prompt, text, dropped, _stamp(chat, arm, context, ids, decoding))
 
 
-def _stamp(chat: ChatModel, arm: Arm, given: PromptContext, ids: Sequence[int], decoding: Decoding) -> Stamp:
-    adapter, evidence = arm.adapter, given.evidence
+def _stamp(chat: ChatModel, arm: Arm, context: PromptContext, ids: Sequence[int], decoding: Decoding) -> Stamp:
+    adapter, evidence = arm.adapter, context.evidence
     return Stamp(
         base_hash=chat.hash,
         weights=forward_of((adapter.model if adapter else None) or chat.model, chat.bits).weight_dtype,
@@ -168,9 +170,9 @@ def _stamp(chat: ChatModel, arm: Arm, given: PromptContext, ids: Sequence[int], 
         adapter_scale=adapter.scale if adapter else None,
         method=adapter.method if adapter else None,
         index_hash=evidence.index_hash if evidence else None,
-        passages=tuple(f"{each.source}:{each.start}-{each.end}" for each in given.passages),
+        passages=tuple(f"{each.source}:{each.start}-{each.end}" for each in context.passages),
         found=evidence.found if evidence else None,
-        examples=tuple(each.place for each in reversed(given.examples.chosen)) if given.examples else (),
+        examples=tuple(each.place for each in reversed(context.examples.chosen)) if context.examples else (),
         template_hash=prompts.template_hash(chat.tokenizer),
         prompt_hash=hashlib.sha256(str(list(ids)).encode()).hexdigest()[:16] if ids else None,
         decoding=decoding,
@@ -178,15 +180,15 @@ def _stamp(chat: ChatModel, arm: Arm, given: PromptContext, ids: Sequence[int], 
     )
 
 
-def _fit(
-    chat: ChatModel, question: str, history: Sequence[Turn], given: PromptContext, new_tokens: int
+def _fit_window(
+    chat: ChatModel, question: str, history: Sequence[Turn], context: PromptContext, new_tokens: int
 ) -> tuple[list[int], int]:
     """The prompt's ids, and how many of the oldest turns were dropped to leave room for the answer."""
     answered = [turn for turn in history if turn.answer]
     window = chat.window - new_tokens
 
     def with_turns(turns: Sequence[Turn]) -> list[int]:
-        return prompts.render(chat.tokenizer, prompts.messages(question, turns, given.passages, given.turns))
+        return prompts.render(chat.tokenizer, prompts.messages(question, turns, context.passages, context.turns))
 
     ids = with_turns(())
     if len(ids) > window:
@@ -196,7 +198,7 @@ def _fit(
         )
     for kept in range(1, len(answered) + 1):
         longer = with_turns(answered[-kept:])
-        if len(longer) > min(window, HISTORY_ROOM):
+        if len(longer) > min(window, MAX_HISTORY_TOKENS):
             return ids, len(answered) - kept + 1
         ids = longer
     return ids, 0

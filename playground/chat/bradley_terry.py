@@ -1,8 +1,8 @@
-"""Who wins blind votes: Bradley–Terry strengths with bootstrap intervals. Knows names of players and nothing of arms.
+"""Who wins blind votes: Bradley–Terry strengths with bootstrap intervals. Knows players' names, and no arms.
 
 P(i beats j) = p_i / (p_i + p_j), fitted by the MM algorithm (Hunter 2004, Annals of Statistics 32(1), eq. 3); a tie is
-half a win for each. Every player also has one tied game against a player of strength 1: so one who never lost has a
-finite strength, and players who never met can be compared (weakly). "Both bad" is counted and says nothing of strength.
+half a win for each. Every player also has one tied game against a player of strength 1: so a player who never lost has
+a finite strength, and players who never met can be compared (weakly). "Both bad" is counted but changes no strength.
 """
 
 from collections import Counter
@@ -15,8 +15,8 @@ from playground.storage.records import Choice
 
 DRAWS = 1_000  # resampled sets of votes
 INTERVAL = (2.5, 97.5)  # percentiles
-LEAST = 20  # votes of a player before its place is told: few resampled votes look surer than they are
-ROUNDS, STILL = 1_000, 1e-7  # of the MM algorithm: at most, and the change of log strength that ends it
+MIN_VOTES = 20  # of a player with a place: the interval of few resampled votes is too narrow
+MAX_ROUNDS, TOLERANCE = 1_000, 1e-7  # of the MM algorithm; a smaller change of all log strengths ends it
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Standing:
     """A player's strength as the share of games it is expected to win against the average of all, 0 to 1.
 
     `low` and `high` bound 95 % of the resampled shares. `votes` counts its games that say who is better, `bad` those
-    where both were. `place` is None while it is too early to say: its interval meets another's, or votes are few.
+    where both were bad. `place` is None while it is unknown: its interval overlaps another's, or its votes are few.
     """
 
     player: str
@@ -50,14 +50,15 @@ def rank_players(games: Sequence[Game], draws: int = DRAWS, seed: int = 0) -> li
     if not games:
         return []
     players = sorted({name for game in games for name in (game.left, game.right)})
-    told = [game for game in games if game.choice != "bad"]
-    outcomes = _outcomes(told, players)
+    decided = [game for game in games if game.choice != "bad"]
+    outcomes = _outcomes(decided, players)
     chance = np.random.default_rng(seed)
-    counts = chance.multinomial(len(told), np.full(len(told), 1 / len(told)), size=draws) if told else np.zeros((1, 0))
+    even = np.full(len(decided), 1 / len(decided)) if decided else np.zeros(0)
+    counts = chance.multinomial(len(decided), even, size=draws) if decided else np.zeros((1, 0))
     resampled = shares(_wins(counts, outcomes, len(players)))
-    share = shares(_wins(np.ones((1, len(told))), outcomes, len(players)))[0]
+    share = shares(_wins(np.ones((1, len(decided))), outcomes, len(players)))[0]
     low, high = np.percentile(resampled, INTERVAL, axis=0)
-    votes = Counter(name for game in told for name in (game.left, game.right))
+    votes = Counter(name for game in decided for name in (game.left, game.right))
     bad = Counter(name for game in games if game.choice == "bad" for name in (game.left, game.right))
     order = np.argsort(-share, kind="stable")
     places = _places(low[order], high[order], [votes[players[n]] for n in order])
@@ -75,17 +76,17 @@ def shares(wins: np.ndarray) -> np.ndarray:
 
 def strengths(wins: np.ndarray) -> np.ndarray:
     """Bradley–Terry strengths (sets, players), from wins[s, i, j] of i over j, with the tied game of every player."""
-    won = wins.sum(axis=2) + 0.5
-    met = wins + wins.transpose(0, 2, 1)
-    found = np.ones(won.shape)
-    for _ in range(ROUNDS):
-        pairs = found[:, :, None] + found[:, None, :]
-        new = won / ((met / pairs).sum(axis=2) + 1 / (found + 1))
-        moved = np.abs(np.log(new / found)).max(initial=0)
-        found = new
-        if moved < STILL:
+    wins_with_tie = wins.sum(axis=2) + 0.5
+    games = wins + wins.transpose(0, 2, 1)
+    strength = np.ones(wins_with_tie.shape)
+    for _ in range(MAX_ROUNDS):
+        pairs = strength[:, :, None] + strength[:, None, :]
+        new = wins_with_tie / ((games / pairs).sum(axis=2) + 1 / (strength + 1))
+        change = np.abs(np.log(new / strength)).max(initial=0)
+        strength = new
+        if change < TOLERANCE:
             break
-    return found
+    return strength
 
 
 def _outcomes(games: Sequence[Game], players: Sequence[str]) -> np.ndarray:
@@ -111,5 +112,5 @@ def _places(low: np.ndarray, high: np.ndarray, votes: Sequence[int]) -> list[int
     for n in range(len(low)):
         others = [m for m in range(len(low)) if m != n]
         apart = all(low[n] > high[m] or high[n] < low[m] for m in others)
-        places.append(n + 1 if others and apart and votes[n] >= LEAST else None)
+        places.append(n + 1 if others and apart and votes[n] >= MIN_VOTES else None)
     return places

@@ -1,6 +1,6 @@
-"""Worked examples for one question: pairs of the visitor's text whose questions are most like it. Knows no model.
+"""Worked examples for one question: the visitor's pairs whose questions are most similar to it. Knows no model.
 
-Examples in the prompt, not in the weights: "few-shot" as in GPT-3 (arXiv 2005.14165, section 2), those chosen by the
+Examples in the prompt, not in the weights: "few-shot" as in GPT-3 (arXiv 2005.14165, section 2), chosen by the
 similarity of their questions (Liu et al. 2022, arXiv 2101.06804).
 """
 
@@ -19,12 +19,12 @@ from playground.prompts import Turn
 from retrieval.document import Document
 
 EXAMPLES = 3
-SHORTLIST = 400  # pairs that are embedded for one question: about two seconds the first time, from memory afterwards
-IN_MEMORY = 20_000  # vectors, of all visitors
+SHORTLIST = 400  # pairs that are embedded per question: about two seconds the first time, from memory afterwards
+CACHED_VECTORS = 20_000  # of all visitors
 
 
 class QuestionEncoder(Protocol):
-    """What choosing needs of an embedder."""
+    """What the selection needs of an embedder."""
 
     hash: str
 
@@ -35,7 +35,7 @@ class QuestionEncoder(Protocol):
 
 @dataclass(frozen=True)
 class WorkedExample:
-    """A pair of the text, `place` as source:start-end, and the cosine of its question with the one that is asked."""
+    """A pair of the text, its `place` as source:start-end, and the cosine of its question with the user's."""
 
     turn: Turn
     place: str
@@ -46,14 +46,14 @@ class WorkedExample:
 class Examples:
     """Pairs for one question, the most similar first; `same` says that a pair with this very question was left out.
 
-    It would hand the answer over, and the arm would then show what looking it up does.
+    Such a pair would give the answer away, and the arm would then measure retrieval.
     """
 
     chosen: tuple[WorkedExample, ...]
     same: bool
 
     def within(self, count_tokens: Callable[[str], int], max_tokens: int) -> "Examples":
-        """Without those that do not fit into the budget beside the better ones."""
+        """The examples that fit into the budget, the best first; a smaller one may take the place of a larger."""
         kept, left = [], max_tokens
         for each in self.chosen:
             tokens = count_tokens(f"{each.turn.question}\n{each.turn.answer}")
@@ -64,7 +64,7 @@ class Examples:
 
 
 class ExampleSelector:
-    """Chooses examples; keeps the vectors of questions it met, by the encoder and their text alone."""
+    """Chooses examples; caches the vectors of questions, by encoder and text."""
 
     def __init__(self) -> None:
         self._vectors: OrderedDict[tuple[str, str], np.ndarray] = OrderedDict()
@@ -73,7 +73,7 @@ class ExampleSelector:
     def choose(
         self, encoder: QuestionEncoder, question: str, placed: Sequence[tuple[str, Turn]], count: int = EXAMPLES
     ) -> Examples:
-        """The `count` pairs, given with their places, whose questions are most like this one.
+        """The `count` pairs, given with their places, whose questions are most similar to this one.
 
         Raises:
             UserError: there is no pair, or none but the question itself.
@@ -93,7 +93,7 @@ class ExampleSelector:
         return Examples(chosen, same=len(others) < len(placed))
 
     def forget(self, questions: Sequence[str]) -> None:
-        """Drop what is in memory of these questions."""
+        """Drop the cached vectors of these questions."""
         gone = set(questions)
         with self._lock:
             for key in [key for key in self._vectors if key[1] in gone]:
@@ -105,16 +105,16 @@ class ExampleSelector:
             new = [key for key in dict.fromkeys(keys) if key not in self._vectors]
             if new:
                 self._vectors.update(zip(new, encoder.encode([text for _, text in new]), strict=True))
-            found = [self._vectors[key] for key in keys]
-            while len(self._vectors) > IN_MEMORY:
+            vectors = [self._vectors[key] for key in keys]
+            while len(self._vectors) > CACHED_VECTORS:
                 self._vectors.popitem(last=False)
-        return found
+        return vectors
 
 
 def located_pairs(documents: Sequence[Document]) -> list[tuple[str, Turn]]:
-    """The question–answer pairs of these documents with their places: their own, else those made of them by rules.
+    """The question–answer pairs of these documents with their places: their own, else those that rules make of them.
 
-    Sentences with a gap are no questions: they serve only where nothing else was made.
+    Sentences with a gap are not questions, so they are used only where rules made nothing else.
     """
     found = []
     for document in documents:
@@ -132,7 +132,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _shortlist(asked: tuple[str, ...], placed: Sequence[tuple[str, Turn]]) -> list[tuple[str, Turn]]:
-    """All pairs where they are few, else those that share most words with the question, rare ones counting more."""
+    """All pairs where they are few, else those that share most words with the question; rare words count more."""
     if len(placed) <= SHORTLIST:
         return list(placed)
     words = [set(_words(turn.question)) for _, turn in placed]

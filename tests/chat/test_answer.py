@@ -172,13 +172,13 @@ def test_a_question_that_cannot_be_asked_is_refused(
 
 
 def test_snapshots_grow_and_do_not_flood(chat: ChatModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat_module, "SHOW_EVERY", 0.0)
+    monkeypatch.setattr(chat_module, "SNAPSHOT_SECONDS", 0.0)
     every = list(answer(chat, four_arms(), "When?", [[]] * 4, finds(), SETTINGS))
     assert len(every) == 1 + 4 * 12 + 1
     assert [each.tokens for each in every[0]] == [0] * 4
     for earlier, later in zip(every, every[1:], strict=False):
         assert all(b.text.startswith(a.text) and b.tokens >= a.tokens for a, b in zip(earlier, later, strict=True))
-    monkeypatch.setattr(chat_module, "SHOW_EVERY", 60.0)
+    monkeypatch.setattr(chat_module, "SNAPSHOT_SECONDS", 60.0)
     few = list(answer(chat, four_arms(), "When?", [[]] * 4, finds(), SETTINGS))
     assert [[said(each) for each in shot] for shot in few] == [[said(each) for each in every[n]] for n in (0, -1)]
 
