@@ -82,7 +82,7 @@ class Services:
 
     def _warm_up(self) -> None:
         """So that the first question does not wait for the models, nor the first estimate for the machine's pace."""
-        self.embedders.own().encode(["warm"])
+        self.embedders.default().encode(["warm"])
         forward_of(self.chat.model, self.chat.bits)
         self.self_tests.run_after_load([])
         options = adapters.get(YARDSTICK).Options()

@@ -1,4 +1,4 @@
-"""Which sentence encoder a visitor's text is embedded with: those on offer, fetching one, and the few in memory."""
+"""The sentence encoder for each visitor's text: those on offer, fetching one, and the few in memory."""
 
 import logging
 import threading
@@ -15,7 +15,7 @@ from playground.settings import Settings
 from playground.storage.store import Store
 from retrieval.embed import Embedder
 
-RESIDENT = 2  # in memory; the one that was not asked for longest is dropped
+RESIDENT = 2  # in memory; the least recently used one is dropped
 FAULT = "The embedder could not be made ready through a fault of this program. Choose it again, or another one."
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Offer:
-    """An embedder to choose: `here`, or to be fetched. Nothing is known of a host's own folder."""
+    """An embedder to choose: `here` on this machine, or to be fetched; `known` is None for a host's own folder."""
 
     name: str
     here: bool
@@ -32,14 +32,14 @@ class Offer:
 
 @dataclass(frozen=True)
 class EmbedderChange:
-    """A visitor's change to another embedder: under way until the text is indexed with it, or failed with `error`."""
+    """A visitor's change to another embedder: in progress until the text is indexed with it, or failed with `error`."""
 
     name: str
     error: str = ""
 
     @property
     def under_way(self) -> bool:
-        """Whether it may still come to pass."""
+        """Whether it has not failed."""
         return not self.error
 
 
@@ -52,29 +52,34 @@ class _Waiting:
 
 
 class Embedders:
-    """The embedders of all visitors. Loading or fetching one holds up only who waits for that one."""
+    """The embedders of all visitors. Loading or fetching one delays only those who need that one."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._settings = settings
-        self._held: OrderedDict[str, Embedder] = OrderedDict()
+        self._cache: OrderedDict[str, Embedder] = OrderedDict()
         self._loading = KeyedLocks()
         self._lock = threading.Lock()
         self._on_hub: list[str] = []
         self._waiting: dict[str, dict[str, _Waiting]] = {}
         self._changes: dict[str, EmbedderChange] = {}
 
-    def own(self) -> Embedder:
+    def default(self) -> Embedder:
         """The one that the host chose, for whoever chose none; raises UserError where it is not here."""
-        return self._loaded(self._own)
+        return self._load(self._default_source)
 
     def of(self, visitor: str) -> Embedder:
-        """The one that a visitor chose; the host's own if none was chosen, or if that one is here no more."""
-        return self._loaded(self._source(visitor))
+        """The one that a visitor chose; the host's own if none was chosen, or if that one is no longer here."""
+        return self._load(self._source(visitor))
 
     def name(self, visitor: str) -> str:
         """The name of the one that `of` gives; loads nothing."""
         return self._source(visitor).name
+
+    def in_memory(self) -> list[str]:
+        """The names of the embedders in memory, the latest used last."""
+        with self._lock:
+            return list(self._cache)
 
     def offers(self) -> list[Offer]:
         """Those on this machine, the host's own first, then those that the Hub would give."""
@@ -110,34 +115,34 @@ class Embedders:
         return self._changes.get(visitor)
 
     def forget(self, visitor: str) -> None:
-        """Give up what a visitor waits for."""
+        """Cancel the change that a visitor waits for."""
         with self._lock:
             self._changes.pop(visitor, None)
 
     @cached_property
-    def _own(self) -> ModelSource:
+    def _default_source(self) -> ModelSource:
         return registry.embedder_source(self._settings)
 
     def _source(self, visitor: str) -> ModelSource:
         chosen = self._store.embedder(visitor)
         here = registry.installed_embedders(self._settings) if chosen else []
-        return next((each for each in here if each.name == chosen), self._own)
+        return next((each for each in here if each.name == chosen), self._default_source)
 
-    def _loaded(self, source: ModelSource) -> Embedder:
+    def _load(self, source: ModelSource) -> Embedder:
         with self._loading.hold(source.name):
             with self._lock:
-                embedder = self._held.get(source.name)
+                embedder = self._cache.get(source.name)
             embedder = embedder or Embedder(source.folder, name=source.name)
             with self._lock:
-                self._held[source.name] = embedder
-                self._held.move_to_end(source.name)
-                while len(self._held) > RESIDENT:
-                    self._held.popitem(last=False)
+                self._cache[source.name] = embedder
+                self._cache.move_to_end(source.name)
+                while len(self._cache) > RESIDENT:
+                    self._cache.popitem(last=False)
         return embedder
 
     def _bring(self, name: str) -> None:
         """Fetch and load an embedder for all who wait for it."""
-        error = self._fault(name)
+        error = self._make_ready(name)
         with self._lock:
             waiting = self._waiting.pop(name)
         for visitor, each in waiting.items():
@@ -146,16 +151,16 @@ class Embedders:
             else:
                 threading.Thread(target=self._serve, args=(visitor, each), daemon=True).start()
 
-    def _fault(self, name: str) -> str:
-        """Make an embedder ready; why it is not, in a sentence."""
+    def _make_ready(self, name: str) -> str:
+        """Make an embedder ready; returns why it is not, in a sentence, or nothing."""
         try:
             here = {source.name: source for source in registry.installed_embedders(self._settings)}
             if name not in here:
                 registry.fetch_embedder(name)
-            self._loaded(here.get(name) or registry.embedder_source(self._settings, name))
+            self._load(here.get(name) or registry.embedder_source(self._settings, name))
         except USER_FACING as error:
             return str(error)
-        except Exception:
+        except Exception:  # the end of a thread: a fault of ours is logged, and the visitor is told
             logger.exception("embedder %s", name)
             return FAULT
         return ""
@@ -170,13 +175,13 @@ class Embedders:
             waiting.then()
         except USER_FACING:  # no text, cancelled, or the visitor is gone: the page says what there is
             pass
-        except Exception:
-            logger.exception("indexing anew")
+        except Exception:  # the end of a thread
+            logger.exception("indexing again")
         finally:
             self._settle(visitor, waiting.change, None)
 
     def _settle(self, visitor: str, change: EmbedderChange, to: EmbedderChange | None) -> None:
-        """End a change that was not overtaken by another."""
+        """End a change, unless a later one took its place."""
         with self._lock:
             if self._changes.get(visitor) is change:
                 if to:

@@ -41,7 +41,7 @@ class ExamDraft:
     settings: ExamSettings = ExamSettings()
 
     @property
-    def own(self) -> list[Question]:
+    def own_questions(self) -> list[Question]:
         """The questions without the general ones, which nobody edits."""
         return [each for each in self.question_set.questions if each.kind != GENERAL]
 
@@ -55,7 +55,7 @@ class Exams:
         self._jobs = jobs
         self._chat = chat
 
-    def draw(self, visitor: str, run: str, settings: ExamSettings, file: Path | None) -> ExamDraft:
+    def create_draft(self, visitor: str, run: str, settings: ExamSettings, file: Path | None) -> ExamDraft:
         """Draw up an exam of this visitor's text as it is now, in place of the one before; a file may bring questions.
 
         Raises:
@@ -71,9 +71,9 @@ class Exams:
             own = questions.read_questions(file, documents)[: settings.limit]
             drawn = question_set.from_file(own, documents, settings.seed, rows)
         draft = ExamDraft(drawn, run, settings)
-        if not draft.own:
+        if not draft.own_questions:
             raise UserError("No question could be made from this text. Add more text, or bring questions in a file.")
-        return self._keep(visitor, draft)
+        return self._save(visitor, draft)
 
     def draft(self, visitor: str) -> ExamDraft:
         """The exam in the making; without questions where there is none."""
@@ -92,7 +92,7 @@ class Exams:
             UserError: it has no words, no answer though it needs one, or is no longer there.
         """
         draft = self.draft(visitor)
-        old = next((each for each in draft.own if each.id == id_), None)
+        old = next((each for each in draft.own_questions if each.id == id_), None)
         told = tuple(dict.fromkeys(each.strip() for each in answers if each.strip()))
         if old is None:
             raise UserError("This question is not in the exam any more. Choose another one.")
@@ -105,12 +105,12 @@ class Exams:
         documents = self._library.documents(visitor)
         leaks = [each for each in draft.question_set.findings if each.fault == "leak" and each.question != id_]
         changed = question_set.replace_question(draft.question_set, new, documents, [])
-        return self._keep(visitor, replace(draft, question_set=replace(changed, findings=changed.findings + leaks)))
+        return self._save(visitor, replace(draft, question_set=replace(changed, findings=changed.findings + leaks)))
 
     def delete(self, visitor: str, ids: Sequence[str]) -> ExamDraft:
         """Take questions out."""
         draft = self.draft(visitor)
-        return self._keep(visitor, replace(draft, question_set=question_set.delete_questions(draft.question_set, ids)))
+        return self._save(visitor, replace(draft, question_set=question_set.delete_questions(draft.question_set, ids)))
 
     def start(self, visitor: str, arms: Sequence[str], name: str, language: str, drill: bool = False) -> str:
         """Queue the exam as it was drawn up; returns its id. The drill needs fine-tuning with retrieval among the arms.
@@ -118,11 +118,11 @@ class Exams:
         Raises:
             UserError: no questions, or no arm that can be asked.
         """
-        if len(self.taken(visitor)) >= MAX_EXAMS:
+        if len(self.all(visitor)) >= MAX_EXAMS:
             raise UserError(f"You keep {MAX_EXAMS} exams, the most allowed. Delete one first.")
         draft = self.draft(visitor)
         chosen = [arm for arm in ARMS if arm in arms and (draft.run or arm not in TUNING)]
-        if not draft.own:
+        if not draft.own_questions:
             raise UserError("There are no questions yet. Draw some up first.")
         if not chosen:
             raise UserError("No way of answering was chosen. Choose at least one; fine-tuned ones need an adapter.")
@@ -146,7 +146,7 @@ class Exams:
         }
         return self._jobs.add(visitor, [Job(KIND, plan.to_dict(), files, KIND, name)])[0]
 
-    def taken(self, visitor: str) -> list[RunRow]:
+    def all(self, visitor: str) -> list[RunRow]:
         """This visitor's exams, oldest first."""
         return self._store.runs.all(visitor, KIND)
 
@@ -167,7 +167,7 @@ class Exams:
             raise UserError("There is no text to ask about. Add a file, paste a text or choose an example first.")
         return documents
 
-    def _keep(self, visitor: str, draft: ExamDraft) -> ExamDraft:
+    def _save(self, visitor: str, draft: ExamDraft) -> ExamDraft:
         folder = self._store.exam_folder(visitor)
         folder.mkdir(parents=True, exist_ok=True)
         stored = {

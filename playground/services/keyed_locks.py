@@ -34,7 +34,7 @@ class KeyedLocks:
                 if not entry.users:
                     del self._entries[key]
 
-    def held(self, key: str) -> bool:
+    def is_held(self, key: str) -> bool:
         """Whether a thread holds this key's lock or waits for it."""
         with self._guard:
             return key in self._entries

@@ -140,7 +140,7 @@ class Library:
 
     def _add(self, visitor: str, path: Path, name: str, mapping: Mapping[str, str] | None) -> DocumentRow:
         with self._adding.hold(visitor):  # what fits depends on what is there
-            rows, size, shown = self._store.documents(visitor), path.stat().st_size, _shown(name)
+            rows, size, shown = self._store.documents(visitor), path.stat().st_size, _display_name(name)
             self._check_size(shown, size, rows)
             # Pasted text too: a short one can cost minutes, in a pattern that meets its worst case.
             document = read_in_sandbox(path, shown, mapping, reading_limits(self._settings))
@@ -193,7 +193,7 @@ def reading_limits(settings: Settings) -> Limits:
     )
 
 
-def _shown(name: str) -> str:
+def _display_name(name: str) -> str:
     """A file's name for display, short enough for the store with its ending kept."""
     path = Path(name)
     suffix = clean_name(path.suffix, "")[:10]

@@ -62,7 +62,7 @@ class QuestionWriter:
 
     def pairs(self, visitor: str) -> list[Pair]:
         """All that were kept, in the order of the documents."""
-        return [pair for row in self._library.rows(visitor) for pair in self._kept(row)[1]]
+        return [pair for row in self._library.rows(visitor) for pair in self._record(row)[1]]
 
     def working(self, visitor: str) -> bool:
         """Whether a request of this visitor's is at work."""
@@ -79,9 +79,9 @@ class QuestionWriter:
     def remove(self, visitor: str, question: str) -> None:
         """Delete the pairs with this question."""
         for row in self._library.rows(visitor):
-            asked, pairs = self._kept(row)
+            asked, pairs = self._record(row)
             if any(each.question == question for each in pairs):
-                self._keep(row, asked, [each for each in pairs if each.question != question])
+                self._save(row, asked, [each for each in pairs if each.question != question])
 
     def write(self, visitor: str) -> Iterator[WritingProgress]:
         """Have questions written about sections that had none, and keep the good ones as they come.
@@ -121,7 +121,7 @@ class QuestionWriter:
         rows = self._library.rows(visitor)
         work = []
         for row, document in zip(rows, self._library.documents(visitor), strict=True):
-            asked, pairs = self._kept(row)
+            asked, pairs = self._record(row)
             places = [place for place in worth_asking(document) if place not in asked]
             work.append(_Work(row, document, places, asked, pairs))
         if not any(each.places for each in work):
@@ -140,18 +140,18 @@ class QuestionWriter:
 
     def _take(self, work: _Work, some: Sequence[QuestionDraft]) -> None:
         """Keep some drafts' pairs beside those that are there by now: one may have been deleted meanwhile."""
-        asked, pairs = self._kept(work.row)
+        asked, pairs = self._record(work.row)
         new = [pair for each in some for pair in each.pairs]
-        self._keep(work.row, [*asked, *(each.section for each in some)], [*pairs, *new])
+        self._save(work.row, [*asked, *(each.section for each in some)], [*pairs, *new])
 
-    def _kept(self, row: DocumentRow) -> tuple[list[int], list[Pair]]:
+    def _record(self, row: DocumentRow) -> tuple[list[int], list[Pair]]:
         """The sections that were asked about, and the pairs."""
-        kept = self._store.written(row.visitor, row.id)
+        kept = self._store.synthetic_questions(row.visitor, row.id)
         return list(kept.get("asked", ())), [Pair(*each) for each in kept.get("pairs", ())]
 
-    def _keep(self, row: DocumentRow, asked: Sequence[int], pairs: Sequence[Pair]) -> None:
+    def _save(self, row: DocumentRow, asked: Sequence[int], pairs: Sequence[Pair]) -> None:
         content = {"asked": list(asked), "pairs": [list(astuple(each)) for each in pairs]}
-        self._store.keep_written(row.visitor, row.id, content)
+        self._store.save_synthetic_questions(row.visitor, row.id, content)
 
 
 def _check(good: int, tried: int) -> None:

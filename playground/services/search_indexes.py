@@ -49,7 +49,7 @@ class SearchIndexes:
         self._builders = KeyedLocks()
         self._stops = StopSignals()
         self._lock = threading.Lock()  # of the three below
-        self._held: OrderedDict[str, tuple[str, Index]] = OrderedDict()
+        self._cache: OrderedDict[str, tuple[str, Index]] = OrderedDict()
         self._unfinished: dict[str, tuple[str, dict[str, np.ndarray]]] = {}
         self._progress: dict[str, Building] = {}
 
@@ -87,7 +87,7 @@ class SearchIndexes:
         Built when there is none. Raises as `index` does.
         """
         ready = self.ready(visitor)
-        if ready is None and self._builders.held(visitor):
+        if ready is None and self._builders.is_held(visitor):
             ready = self._before(visitor)
         return ready or self.index(visitor)
 
@@ -118,7 +118,7 @@ class SearchIndexes:
         """Drop what is in memory of a visitor, and stop what is being built."""
         self.cancel(visitor)
         with self._lock:
-            self._held.pop(visitor, None)
+            self._cache.pop(visitor, None)
             self._unfinished.pop(visitor, None)
 
     def _ready(self, visitor: str, text: str) -> Index | None:
@@ -127,7 +127,7 @@ class SearchIndexes:
         if held and held[0] == text:
             return held[1]
         folder = self._store.index_folder(visitor) / text
-        index = _saved(folder, self._embedders.of(visitor)) if folder.exists() else None
+        index = _load_index(folder, self._embedders.of(visitor)) if folder.exists() else None
         if index:
             self._remember(visitor, text, index)
         return index
@@ -135,15 +135,15 @@ class SearchIndexes:
     def _in_memory(self, visitor: str) -> tuple[str, Index] | None:
         """The index that is held and its text's hash, unless the visitor changed to another embedder since."""
         with self._lock:
-            held = self._held.get(visitor)
+            held = self._cache.get(visitor)
             if held:
-                self._held.move_to_end(visitor)
+                self._cache.move_to_end(visitor)
         return held if held and held[1].embedder_hash == self._embedders.of(visitor).hash else None
 
     def _before(self, visitor: str) -> Index | None:
         """The index of the text as it was, without documents that are gone; None where nothing is left."""
-        held, folder = self._in_memory(visitor), _newest(self._store.index_folder(visitor))
-        index = held[1] if held else _saved(folder, self._embedders.of(visitor)) if folder else None
+        held, folder = self._in_memory(visitor), _newest_folder(self._store.index_folder(visitor))
+        index = held[1] if held else _load_index(folder, self._embedders.of(visitor)) if folder else None
         index = index.restrict_to({row.name for row in self._library.rows(visitor)}) if index else None
         return index if index and index.passages else None
 
@@ -152,7 +152,7 @@ class SearchIndexes:
         text, folder, embedder = text_hash(rows), self._store.index_folder(visitor), self._embedders.of(visitor)
         with self._lock:
             made_with, unfinished = self._unfinished.pop(visitor, ("", {}))
-        known = (unfinished if made_with == embedder.hash else {}) | _known(folder, embedder)
+        known = (unfinished if made_with == embedder.hash else {}) | _known_vectors(folder, embedder)
 
         def report(done: int, total: int) -> None:
             self._report(visitor, done=done, total=total)
@@ -181,18 +181,18 @@ class SearchIndexes:
 
     def _remember(self, visitor: str, text: str, index: Index) -> None:
         with self._lock:
-            self._held[visitor] = (text, index)
-            self._held.move_to_end(visitor)
-            while len(self._held) > IN_MEMORY:
-                self._held.popitem(last=False)
+            self._cache[visitor] = (text, index)
+            self._cache.move_to_end(visitor)
+            while len(self._cache) > IN_MEMORY:
+                self._cache.popitem(last=False)
 
 
-def _newest(folder: Path) -> Path | None:
+def _newest_folder(folder: Path) -> Path | None:
     """The one index that is kept in a visitor's folder."""
     return next(folder.glob("[!.]*"), None)
 
 
-def _saved(folder: Path, embedder: Embedder) -> Index | None:
+def _load_index(folder: Path, embedder: Embedder) -> Index | None:
     """A saved index; None for a damaged one or another embedder's."""
     try:
         return load(folder, embedder)
@@ -200,9 +200,9 @@ def _saved(folder: Path, embedder: Embedder) -> Index | None:
         return None
 
 
-def _known(folder: Path, embedder: Embedder) -> dict[str, np.ndarray]:
+def _known_vectors(folder: Path, embedder: Embedder) -> dict[str, np.ndarray]:
     """The vectors of the saved index by their passages' hash; none of a damaged one or another embedder's."""
-    before = _newest(folder)
+    before = _newest_folder(folder)
     try:
         return vectors_by_hash(before, embedder) if before else {}
     except RetrievalError:

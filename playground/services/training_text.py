@@ -1,4 +1,4 @@
-"""What of a visitor's text is trained on: what was found in it, what is left out, and what the model will see."""
+"""The part of a visitor's text that is used for training: findings, what is left out, and what the model will see."""
 
 import threading
 from collections.abc import Callable, Hashable
@@ -35,29 +35,30 @@ class TrainingText:
         self._tokens: dict[str, dict[str, int]] = {}
 
     def findings(self, visitor: str) -> list[Finding]:
-        """What may spoil training on the visitor's text as it is now."""
+        """What may harm training on the visitor's text as it is now."""
         key = ("findings", self._library.text_hash(visitor))
         return self._once(visitor, key, lambda: quality.find_problems(self._library.documents(visitor)))
 
-    def left_out(self, visitor: str) -> set[str]:
+    def excluded_kinds(self, visitor: str) -> set[str]:
         """The kinds of findings that are left out."""
-        return set(self._store.left_out(visitor))
+        return set(self._store.excluded_kinds(visitor))
 
-    def leave_out(self, visitor: str, kind: str, out: bool) -> None:
-        """Leave a kind out of training, or take it back.
+    def exclude_kind(self, visitor: str, kind: str, exclude: bool) -> None:
+        """Leave a kind of findings out of training, or include it again.
 
         Raises:
             UserError: nothing of that kind can be left out.
         """
-        kinds = self.left_out(visitor)
-        if out and not any(finding.kind == kind and finding.parts for finding in self.findings(visitor)):
+        kinds = self.excluded_kinds(visitor)
+        if exclude and not any(finding.kind == kind and finding.parts for finding in self.findings(visitor)):
             raise UserError(f"Nothing of the kind {kind!r} is in your text any more. Reload the page.")
-        self._store.leave_out(visitor, kinds | {kind} if out else kinds - {kind})
+        self._store.exclude_kinds(visitor, kinds | {kind} if exclude else kinds - {kind})
 
     def documents(self, visitor: str) -> list[Document]:
         """The visitor's documents with the questions written about them, without what is left out."""
-        read = zip(self._library.documents(visitor), self._written(visitor), strict=True)
-        documents, kinds = [replace(document, questions=asked) for document, asked in read], self.left_out(visitor)
+        read = zip(self._library.documents(visitor), self._questions(visitor), strict=True)
+        documents = [replace(document, questions=questions) for document, questions in read]
+        kinds = self.excluded_kinds(visitor)
         if not kinds:
             return documents
         return quality.remove_spans(documents, [each for each in self.findings(visitor) if each.kind in kinds])
@@ -68,7 +69,8 @@ class TrainingText:
         Raises:
             UserError: there is no text.
         """
-        return self._once(visitor, self._key("preview", visitor, settings), lambda: self._previewed(visitor, settings))
+        key = self._key("preview", visitor, settings)
+        return self._once(visitor, key, lambda: self._make_preview(visitor, settings))
 
     def workload(self, visitor: str, settings: TrainSettings) -> Workload:
         """What a run with these settings reads of the visitor's text.
@@ -83,10 +85,10 @@ class TrainingText:
 
     def _key(self, what: str, visitor: str, settings: TrainSettings) -> Hashable:
         """For what is made of the text as it is now, cut as these settings say."""
-        text = (self._library.text_hash(visitor), *self._written(visitor))
-        return (what, text, *sorted(self.left_out(visitor)), settings.mix)
+        text = (self._library.text_hash(visitor), *self._questions(visitor))
+        return (what, text, *sorted(self.excluded_kinds(visitor)), settings.mix)
 
-    def _previewed(self, visitor: str, settings: TrainSettings) -> list[KindPreview]:
+    def _make_preview(self, visitor: str, settings: TrainSettings) -> list[KindPreview]:
         documents, tokenizer = self._some_documents(visitor), self._tokenizer()
         return preview_examples(split_for(documents, tokenizer, settings).train, tokenizer)
 
@@ -96,10 +98,10 @@ class TrainingText:
             raise UserError("There is no text to learn from yet. Add a file, paste a text or take an example first.")
         return documents
 
-    def _written(self, visitor: str) -> list[tuple[Pair, ...]]:
+    def _questions(self, visitor: str) -> list[tuple[Pair, ...]]:
         """The questions written about each document."""
-        rows = self._library.rows(visitor)
-        return [tuple(Pair(*each) for each in self._store.written(visitor, row.id).get("pairs", ())) for row in rows]
+        records = [self._store.synthetic_questions(visitor, row.id) for row in self._library.rows(visitor)]
+        return [tuple(Pair(*each) for each in record.get("pairs", ())) for record in records]
 
     def token_counts(self, visitor: str) -> dict[str, int]:
         """How many of the model's tokens each document of this visitor has, by its id; counted once per content."""

@@ -126,14 +126,14 @@ class Store:
             self._document_path(visitor, document).unlink(missing_ok=True)
             self._written_path(visitor, document).unlink(missing_ok=True)
 
-    def written(self, visitor: str, document: str) -> dict[str, Any]:
-        """What was kept with `keep_written`; empty where nothing was."""
+    def synthetic_questions(self, visitor: str, document: str) -> dict[str, Any]:
+        """What was kept with `save_synthetic_questions`; empty where nothing was."""
         with self._database.read(visitor) as db:
             owned_row(db, "documents", visitor, document)
             path = self._written_path(visitor, document)
             return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
-    def keep_written(self, visitor: str, document: str, content: Mapping[str, Any]) -> None:
+    def save_synthetic_questions(self, visitor: str, document: str, content: Mapping[str, Any]) -> None:
         """Keep the questions that were written about a document, in place of those before; they go when it goes."""
         path = self._written_path(visitor, document)
         with self._database.read(visitor), self._staging.new_path() as draft:
@@ -143,13 +143,13 @@ class Store:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 draft.replace(path)
 
-    def left_out(self, visitor: str) -> list[str]:
+    def excluded_kinds(self, visitor: str) -> list[str]:
         """The kinds of findings that a visitor leaves out of training."""
         with self._database.read(visitor) as db:
             row = db.execute("SELECT left_out FROM visitors WHERE id = ?", (visitor,)).fetchone()
         return list(json.loads(row["left_out"]))
 
-    def leave_out(self, visitor: str, kinds: Collection[str]) -> None:
+    def exclude_kinds(self, visitor: str, kinds: Collection[str]) -> None:
         """Keep which kinds a visitor leaves out, in place of those before."""
         with self._database.write(visitor) as db:
             db.execute("UPDATE visitors SET left_out = ? WHERE id = ?", (json.dumps(sorted(kinds)), visitor))

@@ -244,7 +244,7 @@ def test_starting_over_gives_a_change_up(host: Settings, hub: SmallHub) -> None:
     browser.services.visitors.forget(browser.visitor)
     hub.go_on.set()
     assert browser.settled()
-    assert wait_until(lambda: not browser.services.embedders._waiting)
+    assert wait_until(lambda: MANY in browser.services.embedders.in_memory())
     assert browser.panel()["chosen"]["value"] == "own"
 
 
@@ -284,7 +284,7 @@ def test_a_choice_made_while_the_one_before_is_written_is_not_lost(
 
 @pytest.mark.usefixtures("here")
 def test_while_one_loads_the_others_serve_and_two_stay_in_memory(
-    host: Settings, encoders: Path, monkeypatch: pytest.MonkeyPatch
+    host: Settings, encoders: Path, hub_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services = Services(host)
     begun, go_on = threading.Event(), threading.Event()
@@ -296,7 +296,7 @@ def test_while_one_loads_the_others_serve_and_two_stay_in_memory(
         return Embedder(folder, name=name)
 
     monkeypatch.setattr(embedders_module, "Embedder", slow)
-    own = services.embedders.own()
+    own = services.embedders.default()
     waiting, other = Browser(services), Browser(services)
     waiting.choose(MANY)
     assert begun.wait(30)
@@ -304,10 +304,11 @@ def test_while_one_loads_the_others_serve_and_two_stay_in_memory(
     assert waiting.told() == "Loading paraphrase-multilingual-MiniLM-L12-v2…"
     go_on.set()
     assert waiting.settled()
-    third = registry.ModelSource("embedder", "third", "folder", encoders / "own")
-    services.embedders._loaded(third)
-    assert list(services.embedders._held) == [MANY, "third"]
-    assert services.embedders.own() is not own
+    shutil.copytree(encoders / "own", put_in_cache(hub_cache, ENGLISH), dirs_exist_ok=True)
+    services.store.choose_embedder(other.visitor, ENGLISH)
+    assert services.embedders.of(other.visitor).name == ENGLISH
+    assert services.embedders.in_memory() == [MANY, ENGLISH]
+    assert services.embedders.default() is not own
 
 
 def test_a_silent_hub_and_a_slow_embedder_hold_up_no_page(host: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -209,7 +209,7 @@ def test_written_pairs_are_deleted_alone_and_with_their_document(
     assert writing.pairs(visitor) == others
     (row,) = store.documents(visitor)
     with pytest.raises(UserError, match="not found among yours"):
-        store.written(store.visitor(new_secret()), row.id)
+        store.synthetic_questions(store.visitor(new_secret()), row.id)
     library.remove(visitor, row.id)
     assert writing.pairs(visitor) == []
     assert not [each for each in settings.data.rglob("*") if each.parent.name == "written"]

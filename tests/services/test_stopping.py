@@ -91,7 +91,7 @@ def test_a_signal_is_gone_when_its_work_has_ended() -> None:
 def test_a_lock_of_a_key_is_gone_when_nobody_uses_it() -> None:
     locks = KeyedLocks()
     with locks.hold("a"), locks.hold("a"), locks.hold("b"):
-        assert locks.held("a")
-        assert locks.held("b")
-    assert not locks.held("a")
-    assert not locks.held("b")
+        assert locks.is_held("a")
+        assert locks.is_held("b")
+    assert not locks.is_held("a")
+    assert not locks.is_held("b")

@@ -21,6 +21,7 @@ from playground.storage.store import Store, new_secret
 from playground.training.config import TrainSettings
 from playground.training.losses import count_targets
 from retrieval.readers.dispatch import read_document
+from tests.fakes.memory import held_in_memory
 from tests.fakes.texts import CLUB_RULES
 
 MAIL = "Write to the keeper at keeper@lamp.example, who answers."
@@ -42,22 +43,27 @@ def test_what_is_left_out_is_not_trained_on_and_can_be_taken_back(
     text: TrainingText, library: Library, visitor: str
 ) -> None:
     assert MAIL in text.documents(visitor)[0].text
-    text.leave_out(visitor, "email", True)
+    text.exclude_kind(visitor, "email", True)
     assert "keeper@" not in text.documents(visitor)[0].text
     assert "Rule 59" in text.documents(visitor)[0].text
     assert MAIL in library.documents(visitor)[0].text
-    text.leave_out(visitor, "email", False)
+    text.exclude_kind(visitor, "email", False)
     assert MAIL in text.documents(visitor)[0].text
 
 
 def test_a_choice_outlives_the_server_and_is_one_visitors_alone(
-    text: TrainingText, library: Library, store: Store, settings: Settings, visitor: str
+    text: TrainingText,
+    library: Library,
+    store: Store,
+    settings: Settings,
+    visitor: str,
+    tokenizer: PreTrainedTokenizerFast,
 ) -> None:
     other = store.visitor(new_secret())
     library.add_text(other, f"{CLUB_RULES}\n\n{MAIL}")
-    text.leave_out(visitor, "email", True)
-    later = TrainingText(library, Store(settings), text._tokenizer)
-    assert later.left_out(visitor) == {"email"}
+    text.exclude_kind(visitor, "email", True)
+    later = TrainingText(library, Store(settings), lambda: tokenizer)
+    assert later.excluded_kinds(visitor) == {"email"}
     assert "keeper@" not in later.documents(visitor)[0].text
     assert MAIL in later.documents(other)[0].text
 
@@ -65,7 +71,7 @@ def test_a_choice_outlives_the_server_and_is_one_visitors_alone(
 @pytest.mark.parametrize("kind", ["little", "iban", "'; DROP TABLE visitors"])
 def test_only_what_was_found_can_be_left_out(text: TrainingText, visitor: str, kind: str) -> None:
     with pytest.raises(UserError, match="Nothing of the kind"):
-        text.leave_out(visitor, kind, True)
+        text.exclude_kind(visitor, kind, True)
 
 
 def test_findings_follow_the_text(text: TrainingText, library: Library, visitor: str) -> None:
@@ -77,8 +83,9 @@ def test_findings_follow_the_text(text: TrainingText, library: Library, visitor:
 def test_starting_over_leaves_nothing_of_a_text_in_memory(text: TrainingText, visitor: str) -> None:
     text.findings(visitor)
     text.preview(visitor, SETTINGS)
+    assert held_in_memory(text, visitor)
     text.forget(visitor)
-    assert text._made == {}
+    assert not held_in_memory(text, visitor)
 
 
 def test_the_preview_is_of_the_examples_that_training_gets(
@@ -127,7 +134,7 @@ def test_a_workload_is_made_once_and_anew_for_another_text_or_step(
     load = text.workload(visitor, SETTINGS)
     assert text.workload(visitor, replace(SETTINGS, steps=7)) is load
     assert text.workload(visitor, replace(SETTINGS, batch_tokens=64)).step.tokens < load.step.tokens
-    text.leave_out(visitor, "email", True)
+    text.exclude_kind(visitor, "email", True)
     assert text.workload(visitor, SETTINGS) is not load
     library.add_text(visitor, CLUB_RULES.replace("biscuit", "cake"))
     assert text.workload(visitor, SETTINGS).text.unpacked_tokens > 1.5 * load.text.unpacked_tokens

@@ -267,12 +267,12 @@ def test_a_database_of_before_gets_a_choice_of_embedder(settings: Settings, monk
 
 def test_what_a_visitor_leaves_out_is_kept_and_is_that_visitors_alone(settings: Settings, store: Store) -> None:
     visitor, stranger = (store.visitor(new_secret()) for _ in range(2))
-    assert store.left_out(visitor) == []
-    store.leave_out(visitor, {"email", "broken"})
-    assert Store(settings).left_out(visitor) == ["broken", "email"]
-    assert store.left_out(stranger) == []
+    assert store.excluded_kinds(visitor) == []
+    store.exclude_kinds(visitor, {"email", "broken"})
+    assert Store(settings).excluded_kinds(visitor) == ["broken", "email"]
+    assert store.excluded_kinds(stranger) == []
     store.forget(visitor)
-    assert store.left_out(visitor) == []
+    assert store.excluded_kinds(visitor) == []
 
 
 def test_seeing_a_visitor_again_within_a_minute_writes_nothing(store: Store, settings: Settings) -> None:

@@ -36,7 +36,7 @@ def app(long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     folder = tmp_path_factory.mktemp("data")
     services = Services(Settings(data=folder, chat_model=str(long_window_folder), port=free_port()))
     services.supervisor.start()
-    with closing(services.jobs), served_page(services) as url:
+    with closing(services.supervisor), served_page(services) as url:
         yield url, services
 
 
@@ -65,9 +65,9 @@ def ended(services: Services, id_: str, exam: str) -> str:
 def test_an_exam_is_drawn_up_taken_and_told_of(app: tuple[str, Services], visitor: Visitor) -> None:
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
     assert told(visitor.client.predict("", 10, 0, None, api_name="/draw_exam")) == ""
-    assert len(services.exams.draft(id_).own) == 10
+    assert len(services.exams.draft(id_).own_questions) == 10
     assert told(visitor.client.predict(["base", "rag", "gold"], "Mine", False, api_name="/take_exam")) == ""
-    (exam,) = services.exams.taken(id_)
+    (exam,) = services.exams.all(id_)
     assert ended(services, id_, exam.id) == "done", read_events(exam.folder)
     shown = str(visitor.client.predict(api_name="/exam"))
     assert "Which serves this text better" in shown
@@ -85,7 +85,7 @@ def test_an_exam_is_drawn_up_taken_and_told_of(app: tuple[str, Services], visito
 
 def test_an_exam_stops_at_once_and_goes_on_from_where_it_was(app: tuple[str, Services], visitor: Visitor) -> None:
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
-    services.exams.draw(id_, "", ExamSettings(limit=40), None)
+    services.exams.create_draft(id_, "", ExamSettings(limit=40), None)
     exam = services.exams.start(id_, ["base", "rag", "few_shot", "gold"], "Long", "vi")
     folder = services.store.runs.get(id_, exam).folder
     while not any(event.get("step") for event in read_events(folder)):
@@ -106,13 +106,13 @@ def test_an_exam_stops_at_once_and_goes_on_from_where_it_was(app: tuple[str, Ser
 
 def test_questions_are_changed_and_deleted_and_outlast_the_page(app: tuple[str, Services], visitor: Visitor) -> None:
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
-    draft = services.exams.draw(id_, "", SMALL, None)
-    first, second = draft.own[:2]
+    draft = services.exams.create_draft(id_, "", SMALL, None)
+    first, second = draft.own_questions[:2]
     services.exams.edit(id_, first.id, "Where is it?", ["Lindholm", " ", "Tomar"])
     services.exams.delete(id_, [second.id])
     kept = Services(services.settings).exams.draft(id_)
-    assert [each.id for each in kept.own] == [each.id for each in draft.own if each.id != second.id]
-    assert (kept.own[0].question, kept.own[0].answers) == ("Where is it?", ("Lindholm", "Tomar"))
+    assert [each.id for each in kept.own_questions] == [each.id for each in draft.own_questions if each.id != second.id]
+    assert (kept.own_questions[0].question, kept.own_questions[0].answers) == ("Where is it?", ("Lindholm", "Tomar"))
     with pytest.raises(UserError, match="needs words"):
         services.exams.edit(id_, first.id, " ", ["x"])
 
@@ -120,8 +120,8 @@ def test_questions_are_changed_and_deleted_and_outlast_the_page(app: tuple[str, 
 def test_own_questions_come_from_a_file(app: tuple[str, Services], visitor: Visitor, write: Write) -> None:
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
     file = write("q.csv", "question,answer\nWhen was the Harbour museum founded?,1884\n")
-    draft = services.exams.draw(id_, "", SMALL, file)
-    assert [each.answers for each in draft.own] == [("1884",)]
+    draft = services.exams.create_draft(id_, "", SMALL, file)
+    assert [each.answers for each in draft.own_questions] == [("1884",)]
 
 
 def test_what_an_adapter_was_taught_is_not_asked_of_it(app: tuple[str, Services]) -> None:
@@ -134,11 +134,11 @@ def test_what_an_adapter_was_taught_is_not_asked_of_it(app: tuple[str, Services]
     config, _ = services.runs.plan(id_, "lora", "quick", {}, {"steps": 1})
     run = services.runs.start(id_, config, "taught")
     assert ended(services, id_, run) == "done"
-    drawn = services.exams.draw(id_, run, SMALL, None)
-    own = services.exams.draw(id_, run, ExamSettings(limit=80), path)
-    taught = {each.question for each in own.own if each.id in own.question_set.leaked_ids()}
+    drawn = services.exams.create_draft(id_, run, SMALL, None)
+    own = services.exams.create_draft(id_, run, ExamSettings(limit=80), path)
+    taught = {each.question for each in own.own_questions if each.id in own.question_set.leaked_ids()}
     assert 0 < len(taught) < 80
-    assert not taught & {each.question for each in drawn.own}
+    assert not taught & {each.question for each in drawn.own_questions}
 
 
 def test_nothing_to_ask_about_is_told_in_a_sentence(app: tuple[str, Services]) -> None:
@@ -152,10 +152,10 @@ def test_nothing_to_ask_about_is_told_in_a_sentence(app: tuple[str, Services]) -
 
 def test_one_visitor_does_not_meet_the_exam_of_another(app: tuple[str, Services], visitor: Visitor) -> None:
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
-    services.exams.draw(id_, "", SMALL, None)
+    services.exams.create_draft(id_, "", SMALL, None)
     exam = services.exams.start(id_, ["base"], "Secret", "en")
     other = services.store.visitor(Visitor(app[0]).secret)
-    assert not services.exams.draft(other).own
+    assert not services.exams.draft(other).own_questions
     for ask in (services.exams.outcome, services.exams.files):
         with pytest.raises(UserError, match="not found among yours"):
             ask(other, exam)
@@ -212,8 +212,8 @@ def test_a_long_question_is_cut_in_the_table_and_no_verdict_is_no_text(app: tupl
     visitor = Visitor(app[0])
     visitor.add_text(TEXT)
     id_ = services.store.visitor(visitor.secret)
-    draft = services.exams.draw(id_, "", SMALL, None)
-    draft = services.exams.edit(id_, draft.own[0].id, f"{EVIL} {'x' * 900}", ["y"])
+    draft = services.exams.create_draft(id_, "", SMALL, None)
+    draft = services.exams.edit(id_, draft.own_questions[0].id, f"{EVIL} {'x' * 900}", ["y"])
     cell = question_table("en", draft)["value"]["data"][0][2]
     assert len(cell) == CELL_CHARS + 1
     assert verdict_text("en", None) == ""
@@ -224,8 +224,8 @@ def test_a_deleted_adapter_is_said_to_be_missing(app: tuple[str, Services], visi
     config, _ = services.runs.plan(id_, "lora", "quick", {}, {"steps": 1})
     run = services.runs.start(id_, config, "soon gone")
     assert ended(services, id_, run) == "done"
-    services.exams.draw(id_, run, SMALL, None)
+    services.exams.create_draft(id_, run, SMALL, None)
     services.runs.delete(id_, run)
     with pytest.raises(UserError, match="not found among yours"):
         services.exams.start(id_, ["base", "tuned"], "", "en")
-    assert not [each for each in services.exams.taken(id_) if each.kind != KIND]
+    assert not [each for each in services.exams.all(id_) if each.kind != KIND]

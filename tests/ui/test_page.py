@@ -37,7 +37,7 @@ def app(long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     )
     services = Services(settings)
     services.supervisor.start()
-    with closing(services.jobs), served_page(services) as url:
+    with closing(services.supervisor), served_page(services) as url:
         yield url, services
 
 
@@ -327,7 +327,7 @@ def test_what_may_spoil_training_is_told_and_what_is_left_out_stays_so(app: tupl
     visitor.add_text(f"{CLUB_RULES}\n\nWrite to {ATTACK} keeper@lamp.example, who answers.")
     assert "E-mail addresses: 1, such as keeper@lamp.example" in str(visitor.client.predict(api_name="/quality"))
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
-    services.training_text.leave_out(id_, "email", True)
+    services.training_text.exclude_kind(id_, "email", True)
     assert "Left out: E-mail addresses" in str(visitor.client.predict(api_name="/quality"))
 
 

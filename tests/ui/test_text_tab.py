@@ -51,7 +51,7 @@ class Held:
 @pytest.fixture
 def held(services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
     """The first passages are not embedded until they may be."""
-    held, embedder = Held(), services.embedders.own()
+    held, embedder = Held(), services.embedders.default()
     encode = embedder.encode
 
     def wait_and_encode(*args: Any) -> Any:

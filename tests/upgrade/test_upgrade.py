@@ -102,7 +102,7 @@ def test_an_old_visitor_finds_text_index_conversation_votes_run_and_exam_draft(s
     assert [vote.choice for vote in services.store.votes(visitor)] == ["left", "tie"]
     draft = services.exams.draft(visitor)
     assert draft.run == row.id
-    assert len(draft.own) > 2
+    assert len(draft.own_questions) > 2
 
 
 def test_an_old_visitor_goes_on_with_the_conversation_and_the_adapter(services: Services) -> None:

@@ -37,7 +37,7 @@ def question_table(language: str, draft: ExamDraft) -> dict[str, Any]:
             _short(" | ".join(each.answers)) or words["report.none"],
             "; ".join(faults.get(each.id, [])),
         ]
-        for number, each in enumerate(draft.own, start=1)
+        for number, each in enumerate(draft.own_questions, start=1)
     ]
     headers = [say(language, f"exam.column.{each}") for each in COLUMNS]
     return gr.update(value={"headers": headers, "data": rows}, visible=bool(rows))

@@ -170,9 +170,11 @@ class ExamTab:
         """Updates for `draft_outputs`."""
         draft, runs = self.services.exams.draft(visitor), self._runs(language, visitor)
         known = {id_ for _, id_ in runs}
-        value = draft.run if draft.own and draft.run in known else runs[-1][1]
-        numbered = [(f"{number}. {each.question[:80]}", each.id) for number, each in enumerate(draft.own, start=1)]
-        there = bool(draft.own)
+        value = draft.run if draft.own_questions and draft.run in known else runs[-1][1]
+        numbered = [
+            (f"{number}. {each.question[:80]}", each.id) for number, each in enumerate(draft.own_questions, start=1)
+        ]
+        there = bool(draft.own_questions)
         return (
             gr.update(choices=runs, value=value),
             question_table(language, draft),
@@ -196,7 +198,7 @@ class ExamTab:
 
     def _exams(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `exam_outputs`: the newest exam is shown."""
-        taken = self.services.exams.taken(visitor)
+        taken = self.services.exams.all(visitor)
         choices = [(f"{each.name} ({say(language, f'exam.is.{each.state}')})", each.id) for each in reversed(taken)]
         newest = taken[-1].id if taken else None
         history = gr.update(choices=choices, value=newest, visible=bool(taken))
@@ -205,7 +207,7 @@ class ExamTab:
 
     def _followed(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `state_outputs`; looking renews the lease."""
-        taken = self.services.exams.taken(visitor)
+        taken = self.services.exams.all(visitor)
         newest = self.services.jobs.active_run(visitor, KIND) or (taken[-1] if taken else None)
         run: Snapshot | None = self.services.jobs.snapshot(visitor, newest.id) if newest else None
         state = run.state if run else ""
@@ -234,12 +236,12 @@ class ExamTab:
         visitor = visitor_of(self.services.visitors, request)
         settings = build(ExamSettings, {"limit": limit, "seed": seed or 0})
         file = Path(own) if own else None
-        self.services.exams.draw(visitor, run or NO_RUN, settings, file)
+        self.services.exams.create_draft(visitor, run or NO_RUN, settings, file)
         return (bump(changed),)
 
     def _show(self, request: gr.Request, id_: str | None) -> tuple[Any, ...]:
         draft: ExamDraft = self.services.exams.draft(visitor_of(self.services.visitors, request))
-        chosen = next((each for each in draft.own if each.id == id_), None)
+        chosen = next((each for each in draft.own_questions if each.id == id_), None)
         return (chosen.question, "\n".join(chosen.answers)) if chosen else ("", "")
 
     def _save(self, request: gr.Request, changed: int, id_: str | None, question: str, answers: str) -> tuple[Any, ...]:
@@ -253,7 +255,7 @@ class ExamTab:
 
     def _start(self, request: gr.Request, changed: int, arms: list[str], name: str, drill: bool) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
-        count = len(self.services.exams.taken(visitor)) + 1
+        count = len(self.services.exams.all(visitor)) + 1
         self.services.exams.start(visitor, arms, name or say(language, "exam.numbered", count=count), language, drill)
         return "", bump(changed)
 
@@ -266,7 +268,7 @@ class ExamTab:
     def _act(self, request: gr.Request, changed: int, act: Callable[[str, str], None]) -> tuple[Any, ...]:
         """To the exam at work, else to the newest."""
         visitor = visitor_of(self.services.visitors, request)
-        taken = self.services.exams.taken(visitor)
+        taken = self.services.exams.all(visitor)
         newest = self.services.jobs.active_run(visitor, KIND) or (taken[-1] if taken else None)
         if newest:
             act(visitor, newest.id)

@@ -54,7 +54,7 @@ class QualityView:
         findings = (
             {each.kind: each for each in text.findings(visitor)} if self.services.library.has_text(visitor) else {}
         )
-        left_out = text.left_out(visitor)
+        left_out = text.excluded_kinds(visitor)
         lines = [_drawn(language, kind, findings.get(kind), kind in left_out) for kind in KINDS]
         droppable = any(each.parts for each in findings.values())
         return (
@@ -68,7 +68,7 @@ class QualityView:
         def toggle(request: gr.Request, changed: int) -> tuple[Any, ...]:
             visitor = visitor_of(self.services.visitors, request)
             text = self.services.training_text
-            text.leave_out(visitor, kind, kind not in text.left_out(visitor))
+            text.exclude_kind(visitor, kind, kind not in text.excluded_kinds(visitor))
             return (bump(changed),)
 
         return toggle
