@@ -265,7 +265,7 @@ def test_the_page_refuses_a_weak_model_in_a_sentence_and_shows_what_a_capable_on
     services.question_writer = QuestionWriter(services.library, services.store, capable)
     *lines, last = write(request, 0)
     assert [each["visible"] for each in lines[0][1:3]] == [False, True]
-    assert lines[0][3].startswith("Asked about 0 of ")
+    assert lines[0][3].startswith("0 of ")
     _, _, _, state, table, _, chosen, changed = last
     kept = len(table["value"]["data"])
     assert (state, changed) == (f"Pairs kept: {kept}", 1)
