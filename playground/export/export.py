@@ -1,4 +1,4 @@
-"""What a run learnt, written for use elsewhere: the method's own files, a plain LoRA, a whole model or a GGUF of it."""
+"""Exports a run's adapter: the method's own files, a plain LoRA, the merged model, or a GGUF file of it."""
 
 import shutil
 import zipfile
@@ -23,14 +23,14 @@ from playground.storage.run_folder import read_record
 FORMS = ("native", "plain", "merged", "gguf")
 WHOLE = ("merged", "gguf")  # as large as the base model
 GGUF = "model.gguf"
-KEPT = (".json", ".safetensors")
+COPIED = (".json", ".safetensors")
 
 
 def write_export(form: str, adapter: Path, out: Path, settings: Settings, name: str = "") -> None:
-    """Fill the folder `out` with a run's adapter folder in one of FORMS and a model card; `name` is its title.
+    """Write an adapter in one of FORMS and a model card into the folder `out`; `name` is the card's title.
 
     Raises:
-        UserError: no such form, or the base model is not the one that was trained, or has no such form.
+        UserError: there is no such form, or the base model is another one or cannot be written in it.
         MethodError: the adapter is damaged, or its method has no such form.
     """
     if form not in FORMS:
@@ -44,7 +44,7 @@ def write_export(form: str, adapter: Path, out: Path, settings: Settings, name: 
 
 
 def zip_folder(folder: Path, file: Path) -> None:
-    """Put a folder's files into a zip, uncompressed: weights do not shrink."""
+    """Put a folder's files into a zip, uncompressed, as weights do not shrink."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(folder.iterdir()):
             archive.write(path, f"{file.stem}/{path.name}")
@@ -54,35 +54,35 @@ def _method(record: Mapping[str, Any]) -> str:
     return str(record.get("method", DEFAULT_METHOD))
 
 
-def _copy(adapter: Path, out: Path, settings: Settings) -> None:
+def _copy_native(adapter: Path, out: Path, settings: Settings) -> None:
     for path in adapter.iterdir():
-        if path.suffix in KEPT:
+        if path.suffix in COPIED:
             shutil.copyfile(path, out / path.name)
 
 
 def _write_plain(adapter: Path, out: Path, settings: Settings) -> None:
-    """Needs no base model: its name stands in the adapter's own config."""
+    """Write the plain LoRA; the adapter's config names the base model, so that is not loaded."""
     plain = adapters.get(_method(read_record(adapter))).as_lora(adapter)
     config, _, _ = read_adapter(adapter)
     plain.save(out, config.get("base_model_name_or_path") or "")
 
 
 def _write_merged(adapter: Path, out: Path, settings: Settings) -> None:
-    chat = _merged(adapter, settings)
+    chat = _load_merged(adapter, settings)
     chat.model.save_pretrained(out)
     chat.tokenizer.save_pretrained(out)
 
 
 def _write_gguf(adapter: Path, out: Path, settings: Settings) -> None:
-    chat = _merged(adapter, settings)
+    chat = _load_merged(adapter, settings)
     write_gguf(chat.model, chat.tokenizer, out / GGUF, chat.name)
-    chat.tokenizer.save_pretrained(out)  # GGUF only names the rule that cuts a text first
+    chat.tokenizer.save_pretrained(out)  # GGUF only names the pre-tokenizer
 
 
-def _merged(adapter: Path, settings: Settings) -> ChatModel:
-    """The chat model, loaded for this, with the adapter in its weights.
+def _load_merged(adapter: Path, settings: Settings) -> ChatModel:
+    """A chat model of its own with the adapter merged into its weights.
 
-    In float32, whatever it is served in here: a smaller type would round the change away.
+    In float32, whatever the type served here: a smaller type would round the change away.
     """
     chat = load_chat(chat_source(settings), Device("cpu", torch.float32, 0.0))
     served = load_adapter(adapter, chat)
@@ -94,7 +94,7 @@ def _merged(adapter: Path, settings: Settings) -> ChatModel:
 
 
 _WRITERS: Mapping[str, Callable[[Path, Path, Settings], None]] = {
-    "native": _copy,
+    "native": _copy_native,
     "plain": _write_plain,
     "merged": _write_merged,
     "gguf": _write_gguf,

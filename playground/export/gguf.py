@@ -1,7 +1,7 @@
-"""A Llama and its tokenizer in one GGUF file, in float32, as llama.cpp's convert_hf_to_gguf.py lays it out.
+"""Writes a Llama and its tokenizer into one GGUF file in float32, in the layout of llama.cpp's convert_hf_to_gguf.py.
 
-llama.cpp turns neighbouring numbers where transformers turns the two halves of a head, so the rows of each query and
-key projection are put into llama.cpp's order; transformers puts them back when it reads the file.
+For rotary positions, llama.cpp pairs neighbouring values and transformers the two halves of a head, so the rows of each
+query and key projection are reordered; transformers reverses that when it reads the file.
 """
 
 import json
@@ -20,12 +20,12 @@ SUFFIXES = (".weight", ".bias")
 
 
 def write_gguf(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, path: Path, name: str) -> None:
-    """Write the file; llama.cpp and `from_pretrained(folder, gguf_file=…)` read it.
+    """Write the file, for llama.cpp and `from_pretrained(folder, gguf_file=…)`; `name` is the model's name in it.
 
     Raises:
-        UserError: the model is no plain Llama, or its tokenizer is not of GPT-2's kind.
+        UserError: the model is no plain Llama, or its tokenizer is no byte-level BPE.
     """
-    _check(model, tokenizer)
+    _check_supported(model, tokenizer)
     writer = gguf.GGUFWriter(path, ARCHITECTURE)
     writer.add_name(name)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
@@ -38,15 +38,15 @@ def write_gguf(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, path:
     writer.close()
 
 
-def _check(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+def _check_supported(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
     config = model.config
     if config.model_type != ARCHITECTURE or config.rope_parameters.get("rope_type", "default") != "default":
         raise UserError(
-            f"GGUF is written for plain Llama models only, and this is {config.model_type!r}. Take it merged instead."
+            f"GGUF is written for plain Llama models only, and this is {config.model_type!r}. Export it merged instead."
         )
     kind = _backend(tokenizer)["model"]["type"]
-    if kind != "BPE" or not _named(_backend(tokenizer)["pre_tokenizer"], "ByteLevel"):
-        raise UserError(f"GGUF is written for byte-level BPE tokenizers only, not for {kind}. Take it merged instead.")
+    if kind != "BPE" or not _has_type(_backend(tokenizer)["pre_tokenizer"], "ByteLevel"):
+        raise UserError(f"GGUF is written for byte-level BPE tokenizers only, not {kind}. Export it merged instead.")
 
 
 def _add_shape(writer: gguf.GGUFWriter, config: Any) -> None:
@@ -69,10 +69,10 @@ def _add_tokenizer(writer: gguf.GGUFWriter, tokenizer: PreTrainedTokenizerBase, 
     control = {each["id"] for each in backend["added_tokens"] if each["special"]}
     known = {number: token for token, number in tokenizer.get_vocab().items()}
     tokens = [known.get(number, f"[PAD{number}]") for number in range(size)]
-    types = [_type(number, known, control) for number in range(size)]
+    types = [_token_type(number, known, control) for number in range(size)]
     writer.add_tokenizer_model("gpt2")
-    # Which rule cuts the text first is only named in GGUF; llama.cpp knows the rule by this name.
-    writer.add_tokenizer_pre("smollm" if _named(backend["pre_tokenizer"], "Digits") else "gpt-2")
+    # GGUF only names the pre-tokenizer; llama.cpp knows its rule by this name.
+    writer.add_tokenizer_pre("smollm" if _has_type(backend["pre_tokenizer"], "Digits") else "gpt-2")
     writer.add_token_list(tokens)
     writer.add_token_types(types)
     writer.add_token_merges([each if isinstance(each, str) else " ".join(each) for each in backend["model"]["merges"]])
@@ -88,7 +88,7 @@ def _add_tokenizer(writer: gguf.GGUFWriter, tokenizer: PreTrainedTokenizerBase, 
     writer.add_chat_template(str(tokenizer.chat_template))
 
 
-def _type(number: int, known: dict[int, str], control: set[int]) -> int:
+def _token_type(number: int, known: dict[int, str], control: set[int]) -> int:
     if number not in known:
         return int(gguf.TokenType.UNUSED)
     return int(gguf.TokenType.CONTROL if number in control else gguf.TokenType.NORMAL)
@@ -97,14 +97,14 @@ def _type(number: int, known: dict[int, str], control: set[int]) -> int:
 def _add_tensors(writer: gguf.GGUFWriter, model: PreTrainedModel) -> None:
     config = model.config
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config.num_hidden_layers)
-    for key, tensor in model.named_parameters():  # a tied head has no name of its own, and the reader ties it again
+    for key, tensor in model.named_parameters():  # a tied head is no parameter of its own; the reader ties it again
         name = names.get_name(key, try_suffixes=SUFFIXES)
         if name is None:
-            raise UserError(f"GGUF has no place for the layer {key} of this model. Take it merged instead.")
-        writer.add_tensor(name, _ordered(key, tensor, config))
+            raise UserError(f"GGUF has no place for the layer {key} of this model. Export it merged instead.")
+        writer.add_tensor(name, _reorder_heads(key, tensor, config))
 
 
-def _ordered(key: str, tensor: Tensor, config: Any) -> np.ndarray:
+def _reorder_heads(key: str, tensor: Tensor, config: Any) -> np.ndarray:
     values = tensor.detach().float().cpu()
     heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}.get(key.split(".")[-2], 0)
     if heads:
@@ -114,10 +114,10 @@ def _ordered(key: str, tensor: Tensor, config: Any) -> np.ndarray:
 
 
 def _backend(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
-    """The tokenizer's own description of itself."""
+    """The JSON description of the fast tokenizer."""
     return json.loads(tokenizer.backend_tokenizer.to_str())
 
 
-def _named(part: Any, name: str) -> bool:
+def _has_type(part: Any, name: str) -> bool:
     """Whether a pre-tokenizer is, or contains, one of this type."""
     return name in json.dumps(part)

@@ -1,6 +1,6 @@
-"""The model card of an export: where it came from, how it was trained, how to load it. Knows no file but its own text.
+"""The model card of an export: its provenance, its training and how to load it.
 
-It names the text by its hash alone: what a visitor brought is not told to whoever gets the adapter.
+It identifies the training text by a hash only: whoever gets the adapter does not learn what the visitor uploaded.
 """
 
 from collections.abc import Mapping
@@ -12,75 +12,79 @@ import adapters
 from playground.models.wheels import CHAT_MODEL
 
 CARD = "README.md"
-LICENCES = {CHAT_MODEL: "apache-2.0"}
+LICENSES = {CHAT_MODEL: "apache-2.0"}
 LIBRARIES = {"native": "peft", "plain": "peft", "merged": "transformers", "gguf": "gguf"}
-_ADAPTER = """from peft import PeftModel
+_USE_ADAPTER = """from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{base}"), "FOLDER")
 tokenizer = AutoTokenizer.from_pretrained("{base}")"""
-_MODEL = """from transformers import AutoModelForCausalLM, AutoTokenizer
+_USE_MODEL = """from transformers import AutoModelForCausalLM, AutoTokenizer
 
 model = AutoModelForCausalLM.from_pretrained("FOLDER"{more})
 tokenizer = AutoTokenizer.from_pretrained("{tokenizer}")"""
-WHAT = {
-    "native": "the adapter in its method's own form",
-    "plain": "the adapter as a plain LoRA, every scale already in its matrices",
-    "merged": "the whole model, float32, with the adapter in its weights",
-    "gguf": "the whole model with the adapter in its weights, as a GGUF file in float32",
+CONTENTS = {
+    "native": "It is the adapter in the form that its method saves",
+    "plain": "It is the adapter as a plain LoRA, with all scales folded into its matrices",
+    "merged": "It is the whole model in float32, with the adapter merged into its weights",
+    "gguf": "It is the whole model with the adapter merged into its weights, as a GGUF file in float32",
 }
 FIGURES = {
-    "heldout_before": "Held-out loss before, nats a token",
-    "heldout_after": "Held-out loss after, nats a token",
-    "step": "Steps made",
-    "tokens": "Tokens read",
-    "trainable": "Numbers trained",
-    "seconds": "Seconds",
+    "heldout_before": "Held-out loss before training, nats per token",
+    "heldout_after": "Held-out loss after training, nats per token",
+    "step": "Training steps",
+    "tokens": "Training tokens",
+    "trainable": "Trainable parameters",
+    "seconds": "Training time, seconds",
 }
 
 
 def render_card(form: str, record: Mapping[str, Any], base: str, name: str) -> str:
-    """Markdown with the Hub's front matter. `record` is the run's own; `name` is a visitor's word and made plain."""
+    """Markdown with the Hub's front matter.
+
+    `form` is one of the export's forms, `record` the run's record, `base` the base model's id. `name` is the visitor's
+    title, which is reduced to plain text.
+    """
     method = adapters.get(record.get("method", "lora"))
     whole = form in ("merged", "gguf") or method.weights_file == "model.safetensors"
     data = ModelCardData(
         base_model=base,
         base_model_relation="finetune" if whole else "adapter",
         library_name="transformers" if whole and form == "native" else LIBRARIES[form],
-        license=LICENCES.get(base, "other"),
+        license=LICENSES.get(base, "other"),
         pipeline_tag="text-generation",
         tags=sorted({"gradio-playground", method.id.replace("_", "-"), *(["lora"] if form == "plain" else [])}),
     )
     parts = [
-        f"---\n{data.to_yaml()}\n---\n\n# {_plain(name)}",
-        f"`{base}` fine-tuned with {method.label} ({method.paper.title}, [arXiv {method.paper.arxiv}]"
-        f"({method.paper.url})); this is {WHAT[form]}.",
-        f"## How to use it\n\n```python\n{_use(form, whole, base)}\n```",
-        _table("How it was trained", _training(record, base)),
+        f"---\n{data.to_yaml()}\n---\n\n# {_plain_text(name)}",
+        f"This is `{base}`, fine-tuned with {method.label} ({method.paper.title}, [arXiv {method.paper.arxiv}]"
+        f"({method.paper.url})). {CONTENTS[form]}.",
+        f"## How to use\n\n```python\n{_use(form, whole, base)}\n```",
+        _table("Training", _training(record, base)),
         _table("Figures", _figures(record)),
-        f"## Licence\n\n{_licence(base)}",
+        f"## License\n\n{_license(base)}",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _use(form: str, whole: bool, base: str) -> str:
     if form == "native" and whole:  # its folder has no tokenizer
-        return _MODEL.format(more="", tokenizer=base)
+        return _USE_MODEL.format(more="", tokenizer=base)
     if whole:
-        return _MODEL.format(more=', gguf_file="model.gguf"' if form == "gguf" else "", tokenizer="FOLDER")
-    return _ADAPTER.format(base=base)
+        return _USE_MODEL.format(more=', gguf_file="model.gguf"' if form == "gguf" else "", tokenizer="FOLDER")
+    return _USE_ADAPTER.format(base=base)
 
 
-def _licence(base: str) -> str:
-    known = LICENCES.get(base)
-    terms = f"The base model is under {known}" if known else "The base model's own licence holds"
-    return f"{terms}, and so is what was made of it. The text it learnt from may have a licence of its own."
+def _license(base: str) -> str:
+    known = LICENSES.get(base)
+    terms = f"under {known}, the license of the base model" if known else "under the license of its base model"
+    return f"This model is {terms}. The text that it was trained on may have a license of its own."
 
 
 def _training(record: Mapping[str, Any], base: str) -> dict[str, Any]:
     return {
         "Base model": f"{base}, weights {record.get('base', {}).get('hash', 'unknown')}",
-        "Text, SHA-256 over names and content": record.get("data_hash", "unknown: it was made elsewhere"),
+        "Training text, SHA-256 of names and content": record.get("data_hash", "unknown (trained elsewhere)"),
         "Method": record.get("method", "lora"),
         **{f"Option {key}": value for key, value in record.get("options", {}).items()},
         **{f"Setting {key}": value for key, value in record.get("settings", {}).items()},
@@ -100,11 +104,11 @@ def _figures(record: Mapping[str, Any]) -> dict[str, Any]:
 def _table(title: str, rows: Mapping[str, Any]) -> str:
     if not rows:
         return ""
-    lines = [f"| {_plain(key)} | {_plain(str(value))} |" for key, value in rows.items()]
+    lines = [f"| {_plain_text(key)} | {_plain_text(str(value))} |" for key, value in rows.items()]
     return "\n".join([f"## {title}\n", "| | |", "|---|---|", *lines])
 
 
-def _plain(text: str) -> str:
-    """One line of letters, digits and harmless signs: a name or a value must not become markup on somebody's page."""
-    kept = "".join(letter if letter.isalnum() or letter in " .,:;+-_/()=%" else " " for letter in text)
-    return " ".join(kept.split())
+def _plain_text(text: str) -> str:
+    """One line of letters, digits and harmless signs, so that no name or value can become markup."""
+    letters = "".join(letter if letter.isalnum() or letter in " .,:;+-_/()=%" else " " for letter in text)
+    return " ".join(letters.split())

@@ -2,9 +2,11 @@
 
 import logging
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from huggingface_hub.errors import HfHubHTTPError
 
 from playground.errors import UserError
 from playground.export import hub
@@ -40,12 +42,10 @@ class Stub:
         self.calls.append((name, given))
 
 
-class Refusal(Exception):
-    """As the library's: with the answer, and with a text that quotes the request."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"Bearer {VISITOR}")
-        self.response = type("Answer", (), {"status_code": status})()
+def refusal(status: int) -> HfHubHTTPError:
+    """The library's own error, with a text that quotes the request."""
+    answer = cast(Any, SimpleNamespace(status_code=status, headers={}, request=None))
+    return HfHubHTTPError(f"Bearer {VISITOR}", response=answer)
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +79,7 @@ def test_without_a_login_nothing_is_asked_of_the_hub(tmp_path: Path, token: str 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../x", "a--b", "x" * 97, "a b", "évil", "-x"])
 def test_a_name_the_hub_does_not_take_is_refused_before(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UserError, match="takes no repository"):
+    with pytest.raises(UserError, match="accepts no repository"):
         push(tmp_path, name=name)
     assert Stub.calls == []
 
@@ -87,11 +87,13 @@ def test_a_name_the_hub_does_not_take_is_refused_before(tmp_path: Path, name: st
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        (Refusal(401), "not accepted"),
-        (Refusal(403), "right to create"),
-        (Refusal(409), "choose another name"),
-        (Refusal(500), "answered 500"),
+        (refusal(401), "not accepted"),
+        (refusal(403), "right to create"),
+        (refusal(409), "choose another name"),
+        (refusal(500), "answered 500"),
         (ConnectionError(VISITOR), "cannot be reached"),
+        (HfHubHTTPError.__bases__[0](VISITOR), "cannot be reached"),  # the HTTP library's own
+        (RuntimeError(VISITOR), "cannot be reached"),
     ],
 )
 def test_a_refusal_is_a_sentence_without_the_token(
@@ -103,3 +105,9 @@ def test_a_refusal_is_a_sentence_without_the_token(
     assert VISITOR not in str(told.value) + caplog.text
     assert told.value.__cause__ is None
     assert "upload_folder" not in dict(Stub.calls)
+
+
+def test_a_fault_of_ours_is_not_taken_for_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stub, "fault", TypeError("a wrong argument"))
+    with pytest.raises(TypeError):
+        push(tmp_path)

@@ -69,7 +69,7 @@ def zipped(folder: Path, members: Mapping[str, bytes]) -> Files:
     return [("some.zip", path)]
 
 
-def read(came: Files) -> import_adapter.Incoming:
+def read(came: Files) -> import_adapter.UploadedAdapter:
     return import_adapter.read_adapter(came, LIMIT, RANK)
 
 
