@@ -1,4 +1,4 @@
-"""A document in sections: what the training split may not tear apart and what questions are made from.
+"""Cuts a document into sections: the units of the train/held-out split, and what questions are made from.
 
 Knows offsets and headings, no tokens.
 """
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from retrieval.document import TRAIL, Document, is_contents
 
-MAX_CHARS = 1_000  # some 250 tokens; a longer section is cut between paragraphs, or a text without headings had one
+MAX_CHARS = 1_000  # about 250 tokens; longer sections are cut between paragraphs, as texts may have no headings
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 
 
 @dataclass(frozen=True)
 class Section:
-    """A stretch of `Document.text` under one heading's trail, end exclusive; `body` is where its heading ends."""
+    """A stretch of `Document.text` under one heading, end exclusive; `body` is the offset where the heading ends."""
 
     start: int
     body: int
@@ -30,23 +30,23 @@ class Section:
 
 
 def cut_sections(document: Document) -> tuple[Section, ...]:
-    """Every section with words in it, in order: a pair, or a heading with its text, or a part of one that is long.
+    """Every section with words in it, in order: a pair, a heading with its text, or a part of a long section.
 
-    Headings with nothing below them go with the next section; tables of contents are left out.
+    A heading without text is joined to the next section; tables of contents are left out.
     """
     if document.pairs:
         return tuple(Section(pair.start, pair.start, pair.end, "") for pair in document.pairs)
-    found = [part for section in _titled(document) for part in _parts(document.text, section)]
+    found = [part for section in _heading_sections(document) for part in _split_long(document.text, section)]
     return tuple(each for each in found if any(map(str.isalnum, document.text[each.start : each.end])))
 
 
 def section_at(sections: Sequence[Section], offset: int) -> int:
-    """The place of the section that an offset lies in; of the one before where it lies in none."""
+    """The place of the section that contains an offset, or of the one before it where none does."""
     return max(0, bisect_right([each.start for each in sections], offset) - 1)
 
 
-def _titled(document: Document) -> Iterator[Section]:
-    """One section a heading with text below it, and one for the text before the first heading."""
+def _heading_sections(document: Document) -> Iterator[Section]:
+    """One section per heading with text below it, and one for the text before the first heading."""
     text, spans = document.text, document.headings
     first = spans[0].start if spans else len(text)
     if text[:first].strip():
@@ -64,7 +64,7 @@ def _titled(document: Document) -> Iterator[Section]:
 
 
 def _after_title(text: str, start: int, end: int) -> int:
-    """Where the heading's paragraph ends; where text follows on its next line, where its first line ends."""
+    """The end of the heading's paragraph; of its first line where text follows on the next line."""
     blank = _BLANK_LINE.search(text, start, end)
     line = text.find("\n", start, end)
     paragraph = blank.start() if blank else end
@@ -72,8 +72,8 @@ def _after_title(text: str, start: int, end: int) -> int:
     return paragraph if titled else line if line >= 0 else end
 
 
-def _parts(text: str, section: Section) -> Iterator[Section]:
-    """The section, or runs of its paragraphs of at most MAX_CHARS each; one paragraph that is longer stays whole."""
+def _split_long(text: str, section: Section) -> Iterator[Section]:
+    """The section, or runs of its paragraphs of at most MAX_CHARS each; a longer paragraph stays whole."""
     starts = [section.start]
     borders = [match.end() for match in _BLANK_LINE.finditer(text, section.body, section.end)]
     for border, following in zip(borders, [*borders[1:], section.end], strict=False):

@@ -119,6 +119,8 @@ def test_a_document_of_which_nothing_is_left_is_gone(write: Write) -> None:
 def test_overlapping_parts_are_taken_out_once() -> None:
     document = Document("a", "abc def ghi jkl")
     assert quality.cut_spans(document, [(4, 11), (8, 11), (4, 7)]).text == "abc jkl"
+    assert quality.cut_spans(document, [(4, 11), (5, 6)]).text == "abc jkl"
+    assert quality.cut_spans(document, [(0, 1), (4, 11), (5, 6), (7, 8)]).text == "bc jkl"
 
 
 def test_a_megabyte_is_read_in_about_a_second() -> None:
