@@ -1,4 +1,4 @@
-"""Ways to fine-tune, found by file name: every module here that defines `METHOD` is one. Importing this stays light."""
+"""Fine-tuning methods, found by file name: every module here that defines `METHOD` is one. The import is light."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def get(id_: str) -> Method[Any]:
     """The method of this id.
 
     Raises:
-        MethodError: no such method; the sentence lists those there are.
+        MethodError: no such method; the message lists all methods.
     """
     if id_ not in methods():
         raise MethodError(f"There is no method called {id_!r}; choose one of {', '.join(methods())}.")

@@ -1,4 +1,4 @@
-"""AdaLoRA: LoRA whose ranks move during training to the layers where they matter most."""
+"""AdaLoRA: LoRA that moves ranks during training to the layers where they matter most."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from adapters.lora_weights import PREFIX, PlainLora, read_adapter
 from adapters.options import knob, override_knob
 from adapters.peft_method import Adapter, AdapterOptions
 
-WARM_UP, FINAL = 0.1, 0.3  # shares of the steps before the first rank is taken away and after the last
+WARM_UP, FINAL = 0.1, 0.3  # shares of the steps before the first rank is removed and after the last
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class AdaLoraOptions(AdapterOptions):
 
 
 class AdaLora(Adapter[AdaLoraOptions]):
-    """AdaLoRA (2303.10512, eq. 3, 4 and 12): W + P·Λ·Q under a budget of ranks that falls by a cubic curve."""
+    """AdaLoRA (2303.10512, eq. 3, 4 and 12): W + P·Λ·Q with a budget of ranks that falls along a cubic curve."""
 
     label = "AdaLoRA"
     summary = "LoRA that starts with too many ranks and prunes those that prove least useful, layer by layer."
@@ -72,7 +72,7 @@ class AdaLora(Adapter[AdaLoraOptions]):
         )
 
     def parts(self, inputs: int, outputs: int, options: AdaLoraOptions) -> tuple[Part, ...]:
-        """W and the ranks that a layer starts with."""
+        """W, and A, E and B with the ranks that a layer starts with."""
         start = options.rank + options.spare
         return (
             Part("W", outputs, inputs, "frozen", stored=False),
@@ -84,7 +84,7 @@ class AdaLora(Adapter[AdaLoraOptions]):
     def penalty(self, model: nn.Module) -> Tensor:
         """Mean distance of A·Aᵀ and Bᵀ·B from the identity, weighted (eq. 4).
 
-        PEFT adds it to the model's own `.loss`, in evaluation too (peft 0.21.2), so no loss is ever taken from there.
+        PEFT adds it to the model's own `.loss`, in evaluation too (peft 0.21.2), so no loss is ever read from there.
         """
         grams = []
         for name, each in model.named_parameters():
@@ -94,11 +94,11 @@ class AdaLora(Adapter[AdaLoraOptions]):
         return compat.peft_config(model).orth_reg_weight * torch.stack(far).mean()
 
     def after_step(self, model: nn.Module, step: int) -> None:
-        """Weigh every rank by the gradients just used, and set those beyond the budget to 0."""
+        """Score every rank by the gradients just used, and set those beyond the budget to 0."""
         compat.prune_ranks(model, step)
 
     def state(self, model: nn.Module) -> dict[str, Tensor]:
-        """The factors, every number's importance, and which ranks are left."""
+        """The factors, every parameter's importance, and which ranks are left."""
         pattern = compat.peft_config(model).rank_pattern or {}
         remembered = {
             f"importance.{kind}.{name}": each.detach().cpu().clone()
@@ -112,19 +112,19 @@ class AdaLora(Adapter[AdaLoraOptions]):
         """See Method.load_state."""
         own = {name: each for name, each in state.items() if name.partition(".")[0] not in ("importance", "ranks")}
         super().load_state(model, own)
-        importance = {kind: _named(state, f"importance.{kind}.", model) for kind in compat.IMPORTANCE}
+        importance = {kind: _tensors_under(state, f"importance.{kind}.", model) for kind in compat.IMPORTANCE}
         compat.set_rank_importance(model, importance)
-        left = _named(state, "ranks.", model)
+        left = _tensors_under(state, "ranks.", model)
         compat.peft_config(model).rank_pattern = {name: each.tolist() for name, each in left.items()} or None
 
     def save(self, model: nn.Module, folder: Path) -> None:
-        """See Method.save; peft 0.21.2 renames the live list of ranks while it saves, which is put back."""
+        """See Method.save; peft 0.21.2 renames the live list of ranks while it saves, so it is restored."""
         before = compat.peft_config(model).rank_pattern
         super().save(model, folder)
         compat.peft_config(model).rank_pattern = before
 
     def as_lora(self, folder: Path) -> PlainLora:
-        """See Method.as_lora. E goes into A, the scale into B; ranks that were taken away are not in the file."""
+        """See Method.as_lora. E is folded into A, the scale into B; removed ranks are not in the file."""
         config, tensors, _ = read_adapter(folder)
         if config.get("peft_type") != "ADALORA":
             raise MethodError(f"The adapter in {folder.name!r} is not AdaLoRA's; read it with its own method.")
@@ -137,8 +137,8 @@ class AdaLora(Adapter[AdaLoraOptions]):
         return PlainLora(layers)
 
 
-def _named(state: Mapping[str, Tensor], prefix: str, model: nn.Module) -> dict[str, Tensor]:
-    """The entries under a prefix, without it, beside the model."""
+def _tensors_under(state: Mapping[str, Tensor], prefix: str, model: nn.Module) -> dict[str, Tensor]:
+    """The entries under a prefix, without the prefix, on the model's device."""
     device = next(model.parameters()).device
     found = {name: each for name, each in state.items() if name.startswith(prefix)}
     return {name.removeprefix(prefix): each.to(device).clone() for name, each in found.items()}

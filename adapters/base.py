@@ -1,4 +1,4 @@
-"""What a fine-tuning method is: the contract that the training loop and the page know. It knows no method by name."""
+"""The contract of a fine-tuning method, which the training loop and the page rely on. It knows no method by name."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ Role = Literal["frozen", "shared", "learns"]
 
 @dataclass(frozen=True)
 class Paper:
-    """Where a method was published; the arXiv id tells the month."""
+    """Where a method was published; the arXiv id contains the month."""
 
     title: str
     arxiv: str
@@ -42,9 +42,9 @@ class Paper:
 
 @dataclass(frozen=True)
 class Part:
-    """One matrix or vector (one column) beside or in an adapted layer, as drawings and costs need it.
+    """One matrix or vector (one column) in or beside an adapted layer, for drawings and costs.
 
-    "shared" is frozen and common to all layers; `stored` says that the adapter's file holds it.
+    "shared" means frozen and common to all layers; `stored` says whether the adapter's file contains it.
     """
 
     name: str
@@ -55,14 +55,14 @@ class Part:
     bits: float = 32
 
     @property
-    def numbers(self) -> int:
-        """How many numbers it has."""
+    def size(self) -> int:
+        """The number of its elements."""
         return self.rows * self.columns
 
 
 @dataclass(frozen=True)
 class Options:
-    """What every method can be asked. A method extends this class, and fixes a knob that means nothing to it."""
+    """The options of every method. A method extends this class, and fixes a knob that has no meaning for it."""
 
     learning_rate: float = knob(
         3e-3,
@@ -91,7 +91,7 @@ OptionsT = TypeVar("OptionsT", bound=Options)
 
 @dataclass(frozen=True)
 class Rival:
-    """A plain setting of another method that should be tried before this method's gain is believed."""
+    """A plain setting of another method that this method must beat before its gain is believed."""
 
     method: str
     options: Mapping[str, object]
@@ -101,7 +101,7 @@ class Rival:
 class Method(ABC, Generic[OptionsT]):
     """A way to train over an untouched base model; one instance, METHOD, in a file named like its id.
 
-    An instance keeps no state: all that belongs to a run lives in the model, the optimizer and the options.
+    An instance has no state: everything that belongs to a run is in the model, the optimizer and the options.
     """
 
     label: str
@@ -110,15 +110,15 @@ class Method(ABC, Generic[OptionsT]):
     rule: str
     paper: Paper
     Options: type[OptionsT]
-    caveat = ""  # what its card has to admit
-    baseline = False  # what the others are measured against; listed last
-    core = False  # compared with the others unless somebody chooses otherwise
+    caveat = ""  # known caveats, for its card
+    baseline = False  # whether the others are measured against it; listed last
+    core = False  # whether it is in a comparison of methods by default
     weights_file = "adapter_model.safetensors"
-    frozen_form = "exact"  # how the frozen weights are kept while it trains: equal forms give equal activations
+    frozen_form = "exact"  # number format of the frozen weights while it trains: equal forms give equal activations
 
     @property
     def id(self) -> str:
-        """The file's name: what the form shows, the command line takes and a saved run records."""
+        """The file's name: the id in the form, on the command line and in a saved run's record."""
         return type(self).__module__.rpartition(".")[2]
 
     def unavailable(self) -> str:
@@ -126,19 +126,19 @@ class Method(ABC, Generic[OptionsT]):
         return ""
 
     def rival(self, options: OptionsT) -> Rival | None:
-        """The plain setting that this method, with these options, must beat to be worth its name."""
+        """The plain setting that this method, with these options, must beat to be worth using; None without one."""
         return None
 
     def frozen_base(self, base: PreTrainedModel) -> PreTrainedModel:
-        """The base as this method trains over it: itself, or a copy in another form; never changed by training."""
+        """The base that this method trains over, which training never changes: the model itself, or a copy."""
         return base
 
     @abstractmethod
     def attach(self, base: PreTrainedModel, options: OptionsT, seed: int, steps: int) -> nn.Module:
         """A model to train, made from `frozen_base(base)`; equal seeds give equal models.
 
-        It may wrap the base in place, which `detach` undoes, but changes none of its weights. `steps` is the number
-        of optimizer steps that the run plans.
+        It may wrap the base in place, which `detach` undoes, but changes none of its weights. `steps` is the planned
+        number of optimizer steps.
 
         Raises:
             MethodError: the options do not fit this base model.
@@ -146,26 +146,26 @@ class Method(ABC, Generic[OptionsT]):
 
     @abstractmethod
     def parts(self, inputs: int, outputs: int, options: OptionsT) -> tuple[Part, ...]:
-        """What an adapted layer of this shape consists of, its own weight W first."""
+        """The matrices and vectors of an adapted layer of this shape, its own weight W first."""
 
     @abstractmethod
     def trainable(self, base: nn.Module, options: OptionsT) -> int:
-        """How many numbers are trained, exactly; the base may lie on the meta device."""
+        """The exact number of trainable parameters; the base may be on the meta device."""
 
     def optimizer(self, model: nn.Module, options: OptionsT) -> torch.optim.Optimizer:
-        """AdamW on what is trainable; made after `load_state` when a run resumes."""
+        """AdamW on the trainable parameters; made after `load_state` when a run resumes."""
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         return torch.optim.AdamW(trained, lr=options.learning_rate, weight_decay=options.weight_decay)
 
     def penalty(self, model: nn.Module) -> Tensor | None:
-        """What a step minimises beside the mean loss a token; no figure of the loss includes it."""
+        """What a step minimises in addition to the mean loss per token; no reported loss includes it."""
         return None
 
     def after_step(self, model: nn.Module, step: int) -> None:
         """Called right after every optimizer.step(), before the gradients are cleared; `step` counts from 1."""
 
     def state(self, model: nn.Module) -> dict[str, Tensor]:
-        """Copies, on the CPU, of all that an exact resume needs beside the optimizer's own state."""
+        """Copies, on the CPU, of all that an exact resume needs besides the optimizer's own state."""
         return {
             name: parameter.detach().to("cpu", copy=True) for name, parameter in self.adapter_parameters(model).items()
         }
@@ -187,16 +187,16 @@ class Method(ABC, Generic[OptionsT]):
                 tensor.copy_(state[name])
 
     def adapter_parameters(self, model: nn.Module) -> dict[str, nn.Parameter]:
-        """What a run adds to the base or changes of it, trained or frozen, by its name in the model."""
+        """The parameters that a run adds to the base or changes, trained or frozen, by name in the model."""
         return {name: each for name, each in model.named_parameters() if each.requires_grad}
 
     @abstractmethod
     def save(self, model: nn.Module, folder: Path) -> None:
-        """Write the smallest faithful form that `load` reads, in safetensors and JSON."""
+        """Write the smallest exact form that `load` reads, in safetensors and JSON."""
 
     @abstractmethod
     def load(self, base: PreTrainedModel, folder: Path) -> nn.Module:
-        """The trained model as anyone gets it with PEFT or transformers alone, over a fresh base."""
+        """The trained model over a fresh base, as PEFT or transformers alone would load it."""
 
     @abstractmethod
     def as_lora(self, folder: Path) -> PlainLora:
@@ -207,14 +207,14 @@ class Method(ABC, Generic[OptionsT]):
         """
 
     def serving_form(self, base: PreTrainedModel, folder: Path) -> PlainLora | PreTrainedModel:
-        """What answers: a change of some rows beside the base, or a model of its own. Raises like `as_lora`."""
+        """What the engine answers with: a LoRA beside the base, or a model of its own. Raises like `as_lora`."""
         return self.as_lora(folder)
 
 
 def target_layers(base: nn.Module, top_layers: int = 0, targets: str = "all-linear") -> dict[str, tuple[int, int]]:
     """The linear layers to adapt, in the model's order: module name -> (in_features, out_features).
 
-    A layer counts if it stands in a numbered block ("model.layers.3…"), so the vocabulary head never does.
+    A layer counts if it is in a numbered block ("model.layers.3…"), so the vocabulary head never does.
 
     Raises:
         MethodError: more top layers than there are blocks, or no layer that can be adapted.
@@ -231,12 +231,12 @@ def target_layers(base: nn.Module, top_layers: int = 0, targets: str = "all-line
 
 
 def block_count(model: nn.Module) -> int:
-    """How many numbered blocks a model has."""
+    """The number of numbered blocks of a model."""
     return len({number for name, _ in model.named_modules() if (number := block(name)) is not None})
 
 
 def top_blocks(names: Sequence[str] | Mapping[str, object], top_layers: int) -> list[int]:
-    """The numbers of the blocks nearest the output among those that these names stand in; all of them for 0.
+    """The numbers of the `top_layers` blocks nearest the output that these names are in; of all blocks for 0.
 
     Raises:
         MethodError: there are fewer.
@@ -251,7 +251,7 @@ def top_blocks(names: Sequence[str] | Mapping[str, object], top_layers: int) -> 
 
 
 def block(name: str) -> int | None:
-    """The number of the block that a module or parameter stands in."""
+    """The number of the block that a module or parameter is in; None outside of blocks."""
     return next((int(part) for part in name.split(".") if part.isdigit()), None)
 
 

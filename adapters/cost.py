@@ -143,14 +143,14 @@ def _file_bytes(method: Method[Any], empty: PreTrainedModel, options: Options) -
     if method.baseline:
         return FLOAT * empty.num_parameters()
     shapes = _adapted_layers(empty, options).values()
-    return FLOAT * sum(part.numbers for shape in shapes for part in method.parts(*shape, options) if part.stored)
+    return FLOAT * sum(part.size for shape in shapes for part in method.parts(*shape, options) if part.stored)
 
 
 def _frozen_bytes(method: Method[Any], empty: PreTrainedModel, options: Options, trainable: int) -> int:
     """Bytes of the weights that are not trained; a quantised layer's weight counts fewer than four bytes a number."""
     shapes = target_layers(empty).values()
     weights = [part for shape in shapes for part in method.parts(*shape, options)[:1]]
-    saved = sum(part.numbers * (FLOAT - part.bits / 8) for part in weights)
+    saved = sum(part.size * (FLOAT - part.bits / 8) for part in weights)
     return round(_read_bytes(method, empty, trainable) - saved)
 
 

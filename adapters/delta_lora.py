@@ -1,4 +1,4 @@
-"""Delta-LoRA: LoRA that also carries each step's change of B·A over into the layer's own weight.
+"""Delta-LoRA: LoRA that also adds each step's change of B·A to the layer's own weight.
 
 The weight itself is never written. Its updates telescope, ΔW = λ·s·(B·A − B₀·A₀) with A₀, B₀ the factors at the start
 step, so the forward pass adds that term and the finished adapter is a LoRA of rank 2r.
@@ -65,14 +65,14 @@ class DeltaLora(LoraFamily[DeltaLoraOptions]):
     )
 
     def rival(self, options: DeltaLoraOptions) -> Rival:
-        """LoRA whose product counts as much as this method's does once it has started."""
+        """LoRA whose product has the same weight as this method's after its start step."""
         alike = {"rank": options.rank, "targets": options.targets, "top_layers": options.top_layers}
         alpha = (1 + options.ratio) * options.alpha
         rates = {"learning_rate": options.learning_rate, "weight_decay": options.weight_decay}
         return Rival("lora", {**alike, **rates, "alpha": alpha}, f"LoRA, (1 + λ)·α = {alpha:g}")
 
     def parts(self, inputs: int, outputs: int, options: DeltaLoraOptions) -> tuple[Part, ...]:
-        """LoRA's, and the factors of the start step, which the weight's movement is told from."""
+        """LoRA's parts, and the factors of the start step, from which the change of W follows."""
         start = (
             Part("A₀", options.rank, inputs, "frozen"),
             Part("B₀", outputs, options.rank, "frozen"),
@@ -86,17 +86,17 @@ class DeltaLora(LoraFamily[DeltaLoraOptions]):
         for layer in compat.lora_layers(model).values():
             layer.add_module("telescope", Telescope(options.ratio, start))
             layer.register_forward_hook(_add_update)
-        self.after_step(model, 0)  # a start step of 0 counts from the first step on
+        self.after_step(model, 0)  # with a start step of 0, the first step counts
         return model
 
     def after_step(self, model: nn.Module, step: int) -> None:
-        """Keep the factors as they are before the first step that counts."""
+        """Store the factors as they are before the first step that counts."""
         for layer in compat.lora_layers(model).values():
             if step == layer.telescope.start_step:
                 layer.telescope.begin(*compat.lora_factors(layer))
 
     def state(self, model: nn.Module) -> dict[str, Tensor]:
-        """A and B, and A₀ and B₀ once the start step is past."""
+        """A and B, and after the start step A₀ and B₀."""
         starts = {name: buffer.cpu().clone() for name, buffer in model.named_buffers() if ".telescope." in name}
         return {**super().state(model), **starts}
 
@@ -111,7 +111,7 @@ class DeltaLora(LoraFamily[DeltaLoraOptions]):
                 layer.telescope.begin(starts[f"{telescope}.start_A"].to(A), starts[f"{telescope}.start_B"].to(B))
 
     def save(self, model: nn.Module, folder: Path) -> None:
-        """Write the equal plain LoRA: rank 2r past the start step, r before."""
+        """Write the equal plain LoRA: rank 2r after the start step, r before."""
         layers = {name.removeprefix(PREFIX): _plain(layer) for name, layer in compat.lora_layers(model).items()}
         PlainLora(layers).save(folder, compat.peft_config(model).base_model_name_or_path or "")
 
@@ -135,7 +135,7 @@ class Telescope(nn.Module):
 
 
 def _add_update(layer: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
-    """Forward hook: add ΔW·x. As ΔW is no parameter, x gets a gradient through it, A and B get none."""
+    """Forward hook: add ΔW·x. ΔW is not a parameter, so x gets a gradient through it, A and B get none."""
     start_A, start_B = layer.telescope.start_A, layer.telescope.start_B
     if start_A is None or start_B is None or compat.is_disabled(layer):
         return None

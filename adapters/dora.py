@@ -49,17 +49,17 @@ class Dora(LoraFamily[DoraOptions]):
         return config
 
     def parts(self, inputs: int, outputs: int, options: DoraOptions) -> tuple[Part, ...]:
-        """LoRA's, and the magnitude m."""
+        """LoRA's parts, and the magnitude m."""
         return *super().parts(inputs, outputs, options), Part("m", outputs, 1, "learns")
 
     def as_lora(self, folder: Path) -> PlainLora:
-        """There is none; never PEFT's convert_to_lora, which in peft 0.21.2 drops the magnitude without a word."""
+        """There is none. PEFT's convert_to_lora must not be used: in peft 0.21.2 it silently drops the magnitude."""
         raise MethodError(
             f"The adapter in {folder.name!r} is DoRA's, which no plain LoRA equals: take it in its own form or merged."
         )
 
     def serving_form(self, base: PreTrainedModel, folder: Path) -> PlainLora:
-        """LoRA's product, and for each row what its length is multiplied by: m / ‖W + s·B·A‖."""
+        """LoRA's product, and the scale of each row of W + s·B·A: m / ‖W + s·B·A‖."""
         config, tensors, _ = read_adapter(folder)
         if not config.get("use_dora"):
             raise MethodError(f"The adapter in {folder.name!r} is not DoRA's; read it with its own method.")

@@ -1,4 +1,4 @@
-"""Full fine-tuning: every weight of a copy of the model is trained; the baseline of all other methods."""
+"""Full fine-tuning: trains every weight of a copy of the model; the baseline of all other methods."""
 
 import copy
 import json
@@ -41,13 +41,13 @@ class Full(Method[FullOptions]):
     weights_file = "model.safetensors"
 
     def frozen_base(self, base: PreTrainedModel) -> PreTrainedModel:
-        """A copy, which is what learns."""
+        """A copy, which is trained."""
         return copy.deepcopy(base)
 
     def attach(self, base: PreTrainedModel, options: FullOptions, seed: int, steps: int) -> PreTrainedModel:
         """See Method.attach."""
         model = self.frozen_base(base)
-        learns = _learns(model, options)
+        learns = _trained_parameters(model, options)
         for name, each in model.named_parameters():
             each.requires_grad_(name in learns)
         return model
@@ -57,8 +57,8 @@ class Full(Method[FullOptions]):
         return (Part("W", outputs, inputs, "learns"),)
 
     def trainable(self, base: nn.Module, options: FullOptions) -> int:
-        """Every number of the chosen layers, or of the model."""
-        return sum(each.numel() for each in _learns(base, options).values())
+        """Every parameter of the chosen layers, or of the model."""
+        return sum(each.numel() for each in _trained_parameters(base, options).values())
 
     def save(self, model: nn.Module, folder: Path) -> None:
         """Write a model folder that transformers loads."""
@@ -67,7 +67,7 @@ class Full(Method[FullOptions]):
         model.save_pretrained(folder)
 
     def load(self, base: PreTrainedModel, folder: Path) -> PreTrainedModel:
-        """The model in the folder, in the base's number type and place; nothing of the base is in it."""
+        """The model in the folder, in the base's number type and on its device; it shares nothing with the base."""
         try:
             if not json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type"):
                 raise ValueError
@@ -91,7 +91,7 @@ class Full(Method[FullOptions]):
         return self.load(base, folder)
 
 
-def _learns(model: nn.Module, options: FullOptions) -> dict[str, nn.Parameter]:
+def _trained_parameters(model: nn.Module, options: FullOptions) -> dict[str, nn.Parameter]:
     """The parameters to train, by name; tied ones count once."""
     every = dict(model.named_parameters())
     if not options.top_layers:

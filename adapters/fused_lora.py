@@ -1,4 +1,4 @@
-"""A linear layer and the LoRA beside it as one product with one backward pass; equal to PEFT's, with fewer copies."""
+"""A linear layer and its LoRA as one product with one backward pass; equal to PEFT's, with fewer copies."""
 
 from functools import partial
 from typing import Any
@@ -29,7 +29,7 @@ def _forward(layer: Any, x: Tensor) -> Tensor:
 
 
 class _FusedLoraFunction(torch.autograd.Function):
-    """x·Wᵀ + s·(x·Aᵀ)·Bᵀ; x is kept for the backward pass only where A learns."""
+    """x·Wᵀ + s·(x·Aᵀ)·Bᵀ; x is saved for the backward pass only where A is trained."""
 
     @staticmethod
     def forward(context: Any, x: Tensor, W: Tensor, bias: Tensor | None, A: Tensor, B: Tensor, scale: float) -> Tensor:

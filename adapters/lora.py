@@ -1,4 +1,4 @@
-"""LoRA, and what its relatives share: two small matrices A and B beside every adapted layer."""
+"""LoRA, and what its variants share: two small matrices A and B beside every adapted layer."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ class LoraFamily(Adapter[AdapterT]):
         )
 
     def attach(self, base: PreTrainedModel, options: AdapterT, seed: int, steps: int) -> PeftModel:
-        """See Method.attach; where the layer is plain it is computed as one product."""
+        """See Method.attach; a plain layer computes itself as one product."""
         model = super().attach(base, options, seed, steps)
         fuse_lora(model)
         return model
@@ -41,7 +41,7 @@ class LoraFamily(Adapter[AdapterT]):
         )
 
     def as_lora(self, folder: Path) -> PlainLora:
-        """See Method.as_lora; only the scale moves, into B."""
+        """See Method.as_lora; the scale is folded into B."""
         return PlainLora.load(folder)
 
 
@@ -71,7 +71,7 @@ class Lora(LoraFamily[LoraOptions]):
     core = True
 
     def config(self, layers: list[str], options: LoraOptions, seed: int, steps: int) -> LoraConfig:
-        """See Adapter.config; with the scale that was asked for."""
+        """See Adapter.config; with the scale that the options name."""
         config = super().config(layers, options, seed, steps)
         config.use_rslora = options.rslora
         return config

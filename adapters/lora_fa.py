@@ -1,4 +1,4 @@
-"""LoRA-FA: LoRA with A frozen, so that a layer's input need not be kept for the backward pass."""
+"""LoRA-FA: LoRA with A frozen, so that a layer's input is not saved for the backward pass."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,7 +34,7 @@ class LoraFAOptions(AdapterOptions):
 
 
 class LoraFA(LoraFamily[LoraFAOptions]):
-    """LoRA-FA (2308.03303): A stays as it was drawn. Version 2 of the paper adds the correction."""
+    """LoRA-FA (2308.03303): A keeps its random initial values. Version 2 of the paper adds the correction."""
 
     label = "LoRA-FA"
     summary = "LoRA that trains only the second matrix, so training needs less memory."
@@ -51,7 +51,7 @@ class LoraFA(LoraFamily[LoraFAOptions]):
         return model
 
     def parts(self, inputs: int, outputs: int, options: LoraFAOptions) -> tuple[Part, ...]:
-        """LoRA's, A frozen."""
+        """LoRA's parts, A frozen."""
         weight, A, B = super().parts(inputs, outputs, options)
         return weight, replace(A, role="frozen"), B
 

@@ -1,4 +1,4 @@
-"""LoRA+: the same model as LoRA; B takes larger steps than A."""
+"""LoRA+: the same model as LoRA, with a higher learning rate for B than for A."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Adapter folders in PEFT's format, and the plain LoRA that any low-rank adapter is served as. It knows no training."""
+"""Adapter folders in PEFT's format, and the plain LoRA as which any low-rank adapter is served. Knows no training."""
 
 import json
 import math
@@ -26,7 +26,7 @@ class PlainLora:
     """W + B·A for every adapted layer: A is (rank, in), B is (out, rank) with every scale already folded in.
 
     Keys are module names in the bare base model, such as "model.layers.0.self_attn.q_proj". Ranks may differ.
-    Where a layer has `scales`, (out,), each row of W + B·A is multiplied by its own; no LoRA file can say that.
+    Where a layer has `scales`, (out,), each row of W + B·A is multiplied by its own; a LoRA file cannot express that.
     """
 
     layers: Mapping[str, tuple[Tensor, Tensor]]
@@ -40,7 +40,7 @@ class PlainLora:
         return sum(tensor.nbytes for tensor in tensors.values())
 
     def merge_into(self, model: nn.Module) -> None:
-        """Write the change into the model's own weights, in their number type."""
+        """Add the change to the model's own weights, in their number type."""
         with torch.no_grad():
             for name, (A, B) in self.layers.items():
                 weight = model.get_parameter(f"{name}.weight")
@@ -94,7 +94,7 @@ class PlainLora:
 def write_adapter(
     folder: Path, config: PeftConfig, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write adapter_config.json and adapter_model.safetensors, the same bytes for the same content.
+    """Write adapter_config.json and adapter_model.safetensors; equal contents give equal bytes.
 
     Not PEFT's own save_pretrained: that asks the Hub about the base model and writes a model card.
     """
@@ -125,7 +125,7 @@ def read_adapter(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], dict[
 
 
 def saved_scale(folder: Path) -> float:
-    """What a folder's B·A is multiplied by in most layers, alpha / rank or alpha / √rank; 1 where there is no alpha.
+    """The scale of a folder's B·A in most layers, alpha / rank or alpha / √rank; 1 without an alpha.
 
     Raises:
         MethodError: the folder's config is missing or damaged.
@@ -144,7 +144,7 @@ def _layer_names(tensors: Mapping[str, Tensor]) -> list[str]:
 
 
 def _keys(name: str) -> tuple[str, str]:
-    """Where PEFT's file keeps A and B of a layer."""
+    """The keys of a layer's A and B in PEFT's file."""
     return f"{PREFIX}{name}.lora_A.weight", f"{PREFIX}{name}.lora_B.weight"
 
 

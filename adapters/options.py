@@ -1,4 +1,4 @@
-"""Knobs: dataclass fields that carry their label, help and limits, so form, command line, docs and checks agree."""
+"""Knobs: dataclass fields with label, help and limits, so that form, command line, docs and checks agree."""
 
 import math
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Knob:
-    """One option as a form or a help page needs it. Limits are inclusive; `choices` only for text."""
+    """One option as a form or a help page shows it. Limits are inclusive; `choices` are for text only."""
 
     name: str
     kind: type
@@ -25,7 +25,7 @@ class Knob:
 
     @property
     def is_fixed(self) -> bool:
-        """Whether one value alone is allowed; a form leaves such a knob out, its help says why."""
+        """Whether only one value is allowed; a form leaves such a knob out, and its help says why."""
         return self.low is not None and self.low == self.high
 
 
@@ -38,12 +38,12 @@ def knob(
     high: float | None = None,
     choices: tuple[str, ...] = (),
 ) -> Any:
-    """A dataclass field that is also a knob; the kind is the default's own type."""
+    """A dataclass field that is also a knob; its kind is the type of the default."""
     return field(default=default, metadata={"label": label, "help": help, "low": low, "high": high, "choices": choices})
 
 
 def override_knob(cls: type, name: str, **changes: Any) -> Any:
-    """The knob `name` of a parent class with another default, help or limits; the rest stays as the parent says."""
+    """The knob `name` of a parent class with another default, help or limits; the rest is as in the parent."""
     parent = next(each for each in fields(cls) if each.name == name)
     return knob(**{"default": parent.default, **parent.metadata, **changes})
 
@@ -57,7 +57,7 @@ def build(cls: type[T], values: Mapping[str, object]) -> T:
     """An options object from form, command line or JSON values.
 
     Raises:
-        MethodError: naming every unknown name, wrong type, value that is not finite, and value out of range at once.
+        MethodError: the message lists every unknown name, wrong type, non-finite value and value out of range.
     """
     known = {each.name: each for each in knobs(cls)}
     faults = [f"{name!r} is not one of {', '.join(known)}" for name in values if name not in known]
@@ -80,7 +80,7 @@ def _knob(each: Field) -> Knob:
 
 
 def _coerce(knob_: Knob, value: object) -> object:
-    """The value in the knob's kind and inside its limits, or a ValueError with the sentence part that says why not."""
+    """The value in the knob's kind and within its limits. Raises a ValueError with the reason as part of a sentence."""
     if knob_.kind is bool:
         return _as_bool(knob_, value)
     if knob_.kind is str:

@@ -1,4 +1,4 @@
-"""Methods whose result stands beside the base: small tensors that PEFT adds to chosen linear layers."""
+"""Methods whose result is kept apart from the base: small tensors that PEFT adds to chosen linear layers."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from adapters.options import knob
 
 @dataclass(frozen=True)
 class AdapterOptions(Options):
-    """What every adapter can be asked."""
+    """The options of every adapter."""
 
     rank: int = knob(
         8,
@@ -66,10 +66,10 @@ class Adapter(Method[AdapterT]):
         return wrap(self.frozen_base(base), self.config(layers, options, seed, steps), seed)
 
     def trainable(self, base: nn.Module, options: AdapterT) -> int:
-        """All numbers of the parts that learn."""
+        """The elements of all trained parts."""
         layers = target_layers(base, options.top_layers, options.targets)
         parts = [part for shape in layers.values() for part in self.parts(*shape, options)]
-        return sum(part.numbers for part in parts if part.role == "learns")
+        return sum(part.size for part in parts if part.role == "learns")
 
     def adapter_parameters(self, model: nn.Module) -> dict[str, nn.Parameter]:
         """All of the adapter's own tensors."""
@@ -77,7 +77,7 @@ class Adapter(Method[AdapterT]):
         return {name: each for name, each in model.named_parameters() if prefix in name}
 
     def save(self, model: nn.Module, folder: Path) -> None:
-        """Write what PeftModel.from_pretrained loads, under the base's name_or_path."""
+        """Write the folder that PeftModel.from_pretrained loads, with the base's name_or_path."""
         write_adapter(folder, compat.peft_config(model), adapter_tensors(model))
 
     def load(self, base: PreTrainedModel, folder: Path) -> PeftModel:
@@ -87,7 +87,7 @@ class Adapter(Method[AdapterT]):
 
 
 def wrap(base: PreTrainedModel, config: PeftConfig, seed: int) -> PeftModel:
-    """PEFT's model around the base, its random numbers from `seed` alone and the global generator left as it was."""
+    """PEFT's model around the base, initialised from `seed` alone; the global random generator is left unchanged."""
     compat.check_peft()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -95,12 +95,12 @@ def wrap(base: PreTrainedModel, config: PeftConfig, seed: int) -> PeftModel:
 
 
 def detach(model: nn.Module) -> nn.Module:
-    """The base model without its adapter, which is lost; a model that wraps nothing is returned as it is."""
+    """The base model without its adapter, which is lost; a model without a wrapper is returned unchanged."""
     return model.unload() if isinstance(model, PeftModel) else model
 
 
 def unwrap(model: nn.Module) -> Any:
-    """The transformers model that a trained one consists of, its layers as the method made them."""
+    """The transformers model inside a trained one, with the layers that the method made."""
     return model.get_base_model() if isinstance(model, PeftModel) else model
 
 

@@ -1,4 +1,4 @@
-"""QLoRA: LoRA over a copy of the model whose linear layers are kept in four bits."""
+"""QLoRA: LoRA over a copy of the model whose linear layers are stored in four bits."""
 
 import copy
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from adapters.errors import MethodError
 from adapters.lora import LoraFamily
 from adapters.peft_method import AdapterOptions
 
-BITS = 4 + 8 / 64 + 32 / (64 * 256)  # a weight, its share of a block's 8-bit scale, and of that scale's scale
+BITS = 4 + 8 / 64 + 32 / (64 * 256)  # per weight: itself, its share of a block's 8-bit scale and of that scale's
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class QLora(LoraFamily[QLoraOptions]):
     caveat = "It trains on the rounded model but answers here with the exact one, which differs a little."
 
     def unavailable(self) -> str:
-        """Four-bit kernels come in a package that not every machine has."""
+        """The four-bit kernels are in a package that not every machine has."""
         if compat.has_bitsandbytes():
             return ""
         return f"QLoRA needs the package {compat.KERNELS}, which is not installed here; LoRA trains the same adapter."
 
     def frozen_base(self, base: PreTrainedModel) -> PreTrainedModel:
-        """A copy whose linear layers in the blocks are NF4; all other tensors are the base's own."""
+        """A copy whose linear layers in the blocks are NF4; it shares all other tensors with the base."""
         if reason := self.unavailable():
             raise MethodError(reason)
         compat.check_bitsandbytes()
@@ -54,16 +54,16 @@ class QLora(LoraFamily[QLoraOptions]):
         return model
 
     def parts(self, inputs: int, outputs: int, options: QLoraOptions) -> tuple[Part, ...]:
-        """LoRA's, W in four bits."""
+        """LoRA's parts, W in four bits."""
         weight, *learnt = super().parts(inputs, outputs, options)
         return replace(weight, bits=BITS), *learnt
 
 
 class NF4Linear(nn.Linear):
-    """A frozen linear layer whose weight is kept in NF4 with doubly quantised scales.
+    """A frozen linear layer whose weight is stored in NF4 with doubly quantised scales.
 
     Not bitsandbytes' own Linear4bit: in evaluation, on CPUs with AVX512_BF16, version 0.50.2 repacks the weight for
-    good and multiplies in bfloat16, so that a look at the held-out loss would change the run.
+    good and multiplies in bfloat16, so that measuring the held-out loss would change the run.
     """
 
     def __init__(self, linear: Any) -> None:
@@ -83,7 +83,7 @@ class NF4Linear(nn.Linear):
 
 
 class _NF4Function(torch.autograd.Function):
-    """x·Wᵀ, for which only the four-bit W is kept until the backward pass."""
+    """x·Wᵀ, for which only the four-bit W is saved until the backward pass."""
 
     @staticmethod
     def forward(context: Any, x: Tensor, weight: Tensor, quantisation: Any) -> Tensor:

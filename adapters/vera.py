@@ -1,4 +1,4 @@
-"""VeRA: one pair of random matrices shared by all layers and never trained; each layer trains two vectors."""
+"""VeRA: all layers share one pair of random, frozen matrices; each layer trains two vectors."""
 
 import json
 import math
@@ -65,7 +65,7 @@ class Vera(Adapter[VeraOptions]):
     def config(self, layers: list[str], options: VeraOptions, seed: int, steps: int) -> VeraConfig:
         """See Adapter.config; the seed is also the key that the shared matrices are drawn from."""
         with warnings.catch_warnings():
-            # PEFT warns that the matrices are not in the file: they are drawn again, exactly, from the key.
+            # PEFT warns that the matrices are not in the file: the key gives exactly the same ones again.
             warnings.simplefilter("ignore", UserWarning)
             return VeraConfig(
                 r=options.rank,
@@ -87,13 +87,13 @@ class Vera(Adapter[VeraOptions]):
         )
 
     def save(self, model: nn.Module, folder: Path) -> None:
-        """Write the vectors and the key, with the layers' input sizes that `as_lora` needs as metadata."""
+        """Write the vectors and the key, and as metadata the layers' input sizes, which `as_lora` needs."""
         sizes = {name.removeprefix(PREFIX): inputs for name, inputs in compat.vera_input_sizes(model).items()}
         metadata = {"inputs": json.dumps(sizes)}
         write_adapter(folder, compat.peft_config(model), adapter_tensors(model), metadata)
 
     def as_lora(self, folder: Path) -> PlainLora:
-        """See Method.as_lora. A is one tensor for all layers of equal input size; b and d go into each layer's B."""
+        """See Method.as_lora. Layers of equal input size share A; b and d are folded into each layer's B."""
         config, tensors, metadata = read_adapter(folder)
         if config.get("peft_type") != "VERA" or "inputs" not in metadata:
             raise MethodError(f"The adapter in {folder.name!r} was not written by VeRA; read it with its own method.")
@@ -113,7 +113,7 @@ def projections(config: Mapping[str, Any], inputs: int, outputs: int) -> tuple[T
 
 
 def _restore_projections(model: PeftModel) -> None:
-    """Undo a rounding: peft 0.21.2 draws A and B in float32 but passes them through the base's number type."""
+    """Undo a rounding: peft 0.21.2 draws A and B in float32 but converts them to the base's number type."""
     A, B = compat.vera_projections(model)
     exact_A, exact_B = projections(compat.peft_config(model).to_dict(), A.shape[1], B.shape[0])
     A.copy_(exact_A)

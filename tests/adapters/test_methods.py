@@ -105,7 +105,7 @@ def test_what_is_drawn_is_what_is_there(start: Callable[[], Trained], tmp_path: 
     run = start()
     layers = adapted_layers(run)
     parts = [part for shape in layers.values() for part in run.method.parts(*shape, run.options)]
-    learns = sum(part.numbers for part in parts if part.role == "learns")
+    learns = sum(part.size for part in parts if part.role == "learns")
     cost = measure_footprint(run.method, tiny_llama().config, run.options)
     assert cost.trainable == run.method.trainable(tiny_llama(), run.options)
     saved(run.step(1, STEPS), tmp_path)
