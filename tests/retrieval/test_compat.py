@@ -4,9 +4,9 @@ import io
 import json
 from collections.abc import Callable, Iterator
 
-import docx
 import pypdfium2
 import pytest
+from docx.oxml.text.paragraph import CT_P
 
 from retrieval import compat
 from retrieval.document import Limits
@@ -34,7 +34,7 @@ def test_a_changed_library_is_named_with_its_versions(monkeypatch: pytest.Monkey
     monkeypatch.delattr(pypdfium2.raw, "FPDFText_GetFontSize")
     with pytest.raises(LibraryMismatchError, match=r"written for pypdfium2 5\.15\.2.*FPDFText_GetFontSize"):
         compat.check_pdfium()
-    monkeypatch.setattr(docx.oxml.text.paragraph.CT_P, "style", property(lambda self: 1 / 1))
+    monkeypatch.setattr(CT_P, "style", property(lambda self: 1 / 1))
     with pytest.raises(LibraryMismatchError, match=r"written for python-docx 1\.2\.0.*the id of a style"):
         compat.check_docx()
 
