@@ -201,9 +201,9 @@ def _bakeoff(commands: Any) -> None:
 def _ask(commands: Any) -> None:
     parser = _add(commands, "ask", "ask several arms one question", arguments.check_ask)
     parser.add_argument("question", metavar="QUESTION", help="in quotation marks")
-    parser.add_argument("--adapter", type=arguments.adapter, metavar="DIR", help="what `train` made")
+    parser.add_argument("--adapter", type=arguments.adapter, metavar="DIR", help="folder of an adapter or of its run")
     parser.add_argument("--other", type=arguments.adapter, metavar="DIR", help="another adapter to compare with")
-    parser.add_argument("--index", type=arguments.index, metavar="DIR", help="what `index` made")
+    parser.add_argument("--index", type=arguments.index, metavar="DIR", help="folder of the index")
     most = f"some of {','.join(arguments.ARMS)} (default: all possible ones but {','.join(arguments.ON_DEMAND)})"
     parser.add_argument("--arms", type=arguments.arms, help=most)
     parser.add_argument(
@@ -226,8 +226,8 @@ def _exam(commands: Any) -> None:
     parser = _add(
         commands, "exam", "ask every arm questions about a text, and say which answers best", arguments.check_exam
     )
-    parser.add_argument("--adapter", type=arguments.adapter, metavar="DIR", help="what `train` made")
-    parser.add_argument("--index", type=arguments.index, metavar="DIR", help="what `index` made")
+    parser.add_argument("--adapter", type=arguments.adapter, metavar="DIR", help="folder of an adapter or of its run")
+    parser.add_argument("--index", type=arguments.index, metavar="DIR", help="folder of the index")
     parser.add_argument(
         "--questions",
         type=arguments.file,
@@ -253,7 +253,7 @@ def _exam(commands: Any) -> None:
 
 def _export(commands: Any) -> None:
     parser = _add(commands, "export", "export an adapter for use elsewhere", arguments.check_export)
-    parser.add_argument("adapter", type=arguments.adapter, metavar="DIR", help="what `train` made")
+    parser.add_argument("adapter", type=arguments.adapter, metavar="DIR", help="folder of an adapter or of its run")
     parser.add_argument(
         "--form",
         required=True,

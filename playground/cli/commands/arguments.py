@@ -203,12 +203,12 @@ def check_ask(args: Namespace) -> None:
     """Refuse arms that lack an adapter or index; without --arms choose all that lack none."""
     if not args.question.strip():
         raise UserError("The question is empty; type one in quotation marks.")
-    given = {"adapter": args.adapter, "other": args.other, "index": args.index}
+    folders = {"adapter": args.adapter, "other": args.other, "index": args.index}
     for name, needing in NEEDS.items():
-        lacking = [each for each in args.arms or () if each in needing and given[name] is None]
+        lacking = [each for each in args.arms or () if each in needing and folders[name] is None]
         if lacking:
             raise UserError(f"The arm {lacking[0]} needs --{name} DIR; add it, or choose other --arms.")
-    able = [arm for arm in ARMS if all(given[name] for name, needing in NEEDS.items() if arm in needing)]
+    able = [arm for arm in ARMS if all(folders[name] for name, needing in NEEDS.items() if arm in needing)]
     args.arms = args.arms or [arm for arm in able if arm not in ON_DEMAND]
 
 
@@ -218,11 +218,11 @@ def check_exam(args: Namespace) -> None:
         if not (args.out / CONFIG).is_file():
             raise UserError(f"There is no exam to resume in {args.out}. Name the --out of one, or leave --resume out.")
         return
-    given = {"adapter": args.adapter, "index": args.index}
-    if not any(given.values()) and not args.questions:
+    folders = {"adapter": args.adapter, "index": args.index}
+    if not any(folders.values()) and not args.questions:
         raise UserError("There is no text to ask about; give --index DIR or --adapter DIR, or --questions F.jsonl.")
     for name, needing in EXAM_NEEDS.items():
-        lacking = [each for each in args.arms or () if each in needing and given[name] is None]
+        lacking = [each for each in args.arms or () if each in needing and folders[name] is None]
         if lacking:
             raise UserError(f"The arm {lacking[0]} needs --{name} DIR; add it, or choose other --arms.")
     if args.drill and not (args.index and args.adapter and holds_run(args.adapter.parent)):

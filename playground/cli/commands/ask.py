@@ -29,8 +29,8 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
     Raises:
         UserError, MethodError, RetrievalError: a model, an adapter or the index cannot be used.
     """
-    given = {name: vars(args)[name] for name in ("max_new_tokens", "temperature", "seed")}
-    decoding = build(Decoding, {name: value for name, value in given.items() if value is not None})
+    values = {name: vars(args)[name] for name in ("max_new_tokens", "temperature", "seed")}
+    decoding = build(Decoding, {name: value for name, value in values.items() if value is not None})
     model = load_chat(chat_source(settings), choose(), settings.answer_bits)
     loaded = {name: load_adapter(vars(args)[name], model) for name in ("adapter", "other") if vars(args)[name]}
     search = searcher(args.index, settings, PASSAGES) if args.index else None
@@ -85,6 +85,6 @@ def _text(answer: Answer, show_prompt: bool) -> str:
         f"{answer.tokens_per_second:.1f} tokens/s" if answer.tokens_per_second else "",
         f"stamp {answer.stamp.id}",
     ]
-    given = f"\nIt was given:{passages}" if passages else ""
-    sent = f"\nIt was sent:\n{answer.prompt}" if show_prompt else ""
-    return f"{answer.arm} ({', '.join(filter(None, figures))})\n{answer.text}{given}{sent}\n"
+    passages_text = f"\nIt was given:{passages}" if passages else ""
+    prompt_text = f"\nIt was sent:\n{answer.prompt}" if show_prompt else ""
+    return f"{answer.arm} ({', '.join(filter(None, figures))})\n{answer.text}{passages_text}{prompt_text}\n"

@@ -45,8 +45,8 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
             folder.mkdir(exist_ok=True)
             prepare(folder, config, documents, resume=(folder / EVENTS).exists())
             _work(folder, settings)
-        found = _method_figures(folder, config.method)
-        yield found, _describe(found)
+        figures = _method_figures(folder, config.method)
+        yield figures, _describe(figures)
 
 
 def _plan_runs(args: Namespace, settings: Settings, documents: Sequence[Document]) -> list[RunConfig]:
@@ -111,10 +111,10 @@ def _method_figures(folder: Path, method: str) -> dict[str, Any]:
     return {**last, "event": "method", "method": method, "file_bytes": weights.stat().st_size, "folder": str(folder)}
 
 
-def _describe(found: dict[str, Any]) -> str:
-    losses = f"{found['heldout_before']:.3f} -> {found['heldout_after']:.3f}"
-    memory, file = f"{found['peak_bytes'] / 1e9:.2f} GB", f"{found['file_bytes'] / 1e6:.1f} MB"
+def _describe(figures: dict[str, Any]) -> str:
+    losses = f"{figures['heldout_before']:.3f} -> {figures['heldout_after']:.3f}"
+    memory, file = f"{figures['peak_bytes'] / 1e9:.2f} GB", f"{figures['file_bytes'] / 1e6:.1f} MB"
     return (
-        f"{found['method']}: held-out loss {losses}, {found['seconds']:.0f} s, peak {memory}, file {file}, "
-        f"{found['trainable']:,} trainable parameters"
+        f"{figures['method']}: held-out loss {losses}, {figures['seconds']:.0f} s, peak {memory}, file {file}, "
+        f"{figures['trainable']:,} trainable parameters"
     )

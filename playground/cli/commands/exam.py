@@ -44,8 +44,8 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
     with stoppable() as should_stop:
         for outcome in evaluation_exam.run_exam(args.out, chat, at_hand, should_stop):
             if not isinstance(outcome, Report) and outcome.arm:
-                left = f", {outcome.seconds_left:.0f} s left" if outcome.seconds_left else ""
-                yield None, f"{outcome.done} of {outcome.total} answers ({outcome.arm}){left}"
+                remaining = f", {outcome.seconds_left:.0f} s left" if outcome.seconds_left else ""
+                yield None, f"{outcome.done} of {outcome.total} answers ({outcome.arm}){remaining}"
     if not isinstance(outcome, Report):
         raise KeyboardInterrupt(f"Stopped; continue with `python -m playground exam --resume --out {args.out}`.")
     if args.judge:
@@ -56,8 +56,8 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
 
 
 def _plan_exam(args: Namespace) -> Plan:
-    given = {name: vars(args)[name] for name in ("limit", "seed")}
-    settings = build(ExamSettings, {name: value for name, value in given.items() if value is not None})
+    values = {name: vars(args)[name] for name in ("limit", "seed")}
+    settings = build(ExamSettings, {name: value for name, value in values.items() if value is not None})
     return Plan(settings, tuple(args.arms or ()), args.adapter, args.index, drill=args.drill)
 
 
@@ -83,24 +83,25 @@ def _begin(args: Namespace, plan: Plan, at_hand: Material, chat: ChatModel) -> I
     rows = contamination.read_taught_items(args.adapter.parent, chat.tokenizer) if args.adapter else []
     if args.questions:
         own = questions.read_questions(args.questions, at_hand.documents)[: args.limit]
-        drawn = question_set.from_file(own, at_hand.documents, plan.settings.seed, rows)
+        exam_questions = question_set.from_file(own, at_hand.documents, plan.settings.seed, rows)
     else:
-        drawn = question_set.from_text(
+        exam_questions = question_set.from_text(
             at_hand.documents, plan.settings.limit, plan.settings.seed, rows, completer(chat)
         )
     arms = plan.arms or tuple(arm for arm in ARMS if arm in at_hand.available_arms())
     hashes = evaluation_exam.content_hashes(chat, at_hand)
-    plan = replace(plan, arms=arms, findings=tuple(drawn.findings), hashes=hashes)
-    evaluation_exam.write_exam(args.out, plan, drawn, at_hand.documents)
-    yield None, f"{len(drawn.questions)} questions, of which {len(drawn.leaked_ids())} are in the training data"
+    plan = replace(plan, arms=arms, findings=tuple(exam_questions.findings), hashes=hashes)
+    evaluation_exam.write_exam(args.out, plan, exam_questions, at_hand.documents)
+    total, leaked = len(exam_questions.questions), len(exam_questions.leaked_ids())
+    yield None, f"{total} questions, of which {leaked} are in the training data"
 
 
 def _lines(outcome: Report, out: Path) -> Iterator[Line]:
     for arm in outcome.figures.arms.values():
         yield _record(arm), _text(arm)
-    said = [render_statement(each) for each in outcome.verdict]
+    sentences = [render_statement(each) for each in outcome.verdict]
     record = {
-        "verdict": said[0] if said else "",
+        "verdict": sentences[0] if sentences else "",
         "sentences": [statement_record(each) for each in outcome.verdict],
         "differences": [{**vars(each), "differs": each.differs} for each in outcome.figures.choices],
         "causes": {arm: dict(counted) for arm, counted in outcome.causes.items()},
@@ -110,7 +111,7 @@ def _lines(outcome: Report, out: Path) -> Iterator[Line]:
         "drill": asdict(outcome.drill) if outcome.drill else None,
         "report": str(out / report.HTML),
     }
-    yield record, "\n".join([*said, f"The report is {out / report.HTML}"])
+    yield record, "\n".join([*sentences, f"The report is {out / report.HTML}"])
 
 
 def _record(arm: ArmFigures) -> dict[str, Any]:
@@ -147,5 +148,7 @@ def _record(arm: ArmFigures) -> dict[str, Any]:
 
 def _text(arm: ArmFigures) -> str:
     shares: Sequence[tuple[str, Any]] = (("choice", arm.choice), ("free answer", arm.right), ("F1", arm.f1))
-    said = [f"{name} {100 * each.value:.0f} % ({100 * each.low:.0f}–{100 * each.high:.0f})" for name, each in shares]
-    return f"{arm.arm:9} {', '.join(said)}, {arm.seconds:.1f} s an answer"
+    shown_shares = [
+        f"{name} {100 * each.value:.0f} % ({100 * each.low:.0f}–{100 * each.high:.0f})" for name, each in shares
+    ]
+    return f"{arm.arm:9} {', '.join(shown_shares)}, {arm.seconds:.1f} s per answer"

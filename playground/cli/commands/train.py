@@ -90,11 +90,11 @@ def _values(args: Namespace) -> tuple[Values, Values]:
             f"--{unknown[0].replace('_', '-')} is no option of {args.method}; choose from "
             f"{', '.join(flag(each) for each in (*own, *every))}."
         )
-    given: Mapping[str, str] = {name: value or "true" for name, value in args.options.items()}
+    texts: Mapping[str, str] = {name: value or "true" for name, value in args.options.items()}
     named = {"seed": args.seed, "max_seconds": args.max_seconds}
     run_values: Values = {name: value for name, value in named.items() if value is not None}
-    run_values |= {each.name: given[each.name] for each in every if each.name in given}
-    return {each.name: given[each.name] for each in own if each.name in given}, run_values
+    run_values |= {each.name: texts[each.name] for each in every if each.name in texts}
+    return {each.name: texts[each.name] for each in own if each.name in texts}, run_values
 
 
 def _plan_new_run(args: Namespace, chat: ChatModel, documents: Sequence[Document]) -> RunConfig:
@@ -156,10 +156,10 @@ def prepare(out: Path, config: RunConfig, documents: Sequence[Document], resume:
 
 def _log(out: Path, event: Progress | Finished) -> None:
     """Append an event to the run's log, as a job's worker does."""
-    shown = {key: value for key, value in event.to_dict().items() if key != "adapter"}
-    if shown.get("reason") == "stopped":
-        shown["event"] = "stopped"
-    log_event(out, shown)
+    logged = {key: value for key, value in event.to_dict().items() if key != "adapter"}
+    if logged.get("reason") == "stopped":
+        logged["event"] = "stopped"
+    log_event(out, logged)
 
 
 @contextmanager
