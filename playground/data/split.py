@@ -43,7 +43,7 @@ def split_documents(
     texts = [documents[number].text[(each := cuts[number][place]).start : each.end] for number, place in units]
     groups = near_duplicates.group_repeats(texts).group
     if any(document.pairs for document in documents):
-        keys = [_question_key(documents[number], place) for number, place in units]
+        keys = [_question_key(documents[number], place) or (number, place) for number, place in units]
         groups = near_duplicates.merge_groups(groups, keys)
     max_chars = max_heldout_tokens * _chars_per_token(documents, tokenizer)
     chosen = _choose_groups(groups, [len(text) for text in texts], heldout_share, max_chars, seed)
@@ -57,9 +57,9 @@ def split_documents(
     ]
 
 
-def _question_key(document: Document, place: int) -> str | int:
-    """Equal for pairs that ask the same question; unique for a section of text."""
-    return " ".join(document.pairs[place].question.casefold().split()) if document.pairs else id(document) + place
+def _question_key(document: Document, place: int) -> str:
+    """Equal for pairs that ask the same question; empty for a section of text."""
+    return " ".join(document.pairs[place].question.casefold().split()) if document.pairs else ""
 
 
 def _chars_per_token(documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase) -> float:
