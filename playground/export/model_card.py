@@ -62,7 +62,7 @@ def render_card(form: str, record: Mapping[str, Any], base: str, name: str) -> s
         f"## How to use\n\n```python\n{_use(form, whole, base)}\n```",
         _table("Training", _training(record, base)),
         _table("Figures", _figures(record)),
-        f"## License\n\n{_license(base)}",
+        f"## Licence\n\n{_license(base)}",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -77,8 +77,8 @@ def _use(form: str, whole: bool, base: str) -> str:
 
 def _license(base: str) -> str:
     known = LICENSES.get(base)
-    terms = f"under {known}, the license of the base model" if known else "under the license of its base model"
-    return f"This model is {terms}. The text that it was trained on may have a license of its own."
+    terms = f"under {known}, the licence of the base model" if known else "under the licence of its base model"
+    return f"This model is {terms}. The text that it was trained on may have a licence of its own."
 
 
 def _training(record: Mapping[str, Any], base: str) -> dict[str, Any]:

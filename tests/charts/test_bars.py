@@ -1,8 +1,10 @@
-"""The exam's bars on the page: what is drawn is what was measured, and every word is escaped."""
+"""Bar charts: what is drawn is what was measured, and every word is escaped."""
 
 import re
+from xml.etree import ElementTree
 
-from playground.charts.bars import WIDTH, IntervalBar, draw_interval_bars
+from playground.charts.bars import WIDTH, Bar, IntervalBar, draw_bars, draw_interval_bars, draw_stacked_bars
+from tests.fakes.svg import texts
 
 RAG = IntervalBar("Retrieval", "43 % (26–61)", "rag", 0.43, 0.26, 0.61)
 BASE = IntervalBar("Base <b>model</b>", "23 % (10–39)", "base", 0.23, 0.10, 0.39)
@@ -33,3 +35,24 @@ def test_a_group_is_named_once_and_takes_room_of_its_own() -> None:
     assert grouped.count(">Worked examples<") == 1
     heights = [float(re.findall(r'viewBox="0 0 \d+ ([\d.]+)"', each)[0]) for each in (alone, grouped)]
     assert heights[1] > heights[0]
+
+
+def test_bars_say_their_figures_and_reach_as_far_as_they_stand_for() -> None:
+    drawn = draw_bars("LoRA", [Bar("Learns", "2,442,240 · 1.82 %", 0.5), Bar("Memory", "0.89 GB", 1.0)])
+    assert texts(drawn) == ["Learns", "2,442,240 · 1.82 %", "Memory", "0.89 GB"]
+    reaches = [each.get("width") for each in ElementTree.fromstring(drawn).iter("rect") if each.get("class") == "reach"]
+    assert reaches == ["120", "240"]
+
+
+def test_stacked_bars_share_the_width_by_their_counts_and_the_key_names_what_is_used() -> None:
+    rows = {"Retrieval": {"lost": 3, "misread": 1}, "Base <b>": {"misread": 5}, "Nothing wrong": {}}
+    drawn = draw_stacked_bars("Causes", rows, {"lost": "Lost", "silent": "Silent", "misread": "<Misread>"})
+    head, _, svg = drawn.partition("</h4>")
+    assert head == "<h4>Causes"
+    assert texts(svg) == ["Retrieval", "4", "3", "1", "Base <b>", "5", "5", "Lost", "<Misread>"]
+    widths = {each.get("class"): [] for each in ElementTree.fromstring(svg).iter("rect")}
+    for each in ElementTree.fromstring(svg).iter("rect"):
+        widths[each.get("class")].append(float(each.get("width", 0)))
+    assert widths["stack0"][0] == 3 * widths["stack1"][0]
+    assert widths["stack0"][0] + widths["stack1"][0] == widths["stack1"][1] == WIDTH
+    assert "<desc>Retrieval: Lost 3, &lt;Misread&gt; 1; Base &lt;b&gt;: &lt;Misread&gt; 5</desc>" in svg

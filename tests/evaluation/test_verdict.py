@@ -1,37 +1,27 @@
-"""What the figures are said to mean: no claim beyond the intervals, the right cause, reports that are safe."""
+"""The verdict claims nothing beyond the intervals, and names causes, leaks and remedies."""
 
-import csv
-import io
-import json
 import math
-import string
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from playground.evaluation.aggregate import aggregate_results
 from playground.evaluation.bootstrap import Difference
-from playground.evaluation.config import ExamSettings
-from playground.evaluation.contamination import QuestionFault
-from playground.evaluation.costs import Costs, break_even, questions_per_day
+from playground.evaluation.costs import Costs
 from playground.evaluation.error_analysis import count_causes
-from playground.evaluation.exam import Plan, Report
 from playground.evaluation.figures import Figures
-from playground.evaluation.questions import GENERAL, RECALL, REWORDED, UNANSWERABLE, Question
-from playground.evaluation.report import answers_csv, record, write_report
-from playground.evaluation.report_html import render_html
-from playground.evaluation.results import ArmResult, known_to_base
-from playground.evaluation.statements import Statement, catalogue, render_statement
+from playground.evaluation.questions import GENERAL, RECALL, REWORDED, UNANSWERABLE
+from playground.evaluation.results import known_to_base
+from playground.evaluation.statements import Statement, render_statement
 from playground.evaluation.verdict import VerdictInput, draw_verdict
-from playground.files import spreadsheet_cell
 from tests.fakes.exams import question, result
 
 EXAMS = 100
+
+
 NO_COSTS = Costs(None, None)
-EVIL = "<script>alert(1)</script>"
 
 
 def judged(figures: Figures, leaked: int = 0, **why: Counter[str]) -> list[Statement]:
@@ -182,29 +172,6 @@ def test_invention_is_an_answer_where_there_is_none() -> None:
     assert math.isnan(arm.choice.value)
 
 
-def cause_of(answer: ArmResult, *others: ArmResult, in_text: bool = True) -> str:
-    asked = [question("q")]
-    counted = count_causes(asked, [answer, *others], set() if in_text else {"q"})
-    return counted[answer.arm].most_common(1)[0][0]
-
-
-def test_each_wrong_answer_has_its_cause() -> None:
-    wrong = {"choice": 1, "outcome": "wrong"}
-    assert cause_of(result("rag", "q", **wrong, in_prompt=False)) == "not_retrieved"
-    assert cause_of(result("rag", "q", **wrong, in_prompt=True)) == "misread"
-    assert cause_of(result("rag", "q", **wrong, in_prompt=False), in_text=False) == "not_in_text"
-    assert cause_of(result("rag", "q", 1, "broken", in_prompt=True)) == "format"
-    assert cause_of(result("rag", "q", 1, "abstained", in_prompt=True)) == "silent"
-    assert cause_of(result("tuned", "q", **wrong), result("base", "q")) == "lost"
-    assert cause_of(result("tuned", "q", **wrong), result("base", "q", **wrong)) == "not_learnt"
-    assert cause_of(result("both", "q", **wrong, in_prompt=True), result("rag", "q", in_prompt=True)) == "lost"
-    assert cause_of(result("base", "q", **wrong)) == "not_known"
-
-
-def test_a_right_answer_has_no_cause() -> None:
-    assert not count_causes([question("q")], [result("rag", "q")], set())["rag"]
-
-
 def test_a_retriever_that_finds_nothing_is_named_and_what_would_help_too() -> None:
     asked = [question(str(n)) for n in range(30)]
     answers = [result("rag", str(n), 1, "wrong", in_prompt=n > 25) for n in range(30)]
@@ -217,63 +184,3 @@ def test_a_retriever_that_finds_nothing_is_named_and_what_would_help_too() -> No
 def test_what_the_base_model_knows_is_left_out_if_it_was_made_not_if_a_person_asked_it() -> None:
     asked = [question("made", origin="made"), question("own", origin="file")]
     assert known_to_base(asked, [result("base", "made"), result("base", "own")]) == {"made"}
-
-
-def test_fine_tuning_breaks_even_where_its_answers_have_saved_its_training() -> None:
-    even = break_even(Costs(training=100, indexing=10), tuned_seconds=0.5, rag_seconds=2)
-    assert even is not None
-    assert even.questions_per_day(10) == pytest.approx(10 * 90 / (30 * 1.5))
-    assert even.questions_per_day(0) == 0
-    assert math.isinf(questions_per_day(-0.5, 90, 1))
-    assert break_even(Costs(100, None), 1, 2) is None
-
-
-def report(questions: list[Question], results: list[ArmResult]) -> Report:
-    plan = Plan(ExamSettings(), ("base", "rag"), None, None, (QuestionFault("q", "leak"),))
-    figures = aggregate_results(questions, results, {"q"}, 0)
-    why = count_causes(questions, results, set())
-    verdict = draw_verdict(VerdictInput(figures, why, NO_COSTS, None, 1, 0))
-    return Report(plan, questions, results, set(), figures, why, NO_COSTS, None, verdict, None, {"model": EVIL})
-
-
-@pytest.fixture
-def evil() -> Report:
-    asked = question("q", question=f"What is {EVIL}?", answers=(f"=1+1 {EVIL}",), distractors=(EVIL, "no"))
-    said = [result(arm, "q", 1, "wrong", text=f"=HYPERLINK({EVIL})", in_prompt=None) for arm in ("base", "rag")]
-    return report([asked], said)
-
-
-@pytest.mark.parametrize("language", ["en", "vi"])
-def test_the_page_escapes_every_text_and_loads_nothing(evil: Report, language: str) -> None:
-    page = render_html(evil, f"python -m playground exam --out {EVIL}", language)
-    assert "<script" not in page
-    assert page.count("&lt;script&gt;") >= 5
-    assert "http" not in page.replace("http-equiv", "")
-    assert "default-src 'none'" in page
-
-
-def test_no_cell_of_the_table_is_a_formula(evil: Report) -> None:
-    rows = list(csv.reader(io.StringIO(answers_csv(evil))))
-    assert len(rows) == 3
-    assert not any(cell.startswith(("=", "+", "@", "\t", "\r")) for row in rows for cell in row)
-    assert [spreadsheet_cell(each) for each in ("=1", "-1", "1", "a=b")] == ["'=1", "'-1", "1", "a=b"]
-
-
-def test_the_json_has_every_question_answer_grade_and_stamp(evil: Report, tmp_path: Path) -> None:
-    write_report(evil, tmp_path, "the command")
-    stored = json.loads((tmp_path / "report.json").read_text())
-    assert stored["answers"][0]["stamp"] == "0" * 12
-    assert stored["questions"][0]["answers"] == list(evil.questions[0].answers)
-    assert stored["command"] == "the command"
-    assert record(evil, "the command") == stored
-
-
-def test_both_languages_say_the_same_things_with_the_same_values() -> None:
-    english, vietnamese = catalogue("en"), catalogue("vi")
-    assert english.keys() == vietnamese.keys()
-    for key in english:
-        assert fields(english[key]) == fields(vietnamese[key]), key
-
-
-def fields(words: str) -> set[str]:
-    return {name for _, name, _, _ in string.Formatter().parse(words) if name}

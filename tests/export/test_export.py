@@ -126,7 +126,7 @@ def test_a_card_names_base_text_method_settings_figures_and_licence(train: Train
         assert (front["base_model"], front["library_name"]) == ("tiny", library)
         assert front["license"] == "other"
         assert {"dora", "gradio-playground"} <= set(front["tags"])
-        for word in ("d" * 16, "2402.09353", "| Option rank | 8 |", "| Training steps | 4 |", "2.5", "## License"):
+        for word in ("d" * 16, "2402.09353", "| Option rank | 8 |", "| Training steps | 4 |", "2.5", "## Licence"):
             assert word in text, word
     assert "apache-2.0" in render_card("native", {}, "HuggingFaceTB/SmolLM2-135M-Instruct", "x")
 
