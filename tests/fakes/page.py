@@ -1,10 +1,12 @@
 """The page in this process, Chromium to look at it, and the request that a handler of the page is given."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
+import gradio as gr
+from gradio.components import Component
 from playwright.sync_api import Page, sync_playwright
 
 from playground.services.app import Services
@@ -19,6 +21,14 @@ MINUTES = 60_000  # one minute in Playwright's milliseconds
 def page_request(secret: str | None = None, **headers: str) -> Any:
     """The request of a visitor with this secret, or of a new one, as a handler is given it."""
     return SimpleNamespace(cookies={COOKIE: secret or new_secret()}, headers=headers)
+
+
+def event_handler(blocks: gr.Blocks, part: Component, event: str) -> Callable[..., Any]:
+    """What the page calls for an event of one of its parts, and last where it calls several.
+
+    Its first argument is the request, such as `page_request` gives.
+    """
+    return [each.fn for each in blocks.fns.values() if each.fn and (part._id, event) in each.targets][-1]
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from playground.ui.text.tab import TextTab
 from retrieval.embed import Embedder
 from tests.fakes.encoder import MULTILINGUAL, small_encoder
 from tests.fakes.hub import SmallHub, put_in_cache, small_hub, use
-from tests.fakes.page import page_request
+from tests.fakes.page import event_handler, page_request
 from tests.fakes.waiting import wait_until
 
 ENGLISH, MANY = (each.name for each in EMBEDDERS)
@@ -77,12 +77,13 @@ class Browser:
         self.services, self.secret = services, secret or new_secret()
         self.request = page_request(self.secret)
         self.visitor = services.store.visitor(self.secret)
-        with gr.Blocks():
+        self.request.session_hash = "session"
+        with gr.Blocks() as self.page:
             self.tab = TextTab(services)
 
     def add(self, text: str) -> None:
         """Paste a text and wait for its index."""
-        *_, self.last = self.tab._add_text(self.request, text, 0)
+        *_, self.last = event_handler(self.page, self.tab.add, "click")(self.request, text, 0)
 
     def choose(self, name: str) -> str:
         """Choose an embedder; the sentence of a refusal."""
@@ -95,6 +96,10 @@ class Browser:
         parts = ("line", "cancel", "under_way", "timer", "suggestion", "chosen", "told")
         return dict(zip(parts, updates[-len(parts) :], strict=True))
 
+    def watched(self) -> tuple[Any, ...]:
+        """What the panel shows while the page watches it."""
+        return self.tab.index.polled.everything(self.request)[:-1]
+
     def offered(self) -> list[str]:
         """The embedders to choose from; none where there is no choice."""
         chosen = self.panel()["chosen"]
@@ -102,11 +107,11 @@ class Browser:
 
     def told(self) -> str:
         """How far a change is, or why it failed."""
-        return str(self.panel(self.tab.index._watch(self.request))["told"]["value"])
+        return str(self.panel(self.watched())["told"]["value"])
 
     def settled(self) -> bool:
         """Whether no work is under way any more, as the watching page sees it; waits for it."""
-        return wait_until(lambda: not self.panel(self.tab.index._watch(self.request))["timer"]["active"])
+        return wait_until(lambda: not self.panel(self.watched())["timer"]["active"])
 
     def made_with(self) -> str:
         """The embedder of the index that is ready."""
@@ -213,7 +218,7 @@ def test_a_text_in_another_language_gets_a_suggestion_of_one_click(host: Setting
     panel = browser.panel()
     assert "knows only English" in panel["line"]
     assert panel["suggestion"]["value"].endswith("which supports 50 languages →")
-    browser.tab.index._take_suggestion(browser.request)
+    event_handler(browser.page, browser.tab.index.choice.suggestion, "click")(browser.request)
     assert browser.settled()
     assert browser.made_with() == MANY
     panel = browser.panel()

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
+from gradio.components import Component
 
 from playground.jobs.worker import work
 from playground.services.app import Services
@@ -15,19 +16,19 @@ from playground.ui.shared.controls import RUN_KNOBS
 from playground.ui.train.run_panel import pause_button
 from playground.ui.train.tab import TrainTab
 from retrieval.document import Document
-from tests.fakes.page import page_request
+from tests.fakes.page import event_handler, page_request
 from tests.fakes.texts import CLUB_RULES
 
 
 class Visit:
     """A visitor with a text, and the tab as they meet it."""
 
-    def __init__(self, services: Services, tab: TrainTab) -> None:
-        self.services, self.tab = services, tab
+    def __init__(self, page: gr.Blocks, tab: TrainTab) -> None:
+        self.services, self.tab, self.page = tab.services, tab, page
         secret = new_secret()
         self.request = page_request(secret, **{"accept-language": "en"})
-        self.id = services.store.visitor(secret)
-        services.store.add_document(
+        self.id = self.services.store.visitor(secret)
+        self.services.store.add_document(
             self.id, "club.txt", Document("club.txt", CLUB_RULES).to_dict(), len(CLUB_RULES), len(CLUB_RULES)
         )
 
@@ -50,22 +51,32 @@ class Visit:
         """Of all their runs, oldest first."""
         return [run.state for run in self.services.store.runs.all(self.id, kind)]
 
+    def act(self, part: Component, *values: Any, event: str = "click") -> Any:
+        """Do something to a part of the tab; returns the updates that the page gets."""
+        return event_handler(self.page, part, event)(self.request, *values)
+
     def press(self, button: str) -> None:
         """Press pause or resume as it was seen."""
-        self.tab.panel._pause_or_resume(self.request, 0, button)
+        self.act(self.tab.panel.pause, 0, button)
 
 
 @pytest.fixture(scope="module")
-def tab(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrainTab]:
+def page(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[gr.Blocks, TrainTab]:
     settings = Settings(data=tmp_path_factory.mktemp("data"), chat_model=str(tiny_model_folder))
     services = Services(settings)
     with gr.Blocks() as page:
-        yield TrainTab(services, page)
+        tab = TrainTab(services, page)
+    return page, tab
 
 
 @pytest.fixture
-def visit(tab: TrainTab) -> Iterator[Visit]:
-    visit = Visit(tab.services, tab)
+def tab(page: tuple[gr.Blocks, TrainTab]) -> TrainTab:
+    return page[1]
+
+
+@pytest.fixture
+def visit(page: tuple[gr.Blocks, TrainTab]) -> Iterator[Visit]:
+    visit = Visit(*page)
     yield visit
     for kind in ("train", "sweep"):
         for run in visit.services.store.runs.all(visit.id, kind):
@@ -89,14 +100,14 @@ def test_the_button_says_what_it_will_do(visit: Visit) -> None:
 
 def test_runs_of_a_bake_off_are_paused_resumed_and_cancelled_together(visit: Visit) -> None:
     run = dict.fromkeys(RUN_KNOBS, 0) | {"steps": 3, "window": 64, "pairs_share": 0.0, "passages_share": 0.0}
-    visit.tab.bakeoff._start(visit.request, 0, False, ["lora", "vera"], "quick", *run.values())
+    visit.act(visit.tab.bakeoff.start, 0, False, ["lora", "vera"], "quick", *run.values())
     line, *_ = visit.tab.panel.follow("en", visit.id)
     assert line.startswith("1 of 2, LoRA: Waiting: number 1")
     visit.press("Pause")
     assert visit.states() == ["stopped", "stopped"]
     visit.press("Resume")
     assert visit.states() == ["queued", "queued"]
-    visit.tab.panel._cancel(visit.request, 0, "Pause")
+    visit.act(visit.tab.panel.cancel, 0, "Pause")
     assert visit.states() == ["stopped", "stopped"]
 
 
@@ -129,10 +140,11 @@ def test_two_runs_stand_side_by_side_and_nobody_else_s(visit: Visit, tab: TrainT
     assert left["data_hash"] == right["data_hash"]
     assert "torch" in left["versions"]
     assert folded["visible"]
-    stranger = Visit(visit.services, tab)
-    with pytest.raises(ValueError, match="not found"):
-        tab.history._show(stranger.request, first, "")
-    tab.history._rerun(visit.request, 0, False, first)
+    stranger = Visit(visit.page, tab)
+    refusal, *shown = stranger.act(tab.history.one, first, "", event="change")
+    assert "not found" in refusal["value"]
+    assert all(each == gr.skip() for each in shown)
+    visit.act(tab.history.again, 0, False, first)
     assert visit.states() == ["done", "done", "queued"]
 
 
@@ -143,15 +155,15 @@ def test_a_sweep_s_winner_is_put_into_the_form(visit: Visit, tab: TrainTab) -> N
     assert visit.services.jobs.active_run(visit.id) is None, "a sweep stands in no training run's way"
     assert tab.services.experiments.start_sweep(visit.id, "vera", "quick", {}, values, False) == run
     assert visit.services.store.runs.get(visit.id, run).expected > 0
-    tab.sweep._pause_or_resume(visit.request, "Pause")
+    visit.act(tab.sweep.pause, "Pause")
     assert visit.states("sweep") == ["stopped"]
-    tab.sweep._pause_or_resume(visit.request, "Resume")
+    visit.act(tab.sweep.pause, "Resume")
     visit.finish()
     start, pause, use, line, plot, table, timer = tab.sweep.refresh("en", visit.id)
     assert [each["visible"] for each in (start, pause, use, plot, table)] == [True, False, True, True, True]
     assert len(table["value"]["data"]) == 6
     assert not timer["active"]
-    method, *filled = tab.sweep._use(visit.request)
+    _, method, *filled = visit.act(tab.sweep.use)
     won = visit.services.store.runs.get(visit.id, run).figures
     set_ = [each["value"] for each in filled if "value" in each]
     assert method == "vera"
@@ -161,8 +173,8 @@ def test_a_sweep_s_winner_is_put_into_the_form(visit: Visit, tab: TrainTab) -> N
 
 def test_the_box_shows_what_the_run_at_work_does(visit: Visit, tab: TrainTab) -> None:
     run = visit.train()
-    tab.panel._keep(visit.request, True)
+    visit.act(tab.panel.kept, True, event="input")
     assert visit.services.store.runs.get(visit.id, run).kept
     assert tab.panel.keeps(visit.id)["value"] is True
-    tab.panel._keep(visit.request, False)
+    visit.act(tab.panel.kept, False, event="input")
     assert not visit.services.store.runs.get(visit.id, run).kept

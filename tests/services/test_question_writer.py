@@ -21,12 +21,11 @@ from playground.services.training_text import TrainingText
 from playground.settings import Settings
 from playground.storage.store import Store, new_secret
 from playground.training.config import TrainSettings
-from playground.ui.shared.handlers import guarded_stream
 from playground.ui.shared.session import COOKIE
 from playground.ui.text.written_questions import WrittenView
 from retrieval.document import Document, Pair
 from tests.fakes.chat_model import small_chat
-from tests.fakes.page import page_request
+from tests.fakes.page import event_handler, page_request
 
 PASSAGE = (
     "The club keeps its boats in the old\nsalt store, which the town lent it in 1931. Members may borrow a boat on any "
@@ -251,13 +250,13 @@ def test_what_a_model_says_in_a_batch_is_cut_short_when_it_is_stopped() -> None:
 
 
 def test_the_page_refuses_a_weak_model_in_a_sentence_and_shows_what_a_capable_one_wrote(services: Services) -> None:
-    with gr.Blocks():
+    with gr.Blocks() as page:
         view = WrittenView(services)
     request = page_request()
     visitor = services.store.visitor(request.cookies[COOKIE])
     assert view.refresh(request)[0]["visible"] is False, "there is no text"
     services.library.add_text(visitor, town())
-    write = guarded_stream(len(view.outputs) + 2)(view._write)
+    write = event_handler(page, view.write, "click")
     *_, last = write(request, 0)
     assert "cannot write good questions" in last[0]["value"]
     assert view.refresh(request)[3] == "None yet."
@@ -270,6 +269,6 @@ def test_the_page_refuses_a_weak_model_in_a_sentence_and_shows_what_a_capable_on
     kept = len(table["value"]["data"])
     assert (state, changed) == (f"Pairs kept: {kept}", 1)
     assert kept >= TRIED
-    view._remove(request, chosen["value"], 1)
+    event_handler(page, view.remove, "click")(request, chosen["value"], 1)
     assert view.refresh(request)[3] == f"Pairs kept: {kept - 1}"
     assert chosen["value"] not in view.refresh(request)[6]["choices"]
