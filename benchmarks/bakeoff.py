@@ -1,4 +1,4 @@
-"""The five methods on the US Constitution with Quick, equally long, on the real model: what each comes to, how long.
+"""The five methods on the US Constitution with the preset Quick and equal steps, on the real model: losses and times.
 
 `python -m benchmarks.bakeoff [--methods ID,ID] [FILE]` runs the command `bakeoff` and draws its lines as a table.
 """
@@ -16,7 +16,7 @@ CONSTITUTION = ROOT / "playground" / "data" / "example_texts" / "us_constitution
 
 
 def main() -> None:
-    """Print a row a method as it comes, then the seconds from start to end."""
+    """Print one row per method as it finishes, then the seconds from start to end."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", nargs="?", type=Path, default=CONSTITUTION)
     parser.add_argument("--methods", default="")

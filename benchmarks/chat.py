@@ -1,4 +1,4 @@
-"""What the batch gains over PEFT's generate, arm after arm: `python -m benchmarks.chat`, on the real chat model.
+"""The batched engine against PEFT's generate, arm by arm, on the real chat model: `python -m benchmarks.chat`.
 
 The adapter is a random LoRA of rank 8 on all linear layers: its values cost no time. Answers run to their full length.
 """
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def against_peft(chat: ChatModel, source: ModelSource, lora: PlainLora, rows: list[Prompt], settings: Decoding) -> None:
-    """Four arms in one batch and one arm alone; the pace counts from an answer's second token on."""
+    """Four arms in one batch and one arm alone; tokens per second are counted from an answer's second token on."""
     with tempfile.TemporaryDirectory() as folder:
         lora.save(Path(folder), chat.name)
         peer = PeftModel.from_pretrained(reload(source), folder).eval()
@@ -120,12 +120,12 @@ def against_llama(chat: ChatModel, python: Path, settings: Decoding, threads: in
 
 
 def to_end(chat: ChatModel, said: list[int]) -> str:
-    """An answer up to where the model ends it: llama.cpp, told to go on, says another token there."""
+    """An answer up to its end token; llama.cpp, made to continue, has another token there."""
     return str(chat.tokenizer.decode([*takewhile(lambda each: each != chat.model.config.eos_token_id, said)]))
 
 
 class EightBits(gguf.GGUFWriter):
-    """Writes matrices as Q8_0: eight bits, a scale for each 32 numbers."""
+    """Writes matrices as Q8_0: eight bits, and one scale per 32 numbers."""
 
     def add_tensor(self, name: str, tensor: np.ndarray, **more: Any) -> None:
         """Vectors stay as they are."""
@@ -137,7 +137,7 @@ class EightBits(gguf.GGUFWriter):
 
 
 def second_turn(chat: ChatModel, rows: list[Prompt], settings: Decoding) -> None:
-    """Time to the first token where the second prompt goes on from the first and its answer."""
+    """Time to the first token where the second prompt continues the first and its answer."""
     for prompt in rows:
         first = Prompt(prompt.ids, prompt.adapter, scope="somebody")
         begun = timed(chat, [first], settings)
@@ -150,7 +150,7 @@ def second_turn(chat: ChatModel, rows: list[Prompt], settings: Decoding) -> None
 
 
 def guesses(chat: ChatModel, file: Path, most: int) -> None:
-    """Answers with passages, greedy, at the page's settings: the same tokens, sooner."""
+    """Prompt lookup: greedy answers with passages at the page's settings, which must be the same tokens."""
     asked = [Prompt(each) for each in with_passages(chat, file)]
     runs: dict[int, list[Timed]] = {}
     for scheduler.MAX_DRAFT in (0, most):
@@ -168,7 +168,7 @@ def guesses(chat: ChatModel, file: Path, most: int) -> None:
 
 
 def with_passages(chat: ChatModel, file: Path) -> list[list[int]]:
-    """Prompts of one question of each article of XQuAD, its paragraph between the two beside it."""
+    """Prompts with one question per article of XQuAD and its paragraph between its two neighbours."""
     found = []
     for article in json.loads(file.read_text(encoding="utf-8"))["data"][:QUESTIONS]:
         texts = [each["context"] for each in article["paragraphs"][:3]]
@@ -180,7 +180,7 @@ def with_passages(chat: ChatModel, file: Path) -> list[list[int]]:
 
 @dataclass(frozen=True)
 class Timed:
-    """Seconds of one run, seconds to its first token, tokens a second after that, and what its last row said."""
+    """Seconds of one run, seconds to its first token, tokens per second after that, and the last row's answer."""
 
     whole: float
     first: float
@@ -189,7 +189,7 @@ class Timed:
 
 
 def timed(chat: ChatModel, rows: list[Prompt], settings: Decoding) -> Timed:
-    """One run in the batch."""
+    """Time one run of the batch."""
     started = time.perf_counter()
     tokens = generate(chat, rows, settings)
     came = list(islice(tokens, 1))
@@ -201,7 +201,7 @@ def timed(chat: ChatModel, rows: list[Prompt], settings: Decoding) -> Timed:
 
 
 def by_peft(model: PeftModel, prompt: Prompt, settings: Decoding) -> Timed:
-    """One answer by PEFT's generate, a base arm's without the adapter; an answer of one token times the reading."""
+    """One answer by PEFT's generate, without the adapter for a base arm; a one-token answer times the prefill."""
     model.base_model.disable_adapter_layers() if prompt.adapter is None else model.base_model.enable_adapter_layers()
     ids, seconds = torch.tensor([list(prompt.ids)]), []
     for length in (1, settings.max_new_tokens):
@@ -215,12 +215,12 @@ def by_peft(model: PeftModel, prompt: Prompt, settings: Decoding) -> Timed:
 
 
 def shown(runs: list[Timed]) -> str:
-    """Seconds of some runs."""
+    """The seconds of some runs as text."""
     return ", ".join(f"{each.whole:.2f} s" for each in runs)
 
 
 def bytes_per_second() -> float:
-    """The speed of reading memory: the best of a few sums over more than any cache holds."""
+    """Memory bandwidth: the best of a few sums over more bytes than any cache holds."""
     room, best = torch.ones(ROOM // 4), float("inf")
     for _ in range(5):
         started = time.perf_counter()
@@ -230,7 +230,7 @@ def bytes_per_second() -> float:
 
 
 def random_lora(model: PreTrainedModel) -> PlainLora:
-    """Rank 8 on all linear layers."""
+    """A LoRA of rank 8 on all linear layers with random values."""
     random = torch.Generator().manual_seed(0)
     shapes = target_layers(model)
     return PlainLora(
@@ -248,7 +248,7 @@ def texts(chat: ChatModel) -> list[list[int]]:
 
 
 def forbid_end(chat: ChatModel) -> None:
-    """Let every answer run to its full length."""
+    """Prevent the end token, so that every answer has its full length."""
     chat.tokenizer.eos_token = None
     chat.model.generation_config.eos_token_id = None
 

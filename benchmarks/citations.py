@@ -1,4 +1,4 @@
-"""How well an answer's supporting sentences are found from words alone: `python -m benchmarks.citations FOLDER`.
+"""How well an answer's supporting sentences are found by words alone: `python -m benchmarks.citations FOLDER`.
 
 FOLDER holds XQuAD's files. The passages of a question are all paragraphs of its article, so that four of five are about
 the same subject; the sentence to find is the one that holds the gold answer. Two answers are tried: the gold answer
@@ -30,7 +30,7 @@ class Question:
 
 @dataclass
 class Tally:
-    """Marked sentences, right ones among them, questions whose sentence was marked, and wrong answers given support."""
+    """Counts: marked sentences, correct ones, questions whose sentence was marked, and wrong answers with support."""
 
     marked: int = 0
     right: int = 0
@@ -40,7 +40,7 @@ class Tally:
     lies: list[str] = field(default_factory=list)
 
     def line(self) -> str:
-        """Precision, recall and wrong answers given support."""
+        """Precision, recall and wrong answers with support, as a line of text."""
         return (
             f"precision {self.right / max(1, self.marked):.3f}  recall {self.found / self.asked:.3f}  "
             f"wrong answers supported {self.believed / max(1, len(self.lies)):.3f}  ({self.asked} questions)"
@@ -67,7 +67,7 @@ def _questions(paragraphs: list[dict]) -> Iterator[Question]:
 
 
 def measure(articles: list[list[Question]], restated: bool) -> Tally:
-    """All questions of these articles, each with its own answer and with one of another article."""
+    """Measure all questions of these articles, each with its own answer and with one of another article."""
     tally = Tally()
     for place, article in enumerate(articles):
         others = articles[(place + 1) % len(articles)]
@@ -102,7 +102,7 @@ def _wrong(tally: Tally, question: Question, said: str) -> None:
 
 
 def main() -> None:
-    """Every threshold on the first half, the one in use on the second."""
+    """Print every threshold on the first half, and the one in use on the second."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder

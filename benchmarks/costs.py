@@ -1,4 +1,4 @@
-"""What indexing costs: an edit until it is found, and passages a second against the library's defaults."""
+"""The cost of indexing: seconds until an edit is found, and passages per second against the library's defaults."""
 
 import tempfile
 import time
@@ -70,7 +70,7 @@ def edit(text: str, folder: Path) -> tuple[float, int, int]:
 
 
 def speeds(texts: Sequence[str], folder: Path) -> tuple[float, float]:
-    """Passages a second of our embedder and of the library's, the median of some rounds taken in turns."""
+    """Passages per second of our embedder and of the library's: the medians of some alternating rounds."""
     ours, plain = Embedder(folder), SentenceTransformer(str(folder), device="cpu", local_files_only=True)
     ways: list[Callable[[], Any]] = [lambda: ours.encode(texts), lambda: plain.encode(list(texts))]
     ours.encode(texts[:16])

@@ -1,4 +1,4 @@
-"""A paper's task, E2E NLG: BLEU of every method and of full fine-tuning at restaurant descriptions. Resumable.
+"""The E2E NLG task (restaurant descriptions): BLEU of every method and of full fine-tuning. Resumable.
 
 `python -m benchmarks.e2e --data FOLDER [--out FOLDER] [--limit N]` trains each method on a part of the development set,
 equal for all, and writes greedy answers for the test set's facts. What the out folder already holds is not done again.
@@ -45,7 +45,7 @@ PAPERS = {"LoRA": "70.4 ± .1", "VeRA": "70.1", "Delta-LoRA": "70.84", "Full fin
 
 
 def main() -> None:
-    """Do what is missing, then print the table."""
+    """Run what is missing, then print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "playground-e2e")
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def test_set(path: Path, limit: int) -> tuple[list[str], list[list[str]]]:
-    """Facts in the order of the file, evenly thinned, and all that people wrote for each."""
+    """Evenly sampled facts in the order of the file, each with all of its human references."""
     by_facts: dict[str, list[str]] = defaultdict(list)
     for row in rows(path):
         by_facts[row["mr"]].append(row["ref"])
@@ -77,7 +77,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def train_once(entry: Entry, data: Path, folder: Path) -> None:
-    """The same examples in the same order for every entry; nothing where it was trained before."""
+    """Train one entry on the same examples in the same order as all; skip it if its folder is complete."""
     if (folder / "trained.json").exists():
         return
     pairs = [Pair(row["mr"], row["ref"], 0, 0) for row in rows(data)]
@@ -106,7 +106,7 @@ def base() -> ChatModel:
 
 
 def written(name: str, adapter: Path | None, facts: Sequence[str], folder: Path) -> list[str]:
-    """One greedy answer for each of the facts, from the folder where they are there already."""
+    """One greedy answer per fact; answers already in the folder are read from there."""
     path = folder / f"answers-{len(facts)}.json"
     if not path.exists():
         chat = base()
@@ -120,7 +120,7 @@ def written(name: str, adapter: Path | None, facts: Sequence[str], folder: Path)
 
 
 def write(chat: ChatModel, served: ServedAdapter | None, facts: Sequence[str]) -> list[str]:
-    """Greedy answers, some rows at a time."""
+    """Generate greedy answers, some rows at a time."""
     if served and served.model:
         chat.model = served.model
     plain = served.lora if served else None

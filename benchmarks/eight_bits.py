@@ -1,6 +1,6 @@
-"""Would answers be as good and sooner with narrower weights? `python -m benchmarks.eight_bits`, on the real model.
+"""Are 16-bit and 8-bit weights as good, and faster? `python -m benchmarks.eight_bits`, on the real model.
 
-Each product of `playground.inference.llama_forward` is exchanged: weights in float32, in 16 bits, eight
+Each product of `playground.inference.llama_forward` is replaced: weights in float32, in 16 bits, eight
 bits with inputs of 16, and eight bits with inputs quantized on the fly, with one scale for all rows or one per row.
 """
 
@@ -34,7 +34,7 @@ Product = Callable[[Tensor, Any], Tensor]
 
 
 def main() -> None:
-    """One row a kind of product."""
+    """Print one row per kind of product."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tokens", type=int, default=64, help="new tokens in each answer")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def row(name: str, chat: ChatModel, forward: OurForward, settings: Decoding) -> str:
-    """The table's row of the products that are in use."""
+    """The table's row for the products that are active."""
     short, lora = texts(chat)[0], random_lora(chat.model)
     rows = [Prompt(short, adapter) for adapter in (None, lora, None, lora)]
     timed(chat, rows[:1], settings)
@@ -71,7 +71,7 @@ def row(name: str, chat: ChatModel, forward: OurForward, settings: Decoding) -> 
 
 
 def moved(chat: ChatModel, forward: OurForward) -> float:
-    """By how much the logits of a long prompt's end depend on how it was cut, as a share of the largest."""
+    """How much the last logits of a long prompt depend on how it was cut, as a share of the largest."""
     ids, found = texts(chat)[1], []
     for cut in (256, 250):
         memory = KVCache(len(ids))
@@ -82,7 +82,7 @@ def moved(chat: ChatModel, forward: OurForward) -> float:
 
 
 def perplexity(chat: ChatModel, forward: OurForward) -> float:
-    """Of the text's first READ tokens, in windows that are read afresh."""
+    """Perplexity of the text's first READ tokens, in independent windows."""
     ids, loss, told = chat.tokenizer(read_document(TEXT).text)["input_ids"][:READ], 0.0, 0
     for first in range(0, len(ids), WINDOW):
         part = ids[first : first + WINDOW]
@@ -94,42 +94,42 @@ def perplexity(chat: ChatModel, forward: OurForward) -> float:
 
 
 def weights(forward: OurForward) -> list[Tensor]:
-    """Every matrix that `llama.product` is given."""
+    """Every matrix that the engine multiplies by."""
     parts = [each for layer in forward._layers for each in (layer.qkv, layer.o, layer.gate_up, layer.down)]
     return [each._weight.detach() for each in (*parts, forward._head)]
 
 
 def exchanged(multiply: Product, packed: Mapping[int, Any]) -> Callable[[Tensor, Tensor], Tensor]:
-    """A product that finds its own form of a weight."""
+    """A product that looks its own form of a weight up."""
     return lambda x, weight: multiply(x, packed[weight.data_ptr()])
 
 
 def whole_numbers(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Eight bits and a scale for each row."""
+    """A weight in eight bits with one scale per row."""
     scales = weight.abs().amax(dim=1) / 127
     return (weight / scales[:, None]).round().to(torch.int8), scales
 
 
 def prepacked(weight: Tensor) -> Any:
-    """The form that PyTorch's dynamic products read."""
+    """A weight in the form that PyTorch's dynamic products read."""
     numbers, scales = whole_numbers(weight)
     held = torch._make_per_channel_quantized_tensor(numbers, scales.double(), torch.zeros(len(scales)).long(), 0)
     return torch.ops.quantized.linear_prepack(held, None)
 
 
 def weight_only(x: Tensor, packed: tuple[Tensor, Tensor]) -> Tensor:
-    """Inputs of 16 bits, for which PyTorch has a fast kernel; with those of 32 it is slower than no quantising."""
+    """Eight-bit weights with 16-bit inputs; with 32-bit inputs it is slower than unquantised weights."""
     numbers, scales = packed
     return torch._weight_int8pack_mm(x.bfloat16().contiguous(), numbers, scales.bfloat16()).float()
 
 
 def dynamic(x: Tensor, packed: Any) -> Tensor:
-    """All rows by one scale."""
+    """Inputs quantised with one scale for all rows."""
     return torch.ops.quantized.linear_dynamic(x.contiguous(), packed, False)
 
 
 def dynamic_by_row(x: Tensor, packed: Any) -> Tensor:
-    """Each row by its own scale, so that no row depends on another."""
+    """Inputs quantised with one scale per row, so that no row depends on another."""
     return torch.cat([dynamic(each, packed) for each in x.split(1)])
 
 

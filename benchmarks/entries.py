@@ -1,4 +1,4 @@
-"""The rows of a table of methods: every method that can run here, at its defaults, and what it has to beat."""
+"""The rows of a table of methods: every method that can run here, at its defaults, and its rivals."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -33,7 +33,7 @@ def folder_name(name: str) -> str:
 
 
 def entries() -> list[Entry]:
-    """The oldest paper first, each rival behind its method; says which methods are left out and why."""
+    """The oldest paper first, each rival after its method; prints which methods are left out and why."""
     found = []
     for id_, method in adapters.methods().items():
         if method.unavailable():

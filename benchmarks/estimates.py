@@ -1,6 +1,6 @@
-"""Whether the estimate before the start is right: ten configurations, each planned, then run as the app runs it.
+"""Accuracy of the estimate before a run: ten configurations, each planned, then run as the app runs it.
 
-`python -m benchmarks.estimates [--out FILE]` keeps a line a run in FILE and goes on with what is missing there.
+`python -m benchmarks.estimates [--out FILE]` keeps one line per run in FILE and continues with what is missing there.
 """
 
 import argparse
@@ -66,7 +66,7 @@ CASES = (
 
 
 def main() -> None:
-    """All that FILE does not hold yet, one after another, then how many lie near."""
+    """Run what FILE does not hold yet, then print how many estimates are close."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of the texts")
     parser.add_argument(
@@ -93,7 +93,7 @@ def main() -> None:
 
 
 def measured(case: Case, chat: ChatModel, data: Path) -> dict[str, Any]:
-    """Planned for SECONDS, estimated, and run by a worker in a process of its own."""
+    """Plan a run for SECONDS, estimate it, and run it by a worker process."""
     documents = [read_document(data / case.text)]
     quick = PRESETS["quick"]
     preset = Preset(SECONDS, quick.epochs, quick.batch_tokens, quick.evaluations)
@@ -148,7 +148,7 @@ def _watched(worker: psutil.Popen) -> Iterator[float]:
 
 
 def _bytes(folder: Path) -> int:
-    """Of all files but the text and the log; one may go while we look."""
+    """Bytes of all files but the text and the log; a file may vanish meanwhile."""
     total = 0
     for path in folder.rglob("*"):
         try:

@@ -1,4 +1,4 @@
-"""The main job, timed as a visitor lives it: upload, index, quick training, one question in four panes; and its memory.
+"""The main job timed end to end: upload, index, quick training, one question in four panes; and the peak memory.
 
 `python -m benchmarks.journey [FILE]` starts the app on a free port with an empty data folder and talks to it over HTTP.
 """
@@ -31,7 +31,7 @@ PANES, PANE_OUTPUTS = 4, 6  # chat, support, passages, figures, proof and prompt
 
 
 class Visitor:
-    """One browser's worth of calls to a running app; every visitor brings a secret of their own."""
+    """The calls of one browser to a running app; every visitor has a secret of their own."""
 
     def __init__(self, url: str, secret: str | None = None) -> None:
         self.secret = secret or secrets.token_urlsafe(32)
@@ -50,7 +50,7 @@ class Visitor:
         return list(self.client.predict(name, **form, api_name="/train"))
 
     def run_line(self) -> str:
-        """What the page says of the newest run; looking renews its lease."""
+        """The page's line about the newest run; reading it renews the run's lease."""
         return str(self.client.predict(api_name="/run")[1])
 
     def export(self, run: str, form: str) -> list[Any]:
@@ -63,7 +63,7 @@ class Visitor:
         return list(self.client.predict([handle_file(str(each)) for each in files], name, api_name="/bring_adapter"))
 
     def arms(self) -> list[str]:
-        """The ids of all that can be asked, the newest adapter first; the call also tells the session about them."""
+        """The ids of all arms, the newest adapter first; the call also registers them in the session."""
         return [id_ for _, id_ in self.client.predict(api_name="/panes")[0]["choices"]]
 
     def ask(self, question: str, arms: list[str], **form: Any) -> Iterator[list[Any]]:
@@ -83,7 +83,7 @@ class Visitor:
 
 
 def free_port() -> int:
-    """A port nobody listens on now."""
+    """A free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -91,7 +91,7 @@ def free_port() -> int:
 
 @contextmanager
 def running_app(data: Path, **environment: str) -> Iterator[tuple[str, psutil.Process]]:
-    """The app as its own process, up and answering; ended afterwards with all it started."""
+    """The app in a process of its own, ready to answer; ended afterwards with its children."""
     port = free_port()
     own = {"PLAYGROUND_DATA": str(data), "PORT": str(port), "PYTHONUNBUFFERED": "1", **environment}
     with (data / "app.log").open("ab") as log:
@@ -118,7 +118,7 @@ def memory(process: psutil.Process) -> int:
 
 
 class PeakMemory(threading.Thread):
-    """Watches `memory` five times a second until stopped."""
+    """Samples `memory` five times per second until stopped."""
 
     def __init__(self, process: psutil.Process) -> None:
         super().__init__(daemon=True)
@@ -151,7 +151,7 @@ def journey(url: str, file: Path, question: str) -> dict[str, Any]:
 
 
 def answered(updates: list[Any]) -> list[bool]:
-    """For each pane, whether its last turn has words."""
+    """For each pane, whether its last turn has text."""
     chats = [updates[1 + PANE_OUTPUTS * pane]["value"] for pane in range(PANES)]
     return [bool(chat) and chat[-1]["content"][0]["text"] not in ("", NO_WORDS) for chat in chats]
 

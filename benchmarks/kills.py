@@ -1,4 +1,4 @@
-"""SIGKILL at random moments, some inside a save: does the resumed run end bit for bit like one that was left alone?
+"""SIGKILL at random moments, some during a save: does the resumed run end bit for bit like an undisturbed one?
 
 `python -m benchmarks.kills [--kills 30] [--method ID ...]` trains a tiny model, each time in a process of its own.
 """
@@ -51,7 +51,7 @@ FORKED = get_context("forkserver")  # a child starts with everything imported
 
 @dataclass
 class Tally:
-    """What a method's kills came to; `resumed` counts those whose run ended like the one left alone.
+    """The result of a method's kills; `resumed` counts those whose run ended like the undisturbed one.
 
     `lost` has the logged steps that each resumption did again, `difference` is the largest of any weight or loss.
     """
@@ -67,12 +67,12 @@ class Tally:
 
     @property
     def exact(self) -> bool:
-        """Whether every kill was followed by a resumption, and every run ended like the one left alone."""
+        """Whether every kill was followed by a resumption, and every run ended like the undisturbed one."""
         return self.resumed == self.kills and self.alike == self.runs and self.difference == 0.0
 
 
 def tally(method: str, kills: int, models: Path, out: Path, seed: int = 0) -> Tally:
-    """Train with a method, killed so many times, over as many runs as that takes."""
+    """Train with a method until `kills` kills are done, over as many runs as that takes."""
     chance = random.Random(f"{method} {seed}")
     settings = Settings(data=out, chat_model=str(models))
     for name in ("warm", "whole"):  # the first one also starts what others are forked from
@@ -95,7 +95,7 @@ def tally(method: str, kills: int, models: Path, out: Path, seed: int = 0) -> Ta
 
 
 def new_run(folder: Path, method: str) -> Path:
-    """A run's folder as a queue makes it, with dropout where the method has it."""
+    """A run's folder as the queue makes it, with dropout where the method has it."""
     folder.mkdir(parents=True)
     options = adapters.get(method).Options
     free = {knob.name: knob for knob in knobs(options) if not knob.is_fixed}
@@ -109,7 +109,7 @@ def new_run(folder: Path, method: str) -> Path:
 
 
 def lost_steps(folder: Path) -> Iterator[int]:
-    """For each resumption, how many logged steps were done again."""
+    """For each resumption, the number of logged steps that were repeated."""
     reached, resuming = 0, False
     for event in raw_events(folder):
         if event["event"] == "started":
@@ -171,7 +171,7 @@ def _numbers(folder: Path) -> dict[str, np.ndarray]:
 def _kill_until_done(
     folder: Path, settings: Settings, found: Tally, kills: int, seconds: float, chance: random.Random
 ) -> None:
-    """Start the run again after each kill; once there were enough, it is let through to its end."""
+    """Restart the run after each kill; after the last one, let it finish."""
     while found.kills < kills:
         worker = _start(folder, settings)
         if chance.random() < INSIDE_A_SAVE:
@@ -188,7 +188,7 @@ def _kill_until_done(
 
 
 def _wait_for_a_save(folder: Path, worker: BaseProcess, chance: random.Random) -> None:
-    """Until one of the next few saves is under way, or the worker has ended."""
+    """Wait until one of the next few saves is in progress, or the worker has ended."""
     to_pass = chance.randrange(3)
     seen: set[str] = set()
     while worker.is_alive() and len(seen) <= to_pass:
@@ -197,7 +197,7 @@ def _wait_for_a_save(folder: Path, worker: BaseProcess, chance: random.Random) -
 
 
 def _saves(folder: Path, worker: BaseProcess) -> set[str]:
-    """The worker's saves that are not whole; none once a finished run has cleared its checkpoints away."""
+    """The worker's unfinished saves; none once a finished run has deleted its checkpoints."""
     try:
         return {path.name for path in (folder / CHECKPOINT).glob(f".tmp-*-{worker.pid}")}
     except FileNotFoundError:
@@ -223,7 +223,7 @@ def tiny_models(folder: Path) -> Path:
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Print a row a method."""
+    """Print one row per method."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=KILLS)
     parser.add_argument("--method", nargs="*", default=sorted(adapters.methods()))

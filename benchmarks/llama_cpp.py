@@ -1,7 +1,7 @@
 """llama.cpp over a GGUF that `playground.export.gguf` wrote; runs under any Python that has xllamacpp.
 
 `PYTHON llama_cpp.py FILE THREADS TOKENS` reads a JSON list of prompts from its input, each token ids or a text, and
-writes for each what llama.cpp says greedily, how many tokens it read, and the tokens a second after the first.
+writes for each llama.cpp's greedy answer, the number of prompt tokens, and the tokens per second after the first.
 """
 
 import json
@@ -18,7 +18,7 @@ def main() -> None:
 
 
 def parameters(file: str, threads: int) -> xllamacpp.CommonParams:
-    """One sequence, on so many threads."""
+    """Parameters for one sequence on `threads` threads."""
     asked = xllamacpp.CommonParams()
     asked.model.path = file
     asked.cpuparams.n_threads = asked.cpuparams_batch.n_threads = threads
@@ -27,7 +27,7 @@ def parameters(file: str, threads: int) -> xllamacpp.CommonParams:
 
 
 def answer(server: xllamacpp.Server, prompt: list[int] | str, tokens: int) -> dict[str, object]:
-    """The likeliest tokens as text; an end token ends nothing."""
+    """The greedy answer as text; an end token does not end it."""
     settings = {"temperature": 0, "cache_prompt": False, "ignore_eos": True, "n_predict": tokens}
     given = server.handle_completions({"prompt": prompt, **settings})
     found = json.loads(given) if isinstance(given, str) else given

@@ -1,4 +1,4 @@
-"""What the methods claim, on the real model: rates, held-out losses, memory, step times, ranks, rounding. Resumable.
+"""The methods' claims on the real model: rates, held-out losses, memory, step times, ranks, rounding. Resumable.
 
 `python -m benchmarks.methods [--out FOLDER]` trains every method three times on the US Constitution, at a third, once
 and three times its usual learning rate, takes the best by a part of the text held out for that, and reports the loss on
@@ -53,7 +53,7 @@ STEPS_WATCHED, TIMED = 3, 5
 
 
 def main() -> None:
-    """Do what is missing, then print the tables."""
+    """Run what is missing, then print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "playground-methods")
     parser.add_argument("--part", choices=["all", "losses", "figures"], default="all")
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def texts() -> dict[str, list[str]]:
-    """The sections to learn from, to choose the rate by, and to report on."""
+    """The sections to train on, to choose the rate by, and to report."""
     document = read_document(TEXT, TEXT.name)
     pieces = [document.text[each.start : each.end].strip() for each in cut_sections(document)]
     split: dict[str, list[str]] = {"train": [], "tune": [], "report": []}
@@ -86,7 +86,7 @@ def texts() -> dict[str, list[str]]:
 
 
 def train_once(entry: Entry, factor: float, out: Path) -> None:
-    """Train one entry at one rate and keep the losses of all held-out sections; nothing where they are kept already."""
+    """Train one entry at one rate and store the losses of all held-out sections; skip it if they are stored."""
     folder = out / f"{entry.folder}-{factor:.2f}"
     if (folder / "losses.json").exists():
         return
@@ -119,7 +119,7 @@ def base() -> ChatModel:
 
 
 def section_losses(chat: ChatModel, folder: Path, pieces: list[str]) -> list[tuple[float, int]]:
-    """Summed loss and tokens of each section, by what training left, as it answers in the app."""
+    """Summed loss and tokens of each section, with the adapter served as in the app."""
     served = load_adapter(folder, chat)
     model = served.model or chat.model
     rows = [served.lora] if isinstance(served.lora, PlainLora) else [None]
@@ -141,19 +141,19 @@ def windows(chat: ChatModel, piece: str) -> Iterator[Example]:
 
 
 def mean(losses: list[tuple[float, int]]) -> float:
-    """Nats a token over all sections."""
+    """Nats per token over all sections."""
     return sum(loss for loss, _ in losses) / sum(tokens for _, tokens in losses)
 
 
 def best(entry: Entry, out: Path) -> dict[str, Any]:
-    """The record of the rate with the least loss on the sections held out for the choice."""
+    """The record of the rate with the lowest loss on the sections held out for the choice."""
     name = entry.folder
     records = [json.loads(path.read_text()) for path in sorted(out.glob(f"{name}-[0-9]*/losses.json"))]
     return min(records, key=lambda record: mean(record["tune"]))
 
 
 def interval(losses: list[tuple[float, int]], other: list[tuple[float, int]] | None = None) -> tuple[float, float]:
-    """95 % bootstrap interval over sections of the mean loss, or of its difference from another's on the same ones."""
+    """95 % bootstrap interval, over sections, of the mean loss or of its paired difference from another."""
     rows = np.array([(loss, tokens) for loss, tokens in losses])
     rows[:, 0] -= [loss for loss, _ in other] if other else 0
     drawn = np.random.default_rng(0).integers(0, len(rows), (RESAMPLES, len(rows)))
@@ -163,7 +163,7 @@ def interval(losses: list[tuple[float, int]], other: list[tuple[float, int]] | N
 
 
 def print_losses(out: Path) -> None:
-    """Losses at each entry's best rate, beside LoRA's, and how soon LoRA's last loss was reached."""
+    """Print losses at each entry's best rate, beside LoRA's, and when LoRA's final loss was reached."""
     listed = entries()
     records = {entry.name: best(entry, out) for entry in listed}
     yardstick = next(records[entry.name] for entry in listed if entry.method == YARDSTICK)
@@ -202,13 +202,13 @@ def print_figures(out: Path) -> None:
 
 
 def in_own_process(entry: Entry) -> dict[str, float]:
-    """What `measure` says in a fresh process."""
+    """The result of `measure` in a fresh process."""
     command = [sys.executable, "-m", "benchmarks.methods", "--worker", json.dumps(asdict(entry)), "1"]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
 
 
 def measure(values: dict[str, Any]) -> dict[str, float]:
-    """A few steps of one window on the whole model: bytes of everything."""
+    """Train a few steps on the whole model and measure bytes."""
     entry = Entry(**values)
     method: Method[Any] = adapters.get(entry.method)
     chat = base()
@@ -243,7 +243,7 @@ def one_step(method: Method[Any], model: Any, optimizer: torch.optim.Optimizer, 
 
 
 def print_ranks(out: Path) -> None:
-    """The ranks that AdaLoRA left to each kind of layer, on average over all blocks and each half of them."""
+    """Print the ranks that AdaLoRA leaves to each kind of layer, averaged over all blocks and each half."""
     folder = max(out.glob("AdaLoRA-1.00/adapter"), default=None)
     if folder is None:
         return
@@ -263,7 +263,7 @@ def _block(name: str) -> int:
 
 
 def print_rounding(steps: int = 200) -> None:
-    """How far Delta-LoRA's weight is from float64's after many small updates, told from factors and written."""
+    """Print how far Delta-LoRA's weight is from float64's after many small updates, computed and stored."""
     generator = torch.Generator().manual_seed(0)
     W = torch.randn(192, 576, generator=generator, dtype=torch.float64) * 0.05
     A = torch.randn(8, 576, generator=generator, dtype=torch.float64) / 24

@@ -1,6 +1,6 @@
-"""How much of the training should be questions made from the text? Continuation, answers and their end, by share.
+"""How much of the training mix should be generated questions? Loss, answers and their ends by share.
 
-`python -m benchmarks.mix --out FOLDER [--shares 0 0.25 0.5] [--passages 0.5]`; what is there already stays as it is.
+`python -m benchmarks.mix --out FOLDER [--shares 0 0.25 0.5] [--passages 0.5]`; what the folder holds already is kept.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def train_once(document: Document, share: float, passages: float, folder: Path) -> None:
-    """LoRA at its defaults; nothing where it was trained before."""
+    """Train LoRA at its defaults; skip it if it is trained already."""
     if has_adapter(folder):
         return
     settings = TrainSettings(
@@ -71,7 +71,7 @@ def train_once(document: Document, share: float, passages: float, folder: Path) 
 
 
 def measured(document: Document, adapter: Path | None, kept: Path, passages: float) -> list[float]:
-    """Losses of held-out text and answers, then F1 and the share of ended answers to learnt and held-out questions."""
+    """Losses of held-out text and answers, then F1 and the share of ended answers, trained and held out."""
     if not kept.exists():
         chat = base()
         served = load_adapter(adapter, chat) if adapter else None
@@ -85,7 +85,7 @@ def measured(document: Document, adapter: Path | None, kept: Path, passages: flo
 
 
 def sides(document: Document, chat: ChatModel, share: float, passages: float) -> ExampleSplit:
-    """The split that training had, with the text alone or with its questions alone."""
+    """The split of training, with the text alone or the questions alone."""
     return dataset.build_split(
         [document], chat.tokenizer, MixSettings(WINDOW, TrainSettings().heldout_share, 0, share, passages)
     )
@@ -98,7 +98,7 @@ def loss(chat: ChatModel, held: ExampleSplit) -> float:
 
 
 def answered(chat: ChatModel, served: ServedAdapter | None, asked: list[dataset.Example]) -> tuple[float, float]:
-    """Mean F1 over words of greedy answers, and how many came to an end by themselves."""
+    """Mean word F1 of greedy answers, and the share that ended by themselves."""
     settings = Decoding(max_new_tokens=ANSWER_TOKENS, temperature=0.0, repetition_penalty=1.0)
     overlaps, ended = [], 0
     plain = served.lora if served else None

@@ -1,4 +1,4 @@
-"""How much of real files is read, and what a bomb costs: `python -m benchmarks.reading --data FOLDER`.
+"""How much of real files is read, and what a decompression bomb costs: `python -m benchmarks.reading --data FOLDER`.
 
 Needs a folder with `debian_faq/`. Every file is read as the app does, in a child process with the default limits.
 
@@ -37,7 +37,7 @@ _HEADING = re.compile(r"(?:Chapter\s|\d+(?:\.\d+)+\. )")
 
 @dataclass
 class Cost:
-    """Seconds by the clock, the child's peak memory and what this process grew by, in MB."""
+    """Wall-clock seconds, the child's peak memory and the growth of this process, in MB."""
 
     seconds: float = 0.0
     child: float = 0.0
@@ -47,7 +47,7 @@ class Cost:
 
 @contextmanager
 def watched() -> Iterator[Cost]:
-    """Measures what happens inside."""
+    """Measure what happens within."""
     cost, begun, before = Cost(), time.perf_counter(), _megabytes(psutil.Process())
     sampler = threading.Thread(target=_sample, args=(cost,))
     sampler.start()
@@ -74,7 +74,7 @@ def _megabytes(process: psutil.Process) -> float:
 
 
 def texts(folder: Path, made: Path) -> Iterator[tuple[Path, str]]:
-    """Files with the words that they should give back."""
+    """Files, each with the words that should be read from it."""
     truth = (folder / "debian-faq.en.txt").read_text(encoding="utf-8")
     yield folder / "debian-faq.en.txt", truth
     yield folder / "debian-faq.en.pdf", truth
@@ -99,7 +99,7 @@ def as_docx(text: str, path: Path) -> Path:
 
 
 def recovered(truth: str, document: Document) -> tuple[float, float]:
-    """Share of the words of the truth that were read, and of the words read that are in the truth."""
+    """Recall and precision of the words read."""
     wanted, had = _words(truth), _words(document.text)
     both = sum((wanted & had).values())
     return both / sum(wanted.values()), both / sum(had.values())
@@ -130,7 +130,7 @@ def _deflated(unit: bytes, times: int) -> bytes:
 
 
 def _pdf(stream: bytes, pages: int = 1, filters: bytes = b"/FlateDecode") -> bytes:
-    """A PDF without the table of its objects, which PDFium then looks for; every page shows the stream."""
+    """A PDF without an object table, so that PDFium has to rebuild it; every page shows the stream."""
     kids = b" ".join(b"%d 0 R" % (5 + page) for page in range(pages))
     page = b"/Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R /Resources << /Font << /F1 3 0 R >> >>"
     objects = [
@@ -167,7 +167,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 
 
 def text_rows(folder: Path) -> Iterator[str]:
-    """One line a file."""
+    """One line per file."""
     yield "| file | words recovered | of what was read, in the TXT | seconds | peak memory of the child, MB |"
     yield "|---|---|---|---|---|"
     with tempfile.TemporaryDirectory() as made:
@@ -179,7 +179,7 @@ def text_rows(folder: Path) -> Iterator[str]:
 
 
 def bomb_rows() -> Iterator[str]:
-    """One line a bomb; it is made and read in turn."""
+    """One line per bomb, which is made and read in turn."""
     yield "| bomb | outcome | seconds | peak memory of the child, MB | this process grew by, MB |"
     yield "|---|---|---|---|---|"
     for name, make in BOMBS.items():

@@ -1,4 +1,4 @@
-"""Does the chat model's likelihood of the question, given a passage, order passages better? UPR, arXiv 2204.07496.
+"""Does reranking by the chat model's likelihood of the question given a passage help? UPR, arXiv 2204.07496.
 
 The ten best of a search are ordered anew, by the likelihood alone or by half of it and half of the search's score, each
 scaled to 0…1 within the ten. Nothing is tuned here. Questions are evenly spaced among those that are reported.
@@ -32,7 +32,7 @@ Likelihood = Callable[[str, str], float]
 
 @dataclass(frozen=True)
 class Orders:
-    """A measure of the three orders of the same ten passages."""
+    """One measure of three orders of the same ten passages."""
 
     search: float
     likelihood: float

@@ -1,4 +1,4 @@
-"""What retrieval reads, finds and costs, with the app's defaults, as one table: `python -m benchmarks.retrieval`.
+"""Retrieval's quality and cost with the app's defaults, as one table: `python -m benchmarks.retrieval`.
 
 `--only NAME` makes one row. Quality is reported on questions that nothing was chosen on (see
 `benchmarks/sets.py`); the first run embeds SciFact, which `--cache` keeps.
@@ -63,7 +63,7 @@ class Line:
 
 
 def reported(data: Path, language: str) -> list[Question]:
-    """The questions of the articles that nothing was chosen on."""
+    """The questions of the articles on which nothing was chosen."""
     return [each for each in xquad(data, language)[1] if each.reported]
 
 
@@ -87,7 +87,7 @@ def paragraph_lines(bench: Bench, language: str, reach: str) -> Iterable[Line]:
 
 
 def answer_lines(bench: Bench) -> Iterable[Line]:
-    """The answer inside the best passages of articles joined and cut."""
+    """Whether the best passages hold the answer, with whole articles cut as the app does."""
     documents, _ = xquad(bench.data, "en")
     index, questions = build(documents, bench.embedder), reported(bench.data, "en")
     bench.embedder.encode([each.text for each in questions])
@@ -105,7 +105,7 @@ def has_answer(result: SearchResult, question: Question) -> bool:
 
 
 def removed_lines(bench: Bench, language: str) -> Iterable[Line]:
-    """Abstention where the question's whole article was removed."""
+    """Abstention when the question's whole article is removed."""
     even = [each for each in xquad(bench.data, language)[1] if not each.reported]
     limit = float(np.quantile(gate_scores(bench.data, bench.embedder, language, even)[0], FALSE_ABSTENTION))
     kept, removed = gate_scores(bench.data, bench.embedder, language, reported(bench.data, language))
@@ -170,7 +170,7 @@ def rerank_lines(bench: Bench) -> Iterable[Line]:
 
 
 def edit_lines(bench: Bench) -> Iterable[Line]:
-    """An edited text, from its upload until the new fact comes first."""
+    """Seconds from an edited text's upload until its new fact ranks first."""
     text = (bench.data / "us_constitution/us-constitution.txt").read_text(encoding="utf-8")
     seconds, embedded, passages = costs.edit(text, bench.folder)
     figure = f"{seconds:.2f} s ({embedded} of {passages} passages embedded)"
@@ -178,7 +178,7 @@ def edit_lines(bench: Bench) -> Iterable[Line]:
 
 
 def speed_lines(bench: Bench) -> Iterable[Line]:
-    """Ours against the library's defaults, in turns."""
+    """Our embedder against the library's defaults, in alternating rounds."""
     index = build(xquad(bench.data, "en")[0], bench.embedder)
     ours, plain = costs.speeds([passage.text for passage in index.passages], bench.folder)
     figure = f"{ours / plain:.2f} × ({ours:.1f} against {plain:.1f})"
@@ -203,7 +203,7 @@ ROWS: dict[str, Callable[[Bench], Iterable[Line]]] = {
 
 
 def main() -> None:
-    """Print the table, a row as soon as it is known."""
+    """Print the table row by row."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_folders(parser)
     parser.add_argument("--only", choices=ROWS, action="append", help="one row; may be given again")

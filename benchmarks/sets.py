@@ -29,7 +29,7 @@ SLICE = 512  # texts after which the cache is written
 
 
 class Remembering:
-    """An embedder that encodes no text twice, whatever process it is in, where it has a cache folder."""
+    """An embedder that encodes no text twice, with a cache folder not even in another process."""
 
     def __init__(self, embedder: Embedder, cache: Path | None) -> None:
         self._embedder = embedder
@@ -104,7 +104,7 @@ class Question:
 
 
 def xquad(data: Path, language: str) -> tuple[list[Document], list[Question]]:
-    """Articles, the paragraphs of each parted by a blank line, and their questions."""
+    """Articles, with blank lines between paragraphs, and their questions."""
     file = data / "xquad_half" / f"xquad.{language}.json"
     documents, questions = [], []
     for number, article in enumerate(json.loads(file.read_text(encoding="utf-8"))["data"]):
@@ -154,7 +154,7 @@ def json_lines(file: Path) -> Iterator[dict[str, Any]]:
 def gate_scores(
     data: Path, embedder: Remembering, language: str, questions: Sequence[Question], mix: Mix | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The gates of the questions, and those after the question's article was removed from the index."""
+    """The gate scores of the questions, and those with the question's article removed from the index."""
     documents, _ = xquad(data, language)
     index = build(documents, embedder)
     embedder.encode([each.text for each in questions])
@@ -182,7 +182,7 @@ def ndcg(ranked: Sequence[str], relevant: set[str], depth: int = 10) -> float:
 
 
 def rank(ranked: Sequence[str], gold: str) -> float:
-    """The place of the right one, from 1; infinite where it is not among them."""
+    """The rank of the correct one, from 1; infinite if it is missing."""
     return ranked.index(gold) + 1 if gold in ranked else math.inf
 
 
@@ -193,5 +193,5 @@ def auroc(above: np.ndarray, below: np.ndarray) -> float:
 
 
 def share(truths: Iterable[bool]) -> float:
-    """How many of them are true, 0…1."""
+    """The share of true values, 0…1."""
     return float(np.mean(list(truths)))

@@ -1,7 +1,7 @@
-"""What the training loop gains over transformers' Trainer with PEFT: `python -m benchmarks.training`.
+"""The training loop against transformers' Trainer with PEFT: `python -m benchmarks.training`.
 
 Each side runs in a process of its own, one after the other: the same model, examples, order, LoRA (rank 8 on all
-linear layers), AdamW and clipping. `--part` takes one of the tables.
+linear layers), AdamW and clipping. `--part` selects one of the tables.
 """
 
 import argparse
@@ -43,7 +43,7 @@ TABLES = ("pairs", "windows", "losses", "layers")
 LAYERS, SECONDS = (0, 15, 10, 6), 60  # top layers adapted, 0 for all; planned seconds of each run
 RANK, ALPHA, RATE, CLIP = 8, 16.0, 1e-3, 1.0
 PASSES = 28  # of the matrix products alone
-PAIRS, WINDOWS, WINDOW = 8, 4, 256  # examples a step, windows a step, tokens of a window
+PAIRS, WINDOWS, WINDOW = 8, 4, 256  # examples per step, windows per step, tokens per window
 
 
 def main() -> None:
@@ -69,7 +69,7 @@ def pairs_table(data: Path, steps: int, rounds: int) -> None:
     )
     best = max(each["tokens_per_second"] for each in peers)
     print(
-        f"\n{ours['tokens']} tokens of pairs, {PAIRS} pairs a step\n\n| side | tokens/s | ours | peak MB | end loss |"
+        f"\n{ours['tokens']} tokens of pairs, {PAIRS} pairs per step\n\n| side | tokens/s | ours | peak MB | end loss |"
     )
     print("|---|---|---|---|---|")
     for name, each in zip(("ours", *(f"Trainer, batch {b}" for b in (1, 4, PAIRS))), (ours, *peers), strict=True):
@@ -79,10 +79,10 @@ def pairs_table(data: Path, steps: int, rounds: int) -> None:
 
 
 def windows_table(data: Path, steps: int, rounds: int) -> None:
-    """Full windows of prose; each side's share is of the limit that was timed beside it."""
+    """Full windows of prose; each side's share is that of the limit timed in the same process."""
     sides = medians(data, [{"work": "windows", "steps": steps, "batch": each} for each in (0, 1, WINDOWS)], rounds)
     ours = sides[0]
-    print(f"\n{WINDOWS} × {WINDOW} tokens a step\n\n| side | tokens/s | of the limit | ours | peak MB | end loss |")
+    print(f"\n{WINDOWS} × {WINDOW} tokens per step\n\n| side | tokens/s | of the limit | ours | peak MB | end loss |")
     print("|---|---|---|---|---|---|")
     for name, each in zip(("ours", "Trainer, batch 1", f"Trainer, batch {WINDOWS}"), sides, strict=True):
         print(_line(name, each, ours, f"{each['share']:.1%} | "))
@@ -90,7 +90,7 @@ def windows_table(data: Path, steps: int, rounds: int) -> None:
 
 
 def losses_table(data: Path, steps: int, _rounds: int) -> None:
-    """Loss after equal tokens, three seeds of the adapter."""
+    """Loss after the same number of tokens, for three seeds of the adapter."""
     print("\n| seed | ours | Trainer |\n|---|---|---|")
     for seed in range(3):
         work = {"work": "pairs", "steps": 2 * steps, "seed": seed}
@@ -99,7 +99,7 @@ def losses_table(data: Path, steps: int, _rounds: int) -> None:
 
 
 def layers_table(data: Path, _steps: int, _rounds: int) -> None:
-    """Fewer layers, with what lies below kept: speed once all has been read, and the loss after equal planned time."""
+    """Fewer adapted layers with cached activations: speed once all is cached, and loss after equal planned time."""
     print(f"\nUS Constitution, runs planned for {SECONDS} s\n")
     print("| top layers | tokens/s | against all | readings | took | held-out loss |\n|---|---|---|---|---|---|")
     first = 0.0
@@ -122,7 +122,7 @@ def _line(name: str, each: dict[str, Any], ours: dict[str, Any], more: str = "")
 
 
 def medians(data: Path, sides: Sequence[dict[str, Any]], rounds: int) -> list[dict[str, Any]]:
-    """Each side's figures, measured in turn, as the machine's speed wavers from minute to minute."""
+    """Each side's median figures, measured in alternation, as the machine's speed varies."""
     found = [[measured(data, work) for work in sides] for _ in range(rounds)]
     return [{name: median(each[name] for each in side) for name in side[0]} for side in zip(*found, strict=True)]
 
@@ -137,7 +137,7 @@ def measured(data: Path, work: dict[str, Any]) -> dict[str, Any]:
 
 
 def side(data: Path, work: dict[str, Any]) -> dict[str, Any]:
-    """Train and measure; a batch of 0 is ours, else the Trainer's."""
+    """Train and measure; a batch of 0 means our loop, any other the Trainer."""
     chat = load_chat(chat_source(Settings.from_environment()), Device("cpu", torch.float32, 0.0))
     if work["work"] == "layers":
         return whole_run(data, chat, work["layers"])
@@ -161,7 +161,7 @@ def side(data: Path, work: dict[str, Any]) -> dict[str, Any]:
 
 
 def whole_run(data: Path, chat: ChatModel, layers: int) -> dict[str, Any]:
-    """A run as the app plans it, with this many layers; its speed is the median of the last third of its steps."""
+    """A run as the app plans it, with `layers` adapted layers; its speed is the median of the last third."""
     text = read_document(data / "us_constitution/us-constitution.txt")
     tokens = len(chat.tokenizer(text.text, add_special_tokens=False)["input_ids"])
     preset = Preset(seconds=SECONDS, epochs=99, batch_tokens=256, evaluations=2)
@@ -214,7 +214,7 @@ def ours(chat: ChatModel, steps: Sequence[Sequence[Example]], seed: int) -> tupl
 
 
 def peer(chat: ChatModel, steps: Sequence[Sequence[Example]], batch: int, seed: int) -> tuple[float, Any, list[float]]:
-    """The same with transformers' Trainer: padded batches, summed up to the same examples a step."""
+    """The same with transformers' Trainer: padded batches, accumulated to the same examples per step."""
     from datasets import Dataset
     from torch.utils.data import SequentialSampler
     from transformers import DataCollatorForSeq2Seq, Trainer, TrainerCallback, TrainingArguments
@@ -261,7 +261,7 @@ def peer(chat: ChatModel, steps: Sequence[Sequence[Example]], batch: int, seed: 
 
 
 def limit(model: Any) -> float:
-    """Tokens a second of one window's matrix products alone: of as many passes as steps were timed, like these."""
+    """Tokens per second of one window's matrix products alone."""
     products = list(_products(model))
     with torch.no_grad():
         _seconds(products)
@@ -277,7 +277,7 @@ def _seconds(products: Sequence[Callable[[], Tensor]]) -> float:
 
 
 def _products(model: Any) -> Iterator[Callable[[], Tensor]]:
-    """Each layer's and its LoRA's, forward and backward, attention's seven, and the head's two."""
+    """The products of each layer and its LoRA in both directions, attention's seven, and the head's two."""
     buffers = {size: torch.randn(WINDOW, size) for size in {each.shape[0] for each in model.parameters()}}
     for layer in model.modules():
         if "base_layer" in dict(layer.named_children()):

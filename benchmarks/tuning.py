@@ -1,4 +1,4 @@
-"""What the weights and thresholds of `retrieval/search.py` were chosen from: `python -m benchmarks.tuning`.
+"""How the weights and thresholds of `retrieval/search.py` were chosen: `python -m benchmarks.tuning`.
 
 Reads XQuAD's articles with an even number and SciFact's train claims only; nothing here is reported as a result.
 """
@@ -63,7 +63,7 @@ def scifact_weights(data: Path, embedder: Remembering) -> None:
 
 
 def gates(data: Path, embedder: Remembering, language: str, mixes: Sequence[Mix]) -> None:
-    """How well each gate parts questions whose article is there from those whose article was removed."""
+    """How well each gate separates questions with their article from those whose article is removed."""
     for mix in mixes:
         kept, removed = gate_scores(data, embedder, language, tuning_half(data, language), mix)
         threshold = float(np.quantile(kept, FALSE_ABSTENTION))
@@ -72,7 +72,7 @@ def gates(data: Path, embedder: Remembering, language: str, mixes: Sequence[Mix]
 
 
 def main() -> None:
-    """Print every choice that was looked at, weight by weight."""
+    """Print every choice that was considered, weight by weight."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_folders(parser)
     asked = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Which arm serves which text: exams of four texts on the real model, and the controls that must come out right.
+"""Which arm serves which text: exams of four texts on the real model, and controls with a known outcome.
 
 `python -m benchmarks.verdict PART… [--data FOLDER] [--out FOLDER] [--seconds N]`, PART one of xquad, xquad_vi, devil,
 faq, rules, itself, taught, unrelated, broken; with _half or _passages at their end xquad, devil, faq and rules are the
@@ -52,7 +52,7 @@ FEW = 40  # questions of a control
 
 @dataclass
 class Bench:
-    """What all parts share; `should_stop` once the time of this call is over."""
+    """What all parts share; `should_stop` is true once the time of this call is over."""
 
     data: Path
     out: Path
@@ -118,7 +118,7 @@ CPU = Device("cpu", torch.float32, 0.0)
 
 
 def main() -> None:
-    """Do the parts that were asked for, as far as time allows."""
+    """Run the chosen parts, as far as time allows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="+", choices=PARTS)
     parser.add_argument("--data", type=Path, default=DATA)
@@ -275,7 +275,7 @@ def print_report(name: str, found: Report) -> None:
 
 
 def print_losses(asked: Sequence[Question], results: Sequence[ArmResult]) -> None:
-    """Nats a token of the true answers, and what each arm gains on the base model."""
+    """Nats per token of the true answers, and what each arm gains on the base model."""
     data = ResultsByArm(asked, results, 0)
     losses = {arm: data.values(arm, OF_THE_TEXT, lambda each: each.loss or 0.0) for arm in data.by_arm}
     for arm, values in losses.items():

@@ -14,7 +14,7 @@ ASKED = 40  # of the Debian FAQ's 119 pairs, kept from training
 
 
 def xquad(data: Path, language: str) -> tuple[list[Document], list[Question]]:
-    """The articles, the paragraphs of each parted by a blank line, and their questions with their places."""
+    """The articles, with blank lines between paragraphs, and their questions with their places."""
     file = data / "xquad_half" / f"xquad.{language}.json"
     documents, asked = [], []
     for number, article in enumerate(json.loads(file.read_text(encoding="utf-8"))["data"]):

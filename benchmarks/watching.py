@@ -1,6 +1,6 @@
-"""What a browser that watches a run takes from it, where both share the cores: its share of one, and the run's speed.
+"""What a page that watches a run costs where both share the cores: its share of one core, and the run's speed.
 
-`python -m benchmarks.watching [--turns 4] [--seconds 20]` trains in the app and opens and leaves its page in turn.
+`python -m benchmarks.watching [--turns 4] [--seconds 20]` trains in the app and alternately opens and closes its page.
 """
 
 import argparse
@@ -29,7 +29,7 @@ STEPS = 400  # more than are made while this measures
 
 @dataclass
 class Turn:
-    """What was seen of some seconds: seconds of work a second, and the run's speed in the steps that ended in them."""
+    """A stretch of some seconds: work per second, and the run's speed in the steps that ended in it."""
 
     page: float
     app: float
@@ -37,7 +37,7 @@ class Turn:
 
 
 def start_a_run(page: Page, file: Path) -> None:
-    """As a visitor does: upload, Steps, Start; back when the run has made some steps."""
+    """Start a run as a visitor does; return when it has made some steps."""
     page.locator("#upload input[type=file]").set_input_files(file)
     expect(page.get_by_label("Search index")).to_have_value(re.compile("Ready to search"), timeout=3 * MINUTE)
     page.get_by_role("tab", name="Fine-tune").click()
@@ -50,7 +50,7 @@ def start_a_run(page: Page, file: Path) -> None:
 
 
 def observe(seconds: float, run: Path, app: psutil.Process, work: Callable[[], float]) -> Turn:
-    """Look on for so long; `work` tells the seconds that the page's thread has worked so far."""
+    """Observe for some seconds; `work` returns the seconds that the page's thread has worked so far."""
     steps, began, busy, page = len(speeds(run)), time.monotonic(), cpu(app), work()
     time.sleep(seconds)
     took = time.monotonic() - began
@@ -58,23 +58,23 @@ def observe(seconds: float, run: Path, app: psutil.Process, work: Callable[[], f
 
 
 def speeds(run: Path) -> list[float]:
-    """Tokens a second of every step so far."""
+    """Tokens per second of every step so far."""
     return [event["tokens_per_second"] for event in read_events(run) if event.get("loss") is not None]
 
 
 def cpu(app: psutil.Process) -> float:
-    """Seconds that the app's own process has worked."""
+    """CPU seconds of the app's own process."""
     return float(sum(app.cpu_times()[:2]))
 
 
 def page_work(session: CDPSession) -> float:
-    """Seconds that the page's main thread has worked."""
+    """CPU seconds of the page's main thread."""
     told: list[dict[str, Any]] = session.send("Performance.getMetrics")["metrics"]
     return float(next(each["value"] for each in told if each["name"] == "TaskDuration"))
 
 
 def main() -> None:
-    """Watch and look away in turn; one JSON object a turn, then the two speeds' ratio."""
+    """Alternate between watching and not; print one JSON object per turn, then the ratio of the speeds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=4, help="of each kind")
     parser.add_argument("--seconds", type=float, default=20)

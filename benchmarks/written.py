@@ -1,6 +1,6 @@
-"""What are questions worth that a model writes itself? `python -m benchmarks.written FILE...`: drafts by their fault.
+"""Quality of questions that the model writes itself: `python -m benchmarks.written FILE...` counts drafts by fault.
 
-Lists every pair that is kept with its passage, for reading: whether a pair is good, no check here can tell.
+Prints every accepted pair with its passage for a person to judge: no check here can tell a good pair.
 """
 
 import argparse
@@ -22,20 +22,20 @@ from retrieval.readers.dispatch import read_document
 
 
 def main() -> None:
-    """One table row a file, after its pairs."""
+    """Print one table row per file, after its pairs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--sections", type=int, default=60, help="of each file, drawn at random")
     chosen = parser.parse_args()
     chat = load_chat(chat_source(Settings.from_environment()), Device("cpu", torch.float32, 0.0))
     rows = [measured(chat, file, chosen.sections) for file in chosen.files]
-    print("| text | sections | kept | share | seconds a section | " + " | ".join(synthetic.FAULTS) + " |")
+    print("| text | sections | kept | share | seconds per section | " + " | ".join(synthetic.FAULTS) + " |")
     print("|---|---|---|---|---|" + "---|" * len(synthetic.FAULTS))
     print("\n".join(rows))
 
 
 def measured(chat: ChatModel, file: Path, count: int) -> str:
-    """The table's row of one file."""
+    """The table's row for one file."""
     document = read_document(file)
     places, sections = synthetic.worth_asking(document)[:count], cut_sections(document)
     began = time.perf_counter()
