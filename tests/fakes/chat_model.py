@@ -1,10 +1,14 @@
 """A tiny chat model with something to say, and adapters for it, for the tests of answers."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 from transformers import LlamaForCausalLM
 
 from adapters.base import PlainLora
+from playground.inference.compat import count_hooks
+from playground.inference.engine import Decoding, Prompt, generate
 from playground.models.chat_model import ChatModel
 from tests.fakes.tiny_model import tiny_llama, tiny_tokenizer
 
@@ -48,12 +52,16 @@ def lora(seed: int, rank: int = 4, part: str = "") -> PlainLora:
 def untouched(chat: ChatModel) -> bool:
     """Whether the model is as it was made: weights bit for bit, no hook, no replaced method."""
     clean = lively().state_dict()
-    modules = list(chat.model.modules())
-    return (
-        all(torch.equal(weight, clean[name]) for name, weight in chat.model.state_dict().items())
-        and not any(module._forward_hooks for module in modules)
-        and not any("forward" in vars(module) for module in modules)
-    )
+    weights = chat.model.state_dict().items()
+    return all(torch.equal(weight, clean[name]) for name, weight in weights) and count_hooks(chat.model) == 0
+
+
+def generate_rows(chat: ChatModel, prompts: Sequence[Prompt], decoding: Decoding) -> list[list[int]]:
+    """The token ids that each prompt's row generates, all in one request."""
+    rows: list[list[int]] = [[] for _ in prompts]
+    for token in generate(chat, prompts, decoding):
+        rows[token.row].append(token.id)
+    return rows
 
 
 def _layers(model: LlamaForCausalLM) -> dict[str, nn.Linear]:

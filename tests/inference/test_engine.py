@@ -26,7 +26,7 @@ from playground.inference.scheduler import PREFILL_CHUNK
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
-from tests.fakes.chat_model import lively, lora, untouched
+from tests.fakes.chat_model import generate_rows, lively, lora, untouched
 
 GREEDY = Decoding(max_new_tokens=24, repetition_penalty=1.0)
 DRAWN = Decoding(max_new_tokens=24, temperature=0.9, top_p=0.95, seed=3)
@@ -36,13 +36,6 @@ SHORT, MIDDLE, LONG = (
     [(7 * place + start) % 250 + 5 for place in range(length)]
     for start, length in ((1, 5), (2, 40), (3, PREFILL_CHUNK + 60))
 )
-
-
-def said(chat: ChatModel, prompts: list[Prompt], settings: Decoding) -> list[list[int]]:
-    rows: list[list[int]] = [[] for _ in prompts]
-    for token in generate(chat, prompts, settings):
-        rows[token.row].append(token.id)
-    return rows
 
 
 def reference(model: nn.Module, ids: list[int], length: int = 24) -> list[int]:
@@ -58,14 +51,14 @@ def four(chat: ChatModel) -> list[Prompt]:
 
 
 def test_base_rows_in_a_batch_with_adapters_say_what_the_clean_model_says(chat: ChatModel) -> None:
-    rows = said(chat, four(chat), GREEDY)
+    rows = generate_rows(chat, four(chat), GREEDY)
     assert rows[0] == reference(lively(), MIDDLE)
     assert rows[1] == reference(lively(), LONG)
     assert rows[1] != rows[3]
 
 
 def test_adapter_rows_say_what_peft_says(chat: ChatModel, tmp_path: Path) -> None:
-    rows = said(chat, four(chat), GREEDY)
+    rows = generate_rows(chat, four(chat), GREEDY)
     for number, prompt in [(2, SHORT), (3, LONG)]:
         lora(1).save(tmp_path / "one", "tiny")
         assert rows[number] == reference(PeftModel.from_pretrained(lively(), tmp_path / "one"), prompt)
@@ -76,16 +69,16 @@ def test_adapter_rows_say_what_peft_says(chat: ChatModel, tmp_path: Path) -> Non
 @pytest.mark.parametrize("settings", [GREEDY, DRAWN, replace(GREEDY, repetition_penalty=1.3)])
 def test_every_row_says_in_the_batch_what_it_says_alone(chat: ChatModel, settings: Decoding) -> None:
     prompts = four(chat)
-    assert said(chat, prompts, settings) == [said(chat, [each], settings)[0] for each in prompts]
+    assert generate_rows(chat, prompts, settings) == [generate_rows(chat, [each], settings)[0] for each in prompts]
 
 
 def test_two_answers_at_a_time_do_not_mix(chat: ChatModel) -> None:
     prompts = four(chat)
-    alone = [said(chat, [each], GREEDY)[0] for each in prompts]
+    alone = [generate_rows(chat, [each], GREEDY)[0] for each in prompts]
     found: list[list[int]] = [[] for _ in prompts]
 
     def work(number: int) -> None:
-        found[number] = said(chat, [prompts[number]], GREEDY)[0]
+        found[number] = generate_rows(chat, [prompts[number]], GREEDY)[0]
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(len(prompts))]
     for thread in threads:
@@ -124,15 +117,15 @@ def test_the_base_is_as_before_after_each_token_and_after_an_abandoned_answer(ch
         assert untouched(chat)
     tokens.close()
     assert untouched(chat)
-    assert said(chat, [Prompt(SHORT)], GREEDY) == [reference(lively(), SHORT)]
+    assert generate_rows(chat, [Prompt(SHORT)], GREEDY) == [reference(lively(), SHORT)]
 
 
 def test_the_base_is_as_before_after_an_exception(chat: ChatModel) -> None:
     broken = PlainLora({**lora(1, part="q_proj").layers, "lm_head": (torch.zeros(1, 99), torch.zeros(259, 1))})
     with pytest.raises(RuntimeError):
-        said(chat, [Prompt(SHORT, broken)], GREEDY)
+        generate_rows(chat, [Prompt(SHORT, broken)], GREEDY)
     assert untouched(chat)
-    assert said(chat, [Prompt(SHORT)], GREEDY) == [reference(lively(), SHORT)]
+    assert generate_rows(chat, [Prompt(SHORT)], GREEDY) == [reference(lively(), SHORT)]
 
 
 @pytest.mark.parametrize("after", [0, 1, 4, 9])
@@ -165,11 +158,11 @@ def widths(chat: ChatModel) -> list[tuple[int, ...]]:
 
 def test_a_row_that_ends_leaves_the_batch_and_the_others_go_on_alike(chat: ChatModel) -> None:
     prompts = four(chat)
-    free = said(chat, prompts, GREEDY)
+    free = generate_rows(chat, prompts, GREEDY)
     place, end = next((n, each) for n, each in enumerate(free[1]) if n > 3 and each not in free[1][:n])
     chat.model.generation_config.eos_token_id = [end, 2]
     shapes = widths(chat)
-    rows = said(chat, prompts, GREEDY)
+    rows = generate_rows(chat, prompts, GREEDY)
     assert rows[1] == free[1][: place + 1]
     assert all(row == whole[: len(row)] for row, whole in zip(rows, free, strict=True))
     assert shapes[-1] == (1,)
@@ -219,9 +212,9 @@ def test_on_the_real_model_an_arm_says_in_the_batch_what_it_says_alone() -> None
     adapters_ = [None, drawn_lora(chat, 1, 3), drawn_lora(chat, 2, 64)]
     rows = [Prompt(text, each) for each in adapters_ for text in texts]
     settings = replace(GREEDY, max_new_tokens=24)
-    together, parted = said(chat, rows, settings), 0
+    together, parted = generate_rows(chat, rows, settings), 0
     for row, found in zip(rows, together, strict=True):
-        alone = said(chat, [row], settings)[0]
+        alone = generate_rows(chat, [row], settings)[0]
         if alone != found:
             parted += 1
             assert gap(chat, row, alone, found) < NEAR

@@ -2,7 +2,6 @@
 
 import logging
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from playground.chat.answer import Arm, ServedAdapter, answer
 from playground.device import Device
 from playground.errors import UserError
 from playground.inference import fp16_weights, scheduler
-from playground.inference.engine import Decoding, Prompt, generate
+from playground.inference.engine import Decoding, Prompt
 from playground.inference.forward import forward_of
 from playground.inference.fp16_weights import FP16, Fp16Weight, round_to_fp16, unavailable_reason
 from playground.inference.kv_cache import KVCache
@@ -30,7 +29,7 @@ from playground.models.registry import chat_source
 from playground.settings import Settings
 from retrieval.readers.dispatch import read_document
 from tests.fakes.architectures import OURS, TOKENS, fit, strong
-from tests.fakes.chat_model import lora, small_chat, untouched
+from tests.fakes.chat_model import generate_rows, lora, small_chat, untouched
 
 CONSTITUTION = Path(__file__).parents[2] / "playground" / "data" / "example_texts" / "us_constitution.txt"
 ASKED = (
@@ -53,13 +52,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def chat() -> ChatModel:
     return replace(small_chat(), bits=16)
-
-
-def said(chat: ChatModel, rows: Sequence[Prompt], decoding: Decoding = GREEDY) -> list[list[int]]:
-    ids: list[list[int]] = [[] for _ in rows]
-    for token in generate(chat, rows, decoding):
-        ids[token.row].append(token.id)
-    return ids
 
 
 def rounded(model: PreTrainedModel, ids: list[int], adapter: PlainLora | None) -> Tensor:
@@ -110,11 +102,11 @@ def test_every_row_says_in_the_batch_what_it_says_alone_and_guesses_change_nothi
 ) -> None:
     asked = [prompts.render(chat.tokenizer, prompts.messages(each)) for each in ASKED]
     rows = [Prompt(ids, each) for each in (None, lora(1), lora(2)) for ids in asked]
-    together = said(chat, rows)
+    together = generate_rows(chat, rows, GREEDY)
     assert len({*map(tuple, together)}) > len(rows) // 2
-    assert together == [said(chat, [row])[0] for row in rows]
+    assert together == [generate_rows(chat, [row], GREEDY)[0] for row in rows]
     monkeypatch.setattr(scheduler, "MAX_DRAFT", 0)
-    assert together == [said(chat, [row])[0] for row in rows]
+    assert together == [generate_rows(chat, [row], GREEDY)[0] for row in rows]
     assert untouched(chat)
 
 
@@ -194,12 +186,12 @@ def real() -> ChatModel:
 def test_the_real_model_says_in_the_batch_what_it_says_alone(real: ChatModel, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = [prompts.render(real.tokenizer, prompts.messages(each)) for each in ASKED]
     rows = [Prompt(ids, each) for each in (None, random_lora(real.model)) for ids in asked]
-    together = said(real, rows)
+    together = generate_rows(real, rows, GREEDY)
     assert forward_of(real.model, real.bits).weight_dtype == FP16
     assert together[:4] != together[4:]
-    assert together == [said(real, [row])[0] for row in rows]
+    assert together == [generate_rows(real, [row], GREEDY)[0] for row in rows]
     monkeypatch.setattr(scheduler, "MAX_DRAFT", 0)
-    assert together[:4] == [said(real, [row])[0] for row in rows[:4]]
+    assert together[:4] == [generate_rows(real, [row], GREEDY)[0] for row in rows[:4]]
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from playground.inference.kv_cache import KVCache, PrefixCache
 from playground.inference.prompt_lookup import PromptLookup
 from playground.inference.scheduler import MAX_UNREAD
 from playground.models.chat_model import ChatModel
-from tests.fakes.chat_model import lively, lora, small_chat
+from tests.fakes.chat_model import generate_rows, lively, lora, small_chat
 from tests.fakes.tiny_model import tiny_llama
 
 GREEDY = Decoding(max_new_tokens=24, repetition_penalty=1.0)
@@ -36,13 +36,6 @@ def no_guesses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_module, "MAX_DRAFT", 0)
 
 
-def said(chat: ChatModel, prompts: list[Prompt], settings: Decoding = GREEDY) -> list[list[int]]:
-    rows: list[list[int]] = [[] for _ in prompts]
-    for token in generate(chat, prompts, settings):
-        rows[token.row].append(token.id)
-    return rows
-
-
 def computed(chat: ChatModel) -> list[int]:
     """A list that grows by the number of tokens of every pass from now on."""
     tokens: list[int] = []
@@ -53,7 +46,9 @@ def computed(chat: ChatModel) -> list[int]:
 
 def test_questions_that_come_and_go_share_passes_and_say_what_they_say_alone(chat: ChatModel) -> None:
     mine, theirs = lora(1), lora(2, rank=9)
-    alone = [said(chat, [each])[0] for each in (Prompt(SHORT, mine), Prompt(LONG, theirs), Prompt(LONG))]
+    alone = [
+        generate_rows(chat, [each], GREEDY)[0] for each in (Prompt(SHORT, mine), Prompt(LONG, theirs), Prompt(LONG))
+    ]
     passes = computed(chat)
     first = generate(chat, [Prompt(SHORT, mine)], GREEDY)
     begun = [next(first).id for _ in range(5)]
@@ -69,11 +64,11 @@ def test_questions_that_come_and_go_share_passes_and_say_what_they_say_alone(cha
 
 def test_many_threads_get_what_they_get_alone(chat: ChatModel) -> None:
     prompts = [Prompt(SHORT), Prompt(LONG, lora(1)), Prompt(AGAIN, lora(2, rank=3)), Prompt(SHORT[:7])]
-    alone = [said(chat, [each], replace(GREEDY, temperature=0.8, seed=n)) for n, each in enumerate(prompts)]
+    alone = [generate_rows(chat, [each], replace(GREEDY, temperature=0.8, seed=n)) for n, each in enumerate(prompts)]
     found: list[list[list[int]]] = [[] for _ in prompts]
 
     def work(number: int) -> None:
-        found[number] = said(chat, [prompts[number]], replace(GREEDY, temperature=0.8, seed=number))
+        found[number] = generate_rows(chat, [prompts[number]], replace(GREEDY, temperature=0.8, seed=number))
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(len(prompts))]
     for thread in threads:
@@ -88,7 +83,7 @@ def test_who_is_read_no_more_waits_and_holds_up_nobody(chat: ChatModel) -> None:
     left = generate(chat, [Prompt(LONG)], GREEDY)
     next(left)
     passes = computed(chat)
-    assert len(said(chat, [Prompt(SHORT)])[0]) == 24
+    assert len(generate_rows(chat, [Prompt(SHORT)], GREEDY)[0]) == 24
     assert sum(passes) == len(SHORT) + 23 + MAX_UNREAD
     rest = [each.id for each in left]
     assert len(rest) == 23
@@ -96,13 +91,13 @@ def test_who_is_read_no_more_waits_and_holds_up_nobody(chat: ChatModel) -> None:
 
 def test_a_fault_in_one_question_is_told_to_nobody_else(chat: ChatModel) -> None:
     broken = PlainLora({"model.layers.0.self_attn.q_proj": (torch.zeros(1, 99), torch.zeros(32, 1))})
-    expected = said(chat, [Prompt(SHORT, lora(1))])
+    expected = generate_rows(chat, [Prompt(SHORT, lora(1))], GREEDY)
     good, bad = generate(chat, [Prompt(SHORT, lora(1))], GREEDY), generate(chat, [Prompt(SHORT, broken)], GREEDY)
     begun = [next(good).id]
     with pytest.raises(RuntimeError):
         next(bad)
     assert [[*begun, *(each.id for each in good)]] == expected
-    assert said(chat, [Prompt(SHORT, lora(1))]) == expected
+    assert generate_rows(chat, [Prompt(SHORT, lora(1))], GREEDY) == expected
 
 
 def test_where_memory_is_short_questions_are_answered_in_the_order_they_came(
@@ -132,7 +127,7 @@ def test_who_stops_while_waiting_leaves_the_line(chat: ChatModel, monkeypatch: p
     monkeypatch.setattr(batch_module, "BATCH_BYTES", 0)
     with open_request(chat, [Prompt(SHORT)], GREEDY):
         assert list(generate(chat, [Prompt(SHORT)], GREEDY, lambda: True)) == []
-    assert len(said(chat, [Prompt(SHORT)])[0]) == 24
+    assert len(generate_rows(chat, [Prompt(SHORT)], GREEDY)[0]) == 24
 
 
 def test_a_model_of_its_own_answers_beside_the_resident_one(chat: ChatModel) -> None:
@@ -140,26 +135,26 @@ def test_a_model_of_its_own_answers_beside_the_resident_one(chat: ChatModel) -> 
     with torch.no_grad():
         other.model.layers[0].self_attn.q_proj.weight.mul_(-1)
     prompts = [Prompt(SHORT), Prompt(SHORT, model=other), Prompt(LONG, model=other)]
-    together = said(chat, prompts)
-    assert together == [said(chat, [each])[0] for each in prompts]
+    together = generate_rows(chat, prompts, GREEDY)
+    assert together == [generate_rows(chat, [each], GREEDY)[0] for each in prompts]
     assert together[0] != together[1]
 
 
 @pytest.mark.usefixtures("no_guesses")
 def test_a_second_turn_reads_only_what_is_new_and_says_the_same(chat: ChatModel) -> None:
     adapter = lora(1)
-    first = said(chat, [Prompt(LONG, adapter, scope="ann")])[0]
+    first = generate_rows(chat, [Prompt(LONG, adapter, scope="ann")], GREEDY)[0]
     later = [*LONG, *first, *SHORT]
-    expected = said(chat, [Prompt(later, adapter)])
+    expected = generate_rows(chat, [Prompt(later, adapter)], GREEDY)
     passes = computed(chat)
-    assert said(chat, [Prompt(later, adapter, scope="ann")]) == expected
+    assert generate_rows(chat, [Prompt(later, adapter, scope="ann")], GREEDY) == expected
     assert passes[0] == len(SHORT) + 1  # the last token of an answer is said, and not read
 
 
 @pytest.mark.usefixtures("no_guesses")
 def test_rows_of_one_question_read_their_common_beginning_once(chat: ChatModel) -> None:
     passes = computed(chat)
-    said(chat, [Prompt(LONG, scope="ann"), Prompt(LONG[:200] + SHORT, scope="ann")])
+    generate_rows(chat, [Prompt(LONG, scope="ann"), Prompt(LONG[:200] + SHORT, scope="ann")], GREEDY)
     assert passes[0] == 200 + len(SHORT)
     assert passes[1] == 1 + len(LONG) - 200
 
@@ -168,13 +163,13 @@ def test_rows_of_one_question_read_their_common_beginning_once(chat: ChatModel) 
 @pytest.mark.parametrize("other", ["person", "adapter", "model", "nobody", "forgotten", "reloaded"])
 def test_what_one_has_read_answers_nobody_else(chat: ChatModel, other: str) -> None:
     mine = lora(1)
-    said(chat, [Prompt(LONG, mine, scope="ann")])
+    generate_rows(chat, [Prompt(LONG, mine, scope="ann")], GREEDY)
     reader = {"person": "bob", "nobody": ""}.get(other, "ann")
     adapter = {"adapter": lora(2), "model": None, "reloaded": lora(1)}.get(other, mine)
     if other == "forgotten":
         scheduler_of(chat.model).forget("ann")
     passes = computed(chat)
-    said(chat, [Prompt(LONG, adapter, lively() if other == "model" else None, scope=reader)])
+    generate_rows(chat, [Prompt(LONG, adapter, lively() if other == "model" else None, scope=reader)], GREEDY)
     assert sum(passes) == (0 if other == "model" else len(LONG) + 23)
 
 
@@ -211,32 +206,32 @@ def test_guesses_change_no_answer(chat: ChatModel, settings: Decoding, monkeypat
     settings = replace(settings, max_new_tokens=60)
     prompts = [Prompt(AGAIN), Prompt(LONG, lora(1)), Prompt(AGAIN, lora(2))]
     monkeypatch.setattr(batch_module, "MAX_DRAFT", 0)
-    plain = said(chat, prompts, settings)
+    plain = generate_rows(chat, prompts, settings)
     # The prompt has the answer already, as where one copies from its passages.
     copying = [replace(each, ids=[*each.ids, *answer, *each.ids]) for each, answer in zip(prompts, plain, strict=True)]
-    expected = said(chat, copying, settings)
+    expected = generate_rows(chat, copying, settings)
     monkeypatch.setattr(batch_module, "MAX_DRAFT", 6)
-    assert said(chat, copying, settings) == expected
+    assert generate_rows(chat, copying, settings) == expected
 
 
 def test_right_guesses_save_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     chat = replace(small_chat(), model=tiny_llama())  # it says its last token for ever
     forward_of(chat.model)
     passes = computed(chat)
-    said(chat, [Prompt(SHORT)])
+    generate_rows(chat, [Prompt(SHORT)], GREEDY)
     assert len(passes) < 10
     monkeypatch.setattr(batch_module, "MAX_DRAFT", 0)
-    said(chat, [Prompt(SHORT)])
+    generate_rows(chat, [Prompt(SHORT)], GREEDY)
     assert passes[-24:] == [len(SHORT), *[1] * 23]
 
 
 def test_an_answer_that_ends_or_stops_among_guesses_has_no_token_more(
     chat: ChatModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free = said(chat, [Prompt(AGAIN)], replace(GREEDY, max_new_tokens=60))[0]
+    free = generate_rows(chat, [Prompt(AGAIN)], replace(GREEDY, max_new_tokens=60))[0]
     monkeypatch.setattr(batch_module, "MAX_DRAFT", 6)
     for length in range(1, 12):
-        assert said(chat, [Prompt(AGAIN)], replace(GREEDY, max_new_tokens=length))[0] == free[:length]
+        assert generate_rows(chat, [Prompt(AGAIN)], replace(GREEDY, max_new_tokens=length))[0] == free[:length]
     heard: list[Token] = []
     for token in generate(chat, [Prompt(AGAIN)], GREEDY, lambda: len(heard) == 7):
         heard.append(token)
