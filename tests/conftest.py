@@ -8,22 +8,37 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # as app.py and the command line do
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of every process that a test starts: the tests themselves are parallel
 
 import pytest
 import torch
 from huggingface_hub import constants
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from playground.models.chat_model import ChatModel
+from playground.device import Device
+from playground.errors import UserError
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import ModelSource, chat_source
 from playground.services.app import Services
 from playground.services.library import Library
 from playground.settings import Settings
 from playground.storage.store import Store, new_secret
 from tests.fakes.chat_model import small_chat
 from tests.fakes.embedders import LetterEmbedder
+from tests.fakes.real_runs import RealRuns
 from tests.fakes.tiny_model import save_tiny_model, tiny_llama, tiny_tokenizer
 
 Write = Callable[[str, "str | bytes"], Path]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, and keep a file's tests on one worker, which shares their fixtures."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -130,3 +145,24 @@ def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty Hub cache of this test's own."""
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     return tmp_path / "hub"
+
+
+@pytest.fixture(scope="session")
+def real_source() -> ModelSource:
+    """The real chat model on this machine."""
+    try:
+        return chat_source(Settings.from_environment())
+    except UserError as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def real_chat(real_source: ModelSource) -> ChatModel:
+    """The real chat model, loaded once; no test may change it."""
+    return load_chat(real_source, Device("cpu", torch.float32, 100.0))
+
+
+@pytest.fixture(scope="session")
+def real_runs(real_source: ModelSource, tmp_path_factory: pytest.TempPathFactory) -> RealRuns:
+    """Six steps of each method on the real model, each trained once."""
+    return RealRuns(tmp_path_factory.mktemp("real-runs"), real_source.folder)

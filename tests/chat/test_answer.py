@@ -14,12 +14,9 @@ from adapters.base import PlainLora
 from playground import prompts
 from playground.chat import answer as chat_module
 from playground.chat.answer import Answer, Arm, Decoding, ServedAdapter, answer, load_adapter, visible_text
-from playground.device import Device
 from playground.errors import USER_FACING, UserError
-from playground.models.chat_model import ChatModel, load_chat
-from playground.models.registry import chat_source
+from playground.models.chat_model import ChatModel
 from playground.prompts import Turn
-from playground.settings import Settings
 from retrieval.chunks import Passage
 from retrieval.search import Hit, SearchResult
 from tests.fakes.chat_model import lively, lora, small_chat, untouched
@@ -256,12 +253,8 @@ def test_an_adapter_that_does_not_belong_here_is_refused(chat: ChatModel, tmp_pa
 
 
 @pytest.mark.slow
-def test_the_real_model_answers_in_the_batch_as_transformers_would() -> None:
-    try:
-        source = chat_source(Settings.from_environment())
-    except UserError as missing:
-        pytest.skip(str(missing))
-    chat = load_chat(source, Device("cpu", torch.float32, 100.0))
+def test_the_real_model_answers_in_the_batch_as_transformers_would(real_chat: ChatModel) -> None:
+    chat = real_chat
     greedy = Decoding(max_new_tokens=32, repetition_penalty=1.0)
     answers = ask(
         chat, [Arm("base"), Arm("rag", None, True)], finds(), question="What does a ticket cost?", decoding=greedy

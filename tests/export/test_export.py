@@ -21,7 +21,7 @@ from playground.errors import UserError
 from playground.export import export
 from playground.export.gguf import write_gguf
 from playground.export.model_card import render_card
-from playground.models.registry import chat_source
+from playground.models.registry import ModelSource
 from playground.models.wheels import weights_digest
 from playground.settings import Settings
 from tests.fakes.tiny_model import tiny_llama, tiny_tokenizer
@@ -158,12 +158,8 @@ def test_an_unknown_form_and_another_base_are_refused(train: Train, settings: Se
 
 
 @pytest.mark.slow
-def test_the_real_model_goes_through_gguf_and_plain_peft_unchanged(tmp_path: Path) -> None:
-    settings = Settings.from_environment()
-    try:
-        source = chat_source(settings)
-    except UserError as missing:
-        pytest.skip(str(missing))
+def test_the_real_model_goes_through_gguf_and_plain_peft_unchanged(tmp_path: Path, real_source: ModelSource) -> None:
+    settings, source = Settings.from_environment(), real_source
     base = AutoModelForCausalLM.from_pretrained(source.folder, dtype=torch.float32)
     method, options = make("lora", rank=4)
     model = method.attach(base, options, seed=7, steps=4)

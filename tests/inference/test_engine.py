@@ -14,7 +14,6 @@ from transformers.generation.logits_process import RepetitionPenaltyLogitsProces
 from adapters.base import PlainLora, target_layers
 from adapters.options import build, knobs
 from playground import prompts
-from playground.device import Device
 from playground.errors import USER_FACING
 from playground.inference import hooks
 from playground.inference.engine import Prompt, generate
@@ -23,9 +22,7 @@ from playground.inference.kv_cache import KVCache
 from playground.inference.ragged_batch import Segment
 from playground.inference.sampling import Decoding, sample_token
 from playground.inference.scheduler import PREFILL_CHUNK
-from playground.models.chat_model import ChatModel, load_chat
-from playground.models.registry import chat_source
-from playground.settings import Settings
+from playground.models.chat_model import ChatModel
 from tests.fakes.chat_model import generate_rows, lively, lora, untouched
 
 GREEDY = Decoding(max_new_tokens=24, repetition_penalty=1.0)
@@ -205,9 +202,9 @@ def test_decoding_is_a_form_with_limits() -> None:
 
 
 @pytest.mark.slow
-def test_on_the_real_model_an_arm_says_in_the_batch_what_it_says_alone() -> None:
+def test_on_the_real_model_an_arm_says_in_the_batch_what_it_says_alone(real_chat: ChatModel) -> None:
     """Where they part, the two likeliest tokens must be as near as the order of sums can move them; counted."""
-    chat = load_chat(chat_source(Settings.from_environment()), Device("cpu", torch.float32, 100.0))
+    chat = real_chat
     texts = [prompts.render(chat.tokenizer, prompts.messages(each)) for each in QUESTIONS]
     adapters_ = [None, drawn_lora(chat, 1, 3), drawn_lora(chat, 2, 64)]
     rows = [Prompt(text, each) for each in adapters_ for text in texts]

@@ -15,7 +15,6 @@ from adapters.base import PlainLora
 from benchmarks.chat import random_lora
 from playground import prompts
 from playground.chat.answer import Arm, ServedAdapter, answer
-from playground.device import Device
 from playground.errors import UserError
 from playground.inference import fp16_weights, scheduler
 from playground.inference.engine import Decoding, Prompt
@@ -24,8 +23,8 @@ from playground.inference.fp16_weights import FP16, Fp16Weight, round_to_fp16, u
 from playground.inference.kv_cache import KVCache
 from playground.inference.ragged_batch import Segment
 from playground.inference.self_test import run_self_test
-from playground.models.chat_model import ChatModel, load_chat
-from playground.models.registry import chat_source
+from playground.models.chat_model import ChatModel
+from playground.models.registry import ModelSource
 from playground.settings import Settings
 from retrieval.readers.dispatch import read_document
 from tests.fakes.architectures import OURS, TOKENS, fit, strong
@@ -173,13 +172,9 @@ def test_other_numbers_of_bits_are_refused_in_one_sentence(bits: str) -> None:
     assert Settings.from_environment({}).answer_bits == 32
 
 
-@pytest.fixture(scope="module")
-def real() -> ChatModel:
-    try:
-        source = chat_source(Settings.from_environment())
-    except UserError as missing:
-        pytest.skip(str(missing))
-    return load_chat(source, Device("cpu", torch.float32, 0.0), 16)
+@pytest.fixture
+def real(real_chat: ChatModel) -> ChatModel:
+    return replace(real_chat, bits=16)
 
 
 @pytest.mark.slow
@@ -206,8 +201,8 @@ def test_the_real_models_perplexity_stays_within_one_per_cent(real: ChatModel) -
 
 
 @pytest.mark.slow
-def test_the_real_model_passes_its_self_test_with_no_wider_limit(real: ChatModel) -> None:
+def test_the_real_model_passes_its_self_test_with_no_wider_limit(real: ChatModel, real_source: ModelSource) -> None:
     adapter = ServedAdapter("LoRA", "a" * 16, "lora", random_lora(real.model))
-    proof = run_self_test(real, [adapter], chat_source(Settings.from_environment()).folder)
+    proof = run_self_test(real, [adapter], real_source.folder)
     assert proof.passed, [each for each in proof.checks if not each.passed]
     assert proof.weights == FP16

@@ -19,6 +19,7 @@ from playground.device import Device
 from playground.errors import UserError
 from playground.files import sha256
 from playground.models import chat_model, install, registry, wheels
+from playground.models.chat_model import ChatModel
 from playground.settings import Settings
 from tests.fakes.hub import put_in_cache
 
@@ -338,8 +339,8 @@ def test_weights_cut_off_are_refused_in_a_sentence(tmp_path: Path, tiny_model_fo
 
 
 @pytest.mark.slow
-def test_the_real_chat_model_answers() -> None:
-    loaded = chat_model.load_chat(registry.chat_source(Settings.from_environment()), CPU)
+def test_the_real_chat_model_answers(real_chat: ChatModel) -> None:
+    loaded = real_chat
     assert loaded.window == 8192
     assert loaded.tokenizer.tokenize("a   2024\n\n1.") == ["a", "ĠĠĠ", "2", "0", "2", "4", "ĊĊ", "1", "."]
     inputs = loaded.tokenizer.apply_chat_template(
