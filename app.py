@@ -29,7 +29,10 @@ def main() -> None:
         sys.exit(str(error))
     services = Services(settings)
     services.start()
-    launch(build(services), settings)
+    try:
+        launch(build(services), settings)
+    finally:
+        services.close()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The container: builds every service once, each from the ones it needs, and starts them; holds no logic of its own."""
 
 import threading
+from collections.abc import Callable
+from functools import partial
 
 import adapters
 from adapters.cost import YARDSTICK
@@ -36,6 +38,8 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.store = Store(settings)
+        self._closing = threading.Event()
+        self._threads: list[threading.Thread] = []
         self._resident = ResidentChat(settings)
         chat = self._resident.get
         self.jobs = JobQueue(self.store, settings)
@@ -77,8 +81,26 @@ class Services:
     def start(self) -> None:
         """Resume the queue; on threads, load the models, time the device, ask the Hub and delete absent visitors."""
         self.supervisor.start()
-        for task in (choose, self._warm_up, self.visitors.sweep_daily, self.embedders.ask_hub):
-            threading.Thread(target=task, daemon=True, name=task.__name__).start()
+        sweep = partial(self.visitors.sweep_daily, self._closing)
+        tasks: dict[str, Callable[[], object]] = {
+            "device": choose,
+            "warm-up": self._warm_up,
+            "sweep": sweep,
+            "hub": self.embedders.ask_hub,
+        }
+        self._threads = [threading.Thread(target=task, daemon=True, name=name) for name, task in tasks.items()]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Stop what `start` began and wait for its threads. A running worker goes on until its lease ends.
+
+        A thread that is inside torch when the interpreter ends would abort the process.
+        """
+        self._closing.set()
+        self.supervisor.close()
+        for thread in self._threads:
+            thread.join()
 
     def _warm_up(self) -> None:
         """So that the first question does not wait for the models, nor the first estimate for the machine's pace."""

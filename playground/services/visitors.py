@@ -1,6 +1,7 @@
 """Who is asking, and everything of a visitor deleted: on disk and in the memory of every service."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -36,11 +37,11 @@ class Visitors:
             self._drop_from_memory(visitor)
         return gone
 
-    def sweep_daily(self) -> None:
-        """Sweep now and once a day, for ever."""
-        while True:
+    def sweep_daily(self, closing: threading.Event) -> None:
+        """Sweep now and once per day until `closing` is set."""
+        while not closing.is_set():
             log.info("%d visitors swept", len(self.sweep(time.time())))
-            time.sleep(DAY)
+            closing.wait(DAY)
 
     def _drop_from_memory(self, visitor: str) -> None:
         for forget in self._forgetters:

@@ -336,7 +336,7 @@ def test_a_silent_hub_and_a_slow_embedder_hold_up_no_page(host: Settings, monkey
     assert Browser(services).offered() == []
     assert time.monotonic() - began < 3
     never.set()
-    services.supervisor.close()
+    services.close()
 
 
 def test_making_the_embedders_asks_nobody(host: Settings, hub: SmallHub) -> None:
