@@ -4,6 +4,7 @@ PORT ?= 7860
 FREE_MB := 3500
 VENV := .venv
 PY := $(VENV)/bin/python
+PARALLEL := -n 2 --dist loadgroup --no-loadscope-reorder  # tests/conftest.py groups and orders the tests
 
 export GRADIO_ANALYTICS_ENABLED ?= False
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
@@ -22,10 +23,10 @@ install: $(VENV)/.models  ## set up alone: the environment in .venv and the two 
 	@echo "The environment and the models are ready."
 
 test: install $(VENV)/.testing chromium  ## run every test, with the real models and a real browser
-	@$(PY) -m pytest
+	@$(PY) -m pytest $(PARALLEL)
 
 test-fast: $(VENV)/.testing  ## run the tests that need neither the real models nor a browser
-	@$(PY) -m pytest -m "not slow"
+	@$(PY) -m pytest $(PARALLEL) -m "not slow"
 
 check: $(VENV)/.testing  ## check style, types and the direction of imports
 	$(VENV)/bin/ruff check .
