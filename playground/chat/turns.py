@@ -59,8 +59,13 @@ def split_arm_id(id_: str) -> tuple[str, str]:
     return kind, run
 
 
-def record(question: str, answer: Answer, tested: Mapping[str, Any] | None = None) -> Record:
-    """An arm's answer as a turn to keep; `tested` is the JSON form of its self-test."""
+def record(
+    question: str, answer: Answer, tested: Mapping[str, Any] | None = None, before: Record | None = None
+) -> Record:
+    """An arm's answer as a turn to keep; `tested` is the JSON form of its self-test.
+
+    `before` is the record of an earlier snapshot of the same answer: a finished one has the claims already.
+    """
     worked = answer.examples
     chosen = worked.chosen if worked else ()
     return Record(
@@ -76,7 +81,7 @@ def record(question: str, answer: Answer, tested: Mapping[str, Any] | None = Non
         stamp_id=answer.stamp.id,
         stamp=answer.stamp.to_dict(),
         passages=[passage(hit) for hit in answer.passages],
-        claims=_claims(question, answer),
+        claims=before.claims if before and before.done else _claims(question, answer),
         sent=answer.prompt,
         examples=[{**asdict(each.turn), "similarity": round(each.similarity, 4)} for each in chosen],
         same=bool(worked and worked.same),
@@ -114,7 +119,7 @@ def closed_turn(turn: Record) -> Record:
     return turn if turn.done else replace(turn, done=True, stopped=True, ahead=0)
 
 
-def _claims(question: str, answer: Answer) -> list[dict[str, Any]]:
+def _claims(question: str, answer: Answer) -> Sequence[Mapping[str, Any]]:
     """Only for a complete answer: half a sentence would claim something else."""
     if not answer.done or not answer.passages:
         return []

@@ -39,6 +39,7 @@ class Conversations:
         ids = list(dict.fromkeys(arm_ids))
         arms = [self._answers.arm(visitor, each) for each in ids]
         before = self.load(visitor)
+        earlier = {each: without_prompts(before.get(each, [])) for each in ids}
         histories = [history(before.get(each, [])) for each in ids]
         reports = [self._self_tests.report(arm.adapter) for arm in arms]
         tested = [report.to_dict() if report else None for report in reports]
@@ -47,10 +48,10 @@ class Conversations:
         try:
             for answers in self._answers.stream(visitor, arms, question, histories, decoding, ask_anyway):
                 latest = {
-                    each: record(question, answer, test)
+                    each: record(question, answer, test, latest.get(each))
                     for each, answer, test in zip(ids, answers, tested, strict=True)
                 }
-                yield _with_turns(before, latest)
+                yield {**before, **{each: [*earlier[each], latest[each]] for each in ids}}
         finally:
             self._end(visitor, mark, {each: closed_turn(turn) for each, turn in latest.items()})
 

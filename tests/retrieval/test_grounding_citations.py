@@ -17,7 +17,7 @@ from playground.errors import UserError
 from playground.services.app import Services
 from playground.settings import Settings
 from playground.ui import page as whole_page
-from playground.ui.compare.pane import draw
+from playground.ui.compare.pane import draw_pane
 from playground.ui.compare.reader import Reader, closed
 from playground.ui.compare.sources import CITATION, draw_sources, pieces, supporting
 from playground.ui.text.indexing import index_broken, index_line, index_progress
@@ -60,7 +60,7 @@ def test_the_pane_says_how_much_of_the_answer_has_support(supported: int, words:
 
 
 def test_an_answer_cites_its_passages_behind_each_sentence() -> None:
-    said = draw("en", "rag", {"rag": [turn()]})[0]["value"]
+    said = draw_pane("en", "rag", {"rag": [turn()]})[0]["value"]
     assert said[-1]["content"] == "It is forty euros. [1] It was the Moon."
 
 

@@ -4,15 +4,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from playground.chat import turns
 from playground.chat.answer import Answer, Decoding
 from playground.services.app import Services
 from playground.storage.store import new_secret
+from retrieval.chunks import Passage
+from retrieval.grounding import Claim, claims_with_evidence
+from retrieval.search import Hit
 
 STAMP = SimpleNamespace(id="0" * 12, to_dict=lambda: {})
 
@@ -159,3 +163,26 @@ def test_an_answer_that_ends_after_its_visitor_started_over_is_not_kept(services
     services.visitors.forget(visitor)
     list(going)
     assert questions(services, visitor) == []
+
+
+def test_the_claims_of_a_finished_answer_are_looked_for_once(
+    services: Services, visitor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passage = Passage("The lamp is red.", "lamp.txt", "", "", 0, 16, 5)
+    done = replace(answer_of("The lamp is red.", True), passages=(Hit(passage, 1.0, 1.0, 1.0, 1.0),))
+    checked: list[str] = []
+
+    def stream(*_: Any) -> Iterator[list[Answer]]:
+        yield [replace(done, text="The", done=False)]
+        for _ in range(5):
+            yield [done]
+
+    def find(text: str, *more: Any) -> list[Claim]:
+        checked.append(text)
+        return claims_with_evidence(text, *more)
+
+    monkeypatch.setattr(services.answers, "stream", stream)
+    monkeypatch.setattr(turns, "claims_with_evidence", find)
+    frames = list(services.conversations.ask(visitor, "Is it red?", ["base"], Decoding(), False))
+    assert checked == ["The lamp is red."]
+    assert [len(each["base"][-1].claims) for each in frames] == [0, 1, 1, 1, 1, 1]

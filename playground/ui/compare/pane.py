@@ -35,9 +35,9 @@ class Pane:
     sent: gr.Textbox
 
     @property
-    def drawn(self) -> list[Block]:
-        """What `draw` gives updates for."""
-        return [self.chat, *self.sources.drawn, self.figures, self.folded, self.proof, self.told, self.sent]
+    def outputs(self) -> list[Block]:
+        """What `draw_pane` gives updates for."""
+        return [self.chat, *self.sources.outputs, self.figures, self.folded, self.proof, self.told, self.sent]
 
 
 def build_pane(number: int) -> Pane:
@@ -91,7 +91,7 @@ def column_classes(arm: str) -> list[str]:
     return ["pane", f"arm-{arm.partition(':')[0]}"]
 
 
-def draw(language: str, arm: str, conversation: Conversation) -> tuple[Any, ...]:
+def draw_pane(language: str, arm: str, conversation: Conversation) -> tuple[Any, ...]:
     """Updates for `drawn`: all turns of this arm, and the passages, figures, proof and prompt of the last."""
     records = conversation.get(arm, [])
     shown = arm != NONE

@@ -29,7 +29,7 @@ class Sources:
     passages: gr.HighlightedText
 
     @property
-    def drawn(self) -> list[Block]:
+    def outputs(self) -> list[Block]:
         """What `draw_sources` gives updates for."""
         return [self.anyway, self.folded, self.told, self.passages]
 
@@ -59,7 +59,7 @@ def build_sources() -> Sources:
 
 
 def draw_sources(language: str, turn: Record | None) -> tuple[Any, ...]:
-    """Updates for `drawn`: the passages of the last turn."""
+    """Updates for `outputs`: the passages of the last turn."""
     if turn is None or not turn.passages:
         unseen = gr.update(visible=False)
         return unseen, unseen, unseen, gr.update(value=[])

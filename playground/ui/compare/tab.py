@@ -9,7 +9,8 @@ from adapters.options import build, knobs
 from playground.chat.answer import Decoding
 from playground.chat.turns import Conversation
 from playground.services.app import Services
-from playground.ui.compare.pane import NONE, PANES, arm_choices, build_pane, chosen_arms, column_classes, draw
+from playground.ui.compare.answer_stream import stream_updates
+from playground.ui.compare.pane import NONE, PANES, arm_choices, build_pane, chosen_arms, column_classes, draw_pane
 from playground.ui.compare.reader import Reader, ReaderState, closed
 from playground.ui.compare.self_test_panel import build_testing
 from playground.ui.compare.suggestions import build_suggestions, suggestion_updates
@@ -39,7 +40,7 @@ class CompareTab:
         with gr.Row(elem_classes="panes", equal_height=False):
             self.panes = [build_pane(number) for number in range(1, PANES + 1)]
         self.arms = [pane.arm for pane in self.panes]
-        self.drawn = [component for pane in self.panes for component in pane.drawn]
+        self.pane_outputs = [component for pane in self.panes for component in pane.outputs]
         self.reader_notice = notice_box()
         self.reader = Reader(services)
         self._build_decoding()
@@ -52,7 +53,7 @@ class CompareTab:
     def tab(self) -> Tab:
         """What the page redraws: the panes with their turns, the suggestions, and the reader if its text is gone."""
         columns = [pane.column for pane in self.panes]
-        outputs = [*self.arms, *columns, *self.drawn, *self.suggestions, *self.reader.outputs]
+        outputs = [*self.arms, *columns, *self.pane_outputs, *self.suggestions, *self.reader.outputs]
         outputs += self.voting.outputs
         return Tab("panes", outputs, self.refresh, self.changed, [self.reader.place, *self.arms])
 
@@ -75,7 +76,7 @@ class CompareTab:
             self.decoding = [knob_control("decoding", knob, knob.default) for knob in knobs(Decoding)]
 
     def _wire(self) -> None:
-        outputs = [self.notice, *self.drawn]
+        outputs = [self.notice, *self.pane_outputs]
         inputs = [*self.arms, self.anyway, *self.decoding]
         shared = {**LINE, "show_progress": "minimal", "show_progress_on": self.notice}
         asked = [self.ask.click, self.question.submit]
@@ -100,7 +101,7 @@ class CompareTab:
         self.stop.click(guard(1)(self._stop), None, [self.notice], **QUIET)
         self.clear.click(guard(len(outputs))(self._clear), self.arms, outputs, **QUIET)
         for pane in self.panes:
-            shown = [self.notice, pane.column, *pane.drawn]
+            shown = [self.notice, pane.column, *pane.outputs]
             pane.arm.input(guard(len(shown))(self._show), pane.arm, shown, **QUIET)
 
     def _wire_reader(self) -> None:
@@ -127,14 +128,14 @@ class CompareTab:
         return *dropdowns, *columns, *drawn, *suggestion_updates(self.services, visitor), *reader, *voting
 
     def _draw(self, language: str, arms: Sequence[str], stored: Conversation) -> list[Any]:
-        return [update for arm in arms for update in draw(language, arm, stored)]
+        return [update for arm in arms for update in draw_pane(language, arm, stored)]
 
     def _ask(self, request: gr.Request, question: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         arms, anyway, decoding = self._read(values)
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         asked = [arm for arm in arms if arm != NONE]
-        for stored in self.services.conversations.ask(visitor, question, asked, decoding, anyway):
-            yield tuple(self._draw(language, arms, stored))
+        frames = self.services.conversations.ask(visitor, question, asked, decoding, anyway)
+        yield from stream_updates(language, arms, frames)
 
     def _retry(self, request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
         arms, _, _ = self._read(values)
@@ -149,8 +150,8 @@ class CompareTab:
             arms, _, decoding = self._read(values)
             language, visitor = language_of(request), visitor_of(self.services.visitors, request)
             question = self.services.conversations.take_back(visitor, [arms[number]])
-            for stored in self.services.conversations.ask(visitor, question, [arms[number]], decoding, True):
-                yield tuple(self._draw(language, arms, stored))
+            frames = self.services.conversations.ask(visitor, question, [arms[number]], decoding, True)
+            yield from stream_updates(language, arms, frames)
 
         return ask
 
@@ -172,7 +173,7 @@ class CompareTab:
         visitor = visitor_of(self.services.visitors, request)
         self.services.answers.prepare(visitor, [arm])
         stored = self.services.conversations.load(visitor)
-        return gr.update(elem_classes=column_classes(arm)), *draw(language_of(request), arm, stored)
+        return gr.update(elem_classes=column_classes(arm)), *draw_pane(language_of(request), arm, stored)
 
 
 def _answering(now: bool) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,0 +1,62 @@
+"""What the frames of a streamed answer send: only what is new, and everything at the start and the end."""
+
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from playground.chat.turns import Record
+from playground.ui.compare.answer_stream import stream_updates
+from playground.ui.compare.pane import NONE, draw_pane
+
+SKIP = gr.skip()
+EARLIER = Record("Who?", "She.", 9, 0.1, 20.0, None, 0, True, False, "0" * 12, {})
+LATEST = replace(EARLIER, question="Where?", answer="", done=False, tokens_per_second=None)
+ARMS = ["base", "few_shot", NONE]
+PARTS = len(draw_pane("en", NONE, {}))
+
+
+def frame(base: str, base_done: bool, few_shot: str, few_shot_done: bool) -> dict[str, list[Record]]:
+    """Two panes after one earlier turn each."""
+    return {
+        "base": [EARLIER, replace(LATEST, answer=base, done=base_done)],
+        "few_shot": [EARLIER, replace(LATEST, answer=few_shot, done=few_shot_done)],
+    }
+
+
+FRAMES = [
+    frame("", False, "", False),
+    frame("In", False, "At", True),
+    frame("In a", False, "At", True),
+    frame("In a", False, "At", True),
+    frame("In a box.", True, "At", True),
+]
+
+
+def panes(updates: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    return [updates[start : start + PARTS] for start in range(0, len(updates), PARTS)]
+
+
+@pytest.fixture
+def sent() -> list[list[tuple[Any, ...]]]:
+    """The panes' updates, frame by frame."""
+    return [panes(each) for each in stream_updates("en", ARMS, iter(FRAMES))]
+
+
+def test_the_first_and_the_last_frame_send_everything(sent: list[list[tuple[Any, ...]]]) -> None:
+    for number in (0, -1):
+        assert sent[number] == [draw_pane("en", arm, FRAMES[number]) for arm in ARMS]
+
+
+def test_a_finished_pane_and_an_empty_one_are_not_sent_again(sent: list[list[tuple[Any, ...]]]) -> None:
+    assert sent[1][1][0]["value"] == draw_pane("en", "few_shot", FRAMES[1])[0]["value"]
+    assert [each[1] for each in sent[2:4]] == [(SKIP,) * PARTS] * 2
+    assert [each[2] for each in sent[1:4]] == [(SKIP,) * PARTS] * 3
+
+
+def test_a_pane_that_answers_sends_its_chat_and_what_else_is_new(sent: list[list[tuple[Any, ...]]]) -> None:
+    chat, *others = sent[2][0]
+    assert "In a" in str(chat)
+    assert others == [SKIP] * (PARTS - 1)
+    assert sent[3][0][0] == chat, "left out of one frame, it would be sent in full with the next"
