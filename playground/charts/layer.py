@@ -14,6 +14,7 @@ ROLES: tuple[Role, ...] = ("learns", "frozen", "shared")
 FULL_BITS = 32
 WIDTH, SIDE, THINNEST = 240, 64, 5  # of a drawing, of its longest matrix, of a vector
 GAP, LABEL, HATCH = 8, 13, 5
+LABEL_WIDTH = 78  # of a label below its box, at most
 SNOW = "\u2744\ufe0e "  # the second character asks for a glyph in the text's colour
 
 
@@ -35,7 +36,7 @@ def draw_layer(method: Method[Any], inputs: int, outputs: int, options: Options,
     """One adapted layer of (outputs, inputs): every part to scale with its name, size and role."""
     parts = method.parts(inputs, outputs, options)
     boxes = _arrange(parts)
-    right = max(box.x + box.width + (LABEL if box.label_beside else 0) for box in boxes)
+    right = max(box.x + (box.width + LABEL if box.label_beside else max(box.width, LABEL_WIDTH)) for box in boxes)
     bottom = max(box.y + box.height + (0 if box.label_beside else LABEL) for box in boxes)
     description = "; ".join(f"{part.name} {_size(part)}{_bits(part)}: {translate(part.role)}" for part in parts)
     body = f'<g transform="translate(1 1)">{"".join(_draw_box(box) for box in boxes)}</g>'

@@ -7,7 +7,7 @@ from html import escape
 from playground.charts.svg import format_length, svg_image, svg_text
 
 WIDTH, HEIGHT = 340, 190
-LEFT, RIGHT, TOP, BOTTOM = 14, 96, 26, 24  # margins around the field; labels stand at the right of their points
+LEFT, RIGHT, TOP, BOTTOM = 14, 112, 26, 24  # margins around the field; labels stand at the right of their points
 CHOSEN, OTHER = 6, 4  # radius
 
 
