@@ -1,4 +1,4 @@
-"""A visitor's exams: the one that is drawn up, kept on disk until it begins, and those that were taken."""
+"""A visitor's exams: the draft, kept on disk until it starts, and the exams that were started."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -76,7 +76,7 @@ class Exams:
         return self._save(visitor, draft)
 
     def draft(self, visitor: str) -> ExamDraft:
-        """The exam in the making; without questions where there is none."""
+        """The draft of the next exam; without questions where there is none."""
         file = self._store.exam_folder(visitor) / DRAFT
         if not file.exists():
             return ExamDraft()
@@ -86,29 +86,29 @@ class Exams:
         return ExamDraft(QuestionSet(asked, findings), stored["run"], ExamSettings(**stored["settings"]))
 
     def edit(self, visitor: str, id_: str, question: str, answers: Sequence[str]) -> ExamDraft:
-        """Change one question and check all anew.
+        """Change one question and check all questions again.
 
         Raises:
             UserError: it has no words, no answer though it needs one, or is no longer there.
         """
         draft = self.draft(visitor)
         old = next((each for each in draft.own_questions if each.id == id_), None)
-        told = tuple(dict.fromkeys(each.strip() for each in answers if each.strip()))
+        accepted = tuple(dict.fromkeys(each.strip() for each in answers if each.strip()))
         if old is None:
             raise UserError("This question is not in the exam any more. Choose another one.")
-        if not question.strip() or (not told and old.answerable):
+        if not question.strip() or (not accepted and old.answerable):
             raise UserError("A question needs words and at least one answer. Fill in both, or delete it.")
-        if max(map(len, (question, *told))) > questions.MAX_CHARS:
+        if max(map(len, (question, *accepted))) > questions.MAX_CHARS:
             raise UserError(f"A question or answer is longer than {questions.MAX_CHARS:,} characters. Shorten it.")
-        wrong = tuple(each for each in old.distractors if each not in told)
-        new = replace(old, question=question.strip(), answers=told, distractors=wrong)
+        wrong = tuple(each for each in old.distractors if each not in accepted)
+        new = replace(old, question=question.strip(), answers=accepted, distractors=wrong)
         documents = self._library.documents(visitor)
         leaks = [each for each in draft.question_set.findings if each.fault == "leak" and each.question != id_]
         changed = question_set.replace_question(draft.question_set, new, documents, [])
         return self._save(visitor, replace(draft, question_set=replace(changed, findings=changed.findings + leaks)))
 
     def delete(self, visitor: str, ids: Sequence[str]) -> ExamDraft:
-        """Take questions out."""
+        """Delete questions from the draft."""
         draft = self.draft(visitor)
         return self._save(visitor, replace(draft, question_set=question_set.delete_questions(draft.question_set, ids)))
 
@@ -156,10 +156,10 @@ class Exams:
         return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 
     def files(self, visitor: str, exam: str) -> list[Path]:
-        """The report's files and the questions, where it is finished."""
+        """The files of a finished exam's report and its questions; none while it is not finished."""
         folder = self._store.runs.get(visitor, exam).folder
-        there = [folder / name for name in report.FILES if (folder / name).exists()]
-        return [*there, folder / QUESTIONS] if there else []
+        files = [folder / name for name in report.FILES if (folder / name).exists()]
+        return [*files, folder / QUESTIONS] if files else []
 
     def _documents(self, visitor: str) -> list[Document]:
         documents = self._library.documents(visitor)

@@ -1,6 +1,6 @@
-"""The resident model writes questions about a visitor's text, for training; first it is measured whether it can.
+"""The chat model writes questions about a visitor's text for training, if its first drafts show that it can.
 
-What is kept lies beside the documents, so a run takes it along like the text itself.
+The pairs are stored beside the documents, so a run trains on them as on the text itself.
 """
 
 import threading
@@ -21,12 +21,12 @@ __all__ = ["LEAST_SHARE", "TRIED", "Messages", "QuestionWriter", "WritingProgres
 
 TRIED = 12  # sections after which a model is judged
 LEAST_SHARE = 0.5  # of its drafts must pass; docs/log.md has what SmolLM2-135M reaches, and what that is worth
-MOST_SECONDS = 600.0  # of one request; the next one goes on from there
+MOST_SECONDS = 600.0  # of one request; the next one continues from there
 
 
 @dataclass(frozen=True)
 class WritingProgress:
-    """Sections asked about and to be asked about, and pairs kept since the request."""
+    """Sections that were asked about, all that are to be asked about, and pairs kept since the request began."""
 
     done: int
     total: int
@@ -35,7 +35,7 @@ class WritingProgress:
 
 @dataclass(frozen=True)
 class _Work:
-    """A document, the sections that are still to be asked about, and what there is of it already."""
+    """A document, the sections still to be asked about, and the sections and pairs it has already."""
 
     row: DocumentRow
     document: Document
@@ -65,11 +65,11 @@ class QuestionWriter:
         return [pair for row in self._library.rows(visitor) for pair in self._record(row)[1]]
 
     def working(self, visitor: str) -> bool:
-        """Whether a request of this visitor's is at work."""
+        """Whether a request of this visitor is running."""
         return self._stops.working(visitor)
 
     def stop(self, visitor: str) -> None:
-        """End this visitor's request; what was kept stays."""
+        """End this visitor's request; the pairs kept so far stay."""
         self._stops.stop(visitor)
 
     def forget(self, visitor: str) -> None:
@@ -84,7 +84,7 @@ class QuestionWriter:
                 self._save(row, asked, [each for each in pairs if each.question != question])
 
     def write(self, visitor: str) -> Iterator[WritingProgress]:
-        """Have questions written about sections that had none, and keep the good ones as they come.
+        """Write questions about the sections that have none, and keep the good ones as they come.
 
         Raises:
             UserError: nothing to ask about, a request at work already, or a model whose questions are mostly bad.

@@ -1,4 +1,4 @@
-"""The search indexes of all visitors' texts: built when asked for, watched, cancelled, kept on disk and in memory."""
+"""The search indexes of all visitors' texts: built on request, watched, cancelled, kept on disk and in memory."""
 
 import shutil
 import threading
@@ -148,7 +148,7 @@ class SearchIndexes:
         return index if index and index.passages else None
 
     def _build(self, visitor: str, rows: Sequence[DocumentRow], progress: Progress | None, stop: ShouldStop) -> Index:
-        """Build with the vectors there are; kept unless the text changed meanwhile."""
+        """Build with the vectors that exist already; the index is kept unless the text changed meanwhile."""
         text, folder, embedder = text_hash(rows), self._store.index_folder(visitor), self._embedders.of(visitor)
         with self._lock:
             made_with, unfinished = self._unfinished.pop(visitor, ("", {}))
