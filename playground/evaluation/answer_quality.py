@@ -1,0 +1,125 @@
+"""Whether an answer is useful: key facts recalled, supported by its evidence, in a form that a person would accept.
+
+Parts stay apart, since each alone can be gained by a worthless answer: recall by copying everything, support by
+echoing the question, form by saying nothing. Recall of key facts and support without the question's words follow
+Adlakha et al. 2023 (arXiv 2307.16877), where exact match and F1 misled. Pure functions of text; asks no model.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from playground.evaluation.metrics import abstains, normalise
+from retrieval.language import Terms, detect_language
+
+SHORT_WORDS = 4  # an answer with fewer words is called short
+USEFUL_WORDS = (6, 60)
+USEFUL_RECALL = 0.6
+USEFUL_SUPPORT = 0.5
+MOST_REPEATED = 0.2  # share of an answer's runs of four words that stood before in it
+MOST_FACTS = 5
+ECHO = 0.8  # share of an answer's terms that the question has; from there it says nothing new
+_NAME = re.compile(r"(?<![.!?:]\s)(?<!^)\b[^\W\d_a-z][\w’'-]*\w")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+
+
+@dataclass(frozen=True)
+class Quality:
+    """One answer's parts. `recall` and `support` in 0…1, NaN where there is nothing to compare with.
+
+    `invented` are names and numbers that neither the evidence nor the question has.
+    """
+
+    words: int
+    recall: float
+    support: float
+    repeated: float
+    ended: bool
+    echo: bool
+    abstained: bool
+    invented: tuple[str, ...]
+
+    @property
+    def short(self) -> bool:
+        """Whether it has fewer words than SHORT_WORDS."""
+        return self.words < SHORT_WORDS
+
+    @property
+    def loops(self) -> bool:
+        """Whether it repeats itself."""
+        return self.repeated >= MOST_REPEATED
+
+    @property
+    def useful(self) -> bool:
+        """Whether a person who asked would be served: facts, support and form together."""
+        return (
+            self.recall >= USEFUL_RECALL
+            and self.support >= USEFUL_SUPPORT
+            and USEFUL_WORDS[0] <= self.words <= USEFUL_WORDS[1]
+            and self.ended
+            and not self.loops
+            and not self.echo
+        )
+
+
+def judge(answer: str, question: str, truth: str, evidence: str, ended: bool) -> Quality:
+    """The parts of one answer.
+
+    Args:
+        answer: what was said.
+        question: what was asked.
+        truth: the true answer, best as a full sentence.
+        evidence: the text that holds the truth; every true statement of the answer should stand there.
+        ended: whether the answer ended by itself.
+    """
+    terms = Terms(detect_language(evidence or truth))
+    asked = set(terms(question))
+    said = terms(answer)
+    return Quality(
+        words=len(answer.split()),
+        recall=_recall(set(said), key_facts(truth, question, terms)),
+        support=_support(said, asked, set(terms(evidence))),
+        repeated=repeated_share(answer),
+        ended=ended,
+        echo=bool(said) and len(asked.intersection(said)) >= ECHO * len(set(said)),
+        abstained=abstains(answer),
+        invented=invented(answer, f"{question}\n{evidence}\n{truth}"),
+    )
+
+
+def key_facts(truth: str, question: str, terms: Terms) -> tuple[str, ...]:
+    """At most MOST_FACTS terms of the truth that the question lacks: numbers, then names, then the longest words."""
+    asked = set(terms(question))
+    marked = [*_NUMBER.findall(truth), *_NAME.findall(truth)]
+    ranked = [each for word in marked for each in terms(word)] + sorted(terms(truth), key=lambda each: -len(each))
+    return tuple(dict.fromkeys(each for each in ranked if each not in asked))[:MOST_FACTS]
+
+
+def repeated_share(answer: str) -> float:
+    """The share of the answer's runs of four words that occurred before in it."""
+    words = normalise(answer).split()
+    runs = Counter(tuple(words[place : place + 4]) for place in range(len(words) - 3))
+    return 1 - len(runs) / runs.total() if runs else 0.0
+
+
+def invented(answer: str, known: str) -> tuple[str, ...]:
+    """Names and numbers of the answer that do not stand in what is known."""
+    present = set(normalise(known).split())
+    found = [*_NUMBER.findall(answer), *_NAME.findall(answer)]
+    return tuple(dict.fromkeys(each for each in found if not set(normalise(each).split()) <= present))
+
+
+def distinct_share(answers: Sequence[str]) -> float:
+    """The share of different answers among those to different questions; NaN for none."""
+    return len({normalise(each) for each in answers}) / len(answers) if answers else float("nan")
+
+
+def _recall(said: set[str], facts: Sequence[str]) -> float:
+    return sum(each in said for each in facts) / len(facts) if facts else float("nan")
+
+
+def _support(said: Sequence[str], asked: set[str], evidence: set[str]) -> float:
+    """The share of the answer's own terms that the evidence has; an answer with no term of its own has no support."""
+    own = [each for each in said if each not in asked]
+    return sum(each in evidence for each in own) / len(own) if own else 0.0
