@@ -3,12 +3,16 @@
 import hashlib
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
+from typing import Literal
 
 from transformers import PreTrainedTokenizerBase
 
+from playground.data.explanations import explanation_pairs
+from playground.data.passage_pool import PassagePool
 from playground.data.qa import pairs
+from playground.data.qa.patterns import ENGLISH, LANGUAGES
 from playground.data.sections import section_at
 from playground.data.split import SplitDocument, split_documents
 from playground.data.tokenize import (
@@ -16,17 +20,21 @@ from playground.data.tokenize import (
     MAX_PAIR_WINDOWS,
     Example,
     ExampleKind,
-    PassagePool,
     TrainingPair,
     count_tokens,
     pair_example,
     text_windows,
 )
 from playground.errors import UserError
+from playground.prompts import Turn
 from retrieval.document import Document
+from retrieval.language import detect_language
 
 MIN_TOKENS = 128
 MAX_HELDOUT_TOKENS = 1_024
+REFUSALS = 0.1  # of the pairs with passages, those that get only other passages and say that they do not tell
+
+TextForm = Literal["answers", "windows"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,9 @@ class MixSettings:
     """What the examples of a run are made of: tokens per window, the held-out share, and the shares of each kind.
 
     `pairs_share` is the share of tokens that pairs generated from the text get, `passages_share` the share of pairs
-    with passages in their prompts. The same settings, text and tokenizer give the same examples.
+    with passages in their prompts, `replay_share` the share of tokens with the base's own answers to general prompts.
+    `text_form` says how the text itself is read: as bare windows, or as answers that end. `gaps` adds questions with a
+    gap, whose answers are single words. The same settings, text, replay and tokenizer give the same examples.
     """
 
     window: int
@@ -42,6 +52,9 @@ class MixSettings:
     seed: int
     pairs_share: float = 0.0
     passages_share: float = 0.0
+    replay_share: float = 0.0
+    text_form: TextForm = "windows"
+    gaps: bool = True
 
 
 @dataclass(frozen=True)
@@ -63,14 +76,17 @@ class ExampleSplit:
 
 
 def build_checked_split(
-    documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase, mix: MixSettings
+    documents: Sequence[Document],
+    tokenizer: PreTrainedTokenizerBase,
+    mix: MixSettings,
+    replay: Sequence[Turn] = (),
 ) -> ExampleSplit:
     """Like `build_split`, and refuse a text that is too short.
 
     Raises:
         UserError: when there is too little text to train on and hold some out.
     """
-    split = build_split(documents, tokenizer, mix)
+    split = build_split(documents, tokenizer, mix, replay)
     check_size(split)
     return split
 
@@ -88,16 +104,37 @@ def check_size(split: ExampleSplit) -> None:
         )
 
 
-def build_split(documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase, mix: MixSettings) -> ExampleSplit:
-    """Text windows of at most `window` tokens, and pairs of at most twice as many with loss on their answers.
+def build_split(
+    documents: Sequence[Document],
+    tokenizer: PreTrainedTokenizerBase,
+    mix: MixSettings,
+    replay: Sequence[Turn] = (),
+) -> ExampleSplit:
+    """The text in windows of at most `window` tokens or as answers, and pairs of at most twice as many tokens.
 
     Pairs generated from the text make up `pairs_share` of the tokens (passages not counted) where enough can be
     generated; files that hold pairs are used whole. Of all pairs, `passages_share` have passages in their prompts.
+    `replay` are the base's answers to general prompts, read for training only.
     """
     texts = split_documents(documents, tokenizer, mix.heldout_share, MAX_HELDOUT_TOKENS, mix.seed)
     train, heldout = (_SideBuilder(texts, each, tokenizer, mix).build() for each in (False, True))
     capped = (_cap_heldout(part, heldout) for part in heldout)
-    return ExampleSplit(_with_loss(chain(*train)), _with_loss(chain(*capped)))
+    read = [*_with_loss(chain(*train))]
+    return ExampleSplit(read + _replayed(replay, tokenizer, mix, count_tokens(read)), _with_loss(chain(*capped)))
+
+
+def _replayed(
+    replay: Sequence[Turn], tokenizer: PreTrainedTokenizerBase, mix: MixSettings, tokens: int
+) -> list[Example]:
+    """General prompts with the base's own answers, until they have their share beside `tokens` of the text."""
+    budget = mix.replay_share / (1 - mix.replay_share) * tokens
+    examples = []
+    for turn in random.Random(mix.seed).sample(list(replay), len(replay)):
+        if budget <= 0:
+            break
+        examples.append(pair_example(TrainingPair("replay", turn.question, turn.answer, -1, -1), tokenizer, mix.window))
+        budget -= len(examples[-1].input_ids)
+    return examples
 
 
 def data_hash(documents: Sequence[Document]) -> str:
@@ -128,9 +165,10 @@ class _SideBuilder:
                 self._pool.add(text.number, text.document, [each for _, each in text.on_side(not heldout)])
 
     def build(self) -> tuple[list[Example], list[Example], list[Example]]:
-        """(text windows, given pairs, generated pairs)."""
+        """(the text itself, given pairs, generated pairs)."""
         share = self._mix.pairs_share
-        windows = list(self._windows()) if share < 1 else []
+        read = self._windows() if self._mix.text_form == "windows" else self._explanations()
+        windows = list(read) if share < 1 else []
         budget = share / (1 - share) * count_tokens(windows) if share < 1 else float("inf")
         return windows, list(self._given()), list(self._generated(budget)) if budget > 0 else []
 
@@ -139,6 +177,26 @@ class _SideBuilder:
             if not text.document.pairs:
                 sections = text.on_side(self._heldout)
                 yield from text_windows(text.document, sections, self._tokenizer, self._mix.window)
+
+    def _explanations(self) -> Iterator[Example]:
+        """The text as answers; a section whose parts do not fit beside a prompt stays in windows."""
+        for text in self._texts:
+            if text.document.pairs:
+                continue
+            language = detect_language(text.document.text)
+            for section in text.on_side(self._heldout):
+                found = list(explanation_pairs(text.document, [section], language, self._count, self._mix.seed))
+                examples = [self._bare(pair) for pair in found]
+                if all(self._is_whole(example) for example in examples):
+                    yield from examples
+                else:
+                    yield from text_windows(text.document, [section], self._tokenizer, self._mix.window)
+
+    def _is_whole(self, example: Example) -> bool:
+        return len(example.input_ids) < MAX_PAIR_WINDOWS * self._mix.window
+
+    def _count(self, texts: list[str]) -> list[int]:
+        return [len(ids) for ids in self._tokenizer(texts, add_special_tokens=False)["input_ids"]]
 
     def _given(self) -> Iterator[Example]:
         for text in self._texts:
@@ -151,7 +209,7 @@ class _SideBuilder:
         """Generated pairs, one of each kind in turn, each kind shuffled, until `budget` tokens are reached."""
         by_kind: dict[ExampleKind, list[tuple[int, TrainingPair]]] = {}
         for text in self._texts:
-            for pair in _generated_pairs(text, self._mix.seed) if not text.document.pairs else ():
+            for pair in _generated_pairs(text, self._mix) if not text.document.pairs else ():
                 if (pair.section in text.heldout) is self._heldout:
                     by_kind.setdefault(pair.kind, []).append((text.number, pair))
         generator = random.Random(self._mix.seed)
@@ -173,7 +231,11 @@ class _SideBuilder:
         if random.Random(f"{mix.seed} {pair.question}").random() >= mix.passages_share:
             return bare
         room = MAX_PAIR_WINDOWS * mix.window - len(bare.input_ids) - INSTRUCTION
-        passages = self._pool.with_distractors(number, pair, room, mix.seed)
+        if pair.kind != "given" and random.Random(f"{mix.seed} refusal {pair.question}").random() < REFUSALS:
+            passages = self._pool.distractors(number, pair, room, mix.seed)
+            pair = replace(pair, answer=_refusal(pair.question))
+        else:
+            passages = self._pool.with_distractors(number, pair, room, mix.seed)
         return pair_example(pair, self._tokenizer, mix.window, passages) if passages else bare
 
 
@@ -183,9 +245,15 @@ def _given_pair(document: Document, place: int) -> TrainingPair:
     return TrainingPair("given", pair.question, pair.answer, start, place)
 
 
-def _generated_pairs(text: SplitDocument, seed: int) -> Iterator[TrainingPair]:
+def _refusal(question: str) -> str:
+    """What is said where the passages hold no answer, in the question's language."""
+    return LANGUAGES.get(detect_language(question), ENGLISH).not_in_passages
+
+
+def _generated_pairs(text: SplitDocument, mix: MixSettings) -> Iterator[TrainingPair]:
     """Questions by rules, then those that were written about the text."""
-    for made in pairs.make(text.document, seed):
+    kinds = pairs.EXAM_KINDS if mix.gaps else pairs.SENTENCE_KINDS
+    for made in pairs.make(text.document, mix.seed, kinds):
         yield TrainingPair(made.kind, made.question, made.answer, made.start, made.section)
     for each in text.document.questions:
         yield TrainingPair("written", each.question, each.answer, each.start, section_at(text.sections, each.start))

@@ -3,8 +3,6 @@
 A stretch of text carries loss on every token, a pair on its answer and the end of its turn only.
 """
 
-import random
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -13,15 +11,15 @@ from transformers import PreTrainedTokenizerBase
 
 from playground.data.qa.pairs import Kind
 from playground.data.sections import Section
-from playground.prompts import PASSAGE, defuse, messages, render
-from retrieval.chunks import Passage, sentences, split
+from playground.prompts import defuse, messages, render
+from retrieval.chunks import Passage, sentences
 from retrieval.document import Document
 
 NO_LOSS = -100
-DISTRACTORS = 4  # at most, as in RAFT (Zhang et al. 2024, arXiv 2403.10131, section 3)
 MAX_PAIR_WINDOWS = 2  # windows that a pair may fill: an answer is not torn for a few tokens
 INSTRUCTION = 40  # tokens, rounded up, that the prompt with passages has beside them and the question
-ExampleKind = Literal["text", "given", "heading", "definition", "item", "cloze", "written"]
+PairKind = Kind | Literal["explain", "given", "written", "replay"]
+ExampleKind = PairKind | Literal["text"]
 
 
 @dataclass(frozen=True)
@@ -40,9 +38,12 @@ class Example:
 
 @dataclass(frozen=True)
 class TrainingPair:
-    """A pair of any origin, `kind` "given" where the file itself is pairs; its answer begins at `start`."""
+    """A pair of any origin, `kind` "given" where the file itself is pairs; its answer begins at `start`.
 
-    kind: Kind | Literal["given", "written"]
+    A "replay" pair is of no document: `start` and `section` are -1.
+    """
+
+    kind: PairKind
     question: str
     answer: str
     start: int
@@ -106,53 +107,3 @@ def pair_example(
         prompt = render(tokenizer, messages(str(tokenizer.decode(words[: max(1, len(words) - over)]))))
     ids = (prompt + answer)[:limit]
     return Example(ids, ([NO_LOSS] * len(prompt) + answer)[:limit], pair.kind)
-
-
-class PassagePool:
-    """The passages of one side of the split, from which a pair gets its own and distractors in random order.
-
-    The prompt is the one that retrieval uses, so that the adapter learns to read it and to tell which passage helps
-    (RAFT, arXiv 2403.10131; without its chains of thought, which no rule can write).
-    """
-
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        self._tokenizer = tokenizer
-        self._passages: list[Passage] = []
-        self._costs: list[int] = []  # tokens in a prompt
-        self._starts: dict[int, list[tuple[int, int]]] = {}  # of a document: where its passages start, and their places
-
-    def add(self, number: int, document: Document, elsewhere: Sequence[Section]) -> None:
-        """Put in a document's passages but those that touch a section of the other side."""
-        starts = self._starts.setdefault(number, [])
-        for passage in split(document, self._count):
-            if not any(each.start < passage.end and passage.start < each.end for each in elsewhere):
-                starts.append((passage.start, len(self._passages)))
-                self._passages.append(passage)
-        listed = [
-            PASSAGE.format(number=1, heading=each.heading or each.source, text=each.text)
-            for each in self._passages[len(self._costs) :]
-        ]
-        self._costs += [count + 2 for count in self._count(listed)]  # and a blank line
-
-    def with_distractors(self, number: int, pair: TrainingPair, room: int, seed: int) -> list[Passage]:
-        """The passage where the answer begins among as many others as `room` tokens hold; none without it."""
-        own = self._holding(number, pair.start)
-        if own is None or self._costs[own] > room:
-            return []
-        draw = random.Random(f"{seed} {number} {pair.start} {pair.question}")
-        chosen, room = [own], room - self._costs[own]
-        for place in draw.sample(range(len(self._passages)), min(len(self._passages), 3 * DISTRACTORS)):
-            if place != own and len(chosen) <= DISTRACTORS and self._costs[place] <= room:
-                chosen.append(place)
-                room -= self._costs[place]
-        draw.shuffle(chosen)
-        return [self._passages[place] for place in chosen]
-
-    def _holding(self, number: int, offset: int) -> int | None:
-        starts = self._starts.get(number, [])
-        found = bisect_right(starts, (offset, len(self._passages))) - 1
-        place = starts[found][1] if found >= 0 else -1
-        return place if place >= 0 and offset < self._passages[place].end else None
-
-    def _count(self, texts: list[str]) -> list[int]:
-        return [len(ids) for ids in self._tokenizer(texts, add_special_tokens=False)["input_ids"]] if texts else []

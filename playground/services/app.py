@@ -6,6 +6,7 @@ from functools import partial
 
 import adapters
 from adapters.cost import YARDSTICK
+from playground.data.replay import shipped_turns
 from playground.device import choose
 from playground.inference.forward import forward_of
 from playground.jobs.queue import JobQueue
@@ -47,7 +48,9 @@ class Services:
         self.embedders = Embedders(self.store, settings)
         self.library = Library(self.store, settings)
         self.indexes = SearchIndexes(self.store, self.library, self.embedders)
-        self.training_text = TrainingText(self.library, self.store, lambda: chat().tokenizer)
+        self.training_text = TrainingText(
+            self.library, self.store, lambda: chat().tokenizer, lambda: shipped_turns(chat().hash)
+        )
         self.self_tests = SelfTests(chat, self._resident.folder)
         self.adapters = ServedAdapters(self.store, self.self_tests, chat)
         self.runs = Runs(settings, self.store, self.jobs, self.training_text, self.adapters, chat)

@@ -1,7 +1,7 @@
 """The part of a visitor's text that is used for training: findings, what is left out, and what the model will see."""
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ from playground.data import quality
 from playground.data.preview import KindPreview, preview_examples
 from playground.data.quality import Finding
 from playground.errors import UserError
+from playground.prompts import Turn
 from playground.services.keyed_locks import KeyedLocks
 from playground.services.library import Library, read_document
 from playground.storage.store import Store
@@ -25,10 +26,18 @@ Made = TypeVar("Made")
 class TrainingText:
     """All visitors' choices. Every method takes the visitor's id and sees nothing of another's."""
 
-    def __init__(self, library: Library, store: Store, tokenizer: Callable[[], PreTrainedTokenizerBase]) -> None:
+    def __init__(
+        self,
+        library: Library,
+        store: Store,
+        tokenizer: Callable[[], PreTrainedTokenizerBase],
+        replay: Callable[[], Sequence[Turn]] = tuple,
+    ) -> None:
+        """`replay` gives the base model's own answers to general prompts."""
         self._library = library
         self._store = store
         self._tokenizer = tokenizer
+        self._replay = replay
         self._making = KeyedLocks()
         self._lock = threading.Lock()  # of the two below
         self._made: dict[tuple[str, Hashable], Any] = {}
@@ -80,7 +89,9 @@ class TrainingText:
         """
         key = (self._key("workload", visitor, settings), settings.batch_tokens)
         return self._once(
-            visitor, key, lambda: measure_workload(self._some_documents(visitor), self._tokenizer(), settings)
+            visitor,
+            key,
+            lambda: measure_workload(self._some_documents(visitor), self._tokenizer(), settings, self._replay()),
         )
 
     def _key(self, what: str, visitor: str, settings: TrainSettings) -> Hashable:
@@ -90,7 +101,7 @@ class TrainingText:
 
     def _make_preview(self, visitor: str, settings: TrainSettings) -> list[KindPreview]:
         documents, tokenizer = self._some_documents(visitor), self._tokenizer()
-        return preview_examples(split_for(documents, tokenizer, settings).train, tokenizer)
+        return preview_examples(split_for(documents, tokenizer, settings, self._replay()).train, tokenizer)
 
     def _some_documents(self, visitor: str) -> list[Document]:
         documents = self.documents(visitor)

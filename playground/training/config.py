@@ -1,7 +1,7 @@
 """What defines a training run: method, options and settings; the presets; and the limits that a host sets."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import adapters
@@ -28,26 +28,42 @@ class TrainSettings:
     evaluations: int = knob(8, label="Tests", help="Number of held-out loss measurements.", low=1, high=100)
     patience: int = knob(0, label="Patience", help="Tests without gain before it ends; 0: never.", low=0, high=100)
     checkpoint_every: int = knob(20, label="Checkpoint every", help="Steps between checkpoints.", low=1, high=10_000)
+    text_form: str = knob(
+        "answers",
+        label="Text form",
+        help="How the model reads the text itself: as answers that end, or as bare windows that continue.",
+        choices=("answers", "windows"),
+    )
     pairs_share: float = knob(
-        0.25,
+        0.5,
         label="Questions",
         help="Share of what the model reads that is questions made from the text.",
         low=0,
         high=1,
     )
+    gaps: bool = knob(
+        False, label="Gaps", help="Questions with a gap, answered in one word. Many of them make every answer one word."
+    )
     passages_share: float = knob(
-        0.5,
+        0.35,
         label="Passages",
         help="Share of the questions that come with passages of the text, as retrieval prompts do.",
         low=0,
         high=1,
+    )
+    replay_share: float = knob(
+        0.1,
+        label="Replay",
+        help="Share of the base model's own answers to general prompts, which keep what it could do before.",
+        low=0,
+        high=0.5,
     )
     seed: int = knob(0, label="Seed", help="The same seed gives the same run.", low=0, high=2**31 - 1)
 
     @property
     def mix(self) -> MixSettings:
         """Those of the settings that decide which examples the run reads."""
-        return MixSettings(self.window, self.heldout_share, self.seed, self.pairs_share, self.passages_share)
+        return MixSettings(**{each.name: vars(self)[each.name] for each in fields(MixSettings)})
 
 
 @dataclass(frozen=True)
@@ -92,10 +108,14 @@ class RunConfig:
 
 
 def _upgrade_settings(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Stored settings in today's form: `with_passages`, a yes or no for all questions, became `passages_share`."""
+    """Stored settings in today's form: `with_passages`, a yes or no for all questions, became `passages_share`.
+
+    Runs from before the text was read as answers had windows, gaps and no replay.
+    """
     settings = dict(stored)
     with_passages = settings.pop("with_passages", False)
-    return {"passages_share": float(with_passages), **settings}
+    before = {"text_form": "windows", "gaps": True, "replay_share": 0.0} if "text_form" not in settings else {}
+    return {"passages_share": float(with_passages), **before, **settings}
 
 
 def preset_settings(preset: Preset, run_values: Mapping[str, object]) -> TrainSettings:

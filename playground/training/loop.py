@@ -14,6 +14,7 @@ import adapters
 from adapters.base import block_count
 from adapters.peft_method import unwrap
 from playground.data.dataset import ExampleSplit, build_checked_split, data_hash
+from playground.data.replay import shipped_turns
 from playground.data.sampler import BatchSampler
 from playground.data.tokenize import Example, count_tokens
 from playground.files import never
@@ -131,7 +132,7 @@ def load_examples(config: RunConfig, chat: ChatModel, documents: Sequence[Docume
     Raises:
         UserError: the text is too short to train on.
     """
-    return build_checked_split(documents, chat.tokenizer, config.settings.mix)
+    return build_checked_split(documents, chat.tokenizer, config.settings.mix, shipped_turns(chat.hash))
 
 
 def prepare_run(

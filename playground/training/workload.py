@@ -10,6 +10,7 @@ from playground.data.dataset import ExampleSplit, build_split, check_size
 from playground.data.packing import Pack, pack_examples
 from playground.data.sampler import BatchSampler
 from playground.data.tokenize import count_tokens
+from playground.prompts import Turn
 from playground.training.config import TrainSettings
 from retrieval.document import Document
 
@@ -62,7 +63,10 @@ class Workload:
 
 
 def measure_workload(
-    documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase, settings: TrainSettings
+    documents: Sequence[Document],
+    tokenizer: PreTrainedTokenizerBase,
+    settings: TrainSettings,
+    replay: Sequence[Turn] = (),
 ) -> Workload:
     """What a run with these settings reads of the documents.
 
@@ -70,16 +74,19 @@ def measure_workload(
         UserError: the text is too short to train on.
     """
     started = time.perf_counter()
-    split = split_for(documents, tokenizer, settings)
+    split = split_for(documents, tokenizer, settings, replay)
     check_size(split)
     return measure_examples(split, settings.batch_tokens, settings.seed, time.perf_counter() - started)
 
 
 def split_for(
-    documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase, settings: TrainSettings
+    documents: Sequence[Document],
+    tokenizer: PreTrainedTokenizerBase,
+    settings: TrainSettings,
+    replay: Sequence[Turn] = (),
 ) -> ExampleSplit:
-    """The examples of a run with these settings."""
-    return build_split(documents, tokenizer, settings.mix)
+    """The examples of a run with these settings; `replay` are the base's answers to general prompts."""
+    return build_split(documents, tokenizer, settings.mix, replay)
 
 
 def measure_examples(split: ExampleSplit, batch_tokens: int, seed: int, seconds: float = 0.0) -> Workload:

@@ -108,10 +108,9 @@ def test_the_workload_is_of_the_packs_that_training_reads(
     text: TrainingText, library: Library, visitor: str, tokenizer: PreTrainedTokenizerFast
 ) -> None:
     settings = TrainSettings(window=256, batch_tokens=600, pairs_share=0.5, seed=3)
-    library.add_text(visitor, Path("playground/data/example_texts/us_constitution.txt").read_text()[:12_000])
+    library.add_text(visitor, Path("playground/data/example_texts/us_constitution.txt").read_text()[:3_000])
     load = text.workload(visitor, settings)
-    mix = dataset.MixSettings(256, settings.heldout_share, 3, 0.5, settings.passages_share)
-    data = dataset.build_checked_split(text.documents(visitor), tokenizer, mix)
+    data = dataset.build_checked_split(text.documents(visitor), tokenizer, settings.mix)
     steps = math.ceil(load.steps)
     sampler = BatchSampler(data.train, 600, 3)
     batches = [sampler.batch(step) for step in range(steps)]

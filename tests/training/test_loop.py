@@ -216,7 +216,11 @@ def test_a_run_of_before_keeps_what_its_questions_brought(stored: dict[str, bool
     before = config("lora").to_dict()
     del before["settings"]["passages_share"]
     before["settings"].update(stored)
-    assert RunConfig.from_dict(before).settings.passages_share == share
+    for name in ("text_form", "gaps", "replay_share"):
+        del before["settings"][name]
+    settings = RunConfig.from_dict(before).settings
+    assert settings.passages_share == share
+    assert (settings.text_form, settings.gaps, settings.replay_share) == ("windows", True, 0.0)
 
 
 def test_limits_are_named_all_at_once() -> None:

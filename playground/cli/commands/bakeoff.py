@@ -13,6 +13,7 @@ from playground.cli.commands.arguments import BAKEOFF, Line
 from playground.cli.commands.index import read_all
 from playground.cli.commands.train import prepare
 from playground.data.dataset import data_hash
+from playground.data.replay import shipped_turns
 from playground.device import choose
 from playground.errors import UserError
 from playground.jobs.supervisor import start_worker
@@ -59,7 +60,7 @@ def _plan_runs(args: Namespace, settings: Settings, documents: Sequence[Document
     chat = load_chat(chat_source(settings), choose())
     preset, model = PRESETS[args.preset], chat.model.config
     values: dict[str, Any] = {"seed": args.seed or 0, "max_seconds": float(settings.max_seconds)}
-    load = measure_workload(documents, chat.tokenizer, preset_settings(preset, values))
+    load = measure_workload(documents, chat.tokenizer, preset_settings(preset, values), shipped_turns(chat.hash))
     speed = training_speed(chat.model, choose())
     plans = method_comparison.equalize_steps([plan_run(id_, preset, {}, values, load, model, speed) for id_ in methods])
     most = min(plans[0].settings.steps, args.max_steps or plans[0].settings.steps)

@@ -18,6 +18,7 @@ from playground.cli.commands.arguments import RUN_FILES, Line
 from playground.cli.commands.index import read_all
 from playground.cli.commands.methods import flag
 from playground.data.dataset import data_hash
+from playground.data.replay import shipped_turns
 from playground.device import choose
 from playground.errors import UserError
 from playground.models.chat_model import ChatModel, load_chat
@@ -102,7 +103,7 @@ def _plan_new_run(args: Namespace, chat: ChatModel, documents: Sequence[Document
     preset = PRESETS[args.preset]
     preset = replace(preset, seconds=args.max_seconds or preset.seconds)
     values, run_values = _values(args)
-    load = measure_workload(documents, chat.tokenizer, preset_settings(preset, run_values))
+    load = measure_workload(documents, chat.tokenizer, preset_settings(preset, run_values), shipped_turns(chat.hash))
     config = plan_run(
         args.method, preset, values, run_values, load, chat.model.config, training_speed(chat.model, choose())
     )

@@ -1,4 +1,4 @@
-"""Question–answer pairs from a document by rules, without a model: from headings, definitions, lists and gaps.
+"""Question–answer pairs from a document by rules, without a model: from headings, definitions, lists and statements.
 
 It reads patterns, not meaning: a question is asked only where the wording shows what the sentence answers. English
 and Vietnamese; of other languages, headings that are questions. The same document and seed give the same pairs.
@@ -6,7 +6,7 @@ and Vietnamese; of other languages, headings that are questions. The same docume
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from playground.data.qa.rules import Kind, Maker
@@ -14,10 +14,15 @@ from playground.data.qa.sentences import spoken_text
 from playground.data.sections import cut_sections
 from retrieval.document import Document
 
-__all__ = ["KINDS", "Kind", "QuestionPair", "gives_away", "make", "spoken_text"]
+__all__ = ["EXAM_KINDS", "KINDS", "SENTENCE_KINDS", "Kind", "QuestionPair", "gives_away", "make", "spoken_text"]
 
-KINDS: tuple[Kind, ...] = ("heading", "definition", "item", "cloze")
+KINDS: tuple[Kind, ...] = ("heading", "definition", "item", "statement", "topic", "cloze")
+# Answered in whole sentences. A gap's answer is a word: a model that is taught many answers everything in one word.
+SENTENCE_KINDS: tuple[Kind, ...] = ("heading", "definition", "item", "statement", "topic")
+EXAM_KINDS: tuple[Kind, ...] = ("heading", "definition", "item", "cloze")
 NEW_WORDS = 3  # that an answer must add to its question; a shorter answer, all its words
+# A question about a subject holds all of the sentence but that.
+_NEW_WORDS = {kind: 1 if kind == "statement" else NEW_WORDS for kind in KINDS}
 _WORD = re.compile(r"\w+")
 
 
@@ -37,8 +42,8 @@ class QuestionPair:
     heading: str
 
 
-def make(document: Document, seed: int = 0) -> list[QuestionPair]:
-    """Every pair that the rules find, in the order of the text, no question twice.
+def make(document: Document, seed: int = 0, kinds: Collection[Kind] = EXAM_KINDS) -> list[QuestionPair]:
+    """Every pair of these kinds that the rules find, in the order of the text, no question twice.
 
     A document that is pairs already has none to make.
     """
@@ -48,17 +53,20 @@ def make(document: Document, seed: int = 0) -> list[QuestionPair]:
     pairs = []
     for number, section in enumerate(cut_sections(document)):
         for found in maker.found(section):
+            if found.kind not in kinds:
+                continue
             answer = spoken_text(document.text, found.start, found.end)
+            answer = answer[:1].upper() + answer[1:] if found.kind == "statement" else answer
             pairs.append(
                 QuestionPair(found.kind, found.question, answer, found.start, found.end, number, section.heading)
             )
-    return _unambiguous([pair for pair in pairs if not gives_away(pair.question, pair.answer)])
+    return _unambiguous([pair for pair in pairs if not gives_away(pair.question, pair.answer, _NEW_WORDS[pair.kind])])
 
 
-def gives_away(question: str, answer: str) -> bool:
-    """Whether the question says the answer already."""
+def gives_away(question: str, answer: str, new_words: int = NEW_WORDS) -> bool:
+    """Whether the question says the answer already, but for fewer than `new_words`."""
     asked, told = ({word.casefold() for word in _WORD.findall(text)} for text in (question, answer))
-    return len(told - asked) < min(NEW_WORDS, max(len(told), 1))
+    return len(told - asked) < min(new_words, max(len(told), 1))
 
 
 def _unambiguous(pairs: Sequence[QuestionPair]) -> list[QuestionPair]:

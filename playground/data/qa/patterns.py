@@ -18,7 +18,9 @@ class Language:
     """How one language defines, lists, heads and asks.
 
     A sentence that begins with one of the `pointing` words says nothing by itself; a subject begins with none of
-    `not_subjects` either, and one of `not_inside` shows that it is more than a noun phrase.
+    `not_subjects` either, and one of `not_inside` shows that it is more than a noun phrase. `topic`, `explain`,
+    `continued` and `opening` are ways to ask for what the text says of something, for a section, for a later part of
+    one, and for a part without a heading.
     """
 
     defining: tuple[Rule, ...]
@@ -29,6 +31,11 @@ class Language:
     article_about: str
     meaning: str
     cloze: str
+    topic: tuple[str, ...]
+    explain: tuple[str, ...]
+    continued: tuple[str, ...]
+    opening: str
+    not_in_passages: str
     pointing: frozenset[str]
     not_subjects: frozenset[str]
     not_inside: frozenset[str]
@@ -131,6 +138,30 @@ ENGLISH = Language(
     article_about="What does {name} say about {what}?",
     meaning="What does “{subject}” mean?",
     cloze="Fill in the blank: {sentence}",
+    topic=(
+        "What does the text say about {topic}?",
+        "Tell me about {topic}.",
+        "What should I know about {topic}?",
+        "Can you explain {topic}?",
+        "What is said about {topic}?",
+        "Give me the facts about {topic}.",
+        "I would like to know more about {topic}.",
+    ),
+    explain=(
+        "Explain {title}.",
+        "Can you explain {title} to me?",
+        "What does the text say about {title}?",
+        "Describe {title} in detail.",
+        "Tell me everything about {title}.",
+        "Give me an overview of {title}.",
+    ),
+    continued=(
+        "What does the text say in the part on {title} that begins with “{opening}”?",
+        "Explain the part on {title} that begins with “{opening}”.",
+        "How does the text on {title} go on from “{opening}”?",
+    ),
+    opening="What does the text say in the part that begins with “{opening}”?",
+    not_in_passages="The passages do not say this.",
     pointing=frozenset(
         "it this that these those there here he she they we you i his her its their our your such both another others "
         "thus however therefore also then so and but or otherwise instead likewise similarly finally moreover "
@@ -182,6 +213,30 @@ VIETNAMESE = Language(
     article_about="{name} quy định gì về {what}?",
     meaning="“{subject}” có nghĩa là gì?",
     cloze="Điền vào chỗ trống: {sentence}",
+    topic=(
+        "Văn bản nói gì về {topic}?",
+        "Hãy cho biết về {topic}.",
+        "Cần biết gì về {topic}?",
+        "Bạn có thể giải thích về {topic} không?",
+        "Có thông tin gì về {topic}?",
+        "Hãy nêu những điều chính về {topic}.",
+        "Tôi muốn biết thêm về {topic}.",
+    ),
+    explain=(
+        "Hãy giải thích {title}.",
+        "Bạn có thể giải thích {title} cho tôi không?",
+        "Văn bản nói gì về {title}?",
+        "Hãy mô tả chi tiết {title}.",
+        "Hãy trình bày tổng quan về {title}.",
+        "Hãy cho tôi biết mọi điều về {title}.",
+    ),
+    continued=(
+        "Văn bản nói gì trong phần về {title} bắt đầu bằng “{opening}”?",
+        "Hãy giải thích phần về {title} bắt đầu bằng “{opening}”.",
+        "Văn bản về {title} tiếp tục thế nào từ “{opening}”?",
+    ),
+    opening="Văn bản nói gì trong phần bắt đầu bằng “{opening}”?",
+    not_in_passages="Các đoạn văn không nói điều này.",
     pointing=frozenset("đây đó điều nó họ ông bà anh chị chúng ta tôi bạn và nhưng hoặc vậy thì cũng như".split()),
     not_subjects=frozenset(
         "nếu khi theo trong ngoài tại từ sau trước với vì do tuy mặc dù hầu phần nhiều một số mỗi mọi cả các những ở "

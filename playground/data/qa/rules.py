@@ -22,14 +22,18 @@ from playground.data.qa.sentences import (
     paragraphs,
     sentences,
 )
+from playground.data.qa.statements import connective_end, english_questions, parse, vietnamese_questions
 from playground.data.sections import Section
 from retrieval.document import TRAIL
 from retrieval.language import detect_language
 
-Kind = Literal["heading", "definition", "item", "cloze"]
+Kind = Literal["heading", "definition", "item", "statement", "topic", "cloze"]
 GAP = "____"
 ARTICLES = ("a", "an", "the")
 GAP_WORDS = (9, 40)
+TOPICS = 3  # per section
+TOPIC_WORDS = 6
+TOPIC_CHARS = 450  # of the sentences about a topic
 SUBJECT_WORDS = 9
 COMMON = 400  # a word more frequent than one in this many is no telling gap
 _LIST = re.compile(rf":[ \t]*\n(?:[ \t]*\n)?(?={BULLET}\S)")
@@ -80,10 +84,12 @@ class Maker:
         if self._has_rules:
             yield from self._of_entries(section)
             yield from self._of_lists(section)
+            yield from self._of_topics(section, said)
             for sentence in filter(is_prose, said):
                 if is_verse(self._text[sentence.start : sentence.end]):
                     continue
                 yield from self._of_definition(sentence)
+                yield from self._of_statement(sentence)
                 yield from self._of_gap(sentence)
 
     def _of_heading(self, section: Section, said: Sequence[Sentence]) -> Iterator[Found]:
@@ -150,6 +156,44 @@ class Maker:
             subject = found.groupdict().get("subject")
             if subject is None or self._is_subject(subject):
                 yield Found("item", _filled(rule, found, {"subject": self._lowered_first}), match.end(), end)
+
+    def _of_statement(self, sentence: Sentence) -> Iterator[Found]:
+        """Questions that the whole sentence answers, without the connective that opens it."""
+        words = sentence.words[: connective_end(sentence.words)].split()
+        lead = re.compile(r"\S+\s+" * len(words)).match(self._text, sentence.start, sentence.end)
+        start = lead.end() if lead else sentence.start
+        make = vietnamese_questions if self._language is VIETNAMESE else english_questions
+        for question in make(sentence.words, self._lowered_first):
+            yield Found("statement", question, start, sentence.end)
+
+    def _of_topics(self, section: Section, said: Sequence[Sentence]) -> Iterator[Found]:
+        """What the section says of a few names, terms and subjects: the sentence with the topic and those behind it."""
+        assert self._language
+        draw = random.Random(f"{self._seed} {section.start} topics")
+        prose = [sentence for sentence in said if is_prose(sentence)]
+        topics = [(topic, place) for place, sentence in enumerate(prose) for topic in self._topics(sentence)]
+        named = {topic.casefold(): (topic, place) for topic, place in reversed(topics)}
+        for topic, place in draw.sample(list(named.values()), min(TOPICS, len(named))):
+            end = prose[place].end
+            for sentence in prose[place + 1 : place + 3]:
+                if BREAK.search(self._text, end, sentence.start + 1) or sentence.end - prose[place].start > TOPIC_CHARS:
+                    break
+                end = sentence.end
+            question = draw.choice(self._language.topic).format(topic=topic)
+            yield Found("topic", question, prose[place].start, end)
+
+    def _topics(self, sentence: Sentence) -> Iterator[str]:
+        """What a sentence is about, unless it points back to the one before."""
+        assert self._language
+        original = self._text[sentence.start : sentence.end]
+        if sentence.words.split()[0].lower() in self._language.pointing:
+            return
+        for match in (*_NAME.finditer(original), *_QUOTED.finditer(original)):
+            if self._tells(original, *match.span()) and len(match[0].split()) <= TOPIC_WORDS:
+                yield " ".join(match[0].split())
+        statement = parse(sentence.words.rstrip(".!?")) if self._language is ENGLISH else None
+        if statement and len(statement.subject.split()) <= TOPIC_WORDS:
+            yield self._lowered_first(statement.subject)
 
     def _list_end(self, start: int, end: int) -> int:
         """Where the last item ends that begins at a bullet; an item may hold several lines but no blank one."""

@@ -1,0 +1,183 @@
+"""How should a small model be given passages? `python -m benchmarks.prompting`, on XQuAD: one half chooses.
+
+Each variant changes one thing of the prompt: number of passages, their order, where the question stands, headings,
+the system text, the instruction, the repetition penalty. Questions of articles with an even number choose, `--half
+odd` reports. Graded as the exam grades free answers, with key facts and form beside it.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from playground import device, prompts
+from playground.evaluation.answer_quality import Quality, distinct_share, judge
+from playground.evaluation.metrics import grade
+from playground.inference.engine import Decoding, Prompt, end_tokens, generate
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import chat_source, embedder_source
+from playground.settings import Settings
+from retrieval.build import build as build_index
+from retrieval.chunks import Passage, sentences
+from retrieval.document import Document
+from retrieval.embed import Embedder
+from retrieval.search import search
+
+ROWS = 12  # prompts in one batch
+SHORT_SYSTEM = "You are a helpful assistant. Answer in full sentences."
+INSTRUCTED = "{passages}\n\nUse the text above to answer in one or two full sentences.\n\nQuestion: {question}"
+CONTEXT = "Context:\n{passages}\n\nQuestion: {question}\nAnswer in one or two sentences with the facts of the context."
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to give passages."""
+
+    count: int = 5
+    best_last: bool = False
+    headings: bool = True
+    numbers: bool = True
+    system: str = prompts.SYSTEM
+    template: str = prompts.WITH_PASSAGES
+    question_first: bool = False
+    penalty: float = 1.1
+
+
+VARIANTS = {
+    "today: 5 passages": Variant(),
+    "1 passage": Variant(count=1),
+    "2 passages": Variant(count=2),
+    "3 passages": Variant(count=3),
+    "3, best last": Variant(count=3, best_last=True),
+    "3, no headings": Variant(count=3, headings=False),
+    "3, no numbers": Variant(count=3, numbers=False, headings=False),
+    "3, question also first": Variant(count=3, question_first=True),
+    "3, short system text": Variant(count=3, system=SHORT_SYSTEM),
+    "3, instruction after": Variant(count=3, template=INSTRUCTED),
+    "3, context template": Variant(count=3, template=CONTEXT),
+    "3, penalty 1.0": Variant(count=3, penalty=1.0),
+    "3, penalty 1.2": Variant(count=3, penalty=1.2),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question of XQuAD with its answer, the sentence and the paragraph that hold it."""
+
+    question: str
+    answer: str
+    sentence: str
+    paragraph: str
+
+
+def articles(file: Path, odd: bool) -> list[dict]:
+    """The articles with an even or an odd number."""
+    return [each for number, each in enumerate(json.loads(file.read_text())["data"]) if number % 2 == odd]
+
+
+def questions(found: Sequence[dict], limit: int) -> list[Asked]:
+    """Questions spread evenly over the articles."""
+    every = [
+        Asked(
+            each["question"],
+            answer["text"],
+            _sentence(paragraph["context"], answer["answer_start"]),
+            paragraph["context"],
+        )
+        for article in found
+        for paragraph in article["paragraphs"]
+        for each in paragraph["qas"]
+        for answer in each["answers"][:1]
+    ]
+    return [every[place] for place in np.linspace(0, len(every) - 1, min(limit, len(every))).astype(int)]
+
+
+def _sentence(text: str, offset: int) -> str:
+    return next((text[start:end] for start, end in sentences(text) if start <= offset < end), text)
+
+
+def messages(asked: str, passages: Sequence[Passage], variant: Variant) -> prompts.Messages:
+    """The prompt of one variant."""
+    shown = list(reversed(passages)) if variant.best_last else list(passages)
+    listed = []
+    for number, each in enumerate(shown, start=1):
+        head = " ".join(
+            filter(
+                None,
+                [f"[{number}]" if variant.numbers else "", (each.heading or each.source) if variant.headings else ""],
+            )
+        )
+        listed.append(f"{head}\n{each.text}" if head else each.text)
+    body = variant.template.format(passages="\n\n".join(listed), question=asked)
+    if variant.question_first:
+        body = f"Question: {asked}\n\n{body}"
+    return [{"role": "system", "content": variant.system}, {"role": "user", "content": body}]
+
+
+def answers(chat: ChatModel, asked: Sequence[prompts.Messages], decoding: Decoding) -> Iterator[tuple[str, bool]]:
+    """Each prompt's greedy answer, and whether it ended by itself."""
+    ends = end_tokens(chat)
+    for first in range(0, len(asked), ROWS):
+        part = asked[first : first + ROWS]
+        ids: list[list[int]] = [[] for _ in part]
+        for token in generate(chat, [Prompt(prompts.render(chat.tokenizer, each)) for each in part], decoding):
+            ids[token.row].append(token.id)
+        for each in ids:
+            yield chat.tokenizer.decode(each, skip_special_tokens=True).strip(), bool(each) and each[-1] in ends
+
+
+def measured(chat: ChatModel, asked: Sequence[Asked], hits: Sequence[Sequence[Passage]], variant: Variant) -> str:
+    """One row of the table."""
+    began = time.perf_counter()
+    given = [messages(each.question, found[: variant.count], variant) for each, found in zip(asked, hits, strict=True)]
+    said = list(answers(chat, given, Decoding(max_new_tokens=64, repetition_penalty=variant.penalty)))
+    right = np.mean(
+        [grade(text, [each.answer], each.question).right for (text, _), each in zip(said, asked, strict=True)]
+    )
+    parts: list[Quality] = [
+        judge(text, each.question, each.sentence, each.paragraph, ended)
+        for (text, ended), each in zip(said, asked, strict=True)
+    ]
+    figures = [
+        f"{right:.0%}",
+        f"{np.nanmean([each.recall for each in parts]):.2f}",
+        f"{np.mean([each.support for each in parts]):.2f}",
+        f"{np.mean([each.useful for each in parts]):.0%}",
+        f"{np.median([each.words for each in parts]):.0f}",
+        f"{np.mean([each.short for each in parts]):.0%}",
+        f"{np.mean([each.ended for each in parts]):.0%}",
+        f"{distinct_share([text for text, _ in said]):.0%}",
+        f"{time.perf_counter() - began:.0f}",
+    ]
+    return " | ".join(figures)
+
+
+def main() -> None:
+    """Print a table, a row per variant."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--language", choices=("en", "vi"), default="en")
+    parser.add_argument("--half", choices=("even", "odd"), default="even")
+    parser.add_argument("--limit", type=int, default=96)
+    parser.add_argument("--only", nargs="*", default=list(VARIANTS))
+    chosen = parser.parse_args()
+    settings = Settings.from_environment()
+    chat = load_chat(chat_source(settings), device.choose())
+    embedder = Embedder(embedder_source(settings).folder)
+    found = articles(chosen.data / "xquad_half" / f"xquad.{chosen.language}.json", chosen.half == "odd")
+    texts = [Document(each["title"], "\n\n".join(part["context"] for part in each["paragraphs"])) for each in found]
+    index = build_index(texts, embedder)
+    asked = questions(found, chosen.limit)
+    hits = [[hit.passage for hit in search(index, embedder, each.question).hits] for each in asked]
+    print(f"{len(asked)} questions, {chosen.language}, {chosen.half} articles")
+    print("variant | right | key facts | support | useful | words | < 4 words | ended | distinct | seconds")
+    for name in chosen.only:
+        print(f"{name} | {measured(chat, asked, hits, VARIANTS[name])}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""What does a tuned model say? `python -m benchmarks.teaching --texts faq --recipes before now` on the real model.
+
+Each recipe is a mix of training examples; all runs of a text have equal steps. Asked closed book and with retrieval:
+natural questions (`benchmarks/natural_questions.json`) for the rates of form, and reworded questions about statements
+that were trained on, for useful answers and key facts. `--show` prints every answer; `--out` keeps runs and answers,
+so a second call goes on.
+"""
+
+import argparse
+import json
+import random
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import adapters
+from benchmarks.verdict_texts import xquad
+from playground import prompts
+from playground.data.qa import pairs
+from playground.device import Device
+from playground.evaluation.answer_quality import Quality, distinct_share, judge
+from playground.evaluation.paraphrase import paraphrase_by_rules
+from playground.inference.engine import Decoding, Prompt, end_tokens, generate
+from playground.inference.served_adapter import ServedAdapter, load_adapter
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import chat_source, embedder_source
+from playground.settings import Settings
+from playground.training.config import RunConfig, TrainSettings
+from playground.training.loop import train
+from retrieval.build import build as build_index
+from retrieval.document import Document
+from retrieval.embed import Embedder
+from retrieval.index import Index
+from retrieval.language import detect_language
+from retrieval.readers.dispatch import read_document
+from retrieval.search import search
+
+CPU = Device("cpu", torch.float32, 0.0)
+EXAMPLES = Path(__file__).parents[1] / "playground" / "data" / "example_texts"
+QUESTIONS = Path(__file__).parent / "natural_questions.json"
+ROWS = 12
+REWORDED = 36  # questions about trained statements
+NEW_TOKENS = 64
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question; `truth` and `evidence` are empty for a natural question, of which only the form is judged."""
+
+    question: str
+    truth: str = ""
+    evidence: str = ""
+
+
+RECIPES: Mapping[str, dict[str, object]] = {
+    "before": {"text_form": "windows", "gaps": True, "replay_share": 0.0, "pairs_share": 0.25, "passages_share": 0.5},
+    "no gaps": {"text_form": "windows", "replay_share": 0.0, "pairs_share": 0.25, "passages_share": 0.5},
+    "pairs half": {"text_form": "windows", "replay_share": 0.0, "pairs_share": 0.5, "passages_share": 0.35},
+    "answers": {"replay_share": 0.0, "pairs_share": 0.5, "passages_share": 0.35},
+    "now": {},
+}
+
+
+def texts(data: Path) -> dict[str, Callable[[], list[Document]]]:
+    """The texts by name, read when asked for."""
+    return {
+        "faq": lambda: [read_document(data / "debian_faq" / "debian-faq.en.pdf")],
+        "constitution": lambda: [read_document(EXAMPLES / "us_constitution.txt")],
+        "tutorial": lambda: [read_document(EXAMPLES / "python_tutorial.rst")],
+        "devil": lambda: [read_document(EXAMPLES / "devils_dictionary.jsonl")],
+        "xquad": lambda: xquad(data, "en")[0],
+        "xquad_vi": lambda: xquad(data, "vi")[0],
+    }
+
+
+NATURAL = {
+    "faq": "debian_faq",
+    "constitution": "us_constitution",
+    "tutorial": "python_tutorial",
+    "devil": "devils_dictionary",
+}
+
+
+def natural(name: str, data: Path) -> list[Asked]:
+    """Questions as a newcomer asks them; of XQuAD its own, with their sentence."""
+    if name in NATURAL:
+        return [Asked(each) for each in json.loads(QUESTIONS.read_text(encoding="utf-8"))[NATURAL[name]]]
+    return [Asked(each.question) for each in xquad(data, "vi" if name == "xquad_vi" else "en")[1][:24]]
+
+
+def reworded(documents: Sequence[Document], seed: int = 0) -> list[Asked]:
+    """Questions about statements of the text, in words that no training question has."""
+    found = [
+        Asked(words, pair.answer, document.text[max(0, pair.start - 600) : pair.end + 600])
+        for document in documents
+        for pair in pairs.make(document, 0, ("statement", "definition", "heading"))
+        if (words := paraphrase_by_rules(pair.question, detect_language(document.text)))
+    ]
+    return random.Random(seed).sample(found, min(REWORDED, len(found)))
+
+
+def fresh_chat() -> ChatModel:
+    """The base model in float32 on the CPU."""
+    return load_chat(chat_source(Settings.from_environment()), CPU)
+
+
+def trained(documents: Sequence[Document], method: str, settings: TrainSettings, folder: Path) -> Path:
+    """The adapter's folder; trained now unless it is there."""
+    done = folder / "trained.json"
+    if not done.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        config = RunConfig(method, adapters.get(method).Options(), settings)
+        *_, end = train(config, fresh_chat(), documents, folder)
+        done.write_text(json.dumps({**end.to_dict(), "settings": asdict(settings)}))
+    return folder / "adapter"
+
+
+def ask(
+    chat: ChatModel, served: ServedAdapter | None, asked: Sequence[Asked], index: Index | None, embedder: Embedder
+) -> list[tuple[str, bool]]:
+    """The greedy answer to each question, and whether it ended by itself; with the index's passages if there is one."""
+    said: list[tuple[str, bool]] = []
+    ends, decoding = end_tokens(chat), Decoding(max_new_tokens=NEW_TOKENS)
+    for first in range(0, len(asked), ROWS):
+        part = asked[first : first + ROWS]
+        passages = [
+            [hit.passage for hit in search(index, embedder, each.question).hits] if index else [] for each in part
+        ]
+        rows = [
+            Prompt(
+                prompts.render(chat.tokenizer, prompts.messages(each.question, passages=found)),
+                served.lora if served else None,
+                served.model if served else None,
+            )
+            for each, found in zip(part, passages, strict=True)
+        ]
+        ids: list[list[int]] = [[] for _ in rows]
+        for token in generate(chat, rows, decoding):
+            ids[token.row].append(token.id)
+        said += [
+            (chat.tokenizer.decode(each, skip_special_tokens=True).strip(), bool(each) and each[-1] in ends)
+            for each in ids
+        ]
+    return said
+
+
+def row(asked: Sequence[Asked], said: Sequence[tuple[str, bool]]) -> dict[str, float]:
+    """The figures of one arm on one set of questions."""
+    parts: list[Quality] = [
+        judge(text, each.question, each.truth, each.evidence, ended)
+        for (text, ended), each in zip(said, asked, strict=True)
+    ]
+    figures = {
+        "short": np.mean([each.short for each in parts]),
+        "ended": np.mean([each.ended for each in parts]),
+        "loops": np.mean([each.loops for each in parts]),
+        "distinct": distinct_share([text for text, _ in said]),
+        "words": np.median([each.words for each in parts]),
+    }
+    if any(each.truth for each in asked):
+        figures |= {
+            "recall": np.nanmean([each.recall for each in parts]),
+            "support": np.mean([each.support for each in parts]),
+            "useful": np.mean([each.useful for each in parts]),
+            "invented": np.mean([bool(each.invented) for each in parts]),
+        }
+    return {name: float(value) for name, value in figures.items()}
+
+
+def shown(figures: Mapping[str, float]) -> str:
+    """The figures in a line."""
+    return ", ".join(
+        f"{name} {value:.2f}" if name != "words" else f"{name} {value:.0f}" for name, value in figures.items()
+    )
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all runs share."""
+
+    chosen: argparse.Namespace
+    chat: ChatModel
+    embedder: Embedder
+
+    def text(self, name: str) -> None:
+        """All recipes, methods and seeds on one text."""
+        documents = texts(self.chosen.data)[name]()
+        index = build_index(documents, self.embedder) if self.chosen.retrieval else None
+        sets = {"natural": natural(name, self.chosen.data), "reworded": reworded(documents)}
+        for recipe, method, seed in self.runs():
+            served = self.served(name, documents, recipe, method, seed) if recipe != "base" else None
+            self.examine(f"{name} | {recipe} {method} {seed}", served, sets, None)
+            if index:
+                self.examine(f"{name} | {recipe} {method} {seed}", served, sets, index)
+
+    def runs(self) -> list[tuple[str, str, int]]:
+        """(recipe, method, seed) of every run; the base model once."""
+        chosen = self.chosen
+        each = [
+            (recipe, method, seed) for recipe in chosen.recipes for method in chosen.methods for seed in chosen.seeds
+        ]
+        return list(dict.fromkeys((recipe, "-", 0) if recipe == "base" else (recipe, *rest) for recipe, *rest in each))
+
+    def served(self, name: str, documents: Sequence[Document], recipe: str, method: str, seed: int) -> ServedAdapter:
+        """The adapter of one run."""
+        chosen = self.chosen
+        settings = TrainSettings(
+            steps=chosen.steps, batch_tokens=chosen.batch_tokens, evaluations=2, seed=seed, **RECIPES[recipe]
+        )
+        run = f"{recipe}-{method}-{chosen.steps}x{chosen.batch_tokens}-{seed}".replace(" ", "_")
+        return load_adapter(trained(documents, method, settings, chosen.out / name / run), self.chat)
+
+    def examine(
+        self, label: str, served: ServedAdapter | None, sets: Mapping[str, list[Asked]], index: Index | None
+    ) -> None:
+        """Print a row per set of questions, and the answers if they were asked for."""
+        where = "retrieval" if index else "closed book"
+        for of, asked in sets.items():
+            if asked:
+                said = ask(self.chat, served, asked, index, self.embedder)
+                print(f"{label} | {where} | {of} {len(asked)} | {shown(row(asked, said))}", flush=True)
+                for each, (text, ended) in zip(asked, said, strict=True) if self.chosen.show else ():
+                    print(f"    Q {each.question}\n    A {text!r}{'' if ended else ' …'}", flush=True)
+
+
+def main() -> None:
+    """Train, ask, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "playground-teaching")
+    parser.add_argument("--texts", nargs="+", default=["faq", "constitution"])
+    parser.add_argument("--recipes", nargs="+", default=["base", "before", "now"])
+    parser.add_argument("--methods", nargs="+", default=["lora"])
+    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--batch-tokens", type=int, default=256)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--retrieval", action="store_true")
+    parser.add_argument("--show", action="store_true")
+    bench = Bench(parser.parse_args(), fresh_chat(), Embedder(embedder_source(Settings.from_environment()).folder))
+    for name in bench.chosen.texts:
+        bench.text(name)
+
+
+if __name__ == "__main__":
+    main()

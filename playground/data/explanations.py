@@ -1,0 +1,94 @@
+"""A text as answers in chat form: "Explain X" is answered by a paragraph that ends, so that the model learns to stop.
+
+Trained on bare windows of a text alone, a chat model no longer ends its answers (docs/log.md). Knows sections and the
+tokenizer's count of tokens, not the split.
+"""
+
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from playground.data.qa.patterns import ENGLISH, LANGUAGES, NUMBERED, Language
+from playground.data.qa.sentences import is_verse, spoken_text
+from playground.data.sections import Section
+from playground.data.tokenize import TrainingPair
+from retrieval.chunks import sentences
+from retrieval.document import TRAIL, Document
+
+ANSWER_TOKENS = 120  # of one paragraph that answers
+OPENING_WORDS = 6  # that name a part without a heading of its own
+MIN_WORDS = 4
+_MARKUP = re.compile(r"``?|\*\*?|^#+\s*|:[\w:]+:`")
+_NUMBER = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3})*[.)]?|[IVXLC]+\.)\s+")
+
+CountTokens = Callable[[list[str]], list[int]]
+
+
+def explanation_pairs(
+    document: Document,
+    sections: Sequence[tuple[int, Section]],
+    language: str,
+    count: CountTokens,
+    seed: int,
+) -> Iterator[TrainingPair]:
+    """One question in `language` per part of at most ANSWER_TOKENS tokens, answered by that part of the text.
+
+    The first part of a section is asked for by its heading, later ones by heading and opening words.
+    """
+    words = LANGUAGES.get(language, ENGLISH)
+    for number, section in sections:
+        title = section_title(section)
+        for place, (start, end) in enumerate(_parts(document.text, section.body, section.end, count)):
+            answer = _answer(document.text, start, end)
+            if len(answer.split()) < MIN_WORDS:
+                continue
+            draw = random.Random(f"{seed} {document.name} {start}")
+            question = _question(words, title if place == 0 else "", title, answer, draw)
+            yield TrainingPair("explain", question, answer, start, number)
+
+
+def _answer(text: str, start: int, end: int) -> str:
+    """The part without its hard line breaks, unless these are its form, as in verse and code."""
+    part = text[start:end].strip()
+    lines = part.split("\n")
+    formed = is_verse(part) or any(line.startswith((" ", "\t")) for line in lines[1:])
+    return part if formed else spoken_text(text, start, end)
+
+
+def section_title(section: Section) -> str:
+    """What a section is about, in words: its innermost heading; a bare number with the headings above it."""
+    trail = [_plain(part) for part in section.heading.split(TRAIL) if part.strip()]
+    if not trail:
+        return ""
+    numbered = NUMBERED.match(trail[-1])
+    if numbered and not numbered["rest"]:
+        return ", ".join(trail[-2:])
+    return trail[-1]
+
+
+def _plain(heading: str) -> str:
+    return " ".join(_MARKUP.sub("", _NUMBER.sub("", heading.strip())).split()).rstrip(".:?")
+
+
+def _question(language: Language, title: str, about: str, answer: str, draw: random.Random) -> str:
+    if title:
+        return draw.choice(language.explain).format(title=title)
+    opening = " ".join(answer.split()[:OPENING_WORDS]).rstrip(",;:.")
+    if about:
+        return draw.choice(language.continued).format(title=about, opening=opening)
+    return language.opening.format(opening=opening)
+
+
+def _parts(text: str, start: int, end: int, count: CountTokens) -> Iterator[tuple[int, int]]:
+    """Runs of whole sentences of at most ANSWER_TOKENS tokens; a longer sentence is a part of its own."""
+    spans = [(start + first, start + last) for first, last in sentences(text[start:end])]
+    tokens = count([text[first:last] for first, last in spans]) if spans else []
+    begin, held, last_end = -1, 0, start
+    for (first, last), size in zip(spans, tokens, strict=True):
+        if begin >= 0 and held + size > ANSWER_TOKENS:
+            yield begin, last_end
+            begin, held = -1, 0
+        begin = first if begin < 0 else begin
+        held, last_end = held + size, last
+    if begin >= 0:
+        yield begin, last_end
