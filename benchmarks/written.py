@@ -37,16 +37,18 @@ def main() -> None:
 def measured(chat: ChatModel, file: Path, count: int) -> str:
     """The table's row for one file."""
     document = read_document(file)
-    places, sections = synthetic.worth_asking(document)[:count], cut_sections(document)
+    places, sections = synthetic.sections_worth_asking(document)[:count], cut_sections(document)
     began = time.perf_counter()
-    found = [each for some in synthetic.drafts(document, places, lambda asked: complete(chat, asked)) for each in some]
+    found = [
+        each for some in synthetic.write_drafts(document, places, lambda asked: complete(chat, asked)) for each in some
+    ]
     seconds = (time.perf_counter() - began) / len(found)
     for each in found:
         if each.pair:
             section = sections[each.section]
             print(f"\n{spoken_text(document.text, section.body, section.end)}\n  Q: {each.pair.question}")
-            if each.again:
-                print(f"  or: {each.again.question}")
+            if each.paraphrase:
+                print(f"  or: {each.paraphrase.question}")
             print(f"  A: {each.pair.answer}", flush=True)
     kept, faults = sum(each.pair is not None for each in found), Counter(each.fault for each in found)
     figures = [file.name, len(found), kept, f"{kept / len(found):.2f}", f"{seconds:.1f}"]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import astuple, dataclass
 
-from playground.data.qa.synthetic import QuestionDraft, drafts, worth_asking
+from playground.data.qa.synthetic import QuestionDraft, sections_worth_asking, write_drafts
 from playground.errors import UserError
 from playground.prompts import Messages
 from playground.services.library import Library
@@ -122,7 +122,7 @@ class QuestionWriter:
         work = []
         for row, document in zip(rows, self._library.documents(visitor), strict=True):
             asked, pairs = self._record(row)
-            places = [place for place in worth_asking(document) if place not in asked]
+            places = [place for place in sections_worth_asking(document) if place not in asked]
             work.append(_Work(row, document, places, asked, pairs))
         if not any(each.places for each in work):
             raise UserError(
@@ -135,7 +135,9 @@ class QuestionWriter:
     def _drafts(self, work: Sequence[_Work], stop: StopSignal) -> Iterator[tuple[_Work, list[QuestionDraft]]]:
         for each in work:
             kept = list(each.pairs)
-            for some in drafts(each.document, each.places, lambda asked: self._complete(asked, stop.is_set), kept):
+            for some in write_drafts(
+                each.document, each.places, lambda asked: self._complete(asked, stop.is_set), kept
+            ):
                 yield each, some
 
     def _take(self, work: _Work, some: Sequence[QuestionDraft]) -> None:

@@ -38,7 +38,7 @@ def draft(*answers: str) -> list[QuestionDraft]:
     """What becomes of these answers about as many sections that all say the same."""
     document = Document("club.txt", "\n\n".join([PASSAGE] * len(answers)))
     sections = cut_sections(document)
-    reader = synthetic._Reader(document, [])
+    reader = synthetic.DraftReader(document, [])
     return [reader.read(0, sections[0], each) for each in answers]
 
 
@@ -87,9 +87,9 @@ def test_a_question_that_nearly_repeats_another_is_dropped() -> None:
 )
 def test_a_good_question_is_kept_in_other_words_too(said_of_it: str, kept: bool) -> None:
     document = Document("club.txt", PASSAGE)
-    (found,) = next(synthetic.drafts(document, [0], lambda some: [GOOD if len(some[0]) > 2 else said_of_it]))
+    (found,) = next(synthetic.write_drafts(document, [0], lambda some: [GOOD if len(some[0]) > 2 else said_of_it]))
     assert found.pair
-    assert (found.again is not None) == kept
+    assert (found.paraphrase is not None) == kept
     assert {(each.answer, each.start) for each in found.pairs} == {("Martha Quill", PASSAGE.index("Martha"))}
 
 
@@ -102,11 +102,11 @@ def test_only_sections_with_enough_text_are_asked_about_each_once() -> None:
         asked.extend(about)
         return [GOOD if each in about else "I cannot." for each in some]
 
-    places = synthetic.worth_asking(document)
-    found = [each for some in synthetic.drafts(document, places, write) for each in some]
+    places = synthetic.sections_worth_asking(document)
+    found = [each for some in synthetic.write_drafts(document, places, write) for each in some]
     assert [each.section for each in found] == places
     assert sorted(places) == sorted(set(places))
-    assert len(asked) == len(places) > synthetic.AT_ONCE
+    assert len(asked) == len(places) > synthetic.BATCH
     assert all("salt store" in each[-1]["content"] for each in asked)
 
 
