@@ -4,7 +4,7 @@ PORT ?= 7860
 FREE_MB := 3500
 VENV := .venv
 PY := $(VENV)/bin/python
-PARALLEL := -n 2 --dist loadgroup --no-loadscope-reorder  # tests/conftest.py groups and orders the tests
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder  # a file's tests share their fixtures on one worker
 
 export GRADIO_ANALYTICS_ENABLED ?= False
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1

@@ -31,14 +31,10 @@ from tests.fakes.tiny_model import save_tiny_model, tiny_llama, tiny_tokenizer
 Write = Callable[[str, "str | bytes"], Path]
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, and keep a file's tests on one worker, which shares their fixtures."""
+    """Begin with the files that take longest, so that no worker is left with one of them at the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(autouse=True, scope="session")
