@@ -80,7 +80,7 @@ class ExamTab:
             self.run = gr.Dropdown(
                 none, value=NO_RUN, label=mark("exam.run"), info=mark("exam.run_hint"), min_width=220
             )
-            self.limit = gr.Slider(10, 200, value=ExamSettings().limit, step=5, label=mark("exam.limit"), min_width=160)
+            self.limit = gr.Slider(10, 200, value=ExamSettings().limit, step=5, label=mark("exam.limit"), min_width=220)
             self.seed = gr.Number(0, label=mark("exam.seed"), precision=0, minimum=0, min_width=100)
         self.own = gr.File(label=mark("exam.own"), file_types=list(FILES), height=150)
         self.notice = notice_box()

@@ -22,6 +22,7 @@ from playground.ui.text.written_questions import WrittenView
 from retrieval.readers.dispatch import SUFFIXES
 
 COLUMNS = ("name", "characters", "tokens", "pages", "passages", "pairs", "language")
+COLUMN_WIDTHS = ("160px", "105px", "85px", "75px", "95px", "150px", "95px")
 EMBEDDING = "embedding"
 
 
@@ -76,6 +77,7 @@ class TextTab:
             visible=False,
             wrap=True,
             show_label=False,
+            column_widths=[*COLUMN_WIDTHS],
         )
         self.index = IndexPanel(self.services)
         with gr.Column(visible=False) as self.details:

@@ -20,6 +20,18 @@ from playground.ui.train.import_panel import build_bringing
 
 COLUMNS = ("name", "method", "state", "steps", "loss", "seconds", "parameters", "size", "place")
 
+COLUMN_WIDTHS = (
+    "150px",
+    "110px",
+    "90px",
+    "90px",
+    "130px",
+    "90px",
+    "115px",
+    "90px",
+    "200px",
+)
+
 
 @dataclass(frozen=True)
 class AdaptersList:
@@ -41,6 +53,7 @@ def build_adapters_list(services: Services, notice: gr.Textbox, changed: gr.Stat
         visible=False,
         wrap=True,
         show_label=False,
+        column_widths=[*COLUMN_WIDTHS],
     )
     with gr.Column(visible=False) as manage:
         with gr.Row(elem_classes="ask"):

@@ -58,8 +58,10 @@ class TrainTab:
         self.choice = MethodChoice(self.services, FIRST_METHOD)
         with gr.Row(equal_height=True):
             presets = [(mark(f"train.preset.{id_}"), id_) for id_ in PRESETS]
-            self.preset = gr.Radio(presets, value=FIRST_PRESET, label=mark("train.preset"))
-            self.name = gr.Textbox(label=mark("train.name"), placeholder=mark("train.name_hint"), max_lines=1)
+            self.preset = gr.Radio(presets, value=FIRST_PRESET, label=mark("train.preset"), min_width=300)
+            self.name = gr.Textbox(
+                label=mark("train.name"), placeholder=mark("train.name_hint"), max_lines=1, min_width=200
+            )
         with gr.Accordion(mark("train.advanced"), open=False):
             self.controls: Controls = build_controls(FIRST_METHOD, self._build_layers)
         self.redrawn = gr.Textbox(visible="hidden")  # its change has the form told of as it is then, not as it was
