@@ -1,4 +1,4 @@
-"""The page: the bar, the tabs, and what keeps them in step with the store. No logic of its own."""
+"""The page: the bar, the tabs, and the events that redraw them. No logic of its own."""
 
 import functools
 import logging
@@ -17,9 +17,9 @@ from playground.ui.exam.tab import ExamTab
 from playground.ui.learn.tab import LearnTab
 from playground.ui.shared.i18n import i18n, mark
 from playground.ui.shared.middleware import middleware
-from playground.ui.shared.polling import Polled, meet
+from playground.ui.shared.polling import Poll, send_session_names
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import HIDDEN, LAST, QUIET, Tab
+from playground.ui.shared.tab import NO_PROGRESS, UNQUEUED, UNQUEUED_LATEST, Tab
 from playground.ui.shared.theme import css, theme
 from playground.ui.status_bar import StatusBar
 from playground.ui.text.tab import TextTab
@@ -27,11 +27,11 @@ from playground.ui.train.tab import TrainTab
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 2.0
-CACHE_SECONDS = (600, 3_600)  # how often Gradio's upload cache is swept, and how old a file may grow in it
+CACHE_SECONDS = (600, 3_600)  # how often Gradio sweeps its upload cache, and the age at which it deletes a file
 
 
 def build(services: Services) -> gr.Blocks:
-    """The whole page, ready to be launched."""
+    """The whole page, ready for `launch`."""
     with gr.Blocks(title="Gradio Playground", analytics_enabled=False, delete_cache=CACHE_SECONDS) as page:
         gr.Markdown(mark("page.heading"), elem_classes="heading")
         bar = StatusBar(services)
@@ -46,12 +46,12 @@ def build(services: Services) -> gr.Blocks:
                 exam = ExamTab(services, opening)
             with gr.Tab(mark("tab.learn"), id="learn"):
                 LearnTab(services, page)
-        text.next.click(lambda: gr.Tabs(selected="train"), None, tabs, **QUIET)
+        text.next.click(lambda: gr.Tabs(selected="train"), None, tabs, **UNQUEUED)
         of_text = [text.tab, text.quality.tab, text.written.tab]
         all_tabs = [bar.tab, *of_text, train.tab, train.preview.tab, compare.tab, exam.tab]
-        followed = _follow_runs(services, page, bar, train)
-        _keep_in_step(page, all_tabs, followed)
-        meet(page, [text.index.polled, train.sweep.polled, exam.polled])
+        run_state = _poll_runs(services, page, bar, train)
+        _redraw_on_change(page, all_tabs, run_state)
+        send_session_names(page, [text.index.poll, train.sweep.poll, exam.poll])
     page.queue(api_open=False, max_size=services.settings.queue_size, default_concurrency_limit=4)
     compat.slow_down_queue(page)
     return page
@@ -79,25 +79,27 @@ def launch(page: gr.Blocks, settings: Settings, **more: Any) -> Any:
     )
 
 
-def _keep_in_step(page: gr.Blocks, tabs: list[Tab], followed: gr.Textbox) -> None:
-    """Redraw every tab when the page opens, when any of them changed the store, and when the followed run changes."""
+def _redraw_on_change(page: gr.Blocks, tabs: list[Tab], run_state: gr.Textbox) -> None:
+    """Redraw every tab when the page opens, when a tab changed the store, and when the followed run changes state."""
     for tab in tabs:
-        page.load(_unless_unknown(tab), tab.inputs, tab.outputs, api_name=tab.name, **HIDDEN)
-    # By one event: each takes the browser a tenth of a second, and what is drawn last would be seen a second late.
+        page.load(_skip_unknown_visitor(tab), tab.inputs, tab.outputs, api_name=tab.name, **NO_PROGRESS)
+    # One event for all tabs: each event takes the browser 0.1 s, so the last tab would be redrawn a second late.
     inputs, outputs = [each for tab in tabs for each in tab.inputs], [each for tab in tabs for each in tab.outputs]
-    gr.on([*(tab.changed.change for tab in tabs), followed.change], _redraw(tabs), inputs, outputs, **LAST)
+    gr.on(
+        [*(tab.changed.change for tab in tabs), run_state.change], redraw_all(tabs), inputs, outputs, **UNQUEUED_LATEST
+    )
 
 
-def _redraw(tabs: list[Tab]) -> Callable[..., list[Any]]:
-    """All tabs' updates, from all tabs' inputs; one that fails stays as it is, and the log says why."""
-    redraws = [(_unless_unknown(tab), len(tab.inputs), len(tab.outputs)) for tab in tabs]
+def redraw_all(tabs: list[Tab]) -> Callable[..., list[Any]]:
+    """A handler from all tabs' inputs to all tabs' updates; a tab that fails stays as it is, and is logged."""
+    redraws = [(_skip_unknown_visitor(tab), len(tab.inputs), len(tab.outputs)) for tab in tabs]
 
     def redraw(request: gr.Request, *values: Any) -> list[Any]:
-        given, updates = iter(values), list[Any]()
+        remaining, updates = iter(values), list[Any]()
         for draw, inputs, outputs in redraws:
-            asked = tuple(islice(given, inputs))
+            own_inputs = tuple(islice(remaining, inputs))
             try:
-                updates += draw(request, *asked)
+                updates += draw(request, *own_inputs)
             except Exception:
                 log.exception("a tab could not be drawn")
                 updates += [gr.skip()] * outputs
@@ -106,8 +108,8 @@ def _redraw(tabs: list[Tab]) -> Callable[..., list[Any]]:
     return redraw
 
 
-def _unless_unknown(tab: Tab) -> Callable[..., Any]:
-    """The tab's refresh, which leaves the tab as it is for a visitor without a cookie: the bar tells them why."""
+def _skip_unknown_visitor(tab: Tab) -> Callable[..., Any]:
+    """The tab's refresh, which changes nothing for a visitor without a cookie: the bar tells them why."""
 
     @functools.wraps(tab.refresh)
     def refresh(*args: Any) -> Any:
@@ -119,10 +121,10 @@ def _unless_unknown(tab: Tab) -> Callable[..., Any]:
     return refresh
 
 
-def _follow_runs(services: Services, page: gr.Blocks, bar: StatusBar, train: TrainTab) -> gr.Textbox:
-    """Every few seconds while a run waits or works: the bar and the plot. The box returned changes with its state."""
+def _poll_runs(services: Services, page: gr.Blocks, bar: StatusBar, train: TrainTab) -> gr.Textbox:
+    """Update the bar and the plot while a run is active. The box that is returned changes with the run's state."""
     timer = gr.Timer(TICK_SECONDS, active=False)
-    followed = gr.Textbox(visible="hidden")  # its change reaches the page without the queue, unlike a gr.State's
+    run_state = gr.Textbox(visible="hidden")  # unlike a gr.State's, its change reaches the page without the queue
 
     def tick(request: gr.Request) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(services.visitors, request)
@@ -131,8 +133,8 @@ def _follow_runs(services: Services, page: gr.Blocks, bar: StatusBar, train: Tra
         follow = train.panel.follow(language, visitor)
         return bar.job_line(language, visitor), *follow, state, gr.update(active=active is not None)
 
-    polled = Polled("run", tick, [bar.job, *train.panel.outputs, followed, timer])
-    polled.follow(timer)
-    page.load(polled.everything, None, polled.outputs, **QUIET)
-    train.changed.change(polled.everything, None, polled.outputs, **QUIET)
-    return followed
+    poll = Poll("run", tick, [bar.job, *train.panel.outputs, run_state, timer])
+    poll.follow(timer)
+    page.load(poll.all_updates, None, poll.outputs, **UNQUEUED)
+    train.changed.change(poll.all_updates, None, poll.outputs, **UNQUEUED)
+    return run_state

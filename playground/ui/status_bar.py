@@ -9,25 +9,25 @@ from playground.services.app import Services
 from playground.services.runs import runs_with_adapter
 from playground.ui.shared.client_scripts import SWITCH_LANGUAGE
 from playground.ui.shared.format import count, duration
-from playground.ui.shared.handlers import Told, guard, notice, notice_box
+from playground.ui.shared.handlers import Notice, guard, notice_box, notice_update
 from playground.ui.shared.i18n import LANGUAGES, mark, say
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import CHANGING, QUIET, Tab, bump
+from playground.ui.shared.tab import QUEUED, UNQUEUED, Tab, bump
 from playground.ui.train.run_view import percent, seconds_left
 
 
 class StatusBar:
-    """The bar's parts and what happens to them."""
+    """The bar's components and their events."""
 
     def __init__(self, services: Services) -> None:
         """Draw the bar and wire it."""
         self.services = services
         self.changed = gr.State(0)
         with gr.Row(elem_classes="bar", equal_height=True):
-            self.text = self._field("text", scale=3)
-            self.model = self._field("model", scale=2)
-            self.adapters = self._field("adapters", scale=1)
-            self.job = self._field("job", scale=3)
+            self.text = self._build_field("text", scale=3)
+            self.model = self._build_field("model", scale=2)
+            self.adapters = self._build_field("adapters", scale=1)
+            self.job = self._build_field("job", scale=3)
             choices = [(label, id_) for id_, label in LANGUAGES.items()]
             self.language = gr.Dropdown(choices, value="en", label=mark("language.label"), scale=1, min_width=110)
             self.over = gr.Button(mark("bar.start_over"), size="sm", scale=1, min_width=90)
@@ -38,7 +38,7 @@ class StatusBar:
 
     @property
     def tab(self) -> Tab:
-        """What the page redraws."""
+        """What the page redraws of it."""
         return Tab(
             "visit",
             [self.notice, self.text, self.model, self.adapters, self.job, self.language],
@@ -46,36 +46,39 @@ class StatusBar:
             self.changed,
         )
 
-    def _field(self, name: str, scale: int) -> gr.Textbox:
+    def _build_field(self, name: str, scale: int) -> gr.Textbox:
         return gr.Textbox(label=mark(f"bar.{name}"), interactive=False, max_lines=1, scale=scale, min_width=120)
 
     def _wire(self) -> None:
-        asking = [self.over, self.sure, self.keep]
-        self.over.click(lambda: _ask(True), None, asking, **QUIET)
-        self.keep.click(lambda: _ask(False), None, asking, **QUIET)
+        confirming = [self.over, self.sure, self.keep]
+        self.over.click(lambda: _confirm_updates(True), None, confirming, **UNQUEUED)
+        self.keep.click(lambda: _confirm_updates(False), None, confirming, **UNQUEUED)
         self.sure.click(
-            guard(2 + len(asking))(self._start_over), self.changed, [self.notice, self.changed, *asking], **CHANGING
+            guard(2 + len(confirming))(self._start_over),
+            self.changed,
+            [self.notice, self.changed, *confirming],
+            **QUEUED,
         )
         self.language.input(None, self.language, None, js=SWITCH_LANGUAGE)
 
     def refresh(self, request: gr.Request) -> tuple[Any, ...]:
-        """The visit as it stands, or why there can be none."""
+        """Updates with the state of the visit, or with the reason why there is none."""
         try:
-            return gr.skip(), *self._drawn(request)
+            return gr.skip(), *self._bar_updates(request)
         except UserError as error:
-            return notice(str(error)), *[gr.skip()] * 5
+            return notice_update(str(error)), *[gr.skip()] * 5
 
-    def _drawn(self, request: gr.Request) -> tuple[Any, ...]:
+    def _bar_updates(self, request: gr.Request) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         adapters = runs_with_adapter(self.services.runs.all(visitor))
         ready = (
             say(language, "bar.adapters_value", count=len(adapters)) if adapters else say(language, "bar.no_adapters")
         )
         model = self.services.settings.chat_model.rpartition("/")[2]
-        return self._text(language, visitor), model, ready, self.job_line(language, visitor), language
+        return self._text_summary(language, visitor), model, ready, self.job_line(language, visitor), language
 
     def job_line(self, language: str, visitor: str) -> str:
-        """The visitor's run in a few words."""
+        """The state of the visitor's active run, in a few words."""
         active = self.services.jobs.active_run(visitor)
         if active is None:
             return say(language, "bar.no_job")
@@ -89,7 +92,7 @@ class StatusBar:
             language, "bar.job_running", name=run.name, percent=percent(run.events), left=duration(language, left)
         )
 
-    def _text(self, language: str, visitor: str) -> str:
+    def _text_summary(self, language: str, visitor: str) -> str:
         rows = self.services.library.rows(visitor)
         if not rows:
             return say(language, "bar.no_text")
@@ -100,8 +103,8 @@ class StatusBar:
 
     def _start_over(self, request: gr.Request, changed: int) -> tuple[Any, ...]:
         self.services.visitors.forget(visitor_of(self.services.visitors, request))
-        return Told(say(language_of(request), "bar.started_over")), bump(changed), *_ask(False)
+        return Notice(say(language_of(request), "bar.started_over")), bump(changed), *_confirm_updates(False)
 
 
-def _ask(asking: bool) -> tuple[dict[str, Any], ...]:
-    return gr.update(visible=not asking), gr.update(visible=asking), gr.update(visible=asking)
+def _confirm_updates(confirming: bool) -> tuple[dict[str, Any], ...]:
+    return gr.update(visible=not confirming), gr.update(visible=confirming), gr.update(visible=confirming)

@@ -18,9 +18,9 @@ from playground.services.app import Services
 from playground.settings import Settings
 from playground.ui import page as whole_page
 from playground.ui.compare.pane import draw_pane
-from playground.ui.compare.reader import Reader, closed
-from playground.ui.compare.sources import CITATION, draw_sources, pieces, supporting
-from playground.ui.text.indexing import index_broken, index_line, index_progress
+from playground.ui.compare.reader import Reader, close_updates
+from playground.ui.compare.sources import CITATION, draw_sources, pieces, support_ranges
+from playground.ui.text.indexing import incomplete_warning, index_line, index_progress
 from retrieval.excerpt import SUPPORT, Range
 from tests.fakes.page import chromium, foreign_requests, served_page
 
@@ -47,7 +47,7 @@ def test_a_passage_is_listed_with_its_place_and_its_support_marked() -> None:
     assert [each.text for each in listed if each.mark == CITATION] == ["[1] a.txt · p. 3 · Fees > All · score 0.75"]
     assert [each.text for each in listed if each.mark == SUPPORT] == ["The annual fee is forty euros."]
     assert {each.passage for each in listed} == {0}
-    assert supporting(turn(), 0) == [Range(TEXT.index("The annual"), len(TEXT))]
+    assert support_ranges(turn(), 0) == [Range(TEXT.index("The annual"), len(TEXT))]
 
 
 @pytest.mark.parametrize(
@@ -121,16 +121,16 @@ def test_the_reader_closes_when_its_document_is_gone(services: Services) -> None
     with whole_page.gr.Blocks():
         reader = Reader(services)
     place = SimpleNamespace(document=document)
-    assert reader.kept(id_, place)[0] != closed()[0]  # type: ignore[arg-type]
+    assert reader.redraw(id_, place)[0] != close_updates()[0]  # type: ignore[arg-type]
     services.library.remove(id_, document)
-    assert reader.kept(id_, place)[0] is None  # type: ignore[arg-type]
+    assert reader.redraw(id_, place)[0] is None  # type: ignore[arg-type]
 
 
 def test_a_missing_vector_is_said_loudly() -> None:
     index: Any = SimpleNamespace(passages=[1, 2, 3], vectors=[1, 2])
-    assert index_broken("en", index).startswith("⚠")
-    assert "3 passages, but 2 vectors" in index_broken("en", index)
-    assert index_broken("en", SimpleNamespace(passages=[1], vectors=[1])) == ""  # type: ignore[arg-type]
+    assert incomplete_warning("en", index).startswith("⚠")
+    assert "3 passages, but 2 vectors" in incomplete_warning("en", index)
+    assert incomplete_warning("en", SimpleNamespace(passages=[1], vectors=[1])) == ""  # type: ignore[arg-type]
 
 
 def test_a_text_that_the_embedder_does_not_know_is_said_to_be_searched_by_words(services: Services) -> None:

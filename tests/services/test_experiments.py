@@ -175,6 +175,6 @@ def test_the_box_shows_what_the_run_at_work_does(visit: Visit, tab: TrainTab) ->
     run = visit.train()
     visit.act(tab.panel.kept, True, event="input")
     assert visit.services.store.runs.get(visit.id, run).kept
-    assert tab.panel.keeps(visit.id)["value"] is True
+    assert tab.panel.keep_update(visit.id)["value"] is True
     visit.act(tab.panel.kept, False, event="input")
     assert not visit.services.store.runs.get(visit.id, run).kept

@@ -168,10 +168,10 @@ def test_questions_drawn_up_without_an_adapter_say_that_fine_tuning_is_left_out(
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
     with gr.Blocks(), gr.Tab() as opening:
         tab = ExamTab(services, opening)
-    shown = dict(zip(tab.draft_outputs, tab._draft("en", id_), strict=True))
+    shown = dict(zip(tab.draft_outputs, tab.draft_updates("en", id_), strict=True))
     assert shown[tab.without]["visible"] is False
     visitor.client.predict("", 10, 0, None, api_name="/draw_exam")
-    shown = dict(zip(tab.draft_outputs, tab._draft("en", id_), strict=True))
+    shown = dict(zip(tab.draft_outputs, tab.draft_updates("en", id_), strict=True))
     assert shown[tab.without]["visible"] is True
 
 
@@ -181,7 +181,7 @@ def test_opening_the_tab_offers_an_adapter_that_has_just_become_ready(
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
     with gr.Blocks() as page, gr.Tab() as opening:
         ExamTab(services, opening)
-    opened = next(each.fn for each in page.fns.values() if (opening._id, "select") in each.targets)
+    opened = next(each.fn for each in page.fns.values() if "select" in dict(each.targets).values())
     request = page_request(visitor.secret)
     _, none = opened(request, "")
     config, _ = services.runs.plan(id_, "lora", "quick", {}, {"steps": 1})

@@ -7,8 +7,8 @@ import gradio as gr
 import pytest
 
 from playground.errors import UserError
-from playground.ui.page import _redraw
-from playground.ui.shared.handlers import Told, guard, guarded_stream
+from playground.ui.page import redraw_all
+from playground.ui.shared.handlers import Notice, guard, guarded_stream
 from playground.ui.shared.tab import Tab
 
 REQUEST = cast(gr.Request, SimpleNamespace(cookies={}, headers={}))
@@ -43,7 +43,7 @@ def test_what_follows_the_page_leaves_an_earlier_sentence_there() -> None:
     assert guard(1, clears=False)(refuses)(REQUEST)["visible"] is True
 
 
-@pytest.mark.parametrize("act", [lambda _: (Told("Four steps."),), lambda _: (), refuses])
+@pytest.mark.parametrize("act", [lambda _: (Notice("Four steps."),), lambda _: (), refuses])
 def test_the_box_alone_is_updated_bare_as_a_tuple_would_be_shown_as_text(act: Any) -> None:
     assert guard(1)(act)(REQUEST)["__type__"] == "update"
 
@@ -67,5 +67,5 @@ def test_a_tab_that_cannot_be_drawn_keeps_no_other_from_being_redrawn(caplog: py
             Tab("one", [one, two], broken, gr.State(0)),
             Tab("two", [three], lambda _, text: (f"{text}!",), gr.State(0), [one]),
         ]
-    assert _redraw(tabs)(REQUEST, "drawn") == [gr.skip(), gr.skip(), "drawn!"]
+    assert redraw_all(tabs)(REQUEST, "drawn") == [gr.skip(), gr.skip(), "drawn!"]
     assert "ZeroDivisionError" in caplog.text

@@ -21,7 +21,7 @@ from playground.ui.shared import i18n
 from playground.ui.shared.controls import Controls, build_controls
 from playground.ui.train.tab import FIRST_METHOD
 
-CACHES = (i18n.catalogue, i18n.i18n, i18n._from_code)
+CACHES = (i18n.catalogue, i18n.i18n, i18n.words_from_code)
 REASON = "It cannot run here, as a test says so."
 LANGUAGES = sorted(i18n.LANGUAGES)
 

@@ -68,12 +68,12 @@ def test_indexing_can_be_cancelled_from_its_start(tab: TextTab, services: Servic
     request = page_request()
     services.library.add_text(services.store.visitor(request.cookies[COOKIE]), CLUB_RULES)
     began = time.monotonic()
-    updates = tab._added(request, Added(), 0)
+    updates = tab.stream_added(request, Added(), 0)
     line, cancel, _ = next(updates)[-3:]
     assert time.monotonic() - began < 0.3
     assert (line, cancel["visible"]) == (SOON, True)
     assert held.begun.wait(30)
-    tab.index._cancel(request)
+    tab.index.cancel_indexing(request)
     assert [next(updates)[-3], next(updates)[-2]["visible"]] == [STOPPING, False]
     held.go_on.set()
     line, cancel, _ = list(updates)[-1][-3:]
@@ -87,18 +87,18 @@ def test_a_page_opened_while_a_text_is_indexed_shows_it_and_can_cancel_it(
     request = page_request()
     visitor = services.store.visitor(request.cookies[COOKIE])
     services.library.add_text(visitor, CLUB_RULES)
-    next(tab._added(request, Added(), 0))
+    next(tab.stream_added(request, Added(), 0))
     assert held.begun.wait(30)
     opened = tab.refresh(request)
     assert state(opened, tab) == (SOON, True)
     *_, under_way, timer, _, _, _ = opened
     assert timer["active"]
     assert state(tab.refresh(page_request()), tab)[1] is False
-    tab.index._cancel(request)
-    assert state(tab.index._watch(request), tab) == (STOPPING, False)
+    tab.index.cancel_indexing(request)
+    assert state(tab.index.watch(request), tab) == (STOPPING, False)
     held.go_on.set()
     assert wait_until(lambda: services.indexes.building(visitor) is None)
-    line, _, now, timer, *_ = tab.index._watch(request)
+    line, _, now, timer, *_ = tab.index.watch(request)
     assert line.startswith(MISSING)
     assert now != under_way, "its change redraws the tab"
     assert not timer["active"]
@@ -109,6 +109,6 @@ def test_how_far_an_index_is_stands_on_the_page(tab: TextTab, services: Services
     visitor = services.store.visitor(request.cookies[COOKIE])
     services.library.add_text(visitor, CLUB_RULES)
     lines = []
-    index = services.indexes.index(visitor, lambda *_: lines.append(tab.index._watch(request)[0]))
+    index = services.indexes.index(visitor, lambda *_: lines.append(tab.index.watch(request)[0]))
     count = len(index.passages)
     assert lines[-1] == f"Indexing: {count} of {count} passages · 0 s left"

@@ -18,7 +18,7 @@ from playground.settings import Settings
 from playground.ui import page as ui
 from playground.ui.compat import QUEUE_SECONDS
 from playground.ui.shared.client_scripts import PACE, PATIENCE
-from playground.ui.shared.polling import FRESH_SECONDS, Polled
+from playground.ui.shared.polling import FRESH_SECONDS, Poll
 from tests.fakes.page import chromium, served_page
 
 VISITOR = cast(gr.Request, SimpleNamespace(session_hash="session"))
@@ -39,48 +39,48 @@ class Shown:
 
     def __init__(self) -> None:
         self.line, self.points = "Step 1 of 9", list(range(100))
-        self.polled = Polled("shown", self.ask, [gr.Textbox(), gr.LinePlot()])
+        self.poll = Poll("shown", self.ask, [gr.Textbox(), gr.LinePlot()])
 
     def ask(self, _request: gr.Request) -> tuple[Any, ...]:
         """See Polled."""
         return self.line, gr.update(value=pd.DataFrame({"loss": self.points}), visible=True)
 
-    def news(self, sent: str) -> tuple[Any, ...]:
+    def changed_updates(self, sent: str) -> tuple[Any, ...]:
         """What a tick sends to a page that was sent `sent`."""
-        return self.polled.news(VISITOR, sent)
+        return self.poll.changed_updates(VISITOR, sent)
 
 
 def test_what_the_page_shows_is_not_sent_again() -> None:
     shown = Shown()
-    line, plot, sent = shown.polled.everything(VISITOR)
+    line, plot, sent = shown.poll.all_updates(VISITOR)
     assert line == "Step 1 of 9"
     assert len(plot["value"]) == 100
-    assert shown.news(sent) == (gr.skip(), gr.skip(), gr.skip())
+    assert shown.changed_updates(sent) == (gr.skip(), gr.skip(), gr.skip())
 
 
 def test_only_the_part_that_changed_is_sent_and_the_page_is_told_of_it() -> None:
     shown = Shown()
-    *_, sent = shown.polled.everything(VISITOR)
+    *_, sent = shown.poll.all_updates(VISITOR)
     shown.points[50] = -1  # where a printed table shows only dots
-    line, plot, now = shown.news(sent)
+    line, plot, now = shown.changed_updates(sent)
     assert line == gr.skip()
     assert plot["value"]["loss"][50] == -1
-    assert shown.news(now) == (gr.skip(), gr.skip(), gr.skip())
+    assert shown.changed_updates(now) == (gr.skip(), gr.skip(), gr.skip())
 
 
 def test_what_a_button_drew_in_between_does_not_stay_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = Shown()
-    *_, sent = shown.polled.everything(VISITOR)
+    *_, sent = shown.poll.all_updates(VISITOR)
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + FRESH_SECONDS + 1)
-    line, plot, again = shown.news(sent)
+    line, plot, again = shown.changed_updates(sent)
     assert (line, len(plot["value"])) == ("Step 1 of 9", 100)
-    assert shown.news(again) == (gr.skip(), gr.skip(), gr.skip())
+    assert shown.changed_updates(again) == (gr.skip(), gr.skip(), gr.skip())
 
 
 @pytest.mark.parametrize("sent", ["", "session", "session 0 00000000", "session 0 a b c d e"])
 def test_a_page_that_was_sent_something_else_is_sent_everything(sent: str) -> None:
-    line, plot, _ = Shown().news(sent)
+    line, plot, _ = Shown().changed_updates(sent)
     assert line == "Step 1 of 9"
     assert len(plot["value"]) == 100
 

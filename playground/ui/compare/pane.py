@@ -1,4 +1,4 @@
-"""One pane of the comparison: which arm it shows, its turns, its figures and its proof. Draws; asks nothing."""
+"""One pane of the comparison: its arm, turns, figures, provenance and prompt. Draws; asks nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,19 +29,27 @@ class Pane:
     chat: gr.Chatbot
     sources: Sources
     figures: gr.Textbox
-    folded: gr.Accordion
-    proof: gr.JSON
-    told: gr.Accordion
-    sent: gr.Textbox
+    stamp_panel: gr.Accordion
+    stamp: gr.JSON
+    prompt_panel: gr.Accordion
+    prompt: gr.Textbox
 
     @property
     def outputs(self) -> list[Block]:
         """What `draw_pane` gives updates for."""
-        return [self.chat, *self.sources.outputs, self.figures, self.folded, self.proof, self.told, self.sent]
+        return [
+            self.chat,
+            *self.sources.outputs,
+            self.figures,
+            self.stamp_panel,
+            self.stamp,
+            self.prompt_panel,
+            self.prompt,
+        ]
 
 
 def build_pane(number: int) -> Pane:
-    """An empty pane."""
+    """Draw an empty pane."""
     with gr.Column(elem_classes=["pane", "arm-none"], min_width=240) as column:
         always = [(mark(f"compare.{kind}"), kind) for kind in (NONE, *ALWAYS)]
         arm = gr.Dropdown(always, value=NONE, label=mark(f"compare.pane_{number}"))
@@ -57,17 +65,17 @@ def build_pane(number: int) -> Pane:
         )
         sources = build_sources()
         figures = gr.Textbox(label=mark("compare.figures"), interactive=False, lines=2, max_lines=6)
-        with gr.Accordion(mark("compare.stamp"), open=False, visible=False) as folded:
-            proof = gr.JSON(show_label=False, max_height=260)
-        with gr.Accordion(mark("compare.sent"), open=False, visible=False) as told:
-            sent = gr.Textbox(
+        with gr.Accordion(mark("compare.stamp"), open=False, visible=False) as stamp_panel:
+            stamp = gr.JSON(show_label=False, max_height=260)
+        with gr.Accordion(mark("compare.sent"), open=False, visible=False) as prompt_panel:
+            prompt = gr.Textbox(
                 label=mark("compare.sent_label"), interactive=False, lines=6, max_lines=16, buttons=["copy"]
             )
-    return Pane(column, arm, chat, sources, figures, folded, proof, told, sent)
+    return Pane(column, arm, chat, sources, figures, stamp_panel, stamp, prompt_panel, prompt)
 
 
 def arm_choices(language: str, runs: Sequence[RunRow]) -> list[tuple[str, str]]:
-    """(label, arm id) for all that can be asked; only runs that left an adapter count."""
+    """(label, arm id) of all arms that can be asked; runs without an adapter are left out."""
     choices = [(say(language, f"compare.{kind}"), kind) for kind in (NONE, *ALWAYS)]
     for run in reversed(runs_with_adapter(runs)):
         choices.append((say(language, "compare.tuned", name=run.name), arm_id(TUNED, run.id)))
@@ -76,77 +84,82 @@ def arm_choices(language: str, runs: Sequence[RunRow]) -> list[tuple[str, str]]:
 
 
 def chosen_arms(before: Sequence[str], runs: Sequence[RunRow]) -> list[str]:
-    """What each pane shows: what was chosen and is still there; empty panes take the newest adapter's arms."""
+    """The arm of each pane: the one that was chosen, if it still exists; empty panes take the newest adapter's arms."""
     ready = runs_with_adapter(runs)
     known = {arm_id(kind, run.id) for run in ready for kind in (TUNED, BOTH)} | set(ALWAYS)
-    kept = [arm if arm in known else NONE for arm in before]
-    wanted = [arm_id(BASE), arm_id(RAG)] if all(arm == NONE for arm in kept) else []
+    still_there = [arm if arm in known else NONE for arm in before]
+    wanted = [arm_id(BASE), arm_id(RAG)] if all(arm == NONE for arm in still_there) else []
     wanted += [arm_id(TUNED, ready[-1].id), arm_id(BOTH, ready[-1].id)] if ready else []
-    missing = [arm for arm in wanted if arm not in kept]
-    return [missing.pop(0) if arm == NONE and missing else arm for arm in kept]
+    missing = [arm for arm in wanted if arm not in still_there]
+    return [missing.pop(0) if arm == NONE and missing else arm for arm in still_there]
 
 
 def column_classes(arm: str) -> list[str]:
-    """The same colour for the same kind of arm everywhere."""
+    """CSS classes that give one kind of arm the same colour everywhere."""
     return ["pane", f"arm-{arm.partition(':')[0]}"]
 
 
 def draw_pane(language: str, arm: str, conversation: Conversation) -> tuple[Any, ...]:
-    """Updates for `drawn`: all turns of this arm, and the passages, figures, proof and prompt of the last."""
+    """Updates for `Pane.outputs`: all turns of this arm; the passages, figures, stamp and prompt of the last one."""
     records = conversation.get(arm, [])
     shown = arm != NONE
     sources = draw_sources(language, records[-1] if records else None)
     if not records:
-        unseen = gr.update(visible=False)
+        hidden = gr.update(visible=False)
         return (
             gr.update(value=[], visible=shown),
             *sources,
-            unseen,
-            unseen,
+            hidden,
+            hidden,
             gr.update(value=None),
-            unseen,
+            hidden,
             gr.update(value=""),
         )
-    said = [message for turn in records for message in _messages(language, turn, last=turn is records[-1])]
-    proof = {"proof": records[-1].stamp_id, **records[-1].stamp, "self_test": records[-1].tested}
-    figures = gr.update(value=_figures(language, records[-1]), visible=not abstains(records[-1]))
-    sent = records[-1].sent
-    last = gr.update(visible=True, label=_mark(language, records[-1])), proof, gr.update(visible=bool(sent)), sent
-    return gr.update(value=said, visible=True), *sources, figures, *last
+    messages = [message for turn in records for message in _messages(language, turn, last=turn is records[-1])]
+    stamp = {"proof": records[-1].stamp_id, **records[-1].stamp, "self_test": records[-1].tested}
+    figures = gr.update(value=_figures_text(language, records[-1]), visible=not abstains(records[-1]))
+    prompt = records[-1].sent
+    last = (
+        gr.update(visible=True, label=_stamp_title(language, records[-1])),
+        stamp,
+        gr.update(visible=bool(prompt)),
+        prompt,
+    )
+    return gr.update(value=messages, visible=True), *sources, figures, *last
 
 
-def _mark(language: str, turn: Record) -> str:
-    """The proof's title: whether the self-test before this answer was passed."""
+def _stamp_title(language: str, turn: Record) -> str:
+    """The title of the provenance panel: whether the last self-test before this answer passed."""
     if turn.tested is None:
         return say(language, "compare.stamp_untested")
     return say(language, "compare.stamp_passed" if turn.tested["passed"] else "compare.stamp_failed")
 
 
 def _messages(language: str, turn: Record, last: bool) -> list[dict[str, Any]]:
-    """A turn as chat messages; the passages of all but the last, which has a list of its own, fold up under it."""
-    said: list[dict[str, Any]] = [
+    """A turn as chat messages. Its passages are a folded message, except for the last turn, which has a list."""
+    messages: list[dict[str, Any]] = [
         {"role": "user", "content": escape_html(turn.question)},
-        {"role": "assistant", "content": _text(language, turn)},
+        {"role": "assistant", "content": _answer_text(language, turn)},
     ]
     if turn.passages and not last:
         key = "compare.nearest" if turn.found is False else "compare.passages"
         title = say(language, key, count=len(turn.passages))
         listed = escape_html("".join(piece.text for piece in pieces(language, turn)))
-        said.append({"role": "assistant", "content": listed, "metadata": {"title": title, "status": "done"}})
-    return said
+        messages.append({"role": "assistant", "content": listed, "metadata": {"title": title, "status": "done"}})
+    return messages
 
 
-def _text(language: str, turn: Record) -> str:
+def _answer_text(language: str, turn: Record) -> str:
     if abstains(turn):
         return say(language, "compare.not_found")
     if turn.ahead:
         return say(language, "compare.waiting", count=turn.ahead)
-    text = escape_html(_cited(turn)) or "…"
+    text = escape_html(_with_citations(turn)) or "…"
     return f"{text} {say(language, 'compare.stopped')}" if turn.stopped else text
 
 
-def _cited(turn: Record) -> str:
-    """The answer with the numbers of the passages that support it behind each sentence."""
+def _with_citations(turn: Record) -> str:
+    """The answer with the numbers of the supporting passages after each sentence."""
     text = turn.answer
     for claim in reversed(turn.claims):
         numbers = sorted({each["passage"] + 1 for each in claim["evidence"]})
@@ -155,7 +168,7 @@ def _cited(turn: Record) -> str:
     return text
 
 
-def _figures(language: str, turn: Record) -> str:
+def _figures_text(language: str, turn: Record) -> str:
     if turn.seconds_to_first_token is None:
         return ""
     line = say(
@@ -166,13 +179,13 @@ def _figures(language: str, turn: Record) -> str:
         prompt=turn.prompt_tokens,
         proof=turn.stamp_id,
     )
-    told = [line]
+    prompt_panel = [line]
     if turn.stamp.get("weights") == FP16:
-        told.append(say(language, "compare.narrow"))
+        prompt_panel.append(say(language, "compare.narrow"))
     if turn.examples:
-        told.append(say(language, "compare.examples", count=len(turn.examples)))
+        prompt_panel.append(say(language, "compare.examples", count=len(turn.examples)))
     if turn.same:
-        told.append(say(language, "compare.same"))
+        prompt_panel.append(say(language, "compare.same"))
     if turn.dropped_turns:
-        told.append(say(language, "compare.dropped_turns", count=turn.dropped_turns))
-    return "\n".join(told)
+        prompt_panel.append(say(language, "compare.dropped_turns", count=turn.dropped_turns))
+    return "\n".join(prompt_panel)

@@ -1,4 +1,4 @@
-"""The reader under the panes: a document opened where a passage was cited, to be read on in both directions."""
+"""The reader under the panes: shows a document around a cited passage, and moves through it in both directions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from gradio.blocks import Block
 
 from playground.errors import UserError
 from playground.services.app import Services
-from playground.ui.compare.sources import COLOURS, pieces, place_line, supporting
+from playground.ui.compare.sources import COLOURS, pieces, place_line, support_ranges
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from retrieval.document import Document
@@ -18,7 +18,7 @@ from retrieval.excerpt import Range, excerpt, range_above, range_around, range_b
 
 @dataclass(frozen=True)
 class ReaderState:
-    """What the reader shows: a document's id, the stretch in sight, and the passage that it was opened for."""
+    """What the reader shows: a document's id, the visible range, the cited passage, and the supporting ranges."""
 
     document: str
     shown: Range
@@ -27,10 +27,10 @@ class ReaderState:
 
 
 class Reader:
-    """The panel's parts and what happens to them; handlers give updates for `outputs`."""
+    """The panel's components and their events; handlers give updates for `outputs`."""
 
     def __init__(self, services: Services) -> None:
-        """Draw the panel, closed."""
+        """Draw the panel, hidden."""
         self.services = services
         self.place = gr.State(None)
         with gr.Column(visible=False, elem_id="reader", elem_classes="reader") as self.panel:
@@ -53,48 +53,48 @@ class Reader:
         """What every handler gives updates for."""
         return [self.place, self.panel, self.where, self.text, self.earlier, self.later]
 
-    def opened(self, request: gr.Request, arm: str, event: gr.SelectData) -> tuple[Any, ...]:
-        """The document at the passage that was clicked in the list of this arm's pane."""
+    def open_passage(self, request: gr.Request, arm: str, event: gr.SelectData) -> tuple[Any, ...]:
+        """Show the document around the passage that was clicked in this arm's pane."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         turns = self.services.conversations.load(visitor).get(arm, [])
-        listed = pieces(language, turns[-1]) if turns else []
-        if event.index >= len(listed) or listed[event.index].text != event.value[0]:
+        shown = pieces(language, turns[-1]) if turns else []
+        if event.index >= len(shown) or shown[event.index].text != event.value[0]:
             raise UserError(say(language, "reader.unfinished"))
-        number = listed[event.index].passage
+        number = shown[event.index].passage
         cited = turns[-1].passages[number]
         id_, document = self.services.library.cited_document(visitor, cited)
         passage = Range(cited["start"], cited["end"])
-        place = ReaderState(id_, range_around(document, passage), passage, tuple(supporting(turns[-1], number)))
+        place = ReaderState(id_, range_around(document, passage), passage, tuple(support_ranges(turns[-1], number)))
         return self._draw(language, document, place)
 
-    def moved(self, step: Callable[[Document, Range], Range]) -> Callable[..., tuple[Any, ...]]:
-        """A handler that shows the stretch which `step` finds from the one in sight."""
+    def move_handler(self, step: Callable[[Document, Range], Range]) -> Callable[..., tuple[Any, ...]]:
+        """A handler that shows the range that `step` returns for the current one."""
 
         def move(request: gr.Request, place: ReaderState | None) -> tuple[Any, ...]:
             if place is None:
-                return closed()
+                return close_updates()
             language, visitor = language_of(request), visitor_of(self.services.visitors, request)
             document = self.services.library.document(visitor, place.document)
             return self._draw(language, document, replace(place, shown=step(document, place.shown)))
 
         return move
 
-    def moves(self) -> list[tuple[gr.Button, Callable[..., tuple[Any, ...]]]]:
-        """The buttons that move through the document, each with its handler of the place."""
+    def step_buttons(self) -> list[tuple[gr.Button, Callable[..., tuple[Any, ...]]]]:
+        """The buttons that move through the document, each with its handler."""
         return [
-            (self.earlier, self.moved(range_above)),
-            (self.later, self.moved(range_below)),
-            (self.back, self._return),
+            (self.earlier, self.move_handler(range_above)),
+            (self.later, self.move_handler(range_below)),
+            (self.back, self._back_to_passage),
         ]
 
-    def kept(self, visitor: str, place: ReaderState | None) -> tuple[Any, ...]:
-        """The panel as it is, or closed where its document is gone."""
+    def redraw(self, visitor: str, place: ReaderState | None) -> tuple[Any, ...]:
+        """Updates that leave the panel as it is, or close it if its document is gone."""
         ids = [row.id for row in self.services.library.rows(visitor)]
-        return tuple(gr.skip() for _ in self.outputs) if place is None or place.document in ids else closed()
+        return tuple(gr.skip() for _ in self.outputs) if place is None or place.document in ids else close_updates()
 
-    def _return(self, request: gr.Request, place: ReaderState | None) -> tuple[Any, ...]:
+    def _back_to_passage(self, request: gr.Request, place: ReaderState | None) -> tuple[Any, ...]:
         passage = place.passage if place else Range(0, 0)
-        return self.moved(lambda document, _: range_around(document, passage))(request, place)
+        return self.move_handler(lambda document, _: range_around(document, passage))(request, place)
 
     def _draw(self, language: str, document: Document, place: ReaderState) -> tuple[Any, ...]:
         read = excerpt(document, place.shown, place.passage, place.support)
@@ -108,6 +108,6 @@ class Reader:
         )
 
 
-def closed() -> tuple[Any, ...]:
-    """Updates that close the panel and leave nothing of a text in it."""
+def close_updates() -> tuple[Any, ...]:
+    """Updates that close the panel and clear its text."""
     return None, gr.update(visible=False), "", [], gr.skip(), gr.skip()

@@ -1,4 +1,4 @@
-"""The self-test on request: a button, what it found in plain words, and every comparison."""
+"""The self-test on request: a button, its result in plain words, and every comparison."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 
 
-def build_testing(services: Services, line: dict[str, Any]) -> None:
-    """Draw it and wire it; `line` is how the model is waited for."""
+def build_self_test(services: Services, line: dict[str, Any]) -> None:
+    """Draw it and wire it; `line` are the concurrency options of the model's events."""
     with gr.Accordion(mark("test.title"), open=False):
         gr.Markdown(mark("test.intro"))
         run = gr.Button(mark("test.run"), size="sm")
-        told = notice_box()
-        found = gr.Textbox(label=mark("test.found"), interactive=False, lines=2, max_lines=12, visible=False)
+        notice = notice_box()
+        result = gr.Textbox(label=mark("test.found"), interactive=False, lines=2, max_lines=12, visible=False)
         checks = gr.JSON(show_label=False, max_height=260, visible=False)
 
     def test(request: gr.Request) -> tuple[Any, ...]:
@@ -31,13 +31,13 @@ def build_testing(services: Services, line: dict[str, Any]) -> None:
         lines = [say(language, key, count=len(proof.checks), seconds=f"{proof.seconds:.1f}")]
         if proof.weights == FP16:
             lines.append(say(language, "test.narrow"))
-        lines += [_line(language, each, names.get(each.arm, "")) for each in proof.checks]
+        lines += [_check_line(language, each, names.get(each.arm, "")) for each in proof.checks]
         return gr.update(value="\n".join(lines), visible=True), gr.update(value=proof.to_dict(), visible=True)
 
-    run.click(guard(3)(test), None, [told, found, checks], api_name="self_test", show_progress_on=told, **line)
+    run.click(guard(3)(test), None, [notice, result, checks], api_name="self_test", show_progress_on=notice, **line)
 
 
-def _line(language: str, check: SelfTestCheck, name: str) -> str:
+def _check_line(language: str, check: SelfTestCheck, name: str) -> str:
     arm = say(language, "compare.tuned", name=name) if name else say(language, "compare.base")
     sign = "✓" if check.passed else "✗"
     figures = {"difference": f"{check.difference:.2g}", "limit": f"{check.limit:.2g}"}

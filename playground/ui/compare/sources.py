@@ -1,4 +1,4 @@
-"""A pane's passages: each one's place in the text and its words, with what supports the answer marked. Draws only.
+"""A pane's passages: the place and the text of each, with supporting sentences marked. Draws only.
 
 Gradio's HighlightedText puts its text on the page as text: markup and images in it stay letters.
 """
@@ -21,22 +21,22 @@ COLOURS = {CITATION: "transparent", PASSAGE: "#9db7d5", SUPPORT: "#e69f00"}  # s
 
 @dataclass(frozen=True)
 class Sources:
-    """The components of a pane's passages, and the button that has an abstaining pane answer."""
+    """The components of a pane's passages, and the button that makes an abstaining pane answer."""
 
     anyway: gr.Button
-    folded: gr.Accordion
-    told: gr.Markdown
+    panel: gr.Accordion
+    support: gr.Markdown
     passages: gr.HighlightedText
 
     @property
     def outputs(self) -> list[Block]:
         """What `draw_sources` gives updates for."""
-        return [self.anyway, self.folded, self.told, self.passages]
+        return [self.anyway, self.panel, self.support, self.passages]
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Some words of the list, their mark, and the passage (from 0) that they open when clicked."""
+    """A piece of the list, its mark, and the number (from 0) of the passage that a click on it opens."""
 
     text: str
     mark: str | None
@@ -44,10 +44,10 @@ class Piece:
 
 
 def build_sources() -> Sources:
-    """No passages yet."""
+    """Draw an empty list."""
     anyway = gr.Button(mark("compare.anyway_now"), size="sm", visible=False)
-    with gr.Accordion(mark("compare.sources"), open=True, visible=False) as folded:
-        told = gr.Markdown(elem_classes="support", visible=False)
+    with gr.Accordion(mark("compare.sources"), open=True, visible=False) as panel:
+        support = gr.Markdown(elem_classes="support", visible=False)
         passages = gr.HighlightedText(
             label=mark("compare.sources"),
             color_map=COLOURS,
@@ -55,17 +55,17 @@ def build_sources() -> Sources:
             interactive=False,
             elem_classes=["cited", "listed"],
         )
-    return Sources(anyway, folded, told, passages)
+    return Sources(anyway, panel, support, passages)
 
 
 def draw_sources(language: str, turn: Record | None) -> tuple[Any, ...]:
-    """Updates for `outputs`: the passages of the last turn."""
+    """Updates for `Sources.outputs`: the passages of the last turn."""
     if turn is None or not turn.passages:
-        unseen = gr.update(visible=False)
-        return unseen, unseen, unseen, gr.update(value=[])
+        hidden = gr.update(visible=False)
+        return hidden, hidden, hidden, gr.update(value=[])
     key = "compare.nearest" if turn.found is False else "compare.passages"
     title = say(language, key, count=len(turn.passages))
-    sentence = _told(language, turn)
+    sentence = _support_sentence(language, turn)
     return (
         gr.update(visible=abstains(turn)),
         gr.update(label=title, visible=True),
@@ -75,37 +75,37 @@ def draw_sources(language: str, turn: Record | None) -> tuple[Any, ...]:
 
 
 def abstains(turn: Record) -> bool:
-    """Whether the pane said that the text does not hold the answer, instead of answering."""
+    """Whether the pane says that the text does not contain the answer, instead of answering."""
     return turn.found is False and turn.done and not turn.answer
 
 
 def pieces(language: str, turn: Record) -> list[Piece]:
-    """The whole list, in order."""
-    return [each for number in range(len(turn.passages)) for each in _passage(language, turn, number)]
+    """All pieces of the list, in order."""
+    return [each for number in range(len(turn.passages)) for each in _passage_pieces(language, turn, number)]
 
 
 def place_line(language: str, source: str, page: str, heading: str) -> str:
-    """A file's name, a page and a trail of headings, as far as there are any."""
+    """A file's name, page and headings, as far as there are any."""
     parts = [source, say(language, "compare.page", page=page) if page else "", heading]
     return " · ".join(part for part in parts if part)
 
 
-def supporting(turn: Record, number: int) -> list[Range]:
-    """Where the passage with this number (from 0) supports the answer, in the document."""
+def support_ranges(turn: Record, number: int) -> list[Range]:
+    """The ranges in the document where passage `number` (from 0) supports the answer."""
     found = {
         (each["start"], each["end"]) for claim in turn.claims for each in claim["evidence"] if each["passage"] == number
     }
     return [Range(start, end) for start, end in sorted(found)]
 
 
-def _passage(language: str, turn: Record, number: int) -> Iterator[Piece]:
+def _passage_pieces(language: str, turn: Record, number: int) -> Iterator[Piece]:
     passage: Mapping[str, Any] = turn.passages[number]
     score = say(language, "compare.score", score=f"{passage['score']:.2f}")
     place = place_line(language, passage["source"], passage["page"], passage["heading"])
     yield Piece(f"[{number + 1}] {_one_line(place)} · {score}", CITATION, number)
     yield Piece("\n", None, number)
     first = passage["start"]
-    marks = [(Range(each.start - first, each.end - first), SUPPORT) for each in supporting(turn, number)]
+    marks = [(Range(each.start - first, each.end - first), SUPPORT) for each in support_ranges(turn, number)]
     for text, kind in mark_pieces(passage["text"], Range(0, len(passage["text"])), marks):
         yield Piece(_one_line(text), kind, number)
     yield Piece("\n\n" if number + 1 < len(turn.passages) else "\n", None, number)
@@ -115,8 +115,8 @@ def _one_line(text: str) -> str:
     return re.sub(r"\s+", " ", text)
 
 
-def _told(language: str, turn: Record) -> str:
-    """How much of the answer has support; nothing before it is whole."""
+def _support_sentence(language: str, turn: Record) -> str:
+    """How much of the answer is supported; empty until the answer is complete."""
     claims, supported = len(turn.claims), sum(bool(claim["evidence"]) for claim in turn.claims)
     if not claims:
         return ""

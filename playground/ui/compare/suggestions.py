@@ -9,7 +9,7 @@ import gradio as gr
 
 from playground.services.app import Services
 from playground.ui.shared.i18n import WORDS, mark
-from playground.ui.shared.tab import QUIET
+from playground.ui.shared.tab import UNQUEUED
 from retrieval.document import Document
 
 SUGGESTIONS = 3
@@ -21,7 +21,7 @@ def build_suggestions(question: gr.Textbox) -> list[gr.Button]:
     with gr.Row(elem_classes="suggestions"):
         buttons = [gr.Button(mark("compare.suggestions"), size="sm", visible=False) for _ in range(SUGGESTIONS)]
     for button in buttons:
-        button.click(lambda text: text, button, question, **QUIET)
+        button.click(lambda text: text, button, question, **UNQUEUED)
     return buttons
 
 

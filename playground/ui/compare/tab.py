@@ -11,8 +11,8 @@ from playground.chat.turns import Conversation
 from playground.services.app import Services
 from playground.ui.compare.answer_stream import stream_updates
 from playground.ui.compare.pane import NONE, PANES, arm_choices, build_pane, chosen_arms, column_classes, draw_pane
-from playground.ui.compare.reader import Reader, ReaderState, closed
-from playground.ui.compare.self_test_panel import build_testing
+from playground.ui.compare.reader import Reader, ReaderState, close_updates
+from playground.ui.compare.self_test_panel import build_self_test
 from playground.ui.compare.suggestions import build_suggestions, suggestion_updates
 from playground.ui.compare.voting import Voting
 from playground.ui.shared.client_scripts import FOCUS_CITATION, FOCUS_READER
@@ -20,15 +20,15 @@ from playground.ui.shared.controls import knob_control
 from playground.ui.shared.handlers import guard, guarded_stream, notice_box
 from playground.ui.shared.i18n import mark
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import QUIET, Tab
+from playground.ui.shared.tab import UNQUEUED, Tab
 
-AT_ONCE = 8  # questions that share the batch, or wait for it with their place in sight; more wait in the page's queue
-# Everything that computes with the resident model waits in one line.
+AT_ONCE = 8  # questions that share the batch or show their place in its queue; more wait in the page's queue
+# Concurrency options of all events that use the resident model.
 LINE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
 
 
 class CompareTab:
-    """The tab's parts and what happens to them."""
+    """The tab's components and their events."""
 
     def __init__(self, services: Services) -> None:
         """Draw the tab and wire it."""
@@ -44,7 +44,7 @@ class CompareTab:
         self.reader_notice = notice_box()
         self.reader = Reader(services)
         self._build_decoding()
-        build_testing(services, LINE)
+        build_self_test(services, LINE)
         self.voting = Voting(services, self.decoding, LINE)
         self._wire()
         self._wire_reader()
@@ -79,43 +79,45 @@ class CompareTab:
         outputs = [self.notice, *self.pane_outputs]
         inputs = [*self.arms, self.anyway, *self.decoding]
         shared = {**LINE, "show_progress": "minimal", "show_progress_on": self.notice}
-        asked = [self.ask.click, self.question.submit]
+        wanted = [self.ask.click, self.question.submit]
         answers, again = (guarded_stream(len(outputs))(each) for each in (self._ask, self._retry))
         anyway = [pane.sources.anyway for pane in self.panes]
         gr.on(
-            [*asked, self.retry.click, *(each.click for each in anyway)],
+            [*wanted, self.retry.click, *(each.click for each in anyway)],
             lambda: _answering(True),
             None,
             [self.ask, self.stop],
-            **QUIET,
+            **UNQUEUED,
         )
         events = [
-            gr.on(asked, answers, [self.question, *inputs], outputs, api_name="ask", **shared),
+            gr.on(wanted, answers, [self.question, *inputs], outputs, api_name="ask", **shared),
             self.retry.click(again, inputs, outputs, api_visibility="private", **shared),
         ]
         for number, button in enumerate(anyway):
-            answer = guarded_stream(len(outputs))(self._asker_anyway(number))
+            answer = guarded_stream(len(outputs))(self._anyway_handler(number))
             events.append(button.click(answer, inputs, outputs, api_visibility="private", **shared))
         for event in events:
-            event.then(lambda: _answering(False), None, [self.ask, self.stop], **QUIET)
-        self.stop.click(guard(1)(self._stop), None, [self.notice], **QUIET)
-        self.clear.click(guard(len(outputs))(self._clear), self.arms, outputs, **QUIET)
+            event.then(lambda: _answering(False), None, [self.ask, self.stop], **UNQUEUED)
+        self.stop.click(guard(1)(self._stop), None, [self.notice], **UNQUEUED)
+        self.clear.click(guard(len(outputs))(self._clear), self.arms, outputs, **UNQUEUED)
         for pane in self.panes:
             shown = [self.notice, pane.column, *pane.outputs]
-            pane.arm.input(guard(len(shown))(self._show), pane.arm, shown, **QUIET)
+            pane.arm.input(guard(len(shown))(self._show_arm), pane.arm, shown, **UNQUEUED)
 
     def _wire_reader(self) -> None:
         outputs = [self.reader_notice, *self.reader.outputs]
         safe = guard(len(outputs))
         for pane in self.panes:
-            opened = pane.sources.passages.select(safe(self.reader.opened), pane.arm, outputs, **QUIET)
-            opened.then(None, js=FOCUS_READER, **QUIET)
-        for button, move in self.reader.moves():
-            button.click(safe(move), self.reader.place, outputs, **QUIET)
-        self.reader.close.click(closed, None, self.reader.outputs, **QUIET).then(None, js=FOCUS_CITATION, **QUIET)
+            opening = pane.sources.passages.select(safe(self.reader.open_passage), pane.arm, outputs, **UNQUEUED)
+            opening.then(None, js=FOCUS_READER, **UNQUEUED)
+        for button, move in self.reader.step_buttons():
+            button.click(safe(move), self.reader.place, outputs, **UNQUEUED)
+        self.reader.close.click(close_updates, None, self.reader.outputs, **UNQUEUED).then(
+            None, js=FOCUS_CITATION, **UNQUEUED
+        )
 
     def refresh(self, request: gr.Request, place: ReaderState | None, *arms_before: str) -> tuple[Any, ...]:
-        """The choices as they are now, empty panes filled with the newest adapter, and every stored turn."""
+        """Updates with the current choices, every stored turn, and the newest adapter in empty panes."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         runs = self.services.runs.all(visitor)
         choices, arms = arm_choices(language, runs), chosen_arms(arms_before, runs)
@@ -123,31 +125,31 @@ class CompareTab:
         self.services.answers.prepare(visitor, arms)
         dropdowns = [gr.update(choices=choices, value=arm) for arm in arms]
         columns = [gr.update(elem_classes=column_classes(arm)) for arm in arms]
-        drawn, reader = self._draw(language, arms, stored), self.reader.kept(visitor, place)
+        panes, reader = self._draw(language, arms, stored), self.reader.redraw(visitor, place)
         voting = self.voting.refresh(language, visitor)
-        return *dropdowns, *columns, *drawn, *suggestion_updates(self.services, visitor), *reader, *voting
+        return *dropdowns, *columns, *panes, *suggestion_updates(self.services, visitor), *reader, *voting
 
     def _draw(self, language: str, arms: Sequence[str], stored: Conversation) -> list[Any]:
         return [update for arm in arms for update in draw_pane(language, arm, stored)]
 
     def _ask(self, request: gr.Request, question: str, *values: Any) -> Iterator[tuple[Any, ...]]:
-        arms, anyway, decoding = self._read(values)
+        arms, anyway, decoding = self._read_form(values)
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
-        asked = [arm for arm in arms if arm != NONE]
-        frames = self.services.conversations.ask(visitor, question, asked, decoding, anyway)
+        wanted = [arm for arm in arms if arm != NONE]
+        frames = self.services.conversations.ask(visitor, question, wanted, decoding, anyway)
         yield from stream_updates(language, arms, frames)
 
     def _retry(self, request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
-        arms, _, _ = self._read(values)
-        asked = [arm for arm in arms if arm != NONE]
-        question = self.services.conversations.take_back(visitor_of(self.services.visitors, request), asked)
+        arms, _, _ = self._read_form(values)
+        wanted = [arm for arm in arms if arm != NONE]
+        question = self.services.conversations.take_back(visitor_of(self.services.visitors, request), wanted)
         yield from self._ask(request, question, *values)
 
-    def _asker_anyway(self, number: int) -> Callable[..., Iterator[tuple[Any, ...]]]:
-        """A handler that has one abstaining pane answer its last question with the nearest passages."""
+    def _anyway_handler(self, number: int) -> Callable[..., Iterator[tuple[Any, ...]]]:
+        """A handler that makes one abstaining pane answer its last question from the nearest passages."""
 
         def ask(request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
-            arms, _, decoding = self._read(values)
+            arms, _, decoding = self._read_form(values)
             language, visitor = language_of(request), visitor_of(self.services.visitors, request)
             question = self.services.conversations.take_back(visitor, [arms[number]])
             frames = self.services.conversations.ask(visitor, question, [arms[number]], decoding, True)
@@ -155,7 +157,7 @@ class CompareTab:
 
         return ask
 
-    def _read(self, values: Sequence[Any]) -> tuple[list[str], bool, Decoding]:
+    def _read_form(self, values: Sequence[Any]) -> tuple[list[str], bool, Decoding]:
         names = [knob.name for knob in knobs(Decoding)]
         decoding = build(Decoding, dict(zip(names, values[PANES + 1 :], strict=True)))
         return list(values[:PANES]), bool(values[PANES]), decoding
@@ -169,7 +171,7 @@ class CompareTab:
         self.services.conversations.clear(visitor)
         return tuple(self._draw(language_of(request), arms, {}))
 
-    def _show(self, request: gr.Request, arm: str) -> tuple[Any, ...]:
+    def _show_arm(self, request: gr.Request, arm: str) -> tuple[Any, ...]:
         visitor = visitor_of(self.services.visitors, request)
         self.services.answers.prepare(visitor, [arm])
         stored = self.services.conversations.load(visitor)
@@ -177,5 +179,5 @@ class CompareTab:
 
 
 def _answering(now: bool) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Ask and Stop: only the one that can be pressed is in sight."""
+    """Ask and Stop: only the one that can be pressed is visible."""
     return gr.update(visible=not now), gr.update(visible=now)

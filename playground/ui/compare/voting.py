@@ -1,4 +1,4 @@
-"""The blind vote on the page: two answers that look alike, four buttons, then the names and the standings."""
+"""The blind vote: two anonymised answers, four buttons, then the names and the standings."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from playground.chat.anonymize import anonymize
 from playground.chat.answer import Decoding
 from playground.chat.bradley_terry import rank_players
 from playground.chat.turns import SEPARATOR
-from playground.services import votes as services_votes
+from playground.services import votes as votes_service
 from playground.services.app import Services
 from playground.services.runs import runs_with_adapter
 from playground.storage.records import Ballot, VoteRow
@@ -21,19 +21,19 @@ from playground.ui.shared.format import method_name
 from playground.ui.shared.handlers import guard, guarded_stream, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import QUIET
+from playground.ui.shared.tab import UNQUEUED
 
 ANY = ""
 SCOPES = ("text", "mine", "everyone")
 COLUMNS = ("place", "arm", "share", "votes", "bad")
-FILES = {"csv": services_votes.votes_csv, "jsonl": services_votes.votes_jsonl}
+FILES = {"csv": votes_service.votes_csv, "jsonl": votes_service.votes_jsonl}
 
 
 class Voting:
-    """The section's parts and what happens to them; which side is which is only on the server."""
+    """The section's components and their events. Only the server knows which arm is on which side."""
 
     def __init__(self, services: Services, decoding: Sequence[Component], line: dict[str, Any]) -> None:
-        """Draw it and wire it; `decoding` are the tab's own controls, `line` how the model is waited for."""
+        """Draw it and wire it; `decoding` are the tab's controls, `line` the options of the model's events."""
         self.services, self.decoding = services, list(decoding)
         with gr.Accordion(mark("vote.title"), open=False):
             gr.Markdown(mark("vote.intro"))
@@ -46,8 +46,8 @@ class Voting:
 
     @property
     def outputs(self) -> list[Any]:
-        """What the page redraws: the arms to choose from, and the standings."""
-        return [*self.wanted, self.told, self.table]
+        """What the page redraws of it: the choice of arms, and the standings."""
+        return [*self.wanted, self.summary, self.table]
 
     def _build_question(self) -> None:
         with gr.Row(elem_classes="ask"):
@@ -59,14 +59,14 @@ class Voting:
         self.notice = notice_box()
 
     def _build_answers(self) -> None:
-        with gr.Row(visible=False, equal_height=True) as self.shown:
+        with gr.Row(visible=False, equal_height=True) as self.answers_row:
             self.answers = [
                 gr.Textbox(label=mark(f"vote.{side}"), interactive=False, lines=6, max_lines=16, min_width=260)
-                for side in services_votes.SIDES
+                for side in votes_service.SIDES
             ]
-        with gr.Row(visible=False, elem_classes="steps") as self.asked:
+        with gr.Row(visible=False, elem_classes="steps") as self.choices_row:
             self.buttons = {
-                each: gr.Button(mark(f"vote.choice.{each}"), min_width=120) for each in services_votes.CHOICES
+                each: gr.Button(mark(f"vote.choice.{each}"), min_width=120) for each in votes_service.CHOICES
             }
         self.revealed = gr.Textbox(label=mark("vote.revealed"), interactive=False, lines=2, visible=False)
 
@@ -74,7 +74,7 @@ class Voting:
         gr.Markdown(mark("vote.standings"))
         scopes = SCOPES if self.services.settings.share_votes else SCOPES[:-1]
         self.scope = gr.Radio([(mark(f"vote.scope.{each}"), each) for each in scopes], value="text", show_label=False)
-        self.told = gr.Textbox(show_label=False, interactive=False, container=False, lines=1, max_lines=3)
+        self.summary = gr.Textbox(show_label=False, interactive=False, container=False, lines=1, max_lines=3)
         self.table = gr.Dataframe(datatype="str", interactive=False, visible=False, wrap=True, show_label=False)
         with gr.Row(elem_classes="again"):
             self.make = gr.Button(mark("vote.files"), size="sm", min_width=120, scale=0)
@@ -83,24 +83,24 @@ class Voting:
             ]
 
     def _wire(self, line: dict[str, Any]) -> None:
-        ballot = [self.notice, self.shown, *self.answers, self.asked, self.revealed]
-        asking = guarded_stream(len(ballot))(self._ask)
+        ballot = [self.notice, self.answers_row, *self.answers, self.choices_row, self.revealed]
+        ask = guarded_stream(len(ballot))(self._ask)
         inputs = [self.question, *self.wanted, *self.decoding]
-        gr.on([self.ask.click, self.question.submit], asking, inputs, ballot, api_name="blind_ask", **line)
-        cast = [self.notice, self.asked, self.revealed, self.told, self.table]
+        gr.on([self.ask.click, self.question.submit], ask, inputs, ballot, api_name="blind_ask", **line)
+        cast = [self.notice, self.choices_row, self.revealed, self.summary, self.table]
         for choice, button in self.buttons.items():
-            button.click(guard(len(cast))(self._caster(choice)), self.scope, cast, api_name=f"vote_{choice}")
-        listed = [self.notice, self.told, self.table]
-        self.scope.input(guard(3)(self._standings), self.scope, listed, **QUIET)
-        made = guard(1 + len(self.files))(self._files)
-        self.make.click(made, None, [self.notice, *self.files], api_name="votes")
+            button.click(guard(len(cast))(self._vote_handler(choice)), self.scope, cast, api_name=f"vote_{choice}")
+        outputs = [self.notice, self.summary, self.table]
+        self.scope.input(guard(3)(self._standings), self.scope, outputs, **UNQUEUED)
+        prepare = guard(1 + len(self.files))(self._prepare_files)
+        self.make.click(prepare, None, [self.notice, *self.files], api_name="votes")
 
     def refresh(self, language: str, visitor: str) -> tuple[Any, ...]:
-        """Updates for `outputs`: the arms of this visitor, and the standings on their text as it is now."""
+        """Updates for `outputs`: this visitor's arms, and the standings on their current text."""
         runs = self.services.runs.all(visitor)
         choices = [(say(language, "vote.any"), ANY), *arm_choices(language, runs_with_adapter(runs))[1:]]
         dropdowns = [gr.update(choices=choices, value=ANY) for _ in self.wanted]
-        return *dropdowns, *self._drawn(language, visitor, "text")
+        return *dropdowns, *self._standing_updates(language, visitor, "text")
 
     def _ask(self, request: gr.Request, question: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
@@ -110,30 +110,30 @@ class Voting:
         writing = say(language, "vote.writing")
         hidden = gr.update(visible=False)
         for ballot in self.services.votes.ask(visitor, question, wanted, decoding):
-            said = (ballot.left_answer, ballot.right_answer) if ballot else (writing, writing)
-            answers = [anonymize(each).strip() or "–" for each in said]
+            answers_now = (ballot.left_answer, ballot.right_answer) if ballot else (writing, writing)
+            answers = [anonymize(each).strip() or "–" for each in answers_now]
             yield gr.update(visible=True), *answers, gr.update(visible=ballot is not None), hidden
 
-    def _caster(self, choice: str) -> Callable[..., tuple[Any, ...]]:
+    def _vote_handler(self, choice: str) -> Callable[..., tuple[Any, ...]]:
         def cast(request: gr.Request, scope: str) -> tuple[Any, ...]:
             language, visitor = language_of(request), visitor_of(self.services.visitors, request)
             ballot = self.services.votes.cast(visitor, choice)
-            revealed = gr.update(value=_revealed(language, ballot), visible=True)
-            return gr.update(visible=False), revealed, *self._drawn(language, visitor, scope)
+            revealed = gr.update(value=_revealed_names(language, ballot), visible=True)
+            return gr.update(visible=False), revealed, *self._standing_updates(language, visitor, scope)
 
         return cast
 
     def _standings(self, request: gr.Request, scope: str) -> tuple[Any, ...]:
-        return self._drawn(language_of(request), visitor_of(self.services.visitors, request), scope)
+        return self._standing_updates(language_of(request), visitor_of(self.services.visitors, request), scope)
 
-    def _drawn(self, language: str, visitor: str, scope: str) -> tuple[Any, ...]:
-        """Updates for the sentence and the table."""
+    def _standing_updates(self, language: str, visitor: str, scope: str) -> tuple[Any, ...]:
+        """Updates for the summary and the table."""
         everyone = scope == "everyone" and self.services.settings.share_votes
         votes = self.services.votes.of_everyone() if everyone else self.services.votes.all(visitor)
         if scope == "text":
             text = self.services.library.text_hash(visitor)
             votes = [each for each in votes if each.text == text]
-        found = rank_players(services_votes.games(votes, "kind" if everyone else "arm"))
+        found = rank_players(votes_service.games(votes, "kind" if everyone else "arm"))
         names = _names(language, votes, everyone)
         rows = [
             [
@@ -148,10 +148,10 @@ class Voting:
         headers = [say(language, f"vote.column.{each}") for each in COLUMNS]
         leads = bool(found) and found[0].place == 1
         key = "vote.leads" if leads else "vote.too_early" if found else "vote.none"
-        told = say(language, key, name=names[found[0].player] if leads else "", count=len(votes))
-        return told, gr.update(value={"headers": headers, "data": rows}, visible=bool(rows))
+        summary = say(language, key, name=names[found[0].player] if leads else "", count=len(votes))
+        return summary, gr.update(value={"headers": headers, "data": rows}, visible=bool(rows))
 
-    def _files(self, request: gr.Request) -> tuple[Any, ...]:
+    def _prepare_files(self, request: gr.Request) -> tuple[Any, ...]:
         votes = self.services.votes.all(visitor_of(self.services.visitors, request))
         folder = new_download_folder(self.files[0])
         for kind, written in FILES.items():
@@ -159,14 +159,14 @@ class Voting:
         return tuple(gr.update(value=str(folder / f"votes.{kind}"), visible=True) for kind in FILES)
 
 
-def _revealed(language: str, ballot: Ballot) -> str:
+def _revealed_names(language: str, ballot: Ballot) -> str:
     left = _name(language, ballot.left_kind, ballot.left_name)
     right = _name(language, ballot.right_kind, ballot.right_name)
     return say(language, "vote.revealed_value", left=left, right=right)
 
 
 def _names(language: str, votes: Sequence[VoteRow], everyone: bool) -> dict[str, str]:
-    """How each player is called: a run by its newest name, or by its method where all visitors' votes count."""
+    """The label of each player: a run's newest name, or its method where all visitors' votes count."""
     names = {}
     for each in votes:
         for arm, kind, name in (

@@ -1,4 +1,4 @@
-"""The Exam tab: draw up questions, change them, put them to every arm, read the verdict, keep it."""
+"""The Exam tab: draw up questions, edit them, ask every arm, read the verdict, download the report."""
 
 import shutil
 from collections.abc import Callable
@@ -25,9 +25,9 @@ from playground.ui.exam.exam_view import (
 )
 from playground.ui.shared.handlers import guard, notice_box
 from playground.ui.shared.i18n import mark, say
-from playground.ui.shared.polling import Polled
+from playground.ui.shared.polling import Poll
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import CHANGING, HIDDEN, QUIET, Tab, bump
+from playground.ui.shared.tab import NO_PROGRESS, QUEUED, UNQUEUED, Tab, bump
 
 TICK_SECONDS = 2.0
 FILES = (".jsonl", ".csv", ".tsv")
@@ -35,7 +35,7 @@ NO_RUN = ""
 
 
 class ExamTab:
-    """The tab's parts and what happens to them."""
+    """The tab's components and their events."""
 
     def __init__(self, services: Services, opening: gr.Tab) -> None:
         """Draw the tab and wire it; `opening` is what a visitor clicks to see it."""
@@ -47,31 +47,31 @@ class ExamTab:
         self._build_exam()
         self._build_verdict()
         self._wire()
-        opening.select(guard(2, clears=False)(self._opened), self.run, [self.notice, self.run], **QUIET)
+        opening.select(guard(2, clears=False)(self.offer_runs), self.run, [self.notice, self.run], **UNQUEUED)
 
     @property
     def tab(self) -> Tab:
-        """What the page redraws."""
+        """What the page redraws of it."""
         return Tab("exam", [*self.draft_outputs, *self.exam_outputs], self.refresh, self.changed)
 
     @property
     def draft_outputs(self) -> list[Any]:
-        """What shows the exam in the making."""
+        """The components that show the draft."""
         return [self.run, self.table, self.edit, self.chosen, self.begin, self.without]
 
     @property
     def exam_outputs(self) -> list[Any]:
-        """What shows the exams that were begun, and the chosen one's verdict."""
+        """The components that show the started exams, and the verdict of the chosen one."""
         return [*self.state_outputs, self.history, self.forget, *self.verdict_outputs]
 
     @property
     def state_outputs(self) -> list[Any]:
-        """What follows the exam that waits or works."""
-        return [self.state, self.stop, self.resume, self.timer, self.followed]
+        """The components that follow the queued or running exam."""
+        return [self.state, self.stop, self.resume, self.timer, self.run_state]
 
     @property
     def verdict_outputs(self) -> list[Any]:
-        """What tells of one finished exam."""
+        """The components that show one finished exam."""
         return [self.verdict, *self.plots, self.figures, self.keep, self.file]
 
     def _build_form(self) -> None:
@@ -119,7 +119,7 @@ class ExamTab:
             self.stop = gr.Button(mark("exam.stop"), variant="stop", visible=False)
             self.resume = gr.Button(mark("exam.resume"), visible=False)
         self.timer = gr.Timer(TICK_SECONDS, active=False)
-        self.followed = gr.Textbox(visible="hidden")
+        self.run_state = gr.Textbox(visible="hidden")
 
     def _build_verdict(self) -> None:
         with gr.Row(elem_classes="ask"):
@@ -139,73 +139,81 @@ class ExamTab:
         self.file = gr.File(label=mark("exam.files"), interactive=False, visible=False, file_count="multiple")
 
     def _wire(self) -> None:
-        told = [self.notice, self.changed]
-        self._wire_questions(told)
-        starting, started = [self.changed, self.arms, self.name, self.drill], [self.notice, self.name, self.changed]
-        self.start.click(guard(3)(self._start), starting, started, api_name="take_exam", **HIDDEN)
+        outputs = [self.notice, self.changed]
+        self._wire_questions(outputs)
+        start_form, after_start = (
+            [self.changed, self.arms, self.name, self.drill],
+            [self.notice, self.name, self.changed],
+        )
+        self.start.click(guard(3)(self._start), start_form, after_start, api_name="take_exam", **NO_PROGRESS)
         for button, act in ((self.stop, self._stop), (self.resume, self._resume)):
-            button.click(guard(2)(act), self.changed, told, **CHANGING)
-        self.polled = Polled("exam_run", self._tick, self.state_outputs)
-        self.polled.follow(self.timer)
-        self.followed.change(self._ended, None, self.exam_outputs, **QUIET)
+            button.click(guard(2)(act), self.changed, outputs, **QUEUED)
+        self.poll = Poll("exam_run", self._tick, self.state_outputs)
+        self.poll.follow(self.timer)
+        self.run_state.change(self._redraw_exams, None, self.exam_outputs, **UNQUEUED)
         shown = [self.notice, *self.verdict_outputs]
-        self.history.input(guard(len(shown))(self._chosen), self.history, shown, **QUIET)
-        self.forget.click(guard(2)(self._forget), [self.changed, self.history], told, **CHANGING)
-        self.keep.click(guard(2)(self._keep), self.history, [self.notice, self.file], **QUIET)
+        self.history.input(guard(len(shown))(self._show_exam), self.history, shown, **UNQUEUED)
+        self.forget.click(guard(2)(self._forget), [self.changed, self.history], outputs, **QUEUED)
+        self.keep.click(guard(2)(self._prepare_report), self.history, [self.notice, self.file], **UNQUEUED)
 
-    def _wire_questions(self, told: list[Any]) -> None:
-        drawing = [self.changed, self.run, self.limit, self.seed, self.own]
-        self.draw.click(guard(2)(self._draw), drawing, told, show_progress_on=self.notice, api_name="draw_exam")
+    def _wire_questions(self, outputs: list[Any]) -> None:
+        form = [self.changed, self.run, self.limit, self.seed, self.own]
+        self.draw.click(guard(2)(self._draw_up), form, outputs, show_progress_on=self.notice, api_name="draw_exam")
         words = [self.question, self.answers]
-        self.chosen.change(guard(3, clears=False)(self._show), self.chosen, [self.notice, *words], **QUIET)
-        self.save.click(guard(2)(self._save), [self.changed, self.chosen, *words], told, **CHANGING)
-        self.delete.click(guard(2)(self._delete), [self.changed, self.chosen], told, **CHANGING)
+        self.chosen.change(guard(3, clears=False)(self._show_question), self.chosen, [self.notice, *words], **UNQUEUED)
+        self.save.click(guard(2)(self._save), [self.changed, self.chosen, *words], outputs, **QUEUED)
+        self.delete.click(guard(2)(self._delete), [self.changed, self.chosen], outputs, **QUEUED)
 
     def refresh(self, request: gr.Request) -> tuple[Any, ...]:
-        """The exam in the making, the one at work and the newest one's verdict."""
+        """Updates for the draft, the active exam and the newest verdict."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
-        return *self._draft(language, visitor), *self._exams(language, visitor)
+        return *self.draft_updates(language, visitor), *self._exam_updates(language, visitor)
 
-    def _draft(self, language: str, visitor: str) -> tuple[Any, ...]:
+    def draft_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `draft_outputs`."""
-        draft, runs = self.services.exams.draft(visitor), self._runs(language, visitor)
+        draft, runs = self.services.exams.draft(visitor), self._run_choices(language, visitor)
         known = {id_ for _, id_ in runs}
         value = draft.run if draft.own_questions and draft.run in known else runs[-1][1]
         numbered = [
             (f"{number}. {each.question[:80]}", each.id) for number, each in enumerate(draft.own_questions, start=1)
         ]
-        there = bool(draft.own_questions)
+        has_questions = bool(draft.own_questions)
         return (
             gr.update(choices=runs, value=value),
             question_table(language, draft),
-            gr.update(visible=there),
+            gr.update(visible=has_questions),
             gr.update(choices=numbered, value=numbered[0][1] if numbered else None),
-            gr.update(visible=there),
-            gr.update(visible=there and not draft.run),
+            gr.update(visible=has_questions),
+            gr.update(visible=has_questions and not draft.run),
         )
 
-    def _runs(self, language: str, visitor: str) -> list[tuple[str, str]]:
-        """What the exam may be drawn up for, by name and id: nothing, or a run that has an adapter; the newest last."""
+    def _run_choices(self, language: str, visitor: str) -> list[tuple[str, str]]:
+        """(name, id) of what an exam can examine: nothing, or a run with an adapter; the newest last."""
         runs = self.services.runs.all(visitor)
         usable = [run for run in runs if has_adapter(run.folder)]
         return [(say(language, "exam.no_run"), NO_RUN), *((run.name, run.id) for run in usable)]
 
-    def _opened(self, request: gr.Request, shown: str | None) -> tuple[Any, ...]:
-        """An adapter that became ready a moment ago is offered at once, not at the page's next look at its run."""
-        runs = self._runs(language_of(request), visitor_of(self.services.visitors, request))
-        kept = shown if shown in [id_ for _, id_ in runs[1:]] else runs[-1][1]
-        return (gr.update(choices=runs, value=kept),)
+    def offer_runs(self, request: gr.Request, shown: str | None) -> tuple[Any, ...]:
+        """Offer the adapters as the tab opens: one may have become ready since the page last polled its run."""
+        runs = self._run_choices(language_of(request), visitor_of(self.services.visitors, request))
+        value = shown if shown in [id_ for _, id_ in runs[1:]] else runs[-1][1]
+        return (gr.update(choices=runs, value=value),)
 
-    def _exams(self, language: str, visitor: str) -> tuple[Any, ...]:
+    def _exam_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `exam_outputs`: the newest exam is shown."""
         taken = self.services.exams.all(visitor)
         choices = [(f"{each.name} ({say(language, f'exam.is.{each.state}')})", each.id) for each in reversed(taken)]
         newest = taken[-1].id if taken else None
         history = gr.update(choices=choices, value=newest, visible=bool(taken))
         forget = gr.update(visible=bool(taken))
-        return *self._followed(language, visitor), history, forget, *self._told(language, visitor, newest)
+        return (
+            *self._state_updates(language, visitor),
+            history,
+            forget,
+            *self._verdict_updates(language, visitor, newest),
+        )
 
-    def _followed(self, language: str, visitor: str) -> tuple[Any, ...]:
+    def _state_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `state_outputs`; looking renews the lease."""
         taken = self.services.exams.all(visitor)
         newest = self.services.jobs.active_run(visitor, KIND) or (taken[-1] if taken else None)
@@ -219,7 +227,7 @@ class ExamTab:
             f"{run.id} {state}" if run else "",
         )
 
-    def _told(self, language: str, visitor: str, exam: str | None) -> tuple[Any, ...]:
+    def _verdict_updates(self, language: str, visitor: str, exam: str | None) -> tuple[Any, ...]:
         """Updates for `verdict_outputs`."""
         outcome = self.services.exams.outcome(visitor, exam) if exam else None
         return (
@@ -230,7 +238,7 @@ class ExamTab:
             gr.update(value=None, visible=False),
         )
 
-    def _draw(
+    def _draw_up(
         self, request: gr.Request, changed: int, run: str | None, limit: float, seed: float | None, own: str | None
     ) -> tuple[Any, ...]:
         visitor = visitor_of(self.services.visitors, request)
@@ -239,7 +247,7 @@ class ExamTab:
         self.services.exams.create_draft(visitor, run or NO_RUN, settings, file)
         return (bump(changed),)
 
-    def _show(self, request: gr.Request, id_: str | None) -> tuple[Any, ...]:
+    def _show_question(self, request: gr.Request, id_: str | None) -> tuple[Any, ...]:
         draft: ExamDraft = self.services.exams.draft(visitor_of(self.services.visitors, request))
         chosen = next((each for each in draft.own_questions if each.id == id_), None)
         return (chosen.question, "\n".join(chosen.answers)) if chosen else ("", "")
@@ -260,13 +268,13 @@ class ExamTab:
         return "", bump(changed)
 
     def _stop(self, request: gr.Request, changed: int) -> tuple[Any, ...]:
-        return self._act(request, changed, self.services.jobs.stop)
+        return self._apply_to_newest(request, changed, self.services.jobs.stop)
 
     def _resume(self, request: gr.Request, changed: int) -> tuple[Any, ...]:
-        return self._act(request, changed, self.services.jobs.resume)
+        return self._apply_to_newest(request, changed, self.services.jobs.resume)
 
-    def _act(self, request: gr.Request, changed: int, act: Callable[[str, str], None]) -> tuple[Any, ...]:
-        """To the exam at work, else to the newest."""
+    def _apply_to_newest(self, request: gr.Request, changed: int, act: Callable[[str, str], None]) -> tuple[Any, ...]:
+        """Apply `act` to the active exam, else to the newest one."""
         visitor = visitor_of(self.services.visitors, request)
         taken = self.services.exams.all(visitor)
         newest = self.services.jobs.active_run(visitor, KIND) or (taken[-1] if taken else None)
@@ -280,17 +288,17 @@ class ExamTab:
         return (bump(changed),)
 
     def _tick(self, request: gr.Request) -> tuple[Any, ...]:
-        return self._followed(language_of(request), visitor_of(self.services.visitors, request))
+        return self._state_updates(language_of(request), visitor_of(self.services.visitors, request))
 
-    def _ended(self, request: gr.Request) -> tuple[Any, ...]:
-        return self._exams(language_of(request), visitor_of(self.services.visitors, request))
+    def _redraw_exams(self, request: gr.Request) -> tuple[Any, ...]:
+        return self._exam_updates(language_of(request), visitor_of(self.services.visitors, request))
 
-    def _chosen(self, request: gr.Request, exam: str | None) -> tuple[Any, ...]:
-        return self._told(language_of(request), visitor_of(self.services.visitors, request), exam)
+    def _show_exam(self, request: gr.Request, exam: str | None) -> tuple[Any, ...]:
+        return self._verdict_updates(language_of(request), visitor_of(self.services.visitors, request), exam)
 
-    def _keep(self, request: gr.Request, exam: str | None) -> tuple[Any, ...]:
-        """Copies of the report's files, at an address that nobody guesses."""
-        found = self.services.exams.files(visitor_of(self.services.visitors, request), exam) if exam else []
+    def _prepare_report(self, request: gr.Request, exam: str | None) -> tuple[Any, ...]:
+        """Copies of the report's files in a download folder."""
+        files = self.services.exams.files(visitor_of(self.services.visitors, request), exam) if exam else []
         folder = new_download_folder(self.file)
-        copies = [str(shutil.copy(each, folder)) for each in found]
+        copies = [str(shutil.copy(each, folder)) for each in files]
         return (gr.update(value=copies, visible=bool(copies)),)

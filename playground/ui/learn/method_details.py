@@ -1,4 +1,4 @@
-"""What the page tells of a method, as HTML made of our own words and figures alone; knows no method by name."""
+"""A method's facts as HTML, made only of our own words and figures; knows no method by name."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -22,69 +22,69 @@ COLUMNS = ("method", "trained", "file", "memory", "time")
 
 @dataclass(frozen=True)
 class MethodCosts:
-    """What is known of the methods on this model so far; a side of 0: nothing."""
+    """What has been measured of the methods on this model; a `side` of 0 means nothing yet."""
 
     costs: Mapping[str, MethodCost]
     side: int
 
 
 def measured_costs(services: Services) -> Iterator[MethodCosts]:
-    """Nothing at once, and everything when the model is there and the methods are measured."""
+    """Empty costs at once, then all of them when the model is loaded and the methods are measured."""
     yield MethodCosts({}, 0)
     yield MethodCosts(services.method_costs.measure(), services.chat.model.config.hidden_size)
 
 
 def picture(language: str, method: Method[Any], known: MethodCosts) -> str:
-    """A card's drawing and bars, or why there are none."""
+    """A card's drawing and bars, or why there are none yet."""
     if not known.side:
         return f'<p class="fine-print">{escape(say(language, "about.measuring"))}</p>'
     return _drawing(language, method, known) + _bars(language, method, known)
 
 
 def legend(language: str, bars: bool = True) -> str:
-    """What the marks of the drawings mean, and their bars where there are any."""
-    told = f'<p class="fine-print">{escape(say(language, "about.bars", tokens=WINDOW))}</p>' if bars else ""
-    return draw_legend(_word(language)) + told
+    """The legend of the drawings, and of their bars if they have any."""
+    text = f'<p class="fine-print">{escape(say(language, "about.bars", tokens=WINDOW))}</p>' if bars else ""
+    return draw_legend(_role_words(language)) + text
 
 
 def facts(language: str, method: Method[Any], known: MethodCosts) -> str:
-    """The long form below a method's name: the rule, what it is good for, what to mind, its costs, its paper."""
-    rows = [_fact(language, "rule", f"<code>{_said(language, method, 'rule')}</code>")]
-    rows += [_fact(language, "good_for", _said(language, method, "good_for"))]
+    """The facts below a method's name: its rule, use, caveat, costs and paper."""
+    rows = [_fact_html(language, "rule", f"<code>{_method_text(language, method, 'rule')}</code>")]
+    rows += [_fact_html(language, "good_for", _method_text(language, method, "good_for"))]
     if method.caveat:
-        rows += [_fact(language, "caveat", _said(language, method, "caveat"))]
-    rows += [_fact(language, "cost", escape(_cost_line(language, method, known)))]
+        rows += [_fact_html(language, "caveat", _method_text(language, method, "caveat"))]
+    rows += [_fact_html(language, "cost", escape(_cost_line(language, method, known)))]
     paper = f'<a href="{escape(method.paper.url)}" target="_blank" rel="noopener">{escape(method.paper.title)}</a>'
-    rows += [_fact(language, "paper", f"{paper}, {method.paper.year}")]
+    rows += [_fact_html(language, "paper", f"{paper}, {method.paper.year}")]
     return f'<dl class="facts">{"".join(rows)}</dl>'
 
 
 def article(language: str, method: Method[Any], known: MethodCosts) -> str:
-    """A method told whole, with its drawing."""
+    """All about one method, with its drawing."""
     drawing = _drawing(language, method, known) if known.side else ""
-    summary = f"<p>{_said(language, method, 'summary')}</p>"
+    summary = f"<p>{_method_text(language, method, 'summary')}</p>"
     return f"<article><h4>{escape(method.label)}</h4>{drawing}{summary}{facts(language, method, known)}</article>"
 
 
 def table(language: str, known: MethodCosts) -> str:
-    """All methods' costs on this model, one a row."""
+    """All methods' costs on this model, one method per row."""
     heads = "".join(f'<th scope="col">{escape(say(language, f"about.column.{each}"))}</th>' for each in COLUMNS)
     rows = "".join(_row(language, method, known) for method in adapters.methods().values())
-    told = say(language, "about.costs", tokens=WINDOW, method=adapters.get(YARDSTICK).label)
-    caption = f"<caption>{escape(told)}</caption>"
+    text = say(language, "about.costs", tokens=WINDOW, method=adapters.get(YARDSTICK).label)
+    caption = f"<caption>{escape(text)}</caption>"
     return f'<table class="costs">{caption}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
 
 
 def _drawing(language: str, method: Method[Any], known: MethodCosts) -> str:
-    return draw_layer(method, known.side, known.side, method.Options(), _word(language))
+    return draw_layer(method, known.side, known.side, method.Options(), _role_words(language))
 
 
 def _bars(language: str, method: Method[Any], known: MethodCosts) -> str:
-    """How much it learns, on a log scale, and the memory it takes, both next to the most of all methods."""
+    """Trainable parameters (log scale) and training memory, both relative to the method with the most."""
     if method.id not in known.costs:
         return ""
     cost, all_costs = known.costs[method.id], known.costs.values()
-    least = min(each.trainable for each in all_costs) / 10  # so that the shortest bar can be seen
+    least = min(each.trainable for each in all_costs) / 10  # keeps the shortest bar visible
     learns = math.log(cost.trainable / least) / math.log(max(each.trainable for each in all_costs) / least)
     memory = cost.peak_bytes(WINDOW) / max(each.peak_bytes(WINDOW) for each in all_costs)
     trained = f"{parameters(cost.trainable)} · {_share(cost)} %"
@@ -120,15 +120,15 @@ def _row(language: str, method: Method[Any], known: MethodCosts) -> str:
     return f"<tr>{name}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
-def _fact(language: str, name: str, told: str) -> str:
-    return f"<dt>{escape(say(language, f'about.{name}'))}</dt><dd>{told}</dd>"
+def _fact_html(language: str, name: str, text: str) -> str:
+    return f"<dt>{escape(say(language, f'about.{name}'))}</dt><dd>{text}</dd>"
 
 
-def _said(language: str, method: Method[Any], part: str) -> str:
+def _method_text(language: str, method: Method[Any], part: str) -> str:
     return escape(say(language, f"method.{method.id}.{part}"))
 
 
-def _word(language: str) -> Callable[[str], str]:
+def _role_words(language: str) -> Callable[[str], str]:
     return lambda role: say(language, f"draw.{role}")
 
 
@@ -141,5 +141,5 @@ def _memory(cost: MethodCost) -> str:
 
 
 def _time(method: Method[Any], cost: MethodCost) -> str:
-    """Against the yardstick's, which is 1 whatever was measured."""
+    """Time per step relative to the yardstick's, which is 1 by definition."""
     return "1.0" if method.id == YARDSTICK else f"{cost.slowdown:.1f}"

@@ -1,4 +1,4 @@
-"""The Learn tab: when the methods came, what each does to a layer, and what all of them cost on this model."""
+"""The Learn tab: when the methods were published, what each does to a layer, and their costs on this model."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,11 +11,11 @@ from playground.services.app import Services
 from playground.ui.learn.method_details import article, legend, measured_costs, table
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of
-from playground.ui.shared.tab import HIDDEN
+from playground.ui.shared.tab import NO_PROGRESS
 
 
 class LearnTab:
-    """Only to be read; its words and figures are all our own."""
+    """A tab to read; all its words and figures are our own."""
 
     def __init__(self, services: Services, page: gr.Blocks) -> None:
         """Draw the tab and wire it."""
@@ -31,15 +31,15 @@ class LearnTab:
         gr.Markdown(mark("learn.methods"))
         self.legend = gr.HTML(elem_classes="told")
         self.articles = gr.HTML(elem_classes="told")
-        page.load(self._show, None, self.outputs, api_visibility="private", **HIDDEN)
+        page.load(self._show, None, self.outputs, api_visibility="private", **NO_PROGRESS)
 
     @property
     def outputs(self) -> list[gr.HTML]:
-        """All that waits for the visitor's language or for figures."""
+        """The components that depend on the language or on measured figures."""
         return [self.timeline, self.table, self.legend, self.articles]
 
     def _show(self, request: gr.Request) -> Iterator[tuple[Any, ...]]:
-        """At once without figures, then with them."""
+        """Updates at once without figures, then with them."""
         language, methods = language_of(request), adapters.methods().values()
         timeline = draw_timeline(methods, say(language, "learn.timeline").lstrip("# "))
         for known in measured_costs(self.services):

@@ -1,4 +1,4 @@
-"""Every method's knobs, and the run's own, as controls made from their Options; knows no method by name."""
+"""Controls for the knobs of all methods and of the run, made from their Options; knows no method by name."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ RUN_KNOBS = tuple(knob.name for knob in knobs(TrainSettings) if knob.name in SHO
 
 @dataclass(frozen=True)
 class Controls:
-    """The form's controls, all methods' one after the other, then the run's own; flat, as a handler receives them."""
+    """The form's controls: those of each method, then those of the run; `flat` is the order of a handler's inputs."""
 
     groups: Mapping[str, gr.Group]
     methods: Mapping[str, list[Component]]
@@ -29,8 +29,8 @@ class Controls:
         """Every control, in the order that `read` expects their values."""
         return [each for controls in self.methods.values() for each in controls] + self.run
 
-    def named(self, knob: str) -> list[Any]:
-        """The controls of all methods that set the option of this name."""
+    def for_knob(self, knob: str) -> list[Any]:
+        """The controls, one per method that has the knob, which set this option."""
         names = {id_: [each.name for each in knobs(adapters.get(id_).Options)] for id_ in self.methods}
         return [
             control
@@ -51,7 +51,7 @@ class Controls:
         return chosen, run_values(values[place:])
 
     def fill(self, method: str, options: Mapping[str, object]) -> list[Any]:
-        """Updates for `flat` that set one method's options, the unnamed ones to their defaults, and leave the rest."""
+        """Updates for `flat` that set all options of one method, unnamed ones to their defaults, and leave the rest."""
         updates: list[Any] = []
         for id_ in self.methods:
             for knob in knobs(adapters.get(id_).Options):
@@ -59,20 +59,20 @@ class Controls:
                 updates.append(gr.update(value=value) if id_ == method else gr.skip())
         return updates + [gr.skip()] * len(self.run)
 
-    def put(self, method: str, values: Mapping[str, object]) -> list[Any]:
-        """Updates for `flat` that set these options of a method and settings of the run, and leave the rest."""
+    def set_values(self, method: str, values: Mapping[str, object]) -> list[Any]:
+        """Updates for `flat` that set these options of one method and settings of the run, and leave the rest."""
         names = [(id_, knob.name) for id_ in self.methods for knob in knobs(adapters.get(id_).Options)]
         own = [name if id_ == method else "" for id_, name in names]
         return [gr.update(value=values[name]) if name in values else gr.skip() for name in (*own, *RUN_KNOBS)]
 
 
 def run_values(values: Sequence[Any]) -> dict[str, Any]:
-    """The values of the run's own controls by name."""
+    """The values of the run's controls by name."""
     return dict(zip(RUN_KNOBS, values, strict=True))
 
 
 def build_controls(chosen: str, between: Callable[[], object] = tuple) -> Controls:
-    """A group of controls for each method, only the chosen one's in sight, and the run's own; `between` draws more."""
+    """One group of controls per method, only the chosen one visible, then the run's; `between` draws more."""
     groups, methods = {}, {}
     for id_, method in adapters.methods().items():
         with gr.Group(visible=id_ == chosen) as group, gr.Row(elem_classes="knobs"):
@@ -90,7 +90,7 @@ def build_controls(chosen: str, between: Callable[[], object] = tuple) -> Contro
 
 
 def knob_control(owner: str, knob: Knob, value: Any) -> Component:
-    """The control for one knob. The server checks the limits, so that the sentence stands beside the form."""
+    """The control for one knob. The server checks its limits, so that a refusal appears beside the form."""
     words = {"label": mark(knob_key(owner, knob, "label")), "info": mark(knob_key(owner, knob, "help"))}
     if knob.kind is bool:
         return gr.Checkbox(value=value, **words, min_width=160)

@@ -1,4 +1,4 @@
-"""Figures and texts as a visitor reads them; everything a visitor or a model wrote is made harmless here."""
+"""Figures and texts as a visitor reads them; escapes what a visitor or a model wrote."""
 
 import html
 
@@ -12,7 +12,7 @@ def count(number: float) -> str:
 
 
 def parameters(number: float) -> str:
-    """How many weights are trained: 1234 -> 1,234; 460800 -> 461 k; 2442240 -> 2.4 M."""
+    """A number of parameters: 1234 -> 1,234; 460800 -> 461 k; 2442240 -> 2.4 M."""
     if number < 10_000:
         return count(number)
     return f"{number / 1e3:.0f} k" if number < 1_000_000 else f"{number / 1e6:.1f} M"
@@ -33,11 +33,11 @@ def size(language: str, number: float) -> str:
 
 
 def escape_html(text: str) -> str:
-    """Text for a chat pane: Gradio's chat reads HTML even with markdown off, and would fetch an image named in it."""
+    """Text for a chat pane: Gradio's chat renders HTML even with markdown off, and would fetch images named in it."""
     return html.escape(text, quote=False)
 
 
 def method_name(id_: str) -> str:
-    """A method's label; a run of a method that this version lacks shows its id."""
+    """A method's label, or its id if this version lacks the method."""
     known = adapters.methods()
     return known[id_].label if id_ in known else id_

@@ -1,4 +1,4 @@
-"""What a timer asks for again and again: only what the page does not show yet is sent. Knows no tab."""
+"""Polling by a timer: sends only the updates that the page does not show yet. Knows no tab."""
 
 import json
 import time
@@ -10,55 +10,58 @@ import gradio as gr
 import pandas as pd
 
 from playground.ui.shared.client_scripts import poll_script
-from playground.ui.shared.tab import HIDDEN, QUIET
+from playground.ui.shared.tab import NO_PROGRESS, UNQUEUED
 
-FRESH_SECONDS = 10  # then everything is sent again, as a button may have drawn the same parts in between
+FRESH_SECONDS = 10  # then everything is sent again, as another event may have drawn the same parts meanwhile
 
 
-class Polled:
-    """Updates of parts of the page, with a hidden box for its session, when all was sent, and marks of what was.
+class Poll:
+    """Updates of some parts of the page. A hidden box holds the session, when all was sent, and checksums of what was.
 
     A page redraws slowly, and its browser may share the cores of the run that it watches.
     """
 
-    def __init__(self, name: str, ask: Callable[[gr.Request], tuple[Any, ...]], parts: Sequence[Any]) -> None:
-        """`ask` gives an update for each of `parts`; for a program they are the endpoint `name`."""
-        self._name, self._ask = name, ask
+    def __init__(self, name: str, draw: Callable[[gr.Request], tuple[Any, ...]], parts: Sequence[Any]) -> None:
+        """`draw` returns one update per part; programs call it as the endpoint `name`."""
+        self._name, self._draw = name, draw
         self.sent = gr.Textbox("", visible="hidden")
         self.outputs = [*parts, self.sent]
 
     def follow(self, timer: gr.Timer) -> None:
-        """Send what is new at every tick."""
-        gr.on([], self.news, self.sent, self.outputs, api_name=self._name, queue=False, **HIDDEN)
+        """Send what is new at every tick of the timer."""
+        gr.on([], self.changed_updates, self.sent, self.outputs, api_name=self._name, queue=False, **NO_PROGRESS)
         script = poll_script(self._name, len(self.outputs))
-        timer.tick(None, self.sent, self.outputs, js=script, **QUIET)
+        timer.tick(None, self.sent, self.outputs, js=script, **UNQUEUED)
 
-    def everything(self, request: gr.Request) -> tuple[Any, ...]:
-        """Updates for `outputs`, whatever the page shows."""
-        return self.news(request, "")
+    def all_updates(self, request: gr.Request) -> tuple[Any, ...]:
+        """Updates for all `outputs`, whatever the page shows."""
+        return self.changed_updates(request, "")
 
-    def news(self, request: gr.Request, sent: str) -> tuple[Any, ...]:
-        """Updates for `outputs`, without those that the page was sent last time."""
-        updates = self._ask(request)
-        marks = [_mark(each) for each in updates]
-        _, whole, *known = sent.split(" ") if " " in sent else ("", "0")
-        if len(known) != len(marks) or time.time() - float(whole) > FRESH_SECONDS:
-            whole, known = str(time.time()), [""] * len(marks)
-        told = [gr.skip() if mark == old else update for update, mark, old in zip(updates, marks, known, strict=True)]
-        return *told, gr.skip() if marks == known else " ".join([request.session_hash or "", whole, *marks])
+    def changed_updates(self, request: gr.Request, sent: str) -> tuple[Any, ...]:
+        """Updates for `outputs` that differ from those sent last time; `sent` is the hidden box."""
+        updates = self._draw(request)
+        checksums = [_checksum(each) for each in updates]
+        _, whole, *before = sent.split(" ") if " " in sent else ("", "0")
+        if len(before) != len(checksums) or time.time() - float(whole) > FRESH_SECONDS:
+            whole, before = str(time.time()), [""] * len(checksums)
+        changes = [
+            gr.skip() if checksum == old else update
+            for update, checksum, old in zip(updates, checksums, before, strict=True)
+        ]
+        return *changes, gr.skip() if checksums == before else " ".join([request.session_hash or "", whole, *checksums])
 
 
-def meet(page: gr.Blocks, polled: Sequence[Polled]) -> None:
-    """Tell the page its session's name when it opens."""
+def send_session_names(page: gr.Blocks, poll: Sequence[Poll]) -> None:
+    """Put the session's name into each hidden box when the page opens."""
 
     def names(request: gr.Request) -> list[str]:
-        return [request.session_hash or ""] * len(polled)
+        return [request.session_hash or ""] * len(poll)
 
-    page.load(names, None, [each.sent for each in polled], **QUIET)
+    page.load(names, None, [each.sent for each in poll], **UNQUEUED)
 
 
-def _mark(update: Any) -> str:
-    """Eight characters that differ where updates do."""
+def _checksum(update: Any) -> str:
+    """Eight hexadecimal digits that differ where updates do."""
     text = json.dumps(update, default=_table)
     return f"{zlib.crc32(text.encode()):08x}"
 

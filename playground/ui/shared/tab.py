@@ -1,4 +1,4 @@
-"""What the page needs to know of a tab: how to draw it anew from what is stored."""
+"""What the page needs to know about a tab: how to redraw it from the store. And the options of the page's events."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ import gradio as gr
 from gradio.blocks import Block
 from gradio.components import Component
 
-# Every part that an event's progress may ever show on is drawn anew at each event, so hidden progress shows on none.
-HIDDEN: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": []}
-# A change of a gr.State reaches the page only through the queue, so whatever bumps `changed` must pass it.
-CHANGING: dict[str, Any] = {**HIDDEN, "api_visibility": "private"}
-QUIET: dict[str, Any] = {**HIDDEN, "queue": False, "api_visibility": "private"}
-# For what follows a form: one event of many controls, asked again once it has answered, so no older answer comes last.
-LAST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
+# Gradio redraws every component that may show an event's progress, so hidden progress names none.
+NO_PROGRESS: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": []}
+# A change of a gr.State reaches the page only through the queue, so events that bump `changed` use it.
+QUEUED: dict[str, Any] = {**NO_PROGRESS, "api_visibility": "private"}
+UNQUEUED: dict[str, Any] = {**NO_PROGRESS, "queue": False, "api_visibility": "private"}
+# For what follows a form: one event for many controls, repeated after its answer, so that no older answer comes last.
+UNQUEUED_LATEST: dict[str, Any] = {**UNQUEUED, "trigger_mode": "always_last"}
 
 
 @dataclass(frozen=True)
 class Tab:
-    """`refresh(request, *inputs)` updates `outputs`, for a program too: it is the endpoint `name`.
+    """`refresh(request, *inputs)` returns updates for `outputs`; programs call it as the endpoint `name`.
 
     `changed` counts this tab's changes of the store.
     """
@@ -32,5 +32,5 @@ class Tab:
 
 
 def bump(number: int) -> int:
-    """The next value of a tab's `changed`: a new value is what tells the page."""
+    """The next value of a tab's `changed`; a new value makes the page redraw its tabs."""
     return number + 1

@@ -1,4 +1,4 @@
-"""The choice of the embedder, where there is one to make: those on offer, how far a change is, and a suggestion."""
+"""The choice of the embedder: the models on offer, the progress of a change, and a suggestion."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ from retrieval.search import ENGLISH
 
 
 class EmbedderChoice:
-    """Unseen while only one embedder is on offer."""
+    """Hidden while only one embedder is on offer."""
 
     def __init__(self, services: Services) -> None:
-        """Draw the choice, unseen; the tab wires it."""
+        """Draw the choice, hidden; the index panel wires it."""
         self.services = services
         self.suggestion = gr.Button(visible=False, size="sm")
         self.chosen = gr.Dropdown([], label=mark("text.embedder"), visible=False)
-        self.told = gr.Textbox(
+        self.progress = gr.Textbox(
             show_label=False,
             container=False,
             interactive=False,
@@ -32,15 +32,15 @@ class EmbedderChoice:
     @property
     def outputs(self) -> list[Any]:
         """What `drawn` gives updates for."""
-        return [self.suggestion, self.chosen, self.told]
+        return [self.suggestion, self.chosen, self.progress]
 
-    def drawn(self, language: str, visitor: str) -> tuple[Any, ...]:
-        """The choice as it stands."""
+    def choice_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
+        """Updates for `outputs`."""
         offers, change = self.services.embedders.offers(), self.services.embedders.change(visitor)
-        suggested = self.suggested(visitor)
+        suggested_offer = self.suggested_offer(visitor)
         coming = change.name if change and change.under_way else ""
-        words = _suggestion(language, suggested) if suggested and not coming else ""
-        choices = [(_about(language, offer), offer.name) for offer in offers]
+        words = _suggestion(language, suggested_offer) if suggested_offer and not coming else ""
+        choices = [(_offer_label(language, offer), offer.name) for offer in offers]
         now = coming or self.services.embedders.name(visitor)
         return (
             gr.update(value=words, visible=bool(words)),
@@ -48,12 +48,12 @@ class EmbedderChoice:
             self._progress(language, visitor, change),
         )
 
-    def followed(self, language: str, visitor: str) -> tuple[Any, ...]:
-        """Only how far the change is: a list that may be open stays as it is."""
+    def progress_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
+        """Updates for `outputs` that change only the progress, since the list may be open."""
         return gr.skip(), gr.skip(), self._progress(language, visitor, self.services.embedders.change(visitor))
 
-    def suggested(self, visitor: str) -> Offer | None:
-        """A multilingual embedder for a text that the visitor's own cannot read, if one is on offer."""
+    def suggested_offer(self, visitor: str) -> Offer | None:
+        """A multilingual embedder, if one is on offer and the current one does not know the text's language."""
         index = self.services.indexes.ready(visitor)
         if index is None or index.language in ENGLISH or self.services.embedders.of(visitor).multilingual:
             return None
@@ -61,7 +61,7 @@ class EmbedderChoice:
         return many[0] if many else None
 
     def _progress(self, language: str, visitor: str, change: EmbedderChange | None) -> dict[str, Any]:
-        """Fetching with its megabytes, loading, or why it came to nothing; nothing while the index tells its own."""
+        """The download, the loading, or the error of a change; hidden while the index shows its own progress."""
         if change is None or (self.services.indexes.building(visitor) and not change.error):
             return gr.update(value="", visible=False)
         known = next((offer for offer in self.services.embedders.offers() if offer.name == change.name), None)
@@ -78,12 +78,13 @@ class EmbedderChoice:
 
 
 def _suggestion(language: str, offer: Offer) -> str:
-    assert offer.known
+    if offer.known is None:
+        return ""
     return say(language, "text.embedder_suggested", name=_short(offer.name), languages=offer.known.languages)
 
 
-def _about(language: str, offer: Offer) -> str:
-    """Name, languages, size and licence of an offer, as far as they are known, and whether it has to be fetched."""
+def _offer_label(language: str, offer: Offer) -> str:
+    """Name, languages, size and licence of an offer, as far as known, and whether it must be downloaded."""
     parts = [_short(offer.name)]
     if offer.known:
         many = say(language, "text.embedder_languages", languages=offer.known.languages)
@@ -96,5 +97,5 @@ def _about(language: str, offer: Offer) -> str:
 
 
 def _short(name: str) -> str:
-    """A model's name without its owner's."""
+    """A model's name without its owner."""
     return name.rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""Builds a visitor's index on a thread, and tells how far it is, to whoever asked for it and to a page opened since."""
+"""Builds a visitor's index on a thread, and puts its progress into words."""
 
 import threading
 import time
@@ -16,14 +16,14 @@ SHOW_EVERY = 0.5  # seconds between two lines
 
 
 def index_progress(services: Services, language: str, visitor: str) -> Iterator[str]:
-    """A line at once and then now and then until the index is ready or given up.
+    """A line at once, then every SHOW_EVERY seconds until the index is ready or cancelled.
 
     What went wrong on the thread is raised here.
     """
     if not services.library.has_text(visitor):
         return
     failed: list[Exception] = []
-    building = threading.Thread(target=_build, args=(services, visitor, failed), daemon=True)
+    building = threading.Thread(target=_build_index, args=(services, visitor, failed), daemon=True)
     building.start()
     while building.is_alive():
         yield building_line(language, services.indexes.building(visitor))
@@ -33,7 +33,7 @@ def index_progress(services: Services, language: str, visitor: str) -> Iterator[
 
 
 def building_line(language: str, building: Building | None) -> str:
-    """How far an index is; None is one that is about to begin."""
+    """The progress of an index in words; None is one that has not started."""
     if building is None or not (building.done or building.stopping):
         return say(language, "text.index_starting")
     if building.stopping:
@@ -44,14 +44,14 @@ def building_line(language: str, building: Building | None) -> str:
 
 
 def index_line(services: Services, language: str, visitor: str) -> str:
-    """Files → characters → passages → vectors, or why there is no index; and what to know of how it searches."""
+    """Files → characters → passages → vectors, or why there is no index; and a note if it searches mostly by words."""
     rows = services.library.rows(visitor)
     index = services.indexes.ready(visitor)
     if not rows:
         return say(language, "text.index_none")
     if index is None:
         return say(language, "text.index_missing")
-    if broken := index_broken(language, index):
+    if broken := incomplete_warning(language, index):
         return broken
     ready = say(
         language,
@@ -65,14 +65,14 @@ def index_line(services: Services, language: str, visitor: str) -> str:
     return f"{ready}\n{say(language, 'text.index_by_words')}" if by_words else ready
 
 
-def index_broken(language: str, index: Index | None) -> str:
-    """A warning where not every passage has its vector, else nothing."""
+def incomplete_warning(language: str, index: Index | None) -> str:
+    """A warning if some passages have no vector, else nothing."""
     if index is None or len(index.vectors) == len(index.passages):
         return ""
     return say(language, "text.index_broken", passages=count(len(index.passages)), vectors=count(len(index.vectors)))
 
 
-def _build(services: Services, visitor: str, failed: list[Exception]) -> None:
+def _build_index(services: Services, visitor: str, failed: list[Exception]) -> None:
     try:
         services.indexes.index(visitor)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What was found in a text that may spoil training: a line for each kind, and a button to leave it out."""
+"""Findings in a text that may harm training: one line per kind, with a button that leaves it out of training."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,49 +13,51 @@ from playground.ui.shared.format import count
 from playground.ui.shared.handlers import guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import CHANGING, Tab, bump
+from playground.ui.shared.tab import QUEUED, Tab, bump
 
 
 @dataclass(frozen=True)
 class _Line:
-    """The place of one kind of finding."""
+    """The components for one kind of finding."""
 
     row: gr.Row
-    told: gr.Textbox
+    sentence_box: gr.Textbox
     button: gr.Button
 
 
 class QualityView:
-    """The report's parts and what happens to them; plain text throughout, as it quotes the visitor's."""
+    """The report's components and their events. Plain text only, because it quotes the visitor's text."""
 
     def __init__(self, services: Services) -> None:
-        """Draw the report, out of sight until there is a text."""
+        """Draw the report, hidden until there is a text."""
         self.services = services
         self.changed = gr.State(0)
         with gr.Column(visible=False, elem_classes="quality") as self.panel:
             gr.Markdown(mark("quality.title"))
             self.notice = notice_box()
             self.clean = gr.Markdown(mark("quality.nothing"), visible=False)
-            self.lines = {kind: _line() for kind in KINDS}
+            self.lines = {kind: _build_line() for kind in KINDS}
             self.kept = gr.Markdown(mark("quality.kept"), elem_classes="fine-print", visible=False)
         for kind, line in self.lines.items():
-            line.button.click(guard(2)(self._toggle(kind)), self.changed, [self.notice, self.changed], **CHANGING)
+            line.button.click(guard(2)(self._toggle(kind)), self.changed, [self.notice, self.changed], **QUEUED)
 
     @property
     def tab(self) -> Tab:
-        """What the page redraws, apart from the rest: a long text takes a second."""
-        parts: list[Block] = [each for line in self.lines.values() for each in (line.row, line.told, line.button)]
+        """What the page redraws of it; a tab of its own, because a long text takes a second."""
+        parts: list[Block] = [
+            each for line in self.lines.values() for each in (line.row, line.sentence_box, line.button)
+        ]
         return Tab("quality", [self.panel, self.clean, self.kept, *parts], self.refresh, self.changed)
 
     def refresh(self, request: gr.Request) -> tuple[Any, ...]:
-        """The findings in the visitor's text as it is now."""
+        """Updates with the findings in the visitor's current text."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         text = self.services.training_text
         findings = (
             {each.kind: each for each in text.findings(visitor)} if self.services.library.has_text(visitor) else {}
         )
         left_out = text.excluded_kinds(visitor)
-        lines = [_drawn(language, kind, findings.get(kind), kind in left_out) for kind in KINDS]
+        lines = [_line_updates(language, kind, findings.get(kind), kind in left_out) for kind in KINDS]
         droppable = any(each.parts for each in findings.values())
         return (
             gr.update(visible=bool(self.services.library.has_text(visitor))),
@@ -74,16 +76,16 @@ class QualityView:
         return toggle
 
 
-def _line() -> _Line:
+def _build_line() -> _Line:
     with gr.Row(visible=False, elem_classes="finding") as row:
-        told = gr.Textbox(
+        sentence_box = gr.Textbox(
             show_label=False, container=False, interactive=False, lines=1, max_lines=8, min_width=180, scale=4
         )
         button = gr.Button(mark("quality.leave_out"), size="sm", min_width=110, scale=0)
-    return _Line(row, told, button)
+    return _Line(row, sentence_box, button)
 
 
-def _drawn(language: str, kind: str, finding: Finding | None, left_out: bool) -> tuple[Any, ...]:
+def _line_updates(language: str, kind: str, finding: Finding | None, left_out: bool) -> tuple[Any, ...]:
     """Updates for a line's row, sentence and button."""
     if finding is None:
         return gr.update(visible=False), "", gr.skip()

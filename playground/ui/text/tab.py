@@ -1,4 +1,4 @@
-"""The Text tab: files, pasted text or an example in; what was read from them, and their search index."""
+"""The Text tab: takes files, pasted text or an example; shows what was read from them, and their search index."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -10,13 +10,13 @@ import gradio as gr
 from playground.services.app import Services
 from playground.services.library import Added
 from playground.ui.shared.format import count
-from playground.ui.shared.handlers import Told, guard, guarded_stream, notice_box
+from playground.ui.shared.handlers import Notice, guard, guarded_stream, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import QUIET, Tab, bump
+from playground.ui.shared.tab import UNQUEUED, Tab, bump
 from playground.ui.text.column_mapping import MappingForm
 from playground.ui.text.index_panel import IndexPanel
-from playground.ui.text.indexing import index_broken, index_line, index_progress
+from playground.ui.text.indexing import incomplete_warning, index_line, index_progress
 from playground.ui.text.quality import QualityView
 from playground.ui.text.written_questions import WrittenView
 from retrieval.readers.dispatch import SUFFIXES
@@ -27,7 +27,7 @@ EMBEDDING = "embedding"
 
 
 class TextTab:
-    """The tab's parts and what happens to them."""
+    """The tab's components and their events."""
 
     def __init__(self, services: Services) -> None:
         """Draw the tab and wire it."""
@@ -35,23 +35,23 @@ class TextTab:
         self.changed = gr.State(0)
         with gr.Row(equal_height=False):
             with gr.Column(scale=2, min_width=300):
-                self._build_ways_in()
+                self._build_inputs()
             with gr.Column(scale=3, min_width=300):
-                self._build_what_was_read()
+                self._build_documents()
         self._wire()
 
     @property
     def tab(self) -> Tab:
-        """What the page redraws."""
-        return Tab("text", [*self.read_outputs, self.limits, *self.index.outputs], self.refresh, self.changed)
+        """What the page redraws of it."""
+        return Tab("text", [*self.document_outputs, self.limits, *self.index.outputs], self.refresh, self.changed)
 
     @property
-    def read_outputs(self) -> list[Any]:
-        """What shows the visitor's text."""
+    def document_outputs(self) -> list[Any]:
+        """The components that show the visitor's text."""
         looked_at = [self.chosen, self.first_lines, self.dropped]
         return [self.empty, self.table, self.details, self.next, *looked_at]
 
-    def _build_ways_in(self) -> None:
+    def _build_inputs(self) -> None:
         gr.Markdown(mark("text.intro"))
         self.files = gr.File(
             label=mark("text.upload"), file_count="multiple", file_types=list(SUFFIXES), height=150, elem_id="upload"
@@ -66,7 +66,7 @@ class TextTab:
             }
         self.limits = gr.Markdown(elem_classes="fine-print")
 
-    def _build_what_was_read(self) -> None:
+    def _build_documents(self) -> None:
         self.notice = notice_box()
         self.mapping = MappingForm()
         gr.Markdown(mark("text.read"))
@@ -91,28 +91,28 @@ class TextTab:
         self.next = gr.Button(mark("text.next"), variant="primary", visible=False)
 
     def _wire(self) -> None:
-        shown = [self.notice, *self.mapping.outputs, *self.read_outputs, *self.index.grown, self.changed]
+        shown = [self.notice, *self.mapping.outputs, *self.document_outputs, *self.index.progress_outputs, self.changed]
         shared: dict[str, Any] = {"concurrency_id": EMBEDDING, "concurrency_limit": 1, "show_progress": "minimal"}
         shared["show_progress_on"] = self.index.state
         stream = guarded_stream(len(shown))
         self.files.upload(
             stream(self._add_files), [self.files, self.changed], [*shown], api_name="add_files", **shared
-        ).then(lambda: None, None, self.files, **QUIET)
+        ).then(lambda: None, None, self.files, **UNQUEUED)
         self.add.click(stream(self._add_text), [self.pasted, self.changed], shown, api_name="add_text", **shared).then(
-            self._emptied, [self.notice, self.pasted], self.pasted, **QUIET
+            self._clear_if_added, [self.notice, self.pasted], self.pasted, **UNQUEUED
         )
         for name, button in self.examples.items():
             button.click(stream(self._example_adder(name)), self.changed, shown, api_name=f"add_{name}", **shared)
         mapped = [self.mapping.question, self.mapping.answer, self.changed]
         self.mapping.apply.click(stream(self._add_mapped), mapped, shown, api_visibility="private", **shared)
-        self.mapping.cancel.click(self._leave_out, None, self.mapping.outputs, **QUIET)
+        self.mapping.cancel.click(self._skip_table, None, self.mapping.outputs, **UNQUEUED)
         self.remove.click(stream(self._remove), [self.chosen, self.changed], shown, api_visibility="private", **shared)
         self.index.wire(self.notice, self.refresh, list(self.tab.outputs))
         details = [self.notice, self.first_lines, self.dropped]
-        self.chosen.input(guard(3)(self._look), self.chosen, details, **QUIET)
+        self.chosen.input(guard(3)(self._show_document), self.chosen, details, **UNQUEUED)
 
     def refresh(self, request: gr.Request) -> tuple[Any, ...]:
-        """The visitor's text as it is stored, and the host's limits."""
+        """Updates with the stored text and the host's limits."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         limits = self.services.settings
         words = say(
@@ -124,7 +124,7 @@ class TextTab:
             chars=count(limits.text_chars),
             days=limits.keep_days,
         )
-        return *self._read(language, visitor), words, *self.index.drawn(language, visitor)
+        return *self._document_updates(language, visitor), words, *self.index.updates(language, visitor)
 
     def _add_files(self, request: gr.Request, files: Sequence[str] | None, changed: int) -> Iterator[tuple[Any, ...]]:
         visitor = visitor_of(self.services.visitors, request)
@@ -133,18 +133,18 @@ class TextTab:
         waiting = {table.path for table in added.unmapped}
         for path in paths:
             if path not in waiting:
-                path.unlink(missing_ok=True)  # Gradio's copy, which whoever knows its address could read
-        yield from self._added(request, added, changed)
+                path.unlink(missing_ok=True)  # Gradio's copy, which anyone who knows its address could read
+        yield from self.stream_added(request, added, changed)
 
     def _add_text(self, request: gr.Request, text: str, changed: int) -> Iterator[tuple[Any, ...]]:
         name = say(language_of(request), "text.paste_name")
         visitor = visitor_of(self.services.visitors, request)
-        yield from self._added(request, self.services.library.add_text(visitor, text, name), changed)
+        yield from self.stream_added(request, self.services.library.add_text(visitor, text, name), changed)
 
     def _example_adder(self, name: str) -> Callable[[gr.Request, int], Iterator[tuple[Any, ...]]]:
         def add(request: gr.Request, changed: int) -> Iterator[tuple[Any, ...]]:
             visitor = visitor_of(self.services.visitors, request)
-            yield from self._added(request, self.services.library.add_example(visitor, name), changed)
+            yield from self.stream_added(request, self.services.library.add_example(visitor, name), changed)
 
         return add
 
@@ -155,33 +155,33 @@ class TextTab:
         table, mapping = self.mapping.take_table(language_of(request), visitor, question, answer)
         added = self.services.library.add(visitor, [(table.path, table.name)], mapping)
         table.path.unlink(missing_ok=True)
-        yield from self._added(request, added, changed)
+        yield from self.stream_added(request, added, changed)
 
-    def _leave_out(self, request: gr.Request) -> tuple[Any, ...]:
+    def _skip_table(self, request: gr.Request) -> tuple[Any, ...]:
         visitor = visitor_of(self.services.visitors, request)
         self.mapping.skip_table(visitor)
         return self.mapping.open(visitor, ())
 
     def _remove(self, request: gr.Request, document: str, changed: int) -> Iterator[tuple[Any, ...]]:
         self.services.library.remove(visitor_of(self.services.visitors, request), document)
-        yield from self._added(request, Added(), changed)
+        yield from self.stream_added(request, Added(), changed)
 
-    def _added(self, request: gr.Request, added: Added, changed: int) -> Iterator[tuple[Any, ...]]:
-        """The text as it is now, then the index as it grows; refusals stand beside it."""
+    def stream_added(self, request: gr.Request, added: Added, changed: int) -> Iterator[tuple[Any, ...]]:
+        """Updates with the progress of the index, then with the text as it is now; refusals appear in the notice."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         form = self.mapping.open(visitor, added.unmapped)
-        told = Told("\n".join(added.refusals))
+        notice = Notice("\n".join(added.refusals))
         for place, line in enumerate(index_progress(self.services, language, visitor)):
-            # What was read takes a moment to sum up: first the way to stop.
-            read = self._read(language, visitor) if place == 1 else [gr.skip()] * len(self.read_outputs)
-            yield told, *form, *read, *self.index.growing(visitor, line), gr.skip()
+            # The summary of a text takes a moment, so the cancel button comes first.
+            read = self._document_updates(language, visitor) if place == 1 else [gr.skip()] * len(self.document_outputs)
+            yield notice, *form, *read, *self.index.progress_updates(visitor, line), gr.skip()
         line = index_line(self.services, language, visitor)
-        loud = index_broken(language, self.services.indexes.ready(visitor))
-        told = Told("\n".join(filter(None, [*added.refusals, loud])))
-        yield told, *form, *self._read(language, visitor), line, gr.update(visible=False), bump(changed)
+        warning = incomplete_warning(language, self.services.indexes.ready(visitor))
+        notice = Notice("\n".join(filter(None, [*added.refusals, warning])))
+        yield notice, *form, *self._document_updates(language, visitor), line, gr.update(visible=False), bump(changed)
 
-    def _read(self, language: str, visitor: str) -> tuple[Any, ...]:
-        """Updates for `read_outputs`; the newest document is looked at."""
+    def _document_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
+        """Updates for `document_outputs`; shows the newest document."""
         summaries = self.services.library.summary(visitor)
         tokens = self.services.training_text.token_counts(visitor)
         index = self.services.indexes.ready(visitor)
@@ -208,20 +208,20 @@ class TextTab:
             gr.update(visible=bool(rows)),
             gr.update(choices=choices, value=last.id if last else None),
             last.first_lines if last else "",
-            _dropped(language, last.dropped) if last else "",
+            _dropped_lines(language, last.dropped) if last else "",
         )
 
-    def _look(self, request: gr.Request, document: str) -> tuple[Any, ...]:
+    def _show_document(self, request: gr.Request, document: str) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         for each in self.services.library.summary(visitor):
             if each.id == document:
-                return each.first_lines, _dropped(language, each.dropped)
+                return each.first_lines, _dropped_lines(language, each.dropped)
         return gr.skip(), gr.skip()
 
-    def _emptied(self, notice: str, pasted: str) -> str:
-        """The box is emptied only once its text was taken."""
+    def _clear_if_added(self, notice: str, pasted: str) -> str:
+        """Empty the box only if its text was added."""
         return pasted if notice else ""
 
 
-def _dropped(language: str, sentences: Sequence[str]) -> str:
+def _dropped_lines(language: str, sentences: Sequence[str]) -> str:
     return "\n".join(sentences) or say(language, "text.nothing_dropped")

@@ -1,4 +1,4 @@
-"""Questions about the text that the model writes itself: asked for, watched, looked through, deleted one by one."""
+"""Questions about the text that the model writes: start, follow, read and delete them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,17 +10,17 @@ from playground.ui.shared.format import count
 from playground.ui.shared.handlers import guard, guarded_stream, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import CHANGING, QUIET, Tab, bump
+from playground.ui.shared.tab import QUEUED, UNQUEUED, Tab, bump
 
 COLUMNS = ("question", "answer")
-WRITING = "writing"  # one visitor's at a time: they share the model with all that is asked
+WRITING = "writing"  # one visitor at a time, because writing shares the model with all questions
 
 
 class WrittenView:
-    """The view's parts and what happens to them; plain text throughout, as it shows what a model wrote."""
+    """The view's components and their events. Plain text only, because it shows what a model wrote."""
 
     def __init__(self, services: Services) -> None:
-        """Draw the view, closed."""
+        """Draw the view, collapsed."""
         self.services = services
         self.changed = gr.State(0)
         with gr.Accordion(mark("written.title"), open=False, visible=False) as self.panel:
@@ -38,16 +38,16 @@ class WrittenView:
 
     @property
     def tab(self) -> Tab:
-        """What the page redraws."""
+        """What the page redraws of it."""
         return Tab("written", [self.panel, *self.outputs], self.refresh, self.changed)
 
     @property
     def outputs(self) -> list[Any]:
-        """What shows the pairs."""
+        """The components that show the pairs."""
         return [self.write, self.stop, self.state, self.table, self.choice, self.chosen]
 
     def _wire(self) -> None:
-        self.write.click(lambda: _buttons(True), None, [self.write, self.stop], **QUIET)
+        self.write.click(lambda: _buttons(True), None, [self.write, self.stop], **UNQUEUED)
         shown = [self.notice, *self.outputs, self.changed]
         self.write.click(
             guarded_stream(len(shown))(self._write),
@@ -56,26 +56,26 @@ class WrittenView:
             concurrency_id=WRITING,
             concurrency_limit=1,
             trigger_mode="once",
-            **CHANGING,
-        ).then(self.refresh, None, [self.panel, *self.outputs], **QUIET)  # a refusal leaves the last count in sight
-        self.stop.click(self._stop, None, None, **QUIET)
+            **QUEUED,
+        ).then(self.refresh, None, [self.panel, *self.outputs], **UNQUEUED)
+        self.stop.click(self._stop, None, None, **UNQUEUED)
         changed = [self.notice, self.changed]
-        self.remove.click(guard(2)(self._remove), [self.chosen, self.changed], changed, **CHANGING)
+        self.remove.click(guard(2)(self._remove), [self.chosen, self.changed], changed, **QUEUED)
 
     def refresh(self, request: gr.Request) -> tuple[Any, ...]:
-        """The pairs as they are kept."""
+        """Updates with the stored pairs."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
-        return gr.update(visible=bool(self.services.library.has_text(visitor))), *self._drawn(language, visitor)
+        return gr.update(visible=bool(self.services.library.has_text(visitor))), *self._pair_updates(language, visitor)
 
     def _write(self, request: gr.Request, changed: int) -> Iterator[tuple[Any, ...]]:
-        """How far it is, then the pairs."""
+        """Updates with the progress, then with the pairs."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         for each in self.services.question_writer.write(visitor):
             line = say(
                 language, "written.working", done=count(each.done), total=count(each.total), kept=count(each.kept)
             )
             yield *_buttons(True), line, *[gr.skip()] * (len(self.outputs) - 2)
-        yield *self._drawn(language, visitor), bump(changed)
+        yield *self._pair_updates(language, visitor), bump(changed)
 
     def _stop(self, request: gr.Request) -> None:
         self.services.question_writer.stop(visitor_of(self.services.visitors, request))
@@ -84,7 +84,7 @@ class WrittenView:
         self.services.question_writer.remove(visitor_of(self.services.visitors, request), question or "")
         return (bump(changed),)
 
-    def _drawn(self, language: str, visitor: str) -> tuple[Any, ...]:
+    def _pair_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `outputs`."""
         pairs = self.services.question_writer.pairs(visitor)
         headers = [say(language, f"written.{each}") for each in COLUMNS]
@@ -100,5 +100,5 @@ class WrittenView:
 
 
 def _buttons(working: bool) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Write and Stop: only the one that can be pressed is in sight."""
+    """Write and Stop: only the one that can be pressed is visible."""
     return gr.update(visible=not working), gr.update(visible=working)

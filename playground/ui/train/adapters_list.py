@@ -1,4 +1,4 @@
-"""The visitor's runs as a table, with renaming and a deletion that asks twice."""
+"""The visitor's runs as a table, with renaming and a deletion that must be confirmed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from playground.ui.shared.format import count, method_name, size
 from playground.ui.shared.handlers import guard
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import visitor_of
-from playground.ui.shared.tab import CHANGING, QUIET, bump
-from playground.ui.train.export_panel import build_exporting
-from playground.ui.train.import_panel import build_bringing
+from playground.ui.shared.tab import QUEUED, UNQUEUED, bump
+from playground.ui.train.export_panel import build_export
+from playground.ui.train.import_panel import build_import
 
 COLUMNS = ("name", "method", "state", "steps", "loss", "seconds", "parameters", "size", "place")
 
@@ -35,7 +35,7 @@ COLUMN_WIDTHS = (
 
 @dataclass(frozen=True)
 class AdaptersList:
-    """The parts that the tab redraws."""
+    """The components that the tab redraws."""
 
     empty: gr.Markdown
     table: gr.Dataframe
@@ -63,13 +63,13 @@ def build_adapters_list(services: Services, notice: gr.Textbox, changed: gr.Stat
             delete = gr.Button(mark("train.delete"), size="sm", min_width=100)
             sure = gr.Button(mark("train.delete_sure"), size="sm", variant="stop", visible=False, min_width=100)
             keep = gr.Button(mark("train.delete_keep"), size="sm", visible=False, min_width=100)
-        build_exporting(services, chosen)
-    build_bringing(services, changed)
+        build_export(services, chosen)
+    build_import(services, changed)
     asking = [delete, sure, keep]
-    delete.click(lambda: _ask(True), None, asking, **QUIET)
-    keep.click(lambda: _ask(False), None, asking, **QUIET)
-    rename.click(_rename(services), [chosen, name, changed], [notice, name, changed], **CHANGING)
-    sure.click(_delete(services), [chosen, changed], [notice, changed, *asking], **CHANGING)
+    delete.click(lambda: _ask(True), None, asking, **UNQUEUED)
+    keep.click(lambda: _ask(False), None, asking, **UNQUEUED)
+    rename.click(_rename(services), [chosen, name, changed], [notice, name, changed], **QUEUED)
+    sure.click(_delete(services), [chosen, changed], [notice, changed, *asking], **QUEUED)
     return AdaptersList(empty, table, manage, chosen)
 
 
@@ -110,7 +110,7 @@ def _row(language: str, run: RunRow) -> list[str]:
 
 
 def _place(file: Path) -> str:
-    """The last parts of the adapter's folder; the way to the data folder is the host's own business."""
+    """The last parts of the adapter's folder, without the path of the host's data folder."""
     return "/".join(file.parts[-4:-1])
 
 

@@ -1,4 +1,4 @@
-"""A bake-off: several methods on the visitor's text at one click, their figures in a table and against their losses."""
+"""Compares several methods on the visitor's text: their figures in a table, and plotted against their losses."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,21 +11,26 @@ from playground.services.app import Services
 from playground.training.method_comparison import AXES, MethodResult, collect_results, pareto_front
 from playground.ui.shared.controls import run_values
 from playground.ui.shared.format import count, duration, method_name
-from playground.ui.shared.handlers import Told, guard
+from playground.ui.shared.handlers import Notice, guard
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import HIDDEN, LAST, QUIET, bump
+from playground.ui.shared.tab import NO_PROGRESS, UNQUEUED, UNQUEUED_LATEST, bump
 from playground.ui.train.run_panel import RunPanel
 
 COLUMNS = ("method", "state", "loss", *AXES, "front")
-UNITS = {"seconds": 1.0, "peak_bytes": 1e-9, "file_bytes": 1e-6, "trainable": 1e-6}  # to what the plot's axis shows
+UNITS = {
+    "seconds": 1.0,
+    "peak_bytes": 1e-9,
+    "file_bytes": 1e-6,
+    "trainable": 1e-6,
+}  # to the axis' units
 
 
-class BakeOff:
-    """The parts and what happens to them; the runs themselves are followed by the panel above."""
+class ComparisonPanel:
+    """The components and their events; the panel above follows the runs themselves."""
 
     def __init__(self, services: Services, panel: RunPanel, notice: gr.Textbox, changed: gr.State) -> None:
-        """Draw it, closed."""
+        """Draw it, collapsed."""
         self.services = services
         self.panel, self.notice, self.changed = panel, notice, changed
         here = {id_: method for id_, method in adapters.methods().items() if not method.unavailable()}
@@ -36,7 +41,7 @@ class BakeOff:
             self.methods = gr.CheckboxGroup(choices, value=core, label=mark("bakeoff.methods"))
             with gr.Row(elem_classes="ask"):
                 self.start = gr.Button(mark("bakeoff.start"), variant="primary", scale=1, min_width=160)
-                self.outlook = gr.Textbox(label=mark("train.estimate"), interactive=False, max_lines=3, scale=3)
+                self.estimate = gr.Textbox(label=mark("train.estimate"), interactive=False, max_lines=3, scale=3)
             self.table = gr.Dataframe(datatype="str", interactive=False, wrap=True, show_label=False, visible=False)
             axes = [(mark(f"bakeoff.axis.{axis}"), axis) for axis in AXES]
             self.axis = gr.Radio(axes, value=AXES[0], label=mark("bakeoff.against"), visible=False)
@@ -51,30 +56,32 @@ class BakeOff:
         return [self.table, self.axis, self.plot, self.caveat]
 
     def wire(self, preset: gr.Radio, run: Sequence[Any]) -> None:
-        """`preset` and the run's own controls, in the order of RUN_KNOBS, hold for all methods."""
+        """`preset` and the run's controls, in the order of RUN_KNOBS, apply to all methods."""
         form = [self.methods, preset, *run]
-        gr.on([self.methods.change, preset.change], guard(1)(self._outlook), form, self.outlook, **LAST)
-        after = [self.notice, self.outlook, *self.panel.outputs, self.changed]
+        gr.on([self.methods.change, preset.change], guard(1)(self._estimate), form, self.estimate, **UNQUEUED_LATEST)
+        after = [self.notice, self.estimate, *self.panel.outputs, self.changed]
         asked = [self.changed, self.panel.kept, *form]
-        self.start.click(guard(len(after))(self._start), asked, after, api_name="bake_off", **HIDDEN)
-        self.axis.change(guard(3, clears=False)(self._turn), self.axis, [self.notice, self.plot, self.caveat], **QUIET)
+        self.start.click(guard(len(after))(self._start), asked, after, api_name="bake_off", **NO_PROGRESS)
+        self.axis.change(
+            guard(3, clears=False)(self._change_axis), self.axis, [self.notice, self.plot, self.caveat], **UNQUEUED
+        )
 
     def refresh(self, language: str, visitor: str, axis: str) -> tuple[Any, ...]:
-        """Updates for `outputs`: the last bake-off."""
+        """Updates for `outputs` with the last comparison."""
         found = collect_results(self.services.experiments.last_bake_off(visitor))
         shown = gr.update(visible=any(each.heldout_after is not None for each in found))
         table = gr.update(value=_table(language, found), visible=bool(found))
         return table, shown, _plot(language, found, axis), _caveat(language, found, axis)
 
-    def _outlook(self, request: gr.Request, methods: list[str], preset: str, *run: Any) -> tuple[Told]:
+    def _estimate(self, request: gr.Request, methods: list[str], preset: str, *run: Any) -> tuple[Notice]:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         if not self.services.library.has_text(visitor):
-            return (Told(say(language, "train.needs_text")),)
+            return (Notice(say(language, "train.needs_text")),)
         planned = self.services.experiments.plan_bake_off(visitor, methods, preset, run_values(run))
         seconds = sum(each for _, each in planned)
         steps = planned[0][0].settings.steps
         time = duration(language, seconds)
-        return (Told(say(language, "bakeoff.outlook", count=len(planned), steps=count(steps), time=time)),)
+        return (Notice(say(language, "bakeoff.outlook", count=len(planned), steps=count(steps), time=time)),)
 
     def _start(
         self, request: gr.Request, changed: int, kept: bool, methods: list[str], preset: str, *run: Any
@@ -83,7 +90,7 @@ class BakeOff:
         self.services.experiments.start_bake_off(visitor, methods, preset, run_values(run), kept)
         return "", *self.panel.follow(language, visitor), bump(changed)
 
-    def _turn(self, request: gr.Request, axis: str) -> tuple[Any, ...]:
+    def _change_axis(self, request: gr.Request, axis: str) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         found = collect_results(self.services.experiments.last_bake_off(visitor))
         return _plot(language, found, axis), _caveat(language, found, axis)
@@ -123,7 +130,7 @@ def _plot(language: str, found: Sequence[MethodResult], axis: str) -> Any:
 
 
 def _caveat(language: str, found: Sequence[MethodResult], axis: str) -> str:
-    """What the two figures of the plot do not say."""
+    """Known caveats of the two figures in the plot."""
     if not any(each.heldout_after is not None for each in found):
         return ""
     return f"{say(language, 'bakeoff.caveat.loss')} {say(language, f'bakeoff.caveat.{axis}')}"

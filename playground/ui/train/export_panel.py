@@ -1,4 +1,4 @@
-"""A run's export: a zip to download, or a repository on the Hub with the visitor's own login."""
+"""A run's export: a zip to download, or an upload to the Hub with the visitor's own login."""
 
 import os
 import tempfile
@@ -13,19 +13,19 @@ from playground.export import export, hub
 from playground.services.app import Services
 from playground.storage.store import clean_name
 from playground.ui.compat import new_download_folder
-from playground.ui.shared.handlers import Told, guard, notice_box
+from playground.ui.shared.handlers import Notice, guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import QUIET
+from playground.ui.shared.tab import UNQUEUED
 
-EXPORTS = "exports"  # a merged model takes the memory of a second base, so they wait for each other
+EXPORTS = "exports"  # one at a time: a merged model takes as much memory as a second base model
 WAITING: dict[str, Any] = {"concurrency_id": EXPORTS, "concurrency_limit": 1}
 
 
-def build_exporting(services: Services, chosen: gr.Dropdown) -> None:
+def build_export(services: Services, chosen: gr.Dropdown) -> None:
     """Draw it under the list of runs; `chosen` holds the run's id."""
     with gr.Accordion(mark("export.title"), open=False):
-        told = notice_box()
+        notice = notice_box()
         with gr.Row(elem_classes="ask"):
             forms = [(mark(f"export.form.{form}"), form) for form in export.FORMS]
             form = gr.Dropdown(forms, value=forms[0][1], label=mark("export.form"), min_width=240)
@@ -34,19 +34,19 @@ def build_exporting(services: Services, chosen: gr.Dropdown) -> None:
                 mark("export.download"), size="sm", variant="primary", visible=False, min_width=120
             )
         _build_push(services, chosen, form)
-    making = guard(2)(_maker(services, file))
-    make.click(making, [chosen, form], [told, file], show_progress_on=told, api_name="export", **WAITING)
+    make_export = guard(2)(_export_handler(services, file))
+    make.click(make_export, [chosen, form], [notice, file], show_progress_on=notice, api_name="export", **WAITING)
     for each in (chosen, form):
-        each.change(lambda: gr.update(value=None, visible=False), None, file, **QUIET)
+        each.change(lambda: gr.update(value=None, visible=False), None, file, **UNQUEUED)
 
 
 def _build_push(services: Services, chosen: gr.Dropdown, form: gr.Dropdown) -> None:
-    """With a login where the host's Space offers one, else with a token that is typed.
+    """Uses the login where the host's Space offers one, else a token that the visitor types.
 
     Off a Space, Gradio's login would hand out the host's own token (CVE-2026-27167), so it is not drawn there.
     """
     gr.Markdown(mark("export.hub"))
-    told = notice_box()
+    notice = notice_box()
     with gr.Row(elem_classes="ask"):
         name = gr.Textbox(label=mark("export.hub_name"), max_lines=1, min_width=160)
         private = gr.Checkbox(True, label=mark("export.hub_private"), min_width=120)
@@ -56,15 +56,17 @@ def _build_push(services: Services, chosen: gr.Dropdown, form: gr.Dropdown) -> N
             push.click(
                 _by_login(services),
                 [chosen, form, name, private],
-                told,
-                show_progress_on=told,
+                notice,
+                show_progress_on=notice,
                 api_visibility="private",
                 **WAITING,
             )
             return
         token = gr.Textbox(label=mark("export.hub_token"), type="password", max_lines=1, min_width=200)
     typed = [chosen, form, name, private, token]
-    push.click(_by_token(services), typed, [told, token], show_progress_on=told, api_visibility="private", **WAITING)
+    push.click(
+        _by_token(services), typed, [notice, token], show_progress_on=notice, api_visibility="private", **WAITING
+    )
 
 
 def offers_login() -> bool:
@@ -72,10 +74,10 @@ def offers_login() -> bool:
     return bool(os.environ.get("SPACE_ID") and os.environ.get("OAUTH_CLIENT_ID"))
 
 
-def _maker(services: Services, file: gr.DownloadButton) -> Callable[..., tuple[Any, ...]]:
+def _export_handler(services: Services, file: gr.DownloadButton) -> Callable[..., tuple[Any, ...]]:
     def make(request: gr.Request, run: str, form: str) -> tuple[Any, ...]:
         visitor = visitor_of(services.visitors, request)
-        with _written(services, visitor, run, form) as folder:
+        with _export_folder(services, visitor, run, form) as folder:
             archive = new_download_folder(file) / f"{_file_name(services, visitor, run)}-{form}.zip"
             export.zip_folder(folder, archive)
         return (gr.update(value=str(archive), visible=True),)
@@ -84,7 +86,7 @@ def _maker(services: Services, file: gr.DownloadButton) -> Callable[..., tuple[A
 
 
 def _by_login(services: Services) -> Callable[..., Any]:
-    send = guard(1)(_sender(services))
+    send = guard(1)(_push_handler(services))
 
     def push(request: gr.Request, run: str, form: str, name: str, private: bool, login: gr.OAuthToken | None) -> Any:
         return send(request, run, form, name, private, login.token if login else None)
@@ -93,8 +95,8 @@ def _by_login(services: Services) -> Callable[..., Any]:
 
 
 def _by_token(services: Services) -> Callable[..., Any]:
-    """The typed token is taken off the page with the answer, whatever that is."""
-    send = guard(1)(_sender(services))
+    """Clears the typed token from the page with every answer."""
+    send = guard(1)(_push_handler(services))
 
     def push(request: gr.Request, run: str, form: str, name: str, private: bool, token: str) -> tuple[Any, ...]:
         return send(request, run, form, name, private, token), ""
@@ -102,27 +104,27 @@ def _by_token(services: Services) -> Callable[..., Any]:
     return push
 
 
-def _sender(services: Services) -> Callable[..., tuple[Any, ...]]:
+def _push_handler(services: Services) -> Callable[..., tuple[Any, ...]]:
     def send(request: gr.Request, run: str, form: str, name: str, private: bool, token: str | None) -> tuple[Any, ...]:
         visitor = visitor_of(services.visitors, request)
         if not (token or "").strip():
-            hub.push_to_hub(Path(), name, None, private)  # says that a login is missing, before anything is made
-        with _written(services, visitor, run, form) as folder:
+            hub.push_to_hub(Path(), name, None, private)  # raises that a login is missing, before anything is written
+        with _export_folder(services, visitor, run, form) as folder:
             address = hub.push_to_hub(folder, name, token, private)
-        return (Told(say(language_of(request), "export.hub_done", address=address)),)
+        return (Notice(say(language_of(request), "export.hub_done", address=address)),)
 
     return send
 
 
 @contextmanager
-def _written(services: Services, visitor: str, run: str, form: str) -> Iterator[Path]:
-    """A folder with the export, gone afterwards."""
+def _export_folder(services: Services, visitor: str, run: str, form: str) -> Iterator[Path]:
+    """A folder with the export, deleted afterwards."""
     with tempfile.TemporaryDirectory(dir=services.settings.data, prefix=".export-") as folder:
         services.runs.export(visitor, run, form, Path(folder))
         yield Path(folder)
 
 
 def _file_name(services: Services, visitor: str, run: str) -> str:
-    """Letters, digits and dashes of the run's name: it becomes a file's name on the visitor's machine."""
+    """The letters, digits and dashes of the run's name, for a file on the visitor's machine."""
     name = clean_name(services.runs.get(visitor, run).name, "adapter")
     return "-".join("".join(letter if letter.isalnum() else " " for letter in name).split()) or "adapter"

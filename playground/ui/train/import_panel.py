@@ -1,4 +1,4 @@
-"""An adapter that was trained elsewhere, or exported here before: files in, a run that is done out."""
+"""Imports an adapter that was trained elsewhere or exported here: takes its files, makes a finished run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,38 +7,38 @@ from typing import Any
 import gradio as gr
 
 from playground.services.app import Services
-from playground.ui.shared.handlers import Told, guard, notice_box
+from playground.ui.shared.handlers import Notice, guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import QUIET, bump
+from playground.ui.shared.tab import UNQUEUED, bump
 
 
-def build_bringing(services: Services, changed: gr.State) -> None:
-    """Draw it under the list of runs; `changed` tells the page."""
+def build_import(services: Services, changed: gr.State) -> None:
+    """Draw it under the list of runs; a new `changed` makes the page redraw."""
     with gr.Accordion(mark("bring.title"), open=False):
         gr.Markdown(mark("bring.intro"))
         name = gr.Textbox(label=mark("train.name"), placeholder=mark("train.name_hint"), max_lines=1)
-        # No list of types: Gradio's own refusal would name no reason, and leave the file in its cache.
+        # No file types: Gradio's own refusal would give no reason, and leave the file in its cache.
         files = gr.File(label=mark("bring.files"), file_count="multiple", height=120, elem_id="bring")
-        told = notice_box()
+        notice = notice_box()
 
     def bring(request: gr.Request, paths: Sequence[str] | None, name: str, changed: int) -> tuple[Any, ...]:
-        came = [Path(path) for path in paths or ()]
+        uploads = [Path(path) for path in paths or ()]
         try:
             visitor = visitor_of(services.visitors, request)
-            run = services.runs.import_adapter(visitor, [(path.name, path) for path in came], name)
+            run = services.runs.import_adapter(visitor, [(path.name, path) for path in uploads], name)
         finally:
-            for path in came:
-                path.unlink(missing_ok=True)  # Gradio's copy, which whoever knows its address could read
+            for path in uploads:
+                path.unlink(missing_ok=True)  # Gradio's copy, which anyone who knows its address could read
         kept = services.runs.get(visitor, run).name
-        return Told(say(language_of(request), "bring.done", name=kept)), "", bump(changed)
+        return Notice(say(language_of(request), "bring.done", name=kept)), "", bump(changed)
 
-    # By the queue: a change of a gr.State reaches the page only through it.
+    # Uses the queue: a change of a gr.State reaches the page only through it.
     files.upload(
         guard(3)(bring),
         [files, name, changed],
-        [told, name, changed],
+        [notice, name, changed],
         api_name="bring_adapter",
         concurrency_limit=1,
-        show_progress_on=told,
-    ).then(lambda: None, None, files, **QUIET)
+        show_progress_on=notice,
+    ).then(lambda: None, None, files, **UNQUEUED)

@@ -12,7 +12,7 @@ from playground.training.layer_tradeoff import BLOCKS, MEASURED, METHOD, RUN_SEC
 from playground.ui.shared.controls import Controls
 from playground.ui.shared.i18n import say
 from playground.ui.shared.session import language_of
-from playground.ui.shared.tab import LAST
+from playground.ui.shared.tab import UNQUEUED_LATEST
 
 KNOB = "top_layers"
 
@@ -27,8 +27,8 @@ class LayersView:
     def wire(self, controls: Controls, form: list[Any], redrawn: gr.Textbox) -> None:
         """`form` is the method, the preset and all controls; `redrawn` changes when the tab is redrawn."""
         self._controls = controls
-        triggers = [*form[:2], *controls.named(KNOB), redrawn]
-        gr.on([each.change for each in triggers], self._draw, form, self.picture, **LAST)
+        triggers = [*form[:2], *controls.for_knob(KNOB), redrawn]
+        gr.on([each.change for each in triggers], self._draw, form, self.picture, **UNQUEUED_LATEST)
 
     def _draw(self, request: gr.Request, method: str, preset: str, *values: Any) -> str:
         options, _ = self._controls.read(method, values)
@@ -39,9 +39,9 @@ def layers_chart(language: str, layers: object) -> str:
     """Speed to the right, held-out loss upwards; the choice is marked among the measured points."""
     chosen = interpolate(int(layers)) if isinstance(layers, int | float) and layers >= 0 else None
     known = chosen in MEASURED
-    points = [_point(language, each, each == chosen) for each in MEASURED]
+    points = [_chart_point(language, each, each == chosen) for each in MEASURED]
     if chosen and not known:
-        points.insert(sum(each.layers > chosen.layers for each in MEASURED), _point(language, chosen, True))
+        points.insert(sum(each.layers > chosen.layers for each in MEASURED), _chart_point(language, chosen, True))
     drawn = draw_line(
         say(language, "layers.title"), points, say(language, "layers.speed"), say(language, "layers.loss")
     )
@@ -51,7 +51,7 @@ def layers_chart(language: str, layers: object) -> str:
     return f'{drawn}<p class="fine-print">{escape(caption)}</p>'
 
 
-def _point(language: str, trade: LayerTradeoff, chosen: bool) -> ChartPoint:
+def _chart_point(language: str, trade: LayerTradeoff, chosen: bool) -> ChartPoint:
     """A point that was not measured shows its number of layers, and no figures."""
     name = say(language, "layers.all") if trade.layers == BLOCKS else str(trade.layers)
     figures = f"{trade.speed:.2f} × · {trade.loss:.3f}" if trade in MEASURED else ""

@@ -10,12 +10,12 @@ import adapters
 from adapters.base import Method
 from playground.ui.learn.method_details import MethodCosts, picture
 from playground.ui.shared.i18n import mark
-from playground.ui.shared.tab import QUIET
+from playground.ui.shared.tab import UNQUEUED
 
 
 @dataclass(frozen=True)
 class Card:
-    """The parts of a card that change."""
+    """The components of a card that change."""
 
     column: gr.Column
     picture: gr.HTML
@@ -47,5 +47,5 @@ def _card(method: Method[Any], chosen: gr.Radio) -> Card:
             gr.Markdown(reason, elem_classes="fine-print reason")
         words = f"{mark('train.choose_method')} {method.label}"
         button = gr.Button(words, size="sm", interactive=not reason)
-    button.click(lambda: id_, None, chosen, **QUIET)
+    button.click(lambda: id_, None, chosen, **UNQUEUED)
     return Card(column, drawing)

@@ -1,4 +1,4 @@
-"""Choosing a method: the cards, what is to know about the chosen one, and its rival; knows no method by name."""
+"""The choice of a method: the cards, facts about the chosen one, and its rival; knows no method by name."""
 
 from collections.abc import Iterator
 from html import escape
@@ -16,15 +16,15 @@ from playground.ui.shared.controls import Controls
 from playground.ui.shared.handlers import guard, guarded_stream
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of
-from playground.ui.shared.tab import HIDDEN, LAST, QUIET
+from playground.ui.shared.tab import NO_PROGRESS, UNQUEUED, UNQUEUED_LATEST
 from playground.ui.train.method_cards import build_cards, card_classes, pictures
 
 
 class MethodChoice:
-    """The choice itself is out of sight: the cards set it, and programs do."""
+    """The choice itself is a hidden radio, set by the cards and by programs."""
 
     def __init__(self, services: Services, first: str) -> None:
-        """Draw the cards, the first method's chosen; `wire` follows when the rest of the form is there."""
+        """Draw the cards with the first method chosen; call `wire` when the rest of the form is drawn."""
         self.services = services
         here = [(method.label, id_) for id_, method in adapters.methods().items() if not method.unavailable()]
         self.method = gr.Radio(here, value=first, label=mark("train.method"), visible="hidden")
@@ -35,45 +35,46 @@ class MethodChoice:
             self.rival = gr.Button(visible=False, size="sm")
 
     def wire(self, page: gr.Blocks, controls: Controls, form: list[Any], notice: gr.Textbox) -> None:
-        """`form` is the choice, the preset and all controls; its faults are told in `notice`."""
+        """`form` is the choice, the preset and all controls; its errors appear in `notice`."""
         self.controls = controls
         shown = [*[card.column for card in self.cards.values()], *controls.groups.values()]
-        self.method.change(self._mark_chosen, self.method, shown, **QUIET)
+        self.method.change(self._mark_chosen, self.method, shown, **UNQUEUED)
         followed: list[Any] = [self.method]
         for id_, method in adapters.methods().items():
             followed += controls.methods[id_] if method.rival(method.Options()) else []
         described, describe = [notice, self.about, self.rival], guard(3, clears=False)(self._describe)
-        gr.on([each.change for each in followed], describe, form, described, **LAST)
+        gr.on([each.change for each in followed], describe, form, described, **UNQUEUED_LATEST)
         filled = [notice, self.method, *controls.flat]
-        self.rival.click(guard(len(filled))(self._choose_rival), form, filled, **QUIET)
+        self.rival.click(guard(len(filled))(self._choose_rival), form, filled, **UNQUEUED)
         drawn = [notice, self.legend, *[card.picture for card in self.cards.values()], self.about, self.rival]
         show = guarded_stream(len(drawn), clears=False)(self._show)
-        page.load(show, form, drawn, api_visibility="private", **HIDDEN)
+        page.load(show, form, drawn, api_visibility="private", **NO_PROGRESS)
 
     def _mark_chosen(self, chosen: str) -> list[Any]:
         cards = [gr.update(elem_classes=card_classes(id_ == chosen)) for id_ in self.cards]
         return [*cards, *[gr.update(visible=id_ == chosen) for id_ in self.controls.groups]]
 
     def _show(self, request: gr.Request, *form: Any) -> Iterator[tuple[Any, ...]]:
-        """At once that the methods are being measured, then what was found."""
+        """Updates at once without figures, then with the measured ones."""
         language = language_of(request)
         for known in measured_costs(self.services):
-            described = _about(language, form[0], known), self._rival_button(language, *form)
+            described = _method_facts(language, form[0], known), self._rival_button(language, *form)
             yield legend(language), *pictures(language, known), *described
 
     def _describe(self, request: gr.Request, *form: Any) -> tuple[Any, ...]:
         language, (*_, known) = language_of(request), measured_costs(self.services)
-        return _about(language, form[0], known), self._rival_button(language, *form)
+        return _method_facts(language, form[0], known), self._rival_button(language, *form)
 
     def _choose_rival(self, _request: gr.Request, *form: Any) -> tuple[Any, ...]:
         rival = self._rival(*form)
-        assert rival is not None, "the button is hidden where there is none"
+        if rival is None:  # the form changed after the button was shown
+            return (gr.skip(),) * (1 + len(self.controls.flat))
         return rival.method, *self.controls.fill(rival.method, rival.options)
 
     def _rival_button(self, language: str, *form: Any) -> Any:
         try:
             rival = self._rival(*form)
-        except MethodError:  # told beside the form
+        except MethodError:  # shown beside the form
             rival = None
         words = say(language, "train.rival", reason=rival.reason) if rival else ""
         return gr.update(value=words, visible=rival is not None)
@@ -84,6 +85,6 @@ class MethodChoice:
         return method.rival(build(method.Options, options))
 
 
-def _about(language: str, chosen: str, known: MethodCosts) -> str:
+def _method_facts(language: str, chosen: str, known: MethodCosts) -> str:
     method = adapters.get(chosen)
     return f"<h4>{escape(method.label)}</h4>{facts(language, method, known)}"

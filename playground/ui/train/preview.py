@@ -1,4 +1,4 @@
-"""What the model will see: training examples of each kind with what it learns to say marked, and their counts.
+"""What the model will see: training examples of each kind with the trained tokens marked, and their counts.
 
 Gradio's HighlightedText puts its pieces on the page as text, so nothing in them becomes markup.
 """
@@ -18,7 +18,7 @@ from playground.ui.shared.format import count
 from playground.ui.shared.handlers import guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import CHANGING, Tab
+from playground.ui.shared.tab import QUEUED, Tab
 
 LEARNT = "learnt"
 COLOURS = {LEARNT: "#e69f00"}
@@ -27,14 +27,14 @@ LAZY: dict[str, Any] = {"show_progress": "minimal", "trigger_mode": "always_last
 
 
 class Preview:
-    """The preview's parts and what happens to them; nothing is computed while it is closed."""
+    """The preview's components and their events; nothing is computed while it is collapsed."""
 
     def __init__(self, services: Services, run: Sequence[Any]) -> None:
-        """Draw the preview, closed, and wire it to the run's controls, in the order of RUN_KNOBS."""
+        """Draw the preview, collapsed, and wire it to the run's controls, in the order of RUN_KNOBS."""
         self.services = services
         self.run = run
         self.changed = gr.State(0)
-        self.opened = gr.State(False)
+        self.is_open = gr.State(False)
         self.place = gr.State(0)
         with gr.Accordion(mark("preview.title"), open=False) as self.panel:
             self.notice = notice_box()
@@ -60,8 +60,8 @@ class Preview:
 
     @property
     def tab(self) -> Tab:
-        """What the page redraws, apart from the rest: a long text takes seconds."""
-        inputs = [self.opened, self.kind, *self.run]
+        """What the page redraws of it; a tab of its own, because a long text takes seconds."""
+        inputs = [self.is_open, self.kind, *self.run]
         return Tab("preview", [self.notice, *self.outputs], guard(5)(self._draw), self.changed, inputs)
 
     @property
@@ -70,19 +70,19 @@ class Preview:
         return [self.counts, self.kind, self.place, self.text]
 
     def _wire(self) -> None:
-        shown, asked = [self.notice, *self.outputs], [self.opened, self.kind, *self.run]
+        shown, asked = [self.notice, *self.outputs], [self.is_open, self.kind, *self.run]
         lazy = {**LAZY, "show_progress_on": self.counts}
-        self.panel.expand(lambda: True, None, self.opened, **CHANGING).then(guard(5)(self._draw), asked, shown, **lazy)
-        self.panel.collapse(lambda: False, None, self.opened, **CHANGING)
+        self.panel.expand(lambda: True, None, self.is_open, **QUEUED).then(guard(5)(self._draw), asked, shown, **lazy)
+        self.panel.collapse(lambda: False, None, self.is_open, **QUEUED)
         for control in self.run:
             control.change(guard(5)(self._draw), asked, shown, **lazy)
-        self.kind.input(guard(5)(self._first), asked, shown, **lazy)
-        self.another.click(guard(5)(self._next), [self.place, *asked], shown, **lazy)
+        self.kind.input(guard(5)(self._show_first), asked, shown, **lazy)
+        self.another.click(guard(5)(self._show_next), [self.place, *asked], shown, **lazy)
 
     def _draw(self, request: gr.Request, opened: bool, kind: str | None, *run: Any) -> tuple[Any, ...]:
         if not opened:
             return (gr.skip(),) * len(self.outputs)
-        language, rows = language_of(request), self._rows(request, run)
+        language, rows = language_of(request), self._kind_previews(request, run)
         chosen = next((row for row in rows if row.kind == kind), rows[0] if rows else None)
         headers = [say(language, f"preview.column.{each}") for each in COLUMNS]
         kinds = [(say(language, f"preview.of.{row.kind}"), row.kind) for row in rows]
@@ -93,21 +93,21 @@ class Preview:
             _pieces(chosen.shown[0]) if chosen else [],
         )
 
-    def _first(self, request: gr.Request, opened: bool, kind: str | None, *run: Any) -> tuple[Any, ...]:
-        return self._shown(request, kind, 0, run)
+    def _show_first(self, request: gr.Request, opened: bool, kind: str | None, *run: Any) -> tuple[Any, ...]:
+        return self._show_example(request, kind, 0, run)
 
-    def _next(self, request: gr.Request, place: int, opened: bool, kind: str | None, *run: Any) -> tuple[Any, ...]:
-        return self._shown(request, kind, place + 1, run)
+    def _show_next(self, request: gr.Request, place: int, opened: bool, kind: str | None, *run: Any) -> tuple[Any, ...]:
+        return self._show_example(request, kind, place + 1, run)
 
-    def _shown(self, request: gr.Request, kind: str | None, place: int, run: tuple[Any, ...]) -> tuple[Any, ...]:
-        """One of the kept examples of a kind, after the last one the first again."""
-        found = [row for row in self._rows(request, run) if row.kind == kind]
+    def _show_example(self, request: gr.Request, kind: str | None, place: int, run: tuple[Any, ...]) -> tuple[Any, ...]:
+        """One of the stored examples of a kind; the first one follows the last one."""
+        found = [row for row in self._kind_previews(request, run) if row.kind == kind]
         if not found:
             return (gr.skip(),) * len(self.outputs)
         place %= len(found[0].shown)
         return gr.skip(), gr.skip(), place, _pieces(found[0].shown[place])
 
-    def _rows(self, request: gr.Request, run: tuple[Any, ...]) -> list[KindPreview]:
+    def _kind_previews(self, request: gr.Request, run: tuple[Any, ...]) -> list[KindPreview]:
         asked = dict(zip(RUN_KNOBS, run, strict=True))
         given = {name: value for name, value in asked.items() if value is not None and name not in BY_PRESET}
         visitor = visitor_of(self.services.visitors, request)

@@ -1,4 +1,4 @@
-"""A sweep over learning rate and batch size: the range test's curve, the grid's table, the winner for the form."""
+"""A sweep over learning rate and batch size: the range test's curve, the grid's table, and the winner for the form."""
 
 import math
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from playground.ui.shared.controls import Controls
 from playground.ui.shared.format import count, duration, method_name
 from playground.ui.shared.handlers import guard
 from playground.ui.shared.i18n import mark, say
-from playground.ui.shared.polling import Polled
+from playground.ui.shared.polling import Poll
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import HIDDEN, QUIET
+from playground.ui.shared.tab import NO_PROGRESS, UNQUEUED
 from playground.ui.train.run_panel import pause_button
 
 TICK_SECONDS = 2.0
@@ -25,10 +25,10 @@ COLOURS = {"loss": "#8a8f98", "smoothed": "#d9730d"}
 
 
 class SweepPanel:
-    """The parts and what happens to them; a sweep is a run of its own kind, followed here."""
+    """The components and their events; a sweep is a run of its own kind, followed here."""
 
     def __init__(self, services: Services, notice: gr.Textbox) -> None:
-        """Draw it, closed."""
+        """Draw it, collapsed."""
         self.services = services
         self.notice = notice
         with gr.Accordion(mark("sweep.title"), open=False):
@@ -49,18 +49,18 @@ class SweepPanel:
         return [self.start, self.pause, self.use, self.state, self.plot, self.table, self.timer]
 
     def wire(self, method: gr.Radio, controls: Controls, form: Sequence[Any], kept: gr.Checkbox) -> None:
-        """`form` is the method, the preset and all controls; the winner is put into it."""
+        """`form` is the method, the preset and all controls; the winner is written into it."""
         self.controls = controls
         after = [self.notice, *self.outputs]
-        self.start.click(guard(len(after))(self._start), [kept, *form], after, api_name="sweep", **HIDDEN)
-        self.pause.click(guard(len(after))(self._pause_or_resume), self.pause, after, **QUIET)
-        self.polled = Polled("sweep_run", guard(len(after))(self._tick), after)
-        self.polled.follow(self.timer)
+        self.start.click(guard(len(after))(self._start), [kept, *form], after, api_name="sweep", **NO_PROGRESS)
+        self.pause.click(guard(len(after))(self._pause_or_resume), self.pause, after, **UNQUEUED)
+        self.poll = Poll("sweep_run", guard(len(after))(self._tick), after)
+        self.poll.follow(self.timer)
         filled = [self.notice, method, *controls.flat]
-        self.use.click(guard(len(filled))(self._use), None, filled, **QUIET)
+        self.use.click(guard(len(filled))(self._use), None, filled, **UNQUEUED)
 
     def refresh(self, language: str, visitor: str) -> tuple[Any, ...]:
-        """Updates for `outputs`: the last sweep; looking renews its lease."""
+        """Updates for `outputs` with the last sweep; also renews its lease."""
         row = self.services.experiments.last_sweep(visitor)
         run = self.services.jobs.snapshot(visitor, row.id) if row else None
         state = run.state if run else ""
@@ -69,7 +69,7 @@ class SweepPanel:
             gr.update(visible=not active),
             pause_button(language, state),
             gr.update(visible=state == "done"),
-            _line(language, run),
+            _state_line(language, run),
             _plot(language, run),
             _table(language, run),
             gr.update(active=active),
@@ -92,15 +92,15 @@ class SweepPanel:
         return self.refresh(language_of(request), visitor_of(self.services.visitors, request))
 
     def _use(self, request: gr.Request) -> tuple[Any, ...]:
-        """Put the setting that won into the form, and the method that it was found for."""
+        """Write the winning setting, and the method it was found for, into the form."""
         run = self.services.experiments.last_sweep(visitor_of(self.services.visitors, request))
         if run is None:
             return (gr.skip(), *[gr.skip()] * len(self.controls.flat))
         won = {name: run.figures[name] for name in ("learning_rate", "batch_tokens")}
-        return run.method, *self.controls.put(run.method, won)
+        return run.method, *self.controls.set_values(run.method, won)
 
 
-def _line(language: str, run: Snapshot | None) -> str:
+def _state_line(language: str, run: Snapshot | None) -> str:
     if run is None:
         return say(language, "sweep.none")
     name = method_name(run.method)
@@ -119,7 +119,7 @@ def _line(language: str, run: Snapshot | None) -> str:
 
 
 def _plot(language: str, run: Snapshot | None) -> Any:
-    """Loss over the power of ten of the rate, as read and smoothed."""
+    """Loss against log₁₀ of the learning rate, as measured and smoothed."""
     points = [event for event in run.events if event["event"] == "progress" and "rate" in event] if run else []
     names = {curve: say(language, f"sweep.curve_{curve}") for curve in COLOURS}
     rows = [
@@ -138,7 +138,7 @@ def _plot(language: str, run: Snapshot | None) -> Any:
 
 
 def _table(language: str, run: Snapshot | None) -> Any:
-    """A row a setting of the grid, its loss at each rung that it reached."""
+    """One row per setting of the grid, with its loss at each rung that it reached."""
     judged = [event for event in run.events if event["event"] == "judged"] if run else []
     losses = {(event["arm"], event["rung"]): event["loss"] for event in judged}
     settings = {event["arm"]: (event["learning_rate"], event["batch_tokens"]) for event in judged}

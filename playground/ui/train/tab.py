@@ -11,12 +11,12 @@ from playground.training.config import PRESETS, RunConfig
 from playground.training.estimate import Estimate
 from playground.ui.shared.controls import Controls, build_controls
 from playground.ui.shared.format import count, duration
-from playground.ui.shared.handlers import Told, guard, notice, notice_box
+from playground.ui.shared.handlers import Notice, guard, notice_box, notice_update
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import HIDDEN, LAST, QUIET, Tab, bump
+from playground.ui.shared.tab import NO_PROGRESS, UNQUEUED, UNQUEUED_LATEST, Tab, bump
 from playground.ui.train.adapters_list import AdaptersList, build_adapters_list, list_updates
-from playground.ui.train.comparison_panel import BakeOff
+from playground.ui.train.comparison_panel import ComparisonPanel
 from playground.ui.train.history import History
 from playground.ui.train.layers_panel import LayersView
 from playground.ui.train.method_choice import MethodChoice
@@ -28,7 +28,7 @@ FIRST_METHOD, FIRST_PRESET = "lora", "quick"
 
 
 class TrainTab:
-    """The tab's parts and what happens to them; every handler asks the store who is asking."""
+    """The tab's components and their events; every handler looks up the visitor."""
 
     def __init__(self, services: Services, page: gr.Blocks) -> None:
         """Draw the tab and wire it."""
@@ -36,9 +36,9 @@ class TrainTab:
         self.changed = gr.State(0)
         gr.Markdown(mark("train.intro"))
         self._build_form()
-        self.panel.draw_run()
+        self.panel.build_run()
         self.lease = gr.Markdown(elem_classes="fine-print")
-        self.bakeoff = BakeOff(services, self.panel, self.notice, self.changed)
+        self.bakeoff = ComparisonPanel(services, self.panel, self.notice, self.changed)
         self.sweep = SweepPanel(services, self.notice)
         self.list: AdaptersList = build_adapters_list(services, self.notice, self.changed)
         self.history = History(services, self.panel, self.notice, self.changed)
@@ -47,8 +47,8 @@ class TrainTab:
 
     @property
     def tab(self) -> Tab:
-        """What the page redraws: the estimate, the followed run, the list, and what several runs came to."""
-        parts: list[BakeOff | History | SweepPanel] = [self.bakeoff, self.history, self.sweep]
+        """What the page redraws of it: the estimate, the followed run, the list, and results of several runs."""
+        parts: list[ComparisonPanel | History | SweepPanel] = [self.bakeoff, self.history, self.sweep]
         outputs = [self.redrawn, *self.panel.outputs, self.panel.kept, *self.list_outputs, self.lease]
         outputs += [output for part in parts for output in part.outputs]
         asked = [self.bakeoff.axis, self.history.one, self.history.other]
@@ -64,7 +64,7 @@ class TrainTab:
             )
         with gr.Accordion(mark("train.advanced"), open=False):
             self.controls: Controls = build_controls(FIRST_METHOD, self._build_layers)
-        self.redrawn = gr.Textbox(visible="hidden")  # its change has the form told of as it is then, not as it was
+        self.redrawn = gr.Textbox(visible="hidden")  # its change redraws what depends on the form
         self.estimate = gr.Textbox(label=mark("train.estimate"), interactive=False, lines=1, max_lines=4)
         self.notice = notice_box()
         self.preview = Preview(self.services, self.controls.run)
@@ -76,25 +76,25 @@ class TrainTab:
 
     @property
     def form(self) -> list[Any]:
-        """All that a run is made from."""
+        """All inputs that define a run."""
         return [self.choice.method, self.preset, *self.controls.flat]
 
     @property
     def list_outputs(self) -> list[Any]:
-        """What follows the list of runs."""
+        """The components that show the list of runs."""
         return [self.list.empty, self.list.table, self.list.manage, self.list.chosen]
 
     def _wire(self) -> None:
         changed = [control.change for control in self.form]
-        gr.on(changed, lambda: notice(""), None, self.notice, **QUIET)
-        gr.on([*changed, self.redrawn.change], guard(1)(self._estimate), self.form, self.estimate, **LAST)
+        gr.on(changed, lambda: notice_update(""), None, self.notice, **UNQUEUED)
+        gr.on([*changed, self.redrawn.change], guard(1)(self._estimate), self.form, self.estimate, **UNQUEUED_LATEST)
         started = [self.notice, self.name, *self.panel.outputs, self.changed]
         self.panel.start.click(
             guard(len(started))(self._start),
             [self.changed, self.name, self.panel.kept, *self.form],
             started,
             api_name="train",
-            **HIDDEN,
+            **NO_PROGRESS,
         )
         self.layers.wire(self.controls, self.form, self.redrawn)
         self.panel.wire(self.notice, self.changed)
@@ -102,21 +102,21 @@ class TrainTab:
         self.sweep.wire(self.choice.method, self.controls, self.form, self.panel.kept)
 
     def refresh(self, request: gr.Request, axis: str, one: str, other: str) -> tuple[Any, ...]:
-        """Everything of this tab that depends on what is stored; what depends on the form too follows `redrawn`."""
+        """Updates with all that depends on the store; what also depends on the form follows `redrawn`."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         return (
             secrets.token_hex(4),
             *self.panel.follow(language, visitor),
-            self.panel.keeps(visitor),
-            *self._listed(language, visitor),
-            self._house_rules(language),
+            self.panel.keep_update(visitor),
+            *self._list_updates(language, visitor),
+            self._limits_text(language),
             *self.bakeoff.refresh(language, visitor, axis),
             *self.history.refresh(language, visitor, one, other),
             *self.sweep.refresh(language, visitor),
         )
 
-    def _house_rules(self, language: str) -> str:
-        """When a run ends by itself, and the host's limits."""
+    def _limits_text(self, language: str) -> str:
+        """When a run stops by itself, and the host's limits."""
         limits = self.services.settings
         lease = say(language, "train.lease", minutes=round(limits.lease_seconds / 60))
         most = say(
@@ -130,17 +130,17 @@ class TrainTab:
         )
         return f"{lease} {most}"
 
-    def _listed(self, language: str, visitor: str) -> tuple[Any, ...]:
+    def _list_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
         return list_updates(language, self.services.runs.all(visitor), None)
 
-    def _estimate(self, request: gr.Request, method: str, preset: str, *values: Any) -> tuple[Told]:
-        """The box of the estimate is a notice of its own: what a run would take, or why there can be none."""
+    def _estimate(self, request: gr.Request, method: str, preset: str, *values: Any) -> tuple[Notice]:
+        """The estimate's box is a notice box: it shows what the run would take, or why there is no estimate."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         if not self.services.library.has_text(visitor):
-            return (Told(say(language, "train.needs_text")),)
+            return (Notice(say(language, "train.needs_text")),)
         options, run_values = self.controls.read(method, values)
         config, cost = self.services.runs.plan(visitor, method, preset, options, run_values)
-        return (Told(estimate_sentence(language, config, cost, self.services.chat.model.num_parameters())),)
+        return (Notice(estimate_sentence(language, config, cost, self.services.chat.model.num_parameters())),)
 
     def _start(
         self, request: gr.Request, changed: int, name: str, kept: bool, method: str, preset: str, *values: Any
@@ -153,7 +153,7 @@ class TrainTab:
 
 
 def estimate_sentence(language: str, config: RunConfig, cost: Estimate, parameters: int) -> str:
-    """What the run will take, in one line."""
+    """What the run would take, in one line."""
     return say(
         language,
         "train.estimate_value",
