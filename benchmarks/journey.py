@@ -21,6 +21,7 @@ import httpx
 import psutil
 from gradio_client import Client, handle_file
 
+from playground.ui.compat import UNCHANGED
 from playground.ui.shared.session import COOKIE
 
 ROOT = Path(__file__).parents[1]
@@ -67,9 +68,12 @@ class Visitor:
         return [id_ for _, id_ in self.client.predict(api_name="/panes")[0]["choices"]]
 
     def ask(self, question: str, arms: list[str], **form: Any) -> Iterator[list[Any]]:
-        """The page's updates while all panes answer."""
+        """The page's updates while all panes answer; what a frame leaves out is as in the frame before."""
         padded = [*arms, *["none"] * (PANES - len(arms))]
-        yield from (list(each) for each in self.client.submit(question, *padded, **form, api_name="/ask"))
+        shown: list[Any] = []
+        for frame in self.client.submit(question, *padded, **form, api_name="/ask"):
+            shown = [old if new == UNCHANGED else new for new, old in zip(frame, shown or frame, strict=True)]
+            yield shown
 
     def ask_blind(self, question: str, *wanted: str, **form: Any) -> list[list[Any]]:
         """All of the page's updates of a blind question; `wanted` are up to two arms."""
