@@ -15,6 +15,8 @@ from playground.cli.main import main
 ROOT = Path(__file__).parents[2]
 TEXT = ROOT / "playground" / "data" / "example_texts" / "us_constitution.txt"
 RATES = {"vera": "0.1"}  # at its default rate six steps would not change what it says
+# Six steps are few: of one kind of example alone every method learns from them.
+WINDOWS = ["--text-form", "windows", "--pairs-share", "0", "--replay-share", "0"]
 SECONDS = 600  # a busy machine is slow; only a hanging command shall end this way
 
 
@@ -45,6 +47,7 @@ class RealRuns:
         """The last event of a method's run."""
         if method not in self._ends:
             words = ["--preset", "quick", "--max-steps", "6", "--evaluations", "1", "--out", str(self.folder(method))]
+            words += WINDOWS
             words += ["--learning-rate", RATES[method]] if method in RATES else []
             command = run_command if method == "lora" else run_command_here
             with mock.patch.dict(os.environ, PLAYGROUND_CHAT_MODEL=str(self._model)):

@@ -176,7 +176,7 @@ def test_a_hostile_document_is_cited_and_read_without_running_or_fetching_anythi
     page.get_by_role("button", name="Add this text").click()
     expect(page.get_by_label("Search index")).to_have_value(re.compile("Ready to search"), timeout=60_000)
     page.get_by_role("tab", name="Compare").click()
-    page.get_by_label("Your question").fill("Which zebra fact number 7 is true?")
+    page.get_by_label("Your question").fill("How high is the highest mountain of Europe?")
     page.get_by_role("button", name="Ask", exact=True).click()
     citation = page.locator(".listed .token.transparent").first
     page.get_by_role("button", name="Answer anyway").click(timeout=60_000)

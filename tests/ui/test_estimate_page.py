@@ -57,7 +57,7 @@ def test_a_late_estimate_of_an_older_form_does_not_stay(
             time.sleep(SLOW)
         return plan(visitor, method, preset, values, run_values)
 
-    monkeypatch.setattr(services, "plan", slow)
+    monkeypatch.setattr(services.runs, "plan", slow)
     put(form, "Steps", "5")
     until = time.monotonic() + MINUTES / 1_000
     while not asked and time.monotonic() < until:
