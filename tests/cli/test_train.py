@@ -98,11 +98,11 @@ class Interrupted(io.StringIO):
 
 def interrupted(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> tuple[list[dict[str, Any]], str]:
     """A run that is stopped after its second step: its lines, and what stands on standard error."""
-    screen = Interrupted(2)
+    screen, handler = Interrupted(2), signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", screen)
         assert main(["train", "town.md", "--method", "lora", "--out", "run", "--json", *FAST]) == 130
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler, "as before the command"
     return [json.loads(line) for line in screen.getvalue().splitlines()], capfd.readouterr().err
 
 
