@@ -179,7 +179,9 @@ def test_a_hostile_document_is_cited_and_read_without_running_or_fetching_anythi
     page.get_by_label("Your question").fill("How high is the highest mountain of Europe?")
     page.get_by_role("button", name="Ask", exact=True).click()
     citation = page.locator(".listed .token.transparent").first
-    page.get_by_role("button", name="Answer anyway").click(timeout=60_000)
+    expect(page.get_by_role("button", name="Answer anyway")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Answer anyway").click()
     expect(page.get_by_label("Figures").nth(1)).to_have_value(re.compile("stamp"), timeout=60_000)
     expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible(timeout=60_000)
     reader = page.locator("#reader")
