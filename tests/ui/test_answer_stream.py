@@ -34,6 +34,9 @@ FRAMES = [
 ]
 
 
+STORED = {**FRAMES[-1], "few_shot": [EARLIER]}  # another event has taken the turn back
+
+
 def panes(updates: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     return [updates[start : start + PARTS] for start in range(0, len(updates), PARTS)]
 
@@ -41,18 +44,22 @@ def panes(updates: tuple[Any, ...]) -> list[tuple[Any, ...]]:
 @pytest.fixture
 def sent() -> list[list[tuple[Any, ...]]]:
     """The panes' updates, frame by frame."""
-    return [panes(each) for each in stream_updates("en", ARMS, iter(FRAMES))]
+    return [panes(each) for each in stream_updates("en", ARMS, iter(FRAMES), lambda: STORED)]
 
 
-def test_the_first_and_the_last_frame_send_everything(sent: list[list[tuple[Any, ...]]]) -> None:
-    for number in (0, -1):
-        assert sent[number] == [draw_pane("en", arm, FRAMES[number]) for arm in ARMS]
+def test_the_first_frame_sends_everything(sent: list[list[tuple[Any, ...]]]) -> None:
+    assert sent[0] == [draw_pane("en", arm, FRAMES[0]) for arm in ARMS]
+
+
+def test_the_last_update_is_the_whole_conversation_as_it_is_stored(sent: list[list[tuple[Any, ...]]]) -> None:
+    assert len(sent) == len(FRAMES) + 1
+    assert sent[-1] == [draw_pane("en", arm, STORED) for arm in ARMS]
 
 
 def test_a_finished_pane_and_an_empty_one_are_not_sent_again(sent: list[list[tuple[Any, ...]]]) -> None:
     assert sent[1][1][0]["value"] == draw_pane("en", "few_shot", FRAMES[1])[0]["value"]
-    assert [each[1] for each in sent[2:4]] == [(SKIP,) * PARTS] * 2
-    assert [each[2] for each in sent[1:4]] == [(SKIP,) * PARTS] * 3
+    assert [list(each[1]) for each in sent[2:5]] == [[SKIP] * PARTS] * 3
+    assert [list(each[2]) for each in sent[1:5]] == [[SKIP] * PARTS] * 4
 
 
 def test_a_pane_that_answers_sends_its_chat_and_what_else_is_new(sent: list[list[tuple[Any, ...]]]) -> None:

@@ -137,7 +137,7 @@ class CompareTab:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         wanted = [arm for arm in arms if arm != NONE]
         frames = self.services.conversations.ask(visitor, question, wanted, decoding, anyway)
-        yield from stream_updates(language, arms, frames)
+        yield from stream_updates(language, arms, frames, lambda: self.services.conversations.load(visitor))
 
     def _retry(self, request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
         arms, _, _ = self._read_form(values)
@@ -153,7 +153,7 @@ class CompareTab:
             language, visitor = language_of(request), visitor_of(self.services.visitors, request)
             question = self.services.conversations.take_back(visitor, [arms[number]])
             frames = self.services.conversations.ask(visitor, question, [arms[number]], decoding, True)
-            yield from stream_updates(language, arms, frames)
+            yield from stream_updates(language, arms, frames, lambda: self.services.conversations.load(visitor))
 
         return ask
 
