@@ -155,9 +155,13 @@ def journey(url: str, file: Path, question: str) -> dict[str, Any]:
 
 
 def answered(updates: list[Any]) -> list[bool]:
-    """For each pane, whether its last turn has text."""
-    chats = [updates[1 + PANE_OUTPUTS * pane]["value"] for pane in range(PANES)]
-    return [bool(chat) and chat[-1]["content"][0]["text"] not in ("", NO_WORDS) for chat in chats]
+    """For each pane, whether its last turn has text; a finished pane is left out of a frame."""
+    chats = [updates[1 + PANE_OUTPUTS * pane] for pane in range(PANES)]
+    return ["value" not in chat or _has_text(chat["value"]) for chat in chats]
+
+
+def _has_text(chat: list[dict[str, Any]]) -> bool:
+    return bool(chat) and chat[-1]["content"][0]["text"] not in ("", NO_WORDS)
 
 
 def _wait_until_up(url: str, app: psutil.Process) -> None:
