@@ -28,10 +28,14 @@ class Turn:
 
 
 def messages(
-    question: str, history: Sequence[Turn] = (), passages: Sequence[Passage] = (), examples: Sequence[Turn] = ()
+    question: str,
+    history: Sequence[Turn] = (),
+    passages: Sequence[Passage] = (),
+    examples: Sequence[Turn] = (),
+    system: str = SYSTEM,
 ) -> Messages:
     """The conversation in chat-message form; examples are its first turns, only the last question carries passages."""
-    conversation = [{"role": "system", "content": SYSTEM}]
+    conversation = [{"role": "system", "content": system}]
     for turn in (*examples, *history):
         conversation.append({"role": "user", "content": turn.question})
         conversation.append({"role": "assistant", "content": turn.answer})

@@ -102,10 +102,11 @@ def _units(document: Document) -> Iterator[_Unit]:
 
 
 def _sections(document: Document) -> list[tuple[int, int, bool]]:
-    """Start, end and whether it begins with a heading, for every section and pair except tables of contents."""
+    """Start, end and whether it begins with a heading, for every section, pair and context, but tables of contents."""
     contents = [span.start for span in document.headings if is_contents(span.label.rsplit(TRAIL, 1)[-1])]
     titled = {span.start for span in document.headings}
-    starts = sorted({0, *titled, *(pair.start for pair in document.pairs)})
+    # A context stands between pairs, so it begins where a pair ends.
+    starts = sorted({0, *titled, *(offset for pair in document.pairs for offset in (pair.start, pair.end))})
     every = [
         (start, end, start in titled)
         for start, end in zip(starts, [*starts[1:], len(document.text)], strict=True)

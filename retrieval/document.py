@@ -1,14 +1,31 @@
-"""The types that every reader returns (`Document`, `Span`, `Pair`) and the builder that readers fill.
+"""The types that every reader returns (`Document`, `Span`) and the builder that readers fill.
 
 Knows nothing of file formats.
 """
 
 import re
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from retrieval.errors import RetrievalError
+from retrieval.pairs import Pair, Turns, read_pairs, stored_conversations, stored_pair
+from retrieval.table_reading import TableReading
+
+__all__ = [
+    "TRAIL",
+    "Document",
+    "DocumentBuilder",
+    "HeadingMark",
+    "Limits",
+    "NeedsMapping",
+    "Pair",
+    "Span",
+    "TableReading",
+    "TooLong",
+    "heading_spans",
+    "is_contents",
+]
 
 TRAIL = " > "
 MAX_LABEL = 200  # characters of each heading in a trail: every heading below repeats it
@@ -25,16 +42,6 @@ class Span:
     start: int
     end: int
     label: str
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A question and its answer; `text[start:end]` is the question, a line break, the answer."""
-
-    question: str
-    answer: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ class Document:
 
     A heading's span runs from the heading's own line to the next heading of any level. `notes` are sentences that say
     what the reader left out or repaired. `questions` were written about the text; each has the offsets of its answer,
-    and search ignores them.
+    and search ignores them. `table` says how a table was read.
     """
 
     name: str
@@ -76,19 +83,24 @@ class Document:
     notes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     questions: tuple[Pair, ...] = ()
+    table: TableReading | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Lists and dictionaries that JSON can hold; `notes` are stored as "dropped", `questions` as "written"."""
-        written = [list(astuple(each)) for each in self.questions]
+        written = [stored_pair(each) for each in self.questions]
+        conversations = stored_conversations(self.pairs)
         return {
             "name": self.name,
             "text": self.text,
             "pages": [[each.start, each.end, each.label] for each in self.pages],
             "headings": [[each.start, each.end, each.label] for each in self.headings],
-            "pairs": [[each.question, each.answer, each.start, each.end] for each in self.pairs],
+            "pairs": [stored_pair(each) for each in self.pairs],
             "dropped": list(self.notes),
             "columns": list(self.columns),
-            **({"written": written} if written else {}),  # a document without questions has one form only
+            # What a document has none of is left out, so that it is stored in one form only.
+            **({"written": written} if written else {}),
+            **({"conversations": conversations} if conversations else {}),
+            **({"table": self.table.to_dict()} if self.table else {}),
         }
 
     @classmethod
@@ -99,10 +111,11 @@ class Document:
             text=values["text"],
             pages=tuple(Span(*each) for each in values["pages"]),
             headings=tuple(Span(*each) for each in values["headings"]),
-            pairs=tuple(Pair(*each) for each in values["pairs"]),
+            pairs=read_pairs(values["pairs"], values.get("conversations", {})),
             notes=tuple(values["dropped"]),
             columns=tuple(values["columns"]),
-            questions=tuple(Pair(*each) for each in values.get("written", ())),
+            questions=read_pairs(values.get("written", ()), {}),
+            table=TableReading.from_dict(values["table"]) if "table" in values else None,
         )
 
 
@@ -158,6 +171,7 @@ class DocumentBuilder:
     marks: list[HeadingMark] = field(default_factory=list)
     page_starts: list[tuple[int, str]] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
+    _contexts: dict[str, tuple[int, int]] = field(default_factory=dict)
     _pieces: list[str] = field(default_factory=list)
     _length: int = 0
 
@@ -187,10 +201,19 @@ class DocumentBuilder:
         if not self.page_starts or self.page_starts[-1][1] != label:
             self.page_starts.append((start, label))
 
-    def pair(self, question: str, answer: str) -> None:
+    def context(self, text: str) -> tuple[int, int]:
+        """Append a passage that questions come with, once; returns its start and end."""
+        if text not in self._contexts:
+            start = self.add(text)
+            self._contexts[text] = (start, self._length)
+        return self._contexts[text]
+
+    def pair(
+        self, question: str, answer: str, system: str = "", turns: Turns = (), context: tuple[int, int] | None = None
+    ) -> None:
         """Append a question and its answer as one paragraph."""
         start = self.add(f"{question}\n{answer}")
-        self.pairs.append(Pair(question, answer, start, self._length))
+        self.pairs.append(Pair(question, answer, start, self._length, system, turns, context))
 
     def document(self, name: str, notes: Sequence[str] = (), columns: Sequence[str] = ()) -> Document:
         """The finished document."""

@@ -19,6 +19,7 @@ from playground.cli.commands import arguments
 from playground.cli.commands.arguments import Line
 from playground.errors import USER_FACING, UserError
 from playground.settings import Settings
+from retrieval.mapping import ROLES
 
 BAD_INPUT, INTERRUPTED = 2, 130
 QUIET = {
@@ -119,7 +120,7 @@ def _parser() -> _Parser:
     parser = _Parser(prog="python -m playground", description=__doc__.partition(":")[0] + ".")
     _json(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_models, _methods, _index, _search, _train, _bakeoff, _ask, _exam, _export):
+    for add in (_models, _methods, _preview, _index, _search, _train, _bakeoff, _ask, _exam, _export):
         add(commands)
     return parser
 
@@ -143,9 +144,18 @@ def _methods(commands: Any) -> None:
     _add(commands, "methods", "list the fine-tuning methods with their papers and options")
 
 
+def _preview(commands: Any) -> None:
+    about = "show what documents are taken for and every training example as the model will see it"
+    parser = _add(commands, "preview", about, arguments.check_files)
+    _files(parser, "+")
+    _mapping(parser)
+    parser.add_argument("--seed", type=arguments.seed, default=0, metavar="N", help="of the run (default: 0)")
+
+
 def _index(commands: Any) -> None:
     parser = _add(commands, "index", "build a search index of documents", arguments.check_index)
     _files(parser, "+")
+    _mapping(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the index")
     parser.add_argument(
         "--embedder",
@@ -169,6 +179,7 @@ def _train(commands: Any) -> None:
     epilog = "Every option that `methods` lists is a flag too, such as --rank 16 or --window 128."
     parser = _add(commands, "train", "fine-tune the chat model on documents", arguments.check_train, epilog)
     _files(parser, "*", default=[])
+    _mapping(parser)
     parser.add_argument("--method", metavar="ID", help="one that `methods` lists")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
     parser.add_argument("--preset", default="quick", help="sketch, quick (default) or thorough")
@@ -187,6 +198,7 @@ def _bakeoff(commands: Any) -> None:
     about = "fine-tune with several methods for the same number of steps, and compare them"
     parser = _add(commands, "bakeoff", about, arguments.check_bakeoff)
     _files(parser, "+")
+    _mapping(parser)
     parser.add_argument(
         "--methods", type=arguments.names, metavar="ID,ID", help="methods that `methods` lists (default: five)"
     )
@@ -265,3 +277,13 @@ def _export(commands: Any) -> None:
 
 def _files(parser: argparse.ArgumentParser, count: str, **more: Any) -> None:
     parser.add_argument("files", nargs=count, type=arguments.source, metavar="FILE", help=DOCUMENT_HELP, **more)
+
+
+def _mapping(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mapping",
+        type=arguments.mapping,
+        metavar="ROLE=COLUMN,…",
+        help="the columns of tables, such as question=title+body,answer=reply,context=article; "
+        f"roles: {', '.join(ROLES)}; or the same as a JSON object",
+    )

@@ -26,8 +26,9 @@ from playground.data.tokenize import (
     text_windows,
 )
 from playground.errors import UserError
-from playground.prompts import Turn
-from retrieval.document import Document
+from playground.prompts import SYSTEM, Turn
+from retrieval.chunks import Passage
+from retrieval.document import Document, Pair
 from retrieval.language import detect_language
 
 MIN_TOKENS = 128
@@ -138,12 +139,15 @@ def _replayed(
 
 
 def data_hash(documents: Sequence[Document]) -> str:
-    """16 hex digits over every document's name, text and the questions written about it."""
+    """16 hex digits over every document's name, text, conversations and the questions written about it."""
     digest = hashlib.sha256()
     for document in documents:
         digest.update(f"{document.name}\0{document.text}\0".encode())
         for each in document.questions:
             digest.update(f"{each.question}\0{each.answer}\0".encode())
+        for each in document.pairs:
+            if not each.is_plain:  # the text says all of a plain one
+                digest.update(repr((each.start, each.system, each.turns, each.context)).encode())
     return digest.hexdigest()[:16]
 
 
@@ -202,7 +206,7 @@ class _SideBuilder:
         for text in self._texts:
             if text.document.pairs:
                 for place, _ in text.on_side(self._heldout):
-                    pair = _given_pair(text.document, place)
+                    pair = given_pair(text.document, place)
                     yield self._with_passages(self._bare(pair), text.number, pair)
 
     def _generated(self, budget: float) -> Iterator[Example]:
@@ -226,9 +230,12 @@ class _SideBuilder:
         return pair_example(pair, self._tokenizer, self._mix.window)
 
     def _with_passages(self, bare: Example, number: int, pair: TrainingPair) -> Example:
-        """The pair with passages in its prompt, if it is drawn to have some and its own passage fits."""
+        """The pair with passages in its prompt, if it is drawn to have some and its own passage fits.
+
+        A pair that comes with a passage of its own keeps that one.
+        """
         mix = self._mix
-        if random.Random(f"{mix.seed} {pair.question}").random() >= mix.passages_share:
+        if pair.context or random.Random(f"{mix.seed} {pair.question}").random() >= mix.passages_share:
             return bare
         room = MAX_PAIR_WINDOWS * mix.window - len(bare.input_ids) - INSTRUCTION
         if pair.kind != "given" and random.Random(f"{mix.seed} refusal {pair.question}").random() < REFUSALS:
@@ -239,10 +246,28 @@ class _SideBuilder:
         return pair_example(pair, self._tokenizer, mix.window, passages) if passages else bare
 
 
-def _given_pair(document: Document, place: int) -> TrainingPair:
+def given_pair(document: Document, place: int) -> TrainingPair:
+    """A pair of the file with all that stands before its question."""
     pair = document.pairs[place]
     start = min(pair.start + len(pair.question) + 1, pair.end - 1)
-    return TrainingPair("given", pair.question, pair.answer, start, place)
+    return TrainingPair(
+        "given",
+        pair.question,
+        pair.answer,
+        start,
+        place,
+        f"{document.name}:{start}-{pair.end}",
+        pair.system or SYSTEM,
+        tuple(Turn(*turn) for turn in pair.turns),
+        _own_context(document, pair),
+    )
+
+
+def _own_context(document: Document, pair: Pair) -> Passage | None:
+    if pair.context is None:
+        return None
+    start, end = pair.context
+    return Passage(document.text[start:end], document.name, "", "", start, end, tokens=0)
 
 
 def _refusal(question: str) -> str:
@@ -254,9 +279,11 @@ def _generated_pairs(text: SplitDocument, mix: MixSettings) -> Iterator[Training
     """Questions by rules, then those that were written about the text."""
     kinds = pairs.EXAM_KINDS if mix.gaps else pairs.SENTENCE_KINDS
     for made in pairs.make(text.document, mix.seed, kinds):
-        yield TrainingPair(made.kind, made.question, made.answer, made.start, made.section)
+        source = f"{text.document.name}:{made.start}-{made.end}"
+        yield TrainingPair(made.kind, made.question, made.answer, made.start, made.section, source)
     for each in text.document.questions:
-        yield TrainingPair("written", each.question, each.answer, each.start, section_at(text.sections, each.start))
+        section, source = section_at(text.sections, each.start), f"{text.document.name}:{each.start}-{each.end}"
+        yield TrainingPair("written", each.question, each.answer, each.start, section, source)
 
 
 def _cap_heldout(part: Sequence[Example], side: Sequence[Sequence[Example]]) -> Iterator[Example]:

@@ -44,7 +44,7 @@ def explanation_pairs(
                 continue
             draw = random.Random(f"{seed} {document.name} {start}")
             question = _question(words, title if place == 0 else "", title, answer, draw)
-            yield TrainingPair("explain", question, answer, start, number)
+            yield TrainingPair("explain", question, answer, start, number, f"{document.name}:{start}-{end}")
 
 
 def _answer(text: str, start: int, end: int) -> str:

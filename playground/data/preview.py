@@ -1,11 +1,17 @@
-"""Preview of a text's training examples: decoded, with the parts that carry loss marked, and counted by kind."""
+"""Preview of a text's training examples: decoded, with the parts that carry loss marked, and counted by kind.
 
-from collections.abc import Sequence
+The page and the command line share it.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
-from playground.data.tokenize import NO_LOSS, Example, ExampleKind
+from playground.data.dataset import ExampleSplit, MixSettings, given_pair
+from playground.data.sections import cut_sections
+from playground.data.tokenize import NO_LOSS, Example, ExampleKind, pair_example, text_windows
+from retrieval.document import Document
 
 SHOWN = 5  # examples per kind to look at
 
@@ -28,6 +34,47 @@ class KindPreview:
     shown: tuple[ExampleText, ...]
 
 
+@dataclass(frozen=True)
+class PreviewLine:
+    """An example in two texts: what the model reads, control tokens included, and what it learns to write.
+
+    `source` is the place of what is learnt, as document:start-end.
+    """
+
+    kind: ExampleKind
+    prompt: str
+    learnt: str
+    source: str
+    heldout: bool
+
+
+def preview_lines(split: ExampleSplit, tokenizer: PreTrainedTokenizerBase) -> Iterator[PreviewLine]:
+    """Every example of a split, training first."""
+    for heldout, side in ((False, split.train), (True, split.heldout)):
+        for example in side:
+            yield preview_line(example, tokenizer, heldout)
+
+
+def preview_line(example: Example, tokenizer: PreTrainedTokenizerBase, heldout: bool = False) -> PreviewLine:
+    """One example; the control token that ends an answer is not part of what is shown as learnt."""
+    pieces = decode_example(example, tokenizer).pieces
+    prompt = "".join(text for text, learnt in pieces if not learnt)
+    ids = [token for token, label in zip(example.input_ids, example.labels, strict=True) if label != NO_LOSS]
+    learnt = str(tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+    return PreviewLine(example.kind, prompt, learnt, example.source, heldout)
+
+
+def first_examples(
+    document: Document, tokenizer: PreTrainedTokenizerBase, mix: MixSettings, count: int = 3
+) -> list[Example]:
+    """The first examples of one document, without passages of others: its pairs, or windows of its text."""
+    if document.pairs:
+        places = range(min(count, len(document.pairs)))
+        return [pair_example(given_pair(document, place), tokenizer, mix.window) for place in places]
+    sections = list(enumerate(cut_sections(document)))[:count]
+    return list(text_windows(document, sections, tokenizer, mix.window))[:count]
+
+
 def preview_examples(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase) -> list[KindPreview]:
     """One row per kind, in the order of first occurrence."""
     of_kind: dict[ExampleKind, list[Example]] = {}
@@ -39,13 +86,13 @@ def preview_examples(examples: Sequence[Example], tokenizer: PreTrainedTokenizer
             len(found),
             sum(len(each.input_ids) for each in found),
             sum(each.loss_tokens for each in found),
-            tuple(_decode(each, tokenizer) for each in found[:: max(1, len(found) // SHOWN)][:SHOWN]),
+            tuple(decode_example(each, tokenizer) for each in found[:: max(1, len(found) // SHOWN)][:SHOWN]),
         )
         for kind, found in of_kind.items()
     ]
 
 
-def _decode(example: Example, tokenizer: PreTrainedTokenizerBase) -> ExampleText:
+def decode_example(example: Example, tokenizer: PreTrainedTokenizerBase) -> ExampleText:
     """The example as text, with its control tokens."""
     runs: list[tuple[list[int], bool]] = []
     for token, label in zip(example.input_ids, example.labels, strict=True):

@@ -134,9 +134,17 @@ def _shift_spans(spans: Sequence[Span], shift: Callable[[int], int]) -> tuple[Sp
 def _shift_pairs(
     pairs: Sequence[Pair], cuts: Sequence[tuple[int, int]], shift: Callable[[int], int]
 ) -> tuple[Pair, ...]:
-    """The pairs that no cut touches."""
+    """The pairs that no cut touches; of a context that is cut, what is left."""
     whole = [each for each in pairs if not any(start < each.end and each.start < end for start, end in cuts)]
-    return tuple(Pair(each.question, each.answer, shift(each.start), shift(each.end)) for each in whole)
+    return tuple(
+        replace(each, start=shift(each.start), end=shift(each.end), context=_shift_context(each.context, shift))
+        for each in whole
+    )
+
+
+def _shift_context(context: tuple[int, int] | None, shift: Callable[[int], int]) -> tuple[int, int] | None:
+    start, end = (shift(context[0]), shift(context[1])) if context else (0, 0)
+    return (start, end) if end > start else None
 
 
 def _merge_spans(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -1,14 +1,15 @@
 """Which sections of the documents are held out: whole groups of near duplicates, drawn at random by the seed."""
 
 import random
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
 from playground.data import near_duplicates
 from playground.data.sections import Section, cut_sections
-from retrieval.document import Document
+from retrieval.document import Document, Pair
 
 SAMPLE_CHARS = 10_000  # from which the characters per token are estimated
 
@@ -36,17 +37,20 @@ def split_documents(
 ) -> list[SplitDocument]:
     """Hold out sections until `heldout_share` of the characters, or about `max_heldout_tokens`, are reached.
 
-    Sections that nearly repeat each other, and pairs with the same question, stay on one side.
+    Sections that nearly repeat each other, pairs with the same question, and all pairs of a conversation or about one
+    context stay on one side.
     """
     cuts = [cut_sections(document) for document in documents]
     units = [(number, place) for number, each in enumerate(cuts) for place in range(len(each))]
-    texts = [documents[number].text[(each := cuts[number][place]).start : each.end] for number, place in units]
+    texts = [text for document, cut in zip(documents, cuts, strict=True) for text in _unit_texts(document, cut)]
     groups = near_duplicates.group_repeats(texts).group
     if any(document.pairs for document in documents):
-        keys = [_question_key(documents[number], place) or (number, place) for number, place in units]
+        asked = [key for document, cut in zip(documents, cuts, strict=True) for key in _question_keys(document, cut)]
+        keys = [key or unit for key, unit in zip(asked, units, strict=True)]
         groups = near_duplicates.merge_groups(groups, keys)
     max_chars = max_heldout_tokens * _chars_per_token(documents, tokenizer)
-    chosen = _choose_groups(groups, [len(text) for text in texts], heldout_share, max_chars, seed)
+    sizes = [section.end - section.start for cut in cuts for section in cut]
+    chosen = _choose_groups(groups, sizes, heldout_share, max_chars, seed)
     heldout: list[set[int]] = [set() for _ in documents]
     for group, (number, place) in zip(groups, units, strict=True):
         if group in chosen:
@@ -57,9 +61,38 @@ def split_documents(
     ]
 
 
-def _question_key(document: Document, place: int) -> str:
-    """Equal for pairs that ask the same question; empty for a section of text."""
-    return " ".join(document.pairs[place].question.casefold().split()) if document.pairs else ""
+def _unit_texts(document: Document, cut: Sequence[Section]) -> list[str]:
+    """The text of every section; of a pair in a conversation, or with others about one context, that of them all."""
+    texts = [document.text[section.start : section.end] for section in cut]
+    if all(pair.is_plain for pair in document.pairs):
+        return texts
+    gathered: dict[Hashable, list[str]] = {}
+    keys = _conversation_keys(document.pairs)
+    for pair, key, text in zip(document.pairs, keys, texts, strict=True):
+        gathered.setdefault(key, [document.text[slice(*pair.context)]] if pair.context else []).append(text)
+    whole = {key: "\n".join(parts) for key, parts in gathered.items()}
+    return [whole[key] for key in keys]
+
+
+def _conversation_keys(pairs: Sequence[Pair]) -> list[Hashable]:
+    """Equal for pairs of one conversation, and for those about one context."""
+    keys: list[Hashable] = []
+    for place, pair in enumerate(pairs):
+        follows = place > 0 and (pairs[place - 1].question, pairs[place - 1].answer) in pair.turns
+        keys.append(pair.context or (keys[-1] if follows else place))
+    return keys
+
+
+def _question_keys(document: Document, cut: Sequence[Section]) -> list[str]:
+    """Equal for pairs that ask the same question and nothing else; empty for others and for sections of text."""
+    if not document.pairs:
+        return [""] * len(cut)
+    conversations = Counter(_conversation_keys(document.pairs))
+    alone = [conversations[key] == 1 for key in _conversation_keys(document.pairs)]
+    return [
+        " ".join(pair.question.casefold().split()) if single and not (pair.turns or pair.context) else ""
+        for pair, single in zip(document.pairs, alone, strict=True)
+    ]
 
 
 def _chars_per_token(documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase) -> float:

@@ -4,19 +4,21 @@ A stretch of text carries loss on every token, a pair on its answer and the end 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from transformers import PreTrainedTokenizerBase
 
 from playground.data.qa.pairs import Kind
 from playground.data.sections import Section
-from playground.prompts import defuse, messages, render
+from playground.prompts import SYSTEM, Turn, defuse, messages, render
 from retrieval.chunks import Passage, sentences
 from retrieval.document import Document
 
 NO_LOSS = -100
 MAX_PAIR_WINDOWS = 2  # windows that a pair may fill: an answer is not torn for a few tokens
+TURN = 16  # tokens, rounded up, of the markup around a turn's question and answer
+MIN_CONTEXT = 16  # tokens; less of a passage says nothing
 INSTRUCTION = 40  # tokens, rounded up, that the prompt with passages has beside them and the question
 PairKind = Kind | Literal["explain", "given", "written", "replay"]
 ExampleKind = PairKind | Literal["text"]
@@ -24,11 +26,15 @@ ExampleKind = PairKind | Literal["text"]
 
 @dataclass(frozen=True)
 class Example:
-    """Token ids and, for each of them, the same id where it carries loss, or NO_LOSS."""
+    """Token ids and, for each of them, the same id where it carries loss, or NO_LOSS.
+
+    `source` is the place of what is learnt, as document:start-end; empty where it is of no document.
+    """
 
     input_ids: list[int]
     labels: list[int]
     kind: ExampleKind = "text"
+    source: str = ""
 
     @property
     def loss_tokens(self) -> int:
@@ -40,7 +46,8 @@ class Example:
 class TrainingPair:
     """A pair of any origin, `kind` "given" where the file itself is pairs; its answer begins at `start`.
 
-    A "replay" pair is of no document: `start` and `section` are -1.
+    A "replay" pair is of no document: `start` and `section` are -1. `system` stands in place of the prompt's own system
+    text, `turns` are the conversation before the question, and `context` is the passage that the file gives with it.
     """
 
     kind: PairKind
@@ -48,6 +55,10 @@ class TrainingPair:
     answer: str
     start: int
     section: int
+    source: str = ""
+    system: str = SYSTEM
+    turns: tuple[Turn, ...] = ()
+    context: Passage | None = None
 
 
 def count_tokens(examples: Sequence[Example]) -> int:
@@ -64,17 +75,18 @@ def text_windows(
     only where it follows directly, fits whole and finds it less than half full.
     """
     held: list[int] = []
-    before = -1
+    before, begin, end = -1, 0, 0
     for number, section in sections:
         for piece in _pieces(document.text[section.start : section.end], tokenizer, window):
             full = len(held) >= window // 2 or len(held) + len(piece) > window
             if held and (full or number - before > 1):
-                yield Example(held, held, "text")
+                yield Example(held, held, "text", f"{document.name}:{begin}-{end}")
                 held = []
+            begin = begin if held else section.start
             held = held + piece
-            before = number
+            before, end = number, section.end
     if len(held) > 1:
-        yield Example(held, held, "text")
+        yield Example(held, held, "text", f"{document.name}:{begin}-{end}")
 
 
 def _pieces(text: str, tokenizer: PreTrainedTokenizerBase, window: int) -> Iterator[list[int]]:
@@ -97,13 +109,54 @@ def _pieces(text: str, tokenizer: PreTrainedTokenizerBase, window: int) -> Itera
 def pair_example(
     pair: TrainingPair, tokenizer: PreTrainedTokenizerBase, window: int, passages: Sequence[Passage] = ()
 ) -> Example:
-    """The conversation as it is asked and answered, of at most LONGEST windows; a question that is longer is cut."""
+    """The conversation as it is asked and answered, of at most MAX_PAIR_WINDOWS windows.
+
+    `passages` stand in place of the pair's own context. Of a longer prompt the oldest turns are left out, then the
+    context is cut to the part around the answer, then the question.
+    """
     limit = MAX_PAIR_WINDOWS * window
     end = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
     answer = tokenizer(defuse(tokenizer, pair.answer), add_special_tokens=False)["input_ids"] + end
-    prompt = render(tokenizer, messages(pair.question, passages=passages))
-    if (over := len(prompt) + min(len(answer), window) - limit) > 0:
-        words = tokenizer(pair.question, add_special_tokens=False)["input_ids"]
-        prompt = render(tokenizer, messages(str(tokenizer.decode(words[: max(1, len(words) - over)]))))
+    given = passages or ([pair.context] if pair.context else [])
+    prompt = _prompt_within(limit - min(len(answer), window), pair, given, tokenizer)
     ids = (prompt + answer)[:limit]
-    return Example(ids, ([NO_LOSS] * len(prompt) + answer)[:limit], pair.kind)
+    return Example(ids, ([NO_LOSS] * len(prompt) + answer)[:limit], pair.kind, pair.source)
+
+
+def _prompt_within(
+    room: int, pair: TrainingPair, passages: Sequence[Passage], tokenizer: PreTrainedTokenizerBase
+) -> list[int]:
+    """The prompt in at most `room` tokens, if cutting its turns, its passage and its question can do that."""
+
+    def prompt(question: str, turns: Sequence[Turn], given: Sequence[Passage]) -> list[int]:
+        return render(tokenizer, messages(question, turns, given, system=pair.system))
+
+    turns = _latest_turns(pair.turns, room - len(prompt(pair.question, (), passages)), tokenizer)
+    if (over := len(ids := prompt(pair.question, turns, passages)) - room) > 0 and len(passages) == 1:
+        passages = _cut_passage(passages[0], pair.answer, over, tokenizer)
+        over = len(ids := prompt(pair.question, turns, passages)) - room
+    if over > 0:
+        words = tokenizer(pair.question, add_special_tokens=False)["input_ids"]
+        ids = prompt(str(tokenizer.decode(words[: max(1, len(words) - over)])), (), ())
+    return ids
+
+
+def _latest_turns(turns: Sequence[Turn], room: int, tokenizer: PreTrainedTokenizerBase) -> Sequence[Turn]:
+    """As many turns from the end as fit into `room` tokens with their markup."""
+    for place in reversed(range(len(turns))):
+        room -= len(tokenizer(f"{turns[place].question}\n{turns[place].answer}", add_special_tokens=False)["input_ids"])
+        room -= TURN
+        if room < 0:
+            return turns[place + 1 :]
+    return turns
+
+
+def _cut_passage(passage: Passage, answer: str, over: int, tokenizer: PreTrainedTokenizerBase) -> list[Passage]:
+    """The passage with `over` tokens less, those around the answer kept; none where too little would be left."""
+    words = tokenizer(passage.text, add_special_tokens=False)["input_ids"]
+    kept = len(words) - over - 2  # a word that is cut in two may become more tokens
+    if kept < MIN_CONTEXT:
+        return []
+    found = max(0, passage.text.find(answer)) / max(1, len(passage.text))
+    start = min(len(words) - kept, max(0, int(found * len(words)) - kept // 2))
+    return [replace(passage, text=str(tokenizer.decode(words[start : start + kept])).strip())]

@@ -26,7 +26,7 @@ from playground.training import loop as training_loop
 from playground.training.best_adapter import Finished
 from playground.training.config import RunConfig
 from retrieval.build import build as build_index
-from retrieval.document import Document, Pair, Span
+from retrieval.document import Document, Span
 from retrieval.persistence import chunk_hash
 
 ANSWER_TOKENS = 32
@@ -145,7 +145,9 @@ def edit_document(document: Document, start: int, end: int, new: str) -> Documen
     for each in document.pairs:
         first, last, answer = shifted_offset(each.start), shifted_offset(each.end), each.end - len(each.answer)
         begin = answer if start >= answer else shifted_offset(answer)
-        pairs.append(Pair(text[first : begin - 1], text[begin:last], first, last))
+        context = each.context and (shifted_offset(each.context[0]), shifted_offset(each.context[1]))
+        asked, answered = text[first : begin - 1], text[begin:last]
+        pairs.append(replace(each, question=asked, answer=answered, start=first, end=last, context=context))
     return replace(
         document,
         text=text,

@@ -12,6 +12,8 @@ from playground.errors import UserError
 from playground.models import wheels
 from playground.models.registry import ModelSource, first_line
 
+LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+
 
 @dataclass
 class ChatModel:
@@ -37,16 +39,11 @@ def load_chat(source: ModelSource, device: Device, bits: int = 32) -> ChatModel:
     """
     digest = wheels.weights_digest(source.folder)
     wheels.check_digest(source.folder, digest)
-    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    tokenizer = load_tokenizer(source)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source.folder, **options)
-        model = AutoModelForCausalLM.from_pretrained(source.folder, dtype=device.dtype, use_safetensors=True, **options)
+        model = AutoModelForCausalLM.from_pretrained(source.folder, dtype=device.dtype, use_safetensors=True, **LOCAL)
     except (OSError, ValueError, KeyError, SafetensorError) as fault:
         raise UserError(f"The chat model in {source.folder} cannot be loaded: {first_line(fault)}.") from fault
-    if tokenizer.chat_template is None:
-        raise UserError(f"The chat model {source.name} has no chat template. Choose one that is tuned to chat.")
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
     model.name_or_path = model.config.name_or_path = source.name  # what an exported adapter names as its base
     return ChatModel(
         model=model.to(device.name).eval(),  # type: ignore[arg-type]  # the library's wrapper hides self
@@ -57,3 +54,24 @@ def load_chat(source: ModelSource, device: Device, bits: int = 32) -> ChatModel:
         window=min(model.config.max_position_embeddings, tokenizer.model_max_length),
         bits=bits,
     )
+
+
+def base_hash(source: ModelSource) -> str:
+    """16 hex digits of a model's weights, as `ChatModel.hash` has them."""
+    return wheels.weights_digest(source.folder)[:16]
+
+
+def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
+    """The chat model's tokenizer without its weights.
+
+    Raises UserError for a damaged folder and a model without a chat template.
+    """
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(source.folder, **LOCAL)
+    except (OSError, ValueError, KeyError) as fault:
+        raise UserError(f"The chat model in {source.folder} cannot be loaded: {first_line(fault)}.") from fault
+    if tokenizer.chat_template is None:
+        raise UserError(f"The chat model {source.name} has no chat template. Choose one that is tuned to chat.")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer

@@ -15,6 +15,7 @@ from playground.storage.store import NAME_CHARS, DocumentRow, Store, clean_name,
 from retrieval.document import Document, Limits, NeedsMapping
 from retrieval.errors import RetrievalError
 from retrieval.language import detect_language
+from retrieval.mapping import ColumnMapping
 from retrieval.readers.sandbox import read_in_sandbox
 
 EXAMPLES = Path(__file__).parents[1] / "data" / "example_texts"
@@ -63,7 +64,7 @@ class Library:
         self._settings = settings
         self._adding = KeyedLocks()
 
-    def add(self, visitor: str, files: Sequence[tuple[Path, str]], mapping: Mapping[str, str] | None = None) -> Added:
+    def add(self, visitor: str, files: Sequence[tuple[Path, str]], mapping: ColumnMapping | None = None) -> Added:
         """Read and keep files, given as path and the visitor's own name for it. A bad one does not stop the others."""
         kept, refusals, unmapped = [], [], []
         for path, name in files:
@@ -138,7 +139,7 @@ class Library:
                     return row.id, document
         raise UserError(f"{place['source']} is no longer among your texts as it was when this was asked. Ask again.")
 
-    def _add(self, visitor: str, path: Path, name: str, mapping: Mapping[str, str] | None) -> DocumentRow:
+    def _add(self, visitor: str, path: Path, name: str, mapping: ColumnMapping | None) -> DocumentRow:
         with self._adding.hold(visitor):  # what fits depends on what is there
             rows, size, shown = self._store.documents(visitor), path.stat().st_size, _display_name(name)
             self._check_size(shown, size, rows)

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 from playground.data.qa.synthetic import QuestionDraft, sections_worth_asking, write_drafts
 from playground.errors import UserError
@@ -16,6 +16,7 @@ from playground.services.library import Library
 from playground.services.stop_signals import StopSignal, StopSignals
 from playground.storage.store import DocumentRow, Store
 from retrieval.document import Document, Pair
+from retrieval.pairs import stored_pair
 
 __all__ = ["LEAST_SHARE", "TRIED", "Messages", "QuestionWriter", "WritingProgress"]
 
@@ -152,7 +153,7 @@ class QuestionWriter:
         return list(kept.get("asked", ())), [Pair(*each) for each in kept.get("pairs", ())]
 
     def _save(self, row: DocumentRow, asked: Sequence[int], pairs: Sequence[Pair]) -> None:
-        content = {"asked": list(asked), "pairs": [list(astuple(each)) for each in pairs]}
+        content = {"asked": list(asked), "pairs": [stored_pair(each) for each in pairs]}
         self._store.save_synthetic_questions(row.visitor, row.id, content)
 
 

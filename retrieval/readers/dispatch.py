@@ -1,12 +1,13 @@
 """Reads a file of any known type: chooses the reader by the file name's suffix. Pure: the same file, the same text."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from retrieval.document import Document, Limits, TooLong
 from retrieval.errors import RetrievalError
+from retrieval.mapping import ColumnMapping
 
-Columns = Mapping[str, str] | None
+Columns = ColumnMapping | None
 LIMITS = Limits()
 
 
@@ -73,7 +74,7 @@ SUFFIXES = tuple(READERS)
 
 
 def read_document(
-    path: Path, name: str | None = None, mapping: Mapping[str, str] | None = None, limits: Limits = LIMITS
+    path: Path, name: str | None = None, mapping: ColumnMapping | None = None, limits: Limits = LIMITS
 ) -> Document:
     """Read one file. `name` is the visitor's name of the file; `mapping` names the columns of a table.
 

@@ -15,6 +15,7 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from retrieval.document import Document, Limits
 from retrieval.errors import RetrievalError
+from retrieval.mapping import ColumnMapping
 from retrieval.readers.hub_address import HubDataset
 from retrieval.readers.qa_records import read_records
 from retrieval.readers.tables import table_of_objects
@@ -25,7 +26,7 @@ MAX_ROWS = 20_000
 CELL_SHARE = 0.8
 
 
-def read_hub_dataset(source: HubDataset, mapping: Mapping[str, str] | None, limits: Limits) -> Document:
+def read_hub_dataset(source: HubDataset, mapping: ColumnMapping | None, limits: Limits) -> Document:
     """The pairs or the text of the first rows; a note in the document says where rows or columns were left out.
 
     Raises:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from retrieval.document import Document, DocumentBuilder, Limits, NeedsMapping
 from retrieval.errors import RetrievalError
+from retrieval.mapping import ColumnMapping, columns_of
 from retrieval.readers.encoding import clean, repair_note
 from retrieval.readers.tables import Row, Table
 
@@ -45,7 +46,7 @@ class Roles:
     text: str = ""
 
 
-def read_records(table: Table, name: str, mapping: Mapping[str, str] | None, limits: Limits) -> Document:
+def read_records(table: Table, name: str, mapping: ColumnMapping | None, limits: Limits) -> Document:
     """A document of pairs or of paragraphs.
 
     Raises:
@@ -75,16 +76,17 @@ def read_records(table: Table, name: str, mapping: Mapping[str, str] | None, lim
     return builder.document(name, notes, table.columns)
 
 
-def _mapped_roles(table: Table, name: str, mapping: Mapping[str, str]) -> Roles:
+def _mapped_roles(table: Table, name: str, mapping: ColumnMapping) -> Roles:
     """Roles from a chosen mapping: question and answer, or text."""
     if set(mapping) not in ({"question", "answer"}, {"text"}):
         raise RetrievalError(f"A mapping names question and answer, or text; got {', '.join(mapping)}. Choose again.")
-    unknown = [column for column in mapping.values() if column not in table.columns]
+    chosen = {role: columns[0] for role, columns in columns_of(mapping).items()}
+    unknown = [column for column in chosen.values() if column not in table.columns]
     if unknown:
         raise RetrievalError(
             f"{name} has no column {', '.join(map(repr, unknown))}; it has {', '.join(table.columns)}. Choose again."
         )
-    return Roles(**mapping)
+    return Roles(**chosen)
 
 
 def _recognised_roles(table: Table) -> Roles | None:
@@ -140,7 +142,7 @@ def _append_pairs(builder: DocumentBuilder, row: Row, roles: Roles) -> int | Non
     for question, answer in pairs:
         cleaned = clean(question), clean(answer)
         repaired += sum(lines for _, lines in cleaned)
-        builder.pair(*(text.strip() for text, _ in cleaned))
+        builder.pair(cleaned[0][0].strip(), cleaned[1][0].strip())
     return repaired if pairs else None
 
 

@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from retrieval.document import Document, Limits, NeedsMapping
 from retrieval.errors import LibraryMismatchError, RetrievalError
+from retrieval.mapping import ColumnMapping
 from retrieval.readers.dispatch import read_document
 from retrieval.readers.hub_address import HubDataset
 
@@ -41,7 +42,7 @@ Request = dict[str, Any]
 logger = logging.getLogger(__name__)
 
 
-def read_in_sandbox(path: Path, name: str, mapping: Mapping[str, str] | None, limits: Limits) -> Document:
+def read_in_sandbox(path: Path, name: str, mapping: ColumnMapping | None, limits: Limits) -> Document:
     """The same as `read_document`, but in a child process.
 
     Raises:
@@ -53,7 +54,7 @@ def read_in_sandbox(path: Path, name: str, mapping: Mapping[str, str] | None, li
     return _document({"path": str(path.resolve(strict=True)), "name": name}, mapping, limits)
 
 
-def read_hub_in_sandbox(source: HubDataset, mapping: Mapping[str, str] | None, limits: Limits) -> Document:
+def read_hub_in_sandbox(source: HubDataset, mapping: ColumnMapping | None, limits: Limits) -> Document:
     """The same as `read_hub_dataset`, but in a child process, whose cache is gone afterwards.
 
     Raises:
@@ -63,7 +64,7 @@ def read_hub_in_sandbox(source: HubDataset, mapping: Mapping[str, str] | None, l
     return _document({"dataset": asdict(source), "name": source.name}, mapping, limits)
 
 
-def _document(request: Request, mapping: Mapping[str, str] | None, limits: Limits) -> Document:
+def _document(request: Request, mapping: ColumnMapping | None, limits: Limits) -> Document:
     """The child's document, or its refusal as an error."""
     request = {**request, "mapping": mapping and dict(mapping), "limits": asdict(limits)}
     answer = _child_answer(request, request["name"], limits)

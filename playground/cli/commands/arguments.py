@@ -26,6 +26,7 @@ from playground.storage.run_folder import (
     holds_run,
 )
 from retrieval.errors import RetrievalError
+from retrieval.mapping import ColumnMapping, read_mapping
 from retrieval.readers.hub_address import HubDataset, is_hub_address, parse_hub_address
 
 Line = tuple[dict[str, Any] | None, str]  # what a command yields: an object for --json or None, and text for a person
@@ -103,6 +104,14 @@ def source(text: str) -> Path | HubDataset:
         raise ArgumentTypeError(str(error).rstrip(".")) from error
 
 
+def mapping(text: str) -> ColumnMapping:
+    """The columns of each role."""
+    try:
+        return read_mapping(text)
+    except RetrievalError as error:
+        raise ArgumentTypeError(str(error).rstrip(".")) from error
+
+
 def embedder(text: str) -> str:
     """The absolute path of a folder with a sentence encoder, or a name that may be a model on the Hub."""
     folder = Path(text).expanduser()
@@ -157,6 +166,11 @@ def questions(text: str) -> list[dict[str, Any]]:
     if not rows:
         raise ArgumentTypeError(f"{text} has no question in it")
     return rows
+
+
+def check_files(args: Namespace) -> None:
+    """Refuse two documents with the same name."""
+    _check_names(args.files)
 
 
 def check_index(args: Namespace) -> None:

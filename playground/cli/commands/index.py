@@ -3,6 +3,7 @@
 from argparse import Namespace
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from playground.cli.commands.arguments import Line
 from playground.models.registry import embedder_source, fetch_embedder, is_installed
@@ -12,6 +13,7 @@ from playground.storage.run_folder import write_documents
 from retrieval.build import build
 from retrieval.document import Document
 from retrieval.embed import Embedder
+from retrieval.mapping import ColumnMapping
 from retrieval.persistence import save
 from retrieval.readers.hub_address import HubDataset
 from retrieval.readers.sandbox import read_hub_in_sandbox, read_in_sandbox
@@ -23,9 +25,9 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
     Raises:
         RetrievalError: a file or an encoder cannot be used. UserError: the embedder cannot be found.
     """
-    documents, out = read_all(args.files, settings), args.out.resolve()
+    documents, out = read_all(args.files, settings, args.mapping), args.out.resolve()
     for document in documents:
-        yield None, "\n  ".join([f"{document.name}: {len(document.text):,} characters", *document.notes])
+        yield None, describe(document)
     embedder = yield from _embedder(args.embedder or "", settings)
     index = build(documents, embedder)
     save(index, out)
@@ -35,7 +37,10 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
         "passages": len(index.passages),
         "language": index.language,
         "embedder": index.embedder,
-        "documents": [{"name": each.name, "characters": len(each.text), "dropped": each.notes} for each in documents],
+        "documents": [
+            {"name": each.name, "characters": len(each.text), "dropped": each.notes, **taken_for(each)}
+            for each in documents
+        ],
     }
     yield record, f"{len(index.passages):,} passages are indexed in {args.out}"
 
@@ -49,16 +54,33 @@ def _embedder(name: str, settings: Settings) -> Generator[Line, None, Embedder]:
     return Embedder(source.folder, name=name or source.name)
 
 
-def read_all(files: Sequence[Path | HubDataset], settings: Settings) -> list[Document]:
-    """The documents in the order given, each read in its own process, as on the page.
+def describe(document: Document) -> str:
+    """A document's length, what a table was taken for, and what was left out, one per line."""
+    taken = [document.table.taken_for] if document.table else []
+    return "\n  ".join([f"{document.name}: {len(document.text):,} characters", *taken, *document.notes])
+
+
+def taken_for(document: Document) -> dict[str, Any]:
+    """What a table was taken for, as values that JSON can hold; empty for other documents."""
+    table = document.table
+    if table is None:
+        return {}
+    counts = {"rows": table.rows, "rows_used": table.used, "pairs": table.pairs, "left": dict(table.left)}
+    return {"taken_for": table.shape, "columns": dict(table.roles), "unread_columns": table.unread, **counts}
+
+
+def read_all(
+    files: Sequence[Path | HubDataset], settings: Settings, mapping: ColumnMapping | None = None
+) -> list[Document]:
+    """The documents in the order given, each read in its own process, as on the page; `mapping` is for tables.
 
     Raises:
         RetrievalError: naming the first file that cannot be read.
     """
     limits = reading_limits(settings)
     return [
-        read_in_sandbox(file, file.name, None, limits)
+        read_in_sandbox(file, file.name, mapping, limits)
         if isinstance(file, Path)
-        else read_hub_in_sandbox(file, None, limits)
+        else read_hub_in_sandbox(file, mapping, limits)
         for file in files
     ]
