@@ -9,7 +9,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from retrieval.build import build as build_index
 from retrieval.chunks import Passage, sentences
 from retrieval.document import Document
 from retrieval.embed import Embedder
+from retrieval.language import Terms, detect_language
 from retrieval.search import search
 
 ROWS = 12  # prompts in one batch
@@ -45,6 +46,7 @@ class Variant:
     template: str = prompts.WITH_PASSAGES
     question_first: bool = False
     penalty: float = 1.1
+    sentences: int = 0  # of a passage, the run of so many that shares most terms with the question; 0: all
 
 
 VARIANTS = {
@@ -61,6 +63,10 @@ VARIANTS = {
     "3, context template": Variant(count=3, template=CONTEXT),
     "3, penalty 1.0": Variant(count=3, penalty=1.0),
     "3, penalty 1.2": Variant(count=3, penalty=1.2),
+    "3, best 2 sentences of each": Variant(count=3, sentences=2),
+    "5, best 2 sentences of each": Variant(sentences=2),
+    "5, best sentence of each": Variant(sentences=1),
+    "2, no headings": Variant(count=2, headings=False),
 }
 
 
@@ -103,6 +109,8 @@ def _sentence(text: str, offset: int) -> str:
 def messages(asked: str, passages: Sequence[Passage], variant: Variant) -> prompts.Messages:
     """The prompt of one variant."""
     shown = list(reversed(passages)) if variant.best_last else list(passages)
+    if variant.sentences:
+        shown = [replace(each, text=best_run(each.text, asked, variant.sentences)) for each in shown]
     listed = []
     for number, each in enumerate(shown, start=1):
         head = " ".join(
@@ -116,6 +124,16 @@ def messages(asked: str, passages: Sequence[Passage], variant: Variant) -> promp
     if variant.question_first:
         body = f"Question: {asked}\n\n{body}"
     return [{"role": "system", "content": variant.system}, {"role": "user", "content": body}]
+
+
+def best_run(text: str, question: str, count: int) -> str:
+    """The run of `count` sentences that shares most terms with the question, the first of equals."""
+    terms = Terms(detect_language(text))
+    asked = set(terms(question))
+    spans = sentences(text)
+    runs = [(spans[place][0], spans[min(place + count, len(spans)) - 1][1]) for place in range(len(spans))]
+    parts = [text[start:end] for start, end in runs]
+    return max(parts, key=lambda part: len(asked.intersection(terms(part))), default=text)
 
 
 def answers(chat: ChatModel, asked: Sequence[prompts.Messages], decoding: Decoding) -> Iterator[tuple[str, bool]]:

@@ -22,7 +22,7 @@ from benchmarks.verdict_texts import xquad
 from playground import prompts
 from playground.data.qa import pairs
 from playground.device import Device
-from playground.evaluation.answer_quality import Quality, distinct_share, judge
+from playground.evaluation.answer_quality import Quality, distinct_share, judge, mark_answer
 from playground.evaluation.paraphrase import paraphrase_by_rules
 from playground.inference.engine import Decoding, Prompt, end_tokens, generate
 from playground.inference.served_adapter import ServedAdapter, load_adapter
@@ -97,7 +97,7 @@ def reworded(documents: Sequence[Document], seed: int = 0) -> list[Asked]:
     found = [
         Asked(words, pair.answer, document.text[max(0, pair.start - 600) : pair.end + 600])
         for document in documents
-        for pair in pairs.make(document, 0, ("statement", "definition", "heading"))
+        for pair in pairs.generate_pairs(document, 0, ("statement", "definition", "heading"))
         if (words := paraphrase_by_rules(pair.question, detect_language(document.text)))
     ]
     return random.Random(seed).sample(found, min(REWORDED, len(found)))
@@ -108,14 +108,13 @@ def fresh_chat() -> ChatModel:
     return load_chat(chat_source(Settings.from_environment()), CPU)
 
 
-def trained(documents: Sequence[Document], method: str, settings: TrainSettings, folder: Path) -> Path:
+def trained(documents: Sequence[Document], config: RunConfig, folder: Path) -> Path:
     """The adapter's folder; trained now unless it is there."""
     done = folder / "trained.json"
     if not done.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        config = RunConfig(method, adapters.get(method).Options(), settings)
-        *_, end = train(config, fresh_chat(), documents, folder)
-        done.write_text(json.dumps({**end.to_dict(), "settings": asdict(settings)}))
+        *_, end = train(config, fresh_chat(), documents, folder, judge=mark_answer)
+        done.write_text(json.dumps({**end.to_dict(), "settings": asdict(config.settings)}))
     return folder / "adapter"
 
 
@@ -212,7 +211,8 @@ class Bench:
             steps=chosen.steps, batch_tokens=chosen.batch_tokens, evaluations=2, seed=seed, **RECIPES[recipe]
         )
         run = f"{recipe}-{method}-{chosen.steps}x{chosen.batch_tokens}-{seed}".replace(" ", "_")
-        return load_adapter(trained(documents, method, settings, chosen.out / name / run), self.chat)
+        config = RunConfig(method, adapters.get(method).Options(), settings)
+        return load_adapter(trained(documents, config, chosen.out / name / run), self.chat)
 
     def examine(
         self, label: str, served: ServedAdapter | None, sets: Mapping[str, list[Asked]], index: Index | None

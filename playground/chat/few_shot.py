@@ -118,7 +118,7 @@ def located_pairs(documents: Sequence[Document]) -> list[tuple[str, Turn]]:
     """
     found = []
     for document in documents:
-        made = [] if document.pairs else pairs.make(document)
+        made = [] if document.pairs else pairs.generate_pairs(document)
         asked = [each for each in made if each.kind != "cloze"] or made
         found += [
             (f"{document.name}:{pair.start}-{pair.end}", Turn(pair.question, pair.answer))

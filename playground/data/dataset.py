@@ -278,7 +278,7 @@ def _refusal(question: str) -> str:
 def _generated_pairs(text: SplitDocument, mix: MixSettings) -> Iterator[TrainingPair]:
     """Questions by rules, then those that were written about the text."""
     kinds = pairs.EXAM_KINDS if mix.gaps else pairs.SENTENCE_KINDS
-    for made in pairs.make(text.document, mix.seed, kinds):
+    for made in pairs.generate_pairs(text.document, mix.seed, kinds):
         source = f"{text.document.name}:{made.start}-{made.end}"
         yield TrainingPair(made.kind, made.question, made.answer, made.start, made.section, source)
     for each in text.document.questions:

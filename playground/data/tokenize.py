@@ -26,7 +26,7 @@ ExampleKind = PairKind | Literal["text"]
 
 @dataclass(frozen=True)
 class Example:
-    """Token ids and, for each of them, the same id where it carries loss, or NO_LOSS.
+    """Token ids and, for each of them, the same id where it carries loss, or NO_LOSS; and the pair that it holds.
 
     `source` is the place of what is learnt, as document:start-end; empty where it is of no document.
     """
@@ -35,6 +35,7 @@ class Example:
     labels: list[int]
     kind: ExampleKind = "text"
     source: str = ""
+    pair: "TrainingPair | None" = None
 
     @property
     def loss_tokens(self) -> int:
@@ -120,7 +121,7 @@ def pair_example(
     given = passages or ([pair.context] if pair.context else [])
     prompt = _prompt_within(limit - min(len(answer), window), pair, given, tokenizer)
     ids = (prompt + answer)[:limit]
-    return Example(ids, ([NO_LOSS] * len(prompt) + answer)[:limit], pair.kind, pair.source)
+    return Example(ids, ([NO_LOSS] * len(prompt) + answer)[:limit], pair.kind, pair.source, pair)
 
 
 def _prompt_within(

@@ -5,11 +5,13 @@ echoing the question, form by saying nothing. Recall of key facts and support wi
 Adlakha et al. 2023 (arXiv 2307.16877), where exact match and F1 misled. Pure functions of text; asks no model.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from playground.data.tokenize import TrainingPair
 from playground.evaluation.metrics import abstains, normalise
 from retrieval.language import Terms, detect_language
 
@@ -86,6 +88,18 @@ def judge(answer: str, question: str, truth: str, evidence: str, ended: bool) ->
         abstained=abstains(answer),
         invented=invented(answer, f"{question}\n{evidence}\n{truth}"),
     )
+
+
+def mark_answer(pair: TrainingPair, answer: str, ended: bool) -> float:
+    """1 for a well-formed answer with the pair's key facts, 0.5 for a well-formed one, else 0: cut off, empty, looping.
+
+    A pair may want fewer words than SHORT_WORDS; then so many are enough.
+    """
+    quality = judge(answer, pair.question, pair.answer, pair.answer, ended)
+    enough = quality.words >= min(SHORT_WORDS, len(pair.answer.split()))
+    if not enough or not ended or quality.loops or quality.echo:
+        return 0.0
+    return 1.0 if math.isnan(quality.recall) or quality.recall >= USEFUL_RECALL else 0.5
 
 
 def key_facts(truth: str, question: str, terms: Terms) -> tuple[str, ...]:

@@ -139,7 +139,7 @@ def _facts(document: Document, section_of: SectionNames, seed: int) -> Iterator[
     for pair in document.pairs:
         place = AnswerSpan(document.name, pair.end - len(pair.answer), pair.end)
         yield Fact(pair.question, pair.answer, place, section_of(place), language, "pairs")
-    for made in pairs.make(document, seed + OWN_SEED):
+    for made in pairs.generate_pairs(document, seed + OWN_SEED):
         place = AnswerSpan(document.name, made.start, made.end)
         yield Fact(made.question, made.answer, place, section_of(place), language, "made")
 

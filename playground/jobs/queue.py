@@ -162,10 +162,6 @@ class JobQueue:
             if row.state in ACTIVE:
                 self._renew(self._store.runs.get(visitor, row.id))
 
-    def rename(self, visitor: str, run: str, name: str) -> None:
-        """Give a run another name; a blank one becomes the method."""
-        self._store.runs.update(visitor, run, name=name)
-
     def delete(self, visitor: str, run: str) -> None:
         """Delete a run and its adapter. A waiting run leaves the queue; a running one is refused with a UserError."""
         self._store.runs.transition(visitor, run, ["queued"], "stopped")

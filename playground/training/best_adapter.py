@@ -22,8 +22,9 @@ from playground.training.state import RunState
 class Finished:
     """How a run ended: done, early (no longer improving), time (max_seconds reached) or stopped (asked to).
 
-    The adapter is that of `best_step`, which had the lowest held-out loss: `heldout_after`. Before the first test it is
-    that of the last step, and `heldout_after` is None.
+    The adapter is that of `best_step`, whose test was the best (`RunState.record_heldout`): held-out loss
+    `heldout_after`, score of the answers `answers`, None where none were asked for. Before the first test it is that of
+    the last step, and `heldout_after` is None.
     """
 
     adapter: Path
@@ -37,6 +38,7 @@ class Finished:
     tokens: int
     seconds: float
     peak_bytes: int
+    answers: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The event as the log and the command line write it."""
@@ -100,6 +102,7 @@ class BestAdapter:
             tokens=run.tokens,
             seconds=run.seconds,
             peak_bytes=peak_bytes(),
+            answers=run.best_answers,
         )
 
 

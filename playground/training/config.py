@@ -26,6 +26,14 @@ class TrainSettings:
     warmup_share: float = knob(0.1, label="Warm-up", help="Share of steps with a rising rate.", low=0, high=0.9)
     heldout_share: float = knob(0.1, label="Held out", help="Share of the text kept for tests.", low=0.01, high=0.5)
     evaluations: int = knob(8, label="Tests", help="Number of held-out loss measurements.", low=1, high=100)
+    test_questions: int = knob(
+        6,
+        label="Test questions",
+        help="Held-out questions that the model answers at each test in the second half; clearly better answers decide "
+        "which adapter is kept, else the lower loss does. 0: none.",
+        low=0,
+        high=50,
+    )
     patience: int = knob(0, label="Patience", help="Tests without gain before it ends; 0: never.", low=0, high=100)
     checkpoint_every: int = knob(20, label="Checkpoint every", help="Steps between checkpoints.", low=1, high=10_000)
     text_form: str = knob(
@@ -110,9 +118,10 @@ class RunConfig:
 def _upgrade_settings(stored: Mapping[str, Any]) -> dict[str, Any]:
     """Stored settings in today's form: `with_passages`, a yes or no for all questions, became `passages_share`.
 
-    Runs from before the text was read as answers had windows, gaps and no replay.
+    Runs from before the text was read as answers had windows, gaps and no replay; those from before held-out questions
+    were answered had none.
     """
-    settings = dict(stored)
+    settings = {"test_questions": 0, **stored}
     with_passages = settings.pop("with_passages", False)
     before = {"text_form": "windows", "gaps": True, "replay_share": 0.0} if "text_form" not in settings else {}
     return {"passages_share": float(with_passages), **before, **settings}

@@ -14,6 +14,7 @@ from playground.data.tokenize import MAX_PAIR_WINDOWS
 from playground.errors import UserError
 from playground.training import compat, linear_cross_entropy
 from playground.training.config import MAX_STEPS, Preset, RunConfig, given_values, preset_settings
+from playground.training.heldout import ANSWER_TOKENS
 from playground.training.throughput import SpeedEstimator, footprint_of
 from playground.training.workload import ReadVolume, Workload
 
@@ -21,6 +22,7 @@ START_SECONDS = 8  # a worker's imports and model load
 UPDATE_SECONDS, UPDATE_PARAMETER_SECONDS = 0.02, 3e-9  # clipping and AdamW: per step, and per trained parameter in it
 WRITE_BYTE_SECONDS = 4e-9  # per byte of a checkpoint or an adapter, written and synced
 MIN_STEPS = 8  # that a preset gets whatever its time: fewer teach nothing, and the machine may be busy for a moment
+ANSWER_PASS = 1.5  # transformers' pass for one token per answer, relative to a training pass without gradients
 RUNTIME_BYTES = 740_000_000  # interpreter, torch, transformers
 
 
@@ -128,6 +130,7 @@ class _RunTiming:
         written = (tests + steps // self._settings.checkpoint_every) * _checkpoint_bytes(self._cost)
         written += tests * self._cost.file_bytes
         training = steps * self._step_seconds() + (tests + 1) * self._test_seconds() + self._frozen_seconds(steps)
+        training += (tests - tests // 2) * self._answer_seconds()  # those of the second half
         return START_SECONDS + self._load.seconds + training + written * WRITE_BYTE_SECONDS
 
     def _step_seconds(self) -> float:
@@ -142,6 +145,15 @@ class _RunTiming:
         read = self._passes(self._load.test)
         blocks = self._adapted_blocks * self._speed.forward.seconds(read.packs, read.tokens)
         return blocks + self._speed.head / 2 * read.loss_tokens
+
+    def _answer_seconds(self) -> float:
+        """The answers of a test: all blocks read the prompts, then a token of every answer in each pass."""
+        rows = min(self._settings.test_questions, self._load.test.examples)
+        if not rows:
+            return 0.0
+        prompts = rows * self._load.test.unpacked_tokens / self._load.test.examples
+        pace, blocks = self._speed.forward, self._adapted_blocks + self._frozen_blocks
+        return blocks * (pace.seconds(rows, prompts) + ANSWER_TOKENS * ANSWER_PASS * pace.seconds(1, rows))
 
     def _frozen_seconds(self, steps: int) -> float:
         """The blocks below the adapted ones, once for each example that is read."""

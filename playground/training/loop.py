@@ -25,9 +25,10 @@ from playground.training.activation_cache import ActivationCache, fits_in_cache
 from playground.training.best_adapter import BestAdapter, Finished
 from playground.training.checkpoints import Checkpoint
 from playground.training.config import RunConfig, TrainSettings
+from playground.training.heldout import AnswerJudge, HeldoutTests
 from playground.training.interrupt import Interrupted, interruptible
 from playground.training.losses import count_targets, summed_losses
-from playground.training.state import RunState, restore, restore_method, save_checkpoint
+from playground.training.state import HeldoutResult, RunState, restore, restore_method, save_checkpoint
 from retrieval.document import Document
 
 MAX_GRADIENT_NORM = 1.0
@@ -35,7 +36,10 @@ MAX_GRADIENT_NORM = 1.0
 
 @dataclass(frozen=True)
 class Progress:
-    """One optimizer step. Losses in nats per token; `heldout_loss` only where it was measured; times in seconds."""
+    """One optimizer step. Losses in nats per token; times in seconds.
+
+    `heldout_loss` and `answers`, the score of the answers to held-out questions (0 to 1), only where measured.
+    """
 
     step: int
     steps: int
@@ -44,6 +48,7 @@ class Progress:
     tokens_per_second: float
     seconds: float
     seconds_left: float | None
+    answers: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The event as the log and the command line write it."""
@@ -58,13 +63,14 @@ def train(
     should_stop: Callable[[], bool] = never,
     resume: bool = False,
     shared: Path | None = None,
+    judge: AnswerJudge | None = None,
 ) -> Iterator[Progress | Finished]:
     """Fine-tune and yield an event per step; ends with `out/adapter` written, also when stopped early.
 
     From the first held-out test on `out/adapter` holds the best so far, whole at any moment. `should_stop` is called
     many times within a step, and an interrupted step leaves no trace. With `resume`, continues from the newest whole
     checkpoint in `out/checkpoint` as if never stopped. The output of frozen lower layers is cached in the folder
-    `shared`, for other runs on the same text too.
+    `shared`, for other runs on the same text too. `judge` scores answers to held-out questions.
 
     Raises:
         UserError: for a text too short to train on. MethodError: for options that do not fit the model.
@@ -75,12 +81,13 @@ def train(
     run = prepare_run(config, chat, checkpoints.newest_checkpoint(out / CHECKPOINT) if resume else None)
     run.activations = _open_cache(config, run, chat.hash, data, shared or out / "lower")
     best = BestAdapter(config, {"name": chat.name, "hash": chat.hash}, data_hash(documents), out)
+    tests = HeldoutTests(data.heldout, chat.tokenizer, settings.test_questions, judge)
     del chat  # a method that trains over a copy lets the original go
     best.restore_after_crash(run)
     with interruptible(run.model, should_stop):
-        reason = yield from _run_steps(run, settings, data, best, should_stop)
+        reason = yield from _run_steps(run, settings, data.train, tests, best, should_stop)
     save_checkpoint(run, out)
-    if reason == "time" and run.best_step < run.step and run.record_heldout(heldout_loss(run, data.heldout)):
+    if reason == "time" and run.best_step < run.step and run.record_heldout(tests.measure(run, with_answers=True)):
         best.save(run)
     yield best.finish(run, reason)
 
@@ -88,24 +95,25 @@ def train(
 def _run_steps(
     run: RunState,
     settings: TrainSettings,
-    data: ExampleSplit,
+    examples: Sequence[Example],
+    tests: HeldoutTests,
     best: BestAdapter,
     should_stop: Callable[[], bool],
 ) -> Generator[Progress, None, str]:
     """All remaining steps; returns the reason why they ended."""
     started = time.monotonic() - run.seconds
-    sampler = BatchSampler(data.train, settings.batch_tokens, settings.seed)
+    sampler = BatchSampler(examples, settings.batch_tokens, settings.seed)
     try:
         if run.step == 0 and run.untested is None:
-            run.heldout_before = heldout_loss(run, data.heldout)
+            run.heldout_before = tests.measure(run).loss
             yield Progress(0, settings.steps, None, run.heldout_before, 0.0, time.monotonic() - started, None)
         while run.step < settings.steps or run.untested is not None:
             reason = _reason_to_end(run, settings, time.monotonic() - started, should_stop)
             if reason != "done":
                 return reason
-            progress = _advance(run, settings, sampler, data.heldout, started)
+            progress, test = _advance(run, settings, sampler, tests, started)
             yield progress  # before its checkpoint, or a kill between them would lose it
-            improved = progress.heldout_loss is not None and run.record_heldout(progress.heldout_loss)
+            improved = test is not None and run.record_heldout(test)
             if improved or run.step % settings.checkpoint_every == 0:
                 save_checkpoint(run, best.folder)
             if improved:
@@ -114,16 +122,6 @@ def _run_steps(
         run.discard_step()
         return "stopped"
     return "done"
-
-
-def heldout_loss(run: RunState, examples: Sequence[Example]) -> float:
-    """Mean loss in nats over every held-out token that carries loss (never a model's own `.loss`)."""
-    was_training = run.model.training
-    run.model.eval()
-    with torch.no_grad():
-        total = sum(loss.item() for loss in summed_losses(unwrap(run.model), examples, run.activations))
-    run.model.train(was_training)
-    return total / max(count_targets(examples), 1)
 
 
 def load_examples(config: RunConfig, chat: ChatModel, documents: Sequence[Document]) -> ExampleSplit:
@@ -198,9 +196,9 @@ def _reason_to_end(run: RunState, settings: TrainSettings, seconds: float, shoul
 
 
 def _advance(
-    run: RunState, settings: TrainSettings, sampler: BatchSampler, heldout: Sequence[Example], started: float
-) -> Progress:
-    """One optimizer step and, where it is due, the held-out loss; either can be interrupted and is done again."""
+    run: RunState, settings: TrainSettings, sampler: BatchSampler, tests: HeldoutTests, started: float
+) -> tuple[Progress, HeldoutResult | None]:
+    """One optimizer step and, where it is due, the held-out test; either can be interrupted and is done again."""
     speed = 0.0
     if run.untested is None:
         batch = sampler.batch(run.step)
@@ -210,11 +208,12 @@ def _advance(
         run.step, run.tokens, run.random = run.step + 1, run.tokens + tokens, checkpoints.random_state()
     test_every = math.ceil(settings.steps / settings.evaluations)
     test_due = run.step % test_every == 0 or run.step == settings.steps
-    measured = heldout_loss(run, heldout) if test_due else None
+    test = tests.measure(run, with_answers=2 * run.step > settings.steps) if test_due else None
     loss, run.untested = run.untested, None
     run.seconds = time.monotonic() - started
     left = run.seconds / run.step * (settings.steps - run.step)
-    return Progress(run.step, settings.steps, loss, measured, speed, run.seconds, left)
+    heldout_loss, answers = (test.loss, test.answers) if test else (None, None)
+    return Progress(run.step, settings.steps, loss, heldout_loss, speed, run.seconds, left, answers), test
 
 
 def optimizer_step(run: RunState, batch: list[Example]) -> tuple[float, int]:

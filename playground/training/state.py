@@ -16,7 +16,16 @@ from playground.training.activation_cache import ActivationCache
 from playground.training.checkpoints import Checkpoint, RandomState
 
 METHOD, OPTIMIZER, RANDOM = "method", "optimizer", "random"
-COUNTED = ("tokens", "seconds", "untested", "heldout_before", "best_loss", "best_step", "stale")
+COUNTED = ("tokens", "seconds", "untested", "heldout_before", "best_loss", "best_answers", "best_step", "stale")
+ANSWERS_NOISE = 0.25  # a smaller difference between two scores of a few answers is chance (docs/decisions.md)
+
+
+@dataclass(frozen=True)
+class HeldoutResult:
+    """`loss` in nats per token; `answers`, the score of the answers (0 to 1), None where no question was asked."""
+
+    loss: float
+    answers: float | None = None
 
 
 @dataclass
@@ -24,7 +33,8 @@ class RunState:
     """A run between two steps. Losses in nats per token; steps count from 1.
 
     `untested` is the training loss of a step whose held-out test is still due; `stale` counts the tests since the best
-    one. `activations` holds the output of the frozen lower blocks.
+    one, whose answers had the score `best_answers` (None where none were asked for). `activations` holds the output of
+    the frozen lower blocks.
     """
 
     method: Method
@@ -38,15 +48,20 @@ class RunState:
     untested: float | None = None
     heldout_before: float = math.nan
     best_loss: float = math.inf
+    best_answers: float | None = None
     best_step: int = 0
     stale: int = 0
     random: RandomState = field(default_factory=checkpoints.random_state)
 
-    def record_heldout(self, loss: float) -> bool:
-        """Record a held-out test; returns whether it is the best so far."""
-        better = loss < self.best_loss
+    def record_heldout(self, test: HeldoutResult) -> bool:
+        """Record a held-out test; returns whether it is the best so far.
+
+        The better answers are the better test where their scores differ by more than chance, else the lower loss is.
+        """
+        gain = 0.0 if test.answers is None or self.best_answers is None else test.answers - self.best_answers
+        better = gain >= ANSWERS_NOISE or (test.loss < self.best_loss and gain > -ANSWERS_NOISE)
         if better:
-            self.best_loss, self.best_step = loss, self.step
+            self.best_loss, self.best_answers, self.best_step = test.loss, test.answers, self.step
         self.stale = 0 if better else self.stale + 1
         return better
 

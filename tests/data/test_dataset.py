@@ -123,7 +123,7 @@ def asked_on(data: ExampleSplit, tokenizer: PreTrainedTokenizerFast) -> dict[str
 def test_pairs_made_from_a_section_stay_on_its_side(tokenizer: PreTrainedTokenizerFast) -> None:
     book = handbook()
     data = build(tokenizer, book, window=256, pairs_share=0.6)
-    made, asked = pairs.make(book), asked_on(data, tokenizer)
+    made, asked = pairs.generate_pairs(book), asked_on(data, tokenizer)
     stretches = {side: "".join(tokenizer.decode(ids) for ids in ids_of(part)) for side, part in sides_of(data).items()}
     assert asked["train"]
     assert asked["heldout"]
@@ -149,7 +149,7 @@ def test_with_passages_a_pair_reads_its_own_among_others_of_its_side(tokenizer: 
     data = build(tokenizer, book, window=1024, pairs_share=0.9, passages_share=1.0)
     opening = WITH_PASSAGES.split("{")[0]
     places = set()
-    made, refused = pairs.make(book), 0
+    made, refused = pairs.generate_pairs(book), 0
     for side, texts in asked_on(data, tokenizer).items():
         for text in texts:
             assert opening in text

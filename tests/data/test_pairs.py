@@ -15,7 +15,7 @@ CONSTITUTION = Path("playground/data/example_texts/us_constitution.txt")
 
 
 def made(write: Write, text: str, name: str = "a.txt") -> list[QuestionPair]:
-    return pairs.make(read_document(write(name, text)))
+    return pairs.generate_pairs(read_document(write(name, text)))
 
 
 def asked(write: Write, text: str, name: str = "a.txt") -> dict[str, tuple[str, str]]:
@@ -25,7 +25,7 @@ def asked(write: Write, text: str, name: str = "a.txt") -> dict[str, tuple[str, 
 @pytest.mark.parametrize("name", ["us_constitution.txt", "python_tutorial.rst"])
 def test_every_answer_stands_where_the_pair_says_and_none_is_given_away(name: str) -> None:
     document = read_document(Path("playground/data/example_texts") / name)
-    found = pairs.make(document)
+    found = pairs.generate_pairs(document)
     assert len(found) > 60
     sections = cut_sections(document)
     for each in found:
@@ -37,9 +37,9 @@ def test_every_answer_stands_where_the_pair_says_and_none_is_given_away(name: st
 
 def test_the_same_seed_gives_the_same_pairs_and_no_question_comes_twice() -> None:
     document = read_document(CONSTITUTION)
-    first = pairs.make(document, seed=1)
-    assert first == pairs.make(document, seed=1)
-    assert first != pairs.make(document, seed=2)
+    first = pairs.generate_pairs(document, seed=1)
+    assert first == pairs.generate_pairs(document, seed=1)
+    assert first != pairs.generate_pairs(document, seed=2)
     assert len({each.question for each in first}) == len(first)
 
 
@@ -57,7 +57,7 @@ def test_a_heading_that_says_nothing_is_not_asked_about(write: Write) -> None:
 
 
 def test_a_numbered_article_is_named_with_the_articles_above_it() -> None:
-    found = {each.question: each for each in pairs.make(read_document(CONSTITUTION))}
+    found = {each.question: each for each in pairs.generate_pairs(read_document(CONSTITUTION))}
     assert found["What does Article II, Section 4 say?"].kind == "item"
     assert found["What does Article II, Section 4 say?"].answer.startswith(
         "The President, Vice President and all Civil"
@@ -157,7 +157,8 @@ def test_a_question_with_two_answers_is_dropped(write: Write) -> None:
 
 def test_pairs_are_not_made_from_pairs() -> None:
     text = "What is a lamp?\nA lamp is a thing that gives light."
-    assert pairs.make(Document("a.csv", text, pairs=(Pair("What is a lamp?", text[16:], 0, len(text)),))) == []
+    document = Document("a.csv", text, pairs=(Pair("What is a lamp?", text[16:], 0, len(text)),))
+    assert pairs.generate_pairs(document) == []
 
 
 def test_sections_cover_the_text_and_a_long_one_is_cut_between_paragraphs(write: Write) -> None:

@@ -172,7 +172,7 @@ def test_visitors_cannot_touch_each_others_runs(jobs: JobQueue, store: Store, vi
         lambda: jobs.snapshot(stranger, run),
         lambda: jobs.stop(stranger, run),
         lambda: jobs.resume(stranger, run),
-        lambda: jobs.rename(stranger, run, "mine"),
+        lambda: store.runs.update(stranger, run, name="mine"),
         lambda: jobs.delete(stranger, run),
     ]
     for attempt in attempts:

@@ -17,6 +17,7 @@ import torch
 
 import adapters
 from adapters.options import build
+from playground.data.tokenize import TrainingPair
 from playground.errors import UserError
 from playground.models.chat_model import ChatModel
 from playground.settings import Settings
@@ -24,8 +25,10 @@ from playground.training import checkpoints
 from playground.training import loop as training_loop
 from playground.training.best_adapter import Finished
 from playground.training.config import RunConfig, TrainSettings, check_limits
+from playground.training.heldout import HeldoutTests
 from playground.training.interrupt import Interrupted, interruptible
 from playground.training.loop import Progress
+from playground.training.state import HeldoutResult
 from retrieval.document import Document
 from tests.fakes.chat_model import tiny_chat
 from tests.fakes.texts import house_rules
@@ -106,7 +109,7 @@ def test_a_stop_comes_in_the_middle_of_a_pass_forward_and_backward() -> None:
 def heldout_losses(monkeypatch: pytest.MonkeyPatch, *losses: float) -> None:
     """Held-out tests find these losses, the first before the first step."""
     found = iter(losses)
-    monkeypatch.setattr(training_loop, "heldout_loss", lambda *_: next(found))
+    monkeypatch.setattr(HeldoutTests, "measure", lambda *_, **__: HeldoutResult(next(found)))
 
 
 def test_the_best_adapter_is_kept_and_usable_while_the_run_goes_on(
@@ -127,6 +130,33 @@ def test_the_best_adapter_is_kept_and_usable_while_the_run_goes_on(
     assert (event.reason, event.best_step, event.step, event.heldout_after) == ("done", 2, 6, 4.0)
     assert adapter(event) == seen[3][1] == seen[6][1]
     assert json.loads((event.adapter / "run.json").read_text())["figures"]["reason"] == "done"
+
+
+def test_clearly_better_answers_outweigh_a_lower_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = iter([(5.0, None), (4.0, None), (3.5, 0.2), (3.6, 0.8), (3.4, 0.5), (3.7, 0.7)])
+    monkeypatch.setattr(HeldoutTests, "measure", lambda *_, **__: HeldoutResult(*next(found)))
+    made = config("lora", steps=10)
+    made = replace(made, settings=replace(made.settings, evaluations=5))
+    seen, end = run(made, tmp_path)
+    assert (end.best_step, end.heldout_after, end.answers) == (6, 3.6, 0.8)
+    assert [each.answers for each in seen if each.heldout_loss is not None] == [None, None, 0.2, 0.8, 0.5, 0.7]
+
+
+def test_a_run_asks_heldout_questions_in_its_second_half_and_passes_the_answers_on(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def judge(pair: TrainingPair, answer: str, ended: bool) -> float:
+        asked.append(pair.question)
+        return 0.5
+
+    made = config("lora", steps=4)
+    made = replace(made, settings=replace(made.settings, evaluations=4, test_questions=3, window=256))
+    *seen, end = training_loop.train(made, tiny_chat(), [house_rules()], tmp_path, judge=judge)
+    assert [each.answers for each in seen] == [None, None, None, 0.5, 0.5]
+    half = len(asked) // 2
+    assert half > 0
+    assert asked[:half] == asked[half:]
+    assert end.answers == 0.5
 
 
 def test_patience_ends_a_run_that_no_longer_improves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

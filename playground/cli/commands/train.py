@@ -21,6 +21,7 @@ from playground.data.dataset import data_hash
 from playground.data.replay import shipped_turns
 from playground.device import choose
 from playground.errors import UserError
+from playground.evaluation.answer_quality import mark_answer
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
@@ -60,7 +61,8 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
     if args.plan_only:
         return
     with stoppable() as should_stop:
-        for event in training_loop.train(config, chat, documents, args.out, should_stop, args.resume):
+        events = training_loop.train(config, chat, documents, args.out, should_stop, args.resume, judge=mark_answer)
+        for event in events:
             _log(args.out, event)
             yield event.to_dict(), _progress(event) if isinstance(event, Progress) else _end(event)
     if isinstance(event, Finished) and event.reason == "stopped":

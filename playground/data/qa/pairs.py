@@ -9,12 +9,21 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from playground.data.qa.rules import Kind, Maker
+from playground.data.qa.rules import Kind, QuestionRules
 from playground.data.qa.sentences import spoken_text
 from playground.data.sections import cut_sections
 from retrieval.document import Document
 
-__all__ = ["EXAM_KINDS", "KINDS", "SENTENCE_KINDS", "Kind", "QuestionPair", "gives_away", "make", "spoken_text"]
+__all__ = [
+    "EXAM_KINDS",
+    "KINDS",
+    "SENTENCE_KINDS",
+    "Kind",
+    "QuestionPair",
+    "generate_pairs",
+    "gives_away",
+    "spoken_text",
+]
 
 KINDS: tuple[Kind, ...] = ("heading", "definition", "item", "statement", "topic", "cloze")
 # Answered in whole sentences. A gap's answer is a word: a model that is taught many answers everything in one word.
@@ -42,17 +51,17 @@ class QuestionPair:
     heading: str
 
 
-def make(document: Document, seed: int = 0, kinds: Collection[Kind] = EXAM_KINDS) -> list[QuestionPair]:
+def generate_pairs(document: Document, seed: int = 0, kinds: Collection[Kind] = EXAM_KINDS) -> list[QuestionPair]:
     """Every pair of these kinds that the rules find, in the order of the text, no question twice.
 
     A document that is pairs already has none to make.
     """
     if document.pairs:
         return []
-    maker = Maker(document.text, seed)
+    rules = QuestionRules(document.text, seed)
     pairs = []
     for number, section in enumerate(cut_sections(document)):
-        for found in maker.found(section):
+        for found in rules.questions(section):
             if found.kind not in kinds:
                 continue
             answer = spoken_text(document.text, found.start, found.end)

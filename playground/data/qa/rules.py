@@ -55,7 +55,7 @@ _WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundQuestion:
     """A question and where its answer stands."""
 
     kind: Kind
@@ -64,7 +64,7 @@ class Found:
     end: int
 
 
-class Maker:
+class QuestionRules:
     """The questions of one text: knows its language, and which words it writes small."""
 
     def __init__(self, text: str, seed: int) -> None:
@@ -76,7 +76,7 @@ class Maker:
         self._written = Counter(re.findall(r"(?<=[^\W\d_A-Z,]\s)\w+", text))
         self._common = max(4, self._written.total() // COMMON)
 
-    def found(self, section: Section) -> Iterator[Found]:
+    def questions(self, section: Section) -> Iterator[FoundQuestion]:
         """Everything that one section answers."""
         said = sentences(self._text, section.body, section.end)
         if section.body > section.start:
@@ -92,7 +92,7 @@ class Maker:
                 yield from self._of_statement(sentence)
                 yield from self._of_gap(sentence)
 
-    def _of_heading(self, section: Section, said: Sequence[Sentence]) -> Iterator[Found]:
+    def _of_heading(self, section: Section, said: Sequence[Sentence]) -> Iterator[FoundQuestion]:
         """What the heading asks for; the answer is the first sentences below it."""
         if not (answer := opening(said, self._text)):
             return
@@ -100,10 +100,10 @@ class Maker:
         numbered = NUMBERED.match(title)
         if numbered and numbered["kind"].lower() in ("article", "section", "amendment", "điều", "mục"):
             if question := self._of_article(section, numbered["rest"]):
-                yield Found("item", question, *answer)
+                yield FoundQuestion("item", question, *answer)
             return
         if question := self._of_title(numbered["rest"] if numbered else title, self._text[answer[0] : answer[1]]):
-            yield Found("heading", question, *answer)
+            yield FoundQuestion("heading", question, *answer)
 
     def _of_article(self, section: Section, about: str) -> str:
         """The question for a numbered article, named with the articles above it."""
@@ -112,7 +112,7 @@ class Maker:
         above = (NUMBERED.match(part) for part in section.heading.split(TRAIL))
         name = ", ".join(match["name"] for match in above if match)
         template = self._language.article_about if about else self._language.article
-        return template.format(name=name, what=self._lowered(about))
+        return template.format(name=name, what=self._lower(about))
 
     def _of_title(self, title: str, answer: str) -> str:
         """The title as a question; one that is none must share a word with the answer, or it says nothing of it."""
@@ -127,9 +127,9 @@ class Maker:
         pointing = answer.split()[0].lower() in language.pointing
         if plain and (pointing or not _content(title) & _content(answer)):
             return ""
-        return _filled(rule, match, {"what": self._lowered} if plain else {})
+        return _fill(rule, match, {"what": self._lower} if plain else {})
 
-    def _of_entries(self, section: Section) -> Iterator[Found]:
+    def _of_entries(self, section: Section) -> Iterator[FoundQuestion]:
         """Entries of a dictionary and explained terms, each a paragraph or a list item."""
         for start, end in paragraphs(self._text, section.body, section.end):
             match = _ENTRY.match(self._text, start, end) or _TERM.match(self._text, start, end)
@@ -140,9 +140,9 @@ class Maker:
             subject = next(filter(None, match.groups()))
             subject = subject.lower() if match.re is _ENTRY else subject
             if answer and not CODE.search(subject):
-                yield Found("definition", self._language.meaning.format(subject=subject.strip()), *answer)
+                yield FoundQuestion("definition", self._language.meaning.format(subject=subject.strip()), *answer)
 
-    def _of_lists(self, section: Section) -> Iterator[Found]:
+    def _of_lists(self, section: Section) -> Iterator[FoundQuestion]:
         """Lists whose leading line shows what they list."""
         for match in _LIST.finditer(self._text, section.body, section.end):
             lead = sentences(self._text, section.body, match.start() + 1)[-1].words
@@ -155,20 +155,19 @@ class Maker:
             rule, found = hit
             subject = found.groupdict().get("subject")
             if subject is None or self._is_subject(subject):
-                yield Found("item", _filled(rule, found, {"subject": self._lowered_first}), match.end(), end)
+                yield FoundQuestion("item", _fill(rule, found, {"subject": self._lower_first}), match.end(), end)
 
-    def _of_statement(self, sentence: Sentence) -> Iterator[Found]:
+    def _of_statement(self, sentence: Sentence) -> Iterator[FoundQuestion]:
         """Questions that the whole sentence answers, without the connective that opens it."""
         words = sentence.words[: connective_end(sentence.words)].split()
         lead = re.compile(r"\S+\s+" * len(words)).match(self._text, sentence.start, sentence.end)
         start = lead.end() if lead else sentence.start
         make = vietnamese_questions if self._language is VIETNAMESE else english_questions
-        for question in make(sentence.words, self._lowered_first):
-            yield Found("statement", question, start, sentence.end)
+        for question in make(sentence.words, self._lower_first):
+            yield FoundQuestion("statement", question, start, sentence.end)
 
-    def _of_topics(self, section: Section, said: Sequence[Sentence]) -> Iterator[Found]:
+    def _of_topics(self, section: Section, said: Sequence[Sentence]) -> Iterator[FoundQuestion]:
         """What the section says of a few names, terms and subjects: the sentence with the topic and those behind it."""
-        assert self._language
         draw = random.Random(f"{self._seed} {section.start} topics")
         prose = [sentence for sentence in said if is_prose(sentence)]
         topics = [(topic, place) for place, sentence in enumerate(prose) for topic in self._topics(sentence)]
@@ -180,11 +179,10 @@ class Maker:
                     break
                 end = sentence.end
             question = draw.choice(self._language.topic).format(topic=topic)
-            yield Found("topic", question, prose[place].start, end)
+            yield FoundQuestion("topic", question, prose[place].start, end)
 
     def _topics(self, sentence: Sentence) -> Iterator[str]:
         """What a sentence is about, unless it points back to the one before."""
-        assert self._language
         original = self._text[sentence.start : sentence.end]
         if sentence.words.split()[0].lower() in self._language.pointing:
             return
@@ -193,7 +191,7 @@ class Maker:
                 yield " ".join(match[0].split())
         statement = parse(sentence.words.rstrip(".!?")) if self._language is ENGLISH else None
         if statement and len(statement.subject.split()) <= TOPIC_WORDS:
-            yield self._lowered_first(statement.subject)
+            yield self._lower_first(statement.subject)
 
     def _list_end(self, start: int, end: int) -> int:
         """Where the last item ends that begins at a bullet; an item may hold several lines but no blank one."""
@@ -204,13 +202,13 @@ class Maker:
             last = stop
         return last
 
-    def _of_definition(self, sentence: Sentence) -> Iterator[Found]:
+    def _of_definition(self, sentence: Sentence) -> Iterator[FoundQuestion]:
         """A sentence that says what its subject is, means or consists of."""
         for rule in self._language.defining:
             match = rule.pattern.match(sentence.words)
             if match and self._is_subject(match["subject"]):
-                question = _filled(rule, match, {"subject": lambda each: self._lowered_first(_without_brackets(each))})
-                yield Found("definition", question, sentence.start, sentence.end)
+                question = _fill(rule, match, {"subject": lambda each: self._lower_first(_without_brackets(each))})
+                yield FoundQuestion("definition", question, sentence.start, sentence.end)
                 return
 
     def _is_subject(self, subject: str) -> bool:
@@ -229,7 +227,7 @@ class Maker:
             and not language.not_inside.intersection(words)
         )
 
-    def _of_gap(self, sentence: Sentence) -> Iterator[Found]:
+    def _of_gap(self, sentence: Sentence) -> Iterator[FoundQuestion]:
         """The sentence with one figure, name or quoted term left out, where nothing else in it says that word."""
         words = sentence.words.split()
         if not GAP_WORDS[0] <= len(words) <= GAP_WORDS[1] or words[0].lower() in self._language.pointing:
@@ -241,7 +239,7 @@ class Maker:
             start, end = random.Random(f"{self._seed} {sentence.start}").choice(gaps)
             blanked = " ".join((original[:start] + GAP + original[end:]).split())
             question = self._language.cloze.format(sentence=blanked)
-            yield Found("cloze", question, sentence.start + start, sentence.start + end)
+            yield FoundQuestion("cloze", question, sentence.start + start, sentence.start + end)
 
     def _tells(self, sentence: str, start: int, end: int) -> bool:
         """Whether the gap's words are whole, not everywhere in the text, and nowhere else in the sentence."""
@@ -256,13 +254,13 @@ class Maker:
         rest = _WORD.findall(sentence[:start] + " " + sentence[end:])
         return {_stem(word) for word in gap}.isdisjoint(map(_stem, rest))
 
-    def _lowered_first(self, phrase: str) -> str:
+    def _lower_first(self, phrase: str) -> str:
         """The phrase inside a sentence: its first word small, unless the text writes it large there too."""
         first, blank, rest = phrase.partition(" ")
         named = rest != rest.lower() and first.lower() not in ARTICLES  # Software in the Public Interest
         return phrase if named else self._small(first) + blank + rest
 
-    def _lowered(self, title: str) -> str:
+    def _lower(self, title: str) -> str:
         """A title inside a sentence: every word as the text writes it."""
         return " ".join(self._small(word, unknown=True) for word in title.split())
 
@@ -288,7 +286,7 @@ def _stem(word: str) -> str:
     return word.casefold()[:5]
 
 
-def _filled(rule: Rule, match: re.Match[str], wording: dict[str, Callable[[str], str]]) -> str:
+def _fill(rule: Rule, match: re.Match[str], wording: dict[str, Callable[[str], str]]) -> str:
     """The rule's question with the match's groups; `do` agrees with the verb that was found."""
     groups = {name: (value or "").strip() for name, value in match.groupdict().items()}
     groups["do"] = groups.get("aux") or ("does" if groups.get("s") else "do")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from playground import device
+from playground.evaluation.answer_quality import mark_answer
 from playground.models.chat_model import load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
@@ -20,7 +21,7 @@ def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> It
     documents = read_documents(folder)
     chat = load_chat(chat_source(settings), device.choose())
     resume, shared = (folder / CHECKPOINT).exists(), shared_folder(folder)
-    events = training_loop.train(config, chat, documents, folder, should_stop, resume, shared)
+    events = training_loop.train(config, chat, documents, folder, should_stop, resume, shared, mark_answer)
     del chat  # the training loop decides how long the base model stays in memory
     logged = ({key: value for key, value in event.to_dict().items() if key != "adapter"} for event in events)
     yield from tracking.track(logged, folder, config.to_dict(), settings)
