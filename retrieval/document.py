@@ -4,8 +4,10 @@ Knows nothing of file formats.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
 from retrieval.errors import RetrievalError
@@ -17,6 +19,7 @@ __all__ = [
     "Document",
     "DocumentBuilder",
     "HeadingMark",
+    "LeftOut",
     "Limits",
     "NeedsMapping",
     "Pair",
@@ -29,6 +32,7 @@ __all__ = [
 
 TRAIL = " > "
 MAX_LABEL = 200  # characters of each heading in a trail: every heading below repeats it
+MAX_PARTS, MAX_PART = 500, 2_000  # parts left out that a document keeps, and characters of each
 _CONTENTS = re.compile(
     r"(table of )?contents|inhalt(sverzeichnis)?|table des matières|sommaire|índice|contenido|sumário|indice|mục lục",
     re.IGNORECASE,
@@ -42,6 +46,19 @@ class Span:
     start: int
     end: int
     label: str
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A part of the file that is not in the text: what it is, the page or heading trail where it stood, its text.
+
+    `start` is the offset in `Document.text` where the part would stand.
+    """
+
+    kind: str
+    place: str
+    text: str
+    start: int
 
 
 @dataclass(frozen=True)
@@ -84,11 +101,16 @@ class Document:
     columns: tuple[str, ...] = ()
     questions: tuple[Pair, ...] = ()
     table: TableReading | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Lists and dictionaries that JSON can hold; `notes` are stored as "dropped", `questions` as "written"."""
-        written = [stored_pair(each) for each in self.questions]
-        conversations = stored_conversations(self.pairs)
+        optional = {
+            "written": [stored_pair(each) for each in self.questions],
+            "conversations": stored_conversations(self.pairs),
+            "table": self.table.to_dict() if self.table else None,
+            "left_out": [list(astuple(each)) for each in self.left_out],
+        }
         return {
             "name": self.name,
             "text": self.text,
@@ -98,9 +120,7 @@ class Document:
             "dropped": list(self.notes),
             "columns": list(self.columns),
             # What a document has none of is left out, so that it is stored in one form only.
-            **({"written": written} if written else {}),
-            **({"conversations": conversations} if conversations else {}),
-            **({"table": self.table.to_dict()} if self.table else {}),
+            **{key: values for key, values in optional.items() if values},
         }
 
     @classmethod
@@ -116,6 +136,7 @@ class Document:
             columns=tuple(values["columns"]),
             questions=read_pairs(values.get("written", ()), {}),
             table=TableReading.from_dict(values["table"]) if "table" in values else None,
+            left_out=tuple(LeftOut(*each) for each in values.get("left_out", ())),
         )
 
 
@@ -172,6 +193,8 @@ class DocumentBuilder:
     page_starts: list[tuple[int, str]] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
     _contexts: dict[str, tuple[int, int]] = field(default_factory=dict)
+    parts: list[LeftOut] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
     _pieces: list[str] = field(default_factory=list)
     _length: int = 0
 
@@ -215,14 +238,38 @@ class DocumentBuilder:
         start = self.add(f"{question}\n{answer}")
         self.pairs.append(Pair(question, answer, start, self._length, system, turns, context))
 
+    def leave_out(self, kind: str, text: str = "", place: str = "") -> None:
+        """Count a part that is not read. `kind` is a plural ("Menus"); its place is `place` or the heading above it."""
+        self.counts[kind] += 1
+        text = " ".join(text[: 2 * MAX_PART].split())[:MAX_PART]
+        if text and len(self.parts) < MAX_PARTS:
+            self.parts.append(LeftOut(kind, place, text, self._length))
+
     def document(self, name: str, notes: Sequence[str] = (), columns: Sequence[str] = ()) -> Document:
         """The finished document."""
+        headings = heading_spans(self.marks, self._length)
+        starts = [span.start for span in headings]
         return Document(
             name=name,
             text="".join(self._pieces),
             pages=_spans(self.page_starts, self._length),
-            headings=heading_spans(self.marks, self._length),
+            headings=headings,
             pairs=tuple(self.pairs),
-            notes=tuple(notes),
+            notes=(*notes, *left_out_notes(self.counts)),
             columns=tuple(columns),
+            left_out=tuple(
+                part if part.place else replace(part, place=_label_at(headings, starts, part.start))
+                for part in self.parts
+            ),
         )
+
+
+def left_out_notes(counts: Mapping[str, int]) -> list[str]:
+    """One sentence per kind of part that was left out, for `Document.notes`."""
+    return [f"{kind} left out: {count}." for kind, count in counts.items() if count]
+
+
+def _label_at(spans: Sequence[Span], starts: Sequence[int], place: int) -> str:
+    """The label of the last span that begins before this offset; an empty string where there is none."""
+    found = bisect_right(starts, place - 1)
+    return spans[found - 1].label if found else ""

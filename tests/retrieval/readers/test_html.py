@@ -1,5 +1,9 @@
 """HTML: what a person reads on the page."""
 
+import time
+
+import pytest
+
 from retrieval.readers.dispatch import read_document
 from tests.conftest import Write
 from tests.fakes.files import labels
@@ -34,3 +38,86 @@ def test_html_in_its_declared_encoding(write: Write) -> None:
 
 def test_deeply_nested_html_needs_no_recursion(write: Write) -> None:
     assert read_document(write("a.html", "<div>" * 5_000 + "deep")).text == "deep"
+
+
+@pytest.mark.parametrize(
+    ("table", "lines"),
+    [
+        ("<tr><th><p>Part</p></th><th><p>Who</p></th></tr><tr><td><p>Lift</p></td><td><p>Ben<br>Roy</p></td></tr>",
+         ["Part | Who", "Lift | Ben Roy"]),
+        ("<tr><td rowspan=2>Mon</td><td>Ann</td></tr><tr><td>Ben</td></tr><tr><td>Tue</td><td>Cy</td></tr>",
+         ["Mon | Ann", "Mon | Ben", "Tue | Cy"]),
+        ("<tr><td>8</td><td rowspan=3>Hall</td></tr><tr><td>9</td></tr><tr><td>10</td></tr>",
+         ["8 | Hall", "9 | Hall", "10 | Hall"]),
+        ("<thead><tr><th>Town</th><th colspan=2>Rain</th></tr></thead><tr><td>Ulm</td><td>3</td><td>4</td></tr>",
+         ["Town | Rain | Rain", "Ulm | 3 | 4"]),
+        ("<tr><td colspan=2>North</td></tr><tr><td>Ulm</td><td>3</td></tr>", ["North", "Ulm | 3"]),
+        ("<tr><td>a</td><td></td><td>c</td></tr><tr><td>d</td><td>e</td><td>f</td></tr>", ["a |  | c", "d | e | f"]),
+        ("<tr><td rowspan=0>Mon</td><td>1</td></tr><tr><td>2</td></tr>", ["Mon | 1", "Mon | 2"]),
+        ("<tr><td>a</td><td><ul><li>b</li><li>c</li></ul></td></tr>", ["a | - b - c"]),
+        ("<tfoot><tr><td>Sum</td><td>2</td></tr></tfoot><tr><td>x</td><td>2</td></tr>", ["x | 2", "Sum | 2"]),
+        ("<tr><th>a</th><th>b</th></tr><tr><td>1</td><td><table><tr><td>x</td><td>y</td></tr></table></td></tr>",
+         ["a | b", "1 | x, y"]),
+    ],
+)  # fmt: skip
+def test_a_tables_rows_are_lines_and_a_cell_reaches_what_it_spans(write: Write, table: str, lines: list[str]) -> None:
+    page = f"<p>Before it.</p><table><caption>All</caption>{table}</table><p>After it.</p>"
+    assert read_document(write("a.html", page)).text.split("\n\n") == [
+        "Before it.",
+        "All",
+        "\n".join(lines),
+        "After it.",
+    ]
+
+
+def test_a_table_that_arranges_a_page_is_read_as_blocks(write: Write) -> None:
+    page = (
+        "<table><tr><td><h1>Bees</h1><p>They hum.</p></td><td><table><tr><td>a</td><td>b</td></tr></table></td></tr>"
+        "</table>"
+    )
+    document = read_document(write("a.html", page))
+    assert document.text == "Bees\n\nThey hum.\n\na | b"
+    assert labels(document) == ["Bees"]
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        (
+            "<ol><li><p>One</p></li><li><p>Two</p><p>more</p></li><li>Three</li></ol>",
+            "1. One\n2. Two\n\nmore\n3. Three",
+        ),
+        ("<ol start=4><li>One<li value=9>Two<li>Three</ol>", "4. One\n9. Two\n10. Three"),
+        ("<ol reversed><li>One<li>Two</ol>", "2. One\n1. Two"),
+        ("<ol type=a><li>One<li>Two</ol>", "a. One\nb. Two"),
+        ("<ol style='list-style-type: upper-roman'><li>One<li>Two</ol>", "I. One\nII. Two"),
+        ("<ol><li>One<ol type=i><li>in</li><li>ner</li></ol></li><li>Two</ol>", "1. One\n  i. in\n  ii. ner\n2. Two"),
+        ("<ul><li>One<li>Two</ul>", "- One\n- Two"),
+        (
+            "<dl><dt>Code 7</dt><dd>Low water</dd><dt>Code 8</dt><dd>No water</dd></dl>",
+            "Code 7\nLow water\n\nCode 8\nNo water",
+        ),
+        (
+            "<p>CO<sub>2</sub>, 10<sup>−9</sup> m<sup>2</sup>, x<sup>ab</sup>, the 19<sup>th</sup>",
+            "CO₂, 10⁻⁹ m², x^ab, the 19th",
+        ),
+        (
+            "<p>It hums<sup><a href='#n1'>1</a></sup> and<sup class='reference'>[2]</sup> sings",
+            "It hums[1] and[2] sings",
+        ),
+        ("<p>He said <q>yes</q>.<p><math><mfrac><mi>a</mi><mi>b</mi></mfrac></math>", "He said “yes”.\n\na/b"),
+        ("<p>See <img alt='a red valve' src=x><img alt='x.png' src=y>", "See a red valve"),
+        ("<figure><img alt='A valve'><figcaption>A valve</figcaption></figure>", "A valve"),
+        ("<svg><title>t</title><text>Pump</text><text>Tank</text></svg>", "Pump Tank"),
+        ("<p><ruby>漢<rp>(</rp><rt>かん</rt><rp>)</rp>字<rt>じ</rt></ruby>です", "漢字です"),
+    ],
+)
+def test_numbers_raised_letters_and_descriptions_are_kept(write: Write, page: str, text: str) -> None:
+    assert read_document(write("a.html", page)).text == text
+
+
+def test_wide_spans_cost_little(write: Write) -> None:
+    page = "<table>" + "<tr><td colspan=1000 rowspan=65534>a</td><td>b</td></tr>" * 200 + "</table>"
+    begun = time.process_time()
+    read_document(write("a.html", page * 5))
+    assert time.process_time() - begun < 10

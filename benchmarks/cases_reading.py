@@ -1,0 +1,96 @@
+"""What is right for the files of the case table that test reading; rows of `benchmarks.cases`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from retrieval.document import Document
+from retrieval.errors import RetrievalError
+from retrieval.readers.dispatch import read_document
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A file, and what its text, its headings and its notes must and must not hold.
+
+    `paragraphs` are whole paragraphs, `lines` whole lines (cells apart by " | "), in this order. A `refusal` is part of
+    the sentence of a file that must be refused.
+    """
+
+    name: str
+    paragraphs: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    once: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    headings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    refusal: str = ""
+
+    def faults(self, cases: Path) -> list[str]:
+        """What is wrong with the text that is read from the file."""
+        try:
+            document = read_document(cases / self.name)
+        except RetrievalError as error:
+            return [] if self.refusal and self.refusal in str(error) else [f"refused: {error}"]
+        return ["not refused"] if self.refusal else self._faults(document)
+
+    def _faults(self, document: Document) -> list[str]:
+        text = document.text
+        found = {
+            "no paragraph": _missing(self.paragraphs, text.split("\n\n")),
+            "no line": _missing(self.lines, text.splitlines()),
+            "no heading": _missing(self.headings, [each.label for each in document.headings]),
+            "lacks": [each for each in self.parts if each not in text],
+            "not once": [each for each in self.once if text.count(each) != 1],
+            "holds": [each for each in self.lacks if each in text],
+            "no note of": [each for each in self.notes if each not in " ".join(document.notes)],
+        }
+        return [f"{fault} {', '.join(map(repr, values))}" for fault, values in found.items() if values]
+
+
+def _missing(wanted: tuple[str, ...], found: list[str]) -> list[str]:
+    """The first wanted thing that does not follow the ones before it, as a list."""
+    remaining = iter(found)
+    return [each for each in wanted if each not in remaining][:1]
+
+
+ROWS = (
+    Reading(
+        "20-html-accordion/faq.html",
+        headings=(
+            "Help > Do you ship to islands?",
+            "Help > Can I return a lamp?",
+            "Help > Who pays the duty?",
+        ),
+        paragraphs=("Yes, twice a week by ferry.", "Within 30 days, in its box.", "The buyer pays it on arrival."),
+    ),
+    Reading(
+        "21-html-form-page/page.aspx.html",
+        headings=("Opening hours of the parish office",),
+        paragraphs=("The office opens on Tuesday from nine to noon.", "Letters go to Mill Lane 4."),
+        lacks=("abc",),
+    ),
+    Reading(
+        "22-html-table-p/confluence.html",
+        lines=(
+            "Part | Person | Extension",
+            "Boiler | Anna Ott | 4411",
+            "Lift | Ben Roy | 4412",
+            "Roof | Cleo Day | 4413",
+            "Monday | Anna",
+            "Monday | Ben",
+        ),
+    ),
+    Reading(
+        "23-html-cookie/page.html",
+        headings=("Bees",),
+        paragraphs=("A hive holds forty thousand bees in June.",),
+        lacks=("cookies", "Jobs", "Shop", "Copyright", "newsletter"),
+        notes=("Cookie banners", "Menus", "Page headers", "Page footers", "Sidebars"),
+    ),
+    Reading(
+        "24-html-ol/steps.html",
+        lines=("1. Unplug the box.", "2. Wait ten seconds.", "3. Press the red key.", "Code 7", "Low water"),
+        parts=("H₂O and 10⁵", "Diagram: the valve is left of the pump"),
+    ),
+)

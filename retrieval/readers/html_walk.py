@@ -1,0 +1,276 @@
+"""Walks the elements of a page and yields its text piece by piece, in the order of the page; knows no document."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+from selectolax.lexbor import LexborNode
+
+from retrieval.readers import html_tables
+from retrieval.readers.html_parts import SILENT, is_toggle
+from retrieval.readers.numerals import numeral
+from retrieval.readers.raised import subscript, superscript
+
+BLOCKS = frozenset(
+    "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure "
+    "footer form h1 h2 h3 h4 h5 h6 header hr html legend li main menu ol p pre section summary svg table tbody td th "
+    "tfoot thead tr ul".split()
+)
+MAX_ADDRESS = 200  # characters; longer addresses hold session data
+_WEB = re.compile(r"https?://([^/?#\s]+)\S*$", re.IGNORECASE)
+_WHITESPACE = re.compile(r"[ \t\r\n\f]+")
+_BLANKS = re.compile(r" {2,}")
+_AROUND_BREAKS = re.compile(r" *\n *")
+_FILE_NAME = re.compile(r"^\S*\.(?:png|jpe?g|gif|svg|webp|bmp|tiff?|avif)$", re.IGNORECASE)
+_LIST_TYPES = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
+_LIST_STYLES = {
+    "lower-alpha": "lowerLetter", "lower-latin": "lowerLetter", "upper-alpha": "upperLetter",
+    "upper-latin": "upperLetter", "lower-roman": "lowerRoman", "upper-roman": "upperRoman",
+}  # fmt: skip
+_LIST_STYLE = re.compile(r"list-style(?:-type)?\s*:\s*([\w-]+)", re.IGNORECASE)
+_SCRIPTED = {"msup": "^", "msub": "_", "mfrac": "/", "munder": "_", "mover": "^"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a piece of text stands: its block, the markers of the list entries around it, and its list.
+
+    `group` is the same for all entries of one list; `toggle` says that the block is the title of a panel.
+    """
+
+    block: LexborNode
+    markers: list[str] = field(default_factory=list)
+    group: int = 0
+    depth: int = 0
+    toggle: bool = False
+
+    def take_marker(self) -> str:
+        """The marker of the list entry that begins here, once; an empty string afterwards."""
+        return self.markers.pop() if self.markers else ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """A piece of text, a part left out with its kind, or a table's rows."""
+
+    place: Place
+    text: str = ""
+    kind: str | None = None
+    rows: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """What holds for a whole page; `numbers` are the next number and the step of every numbered list."""
+
+    left_out: Mapping[int, str]
+    host: str
+    numbers: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+
+def events(body: LexborNode, left_out: Mapping[int, str], own: str | None) -> Iterator[Event]:
+    """All events of a page whose own address is `own`, or None if it does not say."""
+    return _below(body, _Walk(left_out, _host(own)))
+
+
+def block_text(run: Iterable[Event]) -> str:
+    """The text of the events of one block; white space as a browser shows it."""
+    pieces = list(run)
+    text = "".join(event.text for event in pieces)
+    return text if _is_verbatim(pieces[0].place) else _AROUND_BREAKS.sub("\n", _BLANKS.sub(" ", text))
+
+
+def _is_verbatim(place: Place) -> bool:
+    return place.block.tag == "pre"
+
+
+def _below(root: LexborNode, walk: _Walk, nesting: int = 0) -> Iterator[Event]:
+    """The events below one element.
+
+    A loop with a stack: HTML can nest without limit, and the parser's own `traverse` is quadratic in the depth.
+    """
+    stack: list[tuple[LexborNode | str | None, Place]] = [(root.child, Place(root))]
+    before = ""
+    while stack:
+        node, place = stack.pop()
+        if node is None:
+            continue
+        if isinstance(node, str):
+            yield Event(place, node)
+            continue
+        stack.append((node.next, place))
+        kind = walk.left_out.get(node.mem_id)
+        if kind is not None:
+            if kind is not SILENT and (text := node.text(separator=" ").strip()):
+                yield Event(place, text, kind=kind)
+            continue
+        if node.tag == "table" and html_tables.is_data(node, nesting):
+            yield from _table(node, place, walk, nesting)
+            continue
+        unit = _unit(node, before)
+        if unit is not None:
+            before = unit
+            yield Event(place, unit)
+            continue
+        piece = _piece(node, place)
+        if piece:
+            before = piece
+            yield Event(place, piece)
+        stack += [(closing, place) for closing in _closing(node, place, walk)]
+        stack.append((node.child, _place_of(node, place, walk)))
+
+
+def _place_of(node: LexborNode, place: Place, walk: _Walk) -> Place:
+    """The place of what stands in an element."""
+    tag = node.tag
+    if tag in ("ul", "ol", "menu"):
+        walk.numbers[node.mem_id] = _numbering(node)
+        return replace(place, block=node, group=place.group or node.mem_id, depth=place.depth + 1)
+    if tag == "li":
+        return replace(place, block=node, markers=[_marker(node, place.depth, walk)])
+    if tag in ("dt", "dd"):
+        return replace(place, block=node, group=_term(node))
+    if tag in ("summary", "button") or "role" in node.attributes:
+        if is_toggle(node):
+            return replace(place, block=node, toggle=True)
+    return replace(place, block=node, toggle=False) if tag in BLOCKS else place
+
+
+def _term(node: LexborNode) -> int:
+    """The same number for a term and its descriptions."""
+    earlier: LexborNode | None = node
+    while earlier is not None and earlier.tag != "dt":
+        earlier = earlier.prev
+    return (earlier or node).mem_id
+
+
+def _numbering(node: LexborNode) -> tuple[int, int]:
+    """The first number and the step of a list."""
+    values = node.attributes
+    if "reversed" in values:
+        entries = sum(1 for _ in html_tables.children(node, ("li",)))
+        return _integer(values.get("start"), entries), -1
+    return _integer(values.get("start"), 1), 1
+
+
+def _integer(text: str | None, default: int) -> int:
+    return int(text) if text and re.fullmatch(r"\s*-?\d{1,6}\s*", text) else default
+
+
+def _marker(item: LexborNode, depth: int, walk: _Walk) -> str:
+    """What stands before a list entry: "- " or its number, indented by the lists around it."""
+    indent = "  " * min(max(0, depth - 1), 20)
+    parent = item.parent
+    if parent is None or parent.tag != "ol":
+        return f"{indent}- "
+    number, step = walk.numbers.get(parent.mem_id, (1, 1))
+    number = _integer(item.attributes.get("value"), number)
+    walk.numbers[parent.mem_id] = number + step, step
+    style = _LIST_STYLE.search(parent.attributes.get("style") or "")
+    if style and style[1].lower() == "none":
+        return f"{indent}- "
+    form = _LIST_TYPES.get(parent.attributes.get("type") or "") or _LIST_STYLES.get(style[1].lower() if style else "")
+    return f"{indent}{numeral(number, form or 'decimal')}. "
+
+
+def _unit(node: LexborNode, before: str) -> str | None:
+    """The text of an element that is read as one piece; None for any other."""
+    if node.tag == "sup" and not node.css("img, table, p"):
+        names = f"{node.attributes.get('class') or ''} {node.attributes.get('id') or ''}".lower()
+        points = bool(node.css('a[href*="#"]')) or any(word in names for word in ("footnote", "reference", "fnref"))
+        return superscript(node.text(), before.rstrip("\n"), points)
+    if node.tag == "sub" and not node.css("img, table, p"):
+        return subscript(node.text())
+    if node.tag == "img":
+        return _alternative(node)
+    if node.tag == "svg":
+        return " ".join(["", *(each.text().strip() for each in node.css("text") or node.css("title")), ""])
+    return None
+
+
+def _alternative(image: LexborNode) -> str:
+    """The text that stands for a picture, unless it is a file's name or its caption says the same."""
+    text = " ".join((image.attributes.get("alt") or "").split())
+    if not text or _FILE_NAME.match(text):
+        return ""
+    figure = image.parent
+    while figure is not None and figure.tag != "figure":
+        figure = figure.parent
+    captions = [" ".join(each.text().split()) for each in figure.css("figcaption")] if figure else []
+    return "" if text in captions else f" {text} "
+
+
+def _piece(node: LexborNode, place: Place) -> str:
+    """The text that an element adds before what stands in it."""
+    tag = node.tag
+    if tag == "-text":
+        text = node.text_content or ""
+        return text if _is_verbatim(place) else _WHITESPACE.sub(" ", text)
+    if tag == "br":
+        return "\n"
+    if tag == "q":
+        return "“"
+    earlier = node.prev
+    if earlier is None:
+        return "√(" if tag == "msqrt" else ""
+    if tag in ("a", "button", "label", "input") and earlier.tag in ("a", "button", "label", "input"):
+        return " "  # the page's style sets them apart
+    parent = node.parent
+    if parent is not None and parent.tag in _SCRIPTED and tag != "-text":
+        return _SCRIPTED[parent.tag]
+    return "√(" if tag == "msqrt" else ""
+
+
+def _closing(node: LexborNode, place: Place, walk: _Walk) -> list[str]:
+    """The text that an element adds after what stands in it."""
+    if node.tag == "q":
+        return ["”"]
+    if node.tag == "msqrt":
+        return [")"]
+    if node.tag == "a" and not re.fullmatch("h[1-6]", place.block.tag or ""):
+        return [_address(node, walk.host)]
+    return []
+
+
+def _address(link: LexborNode, own: str) -> str:
+    """What follows the words of a link to another site, as in print: " (https://…)". "See here" needs it."""
+    address = link.attributes.get("href") or ""
+    words = link.text().strip()
+    host = _host(address)
+    shown = words.rstrip("/") == address.rstrip("/")
+    return "" if not host or host == own or not words or shown or len(address) > MAX_ADDRESS else f" ({address})"
+
+
+def _host(address: str | None) -> str:
+    """The host of a web address in lower case; an empty string for any other address."""
+    match = _WEB.match(address or "")
+    return match[1].lower() if match else ""
+
+
+def _table(table: LexborNode, place: Place, walk: _Walk, nesting: int) -> Iterator[Event]:
+    """The caption of a table, its rows, and what was left out of its cells."""
+    aside: list[Event] = []
+
+    def text_of(cell: LexborNode) -> str:
+        found = list(_below(cell, walk, nesting + 1))
+        aside.extend(replace(event, place=place) for event in found if event.kind is not None)
+        return _line(event for event in found if event.kind is None)
+
+    caption = next(html_tables.children(table, ("caption",)), None)
+    if caption is not None and (words := text_of(caption)):
+        yield Event(replace(place, block=caption), words)
+    rows = tuple(html_tables.rows(table, text_of))
+    if rows:
+        yield Event(place, rows=rows)
+    yield from aside
+
+
+def _line(found: Iterable[Event]) -> str:
+    """The text of a cell in one line; a table in it becomes "a, b; c, d"."""
+    texts = []
+    for _, group in groupby(found, key=lambda event: (event.place.block.mem_id, event.rows)):
+        run = list(group)
+        inner = "; ".join(row.replace(html_tables.SEPARATOR, ", ") for row in run[0].rows)
+        texts.append(inner or run[0].place.take_marker() + block_text(run))
+    return " ".join(" ".join(texts).split())
