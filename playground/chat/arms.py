@@ -113,7 +113,7 @@ class PreparedPrompt:
 def retrieve_context(
     question: str, search: Callable[[str], SearchResult] | None, max_tokens: int, ask_anyway: bool
 ) -> RetrievedContext:
-    """What the search finds within the encoder's `max_tokens`; the model reads it if sure enough or `ask_anyway`.
+    """The best hits, within the encoder's `max_tokens`; the model reads them if the search is sure or `ask_anyway`.
 
     Raises:
         UserError: there is nothing to search.
@@ -121,7 +121,7 @@ def retrieve_context(
     if search is None:
         raise UserError("This way of answering looks things up in your text, but there is none: add a text first.")
     result = search(question)
-    hits = within_budget(result.hits, max_tokens)
+    hits = within_budget(result.hits, max_tokens)[: prompts.READ_PASSAGES]
     return RetrievedContext(result.found, hits, used=result.found or ask_anyway, index_hash=result.index_hash)
 
 

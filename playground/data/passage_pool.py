@@ -10,21 +10,21 @@ from transformers import PreTrainedTokenizerBase
 
 from playground.data.sections import Section
 from playground.data.tokenize import TrainingPair
-from playground.prompts import PASSAGE
+from playground.prompts import READ_PASSAGES, list_passage
 from retrieval.chunks import Passage, split
 from retrieval.document import Document
 from retrieval.language import Terms, detect_language
 
-DISTRACTORS = 4  # at most, as in RAFT (Zhang et al. 2024, arXiv 2403.10131, section 3)
-NEAR_MISSES = 2  # of them, ranked highest by word search
+DISTRACTORS = READ_PASSAGES - 1  # as many as retrieval brings beside the right one
+RIGHT_FIRST = 0.7  # how often the right one has the best rank; else its rank is drawn
 
 
 class PassagePool:
-    """The passages of one side of the split, from which a pair gets its own and distractors in random order.
+    """The passages of one side of the split, from which a pair gets its own and distractors, by rank as retrieval does.
 
-    Half of the distractors are the passages that word search ranks highest for the question, as retrieval would bring
-    them; the rest are drawn at random. The prompt is the one that retrieval uses, so that the adapter learns to read
-    it and to tell which passage helps (RAFT, arXiv 2403.10131; without its chains of thought, which no rule can write).
+    Distractors are the passages that word search ranks highest for the question, and where it finds too few, others at
+    random. The prompt is the one that retrieval uses, so that the adapter learns to read it and to tell which passage
+    helps (RAFT, arXiv 2403.10131; without its chains of thought, which no rule can write).
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -41,10 +41,7 @@ class PassagePool:
             if not any(each.start < passage.end and passage.start < each.end for each in elsewhere):
                 starts.append((passage.start, len(self._passages)))
                 self._passages.append(passage)
-        listed = [
-            PASSAGE.format(number=1, heading=each.heading or each.source, text=each.text)
-            for each in self._passages[len(self._costs) :]
-        ]
+        listed = [list_passage(1, each) for each in self._passages[len(self._costs) :]]
         self._costs += [count + 2 for count in self._count(listed)]  # and a blank line
 
     def with_distractors(self, number: int, pair: TrainingPair, room: int, seed: int) -> list[Passage]:
@@ -63,7 +60,7 @@ class PassagePool:
         draw = random.Random(f"{seed} {pair.start} {pair.question}")
         if self._ranker is None or self._ranker.size != len(self._passages):
             self._ranker = _Ranker(self._passages)
-        near = self._ranker.best(pair.question, 2 * DISTRACTORS)[:NEAR_MISSES]
+        near = self._ranker.best(pair.question, DISTRACTORS + 1)
         others = draw.sample(range(len(self._passages)), min(len(self._passages), 3 * DISTRACTORS))
         most = len(chosen) + DISTRACTORS
         for place in dict.fromkeys([*near, *others]):
@@ -71,6 +68,8 @@ class PassagePool:
                 chosen.append(place)
                 room -= self._costs[place]
         draw.shuffle(chosen)
+        if own in chosen and draw.random() < RIGHT_FIRST:
+            chosen.sort(key=lambda place: place != own)
         return [self._passages[place] for place in chosen]
 
     def _holding(self, number: int, offset: int) -> int | None:

@@ -66,6 +66,12 @@ class TrainSettings:
         low=0,
         high=0.5,
     )
+    shuffled_share: float = knob(
+        0.0, label="Shuffled", help="Share of the text read again, its sentences shuffled.", low=0, high=1
+    )
+    noise_share: float = knob(
+        0.0, label="Noise", help="Share of the text's tokens replaced in what is read.", low=0, high=0.5
+    )
     seed: int = knob(0, label="Seed", help="The same seed gives the same run.", low=0, high=2**31 - 1)
 
     @property
