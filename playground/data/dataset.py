@@ -45,8 +45,9 @@ class MixSettings:
 
     `pairs_share` is the share of tokens that pairs generated from the text get, `passages_share` the share of pairs
     with passages in their prompts, `replay_share` the share of tokens with the base's own answers to general prompts.
-    `text_form` says how the text itself is read: as bare windows, or as answers that end. `gaps` adds questions with a
-    gap, whose answers are single words. The same settings, text, replay and tokenizer give the same examples.
+    `text_form` says how the text itself is read: as bare windows, or as answers that end, of at most `part_tokens`
+    tokens. `gaps` adds questions with a gap, whose answers are single words. The same settings, text, replay and
+    tokenizer give the same examples.
     """
 
     window: int
@@ -56,6 +57,7 @@ class MixSettings:
     passages_share: float = 0.0
     replay_share: float = 0.0
     text_form: TextForm = "windows"
+    part_tokens: int = 120
     gaps: bool = True
     shuffled_share: float = 0.0
     noise_share: float = 0.0
@@ -187,12 +189,15 @@ class _SideBuilder:
 
     def _explanations(self) -> Iterator[Example]:
         """The text as answers; a section whose parts do not fit beside a prompt stays in windows."""
+        mix = self._mix
         for text in self._texts:
             if text.document.pairs:
                 continue
             language = detect_language(text.document.text)
             for section in text.on_side(self._heldout):
-                found = list(explanation_pairs(text.document, [section], language, self._count, self._mix.seed))
+                found = list(
+                    explanation_pairs(text.document, [section], language, self._count, mix.part_tokens, mix.seed)
+                )
                 examples = [self._bare(pair) for pair in found]
                 if all(self._is_whole(example) for example in examples):
                     yield from (self._with_noise(example) for example in examples)

@@ -15,7 +15,6 @@ from playground.data.tokenize import TrainingPair
 from retrieval.chunks import sentences
 from retrieval.document import TRAIL, Document
 
-ANSWER_TOKENS = 120  # of one paragraph that answers
 OPENING_WORDS = 6  # that name a part without a heading of its own
 MIN_WORDS = 4
 _MARKUP = re.compile(r"``?|\*\*?|^#+\s*|:[\w:]+:`")
@@ -29,16 +28,17 @@ def explanation_pairs(
     sections: Sequence[tuple[int, Section]],
     language: str,
     count: CountTokens,
+    max_tokens: int,
     seed: int,
 ) -> Iterator[TrainingPair]:
-    """One question in `language` per part of at most ANSWER_TOKENS tokens, answered by that part of the text.
+    """One question in `language` per part of at most `max_tokens` tokens, answered by that part of the text.
 
     The first part of a section is asked for by its heading, later ones by heading and opening words.
     """
     words = LANGUAGES.get(language, ENGLISH)
     for number, section in sections:
         title = section_title(section)
-        for place, (start, end) in enumerate(_parts(document.text, section.body, section.end, count)):
+        for place, (start, end) in enumerate(_parts(document.text, section.body, section.end, count, max_tokens)):
             answer = _answer(document.text, start, end)
             if len(answer.split()) < MIN_WORDS:
                 continue
@@ -79,13 +79,13 @@ def _question(language: Language, title: str, about: str, answer: str, draw: ran
     return language.opening.format(opening=opening)
 
 
-def _parts(text: str, start: int, end: int, count: CountTokens) -> Iterator[tuple[int, int]]:
-    """Runs of whole sentences of at most ANSWER_TOKENS tokens; a longer sentence is a part of its own."""
+def _parts(text: str, start: int, end: int, count: CountTokens, max_tokens: int) -> Iterator[tuple[int, int]]:
+    """Runs of whole sentences of at most `max_tokens` tokens; a longer sentence is a part of its own."""
     spans = [(start + first, start + last) for first, last in sentences(text[start:end])]
     tokens = count([text[first:last] for first, last in spans]) if spans else []
     begin, held, last_end = -1, 0, start
     for (first, last), size in zip(spans, tokens, strict=True):
-        if begin >= 0 and held + size > ANSWER_TOKENS:
+        if begin >= 0 and held + size > max_tokens:
             yield begin, last_end
             begin, held = -1, 0
         begin = first if begin < 0 else begin

@@ -42,6 +42,9 @@ class TrainSettings:
         help="How the model reads the text itself: as answers that end, or as bare windows that continue.",
         choices=("answers", "windows"),
     )
+    part_tokens: int = knob(
+        64, label="Longest part", help="Tokens of the longest answer that is a part of the text.", low=16, high=512
+    )
     pairs_share: float = knob(
         0.5,
         label="Questions",
@@ -125,9 +128,9 @@ def _upgrade_settings(stored: Mapping[str, Any]) -> dict[str, Any]:
     """Stored settings in today's form: `with_passages`, a yes or no for all questions, became `passages_share`.
 
     Runs from before the text was read as answers had windows, gaps and no replay; those from before held-out questions
-    were answered had none.
+    were answered had none; parts of the text had up to 120 tokens.
     """
-    settings = {"test_questions": 0, **stored}
+    settings = {"test_questions": 0, "part_tokens": 120, **stored}
     with_passages = settings.pop("with_passages", False)
     before = {"text_form": "windows", "gaps": True, "replay_share": 0.0} if "text_form" not in settings else {}
     return {"passages_share": float(with_passages), **before, **settings}

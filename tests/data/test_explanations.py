@@ -1,10 +1,11 @@
 """The text as answers: every part is asked for once, answered as it stands, and short enough to end."""
 
-from playground.data.explanations import ANSWER_TOKENS, explanation_pairs, section_title
+from playground.data.explanations import explanation_pairs, section_title
 from playground.data.sections import Section, cut_sections
 from playground.data.tokenize import TrainingPair
 from retrieval.document import Document, Span
 
+PART_TOKENS = 120
 TITLE = "Growing pears"
 BODY = (
     "Pears grow best in full sun. They need deep soil and a wall that keeps the wind away. "
@@ -22,7 +23,7 @@ def document(body: str, title: str = TITLE) -> Document:
 
 
 def pairs(read: Document, language: str = "en") -> list[TrainingPair]:
-    return list(explanation_pairs(read, list(enumerate(cut_sections(read))), language, words, seed=0))
+    return list(explanation_pairs(read, list(enumerate(cut_sections(read))), language, words, PART_TOKENS, seed=0))
 
 
 def test_a_section_is_asked_for_by_its_heading_and_answered_by_its_text() -> None:
@@ -37,7 +38,7 @@ def test_a_long_section_is_cut_at_sentences_and_each_part_has_a_question_of_its_
     found = pairs(document(body))
     assert len(found) > 2
     assert len({pair.question for pair in found}) == len(found)
-    assert max(words([pair.answer for pair in found])) <= ANSWER_TOKENS
+    assert max(words([pair.answer for pair in found])) <= PART_TOKENS
     assert " ".join(pair.answer for pair in found).split() == body.split()
     assert all("Sentence number" in pair.question for pair in found[1:]), "later parts are named by their opening"
 

@@ -33,7 +33,7 @@ ARTICLES = ("a", "an", "the")
 GAP_WORDS = (9, 40)
 TOPICS = 3  # per section
 TOPIC_WORDS = 6
-TOPIC_CHARS = 450  # of the sentences about a topic
+TOPIC_CHARS = 280  # of the sentences about a topic
 SUBJECT_WORDS = 9
 COMMON = 400  # a word more frequent than one in this many is no telling gap
 _LIST = re.compile(rf":[ \t]*\n(?:[ \t]*\n)?(?={BULLET}\S)")

@@ -90,6 +90,7 @@ _THERE = re.compile(
     r"(?P<rest>(?:in|on|at|of|for)\b.+)"
 )
 _HOLDS = re.compile(rf"(?:about |around |over |at least )?{_NUMBER} {_NOUN}(?: .*)?")
+_DANGLING = re.compile(r"\b(?:these|those|this|them|they)\b")  # says nothing outside its paragraph
 _BREAKS = (";", ":", ",", " which ", " that ", " because ", " unless ", " until ", " if ", " when ", " and ", " but ")
 
 
@@ -193,7 +194,9 @@ def _about_subject(statement: Statement) -> Iterator[str]:
     if statement.verb in BE and not person:
         return  # "What is a package?" asks for the other side
     singular = {"are": "is", "were": "was", "have": "has"}.get(statement.verb, statement.verb)
-    yield f"{'Who' if person else 'What'} {singular} {_shortened(statement.rest)}?"
+    asked = _shortened(statement.rest)
+    if not _DANGLING.search(asked):
+        yield f"{'Who' if person else 'What'} {singular} {asked}?"
 
 
 def _about_predicate(statement: Statement, small: Small) -> Iterator[str]:
@@ -222,7 +225,9 @@ def _why(clause: str, small: Small) -> Iterator[str]:
 
 def _is_person(phrase: str) -> bool:
     """Whether the head of a noun phrase names people."""
-    head = re.split(r",| (?:of|in|from|at|for|who|and|that|on)\b", phrase.lower(), maxsplit=1)[0].split()
+    head = re.split(r",| (?:of|in|from|at|for|who|and|that|on|by|with|to|as|under)\b", phrase.lower(), maxsplit=1)[
+        0
+    ].split()
     return bool(head) and head[-1] in _PERSONS
 
 
@@ -236,6 +241,7 @@ def _vietnamese_pointing(subject: str) -> bool:
 
 def _shortened(rest: str) -> str:
     """The words up to a natural end, MAX_PREDICATE at most."""
+    rest = re.split(r"[;:](?= )", rest)[0]
     words = rest.split()
     if len(words) <= MAX_PREDICATE:
         return rest.rstrip(",;: ")

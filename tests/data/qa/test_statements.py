@@ -102,3 +102,21 @@ def test_the_connective_before_an_answer_is_known() -> None:
 )
 def test_vietnamese_keeps_its_order(sentence: str, question: str) -> None:
     assert question in list(vietnamese_questions(sentence, lambda phrase: phrase))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "wrong"),
+    [
+        ("The VVV component is the version number specified by the upstream developer.", "Who is the VVV component?"),
+        ("The package management tools will refuse to remove these.", "What will refuse to remove these?"),
+        (
+            "Users can select which packages to install; Debian provides a tool for this purpose.",
+            "Who can select which packages to install; Debian provides a tool for this purpose?",
+        ),
+    ],
+)
+def test_a_question_stands_alone_and_asks_for_the_right_thing(sentence: str, wrong: str) -> None:
+    found = list(english_questions(sentence, as_written))
+    assert wrong not in found
+    assert not any(";" in each for each in found)
+    assert found
