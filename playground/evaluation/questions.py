@@ -12,7 +12,7 @@ from typing import Any
 
 from playground.errors import UserError
 from retrieval.document import Document
-from retrieval.readers.tables import read_csv
+from retrieval.readers.csv_table import read_csv
 
 RECALL, LITERAL, REWORDED, TWO_PLACES, UNANSWERABLE, GENERAL = KINDS = (
     "recall",  # continue a sentence of the text

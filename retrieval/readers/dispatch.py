@@ -1,6 +1,7 @@
 """Reads a file of any known type: chooses the reader by the file name's suffix. Pure: the same file, the same text."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from retrieval.document import Document, Limits, TooLong
@@ -43,8 +44,8 @@ def _docx(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
 
 
 def _csv(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.csv_table import read_csv
     from retrieval.readers.qa_records import read_records
-    from retrieval.readers.tables import read_csv
 
     return read_records(read_csv(data, name), name, mapping, limits)
 
@@ -54,6 +55,15 @@ def _json(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
     from retrieval.readers.tables import read_json
 
     return read_records(read_json(data, name), name, mapping, limits)
+
+
+def _parquet(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.parquet import read_parquet
+    from retrieval.readers.qa_records import read_records
+
+    table, notes = read_parquet(data, name, limits)
+    document = read_records(table, name, mapping, limits)
+    return replace(document, notes=(*document.notes, *notes))
 
 
 READERS: dict[str, Callable[[bytes, str, Limits, Columns], Document]] = {
@@ -68,7 +78,9 @@ READERS: dict[str, Callable[[bytes, str, Limits, Columns], Document]] = {
     ".csv": _csv,
     ".tsv": _csv,
     ".jsonl": _json,
+    ".ndjson": _json,
     ".json": _json,
+    ".parquet": _parquet,
 }
 SUFFIXES = tuple(READERS)
 

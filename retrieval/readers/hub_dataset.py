@@ -3,8 +3,6 @@
 Knows nothing of processes: `sandbox` runs it in a child, which gives the cache a temporary folder and sets the limits.
 """
 
-import json
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,13 +15,12 @@ from retrieval.document import Document, Limits
 from retrieval.errors import RetrievalError
 from retrieval.mapping import ColumnMapping
 from retrieval.readers.hub_address import HubDataset
+from retrieval.readers.parquet import CELL_SHARE, plain_row
 from retrieval.readers.qa_records import read_records
 from retrieval.readers.tables import table_of_objects
 
 FORMATS = ("parquet", "csv", "json")
 MAX_ROWS = 20_000
-# Text, markup and headings come on top of the cells, so the rows end before the limit on characters is reached.
-CELL_SHARE = 0.8
 
 
 def read_hub_dataset(source: HubDataset, mapping: ColumnMapping | None, limits: Limits) -> Document:
@@ -66,7 +63,7 @@ def _rows(source: HubDataset, limits: Limits) -> tuple[list[dict[str, Any]], lis
         chars += sum(len(str(value)) for value in row.values())
         if len(rows) == MAX_ROWS or (rows and chars > CELL_SHARE * limits.max_chars):
             return rows, unread, True
-        rows.append(_plain(row))
+        rows.append(plain_row(row))
     return rows, unread, False
 
 
@@ -74,12 +71,6 @@ def _is_binary(feature: Any) -> bool:
     """Whether a column holds pictures, sound, films or bytes, which are not decoded."""
     media = isinstance(feature, datasets.Image | datasets.Audio | datasets.Video)
     return media or (isinstance(feature, datasets.Value) and "binary" in feature.dtype)
-
-
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row in values that JSON has; a date becomes its text, NaN becomes nothing."""
-    values: dict[str, Any] = json.loads(json.dumps(row, default=str), parse_constant=lambda _: None)
-    return values
 
 
 def _reason(fault: BaseException) -> str:

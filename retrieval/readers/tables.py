@@ -1,154 +1,156 @@
-"""Reads CSV, JSON and JSONL into rows of text cells; knows nothing of what the columns mean."""
+"""Reads JSON, JSONL and Parquet into rows of values; knows nothing of what the columns mean."""
 
-import csv
-import io
+import ast
 import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from retrieval.errors import RetrievalError
 from retrieval.readers.encoding import decode
+from retrieval.readers.shapes.nesting import rows_in
 
-DELIMITERS = ",;\t|"
 MAX_COLUMNS = 100
-_JSON = json.JSONDecoder(parse_constant=lambda _: None)  # NaN and Infinity are no JSON, and no text
-_NOT_BLANK = re.compile(r"\S")
-Row = dict[str, str]
+_JSON = json.JSONDecoder(parse_constant=lambda _: None, strict=False)  # NaN and Infinity are no JSON, and no text
+_NOT_BLANK = re.compile(r"[^\s,\x1e]")
+# A string, which is kept, or a comment or a comma before a closing bracket, which JSON does not have.
+_LENIENT = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/|,(?=\s*[\]}])', re.DOTALL)
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows that all have these columns; nested JSON stays JSON text; `malformed` counts the rows left out."""
+    """Rows that all have these columns; `malformed` counts those left out, `fault` says where the first one is."""
 
     columns: tuple[str, ...]
     rows: list[Row]
     malformed: int
+    fault: str = ""
 
 
-def read_csv(data: bytes, name: str) -> Table:
-    """A table whose first row names the columns; the delimiter is the one that splits the first rows most evenly.
+@dataclass(frozen=True)
+class _Parsed:
+    """JSON values, the number of lines or values that are none, and where the first of those is."""
 
-    Raises:
-        RetrievalError: not text, one row or none, or a quotation mark that is never closed.
-    """
-    text = decode(data, name)
-    try:
-        records = [
-            record
-            for record in csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
-            if any(map(str.strip, record))
-        ]
-    except csv.Error as error:
-        raise RetrievalError(f"{name} is not a readable CSV file ({error}). Check its quotation marks.") from error
-    if len(records) < 2:
-        raise RetrievalError(f"{name} has no rows below its header. Add rows, or save it as a text file.")
-    columns = tuple(_unique(records[0]))
-    _check_columns(columns, name)
-    whole = [dict(zip(columns, record, strict=True)) for record in records[1:] if len(record) == len(columns)]
-    return _table(columns, whole, len(records) - 1 - len(whole), name)
+    values: list[Any]
+    malformed: int = 0
+    fault: str = ""
 
 
 def read_json(data: bytes, name: str) -> Table:
-    """JSON objects, one per line (JSONL) or one after another, or one list of objects; NaN is an empty cell.
+    """JSON values of any nesting: one in the file, one per line, or one after another; NaN is an empty cell.
 
     Raises:
-        RetrievalError: not text, or no JSON object in it.
+        RetrievalError: not text, or no row in it.
     """
-    text = decode(data, name).strip()
-    values = _parse(text) if text.startswith("[") else None
-    if not isinstance(values, list):
-        values = [_parse(line) for line in text.split("\n") if line.strip()]
-        if not any(isinstance(value, dict) for value in values):
-            successive = list(_successive(text))
-            values = successive if any(isinstance(value, dict) for value in successive) else values
-    objects = [value for value in values if isinstance(value, dict)]
-    return table_of_objects(objects, len(values) - len(objects), name)
+    parsed = _parse(decode(data, name).strip())
+    rows = [row for value in parsed.values for row in rows_in(value)]
+    if not any(rows) and parsed.fault:
+        raise RetrievalError(f"{name} is no readable JSON: {parsed.fault}. Mend that line and add it again.")
+    objects = [row for row in rows if row]
+    return table_of_objects(objects, parsed.malformed + len(rows) - len(objects), name, parsed.fault)
 
 
-def table_of_objects(objects: Sequence[dict[str, Any]], malformed: int, name: str) -> Table:
+def table_of_objects(objects: Sequence[Row], malformed: int, name: str, fault: str = "") -> Table:
     """A table of JSON objects; its columns are all keys in the order of their first use.
 
     Raises:
-        RetrievalError: no object has a key, or there are too many columns.
+        RetrievalError: there is no object, or there are too many columns.
     """
     flat = [row for value in objects for row in _instances(value) if row]
-    columns = tuple(dict.fromkeys(column for row in flat for column in row))
-    _check_columns(columns, name)
-    rows = [{column: _cell(row.get(column)) for column in columns} for row in flat]
-    return _table(columns, rows, malformed, name)
-
-
-def _table(columns: tuple[str, ...], rows: list[Row], malformed: int, name: str) -> Table:
-    if not rows:
+    columns = tuple(dict.fromkeys(str(column) for row in flat for column in row))
+    check_columns(columns, name)
+    if not flat:
         raise RetrievalError(f"{name} has no well-formed row ({malformed} malformed). Check the file and add it again.")
-    return Table(columns, rows, malformed)
+    return Table(columns, [{column: row.get(column) for column in columns} for row in flat], malformed, fault)
 
 
-def _delimiter(text: str) -> str:
-    """The delimiter under which most of the first rows have as many cells, above one, as the header."""
+def check_columns(columns: Sequence[str], name: str) -> None:
+    """Refuse a table with too many columns.
 
-    def evenness(delimiter: str) -> tuple[float, int]:
-        records = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), 50))
-        width = len(records[0]) if records else 0
-        return (sum(len(record) == width for record in records) if width > 1 else 0, width)
-
-    return max(DELIMITERS, key=evenness)
-
-
-def _unique(header: list[str]) -> Iterator[str]:
-    """Column names that are neither empty nor used twice."""
-    seen: set[str] = set()
-    for number, cell in enumerate(header, start=1):
-        column = cell.strip() or f"column {number}"
-        column = f"{column} ({number})" if column in seen else column
-        seen.add(column)
-        yield column
-
-
-def _check_columns(columns: tuple[str, ...], name: str) -> None:
+    Raises:
+        RetrievalError: it has.
+    """
     if len(columns) > MAX_COLUMNS:
         raise RetrievalError(f"{name} has {len(columns)} columns; the limit is {MAX_COLUMNS}. Keep those that matter.")
 
 
-def _parse(text: str) -> Any:
-    """The JSON value, or None where the text is none."""
-    try:
-        return _JSON.decode(text)
-    except (ValueError, RecursionError):
-        return None
+def _parse(text: str) -> _Parsed:
+    """The values of a text as one JSON value, as JSON lines, or as values one after another, whichever holds most."""
+    whole, fault = _value(text, lenient=True)
+    if not fault:
+        return _Parsed([whole])
+    lines = _parse_lines(text)
+    if not lines.malformed:
+        return lines
+    successive = _parse_successive(text)
+    best = max(lines, successive, key=lambda parsed: sum(isinstance(each, dict | list) for each in parsed.values))
+    return best if any(isinstance(each, dict | list) for each in best.values) else _Parsed([], best.malformed, fault)
 
 
-def _successive(text: str) -> Iterator[Any]:
-    """JSON values that follow one another, over any number of lines; None stands for all from the first fault on."""
-    place = 0
-    while place < len(text):
+def _parse_lines(text: str) -> _Parsed:
+    values: list[Any] = []
+    faults = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        stripped = line.strip().strip("\x1e").rstrip(",")
+        if stripped in ("", "[", "]"):
+            continue
+        value, fault = _value(stripped, lenient=True)
+        if fault:
+            faults.append(f"line {number}: {fault.partition(': ')[2]}")
+        else:
+            values.append(value)
+    return _Parsed(values, len(faults), faults[0] if faults else "")
+
+
+def _parse_successive(text: str) -> _Parsed:
+    """Values that follow one another, also inside a list that is not closed, up to the first fault."""
+    values: list[Any] = []
+    start = 1 if text.startswith("[") else 0
+    while match := _NOT_BLANK.search(text, start):
         try:
-            value, place = _JSON.raw_decode(text, place)
-        except (ValueError, RecursionError):
-            yield None
-            return
-        yield value
-        place = next((match.start() for match in [_NOT_BLANK.search(text, place)] if match), len(text))
+            value, start = _JSON.raw_decode(text, match.start())
+        except json.JSONDecodeError as error:
+            return _Parsed(values, 1, f"line {error.lineno}: {error.msg}")
+        except RecursionError:
+            return _Parsed(values, 1, "line 1: it is nested too deeply")
+        values.append(value)
+    return _Parsed(values)
 
 
-def _instances(row: dict[str, Any]) -> list[dict[str, Any]]:
+def _value(text: str, lenient: bool = False) -> tuple[Any, str]:
+    """The value of a JSON text and an empty string, or nothing and where its fault is.
+
+    A lenient reading allows comments and a comma after the last value, and dictionaries as Python prints them.
+    """
+    try:
+        return _JSON.decode(text), ""
+    except RecursionError:
+        return None, "line 1: it is nested too deeply"
+    except json.JSONDecodeError as error:
+        fault = f"line {error.lineno}: {error.msg}"
+    if not lenient:
+        return None, fault
+    mended = _LENIENT.sub(lambda match: match[1] or "", text)
+    if mended != text:
+        value, still = _value(mended)
+        if not still:
+            return value, ""
+    if text.startswith("{'"):
+        try:
+            return ast.literal_eval(text), ""
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            pass
+    return None, fault
+
+
+def _instances(row: Row) -> Iterator[Row]:
     """An instruction with several `instances` (the form of Self-Instruct) as one row per instance."""
     nested = row.get("instances")
     if not isinstance(nested, list) or not all(isinstance(each, dict) for each in nested):
-        return [row]
+        yield row
+        return
     rest = {column: value for column, value in row.items() if column != "instances"}
-    return [{**rest, **each} for each in nested]
-
-
-def _cell(value: Any) -> str:
-    """A cell as text: the first of several short answers (SQuAD's `{"text": [...]}`), else nested values as JSON."""
-    if value is None:
-        return ""
-    if isinstance(value, dict) and "text" in value:
-        return _cell(value["text"])
-    if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
-        return value[0]
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    for each in nested:
+        yield {**rest, **each}

@@ -107,11 +107,11 @@ def test_uploads_at_the_same_time_cannot_pass_a_limit_together(make: Callable[..
     assert len(library.documents(visitor)) == 3
 
 
-def test_a_table_with_unknown_columns_waits_for_a_mapping(library: Library, visitor: str, write: Any) -> None:
-    file = write("t.csv", "one,two\nWhen does the bakery open?,At seven.\nWhere is it?,In Rose Street.\n")
+def test_a_table_without_a_usable_row_waits_for_a_mapping(library: Library, visitor: str, write: Any) -> None:
+    file = write("t.csv", "prompt,answer,text\nWhen does the bakery open?,,At seven.\nWhere is it?,,In Rose Street.\n")
     (waiting,) = library.add(visitor, [file]).unmapped
-    assert (waiting.path, waiting.name, waiting.reason.columns) == (*file, ("one", "two"))
-    library.add(visitor, [(waiting.path, waiting.name)], {"question": "one", "answer": "two"})
+    assert (waiting.path, waiting.name, waiting.reason.columns) == (*file, ("prompt", "answer", "text"))
+    library.add(visitor, [(waiting.path, waiting.name)], {"question": "prompt", "answer": "text"})
     assert [each.pairs for each in library.summary(visitor)] == [2]
 
 

@@ -9,7 +9,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from retrieval.document import Limits, NeedsMapping
+from retrieval.document import Limits
 from retrieval.errors import RetrievalError
 from retrieval.readers.hub_address import HubDataset, parse_hub_address
 from retrieval.readers.sandbox import read_hub_in_sandbox
@@ -68,9 +68,10 @@ def test_a_large_data_set_is_read_up_to_the_limit(hub: Path) -> None:
     assert document.notes == ("Only the first 28 rows were read; the data set has more.",)
 
 
-def test_a_data_set_asks_for_its_columns_and_takes_them(hub: Path) -> None:
-    with pytest.raises(NeedsMapping, match="mr, ref"):
-        read_hub_in_sandbox(HubDataset("owner/measures", split="test"), None, LIMITS)
+@pytest.mark.usefixtures("hub")
+def test_a_data_set_of_unknown_columns_is_a_table_and_takes_a_mapping() -> None:
+    table = read_hub_in_sandbox(HubDataset("owner/measures", split="test"), None, LIMITS)
+    assert table.text == "mr: name[Blue Spice], ref: A nice place"
     document = read_hub_in_sandbox(HubDataset("owner/measures", split="test"), {"text": "ref"}, LIMITS)
     assert (document.name, document.text) == ("owner/measures test", "A nice place")
 

@@ -4,11 +4,15 @@ import json
 import tempfile
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
-from retrieval.document import NeedsMapping
+from retrieval.chunks import split
+from retrieval.document import Document, Limits, NeedsMapping
 from retrieval.errors import RetrievalError
 from retrieval.readers.dispatch import read_document
+from retrieval.readers.sandbox import read_in_sandbox
 from tests.conftest import Write
 from tests.fakes.files import jsonl, labels
 
@@ -50,7 +54,10 @@ def test_malformed_and_half_empty_rows_are_left_out_and_counted(write: Write) ->
     text = jsonl({"q": "a?", "a": "b"}, [1], {"q": "c?", "a": ""}) + '\n{"q": broken\n' + jsonl({"q": "d?", "a": 5})
     document = read_document(write("a.jsonl", text))
     assert [pair.answer for pair in document.pairs] == ["b", "5"]
-    assert document.notes == ("Malformed rows left out: 2.", "Rows without a question or an answer left out: 1.")
+    assert document.notes == (
+        "Malformed rows left out: 2 (the first: line 4: Expecting value).",
+        "Rows without a question or an answer left out: 1.",
+    )
     assert document.columns == ("q", "a")
 
 
@@ -69,7 +76,7 @@ def test_csv_with_any_delimiter_quotes_and_ragged_rows(write: Write, delimiter: 
     text = text.replace('?","So', f'?"{delimiter}"So')
     document = read_document(write("a.csv", text.encode("utf-16")))
     assert [(pair.question, pair.answer) for pair in document.pairs] == [("Why, oh why?", "So;\nand so"), ("NA", "007")]
-    assert document.notes == ("Malformed rows left out: 2.",)
+    assert document.notes == ("Malformed rows left out: 1.", "Rows without a question or an answer left out: 1.")
 
 
 def test_a_text_column_gives_paragraphs_with_titles(write: Write) -> None:
@@ -81,21 +88,54 @@ def test_a_text_column_gives_paragraphs_with_titles(write: Write) -> None:
     assert not document.pairs
 
 
-def test_unknown_columns_ask_for_a_mapping_and_take_one(write: Write) -> None:
-    text = "mr,ref\nname[Blue Spice] area[city] food[good],A nice place in the city\n"
-    path = write("a.csv", text)
-    with pytest.raises(NeedsMapping, match="mr, ref") as caught:
-        read_document(path)
-    assert caught.value.columns == ("mr", "ref")
-    assert caught.value.rows[0]["ref"] == "A nice place in the city"
-    assert (
-        read_document(path, mapping={"question": "mr", "answer": "ref"}).pairs[0].answer == "A nice place in the city"
+def test_unknown_columns_are_a_table_and_take_a_mapping(write: Write) -> None:
+    path = write("a.csv", "mr,ref,by\nname[Blue Spice] area[city] food[good],A nice place in the city,Ann\n")
+    assert read_document(path).text == (
+        "mr: name[Blue Spice] area[city] food[good], ref: A nice place in the city, by: Ann"
     )
+    (pair,) = read_document(path, mapping={"question": "mr", "answer": "ref"}).pairs
+    assert pair.answer == "A nice place in the city"
     assert read_document(path, mapping={"text": "ref"}).text == "A nice place in the city"
+    several = read_document(path, mapping={"question": ["by", "mr"], "answer": "ref", "system": "by", "context": "mr"})
+    (pair,) = several.pairs
+    assert (pair.question, pair.system) == ("Ann\nname[Blue Spice] area[city] food[good]", "Ann")
+    assert several.text[slice(*pair.context)] == "name[Blue Spice] area[city] food[good]"
     with pytest.raises(RetrievalError, match="no column 'nope'"):
         read_document(path, mapping={"text": "nope"})
     with pytest.raises(RetrievalError, match="got question"):
         read_document(path, mapping={"question": "mr"})
+    with pytest.raises(RetrievalError, match="no role 'answr'"):
+        read_document(path, mapping={"question": "mr", "answr": "ref"})
+
+
+def test_a_table_says_what_it_was_taken_for(write: Write) -> None:
+    rows = [{"id": 1, "question": "a?", "answer": "b", "level": "easy"}, {"id": 2, "question": "c?", "answer": None}]
+    document = read_document(write("a.jsonl", jsonl(*rows)))
+    table = document.table
+    assert table is not None
+    assert (table.shape, dict(table.roles)) == ("pairs", {"question": ("question",), "answer": ("answer",)})
+    assert (table.rows, table.used, table.pairs, dict(table.left)) == (2, 1, 1, {"empty_pairs": 1})
+    assert table.unread == ("id", "level")
+    assert table.sample == (("1", "a?", "b", "easy"), ("2", "c?", "", ""))
+    assert table.taken_for == (
+        "Taken for questions and answers (question: question; answer: answer): 1 of 2 rows became 1 answers to learn."
+    )
+    assert document.notes[-1] == "Columns that are not read: id, level."
+    assert Document.from_dict(json.loads(json.dumps(document.to_dict()))) == document
+
+
+def test_a_file_without_a_usable_row_says_why(write: Write) -> None:
+    rows = [{"prompt": "a?", "completion": "b", "label": False}] * 3
+    with pytest.raises(NeedsMapping, match=r"none of its 3 rows could be used\. Rows whose label rejects .*: 3\."):
+        read_document(write("a.jsonl", jsonl(*rows)))
+
+
+def test_a_context_of_several_questions_stands_once_in_the_text_and_is_a_passage_of_its_own(write: Write) -> None:
+    rows = [{"question": f"{n}?", "context": "The mill is old.", "answer": f"{n}."} for n in range(3)]
+    document = read_document(write("a.jsonl", jsonl(*rows)))
+    assert document.text == "The mill is old.\n\n0?\n0.\n\n1?\n1.\n\n2?\n2."
+    passages = split(document, lambda texts: [len(text.split()) for text in texts], 8)
+    assert [passage.text for passage in passages] == ["The mill is old.", "0?\n0.", "1?\n1.", "2?\n2."]
 
 
 def test_a_json_list_is_read_as_rows(write: Write) -> None:
@@ -105,10 +145,15 @@ def test_a_json_list_is_read_as_rows(write: Write) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.jsonl", "not json\nnor this", r"no well-formed row \(2 malformed\)"),
-        ("a.jsonl", "[" * 100_000, "no well-formed row"),
+        ("a.jsonl", "not json\nnor this", "no readable JSON: line 1: Expecting value"),
+        (
+            "a.json",
+            '[{"q": "a?"},\n {"q": }]'.replace('{"q": "a?"},', "1,"),
+            "no readable JSON: line 2: Expecting value",
+        ),
+        ("a.jsonl", "[" * 100_000, "no readable JSON: line 1: it is nested too deeply"),
         ("a.csv", "question,answer\n", "no rows below its header"),
-        ("a.csv", 'question,answer\n"' + "x" * 200_000, "not a readable CSV"),
+        ("a.csv", 'question,answer\na?,b\n"' + "x" * 200_000, "a quotation mark in line 3 that is never closed"),
         ("a.csv", ",".join(map(str, range(200))) + "\n" + ",".join("x" * 200), "200 columns; the limit is 100"),
     ],
 )
@@ -141,4 +186,69 @@ def test_objects_over_several_lines_are_read_one_after_another(write: Write) -> 
     text = "\n".join(json.dumps(row, indent=2) for row in rows)
     assert [pair.answer for pair in read_document(write("a.jsonl", text)).pairs] == ["0.", "1.", "2."]
     broken = read_document(write("b.jsonl", text + '\n{"q": broken'))
-    assert (len(broken.pairs), broken.notes) == (3, ("Malformed rows left out: 1.",))
+    assert (len(broken.pairs), broken.notes) == (
+        3,
+        ("Malformed rows left out: 1 (the first: line 13: Expecting value).",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs"),
+    [
+        ('"sep=;"\nquestion;answer\na?;b\n', [("a?", "b")]),
+        ("sep=,\r\nquestion,answer\r\na?,b\r\n", [("a?", "b")]),
+        ("question,answer,,\na?,b,,\nc?,d,,\n", [("a?", "b"), ("c?", "d")]),
+        ("question,answer\na?,b,\nc?,d,,\n", [("a?", "b"), ("c?", "d")]),
+        ("question|answer\na?|b, c\n", [("a?", "b, c")]),
+        ("question,answer\ra?,b\rc?,d\r", [("a?", "b"), ("c?", "d")]),
+        ("What?,This.\nWho?,She.\nWhere?,Here.\n", [("What?", "This."), ("Who?", "She."), ("Where?", "Here.")]),
+        (",question,answer\n0,a?,b\n", [("a?", "b")]),
+        ("Questions of May\n\nquestion,answer\na?,b\nc?,d\n", [("a?", "b"), ("c?", "d")]),
+    ],
+)  # fmt: skip
+def test_csv_as_spreadsheets_write_it_gives_its_pairs(write: Write, text: str, pairs: list[tuple[str, str]]) -> None:
+    assert [(pair.question, pair.answer) for pair in read_document(write("a.csv", text)).pairs] == pairs
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("note\nfirst; second\nthird, fourth\n", "first; second\n\nthird, fourth"),
+        ("On day 0, it left.\nOn day 1, it came, and left.\n", "On day 0, it left.\n\nOn day 1, it came, and left."),
+        ('text\n"He said ""hi"", and left."\n', 'He said "hi", and left.'),
+        ("artikel;preis\nMutter;0,70\n", "artikel: Mutter, preis: 0,70"),
+        ("name,price,stock\nbolt,1,5\nnut,2\n", "name: bolt, price: 1, stock: 5\n\nname: nut, price: 2"),
+        ("1001,Bolt\n1002,Nut\n1003,Nail\n1004,Pin\n", "1001, Bolt\n\n1002, Nut\n\n1003, Nail\n\n1004, Pin"),
+        ("id,text\n1," + "word " * 40_000 + "\n", ("word " * 40_000).strip()),
+    ],
+)  # fmt: skip
+def test_csv_as_spreadsheets_write_it_is_a_text(write: Write, text: str, read: str) -> None:
+    assert read_document(write("a.csv", text)).text == read
+
+
+def test_the_rows_of_a_parquet_file_are_read_up_to_the_limit(write: Write, tmp_path: Path) -> None:
+    rows = {
+        "messages": [
+            [{"role": "user", "content": f"{n}?"}, {"role": "assistant", "content": f"{n}."}] for n in range(300)
+        ],
+        "score": [float("nan")] * 300,
+        "picture": [{"bytes": b"\x89PNG", "path": "x"}] * 300,
+    }
+    pyarrow.parquet.write_table(pyarrow.table(rows), tmp_path / "a.parquet")
+    document = read_document(tmp_path / "a.parquet")
+    assert [pair.answer for pair in document.pairs] == [f"{n}." for n in range(300)]
+    assert document.notes == ("Columns that hold no text left out: picture.",)
+    part = read_document(tmp_path / "a.parquet", limits=Limits(max_chars=1_000))
+    assert 0 < len(part.pairs) < 300
+    assert f"Only the first {len(part.pairs)} of 300 rows were read" in part.notes[-1]
+    with pytest.raises(RetrievalError, match="not a readable Parquet file"):
+        read_document(write("b.parquet", b"PAR1" + b"x" * 100 + b"PAR1"))
+
+
+def test_a_parquet_file_is_read_within_the_childs_limits(tmp_path: Path) -> None:
+    pyarrow.parquet.write_table(pyarrow.table({"question": ["a?"], "answer": ["b"]}), tmp_path / "a.parquet")
+    assert len(read_in_sandbox(tmp_path / "a.parquet", "a.parquet", None, Limits()).pairs) == 1
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["x" * 1_000] * 100_000}), tmp_path / "bomb.parquet")
+    assert (tmp_path / "bomb.parquet").stat().st_size < 1_000_000
+    document = read_in_sandbox(tmp_path / "bomb.parquet", "bomb.parquet", None, Limits())
+    assert len(document.text) <= 1_000_000

@@ -1,0 +1,80 @@
+"""Questions with choices: the choices for the prompt, and the text of the right one."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from string import ascii_uppercase
+from typing import Any
+
+from retrieval.readers.shapes.values import nested, text_of
+
+_LETTERED = re.compile(r"^\(?([A-Za-z])[).:]\s+")
+_NUMBER = re.compile(r"\d+(\.0)?")
+_LETTER = re.compile(r"^\W*([A-Za-z])\W*$")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The texts of the choices and their labels, A, B, C … where the file has none."""
+
+    texts: tuple[str, ...]
+    labels: tuple[str, ...]
+
+    @property
+    def listed(self) -> str:
+        """One choice per line, with its label."""
+        return "\n".join(f"{label}. {text}" for label, text in zip(self.labels, self.texts, strict=True))
+
+    def right(self, answer: Any, first: int) -> str:
+        """The text of the right choice, by its text, label or number, where numbers count from `first`; else empty."""
+        answer = nested(answer)
+        if isinstance(answer, list):
+            answer = answer[0] if len(answer) == 1 else answer.index(1) + first if answer.count(1) == 1 else None
+        said = text_of(answer) if not isinstance(answer, bool) else str(int(answer))
+        bare = _LETTERED.sub("", said)
+        by_text = [text for text in self.texts if text.casefold() in (said.casefold(), bare.casefold())]
+        if by_text:
+            return by_text[0]
+        named = _LETTER.match(said) or _LETTERED.match(said)
+        label = named[1].casefold() if named else said.casefold()
+        known = {each.casefold(): text for each, text in zip(self.labels, self.texts, strict=True)}
+        if label in known:
+            return known[label]
+        place = int(float(said)) - first if _NUMBER.fullmatch(said) else -1
+        return self.texts[place] if 0 <= place < len(self.texts) else ""
+
+
+def read_choices(values: Sequence[Any]) -> Choices | None:
+    """The choices in one cell with a list of them, or in several cells; None where there are fewer than two."""
+    labels: list[str] = []
+    value = nested(values[0]) if len(values) == 1 else list(values)
+    if isinstance(value, Mapping):
+        texts = value.get("text", value.get("choices", value.get("texts")))
+        labels = [text_of(each) for each in value.get("label", value.get("labels", ()))]
+        if texts is None:
+            labels, texts = [str(key) for key in value], list(value.values())
+        value = texts
+    if isinstance(value, str):
+        value = [each for each in re.split(r"\n+|\s*\|\s*|;\s+", value) if each.strip()]
+    if not isinstance(value, list):
+        return None
+    if all(isinstance(each, Mapping) for each in value):
+        labels = [text_of(each.get("label", each.get("key", each.get("id")))) for each in value]
+    texts = [text_of(each) for each in value]
+    found = [_LETTERED.match(text) for text in texts]
+    if all(found):
+        labels = [match[1] for match in found if match]
+        texts = [_LETTERED.sub("", text) for text in texts]
+    if len(texts) < 2 or not all(texts[:2]):
+        return None
+    named = labels if len(set(labels)) == len(texts) and all(labels) else ascii_uppercase[: len(texts)]
+    kept = [(text, label) for text, label in zip(texts, named, strict=False) if text]
+    return Choices(tuple(text for text, _ in kept), tuple(label for _, label in kept))
+
+
+def first_number(answers: Sequence[Any], counts: Sequence[int]) -> int:
+    """The number of the first choice: 1 where no answer is 0 and one is the number of choices, else 0."""
+    said = [text_of(each) if not isinstance(each, bool) else str(int(each)) for each in answers]
+    numbers = [(int(float(each)), count) for each, count in zip(said, counts, strict=True) if _NUMBER.fullmatch(each)]
+    whole = bool(numbers) and all(number >= 1 for number, _ in numbers)
+    return 1 if whole and any(number == count for number, count in numbers) else 0

@@ -1,0 +1,102 @@
+"""The usual names of columns for each role, as `normal` spells them; the first one that a table has is taken."""
+
+import re
+
+Names = tuple[str, ...]
+
+CHATS = (
+    "messages", "conversations", "conversation", "dialogue", "dialog", "dialogs", "chat", "contents", "turns",
+    "utterances", "items", "log", "session", "thread", "history_messages",
+)  # fmt: skip
+QUESTIONS = (
+    "instruction", "instructions", "question", "query", "prompt", "user", "human", "input", "inputs", "q", "problem",
+    "input_text", "text_input", "user_message", "user_input", "user_prompt", "user_query", "utterance", "task",
+    "question_text", "questions", "source", "src", "premise", "request", "customer", "ask", "message", "goal", "ctx",
+    "câu_hỏi", "hỏi", "frage", "pregunta", "pergunta", "domanda", "question_fr", "вопрос", "问题", "問題",
+    "質問", "질문",
+    "प्रश्न", "คำถาม", "سؤال", "السؤال", "pertanyaan", "soru",
+)  # fmt: skip
+ANSWERS = (
+    "output", "outputs", "answer", "response", "completion", "reply", "answers", "target", "targets", "assistant",
+    "gpt", "bot", "a", "solution", "output_text", "best_answer", "correct_answer", "right_answer", "final_answer",
+    "accepted_answer", "assistant_message", "assistant_response", "bot_response", "model_response", "generation",
+    "answer_text", "responses", "completions", "tgt", "hypothesis", "answerkey", "answer_key", "correct", "cop",
+    "gold", "label_text", "reference_answer", "long_answer", "human_answers", "reference", "expected_output", "ideal",
+    "câu_trả_lời", "trả_lời", "đáp_án", "antwort", "respuesta", "resposta", "risposta", "réponse", "reponse", "ответ",
+    "答案", "回答", "答え", "답변", "대답", "उत्तर", "คำตอบ", "جواب", "الجواب", "الإجابة", "jawaban", "cevap",
+)  # fmt: skip
+CONTEXTS = (
+    "context", "contexts", "passage", "passages", "paragraph", "document", "documents", "article", "story", "support",
+    "evidence", "background", "knowledge", "excerpt", "facts", "source_text", "retrieved_context", "reference_text",
+    "input_context", "ngữ_cảnh", "đoạn_văn", "kontext", "contexto", "contexte", "上下文",
+)  # fmt: skip
+REPLIES = ("answer", "answers", "response", "reply", "output", "completion", "accepted_answer")
+SUMMARIES = ("summary", "highlights", "abstract", "tldr", "tl;dr", "summaries", "summarization", "tóm_tắt", "résumé")
+SOURCES = (
+    "document", "article", "dialogue", "dialog", "text", "content", "body", "transcript", "report", "story", "source",
+    "conversation", "paper", "full_text", "post", "news", "review", "meeting", "input", "passage", "context",
+)  # fmt: skip
+SYSTEMS = ("system", "system_prompt", "system_message", "persona", "system_instruction", "systeminstruction", "sys")
+HISTORIES = ("history", "chat_history", "previous", "context_history", "dialogue_history", "past_messages")
+INPUTS = ("input", "inputs", "details", "question_body", "body", "question_detail", "question_content")
+LABELS = (
+    "label", "kto_tag", "labels", "is_good", "good", "accepted", "is_accepted", "desirable", "is_correct", "thumbs_up",
+    "feedback", "approved", "upvoted", "chosen_label", "is_helpful", "preferred", "rating", "vote",
+)  # fmt: skip
+CHOSEN = (
+    "chosen", "chosen_response", "preferred_output", "preferred", "chosen_answer", "chosen_output", "response_j",
+    "better", "accepted", "winner_response", "positive", "better_response", "good", "best_response", "win",
+    "preferred_response",
+)  # fmt: skip
+REJECTED = (
+    "rejected", "rejected_response", "non_preferred_output", "dispreferred", "rejected_answer", "rejected_output",
+    "response_k", "worse", "loser_response", "negative", "worse_response", "bad", "worst_response", "lose",
+    "non_preferred_response", "non_preferred", "dispreferred_response",
+)  # fmt: skip
+CHOICES = (
+    "choices", "options", "endings", "candidates", "answer_choices", "answer_options", "mc_choices", "alternatives",
+    "possible_answers", "option",
+)  # fmt: skip
+# Choices in columns of their own; all of a row must be there.
+LETTERS = (
+    ("a", "b", "c", "d", "e", "f"), ("opa", "opb", "opc", "opd", "ope"), ("option_a", "option_b", "option_c",
+    "option_d", "option_e"),
+    ("option1", "option2", "option3", "option4", "option5"), ("option_1", "option_2", "option_3", "option_4",
+    "option_5"),
+    ("choice_a", "choice_b", "choice_c", "choice_d"), ("choice1", "choice2", "choice3", "choice4"),
+    ("answera", "answerb", "answerc", "answerd"), ("answer_a", "answer_b", "answer_c", "answer_d"), ("sol1", "sol2"),
+    ("ending0", "ending1", "ending2", "ending3"), ("optiona", "optionb", "optionc", "optiond"),
+    ("choicea", "choiceb", "choicec", "choiced"), ("ans1", "ans2", "ans3", "ans4"),
+)  # fmt: skip
+RIGHT = (
+    "answer", "answerkey", "answer_key", "correct", "correct_answer", "label", "cop", "target", "gold",
+    "correct_option", "answer_index", "answer_idx", "right_answer", "solution", "output", "ans", "key",
+)  # fmt: skip
+STEMS = ("question", "query", "ctx", "goal", "sentence", "stem", "problem", "prompt", "input", "instruction", "premise")
+TEXTS = (
+    "text", "content", "document", "body", "passage", "paragraph", "article", "context", "sentence", "story", "page",
+    "description", "abstract", "văn_bản", "nội_dung", "texto", "texte",
+)  # fmt: skip
+WRITTEN = ("prompt", "input", "conversation", "data", "formatted")  # where chat markup is found beside texts
+TITLES = ("title", "heading", "headline", "tiêu_đề", "titel", "titre", "título")
+SPEAKERS = ("role", "speaker", "from", "sender", "author")
+SAID = ("content", "text", "message", "utterance", "value", "body")
+GROUPS = (
+    "conversation_id", "session_id", "dialogue_id", "dialog_id", "chat_id", "thread_id", "conv_id", "conversation",
+    "dialogueid", "conversationid", "session", "ticket_id",
+)  # fmt: skip
+
+GOOD = frozenset({
+    "true", "1", "1.0", "yes", "good", "desirable", "chosen", "up", "thumbs_up", "positive", "accept", "accepted",
+    "approved", "correct", "like", "👍", "+1",
+})  # fmt: skip
+BAD = frozenset({
+    "false", "0", "0.0", "no", "bad", "undesirable", "rejected", "down", "thumbs_down", "negative", "reject", "-1",
+    "-1.0", "declined", "incorrect", "wrong", "dislike", "👎",
+})  # fmt: skip
+
+
+def normal(column: str) -> str:
+    """A column's name without case, with one underscore for blanks, points, hyphens and changes of case."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", column.strip())
+    return "_".join(spaced.casefold().replace("-", " ").replace("_", " ").replace(".", " ").split())

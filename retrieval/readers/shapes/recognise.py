@@ -1,0 +1,255 @@
+"""The table of shapes: by which columns a kind of training file is recognised. A new shape is a row of SHAPES."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from retrieval.readers.shapes.choices import read_choices
+from retrieval.readers.shapes.markup import is_conversation
+from retrieval.readers.shapes.messages import holds_messages, role_of
+from retrieval.readers.shapes.names import (
+    ANSWERS,
+    BAD,
+    CHATS,
+    CHOICES,
+    CHOSEN,
+    CONTEXTS,
+    GOOD,
+    GROUPS,
+    HISTORIES,
+    INPUTS,
+    LABELS,
+    LETTERS,
+    QUESTIONS,
+    REJECTED,
+    REPLIES,
+    RIGHT,
+    SAID,
+    SOURCES,
+    SPEAKERS,
+    STEMS,
+    SUMMARIES,
+    SYSTEMS,
+    TEXTS,
+    TITLES,
+    WRITTEN,
+    Names,
+    normal,
+)
+from retrieval.readers.shapes.values import is_empty, nested, text_of, words_per_cell
+
+Roles = Mapping[str, tuple[str, ...]]  # the columns of each role
+Column = Sequence[Any]  # the values of a column in the first rows
+
+SAMPLE_ROWS = 100
+MOST = 0.8  # share of the sampled values that must be of a form
+TEXT_LIKE_WORDS = 5  # mean words per cell; a column with at least as many is text
+ID_LIKE_WORDS = 2  # a column with at most as many holds names or numbers
+
+_ID_NAME = re.compile(
+    r"(.*_)?(id|ids|idx|index|uuid|guid|hash|url|uri|link|row|no|nr|number|split|source|src|license|lang)|unnamed(:_\d+)?"
+)
+_LINK = re.compile(r"https?://\S+")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A kind of file: the roles that it needs and those that it may have, with the names of their columns.
+
+    `name` is a key of `table_reading.SHAPES`; `holds` gives, for some roles, the form that their values must have.
+    """
+
+    name: str
+    needs: Mapping[str, Names]
+    may: Mapping[str, Names] = field(default_factory=dict)
+    holds: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict)
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is text or a list of texts, and no list of messages."""
+    value = nested(value)
+    return (isinstance(value, list) and all(isinstance(each, str) for each in value)) or not holds_messages(value)
+
+
+def is_label(value: Any) -> bool:
+    """Whether a value says that an answer is good or bad."""
+    return _label(value) in GOOD | BAD
+
+
+def is_bad(value: Any) -> bool:
+    """Whether a value says that an answer is bad."""
+    return _label(value) in BAD
+
+
+def _label(value: Any) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else text_of(value).casefold()
+
+
+def is_stem_with_choices(value: Any) -> bool:
+    """Whether a value is a question that holds its own choices."""
+    value = nested(value)
+    return isinstance(value, dict) and "choices" in value and read_choices([value["choices"]]) is not None
+
+
+def is_markup(value: Any) -> bool:
+    """Whether a value is a text in chat markup with an answer."""
+    return isinstance(value, str) and is_conversation(value)
+
+
+def is_role(value: Any) -> bool:
+    """Whether a value names who speaks."""
+    return role_of(value) is not None
+
+
+def are_choices(value: Any) -> bool:
+    """Whether a value is a list of choices."""
+    return read_choices([value]) is not None
+
+
+_AROUND = {"system": SYSTEMS, "history": HISTORIES, "context": CONTEXTS, "label": LABELS}
+SHAPES: Sequence[Shape] = (
+    Shape(
+        "preference",
+        {"chosen": CHOSEN, "rejected": REJECTED},
+        {"chat": CHATS, "question": QUESTIONS, "input": INPUTS, "system": SYSTEMS, "history": HISTORIES},
+        {"chat": holds_messages},
+    ),
+    Shape("preference", {"chosen": CHOSEN[:1]}, {"question": QUESTIONS, "input": INPUTS, "system": SYSTEMS}),
+    Shape("summary", {"context": SOURCES, "answer": SUMMARIES}, {"system": SYSTEMS}, {"context": is_plain}),
+    Shape(
+        "messages", {"chat": CHATS}, {"system": SYSTEMS, "label": LABELS, "context": CONTEXTS}, {"chat": holds_messages}
+    ),
+    Shape("messages", {"chat": ("data",), "id": ("id",)}, {}, {"chat": holds_messages}),
+    Shape(
+        "choices",
+        {"question": STEMS, "choices": CHOICES, "answer": RIGHT},
+        {"context": CONTEXTS},
+        {"choices": are_choices},
+    ),
+    Shape("choices", {"question": STEMS, "answer": RIGHT}, {}, {"question": is_stem_with_choices}),
+    Shape("turns", {"speaker": SPEAKERS, "text": SAID}, {"group": GROUPS}, {"speaker": is_role}),
+    Shape("pairs", {"question": QUESTIONS, "answer": ANSWERS}, {"input": INPUTS, **_AROUND}),
+    Shape("pairs", {"question": CONTEXTS, "answer": ANSWERS}, {"system": SYSTEMS, "label": LABELS}),
+    Shape("pairs", {"question": TITLES, "input": TEXTS, "answer": REPLIES}),
+    Shape("pairs", {"question": TEXTS, "answer": REPLIES}, _AROUND),
+    Shape("markup", {"chat": (*TEXTS, *WRITTEN, *CHATS)}, {"label": LABELS}, {"chat": is_markup}),
+)  # fmt: skip
+TEXT = Shape("text", {"text": TEXTS}, {"title": TITLES})
+
+
+def recognise(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> tuple[str, dict[str, tuple[str, ...]]]:
+    """The shape of a table and the columns of each role; any table is at least one of text."""
+    sample = {column: [row.get(column) for row in rows[:SAMPLE_ROWS]] for column in columns}
+    named = _named_shape(sample)
+    if named:
+        return named
+    roles = _text_roles(sample)
+    if roles:
+        return "text", roles
+    asked = _asked_column(sample)
+    if asked:
+        return "pairs", asked
+    return "table", {"text": tuple(columns)}
+
+
+def matches_shape(row: Mapping[str, Any]) -> bool:
+    """Whether a JSON object is a row of a conversation, pair or summary by the names of its keys."""
+    return _named_shape({str(column): [value] for column, value in row.items()}) is not None
+
+
+def _named_shape(sample: Mapping[str, Column]) -> tuple[str, dict[str, tuple[str, ...]]] | None:
+    lettered = _lettered_choices(sample)
+    if lettered:
+        return "choices", lettered
+    for shape in SHAPES:
+        roles = _roles_of(shape, sample)
+        if roles:
+            return shape.name, roles
+    return None
+
+
+def _roles_of(shape: Shape, sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
+    """The columns of a shape's roles, each column in one role; None where a needed one is missing."""
+    roles: dict[str, tuple[str, ...]] = {}
+    for role, names in (*shape.needs.items(), *shape.may.items()):
+        taken = {column for columns in roles.values() for column in columns}
+        holds = shape.holds.get(role) or {"label": is_label, "history": _is_history}.get(role)
+        column = _first_column(sample, names, taken, holds)
+        if column:
+            roles[role] = (column,)
+        elif role in shape.needs:
+            return None
+    return roles
+
+
+def _is_history(value: Any) -> bool:
+    return holds_messages(value) or is_markup(value)
+
+
+def _first_column(
+    sample: Mapping[str, Column], names: Names, taken: set[str], holds: Callable[[Any], bool] | None
+) -> str:
+    known = {normal(column): column for column in reversed(list(sample))}
+    for name in names:
+        column = known.get(name)
+        if column and column not in taken and (holds is None or _mostly(sample[column], holds)):
+            return column
+    return ""
+
+
+def _mostly(values: Column, holds: Callable[[Any], bool]) -> bool:
+    """Whether most of the values that are not empty are of a form."""
+    there = [value for value in values if not is_empty(value)]
+    return bool(there) and sum(map(holds, there)) >= MOST * len(there)
+
+
+def _lettered_choices(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
+    """Questions whose choices have a column each."""
+    known = {normal(column): column for column in reversed(list(sample))}
+    for names in LETTERS:
+        columns = [known[name] for name in names if name in known]
+        question = _first_column(sample, STEMS, set(columns), None)
+        answer = _first_column(sample, RIGHT, {*columns, question}, None)
+        if len(columns) >= 2 and names[0] in known and names[1] in known and question and answer:
+            context = _first_column(sample, CONTEXTS, {*columns, question, answer}, None)
+            around = {"context": (context,)} if context else {}
+            return {"question": (question,), "choices": tuple(columns), "answer": (answer,), **around}
+    return None
+
+
+def _text_roles(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
+    """A column of text with its title, and the other columns of facts that belong to each text."""
+    roles = _roles_of(TEXT, sample) or _longest_text(sample)
+    if not roles:
+        return None
+    taken = {column for columns in roles.values() for column in columns}
+    rest = tuple(column for column in sample if column not in taken and not _is_id(column, sample[column]))
+    return {**roles, **({"details": rest} if rest else {})}
+
+
+def _longest_text(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
+    """The only column of running text where all others hold a word or two."""
+    words = {column: words_per_cell(values) for column, values in sample.items()}
+    longest = max(words, key=lambda column: words[column])
+    others = [count for column, count in words.items() if column != longest]
+    few = max(others, default=0) <= ID_LIKE_WORDS
+    return {"text": (longest,)} if words[longest] >= TEXT_LIKE_WORDS and few and len(others) < 2 else None
+
+
+def _is_id(column: str, values: Column) -> bool:
+    """Whether a column holds numbers or links that only name a row."""
+    there = [value for value in values if not is_empty(value)]
+    return bool(_ID_NAME.fullmatch(normal(column))) or all(_LINK.fullmatch(text_of(value)) for value in there)
+
+
+def _asked_column(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
+    """Of two columns with unknown names, the first as questions where its cells end with a question mark."""
+    columns = [column for column, values in sample.items() if not _is_id(column, values)]
+    if len(columns) != 2 or not _mostly(sample[columns[0]], _is_question):
+        return None
+    return {"question": (columns[0],), "answer": (columns[1],)}
+
+
+def _is_question(value: Any) -> bool:
+    return text_of(value).endswith(("?", "？", "؟"))

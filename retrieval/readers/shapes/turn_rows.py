@@ -1,0 +1,53 @@
+"""Tables with one message per row -> one row per conversation: by an id, by the parent of each message, or whole."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from retrieval.readers.shapes.messages import role_of
+from retrieval.readers.shapes.names import normal
+from retrieval.readers.shapes.nesting import MESSAGES
+from retrieval.readers.shapes.recognise import Roles
+
+Row = Mapping[str, Any]
+IDS, PARENTS = ("message_id", "id"), ("parent_id", "parent", "parent_message_id")
+MAX_DEPTH = 200
+
+
+def conversation_rows(rows: Sequence[Row], roles: Roles) -> list[dict[str, Any]]:
+    """One row per conversation, with its messages in the order of the table."""
+    names = {normal(column): column for column in rows[0]} if rows else {}
+    own = next((names[each] for each in IDS if each in names), "")
+    parent = next((names[each] for each in PARENTS if each in names), "")
+    paths = _paths(rows, own, parent) if own and parent else _groups(rows, roles)
+    speaker, said = roles["speaker"][0], roles["text"][0]
+    return [{MESSAGES: [{"role": row[speaker], "content": row[said]} for row in path]} for path in paths]
+
+
+def _groups(rows: Sequence[Row], roles: Roles) -> Iterator[list[Row]]:
+    """Rows with one id, or up to the next system message."""
+    if "group" in roles:
+        grouped: dict[str, list[Row]] = {}
+        for row in rows:
+            grouped.setdefault(str(row[roles["group"][0]]), []).append(row)
+        yield from grouped.values()
+        return
+    group: list[Row] = []
+    for row in rows:
+        if group and role_of(row[roles["speaker"][0]]) == "system":
+            yield group
+            group = []
+        group.append(row)
+    yield group
+
+
+def _paths(rows: Sequence[Row], own: str, parent: str) -> Iterator[list[Row]]:
+    """The messages from the first of a conversation to each one that no other answers."""
+    by_id = {str(row[own]): row for row in rows}
+    parents = {str(row[parent]) for row in rows}
+    for row in rows:
+        if str(row[own]) in parents:
+            continue
+        path = [row]
+        while str(path[-1][parent]) in by_id and len(path) < MAX_DEPTH:
+            path.append(by_id[str(path[-1][parent])])
+        yield path[::-1]
