@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks.cases_reading import ROWS as READING
+from benchmarks.cases_training import ROWS as TRAINING
 
 
 class Row(Protocol):
@@ -26,7 +27,7 @@ class Row(Protocol):
 
 def all_rows() -> list[Row]:
     """The rows of every kind."""
-    return [*READING]
+    return [*READING, *TRAINING]
 
 
 def report(rows: Sequence[Row], cases: Path) -> list[str]:

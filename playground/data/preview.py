@@ -4,16 +4,16 @@ The page and the command line share it.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from transformers import PreTrainedTokenizerBase
 
-from playground.data.dataset import ExampleSplit, MixSettings, given_pair
-from playground.data.sections import cut_sections
-from playground.data.tokenize import NO_LOSS, Example, ExampleKind, pair_example, text_windows
+from playground.data.dataset import ExampleSplit, MixSettings, build_split, given_pair
+from playground.data.tokenize import NO_LOSS, Example, ExampleKind, pair_example
 from retrieval.document import Document
 
 SHOWN = 5  # examples per kind to look at
+HEAD_CHARS = 4_000  # of a text, from which its first examples are made
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,13 @@ def preview_line(example: Example, tokenizer: PreTrainedTokenizerBase, heldout: 
 def first_examples(
     document: Document, tokenizer: PreTrainedTokenizerBase, mix: MixSettings, count: int = 3
 ) -> list[Example]:
-    """The first examples of one document, without passages of others: its pairs, or windows of its text."""
+    """The first examples of one document, without passages of others: of its pairs, or of the beginning of its text."""
     if document.pairs:
         places = range(min(count, len(document.pairs)))
         return [pair_example(given_pair(document, place), tokenizer, mix.window) for place in places]
-    sections = list(enumerate(cut_sections(document)))[:count]
-    return list(text_windows(document, sections, tokenizer, mix.window))[:count]
+    headings = tuple(each for each in document.headings if each.end <= HEAD_CHARS)
+    head = replace(document, text=document.text[:HEAD_CHARS], headings=headings, pages=())
+    return build_split([head], tokenizer, replace(mix, pairs_share=0.0)).train[:count]
 
 
 def preview_examples(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase) -> list[KindPreview]:

@@ -17,7 +17,7 @@ from retrieval.document import Document
 
 NO_LOSS = -100
 MAX_PAIR_WINDOWS = 2  # windows that a pair may fill: an answer is not torn for a few tokens
-TURN = 16  # tokens, rounded up, of the markup around a turn's question and answer
+TURN = 10  # tokens, about, of the markup around a turn's question and answer
 MIN_CONTEXT = 16  # tokens; less of a passage says nothing
 INSTRUCTION = 40  # tokens, rounded up, that the prompt with passages has beside them and the question
 PairKind = Kind | Literal["explain", "given", "written", "replay"]
@@ -133,7 +133,9 @@ def _prompt_within(
         return render(tokenizer, messages(question, turns, given, system=pair.system))
 
     turns = _latest_turns(pair.turns, room - len(prompt(pair.question, (), passages)), tokenizer)
-    if (over := len(ids := prompt(pair.question, turns, passages)) - room) > 0 and len(passages) == 1:
+    while (over := len(ids := prompt(pair.question, turns, passages)) - room) > 0 and turns:
+        turns = turns[1:]
+    if over > 0 and len(passages) == 1:
         passages = _cut_passage(passages[0], pair.answer, over, tokenizer)
         over = len(ids := prompt(pair.question, turns, passages)) - room
     if over > 0:

@@ -17,6 +17,7 @@ from retrieval.errors import RetrievalError
 from retrieval.language import detect_language
 from retrieval.mapping import ColumnMapping
 from retrieval.readers.sandbox import read_in_sandbox
+from retrieval.table_reading import TableReading
 
 EXAMPLES = Path(__file__).parents[1] / "data" / "example_texts"
 FIRST_CHARS = 300
@@ -32,12 +33,27 @@ class Unmapped:
 
 
 @dataclass(frozen=True)
+class ReadTable:
+    """A table that was read, with its file, so that its columns can be chosen otherwise; `document` is its id."""
+
+    path: Path
+    name: str
+    document: str
+    columns: tuple[str, ...]
+    reading: TableReading
+
+
+@dataclass(frozen=True)
 class Added:
-    """What became of some files: kept, refused (a sentence each), or waiting for a choice of columns."""
+    """What became of some files: kept, refused (a sentence each), or waiting for a choice of columns.
+
+    `tables` are those of the documents that were read of tables.
+    """
 
     documents: tuple[DocumentRow, ...] = ()
     refusals: tuple[str, ...] = ()
     unmapped: tuple[Unmapped, ...] = ()
+    tables: tuple[ReadTable, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,6 +70,7 @@ class Summary:
     language: str
     first_lines: str
     dropped: tuple[str, ...]
+    table: TableReading | None = None
 
 
 class Library:
@@ -64,17 +81,30 @@ class Library:
         self._settings = settings
         self._adding = KeyedLocks()
 
-    def add(self, visitor: str, files: Sequence[tuple[Path, str]], mapping: ColumnMapping | None = None) -> Added:
-        """Read and keep files, given as path and the visitor's own name for it. A bad one does not stop the others."""
-        kept, refusals, unmapped = [], [], []
+    def add(
+        self,
+        visitor: str,
+        files: Sequence[tuple[Path, str]],
+        mapping: ColumnMapping | None = None,
+        instead_of: str = "",
+    ) -> Added:
+        """Read and keep files, given as path and the visitor's own name for it. A bad one does not stop the others.
+
+        A file that was read takes the place of the document `instead_of`.
+        """
+        kept, refusals, unmapped, tables = [], [], [], []
         for path, name in files:
             try:
-                kept.append(self._add(visitor, path, name, mapping))
+                row, document = self._add(visitor, path, name, mapping, instead_of)
             except NeedsMapping as reason:
                 unmapped.append(Unmapped(path, name, reason))
             except (UserError, RetrievalError) as refusal:
                 refusals.append(str(refusal))
-        return Added(tuple(kept), tuple(refusals), tuple(unmapped))
+            else:
+                kept.append(row)
+                if document.table:
+                    tables.append(ReadTable(path, name, row.id, document.columns, document.table))
+        return Added(tuple(kept), tuple(refusals), tuple(unmapped), tuple(tables))
 
     def add_text(self, visitor: str, text: str, name: str = "Pasted text") -> Added:
         """Keep a text that was typed or pasted."""
@@ -139,15 +169,20 @@ class Library:
                     return row.id, document
         raise UserError(f"{place['source']} is no longer among your texts as it was when this was asked. Ask again.")
 
-    def _add(self, visitor: str, path: Path, name: str, mapping: ColumnMapping | None) -> DocumentRow:
+    def _add(
+        self, visitor: str, path: Path, name: str, mapping: ColumnMapping | None, instead_of: str
+    ) -> tuple[DocumentRow, Document]:
         with self._adding.hold(visitor):  # what fits depends on what is there
-            rows, size, shown = self._store.documents(visitor), path.stat().st_size, _display_name(name)
+            rows = [row for row in self._store.documents(visitor) if row.id != instead_of]
+            size, shown = path.stat().st_size, _display_name(name)
             self._check_size(shown, size, rows)
             # Pasted text too: a short one can cost minutes, in a pattern that meets its worst case.
             document = read_in_sandbox(path, shown, mapping, reading_limits(self._settings))
             content = document.to_dict()
             self._check_text(shown, len(document.text), digest(content), rows)
-            return self._store.add_document(visitor, shown, content, size, len(document.text))
+            if instead_of:
+                self._store.remove_document(visitor, instead_of)
+            return self._store.add_document(visitor, shown, content, size, len(document.text)), document
 
     def _check_size(self, name: str, size: int, rows: Sequence[DocumentRow]) -> None:
         limits = self._settings
@@ -217,4 +252,5 @@ def _summary(row: DocumentRow, document: Document) -> Summary:
         language=detect_language(document.text),
         first_lines=document.text[:FIRST_CHARS],
         dropped=document.notes,
+        table=document.table,
     )

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from transformers import PreTrainedTokenizerBase
 
 from playground.data import quality
-from playground.data.preview import KindPreview, preview_examples
+from playground.data.preview import ExampleText, KindPreview, decode_example, first_examples, preview_examples
 from playground.data.quality import Finding
 from playground.errors import UserError
 from playground.prompts import Turn
@@ -80,6 +80,12 @@ class TrainingText:
         """
         key = self._key("preview", visitor, settings)
         return self._once(visitor, key, lambda: self._make_preview(visitor, settings))
+
+    def first_examples(self, visitor: str, document: str, settings: TrainSettings) -> list[ExampleText]:
+        """The first examples of one document as the model will see them."""
+        tokenizer = self._tokenizer()
+        found = first_examples(self._library.document(visitor, document), tokenizer, settings.mix)
+        return [decode_example(each, tokenizer) for each in found]
 
     def workload(self, visitor: str, settings: TrainSettings) -> Workload:
         """What a run with these settings reads of the visitor's text.

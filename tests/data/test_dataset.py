@@ -7,12 +7,14 @@ from transformers import PreTrainedTokenizerFast
 
 from playground.data import dataset
 from playground.data.dataset import ExampleSplit
+from playground.data.preview import preview_lines
 from playground.data.qa import pairs
 from playground.data.qa.patterns import ENGLISH
-from playground.data.tokenize import NO_LOSS, Example
+from playground.data.tokenize import NO_LOSS, Example, TrainingPair, pair_example
 from playground.errors import UserError
-from playground.prompts import READ_PASSAGES, WITH_PASSAGES
-from retrieval.document import Document, Pair, Span
+from playground.prompts import READ_PASSAGES, WITH_PASSAGES, Turn
+from retrieval.chunks import Passage
+from retrieval.document import Document, DocumentBuilder, Pair, Span
 from retrieval.document import heading_spans as spans
 from retrieval.readers import headings
 
@@ -240,3 +242,71 @@ def test_a_text_that_only_repeats_itself_is_refused(tokenizer: PreTrainedTokeniz
 def test_the_data_hash_follows_the_text() -> None:
     assert dataset.data_hash([prose()]) == dataset.data_hash([prose()])
     assert dataset.data_hash([prose()]) != dataset.data_hash([prose(61)])
+
+
+def conversation_file(count: int = 12) -> Document:
+    """Conversations of two turns with a system text, each about other things."""
+    builder = DocumentBuilder(100_000)
+    for n in range(count):
+        first = (f"Where is lamp {n * 7} of tower {WORDS[n]}?", f"The {WORDS[n]} tower keeps lamp {n * 7} upstairs.")
+        builder.pair(*first, system="You are a keeper.")
+        builder.pair("And the next?", f"Beside the {WORDS[n]} window.", "You are a keeper.", (first,))
+    return builder.document("chat.jsonl")
+
+
+WORDS = ("red", "blue", "green", "white", "black", "brown", "grey", "pink", "gold", "silver", "amber", "violet")
+
+
+def test_a_conversation_is_learnt_with_all_that_was_said_before(tokenizer: PreTrainedTokenizerFast) -> None:
+    data = build(tokenizer, conversation_file(), window=512)
+    lines = list(preview_lines(data, tokenizer))
+    assert len(lines) == 24
+    later = [line for line in lines if "And the next?" in line.prompt]
+    assert len(later) == 12
+    for line in later:
+        tower = line.learnt.split()[2]
+        assert line.prompt.startswith("<|im_start|>system\nYou are a keeper.<|im_end|>")
+        assert f"assistant\nThe {tower} tower keeps lamp" in line.prompt
+        assert line.learnt == f"Beside the {tower} window."
+        assert line.source.startswith("chat.jsonl:")
+
+
+def test_all_pairs_of_a_conversation_stay_on_one_side(tokenizer: PreTrainedTokenizerFast) -> None:
+    data = build(tokenizer, conversation_file(), window=512, heldout_share=0.3)
+    sides = {side: {word for word in WORDS if any(f" {word} " in tokenizer.decode(ids) for ids in ids_of(examples))}
+             for side, examples in sides_of(data).items()}  # fmt: skip
+    assert sides["heldout"]
+    assert not sides["train"] & sides["heldout"]
+
+
+def test_of_a_long_conversation_the_oldest_turns_are_left_out_first(tokenizer: PreTrainedTokenizerFast) -> None:
+    turns = tuple(Turn(f"Question {n}?", f"Answer {n}.") for n in range(40))
+    pair = TrainingPair("given", "And now?", "The end.", 0, 0, turns=turns)
+    example = pair_example(pair, tokenizer, 256)
+    text = tokenizer.decode(example.input_ids)
+    assert len(example.input_ids) <= 512
+    assert "Answer 39." in text
+    assert "And now?" in text
+    assert "Answer 0." not in text
+
+
+def test_of_a_long_context_the_part_around_the_answer_is_kept(tokenizer: PreTrainedTokenizerFast) -> None:
+    text = "".join(f"Sentence {n} is here. " for n in range(100))
+    context = Passage(text, "a.jsonl", "", "", 0, len(text), 0)
+    pair = TrainingPair("given", "Which?", "Sentence 70 is here.", 0, 0, context=context)
+    example = pair_example(pair, tokenizer, 256)
+    read = tokenizer.decode(example.input_ids)
+    assert len(example.input_ids) <= 512
+    assert "Sentence 70 is here." in read.partition("Question: Which?")[0]
+
+
+def test_a_pair_keeps_its_own_context_and_gets_no_other_passages(tokenizer: PreTrainedTokenizerFast) -> None:
+    builder = DocumentBuilder(100_000)
+    for n, word in enumerate(WORDS):
+        context = builder.context(f"The {word} mill stands at river {n} and grinds {word} corn.")
+        builder.pair(f"Where is the {word} mill?", f"At river {n}.", context=context)
+    data = build(tokenizer, builder.document("a.jsonl"), window=512, passages_share=1.0)
+    for line in preview_lines(data, tokenizer):
+        word = next(each for each in WORDS if f"the {each} mill?" in line.prompt)
+        assert f"grinds {word} corn" in line.prompt
+        assert "[2]" not in line.prompt

@@ -8,10 +8,12 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from playground.errors import UserError
 from playground.services.app import Services
 from playground.services.library import Added
 from playground.ui.shared.session import COOKIE
 from playground.ui.text.tab import TextTab
+from tests.conftest import Write
 from tests.fakes.page import page_request
 from tests.fakes.texts import CLUB_RULES
 from tests.fakes.waiting import wait_until
@@ -112,3 +114,47 @@ def test_how_far_an_index_is_stands_on_the_page(tab: TextTab, services: Services
     index = services.indexes.index(visitor, lambda *_: lines.append(tab.index.watch(request)[0]))
     count = len(index.passages)
     assert lines[-1] == f"Indexing: {count} of {count} passages · 0 s left"
+
+
+def form_of(updates: tuple[Any, ...], tab: TextTab) -> dict[Any, Any]:
+    """What updates say of each part of the mapping's form."""
+    return dict(zip(tab.mapping.outputs, updates[1:], strict=False))
+
+
+def test_a_table_says_what_it_was_taken_for_and_takes_other_columns(
+    tab: TextTab, services: Services, write: Write
+) -> None:
+    request = page_request()
+    visitor = services.store.visitor(request.cookies[COOKIE])
+    file = write(
+        "t.csv", "question,answer,note\nWhen does it open?,At seven.,Ask Ann.\nWhere is it?,In Rose Street.,\n"
+    )
+    added = services.library.add(visitor, [(file, "t.csv")])
+    *_, last = tab.stream_added(request, added, 0)
+    form = form_of(last, tab)
+    assert form[tab.mapping.group]["visible"]
+    assert form[tab.mapping.taken_for] == (
+        "Taken for questions and answers: 2 of 2 rows became 2 answers to learn.\nColumns that are not read: note."
+    )
+    learnt = [text for text, mark in form[tab.mapping.examples] if mark]
+    assert [text.removesuffix("<|im_end|>") for text in learnt] == ["At seven.", "In Rose Street."]
+    assert form[tab.mapping.roles["question"]]["value"] == ["question"]
+    table, mapping = tab.mapping.take_table("en", visitor, ["question"], ["answer"], [], ["note"], [])
+    services.library.add(visitor, [(table.path, table.name)], mapping, table.document)
+    (document,) = services.library.documents(visitor)
+    assert [pair.system for pair in document.pairs] == ["Ask Ann.", ""]
+
+
+def test_a_choice_that_is_not_enough_is_refused_and_the_table_waits_on(
+    tab: TextTab, services: Services, write: Write
+) -> None:
+    request = page_request()
+    visitor = services.store.visitor(request.cookies[COOKIE])
+    file = write("t.csv", "one,two\nBolt,1\nNut,2\n")
+    added = services.library.add(visitor, [(file, "t.csv")])
+    tab.mapping.open("en", visitor, added.tables)
+    with pytest.raises(UserError, match="Choose columns for question and answer"):
+        tab.mapping.take_table("en", visitor, ["one"], [], [], [], [])
+    tab.mapping.skip_table(visitor)
+    assert not file.exists()
+    assert not tab.mapping.open("en", visitor, ())[0]["visible"]

@@ -8,13 +8,13 @@ from typing import Any
 import gradio as gr
 
 from playground.services.app import Services
-from playground.services.library import Added
+from playground.services.library import Added, ReadTable, Summary, Unmapped
 from playground.ui.shared.format import count
 from playground.ui.shared.handlers import Notice, guard, guarded_stream, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import UNQUEUED, Tab, bump
-from playground.ui.text.column_mapping import MappingForm
+from playground.ui.text.column_mapping import MappingForm, reading_sentence
 from playground.ui.text.index_panel import IndexPanel
 from playground.ui.text.indexing import incomplete_warning, index_line, index_progress
 from playground.ui.text.quality import QualityView
@@ -68,7 +68,7 @@ class TextTab:
 
     def _build_documents(self) -> None:
         self.notice = notice_box()
-        self.mapping = MappingForm()
+        self.mapping = MappingForm(self.services)
         gr.Markdown(mark("text.read"))
         self.empty = gr.Markdown(mark("text.empty"))
         self.table = gr.Dataframe(
@@ -103,7 +103,7 @@ class TextTab:
         )
         for name, button in self.examples.items():
             button.click(stream(self._example_adder(name)), self.changed, shown, api_name=f"add_{name}", **shared)
-        mapped = [self.mapping.question, self.mapping.answer, self.changed]
+        mapped = [self.changed, *self.mapping.inputs]
         self.mapping.apply.click(stream(self._add_mapped), mapped, shown, api_visibility="private", **shared)
         self.mapping.cancel.click(self._skip_table, None, self.mapping.outputs, **UNQUEUED)
         self.remove.click(stream(self._remove), [self.chosen, self.changed], shown, api_visibility="private", **shared)
@@ -130,7 +130,7 @@ class TextTab:
         visitor = visitor_of(self.services.visitors, request)
         paths = [Path(file) for file in files or ()]
         added = self.services.library.add(visitor, [(path, path.name) for path in paths])
-        waiting = {table.path for table in added.unmapped}
+        waiting = {table.path for table in added.unmapped} | {table.path for table in added.tables}
         for path in paths:
             if path not in waiting:
                 path.unlink(missing_ok=True)  # Gradio's copy, which anyone who knows its address could read
@@ -149,27 +149,37 @@ class TextTab:
         return add
 
     def _add_mapped(
-        self, request: gr.Request, question: str | None, answer: str | None, changed: int
+        self, request: gr.Request, changed: int, *chosen: Sequence[str] | None
     ) -> Iterator[tuple[Any, ...]]:
         visitor = visitor_of(self.services.visitors, request)
-        table, mapping = self.mapping.take_table(language_of(request), visitor, question, answer)
-        added = self.services.library.add(visitor, [(table.path, table.name)], mapping)
-        table.path.unlink(missing_ok=True)
-        yield from self.stream_added(request, added, changed)
+        table, mapping = self.mapping.take_table(language_of(request), visitor, *chosen)
+        document = table.document if isinstance(table, ReadTable) else ""
+        added = self.services.library.add(visitor, [(table.path, table.name)], mapping, document)
+        if not added.documents:
+            # A refused choice leaves what was read before, and the columns may be chosen anew.
+            reasons = (*added.refusals, *(str(each.reason) for each in added.unmapped))
+            yield from self.stream_added(request, Added(refusals=reasons), changed, [table])
+        else:
+            yield from self.stream_added(request, added, changed)
 
     def _skip_table(self, request: gr.Request) -> tuple[Any, ...]:
         visitor = visitor_of(self.services.visitors, request)
         self.mapping.skip_table(visitor)
-        return self.mapping.open(visitor, ())
+        return self.mapping.open(language_of(request), visitor, ())
 
     def _remove(self, request: gr.Request, document: str, changed: int) -> Iterator[tuple[Any, ...]]:
         self.services.library.remove(visitor_of(self.services.visitors, request), document)
         yield from self.stream_added(request, Added(), changed)
 
-    def stream_added(self, request: gr.Request, added: Added, changed: int) -> Iterator[tuple[Any, ...]]:
-        """Updates with the progress of the index, then with the text as it is now; refusals appear in the notice."""
+    def stream_added(
+        self, request: gr.Request, added: Added, changed: int, tables: Sequence[ReadTable | Unmapped] = ()
+    ) -> Iterator[tuple[Any, ...]]:
+        """Updates with the progress of the index, then with the text as it is now; refusals appear in the notice.
+
+        `tables` wait for their columns beside those that were added.
+        """
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
-        form = self.mapping.open(visitor, added.unmapped)
+        form = self.mapping.open(language, visitor, [*tables, *added.unmapped, *added.tables])
         notice = Notice("\n".join(added.refusals))
         for place, line in enumerate(index_progress(self.services, language, visitor)):
             # The summary of a text takes a moment, so the cancel button comes first.
@@ -208,14 +218,14 @@ class TextTab:
             gr.update(visible=bool(rows)),
             gr.update(choices=choices, value=last.id if last else None),
             last.first_lines if last else "",
-            _dropped_lines(language, last.dropped) if last else "",
+            _dropped_lines(language, last) if last else "",
         )
 
     def _show_document(self, request: gr.Request, document: str) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         for each in self.services.library.summary(visitor):
             if each.id == document:
-                return each.first_lines, _dropped_lines(language, each.dropped)
+                return each.first_lines, _dropped_lines(language, each)
         return gr.skip(), gr.skip()
 
     def _clear_if_added(self, notice: str, pasted: str) -> str:
@@ -223,5 +233,7 @@ class TextTab:
         return pasted if notice else ""
 
 
-def _dropped_lines(language: str, sentences: Sequence[str]) -> str:
-    return "\n".join(sentences) or say(language, "text.nothing_dropped")
+def _dropped_lines(language: str, summary: Summary) -> str:
+    """What a table was taken for, and a sentence for each thing left out."""
+    taken = [reading_sentence(language, summary.table)] if summary.table else []
+    return "\n".join([*taken, *summary.dropped]) or say(language, "text.nothing_dropped")

@@ -91,12 +91,14 @@ def test_a_refusal_comes_back_word_for_word(write: Write, name: str, content: st
 
 
 def test_a_table_asks_for_its_columns_and_takes_them(write: Write) -> None:
-    path = write("upload", "one,two\nWhen does it open at all?,At seven in the morning.\n")
-    with pytest.raises(NeedsMapping, match="one, two") as caught:
+    path = write("upload", "prompt,answer,two\nWhen does it open at all?,,At seven in the morning.\n")
+    with pytest.raises(NeedsMapping, match="Choose other columns") as caught:
         read_in_sandbox(path, "a.csv", None, LIMITS)
-    assert caught.value.columns == ("one", "two")
-    assert caught.value.rows == ({"one": "When does it open at all?", "two": "At seven in the morning."},)
-    (pair,) = read_in_sandbox(path, "a.csv", {"question": "one", "answer": "two"}, LIMITS).pairs
+    assert caught.value.columns == ("prompt", "answer", "two")
+    assert caught.value.rows == (
+        {"prompt": "When does it open at all?", "answer": "", "two": "At seven in the morning."},
+    )
+    (pair,) = read_in_sandbox(path, "a.csv", {"question": ["prompt"], "answer": "two"}, LIMITS).pairs
     assert pair.answer == "At seven in the morning."
 
 
