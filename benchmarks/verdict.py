@@ -1,9 +1,9 @@
 """Which arm serves which text: exams of four texts on the real model, and controls with a known outcome.
 
 `python -m benchmarks.verdict PART… [--data FOLDER] [--out FOLDER] [--seconds N]`, PART one of xquad, xquad_vi, devil,
-faq, rules, itself, taught, unrelated, broken; with _half or _passages at their end xquad, devil, faq and rules are the
-same, half or all of the questions that are trained on bringing passages. It stops after so many seconds; what the out
-folder holds is not done again.
+faq, rules, itself, taught, unrelated, broken. They train on the default mix; with _none, _half or _passages at their
+end xquad, devil, faq and rules train on bare windows and a quarter of questions, gaps among them, of which none, half or
+all bring passages. It stops after so many seconds; what the out folder holds is not done again.
 """
 
 import argparse
@@ -17,12 +17,14 @@ import numpy as np
 import torch
 
 import adapters
+from adapters.options import build
 from benchmarks.sets import DATA, embedder_folder
 from benchmarks.verdict_texts import as_document, devil, faq, xquad
 from playground.device import Device
 from playground.evaluation import contamination, question_set, report
 from playground.evaluation import exam as evaluation_exam
 from playground.evaluation.aggregate import ResultsByArm, aggregate_results
+from playground.evaluation.answer_quality import mark_answer
 from playground.evaluation.arms import ARMS, Material
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.contamination import TaughtItem
@@ -44,7 +46,15 @@ from retrieval.index import Index
 from retrieval.readers.dispatch import read_document
 
 STEPS = {"xquad": 120, "xquad_vi": 60, "devil": 80, "faq": 60, "rules": 60, "taught": 50}
-PASSAGES = {"": 0.0, "_half": 0.5, "_passages": 1.0}  # share of the questions, by the end of the part's name
+WINDOWS: dict[str, object] = {
+    "text_form": "windows", "gaps": True, "replay_share": 0.0, "pairs_share": 0.25, "test_questions": 0
+}  # fmt: skip
+MIXES: dict[str, dict[str, object]] = {  # by the end of the part's name
+    "": {},
+    "_none": {**WINDOWS, "passages_share": 0.0},
+    "_half": {**WINDOWS, "passages_share": 0.5},
+    "_passages": {**WINDOWS, "passages_share": 1.0},
+}
 FOUR = ("base", "rag", "tuned", "both")
 ASKED = {"en": (100, 20), "vi": (50, 10)}  # questions of XQuAD, and those whose section is withheld
 FEW = 40  # questions of a control
@@ -63,9 +73,9 @@ class Bench:
     def trained(self, name: str, documents: Sequence[Document]) -> Path | None:
         """The run's folder once its LoRA is trained; None while it is not."""
         folder = self.out / name / "run"
-        part = next(part for part in STEPS if name.removeprefix(part) in PASSAGES)
-        share = PASSAGES[name.removeprefix(part)]
-        settings = TrainSettings(steps=STEPS[part], evaluations=4, checkpoint_every=10, passages_share=share)
+        part = next(part for part in STEPS if name.removeprefix(part) in MIXES)
+        mix = MIXES[name.removeprefix(part)]
+        settings = build(TrainSettings, {"steps": STEPS[part], "evaluations": 4, "checkpoint_every": 10, **mix})
         config = RunConfig("lora", adapters.get("lora").Options(), settings)
         folder.mkdir(parents=True, exist_ok=True)
         write_config(folder, config.to_dict())
@@ -74,7 +84,7 @@ class Bench:
             return folder
         chat = replace(self.chat, model=load_chat(chat_source(Settings.from_environment()), CPU).model)
         resume = (folder / CHECKPOINT).exists()
-        *_, end = training_loop.train(config, chat, documents, folder, self.should_stop, resume)
+        *_, end = training_loop.train(config, chat, documents, folder, self.should_stop, resume, judge=mark_answer)
         if vars(end)["reason"] == "stopped":
             return None
         (folder / "trained").touch()
@@ -292,10 +302,10 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "devil": devil_exam("devil"),
     "faq": faq_exam("faq", ARMS),
     "rules": rules_exam("rules"),
-    **{f"xquad{end}": text_exam(f"xquad{end}", "en", FOUR) for end in ("_half", "_passages")},
-    **{f"devil{end}": devil_exam(f"devil{end}") for end in ("_half", "_passages")},
-    **{f"faq{end}": faq_exam(f"faq{end}") for end in ("_half", "_passages")},
-    **{f"rules{end}": rules_exam(f"rules{end}") for end in ("_half", "_passages")},
+    **{f"xquad{end}": text_exam(f"xquad{end}", "en", FOUR) for end in ("_none", "_half", "_passages")},
+    **{f"devil{end}": devil_exam(f"devil{end}") for end in ("_none", "_half", "_passages")},
+    **{f"faq{end}": faq_exam(f"faq{end}") for end in ("_none", "_half", "_passages")},
+    **{f"rules{end}": rules_exam(f"rules{end}") for end in ("_none", "_half", "_passages")},
     "itself": itself,
     "taught": taught,
     "unrelated": unrelated,
