@@ -2,8 +2,8 @@
 
 `python -m benchmarks.verdict PART… [--data FOLDER] [--out FOLDER] [--seconds N]`, PART one of xquad, xquad_vi, devil,
 faq, rules, itself, taught, unrelated, broken. They train on the default mix; with _none, _half or _passages at their
-end xquad, devil, faq and rules train on bare windows and a quarter of questions, gaps among them, of which none, half or
-all bring passages. It stops after so many seconds; what the out folder holds is not done again.
+end xquad, devil, faq and rules train on bare windows and a quarter of questions with gaps, of which none, half or all
+bring passages. It stops after so many seconds; what the out folder holds is not done again.
 """
 
 import argparse
