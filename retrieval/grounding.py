@@ -3,20 +3,28 @@
 Each sentence of an answer is a claim. A passage's sentence supports a claim by its share of the claim's terms, weighted
 by rarity; terms of the question weigh little, because every sentence on the subject has them. Of several supporting
 sentences those nearest to the question stay: "308" alone may occur in many.
+
+A bare phrase is found in many texts that say nothing of the question. It is supported only where the sentences around
+it share the question's terms; elsewhere it is too short to check, and so is a claim that adds nothing to the question.
 """
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from retrieval.chunks import Passage, sentences
 from retrieval.language import Terms, detect_language
+from retrieval.question_form import asks_for_explanation
 
 THRESHOLD = 0.5  # this and the three below were chosen on half of the articles; docs/log.md reports on the other half
 QUESTION_WEIGHT = 0.15  # factor for a claim's term that is also in the question
 NEARNESS = 1.0  # weight of the share of the question's terms, where several sentences support the claim
 NEAR_BEST = 0.95  # least share of the best sentence's score and nearness
+BARE_TERMS = 3  # most terms of its own that a bare phrase has
+BARE_SYLLABLES = 6  # the same in Vietnamese, whose terms are syllables
+NEIGHBOURS = 0.25  # weight of the sentences before and after, where a bare phrase's nearness to the question counts
+LEAST_NEAR = 0.5  # least nearness of a bare phrase's sentence, as a share of the nearest sentence's
 
 
 @dataclass(frozen=True)
@@ -31,11 +39,15 @@ class SupportingSentence:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of the answer, `answer[start:end]`, with its supporting sentences, best first, if any."""
+    """A sentence of the answer, `answer[start:end]`, with its supporting sentences, best first, if any.
+
+    `too_short` says that a passage has its words, but nothing ties them to the question.
+    """
 
     start: int
     end: int
     evidence: tuple[SupportingSentence, ...]
+    too_short: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,31 +56,66 @@ class _Sentence:
     start: int
     end: int
     terms: frozenset[str]
+    around: frozenset[str]  # its own terms and those of the sentences before and after it in the passage
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The question's terms with their weights; `bare_terms` is how few own terms make a claim a bare phrase."""
+
+    terms: dict[str, float]
+    explanation: bool
+    bare_terms: int
 
 
 def claims_with_evidence(answer: str, question: str, passages: Sequence[Passage]) -> list[Claim]:
     """Every sentence of the answer that has a term, with the passages' sentences that support it."""
-    terms = Terms(detect_language("\n".join(each.text for each in passages)))
-    candidates = _sentences_of(passages, terms)
+    language = detect_language("\n".join(each.text for each in passages))
+    terms = Terms(language)
+    candidates = [each for number, passage in enumerate(passages) for each in _sentences_of(number, passage, terms)]
     rarity = _Rarity(candidates)
-    question_terms = {term: rarity(term) for term in terms(question)}
+    weights = {term: rarity(term) for term in terms(question)}
+    asked = _Asked(weights, asks_for_explanation(question), BARE_SYLLABLES if language == "vi" else BARE_TERMS)
     claims = []
     for start, end in sentences(answer):
         claim_terms = {
-            term: rarity(term) * (QUESTION_WEIGHT if term in question_terms else 1) for term in terms(answer[start:end])
+            term: rarity(term) * (QUESTION_WEIGHT if term in weights else 1) for term in terms(answer[start:end])
         }
         if claim_terms:
-            claims.append(Claim(start, end, _evidence(claim_terms, question_terms, candidates)))
+            claims.append(_claim(start, end, claim_terms, asked, candidates))
     return claims
 
 
-def _sentences_of(passages: Sequence[Passage], terms: Terms) -> list[_Sentence]:
-    """Every sentence of the passages with its offsets in the document."""
-    return [
-        _Sentence(number, passage.start + start, passage.start + end, frozenset(terms(passage.text[start:end])))
-        for number, passage in enumerate(passages)
-        for start, end in sentences(passage.text)
+def _claim(
+    start: int, end: int, claim_terms: dict[str, float], asked: _Asked, candidates: Sequence[_Sentence]
+) -> Claim:
+    """The claim with its evidence; where it is a bare phrase, only from sentences that are near the question."""
+    evidence = _evidence(claim_terms, asked.terms, candidates)
+    own = claim_terms.keys() - asked.terms.keys()
+    if not evidence or not asked.terms or len(own) > asked.bare_terms:
+        return Claim(start, end, evidence)
+    near = [] if asked.explanation or not own else _near_question(asked.terms, candidates)
+    evidence = _evidence(claim_terms, asked.terms, near)
+    return Claim(start, end, evidence, too_short=not evidence)
+
+
+def _near_question(question_terms: dict[str, float], candidates: Sequence[_Sentence]) -> list[_Sentence]:
+    """The sentences that hold, with their neighbours, enough of the question's terms."""
+    nearness = [
+        (1 - NEIGHBOURS) * _share(question_terms, each.terms) + NEIGHBOURS * _share(question_terms, each.around)
+        for each in candidates
     ]
+    least = LEAST_NEAR * max(nearness, default=0.0)
+    return [each for each, near in zip(candidates, nearness, strict=True) if near >= least and near > 0]
+
+
+def _sentences_of(number: int, passage: Passage, terms: Terms) -> Iterator[_Sentence]:
+    """Every sentence of a passage with its offsets in the document."""
+    places = sentences(passage.text)
+    own = [frozenset(terms(passage.text[start:end])) for start, end in places]
+    for place, (start, end) in enumerate(places):
+        around = frozenset[str]().union(*own[max(0, place - 1) : place + 2])
+        yield _Sentence(number, passage.start + start, passage.start + end, own[place], around)
 
 
 class _Rarity:
@@ -87,15 +134,17 @@ def _evidence(
     claim_terms: dict[str, float], question_terms: dict[str, float], candidates: Sequence[_Sentence]
 ) -> tuple[SupportingSentence, ...]:
     """The sentences that hold enough of the claim, without those much worse than the best."""
-    scored = [(_share(claim_terms, each), each) for each in candidates]
+    scored = [(_share(claim_terms, each.terms), each) for each in candidates]
     supporting = [
-        (score + NEARNESS * _share(question_terms, each), score, each) for score, each in scored if score >= THRESHOLD
+        (score + NEARNESS * _share(question_terms, each.terms), score, each)
+        for score, each in scored
+        if score >= THRESHOLD
     ]
     best = max((rank for rank, _, _ in supporting), default=0.0)
     near = sorted((each for each in supporting if each[0] >= NEAR_BEST * best), key=lambda each: -each[0])
     return tuple(SupportingSentence(each.passage, each.start, each.end, score) for _, score, each in near)
 
 
-def _share(weights: dict[str, float], sentence: _Sentence) -> float:
-    """The weighted share (0…1) of the terms that the sentence holds."""
-    return sum(weights[term] for term in weights.keys() & sentence.terms) / max(sum(weights.values()), 1e-9)
+def _share(weights: dict[str, float], terms: frozenset[str]) -> float:
+    """The weighted share (0…1) of the weighted terms that are among the others."""
+    return sum(weights[term] for term in weights.keys() & terms) / max(sum(weights.values()), 1e-9)

@@ -91,3 +91,45 @@ def test_offsets_hold_for_passages_cut_from_a_longer_document() -> None:
     passage = Passage(document.text[start:], "a.txt", "", "", start, len(document.text), 20)
     (claim,) = claims_with_evidence("It is due in March.", "", [passage])
     assert document.text[claim.evidence[0].start : claim.evidence[0].end] == "The fee is due in March."
+
+
+DEBIAN = (
+    "Debian packages can be installed from the command line with apt or aptitude. The project was founded in 1993.\n\n"
+    "A mirror is a copy of the archive. The tool apt reads its list. The difference between apt-get and dpkg is that "
+    "dpkg fetches nothing."
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("What is the difference between apt-get and dpkg?", "apt"),
+        ("How do I install Debian packages from the command line?", "apt"),
+        ("What is a mirror of the archive?", "1993"),
+        ("Which tool reads the list of the mirror?", "in 1993"),
+    ],
+)
+def test_a_bare_phrase_somewhere_in_a_passage_supports_no_answer_to_another_question(
+    question: str, answer: str
+) -> None:
+    (claim,) = claims_with_evidence(answer, question, passages(DEBIAN))
+    assert claim.evidence == ()
+    assert claim.too_short
+
+
+def test_a_bare_phrase_beside_the_question_s_words_is_supported() -> None:
+    (claim,) = claims_with_evidence("1993", "When was the Debian project founded?", passages(DEBIAN))
+    assert [DEBIAN[each.start : each.end] for each in claim.evidence] == ["The project was founded in 1993."]
+    assert not claim.too_short
+
+
+def test_a_phrase_that_stands_nowhere_is_unsupported_and_not_too_short() -> None:
+    (claim,) = claims_with_evidence("2024", "When was the Debian project founded?", passages(DEBIAN))
+    assert (claim.evidence, claim.too_short) == ((), False)
+
+
+def test_a_whole_sentence_needs_no_words_of_the_question() -> None:
+    answer = "Packages are installed from the command line with apt or aptitude."
+    (claim,) = claims_with_evidence(answer, "What is a mirror?", passages(DEBIAN))
+    assert claim.evidence
+    assert not claim.too_short

@@ -59,6 +59,26 @@ def test_the_pane_says_how_much_of_the_answer_has_support(supported: int, words:
     assert words in draw_sources("en", turn(claims=claims))[2]["value"]
 
 
+@pytest.mark.parametrize(
+    ("supported", "too_short", "words", "lacking"),
+    [
+        (0, 2, "too short to check", "No sentence"),
+        (0, 1, "too short to check: 1", "every sentence"),
+        (1, 1, "too short to check: 1", "every sentence"),
+        (1, 0, "1 of the answer", "too short"),
+    ],
+)
+def test_the_pane_says_what_is_too_short_to_check(supported: int, too_short: int, words: str, lacking: str) -> None:
+    evidence = turn().claims[0]["evidence"]
+    claims = [
+        {"start": n, "end": n + 1, "evidence": evidence if n < supported else [], "too_short": n >= 2 - too_short}
+        for n in range(2)
+    ]
+    sentence = draw_sources("en", turn(claims=claims))[2]["value"]
+    assert words in sentence
+    assert lacking not in sentence
+
+
 def test_an_answer_cites_its_passages_behind_each_sentence() -> None:
     said = draw_pane("en", "rag", {"rag": [turn()]})[0]["value"]
     assert said[-1]["content"] == "It is forty euros. [1] It was the Moon."

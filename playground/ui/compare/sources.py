@@ -116,12 +116,19 @@ def _one_line(text: str) -> str:
 
 
 def _support_sentence(language: str, turn: Record) -> str:
-    """How much of the answer is supported; empty until the answer is complete."""
+    """How much of the answer is supported; empty until the answer is complete.
+
+    A turn stored before there were claims that are too short to check has none.
+    """
     claims, supported = len(turn.claims), sum(bool(claim["evidence"]) for claim in turn.claims)
+    too_short = sum(bool(claim.get("too_short")) for claim in turn.claims)
     if not claims:
         return ""
-    if not supported:
-        return say(language, "compare.supported_none")
     if supported == claims:
         return say(language, "compare.supported_all")
-    return say(language, "compare.supported_some", supported=supported, claims=claims)
+    if too_short == claims:
+        return say(language, "compare.too_short")
+    count = f" {say(language, 'compare.too_short_count', count=too_short)}" if too_short else ""
+    if not supported:
+        return say(language, "compare.supported_none") + count
+    return say(language, "compare.supported_some", supported=supported, claims=claims) + count
