@@ -208,14 +208,18 @@ class Index:
             return np.zeros(len(self.passages), dtype=np.float32)
         return self._bm25.get_scores(list(terms))
 
-    def coverage(self, terms: Sequence[str], passage: Passage) -> float:
-        """The share (0…1) of a question's terms in the passage, weighted by BM25's inverse document frequency."""
-        count = len(self.passages)
-        weights = {
-            term: math.log(1 + (count - self._frequency[term] + 0.5) / (self._frequency[term] + 0.5)) for term in terms
-        }
+    def coverage(self, terms: Sequence[str], passage: Passage, more: Sequence[str] = (), factor: float = 1.0) -> float:
+        """The share (0…1) of a question's terms in the passage, weighted by BM25's inverse document frequency.
+
+        `more` terms count `factor` times as much as the question's own.
+        """
+        weights = {term: factor * self._idf(term) for term in more} | {term: self._idf(term) for term in terms}
         total = sum(weights.values())
         return sum(weights[term] for term in weights.keys() & set(self.terms(passage.text))) / total if total else 0.0
+
+    def _idf(self, term: str) -> float:
+        found = self._frequency[term]
+        return math.log(1 + (len(self.passages) - found + 0.5) / (found + 0.5))
 
 
 def _bm25(corpus: list[list[str]]) -> bm25s.BM25 | None:

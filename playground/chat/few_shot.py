@@ -71,9 +71,16 @@ class ExampleSelector:
         self._lock = threading.Lock()
 
     def choose(
-        self, encoder: QuestionEncoder, question: str, placed: Sequence[tuple[str, Turn]], count: int = EXAMPLES
+        self,
+        encoder: QuestionEncoder,
+        question: str,
+        placed: Sequence[tuple[str, Turn]],
+        count: int = EXAMPLES,
+        left_out: Sequence[str] = (),
     ) -> Examples:
         """The `count` pairs, given with their places, whose questions are most similar to this one.
+
+        `left_out` are words that it leaves out as a follow-up; they count like its own.
 
         Raises:
             UserError: there is no pair, or none but the question itself.
@@ -85,8 +92,9 @@ class ExampleSelector:
                 "Few-shot needs question–answer pairs of your text to show as examples, and there are none beside this "
                 "question. Add a file of pairs (CSV or JSONL) or a text with questions, or choose another arm."
             )
-        listed = _shortlist(asked, others)
-        query, *vectors = self._encode(encoder, [question, *(turn.question for _, turn in listed)])
+        query_text = " ".join([question, *left_out])
+        listed = _shortlist(_words(query_text), others)
+        query, *vectors = self._encode(encoder, [query_text, *(turn.question for _, turn in listed)])
         near = np.array(vectors) @ query
         best = np.argsort(-near, kind="stable")[:count]
         chosen = tuple(WorkedExample(listed[n][1], listed[n][0], float(near[n])) for n in best)

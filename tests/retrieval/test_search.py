@@ -51,6 +51,19 @@ def index(embedder: Embedder) -> Index:
     return indexed(TEXT, embedder)
 
 
+def test_a_follow_up_is_searched_with_the_words_that_it_leaves_out(embedder: Embedder, index: Index) -> None:
+    question, left_out = "And where does it take place?", ("Photosynthesis", "sugar")
+    with_words = search(index, embedder, question, left_out=left_out)
+    assert "Photosynthesis" in with_words.hits[0].passage.text
+    assert with_words.gate > search(index, embedder, question).gate
+    assert with_words.question == question
+
+
+def test_the_question_s_own_words_weigh_more_than_those_it_leaves_out(embedder: Embedder, index: Index) -> None:
+    found = search(index, embedder, "And how does sourdough bread rise?", left_out=("printing", "press"))
+    assert "Sourdough" in found.hits[0].passage.text
+
+
 @pytest.mark.parametrize(
     ("question", "word"),
     [
