@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 CONSTITUTION = ROOT / "playground" / "data" / "example_texts" / "us_constitution.txt"
 START_SECONDS = 120
 NO_WORDS = "…"  # what a pane says before its first word
-PANES, PANE_OUTPUTS = 4, 6  # chat, support, passages, figures, proof and prompt: what the client is given of a pane
+PANES, PANE_OUTPUTS = 4, 8  # chat, two notes, support, passages, figures, proof and prompt: what the client is given
 
 
 class Visitor:

@@ -22,7 +22,9 @@ class Record:
     `claims` are the sentences of a complete answer, each with the sentences of its passages that support it. `sent` is
     the prompt, kept for an arm's last turn only; `examples` are those of a few-shot prompt, the most similar first, and
     `same` says that the text has this very question, whose pair was not shown. `ahead` questions are answered first.
-    `tested` is what the last self-test before the answer said of the arm's adapter and the base.
+    `tested` is what the last self-test before the answer said of the arm's adapter and the base. `left_out` are words
+    of earlier questions that the arm's search added to a follow-up; `warning` says what is wrong with the answer's form
+    (`answer_warnings`), if anything is.
     """
 
     question: str
@@ -43,6 +45,8 @@ class Record:
     same: bool = False
     ahead: int = 0
     tested: Mapping[str, Any] | None = None
+    left_out: Sequence[str] = field(default_factory=list)
+    warning: str = ""
 
 
 Conversation = dict[str, list[Record]]  # an arm's id -> its turns, oldest first

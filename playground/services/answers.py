@@ -71,6 +71,11 @@ class Answers:
             )
         return Arm(id_, adapter, retrieval=kind in RETRIEVING, few_shot=kind == FEW_SHOT)
 
+    def learnt_short_answers(self, visitor: str, id_: str) -> bool:
+        """Whether this arm's adapter learnt pairs that mostly have short answers."""
+        _, run = split_arm_id(id_)
+        return bool(run) and self._runs.learnt_short_answers(visitor, run)
+
     def prepare(self, visitor: str, arm_ids: Sequence[str]) -> None:
         """Load on a thread the adapters of these arms, which are likely to be asked."""
         for run in filter(None, (split_arm_id(each)[1] for each in arm_ids)):
@@ -104,24 +109,29 @@ class Answers:
         histories: Sequence[Sequence[Turn]],
         decoding: Decoding,
         ask_anyway: bool,
+        left_out: Sequence[str] = (),
     ) -> Iterator[list[Answer]]:
-        """Snapshots of all arms' answers, as `chat.answer.answer` makes them, until they end or `stop` is called."""
+        """Snapshots of all arms' answers, as `chat.answer.answer` makes them, until they end or `stop` is called.
+
+        `left_out` are words of earlier questions that this one leaves out; what every arm looks up, is looked up with
+        them.
+        """
         with self._stops.open(visitor) as stop:
-            yield from self._answer_on_gpu(visitor, arms, question, histories, decoding, ask_anyway, stop)
+            yield from self._answer_on_gpu(visitor, arms, question, histories, decoding, ask_anyway, left_out, stop)
 
     def stop(self, visitor: str) -> None:
         """Stop the answers to this visitor that are being written; a later question is not stopped."""
         self._stops.stop(visitor)
 
-    def searcher(self, visitor: str) -> Callable[[str], SearchResult]:
+    def searcher(self, visitor: str, left_out: Sequence[str] = ()) -> Callable[[str], SearchResult]:
         """A function that searches this visitor's text; while a new index is being built, it searches the old one."""
         index, embedder = self._indexes.usable(visitor), self._embedders.of(visitor)
-        return lambda question: search(index, embedder, question)
+        return lambda question: search(index, embedder, question, left_out=left_out)
 
-    def examples(self, visitor: str) -> Callable[[str], Examples]:
+    def examples(self, visitor: str, left_out: Sequence[str] = ()) -> Callable[[str], Examples]:
         """A function that selects, for a question, worked examples from this visitor's question–answer pairs."""
         pairs, embedder = self.pairs(visitor), self._embedders.of(visitor)
-        return lambda question: self._selector.choose(embedder, question, pairs)
+        return lambda question: self._selector.choose(embedder, question, pairs, left_out=left_out)
 
     def pairs(self, visitor: str) -> list[tuple[str, Turn]]:
         """The pairs of the text as it is now, each with its place; made once per text, which can take seconds."""
@@ -146,11 +156,12 @@ class Answers:
         histories: Sequence[Sequence[Turn]],
         decoding: Decoding,
         ask_anyway: bool,
+        left_out: Sequence[str],
         stop: StopSignal,
     ) -> Iterator[list[Answer]]:
         """Every argument can be pickled: on ZeroGPU this runs in a process that was forked for the call."""
-        search = self.searcher(visitor) if any(arm.retrieval for arm in arms) else None
-        examples = self.examples(visitor) if any(arm.few_shot for arm in arms) else None
+        search = self.searcher(visitor, left_out) if any(arm.retrieval for arm in arms) else None
+        examples = self.examples(visitor, left_out) if any(arm.few_shot for arm in arms) else None
         yield from chat_answer.answer(
             self._chat(),
             arms,

@@ -1,15 +1,29 @@
 """A visitor's conversation: each arm keeps its own turns. A question goes to the chosen arms."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
-from playground.chat.answer import Decoding
-from playground.chat.turns import Conversation, Record, closed_turn, history, record, without_prompts
+from playground.chat.answer import Answer, Arm, Decoding
+from playground.chat.turns import (
+    FEW_SHOT,
+    RETRIEVING,
+    Conversation,
+    Record,
+    closed_turn,
+    history,
+    record,
+    split_arm_id,
+    without_prompts,
+)
 from playground.errors import UserError
+from playground.evaluation.answer_warnings import answer_warning, mostly_short
+from playground.prompts import Turn
 from playground.services.answers import Answers
 from playground.services.keyed_locks import KeyedLocks
 from playground.services.self_tests import SelfTests
 from playground.storage.store import Store
+from retrieval.follow_up import words_left_out
 
 
 class Conversations:
@@ -41,15 +55,17 @@ class Conversations:
         before = self.load(visitor)
         earlier = {each: without_prompts(before.get(each, [])) for each in ids}
         histories = [history(before.get(each, [])) for each in ids]
-        reports = [self._self_tests.report(arm.adapter) for arm in arms]
-        tested = [report.to_dict() if report else None for report in reports]
+        left_out = words_left_out(question, _earlier_questions([before.get(each, []) for each in ids]))
+        asked = [
+            self._asked(visitor, question, arm, turns, left_out) for arm, turns in zip(arms, histories, strict=True)
+        ]
         latest: dict[str, Record] = {}
         mark = self._begin(visitor)
         try:
-            for answers in self._answers.stream(visitor, arms, question, histories, decoding, ask_anyway):
+            for answers in self._answers.stream(visitor, arms, question, histories, decoding, ask_anyway, left_out):
                 latest = {
-                    each: record(question, answer, test, latest.get(each))
-                    for each, answer, test in zip(ids, answers, tested, strict=True)
+                    each: of.turn(answer, latest.get(each))
+                    for each, of, answer in zip(ids, asked, answers, strict=True)
                 }
                 yield {**before, **{each: [*earlier[each], latest[each]] for each in ids}}
         finally:
@@ -82,6 +98,19 @@ class Conversations:
         with self._saving.hold(visitor):
             self._open.pop(visitor, None)
 
+    def _asked(
+        self, visitor: str, question: str, arm: Arm, turns: Sequence[Turn], left_out: Sequence[str]
+    ) -> "_AskedArm":
+        kind, _ = split_arm_id(arm.name)
+        report = self._self_tests.report(arm.adapter)
+        return _AskedArm(
+            question=question,
+            earlier=turns,
+            tested=report.to_dict() if report else None,
+            left_out=left_out if kind in (*RETRIEVING, FEW_SHOT) else (),
+            learnt_short=self._answers.learnt_short_answers(visitor, arm.name),
+        )
+
     def _begin(self, visitor: str) -> object:
         """A mark for a question that is being answered."""
         mark = object()
@@ -104,6 +133,33 @@ class Conversations:
     def _save(self, visitor: str, conversation: Conversation) -> None:
         stored = {arm: [asdict(turn) for turn in turns] for arm, turns in conversation.items()}
         self._store.save_conversation(visitor, stored)
+
+
+@dataclass(frozen=True)
+class _AskedArm:
+    """What is known of an arm's turn before it answers; `left_out` are the words that its search adds."""
+
+    question: str
+    earlier: Sequence[Turn]
+    tested: Mapping[str, Any] | None
+    left_out: Sequence[str]
+    learnt_short: bool
+
+    def turn(self, answer: Answer, before: Record | None) -> Record:
+        """A snapshot as a turn; `before` is the snapshot before it, which may be finished already."""
+        made = replace(record(self.question, answer, self.tested, before), left_out=list(self.left_out))
+        if before and before.done:
+            return replace(made, warning=before.warning)
+        return replace(made, warning=self._warning(answer)) if answer.done and not answer.stopped else made
+
+    def _warning(self, answer: Answer) -> str:
+        shown = [each.turn.answer for each in answer.examples.chosen] if answer.examples else []
+        return answer_warning(self.question, answer.text, self.earlier, self.learnt_short or mostly_short(shown))
+
+
+def _earlier_questions(conversations: Sequence[Sequence[Record]]) -> list[str]:
+    """What the visitor asked before, oldest first: the questions of the pane that was asked most."""
+    return [turn.question for turn in max(conversations, key=len)]
 
 
 def _with_turns(conversation: Conversation, turns: Mapping[str, Record]) -> Conversation:

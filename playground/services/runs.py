@@ -3,19 +3,21 @@
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import psutil
 
 from playground.device import choose
 from playground.errors import UserError
+from playground.evaluation.answer_warnings import mostly_short
 from playground.export import export, import_adapter
 from playground.jobs.queue import JobQueue
 from playground.models.chat_model import ChatModel
 from playground.services.served_adapters import ServedAdapters
 from playground.services.training_text import TrainingText
 from playground.settings import Settings
-from playground.storage.run_folder import EVENTS, adapter_folder, has_adapter, read_config
+from playground.storage.run_folder import DOCUMENTS, EVENTS, adapter_folder, has_adapter, read_config, read_documents
 from playground.storage.store import RunRow, Store
 from playground.training import config as training_config
 from playground.training import estimate
@@ -122,6 +124,10 @@ class Runs:
             raise UserError(f"The disk has no room for a whole model ({needed / 1e9:.1f} GB). Take the adapter alone.")
         export.write_export(form, adapter_folder(row.folder), out, self._settings, row.name)
 
+    def learnt_short_answers(self, visitor: str, run: str) -> bool:
+        """Whether most pairs of the text that a run learnt have short answers; False without pairs."""
+        return _has_short_pairs(self.get(visitor, run).folder)
+
     def rename(self, visitor: str, run: str, name: str) -> None:
         """Give a run another name; a blank one is its method's."""
         self._store.runs.update(visitor, run, name=name)
@@ -135,6 +141,13 @@ class Runs:
 def runs_with_adapter(runs: Sequence[RunRow]) -> list[RunRow]:
     """Those with a complete adapter on disk; a run that is still training has its best so far."""
     return [run for run in runs if has_adapter(run.folder)]
+
+
+@lru_cache(maxsize=256)
+def _has_short_pairs(folder: Path) -> bool:
+    """Read once per run, whose text never changes; an imported adapter has none."""
+    documents = read_documents(folder) if (folder / DOCUMENTS).exists() else []
+    return mostly_short([pair.answer for document in documents for pair in document.pairs])
 
 
 def memory_advice(row: RunRow, chat: ChatModel) -> str:

@@ -12,6 +12,8 @@ import pytest
 
 from playground.chat import turns
 from playground.chat.answer import Answer, Decoding
+from playground.evaluation.answer_warnings import SAME, answer_warning
+from playground.services import conversations
 from playground.services.app import Services
 from playground.storage.store import new_secret
 from retrieval.chunks import Passage
@@ -186,3 +188,53 @@ def test_the_claims_of_a_finished_answer_are_looked_for_once(
     frames = list(services.conversations.ask(visitor, "Is it red?", ["base"], Decoding(), False))
     assert checked == ["The lamp is red."]
     assert [len(each["base"][-1].claims) for each in frames] == [0, 1, 1, 1, 1, 1]
+
+
+def test_every_arm_gets_the_words_that_a_follow_up_leaves_out_and_a_searching_pane_says_so(
+    services: Services, visitor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[tuple[str, ...]] = []
+
+    def stream(visitor: str, arms: Sequence[Any], *more: Any) -> Iterator[list[Answer]]:
+        searched.append(tuple(more[-1]))
+        yield [answer_of("The packages are listed.", True)] * len(arms)
+
+    services.library.add_text(visitor, "Debian packages are installed with apt.", "a")
+    monkeypatch.setattr(services.answers, "stream", stream)
+    for question, arms in (("How do I install packages?", ["base"]), ("And how do I remove one?", ["base", "rag"])):
+        *_, last = services.conversations.ask(visitor, question, arms, Decoding(), False)
+    assert searched == [(), ("install", "packages")]
+    assert list(last["rag"][-1].left_out) == ["install", "packages"]
+    assert list(last["base"][-1].left_out) == []
+    assert list(services.conversations.load(visitor)["rag"][-1].left_out) == ["install", "packages"]
+
+
+def test_a_pane_that_answers_two_questions_alike_is_marked_once_its_answer_is_whole(
+    services: Services, visitor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def stream(*_: Any) -> Iterator[list[Answer]]:
+        for done in (False, True, True):
+            yield [answer_of("The tool is apt itself.", done)]
+
+    def warn(question: str, *more: Any) -> str:
+        looked.append(question)
+        return answer_warning(question, *more)
+
+    monkeypatch.setattr(services.answers, "stream", stream)
+    monkeypatch.setattr(conversations, "answer_warning", warn)
+    ask(services, visitor, "What is a package?")
+    frames = list(services.conversations.ask(visitor, "Why is the archive signed?", ["base"], Decoding(), False))
+    assert [each["base"][-1].warning for each in frames] == ["", SAME, SAME]
+    assert [each.warning for each in services.conversations.load(visitor)["base"]] == ["", SAME]
+    assert looked == ["What is a package?", "Why is the archive signed?"]
+
+
+def test_a_stopped_answer_is_not_called_short(
+    services: Services, visitor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = replace(answer_of("apt", True), stopped=True)
+    monkeypatch.setattr(services.answers, "stream", lambda *_: iter([[stopped]]))
+    ask(services, visitor, "How do I install a package?")
+    assert services.conversations.load(visitor)["base"][-1].warning == ""

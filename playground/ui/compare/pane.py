@@ -11,6 +11,7 @@ from playground.chat.turns import BASE, BOTH, FEW_SHOT, RAG, TUNED, Conversation
 from playground.inference.fp16_weights import FP16
 from playground.services.runs import runs_with_adapter
 from playground.storage.store import RunRow
+from playground.ui.compare.answer_notes import AnswerNotes, build_notes, draw_notes
 from playground.ui.compare.sources import Sources, abstains, build_sources, draw_sources, pieces
 from playground.ui.shared.format import escape_html
 from playground.ui.shared.i18n import mark, say
@@ -27,6 +28,7 @@ class Pane:
     column: gr.Column
     arm: gr.Dropdown
     chat: gr.Chatbot
+    notes: AnswerNotes
     sources: Sources
     figures: gr.Textbox
     stamp_panel: gr.Accordion
@@ -39,6 +41,7 @@ class Pane:
         """What `draw_pane` gives updates for."""
         return [
             self.chat,
+            *self.notes.outputs,
             *self.sources.outputs,
             self.figures,
             self.stamp_panel,
@@ -63,6 +66,7 @@ def build_pane(number: int) -> Pane:
             elem_classes="live",
             layout="bubble",
         )
+        notes = build_notes()
         sources = build_sources()
         figures = gr.Textbox(label=mark("compare.figures"), interactive=False, lines=2, max_lines=6)
         with gr.Accordion(mark("compare.stamp"), open=False, visible=False) as stamp_panel:
@@ -71,7 +75,7 @@ def build_pane(number: int) -> Pane:
             prompt = gr.Textbox(
                 label=mark("compare.sent_label"), interactive=False, lines=6, max_lines=16, buttons=["copy"]
             )
-    return Pane(column, arm, chat, sources, figures, stamp_panel, stamp, prompt_panel, prompt)
+    return Pane(column, arm, chat, notes, sources, figures, stamp_panel, stamp, prompt_panel, prompt)
 
 
 def arm_choices(language: str, runs: Sequence[RunRow]) -> list[tuple[str, str]]:
@@ -103,12 +107,13 @@ def draw_pane(language: str, arm: str, conversation: Conversation) -> tuple[Any,
     """Updates for `Pane.outputs`: all turns of this arm; the passages, figures, stamp and prompt of the last one."""
     records = conversation.get(arm, [])
     shown = arm != NONE
-    sources = draw_sources(language, records[-1] if records else None)
+    latest = records[-1] if records else None
+    notes_and_sources = *draw_notes(language, arm, latest), *draw_sources(language, latest)
     if not records:
         hidden = gr.update(visible=False)
         return (
             gr.update(value=[], visible=shown),
-            *sources,
+            *notes_and_sources,
             hidden,
             hidden,
             gr.update(value=None),
@@ -125,7 +130,7 @@ def draw_pane(language: str, arm: str, conversation: Conversation) -> tuple[Any,
         gr.update(visible=bool(prompt)),
         prompt,
     )
-    return gr.update(value=messages, visible=True), *sources, figures, *last
+    return gr.update(value=messages, visible=True), *notes_and_sources, figures, *last
 
 
 def _stamp_title(language: str, turn: Record) -> str:

@@ -1,0 +1,46 @@
+"""What is wrong with the form of an answer in a conversation: the same as to another question, or hardly a word.
+
+Both are what a model says that has learnt to stop early or to answer everything alike. Pure rules; asks no model.
+"""
+
+from collections.abc import Sequence
+
+from playground.evaluation.answer_quality import SHORT_WORDS
+from playground.evaluation.metrics import abstains, normalise
+from playground.prompts import Turn
+from retrieval.follow_up import content_words
+from retrieval.question_form import asks_for_name_or_number
+
+SAME, SHORT = "same", "short"
+ALIKE = 0.5  # share of common content words from which on two questions ask the same
+
+
+def answer_warning(question: str, answer: str, earlier: Sequence[Turn], taught_short: bool = False) -> str:
+    """SAME, SHORT, or an empty string.
+
+    Args:
+        question: what was asked.
+        answer: the complete answer; one that says it does not know is never wrong in form.
+        earlier: the turns before it of the same arm.
+        taught_short: whether the arm learnt, or was shown, mostly short answers: then a short one is as wanted.
+    """
+    said = normalise(answer)
+    if not said or abstains(answer):
+        return ""
+    if any(normalise(turn.answer) == said and not _same_question(turn.question, question) for turn in earlier):
+        return SAME
+    short = len(answer.split()) < SHORT_WORDS
+    return SHORT if short and not taught_short and not asks_for_name_or_number(question) else ""
+
+
+def mostly_short(answers: Sequence[str]) -> bool:
+    """Whether most of these answers have fewer than SHORT_WORDS words."""
+    return 2 * sum(len(each.split()) < SHORT_WORDS for each in answers) > len(answers)
+
+
+def _same_question(one: str, other: str) -> bool:
+    """Whether two questions share most of their content words; with none, whether they are equal."""
+    first, second = ({word.casefold() for word in content_words(each)} for each in (one, other))
+    if not first or not second:
+        return normalise(one) == normalise(other)
+    return len(first & second) >= ALIKE * len(first | second)
