@@ -4,8 +4,9 @@ Each sentence of an answer is a claim. A passage's sentence supports a claim by 
 by rarity; terms of the question weigh little, because every sentence on the subject has them. Of several supporting
 sentences those nearest to the question stay: "308" alone may occur in many.
 
-A bare phrase is found in many texts that say nothing of the question. It is supported only where the sentences around
-it share the question's terms; elsewhere it is too short to check, and so is a claim that adds nothing to the question.
+A bare phrase is found in many sentences that say nothing of the question. It is supported only by one that shares the
+question's terms; elsewhere it is too short to check, and so is a phrase that adds nothing to the question, or one where
+an explanation was asked for. A sentence that adds little to the question must be near what it repeats of it.
 """
 
 import math
@@ -24,6 +25,7 @@ NEAR_BEST = 0.95  # least share of the best sentence's score and nearness
 BARE_TERMS = 3  # most terms of its own that a bare phrase has
 BARE_SYLLABLES = 6  # the same in Vietnamese, whose terms are syllables
 NEIGHBOURS = 0.25  # weight of the sentences before and after, where a bare phrase's nearness to the question counts
+PHRASE_WORDS = 6  # most words of a bare phrase; a longer claim is a sentence
 LEAST_NEAR = 0.5  # least nearness of a bare phrase's sentence, as a share of the nearest sentence's
 
 
@@ -68,13 +70,18 @@ class _Asked:
     bare_terms: int
 
 
-def claims_with_evidence(answer: str, question: str, passages: Sequence[Passage]) -> list[Claim]:
-    """Every sentence of the answer that has a term, with the passages' sentences that support it."""
+def claims_with_evidence(
+    answer: str, question: str, passages: Sequence[Passage], left_out: Sequence[str] = ()
+) -> list[Claim]:
+    """Every sentence of the answer that has a term, with the passages' sentences that support it.
+
+    `left_out` are words that the question leaves out as a follow-up; they count as its own.
+    """
     language = detect_language("\n".join(each.text for each in passages))
     terms = Terms(language)
     candidates = [each for number, passage in enumerate(passages) for each in _sentences_of(number, passage, terms)]
     rarity = _Rarity(candidates)
-    weights = {term: rarity(term) for term in terms(question)}
+    weights = {term: rarity(term) for term in terms(" ".join([question, *left_out]))}
     asked = _Asked(weights, asks_for_explanation(question), BARE_SYLLABLES if language == "vi" else BARE_TERMS)
     claims = []
     for start, end in sentences(answer):
@@ -82,21 +89,29 @@ def claims_with_evidence(answer: str, question: str, passages: Sequence[Passage]
             term: rarity(term) * (QUESTION_WEIGHT if term in weights else 1) for term in terms(answer[start:end])
         }
         if claim_terms:
-            claims.append(_claim(start, end, claim_terms, asked, candidates))
+            phrase = len(answer[start:end].split()) <= PHRASE_WORDS
+            evidence, too_short = _checked_evidence(claim_terms, asked, candidates, phrase)
+            claims.append(Claim(start, end, evidence, too_short))
     return claims
 
 
-def _claim(
-    start: int, end: int, claim_terms: dict[str, float], asked: _Asked, candidates: Sequence[_Sentence]
-) -> Claim:
-    """The claim with its evidence; where it is a bare phrase, only from sentences that are near the question."""
+def _checked_evidence(
+    claim_terms: dict[str, float], asked: _Asked, candidates: Sequence[_Sentence], phrase: bool
+) -> tuple[tuple[SupportingSentence, ...], bool]:
+    """The evidence for a claim, and whether it is too short to check.
+
+    Where the claim adds little to the question, only sentences near the question count: near all of it for a bare
+    phrase, near what a whole sentence repeats of it.
+    """
     evidence = _evidence(claim_terms, asked.terms, candidates)
     own = claim_terms.keys() - asked.terms.keys()
-    if not evidence or not asked.terms or len(own) > asked.bare_terms:
-        return Claim(start, end, evidence)
-    near = [] if asked.explanation or not own else _near_question(asked.terms, candidates)
-    evidence = _evidence(claim_terms, asked.terms, near)
-    return Claim(start, end, evidence, too_short=not evidence)
+    subject = {term: weight for term, weight in asked.terms.items() if phrase or term in claim_terms}
+    if not evidence or not subject or len(own) > asked.bare_terms:
+        return evidence, False
+    if phrase and (asked.explanation or not own):
+        return (), True
+    evidence = _evidence(claim_terms, asked.terms, _near_question(subject, candidates))
+    return evidence, phrase and not evidence
 
 
 def _near_question(question_terms: dict[str, float], candidates: Sequence[_Sentence]) -> list[_Sentence]:

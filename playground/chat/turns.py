@@ -64,11 +64,16 @@ def split_arm_id(id_: str) -> tuple[str, str]:
 
 
 def record(
-    question: str, answer: Answer, tested: Mapping[str, Any] | None = None, before: Record | None = None
+    question: str,
+    answer: Answer,
+    tested: Mapping[str, Any] | None = None,
+    before: Record | None = None,
+    left_out: Sequence[str] = (),
 ) -> Record:
     """An arm's answer as a turn to keep; `tested` is the JSON form of its self-test.
 
-    `before` is the record of an earlier snapshot of the same answer: a finished one has the claims already.
+    `left_out` are the words that its search added to a follow-up. `before` is the record of an earlier snapshot of the
+    same answer: a finished one has the claims already.
     """
     worked = answer.examples
     chosen = worked.chosen if worked else ()
@@ -85,12 +90,13 @@ def record(
         stamp_id=answer.stamp.id,
         stamp=answer.stamp.to_dict(),
         passages=[passage(hit) for hit in answer.passages],
-        claims=before.claims if before and before.done else _claims(question, answer),
+        claims=before.claims if before and before.done else _claims(question, answer, left_out),
         sent=answer.prompt,
         examples=[{**asdict(each.turn), "similarity": round(each.similarity, 4)} for each in chosen],
         same=bool(worked and worked.same),
         ahead=answer.ahead,
         tested=tested,
+        left_out=list(left_out),
     )
 
 
@@ -123,10 +129,9 @@ def closed_turn(turn: Record) -> Record:
     return turn if turn.done else replace(turn, done=True, stopped=True, ahead=0)
 
 
-def _claims(question: str, answer: Answer) -> Sequence[Mapping[str, Any]]:
+def _claims(question: str, answer: Answer, left_out: Sequence[str]) -> Sequence[Mapping[str, Any]]:
     """Only for a complete answer: half a sentence would claim something else."""
     if not answer.done or not answer.passages:
         return []
-    return [
-        asdict(claim) for claim in claims_with_evidence(answer.text, question, [hit.passage for hit in answer.passages])
-    ]
+    passages = [hit.passage for hit in answer.passages]
+    return [asdict(claim) for claim in claims_with_evidence(answer.text, question, passages, left_out)]

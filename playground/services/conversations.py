@@ -147,7 +147,7 @@ class _AskedArm:
 
     def turn(self, answer: Answer, before: Record | None) -> Record:
         """A snapshot as a turn; `before` is the snapshot before it, which may be finished already."""
-        made = replace(record(self.question, answer, self.tested, before), left_out=list(self.left_out))
+        made = record(self.question, answer, self.tested, before, self.left_out)
         if before and before.done:
             return replace(made, warning=before.warning)
         return replace(made, warning=self._warning(answer)) if answer.done and not answer.stopped else made

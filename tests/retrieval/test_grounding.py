@@ -128,8 +128,31 @@ def test_a_phrase_that_stands_nowhere_is_unsupported_and_not_too_short() -> None
     assert (claim.evidence, claim.too_short) == ((), False)
 
 
-def test_a_whole_sentence_needs_no_words_of_the_question() -> None:
-    answer = "Packages are installed from the command line with apt or aptitude."
-    (claim,) = claims_with_evidence(answer, "What is a mirror?", passages(DEBIAN))
-    assert claim.evidence
+@pytest.mark.parametrize(
+    ("question", "answer", "quoted_sentence"),
+    [
+        ("What is a mirror?", "Packages are installed from the command line with apt or aptitude.", "Debian packages"),
+        ("And how does it work?", "The tool apt reads its list of the mirror.", "The tool apt"),
+        ("Is a mirror a copy of the archive?", "A mirror is indeed a copy of the archive.", "A mirror is"),
+    ],
+)
+def test_a_whole_sentence_is_never_too_short_to_check(question: str, answer: str, quoted_sentence: str) -> None:
+    (claim,) = claims_with_evidence(answer, question, passages(DEBIAN))
+    assert DEBIAN[claim.evidence[0].start : claim.evidence[0].end].startswith(quoted_sentence)
     assert not claim.too_short
+
+
+def test_what_a_sentence_repeats_of_the_question_must_stand_beside_what_it_adds() -> None:
+    (claim,) = claims_with_evidence(
+        "A mirror is a copy of the archive from 1993.", "When was a mirror of the archive copied?", passages(DEBIAN)
+    )
+    assert claim.evidence == ()
+    assert not claim.too_short
+
+
+def test_what_a_follow_up_leaves_out_counts_as_asked() -> None:
+    found = [
+        claims_with_evidence("in 1993", "And when was it?", passages(DEBIAN), left_out)[0]
+        for left_out in ((), ("project", "founded"))
+    ]
+    assert [claim.too_short for claim in found] == [True, False]
