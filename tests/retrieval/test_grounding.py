@@ -133,7 +133,7 @@ def test_a_phrase_that_stands_nowhere_is_unsupported_and_not_too_short() -> None
     [
         ("What is a mirror?", "Packages are installed from the command line with apt or aptitude.", "Debian packages"),
         ("And how does it work?", "The tool apt reads its list of the mirror.", "The tool apt"),
-        ("Is a mirror a copy of the archive?", "A mirror is indeed a copy of the archive.", "A mirror is"),
+        ("Is a mirror a copy of the archive?", "A mirror is a copy of the archive.", "A mirror is"),
     ],
 )
 def test_a_whole_sentence_is_never_too_short_to_check(question: str, answer: str, quoted_sentence: str) -> None:
