@@ -93,4 +93,22 @@ ROWS = (
         lines=("1. Unplug the box.", "2. Wait ten seconds.", "3. Press the red key.", "Code 7", "Low water"),
         parts=("H₂O and 10⁵", "Diagram: the valve is left of the pump"),
     ),
+    Reading(
+        "30-docx-tracked/lease.docx",
+        headings=("Lease",),
+        paragraphs=("The rent is 1,150 euros a month.", "Dogs are allowed in the garden flat."),
+        lacks=("900",),
+        notes=("Deletions left out: 1",),
+    ),
+    Reading(
+        "31-docx-sdt/form.docx",
+        headings=("Order form",),
+        paragraphs=("Northwind Harbour Handbook 2024", "Customer: Maris Quill ordered boats."),
+    ),
+    Reading(
+        "32-docx-textbox/notice.docx",
+        headings=("Notice",),
+        paragraphs=("See the box.", "The alarm code is 7391."),
+        once=("The alarm code is 7391.", "Harbour Office, revision 12"),
+    ),
 )

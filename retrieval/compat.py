@@ -1,7 +1,7 @@
-"""The only module here that uses private or version-bound parts of python-docx and PDFium.
+"""The only module here that uses private or version-bound parts of PDFium.
 
-`check_docx` and `check_pdfium` test these parts once per process, before the first file is read. Each function imports
-its library when called, because a process that reads one file loads that file's library only.
+`check_pdfium` tests these parts once per process, before the first PDF is read. Each function imports the library when
+called, because a process that reads one file loads that file's library only.
 """
 
 import ctypes
@@ -15,26 +15,8 @@ from retrieval.errors import LibraryMismatchError
 
 if TYPE_CHECKING:
     import pypdfium2
-    from docx.table import _Cell
-    from docx.text.paragraph import Paragraph
 
-DOCX, PDFIUM = "1.2.0", "5.15.2"  # the versions of python-docx and pypdfium2 that this module was written for
-
-
-def paragraph_style_id(paragraph: "Paragraph") -> str:
-    """The id of a paragraph's style, "" for the default; `paragraph.style` searches all styles at every call."""
-    return paragraph._p.style or ""
-
-
-def is_numbered(paragraph: "Paragraph") -> bool:
-    """Whether a paragraph is an entry of a list by its own properties, with bullets or numbers."""
-    properties = paragraph._p.pPr
-    return properties is not None and properties.numPr is not None
-
-
-def cell_key(cell: "_Cell") -> int:
-    """Equal for the grid places that one merged cell fills."""
-    return id(cell._tc)
+PDFIUM = "5.15.2"  # the version of pypdfium2 that this module was written for
 
 
 def letter_size(page: "pypdfium2.PdfTextPage", place: int) -> float:
@@ -63,16 +45,6 @@ def needs_password(fault: "pypdfium2.PdfiumError") -> bool:
 
 
 @cache
-def check_docx() -> None:
-    """Test what this module uses of python-docx, on a document with a list entry and a merged cell.
-
-    Raises:
-        LibraryMismatchError: naming all that does not work.
-    """
-    _check("python-docx", DOCX, _DOCX_CHECKS)
-
-
-@cache
 def check_pdfium() -> None:
     """Test what this module uses of PDFium, on a page with one letter.
 
@@ -92,30 +64,6 @@ def _works(check: Callable[[], bool]) -> bool:
         return check()
     except (AttributeError, ImportError, TypeError, ValueError, KeyError, ctypes.ArgumentError):
         return False
-
-
-def _tells_style() -> bool:
-    import docx
-
-    return paragraph_style_id(docx.Document().add_paragraph("a", style="List Bullet")) == "ListBullet"
-
-
-def _tells_numbering() -> bool:
-    import docx
-
-    paragraph = docx.Document().add_paragraph("a")
-    plain = is_numbered(paragraph)
-    paragraph._p.get_or_add_pPr().get_or_add_numPr()
-    return not plain and is_numbered(paragraph)
-
-
-def _tells_merged_cells() -> bool:
-    import docx
-
-    table = docx.Document().add_table(1, 3)
-    table.cell(0, 0).merge(table.cell(0, 1))
-    first, second, third = (cell_key(cell) for cell in table.rows[0].cells)
-    return first == second != third
 
 
 def _measures_letters() -> bool:
@@ -145,11 +93,6 @@ _LETTER = (
     b"4 0 obj\n<< /Length 34 >>\nstream\nBT /F1 10 Tf 20 70 Td (a) Tj ET  \nendstream\nendobj\n"
     b"trailer\n<< /Size 5 /Root 1 0 R >>\n%%EOF"
 )
-_DOCX_CHECKS = {
-    "Paragraph._p.style, the id of a style": _tells_style,
-    "Paragraph._p.pPr.numPr, the mark of a list": _tells_numbering,
-    "_Cell._tc, the same element for all places of a merged cell": _tells_merged_cells,
-}
 _PDFIUM_CHECKS = {
     "FPDFText_GetMatrix, FPDFText_GetFontSize and FPDFText_GetCharOrigin": _measures_letters,
     "FPDF_ERR_PASSWORD and PdfiumError.err_code": _tells_faults,

@@ -2,11 +2,10 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pypdfium2
 import pytest
-from docx.oxml.text.paragraph import CT_P
 
 from retrieval import compat
 from retrieval.document import Limits
@@ -18,25 +17,19 @@ from tests.conftest import Write
 @pytest.fixture(autouse=True)
 def unchecked() -> Iterator[None]:
     """Each test checks anew."""
-    for check in (compat.check_docx, compat.check_pdfium):
-        check.cache_clear()
+    compat.check_pdfium.cache_clear()
     yield
-    for check in (compat.check_docx, compat.check_pdfium):
-        check.cache_clear()
+    compat.check_pdfium.cache_clear()
 
 
-@pytest.mark.parametrize("check", [compat.check_docx, compat.check_pdfium])
-def test_the_installed_libraries_have_what_is_used(check: Callable[[], None]) -> None:
-    check()
+def test_the_installed_library_has_what_is_used() -> None:
+    compat.check_pdfium()
 
 
 def test_a_changed_library_is_named_with_its_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(pypdfium2.raw, "FPDFText_GetFontSize")
     with pytest.raises(LibraryMismatchError, match=r"written for pypdfium2 5\.15\.2.*FPDFText_GetFontSize"):
         compat.check_pdfium()
-    monkeypatch.setattr(CT_P, "style", property(lambda self: 1 / 1))
-    with pytest.raises(LibraryMismatchError, match=r"written for python-docx 1\.2\.0.*the id of a style"):
-        compat.check_docx()
 
 
 def test_a_mismatch_in_the_child_is_no_refusal_of_the_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
