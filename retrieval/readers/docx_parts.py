@@ -24,6 +24,7 @@ _FAMILIES = {
     "http://schemas.openxmlformats.org/drawingml/2006/main": "a",
     "http://purl.oclc.org/ooxml/drawingml/main": "a",
 }
+TAG_BYTES = 200  # memory that a tag of XML takes once it is parsed, with what is read from it
 # Word never declares a document type; what one declares may grow without limit.
 _DOCUMENT_TYPE = (b"<!DOCTYPE", "<!DOCTYPE".encode("utf-16-le"), "<!DOCTYPE".encode("utf-16-be"))
 
@@ -102,8 +103,13 @@ def _refusal(archive: zipfile.ZipFile, limits: Limits) -> str:
         return "is a ZIP archive without a Word text. Save it under its own file ending."
     if excess := _excess(entries, parts, limits):
         return f"unpacks to {excess}. Add a part of it."
-    if any(mark in content for content in map(archive.read, parts) for mark in _DOCUMENT_TYPE):
-        return "declares XML entities, which no Word file needs. Save it again as DOCX."
+    tags = 0
+    for content in map(archive.read, parts):
+        tags += content.count(b"<")
+        if any(mark in content for mark in _DOCUMENT_TYPE):
+            return "declares XML entities, which no Word file needs. Save it again as DOCX."
+    if tags * TAG_BYTES > limits.memory_bytes:
+        return f"holds more than fits into {limits.memory_bytes // 1_000_000:,} MB of memory, the limit. Add a part of it."
     return ""
 
 
