@@ -7,6 +7,17 @@ class RetrievalError(ValueError):
     """A file, index or question that cannot be used, in one sentence: what happened, the value, what to do."""
 
 
+class NeedsEncoding(RetrievalError):
+    """A file that does not say its encoding and has several likely readings; the user may choose one.
+
+    `readings` are at most three, likeliest first: the name of the encoding, its name for people, and a few lines.
+    """
+
+    def __init__(self, message: str, readings: Sequence[tuple[str, str, str]]) -> None:
+        super().__init__(message)
+        self.readings = tuple(readings)
+
+
 class IndexingStopped(RetrievalError):
     """The caller asked for the indexing to stop, and it did."""
 

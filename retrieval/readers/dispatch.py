@@ -16,7 +16,7 @@ LIMITS = Limits()
 def _plain(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
     from retrieval.readers.text import read_plain
 
-    return read_plain(data, name)
+    return read_plain(data, name, limits)
 
 
 def _markdown(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
@@ -69,6 +69,8 @@ def _parquet(data: bytes, name: str, limits: Limits, mapping: Columns) -> Docume
 READERS: dict[str, Callable[[bytes, str, Limits, Columns], Document]] = {
     ".txt": _plain,
     ".rst": _plain,
+    ".srt": _plain,
+    ".vtt": _plain,
     ".md": _markdown,
     ".markdown": _markdown,
     ".html": _html,
@@ -83,15 +85,23 @@ READERS: dict[str, Callable[[bytes, str, Limits, Columns], Document]] = {
     ".parquet": _parquet,
 }
 SUFFIXES = tuple(READERS)
+BINARY = (".pdf", ".docx")  # their text needs no encoding
 
 
 def read_document(
-    path: Path, name: str | None = None, mapping: ColumnMapping | None = None, limits: Limits = LIMITS
+    path: Path,
+    name: str | None = None,
+    mapping: ColumnMapping | None = None,
+    limits: Limits = LIMITS,
+    encoding: str | None = None,
 ) -> Document:
     """Read one file. `name` is the visitor's name of the file; `mapping` names the columns of a table.
 
+    `encoding` is that of a text file, where a person chose it.
+
     Raises:
         NeedsMapping: a table whose columns are not recognised.
+        NeedsEncoding: a text file with several likely readings.
         RetrievalError: an unknown or wrong file type, nothing to read, or more than the limits allow.
     """
     name = name or path.name
@@ -99,6 +109,10 @@ def read_document(
     if suffix not in SUFFIXES:
         raise RetrievalError(f"{name} is of an unknown type; known are {', '.join(SUFFIXES)}. Save it as one of these.")
     data = _bytes(path, name, limits)
+    if encoding and suffix not in BINARY:
+        from retrieval.readers.encoding import as_unicode
+
+        data = as_unicode(data, name, encoding)
     try:
         document = READERS[suffix](data, name, limits, mapping)
     except TooLong as error:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
 from retrieval.document import Document, DocumentBuilder, Limits
+from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.docx_numbering import Numbering, Style, Styles
 from retrieval.readers.docx_parts import Parts, attribute, child, is_on, name_of, open_parts
 from retrieval.readers.docx_text import CHUNKS, DELETED, HIDDEN, Inline
-from retrieval.readers.encoding import clean, repair_note
 
 SEPARATOR = " | "
 _GROUPS = frozenset("w:sdtContent w:customXml w:smartTag w:ins w:moveTo mc:Choice".split())
@@ -194,13 +194,12 @@ def read_docx(data: bytes, name: str, limits: Limits) -> Document:
     parts = open_parts(data, name, limits)
     walk = _new_walk(parts)
     builder = DocumentBuilder(limits.max_chars)
-    repaired = 0
+    cleaner = Cleaner()
     for block in _all_blocks(parts, walk):
         for kind, text in walk.left_out:
             builder.leave_out(kind, text)
         walk.left_out.clear()
-        text, lines = clean(block.text)
-        repaired += lines
+        text = cleaner.clean(block.text)
         if block.level:
             builder.heading(text, block.level)
         elif text.strip():
@@ -209,7 +208,7 @@ def read_docx(data: bytes, name: str, limits: Limits) -> Document:
             )
     for kind, text in walk.left_out:
         builder.leave_out(kind, text)
-    return builder.document(name, repair_note(repaired))
+    return builder.document(name, cleaner.notes())
 
 
 def _new_walk(parts: Parts, numbers: bool = True) -> _Walk:

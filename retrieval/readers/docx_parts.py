@@ -109,7 +109,8 @@ def _refusal(archive: zipfile.ZipFile, limits: Limits) -> str:
         if any(mark in content for mark in _DOCUMENT_TYPE):
             return "declares XML entities, which no Word file needs. Save it again as DOCX."
     if tags * TAG_BYTES > limits.memory_bytes:
-        return f"holds more than fits into {limits.memory_bytes // 1_000_000:,} MB of memory, the limit. Add a part of it."
+        allowed = limits.memory_bytes // 1_000_000
+        return f"holds more than fits into {allowed:,} MB of memory, the limit. Add a part of it."
     return ""
 
 

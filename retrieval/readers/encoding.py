@@ -1,13 +1,10 @@
 """Decodes bytes into clean text: encodings, mislabelled binary files, mojibake. Knows nothing of headings or pages."""
 
 import re
-import unicodedata
+from dataclasses import dataclass
 
-import charset_normalizer
-import ftfy
-import ftfy.badness
-
-from retrieval.errors import RetrievalError
+from retrieval.errors import NeedsEncoding, RetrievalError
+from retrieval.readers.cleaning import Cleaner
 
 BOMS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
@@ -35,31 +32,95 @@ MAGIC = {
     b"{\\rtf": "an RTF file",
     b"SQLite format 3": "a database",
 }
-# Repairs only: quotation marks and full-width punctuation stay as the author wrote them.
-_REPAIRS = ftfy.TextFixerConfig(unescape_html=False, uncurl_quotes=False, fix_character_width=False, explain=False)
-# Letters and signs of Western European text in cp1252; š, ž, þ, ð, ý are not here because they show Czech or Turkish.
-_WESTERN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüÿœßÀÁÂÃÄÅÆÇÈÉÊËÎÏÑÓÔÕÖØÚÛÜŒªº«»“”‘’„‚–—…€£°§©®·•¿¡½¼²³\u00a0")
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-_TRAILING = re.compile(r"(?<![ \t])[ \t]+$", re.MULTILINE)  # once per run of blanks: else quadratic time
-_BLANK_LINES = re.compile(r"\n{3,}")
+_CONTROL = re.compile(r"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+CHOICES, SHOWN_CHARS = 3, 160  # readings that are shown, and characters of each
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The text of a file, and notes on how it was found."""
+
+    text: str
+    notes: tuple[str, ...] = ()
 
 
 def decode(data: bytes, name: str, declared: str | None = None) -> str:
+    """The text of a file without notes; see `decode_file`."""
+    return decode_file(data, name, declared).text
+
+
+def decode_file(data: bytes, name: str, declared: str | None = None) -> Decoded:
     """The text of a file: by its byte order mark, as UTF-8, as declared, or in the likeliest encoding, in this order.
 
     Raises:
+        NeedsEncoding: two readings are about equally likely.
         RetrievalError: the bytes are not text.
     """
     refuse_disguised(data, name, "text")
     for bom, encoding in BOMS:
         if data.startswith(bom):
             return _require_text(data.decode(encoding, errors="replace"), name)
+    if wide := _wide_encoding(data):
+        return _require_text(data.decode(wide, errors="replace"), name)
     for encoding in filter(None, ("utf-8", declared)):
         try:
             return _require_text(data.decode(encoding), name)
         except (UnicodeDecodeError, LookupError):
             continue
-    return _require_text(_guess_decode(data), name)
+    text = data.decode("utf-8", errors="replace")
+    foreign = sum(character > "\x7f" for character in text)
+    if text.count("\ufffd") <= 0.05 * foreign:
+        return _require_text(text, name)
+    return _guessed(data, name)
+
+
+def _wide_encoding(data: bytes) -> str:
+    """UTF-16 without a byte order mark: a quarter of the bytes are zero, and stand at even or at odd places."""
+    sample = data[:2000]
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    if even + odd <= len(sample) // 4 or min(even, odd) > max(even, odd) // 10:
+        return ""
+    return "utf-16-be" if even > odd else "utf-16-le"
+
+
+def _guessed(data: bytes, name: str) -> Decoded:
+    """The text in the code page in which it looks most like a language."""
+    from retrieval.readers.code_pages import decode_page, is_typographic, rank_readings  # loads a language model
+
+    if is_typographic(data):
+        return _require_text(decode_page(data, "cp1252"), name)
+    readings = rank_readings(data.replace(b"\x00", b""))
+    if not readings:
+        raise _no_text(name)
+    likely = [each for each in readings[:CHOICES] if each.is_close(readings[0])]
+    if len(likely) > 1:
+        labels = " or ".join(each.label for each in likely)
+        raise NeedsEncoding(
+            f"{name} does not say its encoding and may be {labels}. Choose one, or save it as UTF-8 text.",
+            [(each.encoding, each.label, _excerpt(each.text)) for each in readings[:CHOICES]],
+        )
+    found = _require_text(decode_page(data, readings[0].encoding), name)
+    return Decoded(found.text, (f"Read as {readings[0].label}, as the file does not say its encoding.", *found.notes))
+
+
+def _excerpt(text: str) -> str:
+    return " ".join(text.split())[:SHOWN_CHARS]
+
+
+def as_unicode(data: bytes, name: str, encoding: str) -> bytes:
+    """The bytes of a text file as UTF-8 with a byte order mark, read in the encoding that a person chose.
+
+    Raises:
+        RetrievalError: there is no such encoding.
+    """
+    from retrieval.readers.code_pages import decode_page
+
+    try:
+        return decode_page(data, encoding).encode("utf-8-sig")
+    except (LookupError, UnicodeError) as error:
+        raise RetrievalError(
+            f"{name} was to be read in the unknown encoding {encoding!r}. Choose another, such as cp1252."
+        ) from error
 
 
 def refuse_disguised(data: bytes, name: str, wanted: str, magic: bytes | None = None) -> None:
@@ -73,53 +134,24 @@ def refuse_disguised(data: bytes, name: str, wanted: str, magic: bytes | None = 
             raise RetrievalError(f"{name} is {kind}, not {wanted}. Save it under its own file ending and add it again.")
 
 
-def _guess_decode(data: bytes) -> str:
-    """Decode as UTF-8 with a few broken bytes, UTF-16 without a mark, cp1252, or charset-normalizer's best guess."""
-    text = data.decode("utf-8", errors="replace")
-    foreign = sum(character > "\x7f" for character in text)
-    if text.count("\ufffd") <= 0.05 * foreign:
-        return text
-    if data[:2000].count(0) > len(data[:2000]) // 4:
-        return data.decode("utf-16-be" if data[:2000:2].count(0) > data[1:2000:2].count(0) else "utf-16-le", "replace")
-    western = data.decode("cp1252", errors="replace")
-    if _is_western(western):
-        return western
-    best = charset_normalizer.from_bytes(data).best()
-    return str(best) if best else text
-
-
-def _is_western(text: str) -> bool:
-    """Whether few letters are accented, all of them Western European; charset-normalizer takes French for Baltic."""
-    letters = sum(character.isalpha() for character in text)
-    accents = [character for character in text if character > "\x7f"]
-    return len(accents) < 0.25 * letters and _WESTERN.issuperset(accents)
-
-
-def _require_text(text: str, name: str) -> str:
-    """Return the text, unless its control characters or broken bytes show that it is no text."""
+def _require_text(text: str, name: str) -> Decoded:
+    """The text without NUL, unless its control characters or broken bytes show that it is no text."""
+    zeros = text.count("\x00")
+    text = text.replace("\x00", "")
     strange = len(_CONTROL.findall(text)) + text.count("\ufffd")
-    if "\x00" in text or strange > 0.02 * len(text):
-        raise RetrievalError(f"{name} is not readable as text. Save it as UTF-8 text and add it again.")
-    return text
+    if strange > 0.02 * len(text):
+        raise _no_text(name)
+    return Decoded(text, (f"NUL characters removed: {zeros}.",) if zeros else ())
+
+
+def _no_text(name: str) -> RetrievalError:
+    return RetrievalError(f"{name} is not readable as text. Save it as UTF-8 text and add it again.")
 
 
 def clean(text: str) -> tuple[str, int]:
-    """Repair mojibake, ligatures, control characters and line breaks, and compose letters (NFC).
-
-    Returns the text and the number of lines of mojibake that were repaired.
-    """
-    if text.isascii() and text.isprintable():  # most table cells are such, and need no repair
-        return text.rstrip(" "), 0
-    repaired = 0
-    if ftfy.badness.is_bad(text):
-        repaired = sum(_is_repaired(line) for line in text.splitlines())
-    text = ftfy.fix_text(text.replace("\f", "\n\n").replace("\u00ad", ""), _REPAIRS).replace("\u00a0", " ")
-    text = _BLANK_LINES.sub("\n\n", _TRAILING.sub("", text)).strip("\n")
-    return unicodedata.normalize("NFC", text), repaired
-
-
-def _is_repaired(line: str) -> bool:
-    return bool(ftfy.badness.is_bad(line)) and not ftfy.badness.is_bad(ftfy.fix_encoding(line))
+    """A clean text, and the number of lines of mojibake that were mended; a `Cleaner` counts more."""
+    cleaner = Cleaner()
+    return cleaner.clean(text), cleaner.garbled
 
 
 def repair_note(lines: int) -> list[str]:

@@ -7,7 +7,8 @@ from selectolax.lexbor import LexborHTMLParser
 
 from retrieval.document import Document, DocumentBuilder, Limits
 from retrieval.errors import RetrievalError
-from retrieval.readers.encoding import clean, decode, repair_note
+from retrieval.readers.cleaning import Cleaner
+from retrieval.readers.encoding import decode_file
 from retrieval.readers.html_parts import parts_left_out
 from retrieval.readers.html_walk import Event, Place, block_text, events
 
@@ -30,7 +31,8 @@ def read_html(data: bytes, name: str, limits: Limits) -> Document:
         TooLong: more text than the limits allow.
     """
     declared = _DECLARED.search(data[:4096])
-    page = decode(data, name, declared[1].decode("ascii") if declared else None)
+    decoded = decode_file(data, name, declared[1].decode("ascii") if declared else None)
+    page = decoded.text
     _check_depth(page, name)
     tree = LexborHTMLParser(page)
     writer = _Writer(DocumentBuilder(limits.max_chars))
@@ -38,7 +40,7 @@ def read_html(data: bytes, name: str, limits: Limits) -> Document:
         found = events(tree.body, parts_left_out(tree), _own_address(tree))
         for _, group in groupby(found, key=lambda event: (event.place.block.mem_id, event.rows)):
             writer.write(list(group))
-    return writer.builder.document(name, repair_note(writer.repaired))
+    return writer.builder.document(name, [*decoded.notes, *writer.cleaner.notes()])
 
 
 def _own_address(tree: LexborHTMLParser) -> str | None:
@@ -61,7 +63,7 @@ class _Writer:
 
     def __init__(self, builder: DocumentBuilder) -> None:
         self.builder = builder
-        self.repaired = 0
+        self.cleaner = Cleaner()
         self._level = 0  # of the last heading that has a level of its own
         self._group = 0  # the list of the last block; 0 after a heading
 
@@ -83,8 +85,7 @@ class _Writer:
         tag = place.block.tag or ""
         if tag in HEADINGS or place.toggle:
             self._level = HEADINGS.get(tag, self._level)
-            text = self._clean(raw)
-            self.builder.heading(text, HEADINGS.get(tag) or self._level + 1)
+            self.builder.heading(self.cleaner.clean(raw), HEADINGS.get(tag) or self._level + 1)
             self._group = 0
             return
         marker = place.take_marker()
@@ -93,10 +94,5 @@ class _Writer:
         self._add(marker + (raw if tag == "pre" else raw.strip()), "\n" if lines_up else "\n\n", tag == "pre" or marker)
 
     def _add(self, raw: str, joint: str, indented: object = False) -> None:
-        text = self._clean(raw)
+        text = self.cleaner.clean(raw)
         self.builder.add(text if indented else text.strip(), joint)
-
-    def _clean(self, raw: str) -> str:
-        text, lines = clean(raw)
-        self.repaired += lines
-        return text

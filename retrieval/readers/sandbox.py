@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from retrieval.document import Document, Limits, NeedsMapping
-from retrieval.errors import LibraryMismatchError, RetrievalError
+from retrieval.errors import LibraryMismatchError, NeedsEncoding, RetrievalError
 from retrieval.mapping import ColumnMapping
 from retrieval.readers.dispatch import read_document
 from retrieval.readers.hub_address import HubDataset
@@ -30,6 +30,8 @@ ROOT = Path(__file__).parents[2]
 _CHILDREN = threading.BoundedSemaphore(2)
 # The environment may hold the host's secrets, so the child gets these variables only.
 _CHILD_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "TMPDIR", "SYSTEMROOT")
+# py3langid, which tells code pages apart, unpacks its model into an unnamed file of 70 MB.
+MODEL_BYTES = 100_000_000
 _TIME_SIGNALS = (-signal.SIGXCPU,) if sys.platform != "win32" else ()
 
 _HUB_ENVIRONMENT = (
@@ -42,16 +44,19 @@ Request = dict[str, Any]
 logger = logging.getLogger(__name__)
 
 
-def read_in_sandbox(path: Path, name: str, mapping: ColumnMapping | None, limits: Limits) -> Document:
+def read_in_sandbox(
+    path: Path, name: str, mapping: ColumnMapping | None, limits: Limits, encoding: str | None = None
+) -> Document:
     """The same as `read_document`, but in a child process.
 
     Raises:
         FileNotFoundError: there is no such file.
         NeedsMapping: a table whose columns are not recognised.
+        NeedsEncoding: a text file with several likely readings.
         RetrievalError: `read_document` refuses the file, or its reader crashed or exceeded its memory or time.
         LibraryMismatchError: an installed library is not the one that the reader was written for.
     """
-    return _document({"path": str(path.resolve(strict=True)), "name": name}, mapping, limits)
+    return _document({"path": str(path.resolve(strict=True)), "name": name, "encoding": encoding}, mapping, limits)
 
 
 def read_hub_in_sandbox(source: HubDataset, mapping: ColumnMapping | None, limits: Limits) -> Document:
@@ -74,6 +79,8 @@ def _document(request: Request, mapping: ColumnMapping | None, limits: Limits) -
         raise LibraryMismatchError(*answer["mismatch"])
     if "columns" in answer:
         raise NeedsMapping(answer["refusal"], answer["columns"], answer["rows"])
+    if "readings" in answer:
+        raise NeedsEncoding(answer["refusal"], [(code, label, text) for code, label, text in answer["readings"]])
     raise RetrievalError(answer["refusal"])
 
 
@@ -176,7 +183,7 @@ def _set_limits(limits: Limits) -> None:
     wanted = {
         resource.RLIMIT_AS: limits.memory_bytes,
         resource.RLIMIT_CPU: limits.seconds,
-        resource.RLIMIT_FSIZE: limits.answer_bytes,
+        resource.RLIMIT_FSIZE: limits.answer_bytes + MODEL_BYTES,
         resource.RLIMIT_CORE: 0,
     }
     for kind, value in wanted.items():
@@ -193,6 +200,8 @@ def read_or_refuse(request: Request, limits: Limits) -> Answer:
         return {"document": _read(request, limits).to_dict()}
     except NeedsMapping as error:
         return {"refusal": str(error), "columns": error.columns, "rows": error.rows}
+    except NeedsEncoding as error:
+        return {"refusal": str(error), "readings": error.readings}
     except RetrievalError as error:
         return {"refusal": str(error)}
     except LibraryMismatchError as error:
@@ -207,7 +216,9 @@ def read_or_refuse(request: Request, limits: Limits) -> Answer:
 def _read(request: Request, limits: Limits) -> Document:
     """The file or the data set that the request names."""
     if "dataset" not in request:
-        return read_document(Path(request["path"]), request["name"], request["mapping"], limits)
+        return read_document(
+            Path(request["path"]), request["name"], request["mapping"], limits, request.get("encoding")
+        )
     from retrieval.readers.hub_dataset import read_hub_dataset  # loads `datasets`, which takes seconds
 
     return read_hub_dataset(HubDataset(**request["dataset"]), request["mapping"], limits)

@@ -1,21 +1,69 @@
-"""Reads TXT, reStructuredText and Markdown: the text as it is, with its headings."""
+"""Reads TXT, reStructuredText, Markdown, subtitles and exported chats: the text as it is, with its headings."""
 
-from retrieval.document import Document, heading_spans
+import re
+from collections.abc import Callable
+from itertools import accumulate
+
+from retrieval.document import Document, DocumentBuilder, HeadingMark, LeftOut, Limits, heading_spans, left_out_notes
 from retrieval.readers import headings
-from retrieval.readers.encoding import clean, decode, repair_note
+from retrieval.readers.blobs import MARK, remove_blobs
+from retrieval.readers.chats import add_chat, is_chat
+from retrieval.readers.cleaning import Cleaner
+from retrieval.readers.encoding import Decoded, decode_file
+from retrieval.readers.subtitles import add_subtitles, is_subtitles
+
+BLOBS = "Pieces of encoded data"
 
 
-def read_plain(data: bytes, name: str) -> Document:
-    """Plain text; its headings are underlined, numbered or named, and ruled lines are left out."""
-    text, repaired = clean(decode(data, name))
-    text, underlined, removed = headings.remove_rules(text)
-    marks = headings.merge_headings(underlined, headings.plain_headings(text))
-    notes = [*repair_note(repaired), *([f"Ruled lines left out: {removed}."] if removed else [])]
-    return Document(name, text, headings=heading_spans(marks, len(text)), notes=tuple(notes))
+# A mark that is a paragraph of its own, with the blank lines after it, or before it at the end.
+_OWN_LINE = re.compile(rf"(?:(?<=\n\n)|\A){MARK}\n+|\n+{MARK}\Z")
+Clean = Callable[[str], str]
+# A text without what is no text, its headings, and notes on what that was.
+Structure = tuple[str, list[HeadingMark], list[str]]
+
+
+def read_plain(data: bytes, name: str, limits: Limits) -> Document:
+    """Plain text; its headings are underlined, numbered or named, and ruled lines are left out.
+
+    Subtitles and chats are recognised by their time codes.
+    """
+    decoded = decode_file(data, name)
+    if is_subtitles(decoded.text):
+        return _talk(decoded, name, limits, add_subtitles, "Time codes")
+    if is_chat(decoded.text):
+        return _talk(decoded, name, limits, add_chat, "Times of messages")
+    return _document(decoded, name, _plain_structure)
 
 
 def read_markdown(data: bytes, name: str) -> Document:
     """Markdown text with its marks."""
-    text, repaired = clean(decode(data, name))
-    marks = headings.markdown_headings(text)
-    return Document(name, text, headings=heading_spans(marks, len(text)), notes=tuple(repair_note(repaired)))
+    return _document(decode_file(data, name), name, lambda text: (text, headings.markdown_headings(text), []))
+
+
+def _plain_structure(text: str) -> Structure:
+    text, underlined, removed = headings.remove_rules(text)
+    marks = headings.merge_headings(underlined, headings.plain_headings(text))
+    return text, marks, [f"Ruled lines left out: {removed}."] if removed else []
+
+
+def _document(decoded: Decoded, name: str, structure_of: Callable[[str], Structure]) -> Document:
+    """The document of a text; where encoded data was, the text goes on without it."""
+    marked, blobs = remove_blobs(decoded.text)
+    cleaner = Cleaner()
+    pieces = _OWN_LINE.sub(MARK, cleaner.clean(marked)).split(MARK)
+    starts = [*accumulate(map(len, pieces))][:-1]
+    text, marks, notes = structure_of("".join(pieces))
+    parts = tuple(
+        LeftOut(BLOBS, f"line {blob.line}", str(blob), start) for blob, start in zip(blobs, starts, strict=False)
+    )
+    every = (*decoded.notes, *cleaner.notes(), *notes, *left_out_notes({BLOBS: len(blobs)}))
+    return Document(name, text, headings=heading_spans(marks, len(text)), notes=every, left_out=parts)
+
+
+def _talk(
+    decoded: Decoded, name: str, limits: Limits, add: Callable[[str, DocumentBuilder, Clean], int], counted: str
+) -> Document:
+    """The document of subtitles or of a chat."""
+    builder, cleaner = DocumentBuilder(limits.max_chars), Cleaner()
+    count = add(decoded.text, builder, cleaner.clean)
+    return builder.document(name, [*decoded.notes, *cleaner.notes(), f"{counted} left out: {count}."])

@@ -19,7 +19,7 @@ from playground.services.library import Library, reading_limits
 from playground.settings import Settings
 from playground.storage.store import Store, new_secret
 from retrieval.document import Limits, NeedsMapping
-from retrieval.errors import RetrievalError
+from retrieval.errors import NeedsEncoding, RetrievalError
 from retrieval.readers import sandbox
 from retrieval.readers.dispatch import read_document
 from retrieval.readers.sandbox import read_in_sandbox
@@ -100,6 +100,14 @@ def test_a_table_asks_for_its_columns_and_takes_them(write: Write) -> None:
     )
     (pair,) = read_in_sandbox(path, "a.csv", {"question": ["prompt"], "answer": "two"}, LIMITS).pairs
     assert pair.answer == "At seven in the morning."
+
+
+def test_a_text_with_several_readings_asks_for_its_encoding_and_takes_it(write: Write) -> None:
+    path = write("upload", "Привет".encode("cp1251"))
+    with pytest.raises(NeedsEncoding, match="does not say its encoding") as caught:
+        read_in_sandbox(path, "a.txt", None, LIMITS)
+    assert ("cp1251", "Windows-1251 (Cyrillic)", "Привет") in caught.value.readings
+    assert read_in_sandbox(path, "a.txt", None, LIMITS, "cp1251").text == "Привет"
 
 
 def test_a_file_that_is_not_there_is_no_bad_file(tmp_path: Path) -> None:

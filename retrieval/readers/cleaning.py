@@ -1,0 +1,63 @@
+"""Makes text clean and counts what it mends: mojibake, unseen characters, encoded data, old Vietnamese fonts."""
+
+import re
+import unicodedata
+from collections import Counter
+
+import ftfy
+import ftfy.badness
+
+from retrieval.readers.blobs import MARK, remove_blobs
+from retrieval.readers.invisible import remove_unseen
+from retrieval.readers.vietnamese import convert_fonts
+
+# Repairs only: quotation marks and full-width punctuation stay as the author wrote them.
+_REPAIRS = ftfy.TextFixerConfig(unescape_html=False, uncurl_quotes=False, fix_character_width=False, explain=False)
+_TRAILING = re.compile(r"(?<![ \t])[ \t]+$", re.MULTILINE)  # once per run of blanks: else quadratic time
+_BLANK_LINES = re.compile(r"\n{3,}")
+_GARBLED = "Lines of garbled characters mended"
+_SHORT = 200  # characters below which a text holds no blob
+
+
+class Cleaner:
+    """Cleans the texts of one file and counts what was removed or mended."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def clean(self, text: str) -> str:
+        """A text without what nobody reads, in composed letters (NFC)."""
+        if text.isascii() and text.isprintable() and len(text) < _SHORT:  # most table cells are such
+            return text.rstrip(" ")
+        if MARK not in text:
+            text, blobs = remove_blobs(text)
+            text = text.replace(MARK, "")
+            self.counts["Pieces of encoded data left out"] += len(blobs)
+        # First: in TCVN3 a soft hyphen is a letter.
+        text, font = convert_fonts(text)
+        if font:
+            self.counts[f"Paragraphs in {font} letters converted to Unicode"] += text.count("\n\n") + 1
+        text, unseen, controls = remove_unseen(text.replace("\f", "\n\n"))
+        self.counts["Invisible characters removed"] += unseen
+        self.counts["NUL and control characters removed"] += controls
+        return self._mend(text)
+
+    def _mend(self, text: str) -> str:
+        if ftfy.badness.is_bad(text):
+            self.counts[_GARBLED] += sum(map(_is_mended, text.splitlines()))
+        text = ftfy.fix_text(text, _REPAIRS)
+        text = _BLANK_LINES.sub("\n\n", _TRAILING.sub("", text)).strip("\n")
+        return unicodedata.normalize("NFC", text)
+
+    @property
+    def garbled(self) -> int:
+        """Lines of mojibake that were mended."""
+        return self.counts[_GARBLED]
+
+    def notes(self) -> list[str]:
+        """The sentences for `Document.notes`."""
+        return [f"{what}: {count}." for what, count in self.counts.items() if count]
+
+
+def _is_mended(line: str) -> bool:
+    return bool(ftfy.badness.is_bad(line)) and not ftfy.badness.is_bad(ftfy.fix_encoding(line))
