@@ -125,7 +125,7 @@ class Runs:
         export.write_export(form, adapter_folder(row.folder), out, self._settings, row.name)
 
     def learnt_short_answers(self, visitor: str, run: str) -> bool:
-        """Whether most pairs of the text that a run learnt have short answers; False without pairs."""
+        """Whether a run learnt nothing but pairs, most of them with short answers."""
         return _has_short_pairs(self.get(visitor, run).folder)
 
     def rename(self, visitor: str, run: str, name: str) -> None:
@@ -147,6 +147,8 @@ def runs_with_adapter(runs: Sequence[RunRow]) -> list[RunRow]:
 def _has_short_pairs(folder: Path) -> bool:
     """Read once per run, whose text never changes; an imported adapter has none."""
     documents = read_documents(folder) if (folder / DOCUMENTS).exists() else []
+    if not all(document.pairs for document in documents):
+        return False
     return mostly_short([pair.answer for document in documents for pair in document.pairs])
 
 

@@ -34,6 +34,12 @@ def test_the_most_similar_questions_come_first(chooser: ExampleSelector, embedde
     assert not found.same
 
 
+def test_a_follow_up_s_examples_are_like_what_it_leaves_out(chooser: ExampleSelector, embedder: LetterEmbedder) -> None:
+    found = chooser.choose(embedder, "And when?", placed(), count=1, left_out=["baker", "open"])
+    assert found.chosen[0].turn.question == "When does the baker open?"
+    assert found.chosen[0].similarity > chooser.choose(embedder, "And when?", placed(), count=1).chosen[0].similarity
+
+
 @pytest.mark.parametrize("question", ["Who rings?", "who   RINGS", "Who, rings!"])
 def test_the_question_s_own_pair_is_left_out_and_that_is_said(
     chooser: ExampleSelector, embedder: LetterEmbedder, question: str

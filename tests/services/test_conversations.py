@@ -15,8 +15,10 @@ from playground.chat.answer import Answer, Decoding
 from playground.evaluation.answer_warnings import SAME, answer_warning
 from playground.services import conversations
 from playground.services.app import Services
+from playground.storage.run_folder import write_documents
 from playground.storage.store import new_secret
 from retrieval.chunks import Passage
+from retrieval.document import Document, Pair
 from retrieval.grounding import Claim, claims_with_evidence
 from retrieval.search import Hit
 
@@ -238,3 +240,23 @@ def test_a_stopped_answer_is_not_called_short(
     monkeypatch.setattr(services.answers, "stream", lambda *_: iter([[stopped]]))
     ask(services, visitor, "How do I install a package?")
     assert services.conversations.load(visitor)["base"][-1].warning == ""
+
+
+@pytest.mark.parametrize(
+    ("answers", "prose", "short"),
+    [
+        (["yes", "no", "A whole sentence as it should be."], "", True),
+        (["yes"], "Some prose.", False),
+        ([], "Prose.", False),
+    ],
+)
+def test_a_run_that_learnt_only_short_pairs_is_known(
+    services: Services, visitor: str, answers: list[str], prose: str, short: bool
+) -> None:
+    pairs = tuple(Pair(f"Question {n}?", answer, n, n + 1) for n, answer in enumerate(answers))
+    documents = [Document("pairs.csv", "", pairs=pairs)] if pairs else []
+    documents += [Document("prose.txt", prose)] if prose else []
+    run = services.store.runs.add_imported(
+        visitor, "train", "mine", "lora", {}, lambda folder: write_documents(folder, documents)
+    )
+    assert services.runs.learnt_short_answers(visitor, run.id) is short
