@@ -1,5 +1,6 @@
 """A question with its answer, the conversation before it and the passage that belongs to it, and their stored form."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -29,6 +30,12 @@ class Pair:
     def is_plain(self) -> bool:
         """Whether nothing stands before the question."""
         return not (self.system or self.turns or self.context)
+
+
+def standalone_pairs(pairs: Sequence[Pair]) -> list[Pair]:
+    """The pairs whose questions can be asked alone: not those within a conversation, nor one asked of many contexts."""
+    asked = Counter(pair.question.casefold() for pair in pairs)
+    return [each for each in pairs if not each.turns and (not each.context or asked[each.question.casefold()] == 1)]
 
 
 def stored_conversations(pairs: Sequence[Pair]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from playground.data.qa import pairs
 from playground.errors import UserError
 from playground.prompts import Turn
 from retrieval.document import Document
+from retrieval.pairs import standalone_pairs
 
 EXAMPLES = 3
 SHORTLIST = 400  # pairs that are embedded per question: about two seconds the first time, from memory afterwards
@@ -130,7 +131,7 @@ def located_pairs(documents: Sequence[Document]) -> list[tuple[str, Turn]]:
         asked = [each for each in made if each.kind != "cloze"] or made
         found += [
             (f"{document.name}:{pair.start}-{pair.end}", Turn(pair.question, pair.answer))
-            for pair in (document.pairs or asked)
+            for pair in (standalone_pairs(document.pairs) or asked)
         ]
     return found
 

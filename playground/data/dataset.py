@@ -238,7 +238,10 @@ class _SideBuilder:
             if text.document.pairs:
                 for place, _ in text.on_side(self._heldout):
                     pair = given_pair(text.document, place)
-                    yield self._with_passages(self._bare(pair), text.number, pair)
+                    bare = self._bare(pair)
+                    # A pair that comes with a passage keeps that one.
+                    own = text.document.pairs[place].context
+                    yield bare if own else self._with_passages(bare, text.number, pair)
 
     def _generated(self, budget: float) -> Iterator[Example]:
         """Generated pairs, one of each kind in turn, each kind shuffled, until `budget` tokens are reached."""
@@ -261,12 +264,9 @@ class _SideBuilder:
         return pair_example(pair, self._tokenizer, self._mix.window)
 
     def _with_passages(self, bare: Example, number: int, pair: TrainingPair) -> Example:
-        """The pair with passages in its prompt, if it is drawn to have some and its own passage fits.
-
-        A pair that comes with a passage of its own keeps that one.
-        """
+        """The pair with passages in its prompt, if it is drawn to have some and its own passage fits."""
         mix = self._mix
-        if pair.context or random.Random(f"{mix.seed} {pair.question}").random() >= mix.passages_share:
+        if random.Random(f"{mix.seed} {pair.question}").random() >= mix.passages_share:
             return bare
         room = MAX_PAIR_WINDOWS * mix.window - len(bare.input_ids) - INSTRUCTION
         if pair.kind != "given" and random.Random(f"{mix.seed} refusal {pair.question}").random() < REFUSALS:
@@ -278,19 +278,22 @@ class _SideBuilder:
 
 
 def given_pair(document: Document, place: int) -> TrainingPair:
-    """A pair of the file with all that stands before its question."""
+    """A pair of the file with all that stands before its question; a text to summarize stands below it instead."""
     pair = document.pairs[place]
+    context, question = _own_context(document, pair), pair.question
+    if context and document.table and document.table.shape == "summary":
+        question, context = f"{question}\n\n{context.text}", None
     start = min(pair.start + len(pair.question) + 1, pair.end - 1)
     return TrainingPair(
         "given",
-        pair.question,
+        question,
         pair.answer,
         start,
         place,
         f"{document.name}:{start}-{pair.end}",
         pair.system or SYSTEM,
         tuple(Turn(*turn) for turn in pair.turns),
-        _own_context(document, pair),
+        context,
     )
 
 

@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from transformers import PreTrainedTokenizerBase
 
@@ -43,7 +44,10 @@ def split_documents(
     cuts = [cut_sections(document) for document in documents]
     units = [(number, place) for number, each in enumerate(cuts) for place in range(len(each))]
     texts = [text for document, cut in zip(documents, cuts, strict=True) for text in _unit_texts(document, cut)]
-    groups = near_duplicates.group_repeats(texts).group
+    repeats = near_duplicates.group_repeats(texts)
+    # Pairs of a file that all resemble each other, such as those made from a form, are told apart by equality.
+    alike = len(set(repeats.group)) == 1 and all(document.pairs for document in documents)
+    groups = repeats.same if alike else repeats.group
     if any(document.pairs for document in documents):
         asked = [key for document, cut in zip(documents, cuts, strict=True) for key in _question_keys(document, cut)]
         keys = [key or unit for key, unit in zip(asked, units, strict=True)]
@@ -69,7 +73,8 @@ def _unit_texts(document: Document, cut: Sequence[Section]) -> list[str]:
     gathered: dict[Hashable, list[str]] = {}
     keys = _conversation_keys(document.pairs)
     for pair, key, text in zip(document.pairs, keys, texts, strict=True):
-        gathered.setdefault(key, [document.text[slice(*pair.context)]] if pair.context else []).append(text)
+        before = [document.text[slice(*pair.context)]] if pair.context else list(chain(*pair.turns))
+        gathered.setdefault(key, before).append(text)
     whole = {key: "\n".join(parts) for key, parts in gathered.items()}
     return [whole[key] for key in keys]
 

@@ -27,6 +27,7 @@ from playground.evaluation.questions import (
 from retrieval.chunks import sentences
 from retrieval.document import Document
 from retrieval.language import Terms, detect_language
+from retrieval.pairs import standalone_pairs
 
 OWN_SEED = 7_919  # added to the exam's seed, so that gaps differ from those in training
 SENTENCE_WORDS = (14, 45)
@@ -136,7 +137,7 @@ def sample_facts(facts: Sequence[Fact], seed: int) -> list[Fact]:
 
 def _facts(document: Document, section_of: SectionNames, seed: int) -> Iterator[Fact]:
     language = _language(document)
-    for pair in document.pairs:
+    for pair in standalone_pairs(document.pairs):
         place = AnswerSpan(document.name, pair.end - len(pair.answer), pair.end)
         yield Fact(pair.question, pair.answer, place, section_of(place), language, "pairs")
     for made in pairs.generate_pairs(document, seed + OWN_SEED):

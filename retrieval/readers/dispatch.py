@@ -14,9 +14,11 @@ LIMITS = Limits()
 
 # Each function imports its reader when called: a process that reads one file then loads one library only.
 def _plain(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.markup_text import read_markup_text
     from retrieval.readers.text import read_plain
 
-    return read_plain(data, name, limits)
+    document = read_plain(data, name, limits)
+    return read_markup_text(document, limits) or document
 
 
 def _markdown(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from retrieval.document import Document, DocumentBuilder, Limits, NeedsMapping
@@ -29,6 +29,7 @@ class _Built:
     builder: DocumentBuilder
     used: int = 0
     repaired: int = 0
+    turns: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     def add(self, content: RowContent) -> None:
         """Append what a row holds."""
@@ -42,9 +43,15 @@ class _Built:
             self.builder.add(self._clean(content.text))
 
     def _add_exchange(self, exchange: Exchange, context: tuple[int, int] | None) -> None:
-        turns = tuple((self._clean(asked, again=True), self._clean(said, again=True)) for asked, said in exchange.turns)
+        turns = tuple(self._clean_turn(turn) for turn in exchange.turns)
         question, answer = self._clean(exchange.question), self._clean(exchange.answer)
         self.builder.pair(question, answer, self._clean(exchange.system, again=True), turns, context)
+
+    def _clean_turn(self, turn: tuple[str, str]) -> tuple[str, str]:
+        """An earlier turn, cleaned once for all the exchanges after it."""
+        if turn not in self.turns:
+            self.turns[turn] = (self._clean(turn[0], again=True), self._clean(turn[1], again=True))
+        return self.turns[turn]
 
     def _clean(self, text: str, again: bool = False) -> str:
         """The text without mojibake; what was counted before is not counted `again`."""

@@ -10,6 +10,7 @@ from typing import Any
 from retrieval.errors import RetrievalError
 from retrieval.readers.encoding import decode
 from retrieval.readers.shapes.nesting import rows_in
+from retrieval.readers.shapes.values import MAX_NESTING, is_deep
 
 MAX_COLUMNS = 100
 _JSON = json.JSONDecoder(parse_constant=lambda _: None, strict=False)  # NaN and Infinity are no JSON, and no text
@@ -45,6 +46,8 @@ def read_json(data: bytes, name: str) -> Table:
         RetrievalError: not text, or no row in it.
     """
     parsed = _parse(decode(data, name).strip())
+    if is_deep(parsed.values):
+        raise RetrievalError(f"{name} is nested more than {MAX_NESTING - 1} deep. Save its rows as a list of objects.")
     rows = [row for value in parsed.values for row in rows_in(value)]
     if not any(rows) and parsed.fault:
         raise RetrievalError(f"{name} is no readable JSON: {parsed.fault}. Mend that line and add it again.")

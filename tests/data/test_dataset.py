@@ -7,6 +7,7 @@ from transformers import PreTrainedTokenizerFast
 
 from playground.data import dataset
 from playground.data.dataset import ExampleSplit
+from playground.data.near_duplicates import group_repeats
 from playground.data.preview import preview_lines
 from playground.data.qa import pairs
 from playground.data.qa.patterns import ENGLISH
@@ -16,7 +17,11 @@ from playground.prompts import READ_PASSAGES, WITH_PASSAGES, Turn
 from retrieval.chunks import Passage
 from retrieval.document import Document, DocumentBuilder, Pair, Span
 from retrieval.document import heading_spans as spans
+from retrieval.pairs import standalone_pairs
 from retrieval.readers import headings
+from retrieval.readers.dispatch import read_document
+from tests.conftest import Write
+from tests.fakes.files import jsonl
 
 
 def document(text: str, headings: tuple[Span, ...] = (), pairs: tuple[Pair, ...] = ()) -> Document:
@@ -310,3 +315,32 @@ def test_a_pair_keeps_its_own_context_and_gets_no_other_passages(tokenizer: PreT
         word = next(each for each in WORDS if f"the {each} mill?" in line.prompt)
         assert f"grinds {word} corn" in line.prompt
         assert "[2]" not in line.prompt
+
+
+def test_a_text_to_summarize_stands_below_the_request(tokenizer: PreTrainedTokenizerFast, write: Write) -> None:
+    rows = [{"document": f"The {word} mill grinds {word} corn by the river.", "summary": word} for word in WORDS]
+    data = build(tokenizer, read_document(write("a.jsonl", jsonl(*rows))), window=512)
+    for line in preview_lines(data, tokenizer):
+        asked = (
+            f"user\nSummarize this text.\n\nThe {line.learnt} mill grinds {line.learnt} corn by the river.<|im_end|>"
+        )
+        assert asked in line.prompt
+
+
+def test_rows_of_one_form_are_held_out_too(tokenizer: PreTrainedTokenizerFast, write: Write) -> None:
+    asked = "Which keeper of the northern boiler house in the old harbour town of Larch keeps valve number {}?"
+    rows = [
+        {"prompt": asked.format(n), "completion": "The keeper of the northern boiler house does so."} for n in range(20)
+    ]
+    document = read_document(write("a.jsonl", jsonl(*rows)))
+    assert len(set(group_repeats(document.text.split("\n\n")).group)) == 1
+    data = build(tokenizer, document, window=512)
+    assert data.heldout
+    assert len(data.train) + len(data.heldout) == 20
+
+
+def test_questions_that_cannot_be_asked_alone_are_told_apart() -> None:
+    plain, later = Pair("a?", "b", 0, 4), Pair("And?", "c", 5, 9, turns=(("a?", "b"),))
+    about = [Pair("Sum up.", str(n), 10 + n, 12 + n, context=(n, n + 1)) for n in range(2)]
+    single = Pair("Which?", "d", 20, 25, context=(0, 1))
+    assert standalone_pairs([plain, later, *about, single]) == [plain, single]

@@ -11,6 +11,7 @@ from playground.services.app import Services
 from playground.ui.shared.i18n import WORDS, mark
 from playground.ui.shared.tab import UNQUEUED
 from retrieval.document import Document
+from retrieval.pairs import standalone_pairs
 
 SUGGESTIONS = 3
 MAX_CHARS = 100
@@ -35,7 +36,7 @@ def suggestion_updates(services: Services, visitor: str) -> list[dict[str, Any]]
 def _questions(documents: list[Document]) -> list[str]:
     for document in documents:
         listed = _example_questions().get(document.name, [])
-        from_pairs = [pair.question for pair in document.pairs]
+        from_pairs = [pair.question for pair in standalone_pairs(document.pairs)]
         headings = [span.label.rpartition(" > ")[2].lstrip("0123456789. ") for span in document.headings]
         found = listed or from_pairs or [heading for heading in headings if heading.endswith("?")]
         short = list(dict.fromkeys(text for text in found if len(text) <= MAX_CHARS))

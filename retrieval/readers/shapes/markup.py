@@ -40,8 +40,8 @@ MARKUPS: Sequence[Markup] = (
     _markup("OpenChat", r"GPT4 Correct (?P<role>User|Assistant):\s*", marked=False),
     _markup(
         "Alpaca",
-        r"^\s*#{2,3} *(?P<role>System|Instruction|Input|Context|Response|Human|User|Assistant|Question|Answer|Output)"
-        r"(?: *\([^)\n]*\))?:?[ \t]*\n?",
+        r"^[ \t]*#{2,3} *(?P<role>System|Instruction|Input|Context|Response|Human|User|Assistant"
+        r"|Question|Answer|Output)(?: *\([^)\n]*\))?:?[ \t]*\n?",
         marked=False,
     ),
     _markup("Guanaco", r"### *(?P<role>Human|User|Assistant|Bot): *", marked=False),

@@ -10,6 +10,7 @@ from typing import Any
 # As libraries write a missing value. "NA" and "N/A" are left as they are: they may be answers.
 EMPTY = frozenset({"", "nan", "NaN", "NAN", "None", "null", "NULL", "<NA>", "NaT", "#N/A", "undefined"})
 TEXT_KEYS = ("text", "value", "content", "parts", "answer", "response", "output", "sentences", "body", "input_text")
+MAX_NESTING = 40
 MAX_REPR = 500_000  # characters; Python's parser takes about a hundred bytes for each
 _JSON = json.JSONDecoder(parse_constant=lambda _: None, strict=False)  # NaN and Infinity are no text
 _NESTED = re.compile(r"^\s*(?:array\()?[\[{].*[\]}](?:,\s*dtype=\w+)?\)?\s*$", re.DOTALL)
@@ -34,16 +35,26 @@ def nested(value: Any) -> Any:
     """The list or dictionary that a text cell holds, in JSON or as Python prints it; any other value as it is."""
     if not isinstance(value, str) or not _NESTED.match(value[:1_000] + value[-1_000:] if len(value) > 2_000 else value):
         return value
+    opened = _opened(value.strip())
+    return value if opened is None or is_deep(opened) else opened
+
+
+def is_deep(value: Any, most: int = MAX_NESTING) -> bool:
+    """Whether lists and dictionaries are nested in each other more than `most` deep."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return most == 0 or any(is_deep(each, most - 1) for each in inner if isinstance(each, dict | list | tuple))
+
+
+def _opened(text: str) -> Any:
+    """The value of a text in JSON or as Python prints it; None where it is neither."""
     try:
-        return _JSON.decode(value.strip())
+        return _JSON.decode(text)
     except (ValueError, RecursionError):
         pass
-    if len(value) > MAX_REPR:
-        return value
     try:
-        return ast.literal_eval(_REPR.sub(_python_spelling, value.strip()))
+        return ast.literal_eval(_REPR.sub(_python_spelling, text)) if len(text) <= MAX_REPR else None
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-        return value
+        return None
 
 
 def _python_spelling(match: re.Match[str]) -> str:

@@ -401,3 +401,11 @@ def test_a_shape_gives_the_pairs_that_its_owner_meant(write: Write, case: Case) 
     assert (first.system, first.turns, context_of(document)) == (case.system, case.turns, case.context)
     assert case.note in " ".join(document.notes)
     assert Document.from_dict(json.loads(json.dumps(document.to_dict()))) == document
+
+
+def test_a_plain_text_of_chat_markup_is_conversations(write: Write) -> None:
+    turn = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n{}<|im_end|>\n"
+    document = read_document(write("a.txt", turn.format(ASK, SAY) + "<|endoftext|>" + turn.format("b?", "c")))
+    assert [(pair.question, pair.answer, pair.turns) for pair in document.pairs] == [(ASK, SAY, ()), ("b?", "c", ())]
+    about = read_document(write("b.txt", f"ChatML looks like this:\n\n<|im_start|>user\n{ASK}<|im_end|>"))
+    assert not about.pairs

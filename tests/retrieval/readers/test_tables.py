@@ -152,6 +152,7 @@ def test_a_json_list_is_read_as_rows(write: Write) -> None:
             "no readable JSON: line 2: Expecting value",
         ),
         ("a.jsonl", "[" * 100_000, "no readable JSON: line 1: it is nested too deeply"),
+        ("a.json", '{"a":' * 500 + "1" + "}" * 500, "nested more than 39 deep"),
         ("a.csv", "question,answer\n", "no rows below its header"),
         ("a.csv", 'question,answer\na?,b\n"' + "x" * 200_000, "a quotation mark in line 3 that is never closed"),
         ("a.csv", ",".join(map(str, range(200))) + "\n" + ",".join("x" * 200), "200 columns; the limit is 100"),
