@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from retrieval.errors import RetrievalError
-from retrieval.readers.encoding import decode
+from retrieval.readers.encoding import decode_file
 from retrieval.readers.shapes.names import normal
 from retrieval.readers.shapes.recognise import matches_shape
 from retrieval.readers.tables import Table, check_columns
@@ -28,7 +28,8 @@ def read_csv(data: bytes, name: str) -> Table:
     Raises:
         RetrievalError: not text, no rows, too many columns, or a quotation mark that is never closed.
     """
-    text = decode(data, name).lstrip("\n\r")
+    decoded = decode_file(data, name)
+    text = decoded.text.lstrip("\n\r")
     named = _SEP_LINE.match(text)
     delimiter = named[1] if named else _delimiter(text)
     records = _records(text[named.end() :] if named else text, delimiter, name)
@@ -43,7 +44,7 @@ def read_csv(data: bytes, name: str) -> Table:
     rows = [dict(zip(columns, _fit(record, width), strict=True)) for record in body if _fits(record, width)]
     if not rows:
         raise RetrievalError(f"{name} has no row with {width} cells, as its header has. Check its delimiters.")
-    return Table(columns, rows, len(body) - len(rows))
+    return Table(columns, rows, len(body) - len(rows), notes=decoded.notes)
 
 
 def _records(text: str, delimiter: str, name: str) -> list[Record]:

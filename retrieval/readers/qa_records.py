@@ -8,7 +8,7 @@ from typing import Any
 from retrieval.document import Document, DocumentBuilder, Limits, NeedsMapping
 from retrieval.errors import RetrievalError
 from retrieval.mapping import ColumnMapping, columns_of
-from retrieval.readers.encoding import clean, repair_note
+from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.shapes.conversation import Exchange
 from retrieval.readers.shapes.nesting import MESSAGES
 from retrieval.readers.shapes.recognise import Roles, recognise
@@ -28,7 +28,8 @@ class _Built:
 
     builder: DocumentBuilder
     used: int = 0
-    repaired: int = 0
+    cleaner: Cleaner = field(default_factory=Cleaner)
+    uncounted: Cleaner = field(default_factory=Cleaner)  # for texts that were counted before
     turns: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     def add(self, content: RowContent) -> None:
@@ -54,10 +55,8 @@ class _Built:
         return self.turns[turn]
 
     def _clean(self, text: str, again: bool = False) -> str:
-        """The text without mojibake; what was counted before is not counted `again`."""
-        cleaned, repaired = clean(text)
-        self.repaired += 0 if again else repaired
-        return cleaned.strip()
+        """The text without what nobody reads; what was mended before is not counted `again`."""
+        return (self.uncounted if again else self.cleaner).clean(text).strip()
 
 
 def read_records(table: Table, name: str, mapping: ColumnMapping | None, limits: Limits) -> Document:
@@ -80,7 +79,7 @@ def read_records(table: Table, name: str, mapping: ColumnMapping | None, limits:
     reading = _reading(table, shape, roles, built, reader.left)
     if not built.used:
         raise NeedsMapping(_refusal(name, reading), table.columns, _sample(table))
-    notes = [*repair_note(built.repaired), *left_sentences(reading.left, reading.unread, _fault(table))]
+    notes = [*table.notes, *built.cleaner.notes(), *left_sentences(reading.left, reading.unread, _fault(table))]
     return replace(built.builder.document(name, notes, table.columns), table=reading)
 
 

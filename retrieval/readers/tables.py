@@ -4,11 +4,11 @@ import ast
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from retrieval.errors import RetrievalError
-from retrieval.readers.encoding import decode
+from retrieval.readers.encoding import decode_file
 from retrieval.readers.shapes.nesting import rows_in
 from retrieval.readers.shapes.values import MAX_NESTING, is_deep
 
@@ -22,12 +22,16 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Table:
-    """Rows that all have these columns; `malformed` counts those left out, `fault` says where the first one is."""
+    """Rows that all have these columns; `malformed` counts those left out, `fault` says where the first one is.
+
+    `notes` say how the file was decoded.
+    """
 
     columns: tuple[str, ...]
     rows: list[Row]
     malformed: int
     fault: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,14 +49,16 @@ def read_json(data: bytes, name: str) -> Table:
     Raises:
         RetrievalError: not text, or no row in it.
     """
-    parsed = _parse(decode(data, name).strip())
+    decoded = decode_file(data, name)
+    parsed = _parse(decoded.text.strip())
     if is_deep(parsed.values):
         raise RetrievalError(f"{name} is nested more than {MAX_NESTING - 1} deep. Save its rows as a list of objects.")
     rows = [row for value in parsed.values for row in rows_in(value)]
     if not any(rows) and parsed.fault:
         raise RetrievalError(f"{name} is no readable JSON: {parsed.fault}. Mend that line and add it again.")
     objects = [row for row in rows if row]
-    return table_of_objects(objects, parsed.malformed + len(rows) - len(objects), name, parsed.fault)
+    table = table_of_objects(objects, parsed.malformed + len(rows) - len(objects), name, parsed.fault)
+    return replace(table, notes=decoded.notes)
 
 
 def table_of_objects(objects: Sequence[Row], malformed: int, name: str, fault: str = "") -> Table:
