@@ -12,6 +12,7 @@ from typing import Protocol
 
 from benchmarks.cases_reading import ROWS as READING
 from benchmarks.cases_training import ROWS as TRAINING
+from benchmarks.cases_training import WRONG_KINDS
 
 
 class Row(Protocol):
@@ -27,7 +28,7 @@ class Row(Protocol):
 
 def all_rows() -> list[Row]:
     """The rows of every kind."""
-    return [*READING, *TRAINING]
+    return [*READING, *TRAINING, *WRONG_KINDS]
 
 
 def report(rows: Sequence[Row], cases: Path) -> list[str]:

@@ -1,9 +1,10 @@
-"""Rows of the case table for training files: what every file of cases/01 to 16 must become."""
+"""Rows of the case table for training files, cases/01 to 16, and for files that are not what their ending says, 68."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.cases_reading import Reading
 from retrieval.document import Document, Pair
 from retrieval.errors import RetrievalError
 from retrieval.readers.dispatch import read_document
@@ -223,4 +224,12 @@ ROWS: tuple[TrainingRow, ...] = (
             every("with the context as question", lambda pair: pair.question.startswith("I cannot sleep before")),
         ),
     ),
+)
+
+WRONG_KINDS: tuple[Reading, ...] = (
+    Reading("68-wrong-kind/book.csv", refusal="is an Excel workbook, not text. Save its sheets as CSV"),
+    Reading("68-wrong-kind/book.xlsx", refusal="is an Excel workbook and cannot be read under this ending. Save"),
+    Reading("68-wrong-kind/note.rtf", refusal="is an RTF file and cannot be read under this ending. Save it as DOCX"),
+    Reading("68-wrong-kind/note.txt", refusal="is an RTF file, not text. Save it as DOCX"),
+    Reading("68-wrong-kind/slides.docx", refusal="is an Excel workbook, not a Word file. Save its sheets as CSV"),
 )

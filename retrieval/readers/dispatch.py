@@ -109,7 +109,7 @@ def read_document(
     name = name or path.name
     suffix = Path(name).suffix.lower()
     if suffix not in SUFFIXES:
-        raise RetrievalError(f"{name} is of an unknown type; known are {', '.join(SUFFIXES)}. Save it as one of these.")
+        raise RetrievalError(_unknown_type(path, name))
     data = _bytes(path, name, limits)
     if encoding and suffix not in BINARY:
         from retrieval.readers.encoding import as_unicode
@@ -128,6 +128,16 @@ def read_document(
             f"{name} has {len(document.text):,} characters; the limit is {limits.max_chars:,}. Add a part of it."
         )
     return document
+
+
+def _unknown_type(path: Path, name: str) -> str:
+    """What a file of an unknown ending is, and what to do with it."""
+    from retrieval.readers.foreign import first_bytes_kind
+
+    kind = first_bytes_kind(path)
+    if kind:
+        return f"{name} is {kind.name} and cannot be read under this ending. {kind.advice}"
+    return f"{name} is of an unknown type; known are {', '.join(SUFFIXES)}. Save it as one of these."
 
 
 def _bytes(path: Path, name: str, limits: Limits) -> bytes:

@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element, fromstring
 from retrieval.document import Limits
 from retrieval.errors import RetrievalError
 from retrieval.readers.encoding import refuse_disguised
+from retrieval.readers.foreign import kind_of_names
 
 _FAMILIES = {
     "http://schemas.openxmlformats.org/wordprocessingml/2006/main": "w",
@@ -100,7 +101,8 @@ def _refusal(archive: zipfile.ZipFile, limits: Limits) -> str:
     entries = archive.infolist()
     parts = [entry for entry in entries if entry.filename.endswith((".xml", ".rels"))]
     if not any(entry.filename.startswith("word/") for entry in entries):
-        return "is a ZIP archive without a Word text. Save it under its own file ending."
+        kind = kind_of_names([entry.filename for entry in entries])
+        return f"is {kind.name}, not a Word file. {kind.advice}"
     if excess := _excess(entries, parts, limits):
         return f"unpacks to {excess}. Add a part of it."
     tags = 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from retrieval.errors import NeedsEncoding, RetrievalError
 from retrieval.readers.cleaning import Cleaner
+from retrieval.readers.foreign import kind_of
 
 BOMS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
@@ -13,25 +14,6 @@ BOMS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
-MAGIC = {
-    b"%PDF-": "a PDF",
-    b"PK\x03\x04": "a ZIP archive (DOCX, XLSX, …)",
-    b"\xd0\xcf\x11\xe0": "an old Office file",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"GIF8": "a picture",
-    b"\x7fELF": "a program",
-    b"MZ\x90": "a program",
-    b"\x1f\x8b": "a compressed archive",
-    b"7z\xbc\xaf": "a compressed archive",
-    b"Rar!\x1a": "a compressed archive",
-    b"\xfd7zXZ": "a compressed archive",
-    b"RIFF": "a picture, sound or film",
-    b"ID3": "a sound",
-    b"OggS": "a sound or film",
-    b"{\\rtf": "an RTF file",
-    b"SQLite format 3": "a database",
-}
 _CONTROL = re.compile(r"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 CHOICES, SHOWN_CHARS = 3, 160  # readings that are shown, and characters of each
 
@@ -129,9 +111,9 @@ def refuse_disguised(data: bytes, name: str, wanted: str, magic: bytes | None = 
     Raises:
         RetrievalError: it is of another type.
     """
-    for other, kind in MAGIC.items():
-        if other != magic and data.startswith(other):
-            raise RetrievalError(f"{name} is {kind}, not {wanted}. Save it under its own file ending and add it again.")
+    kind = None if magic and data.startswith(magic) else kind_of(data)
+    if kind:
+        raise RetrievalError(f"{name} is {kind.name}, not {wanted}. {kind.advice}")
 
 
 def _require_text(text: str, name: str) -> Decoded:

@@ -15,7 +15,7 @@ from retrieval.document import Document, Limits
 from retrieval.errors import RetrievalError
 from retrieval.mapping import ColumnMapping
 from retrieval.readers.hub_address import HubDataset
-from retrieval.readers.parquet import CELL_SHARE, plain_row
+from retrieval.readers.parquet import CELL_SHARE, plain_row, text_chars
 from retrieval.readers.qa_records import read_records
 from retrieval.readers.tables import table_of_objects
 
@@ -60,7 +60,7 @@ def _rows(source: HubDataset, limits: Limits) -> tuple[list[dict[str, Any]], lis
     rows: list[dict[str, Any]] = []
     chars = 0
     for row in stream.remove_columns(unread) if unread else stream:
-        chars += sum(len(str(value)) for value in row.values())
+        chars += text_chars(plain_row(row))
         if len(rows) == MAX_ROWS or (rows and chars > CELL_SHARE * limits.max_chars):
             return rows, unread, True
         rows.append(plain_row(row))

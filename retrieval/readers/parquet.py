@@ -45,7 +45,7 @@ def _rows(file: pyarrow.parquet.ParquetFile, columns: list[str], limits: Limits)
     for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=columns, use_threads=False):
         for row in batch.to_pylist():
             plain = plain_row(row)
-            chars += sum(len(str(value)) for value in plain.values())
+            chars += text_chars(plain)
             if rows and chars > CELL_SHARE * limits.max_chars:
                 return rows
             rows.append(plain)
@@ -56,6 +56,12 @@ def plain_row(row: Mapping[str, Any]) -> Row:
     """The row in values that JSON has; a date becomes its text, NaN becomes nothing."""
     values: Row = json.loads(json.dumps(row, default=str), parse_constant=lambda _: None)
     return values
+
+
+def text_chars(value: Any) -> int:
+    """The characters of all texts and numbers in a value, without the names of its keys."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return len(str(value)) if inner is None else sum(text_chars(each) for each in inner if each is not None)
 
 
 def _is_binary(kind: pyarrow.DataType) -> bool:

@@ -1,8 +1,10 @@
 """Refusals and limits that hold for a file of any type."""
 
+import io
 import json
 import re
 import time
+import zipfile
 
 import docx
 import pytest
@@ -19,7 +21,7 @@ from tests.fakes.pdf import text_pdf
     ("name", "content", "message"),
     [
         ("a.pdf", b"\x89PNG\r\n\x1a\n", "is a picture, not a PDF"),
-        ("a.pdf", b"PK\x03\x04", "is a ZIP archive .* not a PDF"),
+        ("a.pdf", b"PK\x03\x04", "is a ZIP archive, not a PDF"),
         ("a.docx", text_pdf([[(72, 700, "text")]]), "is a PDF, not a Word file"),
         ("a.docx", b"\x1f\x8b\x08", "is a compressed archive, not a Word file"),
         ("a.txt", b"{\\rtf1 words}", "is an RTF file, not text"),
@@ -90,3 +92,23 @@ def test_every_known_ending_has_a_reader(write: Write) -> None:
 def test_a_document_survives_json(write: Write) -> None:
     document = read_document(write("a.jsonl", jsonl({"q": "a?", "a": "b"})))
     assert Document.from_dict(json.loads(json.dumps(document.to_dict()))) == document
+
+
+@pytest.mark.parametrize(
+    ("inside", "what"),
+    [
+        ("xl/workbook.xml", "an Excel workbook"),
+        ("ppt/presentation.xml", "a PowerPoint presentation"),
+        ("META-INF/container.xml", "an e-book"),
+        ("content.xml", "an OpenDocument file"),
+        ("notes/a.txt", "a ZIP archive"),
+    ],
+)
+def test_an_archive_is_called_what_it_is_whatever_its_ending(write: Write, inside: str, what: str) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(inside, "<a/>")
+    for name in ("a.csv", "a.docx", "a.xlsx", "a.txt", "a.pdf"):
+        with pytest.raises(RetrievalError, match=rf"^{name} is {what}.*\. (Save|Unpack) .*\.$") as refusal:
+            read_document(write(name, buffer.getvalue()))
+        assert "ending and add it again" not in str(refusal.value)

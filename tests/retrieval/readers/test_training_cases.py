@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cases_training import ROWS, TrainingRow, count_is, pairs_are
+from benchmarks.cases import Row
+from benchmarks.cases_training import ROWS, WRONG_KINDS, TrainingRow, count_is, pairs_are
 
 
 @pytest.fixture(scope="session")
@@ -16,8 +17,11 @@ def cases(shared_data: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
-def test_a_training_file_becomes_what_its_owner_meant(cases: Path, row: TrainingRow) -> None:
+EVERY = (*ROWS, *WRONG_KINDS)
+
+
+@pytest.mark.parametrize("row", EVERY, ids=[row.name for row in EVERY])
+def test_a_training_file_becomes_what_its_owner_meant(cases: Path, row: Row) -> None:
     assert row.faults(cases) == []
 
 
