@@ -74,5 +74,5 @@ def test_a_zip_that_is_no_word_file_is_refused(write: Write) -> None:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("a.txt", "x")
-    with pytest.raises(RetrievalError, match="without a Word text"):
+    with pytest.raises(RetrievalError, match="is a ZIP archive, not a Word file"):
         read_document(write("a.docx", buffer.getvalue()))
