@@ -35,17 +35,18 @@ PANES = (("Base", False, False), ("Base + retrieval", False, True), ("Fine-tuned
          ("Fine-tuned + retrieval", True, True))  # fmt: skip
 
 
-def planned(documents: Sequence[Document], method: str, preset: str) -> RunConfig:
-    """The run that the page starts on this machine."""
+def planned(documents: Sequence[Document], method: str, preset: str, steps: int) -> RunConfig:
+    """The run that the page starts on this machine; of `steps` steps unless that is 0."""
     chat, chosen = fresh_chat(), PRESETS[preset]
     load = measure_workload(documents, chat.tokenizer, preset_settings(chosen, {}), shipped_turns(chat.hash))
-    return plan_run(method, chosen, {}, {}, load, chat.model.config, training_speed(chat.model, device.choose()))
+    speed = training_speed(chat.model, device.choose())
+    return plan_run(method, chosen, {}, {"steps": steps}, load, chat.model.config, speed)
 
 
 def section(name: str, asked: argparse.Namespace, chat: ChatModel, embedder: Embedder) -> Iterator[str]:
     """The lines about one text."""
     documents = texts(asked.data)[name]()
-    config = planned(documents, asked.method, asked.preset)
+    config = planned(documents, asked.method, asked.preset, asked.steps)
     folder = Path(asked.runs) / f"{name}-{asked.method}-{asked.preset}"
     served = load_adapter(trained(documents, config, folder), chat)
     index = build_index(documents, embedder)
@@ -84,6 +85,7 @@ def main() -> None:
     parser.add_argument("--texts", nargs="+", choices=list(TITLES), default=list(TITLES))
     parser.add_argument("--method", default="lora")
     parser.add_argument("--preset", choices=list(PRESETS), default="quick")
+    parser.add_argument("--steps", type=int, default=0, help="steps of each run; 0: what the preset plans here")
     parser.add_argument("--runs", type=Path, default=Path(tempfile.gettempdir()) / "playground-answers")
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()

@@ -32,6 +32,7 @@ from playground.settings import Settings
 from playground.training.config import RunConfig, TrainSettings
 from playground.training.loop import train
 from retrieval.build import build as build_index
+from retrieval.chunks import Passage
 from retrieval.document import Document
 from retrieval.embed import Embedder
 from retrieval.index import Index
@@ -121,6 +122,11 @@ def trained(documents: Sequence[Document], config: RunConfig, folder: Path) -> P
     return folder / "adapter"
 
 
+def retrieve(question: str, index: Index, embedder: Embedder) -> list[Passage]:
+    """The passages that the app's prompt would have."""
+    return [hit.passage for hit in search(index, embedder, question, prompts.READ_PASSAGES).hits]
+
+
 def ask(
     chat: ChatModel, served: ServedAdapter | None, asked: Sequence[Asked], index: Index | None, embedder: Embedder
 ) -> list[tuple[str, bool]]:
@@ -129,9 +135,7 @@ def ask(
     ends, decoding = end_tokens(chat), Decoding(max_new_tokens=NEW_TOKENS)
     for first in range(0, len(asked), ROWS):
         part = asked[first : first + ROWS]
-        passages = [
-            [hit.passage for hit in search(index, embedder, each.question).hits] if index else [] for each in part
-        ]
+        passages = [retrieve(each.question, index, embedder) if index else [] for each in part]
         rows = [
             Prompt(
                 prompts.render(chat.tokenizer, prompts.messages(each.question, passages=found)),

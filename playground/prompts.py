@@ -1,12 +1,14 @@
 """One prompt skeleton for every arm: system, history, passages, question. Texts are data, never control tokens."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
 from retrieval.chunks import Passage
+from retrieval.document import TRAIL
 
 SYSTEM = "You answer questions in a few clear sentences. If you do not know the answer, say that you do not know."
 WITH_PASSAGES = (
@@ -16,7 +18,7 @@ WITH_PASSAGES = (
 PASSAGE = "[{number}] {heading}\n{text}"
 PASSAGE_BARE = "[{number}] {text}"
 READ_PASSAGES = 3  # at most: a small model finds less in more of them (docs/log.md)
-
+_NUMBERED = re.compile(r"\W*(?:[^\W\d]+\W+)?(?:\d+|[IVXLC]+)[.\d]*\W*")  # Section 8, § 3, Điều 12, IV.
 
 Messages = list[dict[str, str]]
 
@@ -66,9 +68,13 @@ def template_hash(tokenizer: PreTrainedTokenizerBase) -> str:
 
 
 def list_passage(number: int, passage: Passage) -> str:
-    """A passage as a prompt shows it, under its heading if it has one."""
-    listed = PASSAGE if passage.heading else PASSAGE_BARE
-    return listed.format(number=number, heading=passage.heading, text=passage.text)
+    """A passage as a prompt shows it, under its innermost heading if it has one; a bare number has the one above it.
+
+    A small model copies a whole trail of headings into its answer.
+    """
+    trail = passage.heading.split(TRAIL)
+    heading = TRAIL.join(trail[-2:] if _NUMBERED.fullmatch(trail[-1]) else trail[-1:])
+    return (PASSAGE if heading else PASSAGE_BARE).format(number=number, heading=heading, text=passage.text)
 
 
 def _question_with_passages(question: str, passages: Sequence[Passage]) -> str:

@@ -34,6 +34,19 @@ def test_passages_are_numbered_and_have_their_headings_and_the_best_stands_next_
     assert "b.txt" not in asked, "the name of a file says nothing of what a passage is about"
 
 
+@pytest.mark.parametrize(
+    ("heading", "shown"),
+    [
+        ("The tools > 8.1 What does dpkg do?", "8.1 What does dpkg do?"),
+        ("Article I > Section 8", "Article I > Section 8"),
+        ("Luật > Điều 12.", "Luật > Điều 12."),
+        ("Basics", "Basics"),
+    ],
+)
+def test_a_passage_stands_under_its_innermost_heading_that_says_something(heading: str, shown: str) -> None:
+    assert prompts.list_passage(1, passage("One.", heading)) == f"[1] {shown}\nOne."
+
+
 def test_rendering_waits_for_the_assistant(tokenizer: PreTrainedTokenizerFast) -> None:
     text = tokenizer.decode(prompts.render(tokenizer, prompts.messages("Ai?")))
     assert text.endswith("<|im_start|>user\nAi?<|im_end|>\n<|im_start|>assistant\n")
