@@ -10,6 +10,7 @@ LEFT = {
     "empty_pairs": "Rows without a question or an answer left out",
     "empty_text": "Rows without text left out",
     "rejected": "Rows whose label rejects the answer left out",
+    "tied": "Rows without a better answer left out",
     "no_choice": "Rows whose answer is none of the choices left out",
     "weightless": "Answers of weight 0 that are never learnt",
     "tools": "Calls and results of tools that are in the prompt only",

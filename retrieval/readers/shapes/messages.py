@@ -32,6 +32,7 @@ ROLE_NAMES: Mapping[Role, tuple[str, ...]] = {
 ROLES: dict[str, Role] = {name: role for role, names in ROLE_NAMES.items() for name in names}
 ROLE_KEYS = ("role", "from", "speaker", "author", "sender", "type")
 TEXT_KEYS = ("content", "value", "text", "message", "utterance", "parts", "body", "data")
+HUMAN_KEYS = ("is_human", "is_user", "isUser", "from_user", "fromUser", "human")
 WEIGHT_KEYS = ("weight", "loss_weight", "train", "training", "loss", "learn", "trainable")
 # Keys of a turn that holds question and answer together.
 ASKED_KEYS = ("user", "human", "input", "question", "prompt", "instruction", "query", "q")
@@ -123,7 +124,10 @@ def _two_speakers(messages: Sequence[Any]) -> dict[str, Role]:
 
 def _messages_in(message: dict[str, Any], speakers: Mapping[str, Role], left: Counter[str]) -> list[Message]:
     """What one dictionary says: a message with its parts, or a turn of question and answer."""
-    name = _first(message, ROLE_KEYS)
+    inner = message.get("message")
+    if isinstance(inner, dict) and not any(role_of(message.get(key)) for key in ROLE_KEYS):
+        return _messages_in(inner, speakers, left)
+    name = _first(message, ROLE_KEYS) or _flagged_role(message)
     role = speakers.get(name) if isinstance(name, str) and name in speakers else role_of(name)
     if role is None:
         turn = [*_keyed(message, SYSTEM_KEYS, "system"), *_keyed(message, ASKED_KEYS, "user")]
@@ -136,6 +140,14 @@ def _messages_in(message: dict[str, Any], speakers: Mapping[str, Role], left: Co
     found = [Message(role, text, learnt, speaker) for role, text in _parts(role, content, left)]
     calls = [text for key in ("tool_calls", "function_call") for text in _calls(message.get(key))]
     return [*found, *(Message("call", text) for text in calls)]
+
+
+def _flagged_role(message: Mapping[str, Any]) -> str | None:
+    """The speaker where only a yes or no tells: whether a person wrote it, or whether it is to be learnt."""
+    human = next((message[key] for key in HUMAN_KEYS if isinstance(message.get(key), bool)), None)
+    if human is None and isinstance(message.get("label"), bool):
+        human = not message["label"]
+    return None if human is None else "user" if human else "assistant"
 
 
 def _keyed(turn: Mapping[str, Any], keys: Sequence[str], role: Role) -> Iterator[Message]:

@@ -6,12 +6,12 @@ Names = tuple[str, ...]
 
 CHATS = (
     "messages", "conversations", "conversation", "dialogue", "dialog", "dialogs", "chat", "contents", "turns",
-    "utterances", "items", "log", "session", "thread", "history_messages",
+    "utterances", "items", "log", "session", "thread", "history_messages", "chat_messages", "segments",
 )  # fmt: skip
 QUESTIONS = (
     "instruction", "instructions", "question", "query", "prompt", "user", "human", "input", "inputs", "q", "problem",
     "input_text", "text_input", "user_message", "user_input", "user_prompt", "user_query", "utterance", "task",
-    "question_text", "questions", "source", "src", "premise", "request", "customer", "ask", "message", "goal", "ctx",
+    "question_text", "questions", "source", "src", "request", "customer", "ask", "message", "goal", "ctx",
     "câu_hỏi", "hỏi", "frage", "pregunta", "pergunta", "domanda", "question_fr", "вопрос", "问题", "問題",
     "質問", "질문",
     "प्रश्न", "คำถาม", "سؤال", "السؤال", "pertanyaan", "soru",
@@ -20,7 +20,9 @@ ANSWERS = (
     "output", "outputs", "answer", "response", "completion", "reply", "answers", "target", "targets", "assistant",
     "gpt", "bot", "a", "solution", "output_text", "best_answer", "correct_answer", "right_answer", "final_answer",
     "accepted_answer", "assistant_message", "assistant_response", "bot_response", "model_response", "generation",
-    "answer_text", "responses", "completions", "tgt", "hypothesis", "answerkey", "answer_key", "correct", "cop",
+    "answer_text", "responses", "completions", "tgt", "expected_answer", "gold_answer", "ground_truth",
+    "model_answer", "sample_answer", "short_answer",
+    "answerkey", "answer_key", "correct", "cop",
     "gold", "label_text", "reference_answer", "long_answer", "human_answers", "reference", "expected_output", "ideal",
     "câu_trả_lời", "trả_lời", "đáp_án", "antwort", "respuesta", "resposta", "risposta", "réponse", "reponse", "ответ",
     "答案", "回答", "答え", "답변", "대답", "उत्तर", "คำตอบ", "جواب", "الجواب", "الإجابة", "jawaban", "cevap",
@@ -30,6 +32,24 @@ CONTEXTS = (
     "evidence", "background", "knowledge", "excerpt", "facts", "source_text", "retrieved_context", "reference_text",
     "input_context", "ngữ_cảnh", "đoạn_văn", "kontext", "contexto", "contexte", "上下文",
 )  # fmt: skip
+# Two answers and the column that says which one is better.
+COMPARED = (
+    ("response_0", "response_1"), ("output_1", "output_2"), ("response_a", "response_b"), ("completion_a",
+    "completion_b"),
+    ("conversation_a", "conversation_b"), ("response_1", "response_2"), ("answer_0", "answer_1"), ("output_a",
+    "output_b"),
+    ("human_ref_a", "human_ref_b"), ("completion_0", "completion_1"), ("response1", "response2"), ("generator_1",
+    "generator_2"),
+)  # fmt: skip
+BETTER = (
+    "better_response_id", "preference", "winner", "preferred", "label", "labels", "chosen", "better", "choice",
+    "overall_preference", "preferred_response", "best", "winner_model",
+)  # fmt: skip
+# Parts of names by which columns are told where no whole name is known.
+ASKING = frozenset({"question", "query", "prompt", "instruction", "frage", "pregunta", "pergunta", "domanda", "hỏi"})
+ANSWERING = frozenset(
+    {"answer", "response", "reply", "completion", "antwort", "respuesta", "resposta", "risposta", "réponse", "lời"}
+)
 REPLIES = ("answer", "answers", "response", "reply", "output", "completion", "accepted_answer")
 SUMMARIES = ("summary", "highlights", "abstract", "tldr", "tl;dr", "summaries", "summarization", "tóm_tắt", "résumé")
 SOURCES = (

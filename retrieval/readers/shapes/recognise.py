@@ -3,17 +3,23 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from retrieval.readers.shapes.choices import read_choices
+from retrieval.readers.shapes.compared import names_winner
 from retrieval.readers.shapes.markup import is_conversation
 from retrieval.readers.shapes.messages import holds_messages, role_of
 from retrieval.readers.shapes.names import (
+    ANSWERING,
     ANSWERS,
+    ASKING,
     BAD,
+    BETTER,
     CHATS,
     CHOICES,
     CHOSEN,
+    COMPARED,
     CONTEXTS,
     GOOD,
     GROUPS,
@@ -144,6 +150,9 @@ def recognise(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> tupl
     named = _named_shape(sample)
     if named:
         return named
+    asked = _partly_named(sample)
+    if asked:
+        return "pairs", asked
     roles = _text_roles(sample)
     if roles:
         return "text", roles
@@ -162,6 +171,9 @@ def _named_shape(sample: Mapping[str, Column]) -> tuple[str, dict[str, tuple[str
     lettered = _lettered_choices(sample)
     if lettered:
         return "choices", lettered
+    compared = _compared_answers(sample)
+    if compared:
+        return "preference", compared
     for shape in SHAPES:
         roles = _roles_of(shape, sample)
         if roles:
@@ -216,6 +228,33 @@ def _lettered_choices(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]
             around = {"context": (context,)} if context else {}
             return {"question": (question,), "choices": tuple(columns), "answer": (answer,), **around}
     return None
+
+
+def _compared_answers(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
+    """Two answers to one question, with a column that says which is better."""
+    known = {normal(column): column for column in reversed(list(sample))}
+    for names in COMPARED:
+        columns = tuple(known[name] for name in names if name in known)
+        better = _first_column(sample, BETTER, set(columns), partial(names_winner, names=names))
+        question = _first_column(sample, (*QUESTIONS, "history", "post", "context"), {*columns, better}, None)
+        if len(columns) == 2 and better:
+            asked = {"question": (question,)} if question else {}
+            return {**asked, "compared": columns, "better": (better,)}
+    return None
+
+
+def _partly_named(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
+    """Question and answer by a part of their names, such as "customer question", where both hold words."""
+    parts = {column: set(normal(column).split("_")) for column, values in sample.items() if _has_words(column, values)}
+    asked = next((column for column, words in parts.items() if words & ASKING), "")
+    answered = next((column for column, words in parts.items() if words & ANSWERING and column != asked), "")
+    return {"question": (asked,), "answer": (answered,)} if asked and answered else None
+
+
+def _has_words(column: str, values: Column) -> bool:
+    return not _is_id(column, values) and _mostly(
+        values, lambda value: isinstance(value, str) and not value.isdecimal()
+    )
 
 
 def _text_roles(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:

@@ -8,9 +8,11 @@ from typing import Any
 
 from retrieval.language import detect_language
 from retrieval.readers.shapes.choices import Choices, first_number, read_choices
+from retrieval.readers.shapes.compared import winner
 from retrieval.readers.shapes.conversation import Exchange, exchanges
 from retrieval.readers.shapes.markup import expanded, read_markup
 from retrieval.readers.shapes.messages import ROLE_KEYS, Message, Role, holds_messages, read_messages, role_of
+from retrieval.readers.shapes.names import normal
 from retrieval.readers.shapes.recognise import Roles, is_bad, is_stem_with_choices
 from retrieval.readers.shapes.values import answer_of, is_empty, labelled, nested, text_of
 
@@ -75,7 +77,8 @@ class RowReader:
         counted = Counter[str]()
         found = exchanges(messages, counted, last_only)
         if not found and not counted["weightless"]:
-            self.left["empty_pairs"] += not self.left["no_choice"] or self.shape != "choices"
+            said = self.shape == "choices" or "compared" in self.roles  # these count their own reasons
+            self.left["empty_pairs"] += not said
             counted -= Counter(unasked=counted["unasked"], unanswered=counted["unanswered"])
         self.left.update(counted)
         return RowContent(found, self._context(row) if found else "")
@@ -99,13 +102,21 @@ class RowReader:
 
     def _preferred(self, row: Row) -> list[Message]:
         """The prompt, then the chosen answer; the prompt once where the chosen conversation repeats it."""
-        chosen = [each for value in self._values(row, "chosen") for each in self._said(value, "assistant")]
+        better = self._values(row, "chosen") if "chosen" in self.roles else self._better(row)
+        chosen = [each for value in better for each in self._said(value, "assistant")]
         chosen = expanded(chosen)
         prompt = expanded([*self._chat(row), *self._question(row)])
         if any(each.role == "user" for each in chosen):
             systems = [each for each in prompt if each.role == "system"]
             return chosen if any(each.role == "system" for each in chosen) else [*systems, *chosen]
         return [*prompt, *chosen]
+
+    def _better(self, row: Row) -> list[Any]:
+        """The better of two answers; none of a tie."""
+        columns, said = self.roles["compared"], self._values(row, "better")
+        place = winner(said[0], [normal(column) for column in columns]) if said else -1
+        self.left["tied"] += place not in (0, 1)
+        return [row.get(columns[place])] if place in (0, 1) else []
 
     def _choice(self, row: Row) -> list[Message]:
         question, choices = self._stem(row), self._choices(row)
