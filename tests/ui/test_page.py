@@ -20,7 +20,7 @@ from playground.ui.compare.pane import NONE, chosen_arms
 from playground.ui.shared.client_scripts import LANGUAGE_COOKIE
 from playground.ui.shared.format import escape_html
 from playground.ui.shared.session import COOKIE
-from playground.ui.train.run_view import curve_points, trend
+from playground.ui.train.run_view import curve_points, trend_sentence
 from tests.fakes.page import served_page
 from tests.fakes.texts import CLUB_RULES
 
@@ -341,11 +341,11 @@ def test_empty_panes_take_the_newest_adapter_and_chosen_ones_stay() -> None:
     assert chosen_arms(["tuned:gone", "base", NONE, NONE], []) == [NONE, "base", NONE, NONE]
 
 
-def test_the_trend_is_read_from_the_heldout_loss() -> None:
-    assert trend(_events(2.0, 1.9)) == "train.trend.early"
-    assert trend(_events(2.0, 1.9, 1.8)) == "train.trend.improving"
-    assert trend(_events(2.0, 1.8, 1.8)) == "train.trend.flat"
-    assert trend(_events(2.0, 1.8, 1.9)) == "train.trend.rising"
+def test_the_line_of_a_run_claims_no_memorising_after_one_noisy_test() -> None:
+    assert "memorise" not in trend_sentence("en", _events(2.88, 2.48, 2.55))
+    rising = _events(3.0, 2.5, 2.4, 2.41, 2.4, 2.5, 2.6)
+    assert "risen in two tests" in trend_sentence("en", rising)
+    assert "học vẹt" in trend_sentence("vi", rising)
 
 
 def test_the_plot_has_both_curves() -> None:

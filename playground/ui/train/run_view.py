@@ -8,6 +8,7 @@ import gradio as gr
 import pandas as pd
 
 from playground.jobs.queue import Snapshot
+from playground.training.heldout_trend import heldout_trend
 from playground.ui.shared.format import count, duration
 from playground.ui.shared.i18n import say
 
@@ -17,7 +18,6 @@ COLOURS = {
     "best": "#0b8a6f",
 }  # told apart by colour-blind eyes, on white and on black
 SMOOTHING = 0.7
-FLAT = 0.002  # a change of the held-out loss below this share is no change
 Events = Sequence[dict[str, Any]]
 
 
@@ -87,15 +87,10 @@ def state_line(language: str, run: Snapshot) -> str:
     return _running_line(language, last, run.events)
 
 
-def trend(events: Events) -> str:
-    """The key of the sentence about the held-out loss, chosen by its last relative change."""
+def trend_sentence(language: str, events: Events) -> str:
+    """What the held-out tests say so far."""
     losses = [event["heldout_loss"] for event in _steps(events) if event["heldout_loss"] is not None]
-    if len(losses) < 3:
-        return "train.trend.early"
-    change = (losses[-1] - losses[-2]) / losses[-2]
-    if change > FLAT:
-        return "train.trend.rising"
-    return "train.trend.improving" if change < -FLAT else "train.trend.flat"
+    return say(language, f"train.trend.{heldout_trend(losses)}")
 
 
 def percent(events: Events) -> int:
@@ -120,7 +115,7 @@ def _running_line(language: str, last: dict[str, Any] | None, events: Events) ->
     left = duration(language, last["seconds_left"])
     speed = count(last["tokens_per_second"])
     line = say(language, "train.state.running", step=last["step"], steps=last["steps"], speed=speed, left=left)
-    return f"{line}\n{say(language, trend(events))}{_usable_sentence(language, events)}"
+    return f"{line}\n{trend_sentence(language, events)}{_usable_sentence(language, events)}"
 
 
 def _queued_line(language: str, run: Snapshot) -> str:
