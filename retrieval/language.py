@@ -80,6 +80,11 @@ class Terms:
         return self._stemmer.stemWords(content) if self._stemmer else content
 
 
+def count_words(text: str) -> int:
+    """How many words a text has; in a script without spaces, pairs of characters."""
+    return sum(len(_parts(word)) for word in _TERM.findall(text))
+
+
 def _parts(word: str) -> list[str]:
     """The overlapping character pairs of a script without spaces; any other word unchanged."""
     if not _UNSPACED.search(word):

@@ -183,6 +183,12 @@ def _train(commands: Any) -> None:
     parser.add_argument("--method", metavar="ID", help="one that `methods` lists")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
     parser.add_argument("--preset", default="quick", help="sketch, quick (default) or thorough")
+    parser.add_argument(
+        "--teach",
+        metavar="MIX",
+        help="what comes out: sentences (answers in sentences), style (that of the text) or pairs (as the files of "
+        "pairs say) (default: pairs where all files are such, else sentences)",
+    )
     parser.add_argument("--max-steps", type=arguments.whole, metavar="N", help="do at most N of the planned steps")
     parser.add_argument(
         "--max-seconds", type=arguments.seconds, metavar="S", help="plan the run for S seconds, and end it then"

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
@@ -9,11 +10,9 @@ from typing import Literal
 
 from transformers import PreTrainedTokenizerBase
 
+from playground.data.coverage import fit_sections, rank_sections, without_others
 from playground.data.explanations import explanation_pairs
 from playground.data.passage_pool import PassagePool
-from playground.data.qa import pairs
-from playground.data.qa.patterns import ENGLISH, LANGUAGES
-from playground.data.sections import section_at
 from playground.data.split import SplitDocument, split_documents
 from playground.data.tokenize import (
     INSTRUCTION,
@@ -26,10 +25,11 @@ from playground.data.tokenize import (
     pair_example,
     text_windows,
 )
+from playground.data.training_pairs import generated_pairs, given_pair, refusal
 from playground.errors import UserError
-from playground.prompts import SYSTEM, Turn
-from retrieval.chunks import Passage, sentences
-from retrieval.document import Document, Pair
+from playground.prompts import Turn
+from retrieval.chunks import sentences
+from retrieval.document import Document
 from retrieval.language import detect_language
 
 MIN_TOKENS = 128
@@ -46,8 +46,9 @@ class MixSettings:
     `pairs_share` is the share of tokens that pairs generated from the text get, `passages_share` the share of pairs
     with passages in their prompts, `replay_share` the share of tokens with the base's own answers to general prompts.
     `text_form` says how the text itself is read: as bare windows, or as answers that end, of at most `part_tokens`
-    tokens. `gaps` adds questions with a gap, whose answers are single words. The same settings, text, replay and
-    tokenizer give the same examples.
+    tokens. `gaps` adds questions with a gap, whose answers are single words. Of a text that is too long for the run
+    only sections with about `text_tokens` tokens of examples are read (0: the whole text); see `coverage`. The same
+    settings, text, replay and tokenizer give the same examples.
     """
 
     window: int
@@ -61,14 +62,20 @@ class MixSettings:
     gaps: bool = True
     shuffled_share: float = 0.0
     noise_share: float = 0.0
+    text_tokens: int = 0
 
 
 @dataclass(frozen=True)
 class ExampleSplit:
-    """Examples to train on, and held-out ones from sections that do not repeat those."""
+    """Examples to train on, and held-out ones from sections that do not repeat those.
+
+    `texts` are the documents in sections; `is_part` says that not all of those to train on are read.
+    """
 
     train: list[Example]
     heldout: list[Example]
+    texts: tuple[SplitDocument, ...] = ()
+    is_part: bool = False
 
     @property
     def train_tokens(self) -> int:
@@ -123,10 +130,20 @@ def build_split(
     `replay` are the base's answers to general prompts, read for training only.
     """
     texts = split_documents(documents, tokenizer, mix.heldout_share, MAX_HELDOUT_TOKENS, mix.seed)
-    train, heldout = (_SideBuilder(texts, each, tokenizer, mix).build() for each in (False, True))
-    capped = (_cap_heldout(part, heldout) for part in heldout)
-    read = [*_with_loss(chain(*train))]
-    return ExampleSplit(read + _replayed(replay, tokenizer, mix, count_tokens(read)), _with_loss(chain(*capped)))
+    found = generated_pairs(texts, mix.seed, mix.gaps) if mix.pairs_share or mix.text_tokens else []
+    train, heldout = (_SideBuilder(texts, found, each, tokenizer, mix) for each in (False, True))
+    tested = heldout.build(texts)
+    capped = _with_loss(chain.from_iterable(_cap_heldout(each, tested) for each in tested))
+
+    def build(part: Sequence[SplitDocument]) -> list[Example]:
+        read = _with_loss(chain(*train.build(part)))
+        return read + _replayed(replay, tokenizer, mix, count_tokens(read))
+
+    if not mix.text_tokens:
+        return ExampleSplit(build(texts), capped, tuple(texts))
+    ranked = rank_sections(texts, Counter((number, pair.section) for number, pair in found), mix.seed)
+    fitted = fit_sections(ranked, mix.text_tokens, lambda chosen: build(without_others(texts, chosen)))
+    return ExampleSplit(fitted.examples, capped, tuple(texts), len(fitted.chosen) < len(ranked))
 
 
 def _replayed(
@@ -165,32 +182,41 @@ class _SideBuilder:
     """Builds the examples of one side of the split."""
 
     def __init__(
-        self, texts: Sequence[SplitDocument], heldout: bool, tokenizer: PreTrainedTokenizerBase, mix: MixSettings
+        self,
+        texts: Sequence[SplitDocument],
+        found: Sequence[tuple[int, TrainingPair]],
+        heldout: bool,
+        tokenizer: PreTrainedTokenizerBase,
+        mix: MixSettings,
     ) -> None:
-        self._texts, self._heldout, self._tokenizer, self._mix = texts, heldout, tokenizer, mix
+        """`found` are the pairs of all texts, each with its document's number."""
+        self._found, self._heldout, self._tokenizer, self._mix = found, heldout, tokenizer, mix
+        # While the part of a text is fitted, the same examples are asked for several times.
+        self._bare_examples: dict[tuple[int, TrainingPair], Example] = {}
+        self._examples: dict[tuple[int, TrainingPair], Example] = {}
         self._pool = PassagePool(tokenizer)
         if mix.passages_share:
             for text in texts:
                 self._pool.add(text.number, text.document, [each for _, each in text.on_side(not heldout)])
 
-    def build(self) -> tuple[list[Example], list[Example], list[Example]]:
-        """(the text itself, given pairs, generated pairs)."""
+    def build(self, texts: Sequence[SplitDocument]) -> tuple[list[Example], list[Example], list[Example]]:
+        """(the text itself, given pairs, generated pairs) of the sections that are not skipped."""
         share = self._mix.pairs_share
-        read = self._windows() if self._mix.text_form == "windows" else self._explanations()
+        read = self._windows(texts) if self._mix.text_form == "windows" else self._explanations(texts)
         windows = list(read) if share < 1 else []
         budget = share / (1 - share) * count_tokens(windows) if share < 1 else float("inf")
-        return windows, list(self._given()), list(self._generated(budget)) if budget > 0 else []
+        return windows, list(self._given(texts)), list(self._generated(texts, budget)) if budget > 0 else []
 
-    def _windows(self) -> Iterator[Example]:
-        for text in self._texts:
+    def _windows(self, texts: Sequence[SplitDocument]) -> Iterator[Example]:
+        for text in texts:
             if not text.document.pairs:
                 sections = text.on_side(self._heldout)
                 yield from text_windows(text.document, sections, self._tokenizer, self._mix.window)
 
-    def _explanations(self) -> Iterator[Example]:
+    def _explanations(self, texts: Sequence[SplitDocument]) -> Iterator[Example]:
         """The text as answers; a section whose parts do not fit beside a prompt stays in windows."""
         mix = self._mix
-        for text in self._texts:
+        for text in texts:
             if text.document.pairs:
                 continue
             language = detect_language(text.document.text)
@@ -198,10 +224,10 @@ class _SideBuilder:
                 found = list(
                     explanation_pairs(text.document, [section], language, self._count, mix.part_tokens, mix.seed)
                 )
-                examples = [self._bare(pair) for pair in found]
+                examples = [self._bare(text.number, pair) for pair in found]
                 if all(self._is_whole(example) for example in examples):
                     yield from (self._with_noise(example) for example in examples)
-                    yield from (self._with_noise(self._bare(pair)) for pair in self._shuffled(found))
+                    yield from (self._with_noise(self._bare(text.number, pair)) for pair in self._shuffled(found))
                 else:
                     yield from text_windows(text.document, [section], self._tokenizer, self._mix.window)
 
@@ -233,35 +259,39 @@ class _SideBuilder:
     def _count(self, texts: list[str]) -> list[int]:
         return [len(ids) for ids in self._tokenizer(texts, add_special_tokens=False)["input_ids"]]
 
-    def _given(self) -> Iterator[Example]:
-        for text in self._texts:
+    def _given(self, texts: Sequence[SplitDocument]) -> Iterator[Example]:
+        for text in texts:
             if text.document.pairs:
                 for place, _ in text.on_side(self._heldout):
                     pair = given_pair(text.document, place)
-                    bare = self._bare(pair)
                     # A pair that comes with a passage keeps that one.
                     own = text.document.pairs[place].context
-                    yield bare if own else self._with_passages(bare, text.number, pair)
+                    yield self._bare(text.number, pair) if own else self._example(text.number, pair)
 
-    def _generated(self, budget: float) -> Iterator[Example]:
+    def _generated(self, texts: Sequence[SplitDocument], budget: float) -> Iterator[Example]:
         """Generated pairs, one of each kind in turn, each kind shuffled, until `budget` tokens are reached."""
         by_kind: dict[ExampleKind, list[tuple[int, TrainingPair]]] = {}
-        for text in self._texts:
-            for pair in _generated_pairs(text, self._mix) if not text.document.pairs else ():
-                if (pair.section in text.heldout) is self._heldout:
-                    by_kind.setdefault(pair.kind, []).append((text.number, pair))
+        for number, pair in self._found:
+            if texts[number].is_read(pair.section, self._heldout):
+                by_kind.setdefault(pair.kind, []).append((number, pair))
         generator = random.Random(self._mix.seed)
         for of_kind in by_kind.values():
             generator.shuffle(of_kind)
         for number, pair in filter(None, chain.from_iterable(zip_longest(*by_kind.values()))):
             if budget <= 0:
                 return
-            bare = self._bare(pair)
-            budget -= len(bare.input_ids)
-            yield self._with_passages(bare, number, pair)
+            budget -= len(self._bare(number, pair).input_ids)
+            yield self._example(number, pair)
 
-    def _bare(self, pair: TrainingPair) -> Example:
-        return pair_example(pair, self._tokenizer, self._mix.window)
+    def _bare(self, number: int, pair: TrainingPair) -> Example:
+        if (number, pair) not in self._bare_examples:
+            self._bare_examples[number, pair] = pair_example(pair, self._tokenizer, self._mix.window)
+        return self._bare_examples[number, pair]
+
+    def _example(self, number: int, pair: TrainingPair) -> Example:
+        if (number, pair) not in self._examples:
+            self._examples[number, pair] = self._with_passages(self._bare(number, pair), number, pair)
+        return self._examples[number, pair]
 
     def _with_passages(self, bare: Example, number: int, pair: TrainingPair) -> Example:
         """The pair with passages in its prompt, if it is drawn to have some and its own passage fits."""
@@ -269,55 +299,16 @@ class _SideBuilder:
         if random.Random(f"{mix.seed} {pair.question}").random() >= mix.passages_share:
             return bare
         room = MAX_PAIR_WINDOWS * mix.window - len(bare.input_ids) - INSTRUCTION
-        if pair.kind != "given" and random.Random(f"{mix.seed} refusal {pair.question}").random() < REFUSALS:
+        refused = pair.kind != "given" and random.Random(f"{mix.seed} refusal {pair.question}").random() < REFUSALS
+        if refused:
             passages = self._pool.distractors(number, pair, room, mix.seed)
-            pair = replace(pair, answer=_refusal(pair.question))
+            pair = replace(pair, answer=refusal(pair.question))
         else:
             passages = self._pool.with_distractors(number, pair, room, mix.seed)
-        return pair_example(pair, self._tokenizer, mix.window, passages) if passages else bare
-
-
-def given_pair(document: Document, place: int) -> TrainingPair:
-    """A pair of the file with all that stands before its question; a text to summarize stands below it instead."""
-    pair = document.pairs[place]
-    context, question = _own_context(document, pair), pair.question
-    if context and document.table and document.table.shape == "summary":
-        question, context = f"{question}\n\n{context.text}", None
-    start = min(pair.start + len(pair.question) + 1, pair.end - 1)
-    return TrainingPair(
-        "given",
-        question,
-        pair.answer,
-        start,
-        place,
-        f"{document.name}:{start}-{pair.end}",
-        pair.system or SYSTEM,
-        tuple(Turn(*turn) for turn in pair.turns),
-        context,
-    )
-
-
-def _own_context(document: Document, pair: Pair) -> Passage | None:
-    if pair.context is None:
-        return None
-    start, end = pair.context
-    return Passage(document.text[start:end], document.name, "", "", start, end, tokens=0)
-
-
-def _refusal(question: str) -> str:
-    """What is said where the passages hold no answer, in the question's language."""
-    return LANGUAGES.get(detect_language(question), ENGLISH).not_in_passages
-
-
-def _generated_pairs(text: SplitDocument, mix: MixSettings) -> Iterator[TrainingPair]:
-    """Questions by rules, then those that were written about the text."""
-    kinds = pairs.EXAM_KINDS if mix.gaps else pairs.SENTENCE_KINDS
-    for made in pairs.generate_pairs(text.document, mix.seed, kinds):
-        source = f"{text.document.name}:{made.start}-{made.end}"
-        yield TrainingPair(made.kind, made.question, made.answer, made.start, made.section, source)
-    for each in text.document.questions:
-        section, source = section_at(text.sections, each.start), f"{text.document.name}:{each.start}-{each.end}"
-        yield TrainingPair("written", each.question, each.answer, each.start, section, source)
+        if not passages:
+            return bare
+        example = pair_example(pair, self._tokenizer, mix.window, passages)
+        return replace(example, prompt_kind="refusal") if refused else example
 
 
 def _cap_heldout(part: Sequence[Example], side: Sequence[Sequence[Example]]) -> Iterator[Example]:

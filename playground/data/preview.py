@@ -5,15 +5,19 @@ The page and the command line share it.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from transformers import PreTrainedTokenizerBase
 
-from playground.data.dataset import ExampleSplit, MixSettings, build_split, given_pair
+from playground.data.dataset import ExampleSplit, MixSettings, build_split
 from playground.data.tokenize import NO_LOSS, Example, ExampleKind, pair_example
+from playground.data.training_pairs import given_pair
 from retrieval.document import Document
 
 SHOWN = 5  # examples per kind to look at
 HEAD_CHARS = 4_000  # of a text, from which its first examples are made
+
+PreviewKind = ExampleKind | Literal["passages", "refusal"]
 
 
 @dataclass(frozen=True)
@@ -25,9 +29,12 @@ class ExampleText:
 
 @dataclass(frozen=True)
 class KindPreview:
-    """Examples of one kind: their number, their tokens, those that carry loss, and some to look at."""
+    """Examples of one kind: their number, their tokens, those that carry loss, and some to look at.
 
-    kind: ExampleKind
+    Questions with passages are kinds of their own, wherever the questions come from.
+    """
+
+    kind: PreviewKind
     examples: int
     tokens: int
     loss_tokens: int
@@ -78,9 +85,10 @@ def first_examples(
 
 def preview_examples(examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase) -> list[KindPreview]:
     """One row per kind, in the order of first occurrence."""
-    of_kind: dict[ExampleKind, list[Example]] = {}
+    of_kind: dict[PreviewKind, list[Example]] = {}
     for example in examples:
-        of_kind.setdefault(example.kind, []).append(example)
+        kind: PreviewKind = example.kind if example.prompt_kind == "question" else example.prompt_kind
+        of_kind.setdefault(kind, []).append(example)
     return [
         KindPreview(
             kind,

@@ -12,7 +12,7 @@ class BatchSampler:
     def __init__(self, examples: Sequence[Example], batch_tokens: int, seed: int) -> None:
         self._examples = examples
         self._seed = seed
-        self._mean_size = max(1.0, batch_tokens * len(examples) / count_tokens(examples))
+        self._mean_size = mean_batch(len(examples), count_tokens(examples), batch_tokens)
         self._epoch, self._order = -1, list[int]()
 
     def batch(self, step: int) -> list[Example]:
@@ -24,6 +24,17 @@ class BatchSampler:
         """The place of the example that stands at `position` when all epochs' orders are joined."""
         epoch, index = divmod(position, len(self._examples))
         if epoch != self._epoch:
-            self._epoch, self._order = epoch, list(range(len(self._examples)))
-            random.Random(self._seed * 1_000_003 + epoch).shuffle(self._order)
+            self._epoch, self._order = epoch, epoch_order(len(self._examples), self._seed, epoch)
         return self._order[index]
+
+
+def mean_batch(examples: int, tokens: int, batch_tokens: int) -> float:
+    """Examples per batch in the mean, at least one; `tokens` are those of all examples."""
+    return max(1.0, batch_tokens * examples / tokens)
+
+
+def epoch_order(examples: int, seed: int, epoch: int) -> list[int]:
+    """The places of all examples in the order in which an epoch reads them."""
+    order = list(range(examples))
+    random.Random(seed * 1_000_003 + epoch).shuffle(order)
+    return order

@@ -17,16 +17,24 @@ SAMPLE_CHARS = 10_000  # from which the characters per token are estimated
 
 @dataclass(frozen=True)
 class SplitDocument:
-    """One document in sections; `heldout` holds the places of those that are held out."""
+    """One document in sections.
+
+    `heldout` holds the places of those that are held out, `skipped` those of the others that are not read.
+    """
 
     number: int
     document: Document
     sections: Sequence[Section]
     heldout: frozenset[int]
+    skipped: frozenset[int] = frozenset()
 
     def on_side(self, heldout: bool) -> list[tuple[int, Section]]:
-        """The sections of one side, each with its place."""
-        return [(place, each) for place, each in enumerate(self.sections) if (place in self.heldout) is heldout]
+        """The sections that one side reads, each with its place."""
+        return [(place, each) for place, each in enumerate(self.sections) if self.is_read(place, heldout)]
+
+    def is_read(self, place: int, heldout: bool) -> bool:
+        """Whether a section is read on this side of the split."""
+        return place in self.heldout if heldout else place not in self.heldout | self.skipped
 
 
 def split_documents(

@@ -22,13 +22,16 @@ MIN_CONTEXT = 16  # tokens; less of a passage says nothing
 INSTRUCTION = 40  # tokens, rounded up, that the prompt with passages has beside them and the question
 PairKind = Kind | Literal["explain", "given", "written", "replay"]
 ExampleKind = PairKind | Literal["text"]
+PromptKind = Literal["question", "passages", "refusal"]
 
 
 @dataclass(frozen=True)
 class Example:
     """Token ids and, for each of them, the same id where it carries loss, or NO_LOSS; and the pair that it holds.
 
-    `source` is the place of what is learnt, as document:start-end; empty where it is of no document.
+    `source` is the place of what is learnt, as document:start-end; empty where it is of no document. `prompt_kind` says
+    what the prompt is: a bare question, one with passages, or one with passages that do not hold the answer, which is
+    then a refusal.
     """
 
     input_ids: list[int]
@@ -36,6 +39,7 @@ class Example:
     kind: ExampleKind = "text"
     source: str = ""
     pair: "TrainingPair | None" = None
+    prompt_kind: PromptKind = "question"
 
     @property
     def loss_tokens(self) -> int:
@@ -119,15 +123,15 @@ def pair_example(
     end = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
     answer = tokenizer(defuse(tokenizer, pair.answer), add_special_tokens=False)["input_ids"] + end
     given = passages or ([pair.context] if pair.context else [])
-    prompt = _prompt_within(limit - min(len(answer), window), pair, given, tokenizer)
+    prompt, kind = _prompt_within(limit - min(len(answer), window), pair, given, tokenizer)
     ids = (prompt + answer)[:limit]
-    return Example(ids, ([NO_LOSS] * len(prompt) + answer)[:limit], pair.kind, pair.source, pair)
+    return Example(ids, ([NO_LOSS] * len(prompt) + answer)[:limit], pair.kind, pair.source, pair, kind)
 
 
 def _prompt_within(
     room: int, pair: TrainingPair, passages: Sequence[Passage], tokenizer: PreTrainedTokenizerBase
-) -> list[int]:
-    """The prompt in at most `room` tokens, if cutting its turns, its passage and its question can do that."""
+) -> tuple[list[int], PromptKind]:
+    """The prompt in at most `room` tokens, if cutting its turns, its passage and its question can do that; its kind."""
 
     def prompt(question: str, turns: Sequence[Turn], given: Sequence[Passage]) -> list[int]:
         return render(tokenizer, messages(question, turns, given, system=pair.system))
@@ -140,8 +144,8 @@ def _prompt_within(
         over = len(ids := prompt(pair.question, turns, passages)) - room
     if over > 0:
         words = tokenizer(pair.question, add_special_tokens=False)["input_ids"]
-        ids = prompt(str(tokenizer.decode(words[: max(1, len(words) - over)])), (), ())
-    return ids
+        return prompt(str(tokenizer.decode(words[: max(1, len(words) - over)])), (), ()), "question"
+    return ids, "passages" if passages else "question"
 
 
 def _latest_turns(turns: Sequence[Turn], room: int, tokenizer: PreTrainedTokenizerBase) -> Sequence[Turn]:

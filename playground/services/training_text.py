@@ -10,12 +10,13 @@ from transformers import PreTrainedTokenizerBase
 from playground.data import quality
 from playground.data.preview import ExampleText, KindPreview, decode_example, first_examples, preview_examples
 from playground.data.quality import Finding
+from playground.data.short_answers import short_answer_files
 from playground.errors import UserError
 from playground.prompts import Turn
 from playground.services.keyed_locks import KeyedLocks
 from playground.services.library import Library, read_document
 from playground.storage.store import Store
-from playground.training.config import TrainSettings
+from playground.training.config import TrainSettings, fitting_mix
 from playground.training.workload import Workload, measure_workload, split_for
 from retrieval.document import Document, Pair
 
@@ -86,6 +87,16 @@ class TrainingText:
         tokenizer = self._tokenizer()
         found = first_examples(self._library.document(visitor, document), tokenizer, settings.mix)
         return [decode_example(each, tokenizer) for each in found]
+
+    def fitting_mix(self, visitor: str) -> str:
+        """The mix to teach that fits the visitor's text as it is now."""
+        key = ("mix", self._library.text_hash(visitor))
+        return self._once(visitor, key, lambda: fitting_mix(self._library.documents(visitor)))
+
+    def short_answer_files(self, visitor: str) -> list[str]:
+        """The visitor's files of pairs most of whose answers are very short."""
+        key = ("short", self._library.text_hash(visitor))
+        return self._once(visitor, key, lambda: short_answer_files(self._library.documents(visitor)))
 
     def workload(self, visitor: str, settings: TrainSettings) -> Workload:
         """What a run with these settings reads of the visitor's text.

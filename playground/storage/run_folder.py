@@ -15,6 +15,7 @@ from retrieval.document import Document
 CONFIG, DOCUMENTS = "config.json", "documents.json"
 EVENTS, LEASE, STOP, WORKER_LOG = "events.jsonl", "lease", "stop", "worker.log"
 CHECKPOINT, ADAPTER = "checkpoint", "adapter"
+READING = "reading.json"  # what a run reads of its text
 RECORD = "run.json"  # how an adapter came to be, beside its weights
 WEIGHTS = "*.safetensors"  # of an adapter, or of a whole model
 ENDINGS = {"finished": "done", "stopped": "stopped", "failed": "failed"}  # a run's last event -> its state
@@ -69,6 +70,18 @@ def read_config(folder: Path) -> dict[str, Any]:
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:
     """Write a run's config, in place of an earlier one."""
     write_text(folder / CONFIG, json.dumps(config))
+
+
+def read_reading(folder: Path) -> dict[str, Any]:
+    """What a run reads of its text; empty where it has not begun, or was trained before this was recorded."""
+    file = folder / READING
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+
+
+def write_reading(folder: Path, reading: Mapping[str, Any]) -> None:
+    """Write what a run reads of its text, in place of an earlier record."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / READING, json.dumps(reading))
 
 
 def read_documents(folder: Path) -> list[Document]:

@@ -13,6 +13,7 @@ import torch
 import transformers
 
 from playground import files
+from playground.data.reading import Reading
 from playground.storage.run_folder import ADAPTER, adapter_folder, read_record, write_record
 from playground.training.config import RunConfig
 from playground.training.state import RunState
@@ -48,11 +49,19 @@ class Finished:
 class BestAdapter:
     """The adapter in a run's folder and its record, which names the base model and the hash of the training text."""
 
-    def __init__(self, config: RunConfig, base: Mapping[str, str], data_hash: str, folder: Path) -> None:
+    def __init__(
+        self, config: RunConfig, base: Mapping[str, str], data_hash: str, folder: Path, reading: Reading
+    ) -> None:
         self.folder = folder
         self._steps = config.settings.steps
         versions = {"torch": torch.__version__, "transformers": transformers.__version__, "peft": peft.__version__}
-        self._provenance = {**config.to_dict(), "base": base, "data_hash": data_hash, "versions": versions}
+        self._provenance = {
+            **config.to_dict(),
+            "base": base,
+            "data_hash": data_hash,
+            "reading": reading.counts(),
+            "versions": versions,
+        }
 
     def save(self, run: RunState, reason: str = "running") -> Finished:
         """Replace the saved adapter by the current one; at any moment one of them is there, whole."""

@@ -1,6 +1,6 @@
-"""What defines a training run: method, options and settings; the presets; and the limits that a host sets."""
+"""What defines a training run: method, options and settings; the presets of time and of mix; and a host's limits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -10,6 +10,7 @@ from adapters.options import build, knob
 from playground.data.dataset import MixSettings
 from playground.errors import UserError
 from playground.settings import Settings
+from retrieval.document import Document
 
 MAX_STEPS = 100_000
 BY_PRESET = ("steps", "batch_tokens")  # the settings that are left to the preset where they are 0
@@ -75,6 +76,13 @@ class TrainSettings:
     noise_share: float = knob(
         0.0, label="Noise", help="Share of the text's tokens replaced in what is read.", low=0, high=0.5
     )
+    text_tokens: int = knob(
+        0,
+        label="Part of the text",
+        help="Tokens to read of a long text: the sections with the most questions in every chapter. 0: the whole text.",
+        low=0,
+        high=100_000_000,
+    )
     seed: int = knob(0, label="Seed", help="The same seed gives the same run.", low=0, high=2**31 - 1)
 
     @property
@@ -102,6 +110,37 @@ PRESETS: Mapping[str, Preset] = {
     "quick": Preset(seconds=90, epochs=3, batch_tokens=256, evaluations=4),
     "thorough": Preset(seconds=900, epochs=6, batch_tokens=512, evaluations=10),
 }
+
+
+MIX_KNOBS = ("text_form", "pairs_share", "gaps", "passages_share", "replay_share")
+# What to teach, by what comes out: values of the MIX_KNOBS; those left out are as TrainSettings has them.
+MIXES: Mapping[str, Mapping[str, object]] = {
+    "sentences": {},
+    "style": {"text_form": "windows", "pairs_share": 0.25, "passages_share": 0.0},
+    "pairs": {"pairs_share": 0.0, "passages_share": 0.0},
+}
+
+
+def mix_values(mix: str) -> dict[str, object]:
+    """The values of all MIX_KNOBS for one of the MIXES.
+
+    Raises:
+        UserError: there is no such mix.
+    """
+    if mix not in MIXES:
+        raise UserError(f"There is no mix {mix!r} to teach; choose one of {', '.join(MIXES)}.")
+    defaults = asdict(TrainSettings())
+    return {name: MIXES[mix].get(name, defaults[name]) for name in MIX_KNOBS}
+
+
+def mix_of(values: Mapping[str, object]) -> str | None:
+    """The one of the MIXES that these values of the MIX_KNOBS are; None where they are of none."""
+    return next((mix for mix in MIXES if all(values[name] == value for name, value in mix_values(mix).items())), None)
+
+
+def fitting_mix(documents: Sequence[Document]) -> str:
+    """The mix that fits a text: its pairs as given where it is nothing but pairs."""
+    return "pairs" if documents and all(document.pairs for document in documents) else "sentences"
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,13 @@ import adapters
 from adapters.base import block_count
 from adapters.peft_method import unwrap
 from playground.data.dataset import ExampleSplit, build_checked_split, data_hash
+from playground.data.reading import outline_of
 from playground.data.replay import shipped_turns
 from playground.data.sampler import BatchSampler
 from playground.data.tokenize import Example, count_tokens
 from playground.files import never
 from playground.models.chat_model import ChatModel
-from playground.storage.run_folder import CHECKPOINT
+from playground.storage.run_folder import CHECKPOINT, write_reading
 from playground.training import checkpoints, compat, distributed, fused_llama
 from playground.training.activation_cache import ActivationCache, fits_in_cache
 from playground.training.best_adapter import BestAdapter, Finished
@@ -67,10 +68,11 @@ def train(
 ) -> Iterator[Progress | Finished]:
     """Fine-tune and yield an event per step; ends with `out/adapter` written, also when stopped early.
 
-    From the first held-out test on `out/adapter` holds the best so far, whole at any moment. `should_stop` is called
-    many times within a step, and an interrupted step leaves no trace. With `resume`, continues from the newest whole
-    checkpoint in `out/checkpoint` as if never stopped. The output of frozen lower layers is cached in the folder
-    `shared`, for other runs on the same text too. `judge` scores answers to held-out questions.
+    From the first held-out test on `out/adapter` holds the best so far, whole at any moment. `out/reading.json` says
+    what is read of the text. `should_stop` is called many times within a step, and an interrupted step leaves no trace.
+    With `resume`, continues from the newest whole checkpoint in `out/checkpoint` as if never stopped. The output of
+    frozen lower layers is cached in the folder `shared`, for other runs on the same text too. `judge` scores answers
+    to held-out questions.
 
     Raises:
         UserError: for a text too short to train on. MethodError: for options that do not fit the model.
@@ -80,7 +82,9 @@ def train(
     data = load_examples(config, chat, documents)
     run = prepare_run(config, chat, checkpoints.newest_checkpoint(out / CHECKPOINT) if resume else None)
     run.activations = _open_cache(config, run, chat.hash, data, shared or out / "lower")
-    best = BestAdapter(config, {"name": chat.name, "hash": chat.hash}, data_hash(documents), out)
+    reading = outline_of(data).reading(settings.steps, settings.batch_tokens, settings.seed)
+    write_reading(out, reading.to_dict())
+    best = BestAdapter(config, {"name": chat.name, "hash": chat.hash}, data_hash(documents), out, reading)
     tests = HeldoutTests(data.heldout, chat.tokenizer, settings.test_questions, judge)
     del chat  # a method that trains over a copy lets the original go
     best.restore_after_crash(run)

@@ -8,6 +8,7 @@ from transformers import PreTrainedTokenizerBase
 
 from playground.data.dataset import ExampleSplit, build_split, check_size
 from playground.data.packing import Pack, pack_examples
+from playground.data.reading import Outline, outline_of
 from playground.data.sampler import BatchSampler
 from playground.data.tokenize import count_tokens
 from playground.prompts import Turn
@@ -51,6 +52,7 @@ class Workload:
     test: ReadVolume
     longest: int
     seconds: float
+    outline: Outline = Outline()
 
     @property
     def steps(self) -> float:
@@ -106,6 +108,7 @@ def measure_examples(split: ExampleSplit, batch_tokens: int, seed: int, seconds:
         test=_volume(tested, len(split.heldout), split.heldout_tokens),
         longest=max(len(each.ids) for each in [*read, *tested]),
         seconds=seconds,
+        outline=outline_of(split),
     )
 
 

@@ -54,6 +54,46 @@ def test_the_mix_of_text_and_questions_can_be_asked_for(run: RunCommand) -> None
     assert "Questions must be between 0 and 1, got '1.5'" in refused.err
 
 
+def test_what_to_teach_sets_the_mix_and_a_flag_of_its_own_wins(run: RunCommand) -> None:
+    words = ["train", "town.md", "--method", "lora", "--steps", "1", "--window", "64", "--batch-tokens", "64"]
+    assert run(*words, "--teach", "style", "--pairs-share", "0.1", "--plan-only", "--out", "run").code == 0
+    settings = json.loads(Path("run/config.json").read_text())["settings"]
+    assert (settings["text_form"], settings["pairs_share"], settings["passages_share"]) == ("windows", 0.1, 0)
+    refused = run(*words, "--teach", "poems", "--out", "other")
+    assert refused.code != 0
+    assert "no mix 'poems' to teach; choose one of sentences, style, pairs" in refused.err
+
+
+def test_a_file_of_pairs_is_taught_as_given_and_its_short_answers_are_warned_of(run: RunCommand) -> None:
+    rows = [
+        json.dumps({"question": f"What is thing number {n} in the list?", "answer": f"Thing {n}"}) for n in range(60)
+    ]
+    Path("pairs.jsonl").write_text("\n".join(rows))
+    ran = run("train", "pairs.jsonl", "--method", "lora", "--steps", "1", "--plan-only", "--out", "run", "--json")
+    assert ran.code == 0, ran.err
+    (warning,) = [each for each in ran.lines if each["event"] == "warning"]
+    assert (warning["kind"], warning["file"]) == ("short_answers", "pairs.jsonl")
+    settings = json.loads(Path("run/config.json").read_text())["settings"]
+    assert (settings["pairs_share"], settings["passages_share"]) == (0, 0)
+
+
+def test_a_text_longer_than_its_steps_names_the_part_that_is_read(run: RunCommand) -> None:
+    sections = [f"# Part {n}\n\nRule {n} of the house is that door {n} is closed at night." for n in range(200)]
+    Path("long.md").write_text("\n\n".join(sections))
+    words = ["train", "long.md", "--method", "lora", "--steps", "2", "--window", "64", "--out", "run"]
+    planned = run(*words, "--plan-only", "--json")
+    assert planned.code == 0, planned.err
+    (part,) = planned.lines
+    assert part["event"] == "part"
+    assert 0 < part["sections"] < part["all_sections"]
+    assert sum(len(each["read"]) for each in part["chapters"]) == part["sections"]
+    assert f"of {part['sections']} of {part['all_sections']} sections: " in run(*words).out
+    stored = json.loads(Path("run/reading.json").read_text())
+    assert stored["chapters"] == part["chapters"]
+    record = json.loads(Path("run/adapter/run.json").read_text())
+    assert (record["reading"]["sections"], "Part 1" in str(record)) == (part["sections"], False)
+
+
 def test_flags_that_only_a_method_knows_may_stand_anywhere(run: RunCommand) -> None:
     words = ["train", "--ratio=3", "--steps", "1", "--json", "--window", "64", "town.md", "--method", "lora_plus"]
     ran = run(*words, "--batch-tokens", "64", "--out", "run")

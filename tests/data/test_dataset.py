@@ -1,6 +1,7 @@
 """Documents become examples: split by section, loss on answers only, nothing lost and nothing on both sides."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from transformers import PreTrainedTokenizerFast
@@ -344,3 +345,30 @@ def test_questions_that_cannot_be_asked_alone_are_told_apart() -> None:
     about = [Pair("Sum up.", str(n), 10 + n, 12 + n, context=(n, n + 1)) for n in range(2)]
     single = Pair("Which?", "d", 20, 25, context=(0, 1))
     assert standalone_pairs([plain, later, *about, single]) == [plain, single]
+
+
+def test_a_part_of_a_text_is_as_long_as_asked_and_is_tested_on_what_the_whole_is(
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
+    mix: dict[str, Any] = {"window": 256, "pairs_share": 0.5, "text_form": "answers", "gaps": False}
+    whole, part = (build(tokenizer, handbook(), **mix, text_tokens=tokens) for tokens in (0, 2_000))
+    assert (whole.is_part, part.is_part) == (False, True)
+    assert part.heldout == whole.heldout
+    assert part.train_tokens < whole.train_tokens
+    assert abs(part.train_tokens - 2_000) < 400
+    explained = {each.source for each in whole.train if each.kind == "explain"}
+    assert {each.source for each in part.train if each.kind == "explain"} < explained
+
+
+def test_a_text_shorter_than_its_part_is_read_whole(tokenizer: PreTrainedTokenizerFast) -> None:
+    whole, part = (build(tokenizer, handbook(), window=256, pairs_share=0.5, text_tokens=each) for each in (0, 10**6))
+    assert part == whole
+
+
+def test_an_example_says_what_its_prompt_has_beside_the_question(tokenizer: PreTrainedTokenizerFast) -> None:
+    data = build(tokenizer, handbook(), window=1024, pairs_share=0.9, passages_share=1.0)
+    shown = {kind: [each for each in data.train if each.prompt_kind == kind] for kind in ("passages", "refusal")}
+    assert all(WITH_PASSAGES.split("{")[0] in tokenizer.decode(each.input_ids) for of in shown.values() for each in of)
+    refused = [tokenizer.decode([i for i in each.labels if i != NO_LOSS]) for each in shown["refusal"]]
+    assert {text.removesuffix("<|im_end|>") for text in refused} == {ENGLISH.not_in_passages}
+    assert ENGLISH.not_in_passages not in str([tokenizer.decode(each.input_ids) for each in shown["passages"]])

@@ -12,6 +12,7 @@ from playground.jobs.worker import work
 from playground.services.app import Services
 from playground.settings import Settings
 from playground.storage.store import RunRow, new_secret
+from playground.training.config import TrainSettings
 from playground.ui.shared.controls import RUN_KNOBS
 from playground.ui.train.run_panel import pause_button
 from playground.ui.train.tab import TrainTab
@@ -99,7 +100,8 @@ def test_the_button_says_what_it_will_do(visit: Visit) -> None:
 
 
 def test_runs_of_a_bake_off_are_paused_resumed_and_cancelled_together(visit: Visit) -> None:
-    run = dict.fromkeys(RUN_KNOBS, 0) | {"steps": 3, "window": 64, "pairs_share": 0.0, "passages_share": 0.0}
+    run = {name: vars(TrainSettings())[name] for name in RUN_KNOBS}
+    run |= {"steps": 3, "window": 64, "pairs_share": 0.0, "passages_share": 0.0}
     visit.act(visit.tab.bakeoff.start, 0, False, ["lora", "vera"], "quick", *run.values())
     line, *_ = visit.tab.panel.follow("en", visit.id)
     assert line.startswith("1 of 2, LoRA: Waiting: number 1")
@@ -150,7 +152,7 @@ def test_two_runs_stand_side_by_side_and_nobody_else_s(visit: Visit, tab: TrainT
 
 def test_a_sweep_s_winner_is_put_into_the_form(visit: Visit, tab: TrainTab) -> None:
     values = {"steps": 4, "batch_tokens": 64, "window": 64, "pairs_share": 0.0, "passages_share": 0.0}
-    all_values = {**dict.fromkeys(RUN_KNOBS, 0), **values}
+    all_values = {**{name: vars(TrainSettings())[name] for name in RUN_KNOBS}, **values}
     run = tab.services.experiments.start_sweep(visit.id, "vera", "quick", {}, all_values, False)
     assert visit.services.jobs.active_run(visit.id) is None, "a sweep stands in no training run's way"
     assert tab.services.experiments.start_sweep(visit.id, "vera", "quick", {}, values, False) == run

@@ -19,6 +19,7 @@ from playground.storage.run_folder import (
     DOCUMENTS,
     EVENTS,
     LEASE,
+    READING,
     STOP,
     WORKER_LOG,
     adapter_folder,
@@ -51,7 +52,7 @@ EXAM_FILES = (
 ) + ("drill.json", EVENTS, LEASE, STOP, WORKER_LOG)
 FORMS = ("native", "plain", "merged", "gguf")  # those of playground.export, which is heavy to import
 INDEX_FILES = ("manifest.json", "passages.json", "vectors.npy", DOCUMENTS)
-RUN_FILES = (CONFIG, DOCUMENTS, EVENTS, CHECKPOINT, ADAPTER, WORKER_LOG, LEASE, STOP)
+RUN_FILES = (CONFIG, DOCUMENTS, EVENTS, CHECKPOINT, ADAPTER, READING, WORKER_LOG, LEASE, STOP)
 ENCODER_FILES = ("model.safetensors", "tokenizer.json", "modules.json")
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 BAKEOFF = "bakeoff.json"  # marks a bake-off's folder; holds the settings that all its runs share

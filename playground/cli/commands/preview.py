@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from adapters.options import build
 from playground.cli.commands.arguments import Line
 from playground.cli.commands.index import describe, read_all, taken_for
 from playground.data.preview import PreviewLine, preview_lines
@@ -13,7 +14,7 @@ from playground.data.replay import shipped_turns
 from playground.models.chat_model import base_hash, load_tokenizer
 from playground.models.registry import chat_source
 from playground.settings import Settings
-from playground.training.config import TrainSettings
+from playground.training.config import TrainSettings, fitting_mix, mix_values
 from playground.training.workload import split_for
 from retrieval.document import Document
 
@@ -29,7 +30,8 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
         yield None, describe(document)
     source = chat_source(settings)
     tokenizer, replay = load_tokenizer(source), shipped_turns(base_hash(source))
-    split = split_for(documents, tokenizer, TrainSettings(seed=args.seed), replay)
+    usual = build(TrainSettings, {"seed": args.seed, **mix_values(fitting_mix(documents))})
+    split = split_for(documents, tokenizer, usual, replay)
     kinds: Counter[str] = Counter()
     heldout = 0
     for line in preview_lines(split, tokenizer):

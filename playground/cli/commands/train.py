@@ -18,7 +18,9 @@ from playground.cli.commands.arguments import RUN_FILES, Line
 from playground.cli.commands.index import read_all
 from playground.cli.commands.methods import flag
 from playground.data.dataset import data_hash
+from playground.data.reading import Reading
 from playground.data.replay import shipped_turns
+from playground.data.short_answers import SHORT_WORDS, short_answer_files
 from playground.device import choose
 from playground.errors import UserError
 from playground.evaluation.answer_quality import mark_answer
@@ -28,7 +30,14 @@ from playground.settings import Settings
 from playground.storage.run_folder import log_event, read_config, read_documents, write_config, write_documents
 from playground.training import loop as training_loop
 from playground.training.best_adapter import Finished
-from playground.training.config import PRESETS, RunConfig, TrainSettings, preset_settings
+from playground.training.config import (
+    PRESETS,
+    RunConfig,
+    TrainSettings,
+    fitting_mix,
+    mix_values,
+    preset_settings,
+)
 from playground.training.estimate import estimate_run, plan_run
 from playground.training.loop import Progress
 from playground.training.throughput import training_speed
@@ -47,7 +56,7 @@ class _StoredRun:
 
 
 def run(args: Namespace, settings: Settings) -> Iterator[Line]:
-    """One line per step, and one with the adapter's folder.
+    """One line per step, and one with the adapter's folder; before them, what the visitor should know of the text.
 
     Raises:
         KeyboardInterrupt: Ctrl-C stopped the run; its adapter is saved.
@@ -57,7 +66,7 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
     chat = load_chat(chat_source(settings), choose())
     config = stored.config if stored else _plan_new_run(args, chat, documents)
     prepare(args.out, config, documents, args.resume)
-    yield None, _describe_plan(config, chat, documents)
+    yield from _describe_plan(config, chat, documents, args.plan_only)
     if args.plan_only:
         return
     with stoppable() as should_stop:
@@ -72,7 +81,7 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
 
 def _documents(args: Namespace, settings: Settings) -> list[Document]:
     """The documents in the files; the method and its flags are checked first."""
-    method_values, run_values = _values(args)
+    method_values, run_values = _values(args, args.teach)
     build(adapters.get(args.method).Options, method_values)
     build(TrainSettings, run_values)
     if args.preset not in PRESETS:
@@ -80,11 +89,11 @@ def _documents(args: Namespace, settings: Settings) -> list[Document]:
     return read_all(args.files, settings, args.mapping)
 
 
-def _values(args: Namespace) -> tuple[Values, Values]:
-    """The values that the flags give to the method's options and to the run's settings.
+def _values(args: Namespace, mix: str | None) -> tuple[Values, Values]:
+    """The values that the flags give to the method's options and to the run's settings, over those of the mix.
 
     Raises:
-        UserError: a flag that belongs to neither. MethodError: no such method.
+        UserError: a flag that belongs to neither, or no such mix. MethodError: no such method.
     """
     own, every = knobs(adapters.get(args.method).Options), knobs(TrainSettings)
     known = [each.name for each in (*own, *every)]
@@ -95,7 +104,8 @@ def _values(args: Namespace) -> tuple[Values, Values]:
         )
     texts: Mapping[str, str] = {name: value or "true" for name, value in args.options.items()}
     named = {"seed": args.seed, "max_seconds": args.max_seconds}
-    run_values: Values = {name: value for name, value in named.items() if value is not None}
+    run_values: Values = mix_values(mix) if mix else {}
+    run_values |= {name: value for name, value in named.items() if value is not None}
     run_values |= {each.name: texts[each.name] for each in every if each.name in texts}
     return {each.name: texts[each.name] for each in own if each.name in texts}, run_values
 
@@ -104,11 +114,10 @@ def _plan_new_run(args: Namespace, chat: ChatModel, documents: Sequence[Document
     """The preset planned for this text and machine, within the given steps and seconds."""
     preset = PRESETS[args.preset]
     preset = replace(preset, seconds=args.max_seconds or preset.seconds)
-    values, run_values = _values(args)
+    values, run_values = _values(args, args.teach or fitting_mix(documents))
     load = measure_workload(documents, chat.tokenizer, preset_settings(preset, run_values), shipped_turns(chat.hash))
-    config = plan_run(
-        args.method, preset, values, run_values, load, chat.model.config, training_speed(chat.model, choose())
-    )
+    speed = training_speed(chat.model, choose())
+    config = plan_run(args.method, preset, values, run_values, load, chat.model.config, speed)
     steps = min(config.settings.steps, args.max_steps or config.settings.steps)
     return replace(config, settings=replace(config.settings, steps=steps))
 
@@ -139,7 +148,7 @@ def _with_arguments(args: Namespace, config: RunConfig) -> RunConfig:
     args.method = args.method or config.method
     if args.method != config.method:
         return replace(config, method=args.method)
-    values, run_values = _values(args)
+    values, run_values = _values(args, args.teach)
     settings = build(TrainSettings, {**asdict(config.settings), **run_values})
     steps = min(settings.steps, args.max_steps or settings.steps)
     options = build(adapters.get(config.method).Options, {**asdict(config.options), **values})
@@ -182,13 +191,37 @@ def stoppable() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _describe_plan(config: RunConfig, chat: ChatModel, documents: Sequence[Document]) -> str:
-    load = measure_workload(documents, chat.tokenizer, config.settings)
+def _describe_plan(
+    config: RunConfig, chat: ChatModel, documents: Sequence[Document], plan_only: bool
+) -> Iterator[Line]:
+    """What the run takes, what it reads of the text where that is a part, and what its answers may suffer from."""
+    load = measure_workload(documents, chat.tokenizer, config.settings, shipped_turns(chat.hash))
     cost = estimate_run(config, load, chat.model.config, training_speed(chat.model, choose()))
-    return (
+    yield (
+        None,
         f"{config.method}: {config.settings.steps} step(s), {cost.trainable:,} trainable parameters, "
-        f"about {cost.seconds:.0f} s and {cost.memory_bytes / 1e9:.1f} GB"
+        f"about {cost.seconds:.0f} s and {cost.memory_bytes / 1e9:.1f} GB",
     )
+    settings = config.settings
+    reading = load.outline.reading(settings.steps, settings.batch_tokens, settings.seed)
+    if reading.chapters:
+        record, words = _part_line(reading)
+        yield record if plan_only else None, words  # a run's first object stays its first step; see reading.json
+    for name in short_answer_files(documents):
+        warning = (
+            f"Most answers in {name} have fewer than {SHORT_WORDS} words: the model will answer in one word or two."
+        )
+        yield {"event": "warning", "kind": "short_answers", "file": name, "warning": warning}, warning
+
+
+def _part_line(reading: Reading) -> Line:
+    """Which part of the text is read; the object lists the sections, the text the chapters."""
+    read = [each for each in reading.chapters if each.read]
+    chapters = [f"{each.title or each.document} ({len(each.read)} of {each.sections})" for each in read]
+    sections = f"{reading.sections} of {reading.all_sections} sections"
+    words = f"The steps read about {reading.share:.0%} of the text once, of {sections}: {'; '.join(chapters)}"
+    counts = {name: count for name, count in reading.counts().items() if name != "mix"}
+    return {"event": "part", **counts, "chapters": [vars(each) for each in reading.chapters]}, words
 
 
 def _progress(event: Progress) -> str:

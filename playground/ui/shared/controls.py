@@ -9,10 +9,10 @@ from gradio.components import Component
 
 import adapters
 from adapters.options import Knob, knobs
-from playground.training.config import BY_PRESET, TrainSettings
+from playground.training.config import BY_PRESET, MIX_KNOBS, TrainSettings
 from playground.ui.shared.i18n import knob_key, mark
 
-SHOWN = {"steps", "batch_tokens", "window", "pairs_share", "passages_share", "patience", "seed"}
+SHOWN = {"steps", "batch_tokens", "window", *MIX_KNOBS, "text_tokens", "patience", "seed"}
 RUN_KNOBS = tuple(knob.name for knob in knobs(TrainSettings) if knob.name in SHOWN)  # in the order of the form
 
 
@@ -28,6 +28,11 @@ class Controls:
     def flat(self) -> list[Component]:
         """Every control, in the order that `read` expects their values."""
         return [each for controls in self.methods.values() for each in controls] + self.run
+
+    @property
+    def for_run(self) -> dict[str, Any]:
+        """The controls of the run by the name of their knob."""
+        return dict(zip(RUN_KNOBS, self.run, strict=True))
 
     def for_knob(self, knob: str) -> list[Any]:
         """The controls, one per method that has the knob, which set this option."""

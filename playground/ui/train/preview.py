@@ -61,8 +61,12 @@ class Preview:
     @property
     def tab(self) -> Tab:
         """What the page redraws of it; a tab of its own, because a long text takes seconds."""
-        inputs = [self.is_open, self.kind, *self.run]
-        return Tab("preview", [self.notice, *self.outputs], guard(5)(self._draw), self.changed, inputs)
+        return Tab("preview", [self.notice, *self.outputs], guard(5)(self._draw), self.changed, self.inputs)
+
+    @property
+    def inputs(self) -> list[Any]:
+        """What every handler reads."""
+        return [self.is_open, self.kind, *self.run]
 
     @property
     def outputs(self) -> list[Block]:
@@ -70,7 +74,7 @@ class Preview:
         return [self.counts, self.kind, self.place, self.text]
 
     def _wire(self) -> None:
-        shown, asked = [self.notice, *self.outputs], [self.is_open, self.kind, *self.run]
+        shown, asked = [self.notice, *self.outputs], self.inputs
         lazy = {**LAZY, "show_progress_on": self.counts}
         self.panel.expand(lambda: True, None, self.is_open, **QUEUED).then(guard(5)(self._draw), asked, shown, **lazy)
         self.panel.collapse(lambda: False, None, self.is_open, **QUEUED)
@@ -82,7 +86,7 @@ class Preview:
     def _draw(self, request: gr.Request, opened: bool, kind: str | None, *run: Any) -> tuple[Any, ...]:
         if not opened:
             return (gr.skip(),) * len(self.outputs)
-        language, rows = language_of(request), self._kind_previews(request, run)
+        language, rows = language_of(request), self._kind_previews(request, *run)
         chosen = next((row for row in rows if row.kind == kind), rows[0] if rows else None)
         headers = [say(language, f"preview.column.{each}") for each in COLUMNS]
         kinds = [(say(language, f"preview.of.{row.kind}"), row.kind) for row in rows]
@@ -101,13 +105,13 @@ class Preview:
 
     def _show_example(self, request: gr.Request, kind: str | None, place: int, run: tuple[Any, ...]) -> tuple[Any, ...]:
         """One of the stored examples of a kind; the first one follows the last one."""
-        found = [row for row in self._kind_previews(request, run) if row.kind == kind]
+        found = [row for row in self._kind_previews(request, *run) if row.kind == kind]
         if not found:
             return (gr.skip(),) * len(self.outputs)
         place %= len(found[0].shown)
         return gr.skip(), gr.skip(), place, _pieces(found[0].shown[place])
 
-    def _kind_previews(self, request: gr.Request, run: tuple[Any, ...]) -> list[KindPreview]:
+    def _kind_previews(self, request: gr.Request, *run: Any) -> list[KindPreview]:
         asked = dict(zip(RUN_KNOBS, run, strict=True))
         given = {name: value for name, value in asked.items() if value is not None and name not in BY_PRESET}
         visitor = visitor_of(self.services.visitors, request)

@@ -4,13 +4,16 @@ from typing import Any
 
 import gradio as gr
 
+from playground.data.reading import Reading
 from playground.jobs.queue import CANCEL_SECONDS, Snapshot
 from playground.services.app import Services
+from playground.storage.run_folder import read_reading
 from playground.storage.store import ACTIVE, RunRow
 from playground.ui.shared.handlers import guard
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import QUEUED, UNQUEUED, bump
+from playground.ui.train.reading_view import mix_picture, part_report, part_sentence
 from playground.ui.train.run_view import build_plot, plot_update, state_line
 
 
@@ -30,12 +33,13 @@ class RunPanel:
             label=mark("train.progress"), interactive=False, lines=2, max_lines=4, elem_classes="live"
         )
         self.plot = build_plot()
+        self.reading = gr.HTML(visible=False, elem_classes=["told", "reading"])
         self.kept = gr.Checkbox(label=mark("train.keep"), info=mark("train.keep_info"), container=False)
 
     @property
     def outputs(self) -> list[Any]:
         """What `follow` gives updates for."""
-        return [self.state, self.plot, self.start, self.pause, self.cancel]
+        return [self.state, self.plot, self.reading, self.start, self.pause, self.cancel]
 
     def wire(self, notice: gr.Textbox, changed: gr.State) -> None:
         """Errors appear in `notice`; a new `changed` makes the page redraw."""
@@ -49,10 +53,11 @@ class RunPanel:
         """Updates for `outputs` with the visitor's active run, else the newest; also renews its lease."""
         followed = self._followed_run(visitor)
         if followed is None:
-            return (say(language, "train.no_run"), gr.update(visible=False), *_buttons(language, None))
+            hidden = gr.update(visible=False)
+            return (say(language, "train.no_run"), hidden, hidden, *_buttons(language, None))
         run = self.services.jobs.snapshot(visitor, followed.id)
         line = f"{self._run_title(language, visitor, run)}: {state_line(language, run)}"
-        return (line, plot_update(language, run.events), *_buttons(language, run))
+        return (line, plot_update(language, run.events), _reading_update(language, run), *_buttons(language, run))
 
     def keep_update(self, visitor: str) -> Any:
         """The update of the keep box: the active run's value, else unchanged."""
@@ -97,6 +102,15 @@ class RunPanel:
         if active := self.services.jobs.active_run(visitor):
             self.services.jobs.keep(visitor, active.id, kept)
         return ()
+
+
+def _reading_update(language: str, run: RunRow) -> Any:
+    """What the run reads; hidden where that was not recorded."""
+    reading = Reading.from_dict(read_reading(run.folder))
+    shown = mix_picture(language, reading)
+    if reading.chapters:
+        shown += part_report(language, part_sentence(language, "part.run", reading), reading)
+    return gr.update(value=shown, visible=bool(shown))
 
 
 def pause_button(language: str, state: str) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 import adapters
+from playground.data.short_answers import SHORT_WORDS
 from playground.services.app import Services
 from playground.training.config import PRESETS, RunConfig
 from playground.training.estimate import Estimate
@@ -20,7 +21,9 @@ from playground.ui.train.comparison_panel import ComparisonPanel
 from playground.ui.train.history import History
 from playground.ui.train.layers_panel import LayersView
 from playground.ui.train.method_choice import MethodChoice
+from playground.ui.train.mix_choice import MixChoice
 from playground.ui.train.preview import Preview
+from playground.ui.train.reading_view import mix_picture, part_report, part_sentence
 from playground.ui.train.run_panel import RunPanel
 from playground.ui.train.sweep_panel import SweepPanel
 
@@ -49,13 +52,21 @@ class TrainTab:
     def tab(self) -> Tab:
         """What the page redraws of it: the estimate, the followed run, the list, and results of several runs."""
         parts: list[ComparisonPanel | History | SweepPanel] = [self.bakeoff, self.history, self.sweep]
-        outputs = [self.redrawn, *self.panel.outputs, self.panel.kept, *self.list_outputs, self.lease]
+        outputs = [
+            *self.mix.outputs,
+            self.redrawn,
+            *self.panel.outputs,
+            self.panel.kept,
+            *self.list_outputs,
+            self.lease,
+        ]
         outputs += [output for part in parts for output in part.outputs]
-        asked = [self.bakeoff.axis, self.history.one, self.history.other]
+        asked = [self.mix.suggested, self.bakeoff.axis, self.history.one, self.history.other]
         return Tab("runs", outputs, self.refresh, self.changed, asked)
 
     def _build_form(self) -> None:
         self.choice = MethodChoice(self.services, FIRST_METHOD)
+        self.mix = MixChoice(self.services)
         with gr.Row(equal_height=True):
             presets = [(mark(f"train.preset.{id_}"), id_) for id_ in PRESETS]
             self.preset = gr.Radio(presets, value=FIRST_PRESET, label=mark("train.preset"), min_width=300)
@@ -64,9 +75,12 @@ class TrainTab:
             )
         with gr.Accordion(mark("train.advanced"), open=False):
             self.controls: Controls = build_controls(FIRST_METHOD, self._build_layers)
+        self.mix.wire(self.controls)
         self.redrawn = gr.Textbox(visible="hidden")  # its change redraws what depends on the form
         self.estimate = gr.Textbox(label=mark("train.estimate"), interactive=False, lines=1, max_lines=4)
+        self.warning = notice_box()
         self.notice = notice_box()
+        self.reading = gr.HTML(visible=False, elem_classes=["told", "reading"])
         self.preview = Preview(self.services, self.controls.run)
         with gr.Row():
             self.panel = RunPanel(self.services)
@@ -87,7 +101,8 @@ class TrainTab:
     def _wire(self) -> None:
         changed = [control.change for control in self.form]
         gr.on(changed, lambda: notice_update(""), None, self.notice, **UNQUEUED)
-        gr.on([*changed, self.redrawn.change], guard(1)(self._estimate), self.form, self.estimate, **UNQUEUED_LATEST)
+        told = [self.estimate, self.warning, self.reading]
+        gr.on([*changed, self.redrawn.change], guard(len(told))(self._estimate), self.form, told, **UNQUEUED_LATEST)
         started = [self.notice, self.name, *self.panel.outputs, self.changed]
         self.panel.start.click(
             guard(len(started))(self._start),
@@ -101,10 +116,11 @@ class TrainTab:
         self.bakeoff.wire(self.preset, self.controls.run)
         self.sweep.wire(self.choice.method, self.controls, self.form, self.panel.kept)
 
-    def refresh(self, request: gr.Request, axis: str, one: str, other: str) -> tuple[Any, ...]:
+    def refresh(self, request: gr.Request, suggested: str, axis: str, one: str, other: str) -> tuple[Any, ...]:
         """Updates with all that depends on the store; what also depends on the form follows `redrawn`."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         return (
+            *self.mix.refresh(visitor, suggested),
             secrets.token_hex(4),
             *self.panel.follow(language, visitor),
             self.panel.keep_update(visitor),
@@ -133,14 +149,30 @@ class TrainTab:
     def _list_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
         return list_updates(language, self.services.runs.all(visitor), None)
 
-    def _estimate(self, request: gr.Request, method: str, preset: str, *values: Any) -> tuple[Notice]:
-        """The estimate's box is a notice box: it shows what the run would take, or why there is no estimate."""
+    def _estimate(self, request: gr.Request, method: str, preset: str, *values: Any) -> tuple[Any, ...]:
+        """What the run would take, or why there is no estimate; a warning about the text; what of it would be read."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         if not self.services.library.has_text(visitor):
-            return (Notice(say(language, "train.needs_text")),)
+            return Notice(say(language, "train.needs_text")), notice_update(""), gr.update(visible=False)
         options, run_values = self.controls.read(method, values)
         config, cost = self.services.runs.plan(visitor, method, preset, options, run_values)
-        return (Notice(estimate_sentence(language, config, cost, self.services.chat.model.num_parameters())),)
+        sentence = estimate_sentence(language, config, cost, self.services.chat.model.num_parameters())
+        short = self.services.training_text.short_answer_files(visitor)
+        warning = say(language, "train.short_answers", files=", ".join(short), count=SHORT_WORDS) if short else ""
+        shown = self._reading(language, visitor, config, cost)
+        return Notice(sentence), notice_update(warning), gr.update(value=shown, visible=bool(shown))
+
+    def _reading(self, language: str, visitor: str, config: RunConfig, cost: Estimate) -> str:
+        """What a planned run would read, as HTML."""
+        settings = config.settings
+        outline = self.services.training_text.workload(visitor, settings).outline
+        reading = outline.reading(settings.steps, settings.batch_tokens, settings.seed)
+        shown = mix_picture(language, reading)
+        if reading.chapters:
+            key = "part.chosen" if outline.is_part else "part.in_time"
+            time = duration(language, cost.seconds)
+            shown += part_report(language, part_sentence(language, key, reading, time=time), reading)
+        return shown
 
     def _start(
         self, request: gr.Request, changed: int, name: str, kept: bool, method: str, preset: str, *values: Any
