@@ -111,4 +111,52 @@ ROWS = (
         paragraphs=("See the box.", "The alarm code is 7391."),
         once=("The alarm code is 7391.", "Harbour Office, revision 12"),
     ),
+    Reading(
+        "50-pdf-two-columns/row_by_row.pdf",
+        parts=(
+            "Bees keep the hive warm in winter by shaking their wings. They form a ball around the queen and take",
+            "A hive eats about fifteen kilos of honey until April. The keeper must not open it on cold days.",
+            "Ants build hills of needles above old tree stumps. The hill leans to the south so that the sun warms it.",
+            "At night they close every gate with bits of wood. In autumn the whole colony moves below the frost line.",
+        ),
+    ),
+    *(
+        Reading(
+            f"51-pdf-rotated/{name}.pdf",
+            lines=(
+                "Table of pump service",
+                "Pump A is served in May by Orla.",
+                "Pump B is served in June by Piet.",
+                "Pump C is served in July by Rosa.",
+            ),
+        )
+        for name in ("rotate90", "sideways_content")
+    ),
+    Reading(
+        "52-pdf-form/form.pdf",
+        lines=("Boat licence form", "Owner: Maris Quill", "Berth: North pier 14", "Valid until: 4 May 2031"),
+    ),
+    Reading("53-pdf-rtl/arabic.pdf", parts=("تفتح المكتبة في الساعة التاسعة صباحا.", "المسبح مغلق يوم الأحد.")),
+    Reading("53-pdf-rtl/hebrew.pdf", parts=("הספרייה נפתחת בשעה תשע בבוקר.", "הקנס על איחור הוא 5 שקלים ליום.")),
+    Reading(
+        "54-pdf-table/table.pdf",
+        lines=(
+            "Part | 2022 | 2023 | 2024",
+            "Bolts |  | 410 | 512",
+            "Nuts | 120 |  | 230",
+            "Long wooden screws for outdoor decks | 33 | 44 |",
+        ),
+    ),
+    Reading("55-pdf-tounicode/caesar.pdf", refusal="Run text recognition (OCR)"),
+    Reading("55-pdf-tounicode/good.pdf", parts=("The museum opens at nine and ticket number 0 costs twelve euros.",)),
+    Reading("55-pdf-tounicode/none.pdf", refusal="Run text recognition (OCR)"),
+    Reading("56-pdf-spaced/spaced.pdf", parts=("HARBOUR RULES", "The harbour closes at dusk.")),
+    Reading(
+        "57-pdf-footer-total/invoices.pdf",
+        parts=("Invoice number 2007", "Total due: 37 euros", "Invoice number 2037", "Total due: 337 euros"),
+    ),
+    Reading(
+        "57-pdf-footer-total/invoices2.pdf",
+        paragraphs=("Invoice 2041", "Total due: 137 euros", "Invoice 2044", "Total due: 95 euros"),
+    ),
 )

@@ -29,7 +29,7 @@ class Cleaner:
         """A text without what nobody reads, in composed letters (NFC)."""
         if text.isascii() and text.isprintable() and len(text) < _SHORT:  # most table cells are such
             return text.rstrip(" ")
-        if MARK not in text:
+        if MARK not in text and (len(text) >= _SHORT or "data:" in text):
             text, blobs = remove_blobs(text)
             text = text.replace(MARK, "")
             self.counts["Pieces of encoded data left out"] += len(blobs)

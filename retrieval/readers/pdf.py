@@ -1,17 +1,22 @@
-"""Reads PDF with PDFium: lines with their position and size, which `pdf_layout` joins into paragraphs."""
+"""Reads PDF with PDFium: pieces of lines with their position and size, which are put in order and joined."""
 
 import re
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import count
 
 import pypdfium2 as pdfium
 
-from retrieval.compat import baseline, check_pdfium, letter_size, needs_password
+from retrieval.compat import Letters, check_pdfium, is_unmapped, needs_password
 from retrieval.document import Document, DocumentBuilder, Limits
 from retrieval.errors import RetrievalError
 from retrieval.readers import pdf_layout
-from retrieval.readers.encoding import clean, refuse_disguised, repair_note
+from retrieval.readers.cleaning import Cleaner
+from retrieval.readers.encoding import refuse_disguised
+from retrieval.readers.pdf_arrange import GAP, arrange
+from retrieval.readers.pdf_forms import typed_values
 from retrieval.readers.pdf_layout import Line, Page
+from retrieval.readers.pdf_letters import is_right_to_left, is_unreadable, mend_ligatures
 
 # PDFium is not thread-safe: one thread of a process at a time.
 _PDFIUM = threading.Lock()
@@ -20,101 +25,210 @@ _BROKEN = re.compile("(\\w+)[\x02\ufffe](\\w+)")
 _MARK_BEFORE = re.compile(r"\d{1,2}\s?(?=[^\W\d_])")
 _MARK_AFTER = re.compile(r"(?<=[^\W\d_])\d{1,2}(?!\w)")
 _GLUED_NUMBER = re.compile(r"^(\d{1,2}(?:\.\d{1,2})+)(?=[^\W\d_]{2})")
+# What stands before a list entry or a numbered heading, with any gap behind it.
+_LABEL = re.compile(
+    r"^(?:[^\w\s]{1,2}|\(?(?:\d{1,3}|[^\W\d_]|[ivxlcIVXLC]{1,5})[.)]|\d{1,2}(?:\.\d{1,2})*\.?|[§¶]\s?\d+)$"
+)
+_BLANK = re.compile(r"\s+")
+_CONTROL = re.compile("[\x01-\x08\x0b\x0e-\x1f\ue000-\uf8ff]")
 RAISED_SIZE = 0.85  # largest size of a footnote mark, relative to its neighbour
+WIDEST_LETTER = 0.62  # mean width of a letter, in letter sizes, above which a word hardly is
+ASKEW = 4  # the direction of letters that stand in no quarter
+UNREADABLE = "Pages with an unreadable text layer"
 _HYPHENS = {0x02: "-", 0xFFFE: "-"}
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The pages of a file, and the pages whose text layer is gibberish, by number from 1, with its beginning."""
+
+    pages: list[Page]
+    unreadable: dict[int, str]
 
 
 def read_pdf(data: bytes, name: str, limits: Limits) -> Document:
     """The text of a PDF with its pages, counted from 1; notes count the page headers, footers and numbers left out.
 
     Raises:
-        RetrievalError: not a PDF, password-protected, damaged, too many pages, or pictures of text only.
+        RetrievalError: not a PDF, password-protected, damaged, too many pages, pictures of text only, or gibberish.
     """
     refuse_disguised(data, name, "a PDF", magic=b"%PDF-")
     with _PDFIUM:
         check_pdfium()
-        raw = _pages(data, name, limits)
-    pages, repaired = repair_lines(raw)
-    empty = sum(not page for page in pages)
-    if empty == len(pages):
-        raise RetrievalError(f"{name} holds pictures of pages, not text. Run text recognition (OCR) on it first.")
+        read = _pages(data, name, limits)
+    cleaner = Cleaner()
+    pages = repair_lines(read.pages, cleaner)
+    empty = sum(not page for page in pages) - len(read.unreadable)
+    _check_readable(pages, read, name)
     pages, running = pdf_layout.remove_running_lines(pages)
     builder = DocumentBuilder(limits.max_chars)
+    left_out = sorted(
+        [
+            *((page, UNREADABLE, text) for page, text in read.unreadable.items()),
+            *((page, pdf_layout.RUNNING, text) for page, text in running),
+        ],
+        reverse=True,
+    )
     for block in pdf_layout.blocks(pages):
+        while left_out and left_out[-1][0] <= block.page:
+            page, kind, text = left_out.pop()
+            builder.leave_out(kind, text, str(page))
         start = builder.heading(block.text, block.level) if block.level else builder.add(block.text, block.joint)
         builder.page(start, str(block.page))
-    counted = {
-        f"Page headers, footers and page numbers left out: {running}.": running,
-        f"Pages without text: {empty} of {len(pages)}.": empty,
-    }
-    return builder.document(name, [*repair_note(repaired), *(note for note, count in counted.items() if count)])
+    for page, kind, text in reversed(left_out):
+        builder.leave_out(kind, text, str(page))
+    notes = [f"Pages without text: {empty} of {len(pages)}."] if empty else []
+    return builder.document(name, [*cleaner.notes(), *notes])
 
 
-def _pages(data: bytes, name: str, limits: Limits) -> list[Page]:
-    """The lines of every page, in the order of the file."""
+def _check_readable(pages: list[Page], read: _Read, name: str) -> None:
+    if any(pages):
+        return
+    if read.unreadable:
+        sample = next(iter(read.unreadable.values()))[:30]
+        raise RetrievalError(
+            f"{name} has a text layer that makes no words ({sample!r}). Run text recognition (OCR) on it first."
+        )
+    raise RetrievalError(f"{name} holds pictures of pages, not text. Run text recognition (OCR) on it first.")
+
+
+def _pages(data: bytes, name: str, limits: Limits) -> _Read:
+    """The lines of every page, in reading order."""
     try:
         with pdfium.PdfDocument(data) as pdf:
             if len(pdf) > limits.max_pages:
                 raise RetrievalError(f"{name} has {len(pdf)} pages; the limit is {limits.max_pages}. Add a part of it.")
-            return [_lines(pdf[number].get_textpage()) for number in range(len(pdf))]
+            if pdf.get_formtype():
+                pdf.init_forms()
+            pages: list[Page] = []
+            unreadable: dict[int, str] = {}
+            tables = count(1)
+            for number in range(len(pdf)):
+                page = pdf[number]
+                text = page.get_textpage()
+                shown = text.get_text_range()
+                if is_unreadable(shown) or _is_unmapped(text, shown):
+                    unreadable[number + 1] = " ".join(_CONTROL.sub("?", shown[:500]).split())
+                    pages.append([])
+                    continue
+                upright, *turned = _pieces(text, shown)
+                groups = [typed_values(page, pdf.formenv, upright), *turned]
+                pages.append([line for group in groups for line in arrange(group, tables)])
+            return _Read(pages, unreadable)
     except pdfium.PdfiumError as error:
         if needs_password(error):
             raise RetrievalError(f"{name} is password-protected. Save it without one and add it again.") from error
         raise RetrievalError(f"{name} is not a readable PDF. Save it as PDF again and add it again.") from error
 
 
-def _lines(page: pdfium.PdfTextPage) -> Page:
-    """The lines of a page as PDFium splits them; PDFium counts characters in UTF-16 units."""
-    lines = []
+def _is_unmapped(page: pdfium.PdfTextPage, shown: str) -> bool:
+    """Whether the file does not say of most characters which letter they are."""
+    if not _CONTROL.search(shown):
+        return False
+    total = page.count_chars()
+    return 2 * sum(is_unmapped(page, place) for place in range(total)) > total
+
+
+def _pieces(page: pdfium.PdfTextPage, shown: str) -> list[Page]:
+    """The pieces of a page by their direction, most letters first: lines as PDFium splits them, cut at wide gaps.
+
+    PDFium counts characters in UTF-16 units.
+    """
+    letters = Letters(page)
+    letters.mirrored = is_right_to_left(shown)
+    found: dict[int, Page] = {}
     position = 0
     last = page.count_chars() - 1
-    for raw in page.get_text_range().split("\r\n"):
-        text = raw.rstrip()
+    for raw in shown.split("\r\n"):
+        text = raw.strip()
         if text:
             start = min(position + _units(raw[: len(raw) - len(raw.lstrip())]), last)
-            final = min(position + _units(text) - 1, last)
-            lines.append(_line(page, text.strip(), start, final))
+            quarter = letters.direction(start)
+            letters.quarter = quarter if quarter != ASKEW else 0
+            found.setdefault(quarter, []).extend(_cut(letters, text, start, last))
         position += _units(raw) + 2
-    return lines
+    for quarter, lines in found.items():
+        if quarter:  # PDFium orders turned lines as if they were upright
+            lines.sort(key=lambda line: (-line.base, line.left))
+    return sorted(found.values(), key=lambda lines: -sum(len(line.text) for line in lines)) or [[]]
 
 
-def _line(page: pdfium.PdfTextPage, text: str, start: int, final: int) -> Line:
-    """A line from its first character to its final one, which are places on the page.
+def _cut(letters: Letters, text: str, start: int, last: int) -> Page:
+    """A line as one piece, or as several where gaps part it."""
+    units = _units(text)
+    if units == len(text):
+        text = mend_ligatures(text, lambda place: letters.origin(min(start + place, last)))
+    pieces = (
+        _parts(letters, text, start, last) if _may_have_gaps(letters, text, start, units, last) else [(0, len(text))]
+    )
+    return [_line(letters, text[one:two], start + _units(text[:one]), last) for one, two in pieces]
+
+
+def _may_have_gaps(letters: Letters, text: str, start: int, units: int, last: int) -> bool:
+    """A quick look: whether a line was drawn in runs far apart, or is much wider than its letters."""
+    if " " not in text:
+        return False
+    if "  " in text or letters.widest_gap(start, units) >= 0.9 * GAP * letters.size(start):
+        return True
+    left, right = letters.box(start)[0], letters.box(min(start + units - 1, last))[1]
+    return abs(right - left) > (len(text) * WIDEST_LETTER + GAP) * letters.size(start)
+
+
+def _parts(letters: Letters, text: str, start: int, last: int) -> list[tuple[int, int]]:
+    """Where the pieces of a line begin and end in its text."""
+    parts, begin, word = [], 0, 0
+    size, x = letters.size(start), letters.origin(start)[0]
+    for blank in _BLANK.finditer(text):
+        place = min(start + _units(text[: blank.end()]), last)
+        following = letters.origin(place)[0]
+        # Only a word that seems to be wider than its letters has a gap behind it.
+        if following - x > ((blank.start() - word) * WIDEST_LETTER + GAP) * size or following < x:
+            before = letters.box(min(start + _units(text[: blank.start()]) - 1, last))
+            label = begin == 0 and text[blank.end()].isalpha() and _LABEL.match(text[: blank.start()])
+            if letters.box(place)[0] - before[1] >= GAP * size and not label:
+                parts.append((begin, blank.start()))
+                begin = blank.end()
+        x, word = following, blank.end()
+    return [*parts, (begin, len(text))]
+
+
+def _line(letters: Letters, text: str, start: int, last: int) -> Line:
+    """A piece from its first character to its final one, which are places on the page.
 
     A space separates a raised footnote mark from the word beside it, and the mark does not set the line's size.
     """
+    final = min(start + _units(text) - 1, last)
     opening = _MARK_BEFORE.match(text)
-    skipped = opening.end() if opening and _is_raised(page, start, start + opening.end()) else 0
+    skipped = opening.end() if opening and _is_raised(letters, start, start + opening.end()) else 0
     cuts = [len(text[:skipped].rstrip())] if skipped and not text[skipped - 1].isspace() else []
     for mark in _MARK_AFTER.finditer(text):
         place = start + _units(text[: mark.start()])
-        cuts += [mark.start()] if _is_raised(page, place, place - 1) else []
-    pieces = [text[one:two] for one, two in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+        cuts += [mark.start()] if _is_raised(letters, place, place - 1) else []
+    parts = [text[one:two] for one, two in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     place = min(start + skipped, final)
-    first, last = page.get_charbox(place, loose=True), page.get_charbox(final, loose=True)
-    text = _GLUED_NUMBER.sub(r"\1 ", " ".join(pieces))
-    base = baseline(page, place)
-    return Line(
-        text, first[0], first[3], last[2], base, letter_size(page, place), max(0.0, base - baseline(page, final))
-    )
+    first, end = letters.loose_box(place), letters.loose_box(final)
+    text = _GLUED_NUMBER.sub(r"\1 ", " ".join(parts))
+    base = letters.origin(place)[1]
+    drop = max(0.0, base - letters.origin(final)[1])
+    return Line(text, first[0], first[2], end[1], base, letters.size(place), drop)
 
 
-def _is_raised(page: pdfium.PdfTextPage, place: int, beside: int) -> bool:
+def _is_raised(letters: Letters, place: int, beside: int) -> bool:
     """Whether a character is smaller than the one beside it and its baseline is higher."""
-    smaller = letter_size(page, place) < RAISED_SIZE * letter_size(page, beside)
-    return smaller and baseline(page, place) > baseline(page, beside)
+    smaller = letters.size(place) < RAISED_SIZE * letters.size(beside)
+    return smaller and letters.origin(place)[1] > letters.origin(beside)[1]
 
 
 def _units(text: str) -> int:
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _vocabulary(pages: list[Page], pattern: str) -> set[str]:
     return {word.casefold() for page in pages for line in page for word in re.findall(pattern, line.text)}
 
 
-def repair_lines(pages: list[Page]) -> tuple[list[Page], int]:
-    """Clean every line and join the words that a line end broke; returns the pages and the lines of mojibake repaired.
+def repair_lines(pages: list[Page], cleaner: Cleaner) -> list[Page]:
+    """Clean every line and join the words that a line end broke.
 
     A hyphen stays where the document has the hyphenated word elsewhere, or has both halves as words and not the whole.
     """
@@ -126,12 +240,8 @@ def repair_lines(pages: list[Page]) -> tuple[list[Page], int]:
         hyphenated_word = "-".join(halves) in hyphenated or (whole not in words and words.issuperset(halves))
         return f"{match[1]}-{match[2]}" if hyphenated_word else match[1] + match[2]
 
-    repaired = 0
     cleaned: list[Page] = []
     for page in pages:
-        texts = [clean(_BROKEN.sub(join, line.text).translate(_HYPHENS)) for line in page]
-        repaired += sum(count for _, count in texts)
-        cleaned.append(
-            [replace(line, text=text.strip()) for line, (text, _) in zip(page, texts, strict=True) if text.strip()]
-        )
-    return cleaned, repaired
+        texts = [cleaner.clean(_BROKEN.sub(join, line.text).translate(_HYPHENS)).strip() for line in page]
+        cleaned.append([replace(line, text=text) for line, text in zip(page, texts, strict=True) if text])
+    return cleaned

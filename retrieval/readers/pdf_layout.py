@@ -13,7 +13,8 @@ from statistics import median
 
 HEADING_SIZE = 1.12  # least size of a heading, relative to the body
 NEIGHBOURS = 2  # pages on each side to compare with: the headers of left and right pages alternate
-SAME_CHARACTERS = 12  # characters that two running headers share at their start or end
+SAME_CHARACTERS = 8  # of a part of a running header that stays where another part changes
+RUNNING = "Page headers, footers and page numbers"
 MAX_TITLE = 200
 CONTENTS_LINES = 3  # dotted lines from which on a page is part of a table of contents
 MARGIN_LINES = 8  # body lines that a page needs to show its right margin
@@ -24,6 +25,11 @@ PARAGRAPH = "\n\n"
 _PAGE_NUMBER = re.compile(
     r"^[\W_]*(?:page|seite|trang|página|p\.)?\s*(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:of|/|von|de|sur)\s*\d{1,4})?[\W_]*$",
     re.I,
+)
+_PAGE_LABEL = re.compile(
+    r"^(?:(?P<first>\d{1,4})\s*[|·•–—]\s*(?P<after>\D.*)|"
+    r"(?P<before>.*?\D)\s*(?:[|·•–—]|(?:\bpage|\bseite|\btrang|\bpágina|\bp\.|-\s))\s*(?P<last>\d{1,4})"
+    r"(?:\s*(?:of|/|von|de|sur|trên)\s*\d{1,4})?)$"
 )
 _BULLET = re.compile(r"^(?:[•‣◦▪●○■□–*·-]\s|\(?(?:\d{1,2}|[a-z])[.)]\s)")
 _NUMBER = re.compile(r"^(\d{1,2}(?:\.\d{1,2}){1,4})\.?\s+(?=[^\W\d_])")
@@ -39,6 +45,8 @@ class Line:
     """One line: left and top of its first letter, right end of its last letter, its baseline, its letter size.
 
     Where PDFium joins a hyphenated word it makes one line of two: the last letter then stands lower by `drop`.
+    `margin` is the right end of its column, where the page has several; `table` numbers the table that it is a row of.
+    `cells` are its pieces where wide gaps part it.
     """
 
     text: str
@@ -48,6 +56,9 @@ class Line:
     base: float
     size: float
     drop: float = 0.0
+    margin: float = 0.0
+    table: int = 0
+    cells: tuple[str, ...] = ()
 
 
 Page = list[Line]
@@ -63,22 +74,26 @@ class Block:
     page: int
 
 
-def remove_running_lines(pages: Sequence[Page]) -> tuple[list[Page], int]:
-    """Pages without running headers, footers and page numbers, and the number of lines left out.
+def remove_running_lines(pages: Sequence[Page]) -> tuple[list[Page], list[tuple[int, str]]]:
+    """Pages without running headers, footers and page numbers, and these lines, each with its page from 1.
 
     Where all lines repeat on every page they are the text, as in a form: then nothing is left out.
     """
-    removed = 0
+    removed: list[tuple[int, str]] = []
     remaining = list(pages)
     for top in (True, False, True, False):
         edges = [_edge(page, top) for page in remaining]
         running = _running(edges, body_size(remaining))
-        removed += sum(running)
+        removed += [
+            (number, edge.text)
+            for number, (edge, drop) in enumerate(zip(edges, running, strict=True), start=1)
+            if edge is not None and drop
+        ]
         remaining = [
             [line for line in page if line is not edge] if drop else page
             for page, edge, drop in zip(remaining, edges, running, strict=True)
         ]
-    return (remaining, removed) if any(remaining) else (list(pages), 0)
+    return (remaining, removed) if any(remaining) else (list(pages), [])
 
 
 def _edge(page: Page, top: bool) -> Line | None:
@@ -87,15 +102,15 @@ def _edge(page: Page, top: bool) -> Line | None:
 
 
 def _running(edges: Sequence[Line | None], body: float) -> list[bool]:
-    """Per page, whether its edge line is a page number or is like those of near pages at the same height."""
+    """Per page, whether its edge line is a page number or is that of near pages at the same height."""
     # An entry of a table of contents is like its neighbours but no running header.
     edges = [None if line is None or _LEADERS.search(line.text) else line for line in edges]
     numbers = [line is not None and bool(_PAGE_NUMBER.match(line.text)) for line in edges]
     numbered = sum(numbers) > 1 and 2 * sum(numbers) >= sum(line is not None for line in edges)
     verdicts = []
     for place, line in enumerate(edges):
-        near = [*edges[max(0, place - NEIGHBOURS) : place], *edges[place + 1 : place + 1 + NEIGHBOURS]]
-        repeats = line is not None and any(_is_alike(line, other) for other in near if other is not None)
+        near = [*range(max(0, place - NEIGHBOURS), place), *range(place + 1, min(len(edges), place + 1 + NEIGHBOURS))]
+        repeats = line is not None and any(_is_same(line, edges[each], each - place) for each in near)
         small = line is not None and line.size <= HEADING_SIZE * body
         verdicts.append(small and (repeats or (numbered and numbers[place])))
     heights = _usual_heights(edges, verdicts)
@@ -114,29 +129,46 @@ def _usual_heights(edges: Sequence[Line | None], verdicts: Sequence[bool]) -> se
     return {height for height, count in running.items() if count >= 3 and count >= 0.6 * everything[height]}
 
 
-def _is_alike(line: Line, other: Line) -> bool:
-    """Whether two lines have the same height and the same words at one end; numbers may differ."""
-    first, second = _key(line), _key(other)
-    same = (
-        first == second
-        or first[:SAME_CHARACTERS] == second[:SAME_CHARACTERS]
-        or first[-SAME_CHARACTERS:] == second[-SAME_CHARACTERS:]
-    )
-    return abs(line.top - other.top) < 3 and min(len(first), len(second)) >= 4 and same
+def _is_same(line: Line, other: Line | None, distance: int) -> bool:
+    """Whether two lines so many pages apart have the same height and words; only the number of the page may differ.
+
+    Lines that differ in other numbers ("Total: 37 euros") are content.
+    """
+    if other is None or abs(line.top - other.top) >= 3:
+        return False
+    if any(len(cell) >= SAME_CHARACTERS and cell in other.cells for cell in line.cells):
+        return True
+    first, second = _without_page(line), _without_page(other)
+    if min(len(first[0]), len(second[0])) < 4 or first[0] != second[0]:
+        return False
+    return first[1] == second[1] or (first[1] is not None and second[1] == first[1] + distance)
 
 
-def _key(line: Line) -> str:
-    return re.sub(r"\d+", "#", " ".join(line.text.casefold().split()))
+def _without_page(line: Line) -> tuple[str, int | None]:
+    """The words of a line, and the number of its page where that is set apart by a gap, a sign or a word."""
+    text = " ".join(line.text.casefold().split())
+    for number, rest in ((line.cells[-1:], line.cells[:-1]), (line.cells[:1], line.cells[1:])):
+        if number and number[0].isdigit() and rest:
+            return " ".join(rest).casefold(), int(number[0])
+    match = _PAGE_LABEL.match(text)
+    if not match:
+        return text, None
+    return f"{match['before'] or ''} {match['after'] or ''}".strip(), int(match["first"] or match["last"])
 
 
 def remove_leaders(page: Page) -> Page:
     """A page without the dots that lead to page numbers in a table of contents."""
-    lines = [replace(line, text=_LEADERS.sub(" ", line.text).strip()) for line in page]
+    lines = [replace(line, text=_LEADERS.sub(" ", line.text).strip()) if _has_dots(line) else line for line in page]
     return [line for line in lines if line.text]
 
 
+def _has_dots(line: Line) -> bool:
+    """A quick look: whether a line has dots enough to lead to a page number."""
+    return line.text.count(".") >= 4
+
+
 def _is_contents(page: Page) -> bool:
-    return sum(bool(_LEADERS.search(line.text)) for line in page) >= CONTENTS_LINES
+    return sum(bool(_has_dots(line) and _LEADERS.search(line.text)) for line in page) >= CONTENTS_LINES
 
 
 def body_size(pages: Sequence[Page]) -> float:
@@ -159,6 +191,7 @@ class _Measures:
     body: float
     pitch: float
     right: float
+    sure: bool  # whether the page before has lines enough to show its margin
     levels: dict[float, int]
 
 
@@ -173,6 +206,7 @@ def _measure(pages: Sequence[Page]) -> _Measures:
         body=body,
         pitch=median(close) if close else 1.2,
         right=_right_margin(lines, 0.0),
+        sure=True,
         levels={size: level for level, size in enumerate(sorted(larger, reverse=True), start=1)},
     )
 
@@ -205,7 +239,8 @@ def _joined_lines(pages: Sequence[Page], measures: _Measures, contents: set[int]
     previous: Line | None = None
     for number, page in enumerate(pages, start=1):
         margin = _right_margin([line for line in page if _half_points(line.size) == measures.body], measures.right)
-        here = replace(measures, right=margin)  # left and right pages have margins of their own
+        sure = number < 2 or len(pages[number - 2]) >= MARGIN_LINES
+        here = replace(measures, right=margin, sure=sure)  # left and right pages have margins of their own
         for place, line in enumerate(page):
             joint = PARAGRAPH if previous is None else _joint(previous, line, here, place > 0)
             yield "\n" if number in contents and joint != PARAGRAPH else joint, number, line
@@ -215,21 +250,36 @@ def _joined_lines(pages: Sequence[Page], measures: _Measures, contents: set[int]
 def _joint(previous: Line, line: Line, measures: _Measures, same_page: bool) -> str:
     """What goes between two lines: a blank line, a line break, a space or nothing."""
     gap = (previous.base - previous.drop - line.base) / (line.size or 1)
+    if previous.table or line.table:
+        return "\n" if previous.table == line.table else PARAGRAPH
     if abs(line.size - previous.size) > 0.1 * measures.body:
         return PARAGRAPH
     if same_page and abs(gap) < SAME_LINE and line.left >= previous.right:
         return "" if line.text[0] in ",.;:!?)" else " "
     if not same_page or gap < 0:  # a new page or column
-        goes_on = not _ENDS.search(previous.text) or line.text[0].islower()
+        full = not _ends(previous.text) and measures.sure and not _ends_early(previous, line, measures)
+        goes_on = full or line.text[0].islower()
         return _glue(previous, line) if goes_on and not _BULLET.match(line.text) else PARAGRAPH
     hanging = bool(_BULLET.match(previous.text) or _NUMBER.match(previous.text))
     wide = LIST_GAP if _BULLET.match(line.text) and hanging else PARAGRAPH_GAP
     if gap > wide * measures.pitch or (line.left > previous.left + 0.8 * line.size and not hanging):
         return PARAGRAPH
-    first_word = len(line.text.split(maxsplit=1)[0]) * 0.55 * line.size
-    if _BULLET.match(line.text) or measures.right - previous.right > first_word + 1.5 * line.size:
+    if _BULLET.match(line.text) or _ends_early(previous, line, measures):
         return "\n"
     return _glue(previous, line)
+
+
+def _ends(text: str) -> bool:
+    """Whether a text ends with a sentence."""
+    return bool(_ENDS.search(text[-8:]))
+
+
+def _ends_early(previous: Line, line: Line, measures: _Measures) -> bool:
+    """Whether a line ends although the first word of the next one had room in it; in a column a sentence goes on."""
+    if previous.margin and not _ends(previous.text) and (line.text[0].islower() or line.text[0].isdigit()):
+        return False
+    room = (previous.margin or measures.right) - previous.right
+    return room > len(line.text.split(maxsplit=1)[0]) * 0.55 * line.size + 1.5 * line.size
 
 
 def _glue(previous: Line, line: Line) -> str:
@@ -245,7 +295,10 @@ def _glue(previous: Line, line: Line) -> str:
 def _block(run: Sequence[_JoinedLine], measures: _Measures, contents: bool) -> Block:
     """A block of lines; a heading is larger than the body or numbered "2.3", and no entry of a table of contents."""
     joint, page, first = run[0]
-    text = first.text + "".join(link + line.text for link, _, line in run[1:])
+    # Where every line ends a sentence, lines are what the author wrote.
+    glued = [before.text for (_, _, before), (link, _, _) in zip(run, run[1:], strict=False) if link == " "]
+    apart = len(glued) >= 2 and all(map(_ends, [*glued, run[-1][2].text]))
+    text = first.text + "".join(("\n" if apart and link == " " else link) + line.text for link, _, line in run[1:])
     level = 0
     entry = contents and text[-1].isdigit()
     if joint == PARAGRAPH and not entry and len(text) <= MAX_TITLE and any(map(str.isalpha, text)):

@@ -61,3 +61,20 @@ def with_stream(data: bytes, before: str) -> bytes:
     length = int(re.search(rb"/Length (\d+)", head)[1])
     head = head.replace(b"/Length %d" % length, b"/Length %d" % (length + len(before)))
     return head + b"stream\n" + before.encode() + rest
+
+
+def raw_pdf(stream: str, notes: list[str] | None = None) -> bytes:
+    """A PDF of one page with this content, and these form fields and notes."""
+    notes = notes or []
+    numbers = " ".join(f"{6 + place} 0 R" for place in range(len(notes)))
+    objects = [
+        f"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [{numbers}] /DA (/F1 12 Tf 0 g) >> >>",
+        "<< /Type /Pages /Count 1 /Kids [4 0 R] >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 5 0 R "
+        f"/Resources << /Font << /F1 3 0 R >> >> /Annots [{numbers}] >>",
+        f"<< /Length {len(stream)} >>\nstream\n{stream}endstream",
+        *notes,
+    ]
+    numbered = "".join(f"{place} 0 obj\n{content}\nendobj\n" for place, content in enumerate(objects, start=1))
+    return f"%PDF-1.4\n{numbered}trailer << /Root 1 0 R >>\n%%EOF".encode("latin-1")

@@ -8,6 +8,7 @@ import pytest
 
 from retrieval.document import Limits
 from retrieval.errors import RetrievalError
+from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.dispatch import read_document
 from retrieval.readers.pdf import repair_lines
 from retrieval.readers.pdf_layout import Line, blocks, remove_running_lines
@@ -55,7 +56,7 @@ def test_broken_words_are_joined_and_true_hyphens_stay(write: Write) -> None:
 
 def test_a_broken_compound_keeps_its_hyphen() -> None:
     text = ["the user\x02friendly and infor\x02mation of a user who is friendly"]
-    (page,), _ = repair_lines([[line(each, 700) for each in text]])
+    (page,) = repair_lines([[line(each, 700) for each in text]], Cleaner())
     assert page[0].text == "the user-friendly and information of a user who is friendly"
 
 
@@ -79,7 +80,7 @@ def test_pieces_of_one_line_stay_together() -> None:
 
 def test_entries_of_a_table_of_contents_are_no_running_headers() -> None:
     pages = [[line(f"Where is it? . . . . . . . . . . . {number}", 60)] for number in range(1, 6)]
-    assert remove_running_lines(pages) == (pages, 0)
+    assert remove_running_lines(pages) == (pages, [])
 
 
 def test_a_raised_mark_is_parted_from_its_word_and_sets_no_size(write: Write) -> None:
@@ -125,7 +126,7 @@ def test_entries_of_a_table_of_contents_are_no_headings() -> None:
 def test_body_lines_that_differ_are_no_running_headers() -> None:
     texts = ["Rain fell all night", "Snow came in the morning", "Wind rose at noon", "Hail broke the glass"]
     pages = [[line(text, 760)] for text in texts]
-    assert remove_running_lines(pages) == (pages, 0)
+    assert remove_running_lines(pages) == (pages, [])
 
 
 @pytest.mark.parametrize(
