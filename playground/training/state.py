@@ -27,6 +27,11 @@ class HeldoutResult:
     loss: float
     answers: float | None = None
 
+    def is_better_than(self, other: "HeldoutResult") -> bool:
+        """Whether its answers are better by more than chance or, where neither's are, its loss is lower."""
+        gain = 0.0 if self.answers is None or other.answers is None else self.answers - other.answers
+        return gain >= ANSWERS_NOISE or (self.loss < other.loss and gain > -ANSWERS_NOISE)
+
 
 @dataclass
 class RunState:
@@ -54,12 +59,8 @@ class RunState:
     random: RandomState = field(default_factory=checkpoints.random_state)
 
     def record_heldout(self, test: HeldoutResult) -> bool:
-        """Record a held-out test; returns whether it is the best so far.
-
-        The better answers are the better test where their scores differ by more than chance, else the lower loss is.
-        """
-        gain = 0.0 if test.answers is None or self.best_answers is None else test.answers - self.best_answers
-        better = gain >= ANSWERS_NOISE or (test.loss < self.best_loss and gain > -ANSWERS_NOISE)
+        """Record a held-out test; returns whether it is the best so far."""
+        better = test.is_better_than(HeldoutResult(self.best_loss, self.best_answers))
         if better:
             self.best_loss, self.best_answers, self.best_step = test.loss, test.answers, self.step
         self.stale = 0 if better else self.stale + 1

@@ -358,6 +358,10 @@ def test_the_plot_marks_where_the_kept_adapter_is_from() -> None:
     drawn = curve_points(_events(2.0, 1.9, 1.7, 1.8))
     assert {row["seconds"] for row in drawn if row["curve"] == "best"} == {2}
     assert [row for row in curve_points(_events(2.0)) if row["curve"] == "best"] == []
+    judged = [
+        {**each, "answers": mark} for each, mark in zip(_events(2.0, 1.9, 1.7, 1.8), (None, 0.9, 0.2, 0.5), strict=True)
+    ]
+    assert {row["seconds"] for row in curve_points(judged) if row["curve"] == "best"} == {1}, "the answers decide"
 
 
 def _events(*heldout: float) -> list[dict[str, Any]]:

@@ -229,6 +229,7 @@ def _progress(event: Progress) -> str:
         f"step {event.step} of {event.steps}",
         f"loss {event.loss:.3f}" if event.loss is not None else "",
         f"held-out loss {event.heldout_loss:.3f}" if event.heldout_loss is not None else "",
+        f"answers {event.answers:.0%}" if event.answers is not None else "",
         f"{event.tokens_per_second:.0f} tokens/s" if event.tokens_per_second else "",
         f"{event.seconds_left:.0f} s left" if event.seconds_left else "",
     ]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from playground.jobs.queue import Snapshot
 from playground.training.heldout_trend import heldout_trend
+from playground.training.state import HeldoutResult
 from playground.ui.shared.format import count, duration
 from playground.ui.shared.i18n import say
 
@@ -65,9 +66,14 @@ def curve_points(events: Events) -> list[dict[str, Any]]:
 
 
 def best_step(events: Events) -> dict[str, Any] | None:
-    """The step whose adapter is kept: the first one with the lowest held-out loss."""
-    measured = [event for event in _steps(events) if event["heldout_loss"] is not None and event["step"]]
-    return min(measured, key=lambda event: event["heldout_loss"], default=None)
+    """The step whose adapter is kept: that with the best held-out test so far."""
+    best, kept = HeldoutResult(math.inf), None
+    for event in _steps(events):
+        if event["heldout_loss"] is not None and event["step"]:
+            test = HeldoutResult(event["heldout_loss"], event.get("answers"))
+            if test.is_better_than(best):
+                best, kept = test, event
+    return kept
 
 
 def state_line(language: str, run: Snapshot) -> str:
@@ -142,7 +148,8 @@ def _stopped_line(language: str, run: Snapshot, last: dict[str, Any] | None) -> 
 
 def _done_line(language: str, run: Snapshot) -> str:
     figures = run.figures
-    return say(
+    answers = figures.get("answers")
+    line = say(
         language,
         "train.state.done",
         steps=figures["step"],
@@ -151,3 +158,4 @@ def _done_line(language: str, run: Snapshot) -> str:
         after=f"{figures['heldout_after']:.3f}" if figures["heldout_after"] is not None else "–",
         best=figures.get("best_step") or figures["step"],
     )
+    return line if answers is None else f"{line} {say(language, 'train.answers', share=f'{answers:.0%}')}"
