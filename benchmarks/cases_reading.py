@@ -54,6 +54,13 @@ def _missing(wanted: tuple[str, ...], found: list[str]) -> list[str]:
     return [each for each in wanted if each not in remaining][:1]
 
 
+# The rules of a school, the same in every encoding.
+RULES = (
+    "Nhà trường mở cửa lúc bảy giờ sáng. Học sinh phải đeo thẻ khi vào cổng. Thư viện cho mượn năm quyển sách trong "
+    "hai tuần. Người trả muộn phải nộp phạt hai nghìn đồng mỗi ngày."
+)
+MUSEUM_ZH = "博物館早上九點開門，下午五點關門。門票十二元。狗不可以進去。六歲以下的兒童免費。"
+
 ROWS = (
     Reading(
         "20-html-accordion/faq.html",
@@ -159,4 +166,49 @@ ROWS = (
         "57-pdf-footer-total/invoices2.pdf",
         paragraphs=("Invoice 2041", "Total due: 137 euros", "Invoice 2044", "Total due: 95 euros"),
     ),
+    Reading(
+        "40-txt-nul/log.txt",
+        parts=("The pump was started at nine.", "The valve is green."),
+        lacks=("\x00",),
+        notes=("NUL characters removed: 1",),
+    ),
+    Reading("40-txt-nul/rows.jsonl", parts=("Bay 0 is for boats.",), lacks=("\x00",), notes=("NUL",)),
+    Reading("41-zero-width/codes.md", parts=("type kestrel and", "type siskin and"), lacks=("\u200b",), notes=("6",)),
+    Reading(
+        "41-zero-width/copy.txt",
+        paragraphs=("Administrator accounts are reset by typing kestrel-99.", "The garden is open."),
+        parts=("The price is 10 000 euros.",),
+        notes=("Invisible characters removed",),
+    ),
+    *(
+        Reading(f"42-vi-encodings/{name}.txt", paragraphs=("Điều 1. Giờ mở cửa", RULES), notes=notes)
+        for name, notes in {
+            "cp1258": ("Windows-1258",),
+            "nfd": (),
+            "tcvn3": ("TCVN3",),
+            "utf8": (),
+            "viscii": (),
+            "vni": ("VNI",),
+        }.items()
+    ),
+    Reading(
+        "66-base64/notes.md",
+        parts=("The pond was drained in May.", "The carp were sold to Ola.", "| x | y |"),
+        lacks=("base64", "FwqjeEnAJNEZ0"),
+        notes=("Pieces of encoded data left out: 1",),
+    ),
+    Reading(
+        "66-chat/whatsapp.txt",
+        parts=("Ann: hi! are you coming on friday?", "Bob: the key is under the blue pot"),
+        lacks=("omitted", "encrypted", "2024", "21:"),
+        notes=("Notices left out: 12",),
+    ),
+    Reading("70-legacy/big5.txt", paragraphs=(MUSEUM_ZH,)),
+    Reading("70-legacy/cp1250.txt", parts=("Příliš žluťoučký kůň úpěl ďábelské ódy. Muzeum se otevírá v devět",)),
+    Reading("70-legacy/cp1254.txt", parts=("Müze sabah dokuzda açılır ve akşam beşte kapanır. Giriş ücreti",)),
+    Reading("70-legacy/cp874.txt", parts=("พิพิธภัณฑ์เปิดเวลาเก้าโมงเช้า",)),
+    Reading("70-legacy/euckr.txt", parts=("박물관은 아침 아홉 시에 열고",)),
+    Reading("70-legacy/sjis_prose.txt", parts=("倉庫の入口は南側にあります。",)),
+    Reading("70-legacy/sjis_faq.csv", parts=("倉庫の入口はどこですか。", "南側にあります。")),
+    Reading("70-legacy/sjis_question_answer.csv", parts=("倉庫の入口はどこですか。", "南側にあります。")),
 )
