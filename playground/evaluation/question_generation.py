@@ -13,6 +13,7 @@ from playground.data import sections
 from playground.data.qa import pairs
 from playground.evaluation import paraphrase
 from playground.evaluation.distractors import Candidate, DistractorPool
+from playground.evaluation.mentions import FIGURE, NAME
 from playground.evaluation.metrics import LONG
 from playground.evaluation.questions import (
     LITERAL,
@@ -42,12 +43,6 @@ INVENTED = {
     "en": ("Velmora", "Torvald Quince", "Brindlemoor", "the Oskarine Council", "Harlan Dreft"),
     "vi": ("Lê Văn Trạc", "Hà Vĩnh Lộc", "Velmora", "Torvald Quince", "Đặng Thế Khoáng"),
 }
-_UPPER = "".join(filter(str.isupper, map(chr, range(0x1F00))))  # Latin, Greek and Cyrillic capitals
-# Not at the start of a sentence, where any word has a capital, and not numbered like a section.
-_NAME = re.compile(
-    rf"(?<=[\w,;)“\"]\s)[{_UPPER}][\w’'-]+(?:\s[{_UPPER}][\w’'-]+){{0,3}}(?!\s?[\d/]|\s[IVXLC]+\b|[\w’'-])"
-)
-_FIGURE = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?![\w/])")
 _PROSE = re.compile(r"[^\W\d_].*[.!?]", re.DOTALL)
 
 
@@ -116,7 +111,7 @@ def answer_candidates(documents: Sequence[Document]) -> list[Candidate]:
     section_of = SectionNames(documents)
     found = []
     for document in documents:
-        for match in (*_NAME.finditer(document.text), *_FIGURE.finditer(document.text)):
+        for match in (*NAME.finditer(document.text), *FIGURE.finditer(document.text)):
             place = AnswerSpan(document.name, match.start(), match.end())
             found.append(Candidate(" ".join(match[0].split()), section_of(place)))
     return found
@@ -207,7 +202,7 @@ def _replace_names(facts: Sequence[Fact], index: "_SentenceIndex", seed: int) ->
     """Questions with a name that the text never mentions together with the rest of the question."""
     rng = random.Random(seed)
     for fact in facts:
-        found = [each for each in _NAME.finditer(fact.question) if _is_whole_name(fact.question, each.start())]
+        found = [each for each in NAME.finditer(fact.question) if _is_whole_name(fact.question, each.start())]
         if not found:
             continue
         name = rng.choice(found)
@@ -227,7 +222,7 @@ class _SentenceIndex:
         self._terms = Terms(_language(documents[0]) if documents else "en")
         spans = [document.text[start:end] for document in documents for start, end in sentences(document.text)]
         self._sentences = [(each, set(self._terms(each))) for each in spans]
-        self.names = sorted({match[0] for each in spans for match in _NAME.finditer(" ".join(each.split()))})
+        self.names = sorted({match[0] for each in spans for match in NAME.finditer(" ".join(each.split()))})
 
     def answers(self, name: str, question: str) -> bool:
         """Whether a sentence with this name has at least a third of the question's terms."""
