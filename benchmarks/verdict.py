@@ -23,7 +23,7 @@ from benchmarks.verdict_texts import as_document, devil, faq, xquad
 from playground.device import Device
 from playground.evaluation import contamination, question_set, report
 from playground.evaluation import exam as evaluation_exam
-from playground.evaluation.aggregate import ResultsByArm, aggregate_results
+from playground.evaluation.aggregate import aggregate_results
 from playground.evaluation.answer_quality import mark_answer
 from playground.evaluation.arms import ARMS, Material
 from playground.evaluation.config import ExamSettings
@@ -31,6 +31,7 @@ from playground.evaluation.contamination import TaughtItem
 from playground.evaluation.exam import Plan, Report
 from playground.evaluation.questions import OF_THE_TEXT, Question
 from playground.evaluation.results import ArmResult
+from playground.evaluation.results_by_arm import ResultsByArm
 from playground.evaluation.statements import render_statement, share_text
 from playground.inference.served_adapter import ServedAdapter, load_adapter
 from playground.models.chat_model import ChatModel, load_chat

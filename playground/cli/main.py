@@ -261,6 +261,12 @@ def _exam(commands: Any) -> None:
     parser.add_argument(
         "--seed", type=arguments.seed, metavar="N", help="the same seed gives the same exam (default: 0)"
     )
+    parser.add_argument(
+        "--facts",
+        type=arguments.seed,
+        metavar="N",
+        help="maximum number of sentences of the fact test, 0 for none (default: 60)",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the exam and its report")
     parser.add_argument("--judge", type=arguments.folder, metavar="DIR", help="folder of a stronger chat model")
     parser.add_argument(

@@ -4,50 +4,15 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 
-from playground.chat.turns import BASE, BOTH, RAG, RETRIEVING, TUNED, TUNING
+from playground.chat.turns import BASE, RAG, RETRIEVING, TUNED, TUNING
 from playground.evaluation.arms import GOLD
-from playground.evaluation.bootstrap import Difference, Figure, Sections, holm
+from playground.evaluation.bootstrap import Difference, Figure, holm
 from playground.evaluation.figures import ArmFigures, Figures
 from playground.evaluation.metrics import BROKEN, WORDED, abstention
+from playground.evaluation.quality_figures import compare_quality, quality_figures
 from playground.evaluation.questions import GENERAL, OF_THE_TEXT, RECALL, REWORDED, UNANSWERABLE, Question
 from playground.evaluation.results import NO_CHOICE, ArmResult
-
-Values = Mapping[str, float]  # one value per question, by the question's id
-PLANNED = ((TUNED, RAG), (BOTH, RAG), (TUNED, BASE))  # few, as each further comparison weakens all of them
-NO_FIGURE = Figure(math.nan, math.nan, math.nan, 0)
-
-
-class ResultsByArm:
-    """The results of an exam by arm and question, and the statistics over its sections."""
-
-    def __init__(self, questions: Sequence[Question], results: Sequence[ArmResult], seed: int) -> None:
-        self.questions = {each.id: each for each in questions}
-        self._seed = seed
-        self.by_arm: dict[str, dict[str, ArmResult]] = {}
-        for each in results:
-            if each.question in self.questions:
-                self.by_arm.setdefault(each.arm, {})[each.question] = each
-
-    def values(self, arm: str, kinds: Sequence[str], read: Callable[[ArmResult], float]) -> dict[str, float]:
-        """One value per question of these kinds for an arm, by the question's id."""
-        mine = self.by_arm.get(arm, {})
-        return {key: read(each) for key, each in mine.items() if self.questions[key].kind in kinds}
-
-    def figure(self, values: Values) -> Figure:
-        """The mean with its interval; NO_FIGURE for no values."""
-        return self._sections(list(values)).figure(list(values.values())) if values else NO_FIGURE
-
-    def difference(self, first: str, second: str, one: Values, two: Values) -> Difference:
-        """The paired difference on the questions for which both have a value."""
-        shared = [key for key in one if key in two and not math.isnan(one[key]) and not math.isnan(two[key])]
-        if not shared:
-            return Difference(first, second, math.nan, math.nan, math.nan, 1.0, 1.0, math.inf, 0)
-        return self._sections(shared).difference(
-            first, second, [one[key] for key in shared], [two[key] for key in shared]
-        )
-
-    def _sections(self, ids: Sequence[str]) -> Sections:
-        return Sections([self.questions[each].section or each for each in ids], self._seed)
+from playground.evaluation.results_by_arm import ResultsByArm, Values
 
 
 def aggregate_results(
@@ -66,6 +31,7 @@ def aggregate_results(
         arms={name: _arm_figures(data, name) for name in names},
         choices=_compare_all_pairs(data, choices),
         readings=_compare_free_answers(data),
+        qualities=compare_quality(data),
         by_kind=_compare_kinds(data, names),
         reworded={name: _recall_minus_reworded(data, name) for name in names if name != GOLD},
         forgetting=_measure_forgetting(data, names),
@@ -109,6 +75,7 @@ def _arm_figures(data: ResultsByArm, name: str) -> ArmFigures:
         tokens=_average([each.tokens for each in mine]),
         prompt_tokens=_average([each.prompt_tokens for each in mine]),
         memory_bytes=_average([each.memory_bytes for each in mine]),
+        quality=quality_figures(data, name),
     )
 
 
@@ -131,20 +98,13 @@ def _compare_all_pairs(data: ResultsByArm, values: Mapping[str, Values]) -> list
 
 
 def _compare_free_answers(data: ResultsByArm) -> dict[str, list[Difference]]:
-    """The PLANNED contests by right free answers, F1 and loss, corrected all together."""
-    reads: Mapping[str, Callable[[ArmResult], float]] = {
-        "right": lambda each: float(each.right),
-        "f1": lambda each: each.f1,
-        "loss": _loss,
+    """The planned contests by right free answers, F1 and loss, corrected all together."""
+    reads: Mapping[str, Callable[[str], Values]] = {
+        "right": lambda arm: data.values(arm, OF_THE_TEXT, lambda each: float(each.right)),
+        "f1": lambda arm: data.values(arm, OF_THE_TEXT, lambda each: each.f1),
+        "loss": lambda arm: data.values(arm, OF_THE_TEXT, _loss),
     }
-    contests = [pair for pair in PLANNED if set(pair) <= set(data.by_arm)]
-    found = [
-        data.difference(one, two, data.values(one, OF_THE_TEXT, read), data.values(two, OF_THE_TEXT, read))
-        for read in reads.values()
-        for one, two in contests
-    ]
-    corrected = iter(holm(found))
-    return {name: [next(corrected) for _ in contests] for name in reads}
+    return data.planned_differences(reads)
 
 
 def _compare_kinds(data: ResultsByArm, names: Sequence[str]) -> dict[str, Difference]:

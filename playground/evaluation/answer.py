@@ -1,18 +1,21 @@
-"""Puts a batch of questions to one arm and grades it: free answers, choices, losses and costs."""
+"""Puts a batch of questions to one arm and grades it: free answers, their quality, choices, losses and costs."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from playground.chat.arms import Arm, PreparedPrompt, prepare_prompt
 from playground.chat.turns import RETRIEVING
+from playground.evaluation.answer_quality import judge
 from playground.evaluation.arms import ArmInput, Material, build_input
 from playground.evaluation.config import ExamSettings
+from playground.evaluation.gold import Gold, gold_answer
 from playground.evaluation.likelihood import continuations, likeliest, likelihoods
 from playground.evaluation.metrics import ABSTAINED, abstains, contains_answer, grade
 from playground.evaluation.questions import Question
 from playground.evaluation.results import NO_CHOICE, ArmResult
-from playground.inference.engine import Decoding, Prompt, generate
+from playground.inference.engine import Decoding, Prompt, end_tokens, generate
 from playground.inference.forward import forward_of
 from playground.models.chat_model import ChatModel
 from retrieval.grounding import claims_with_evidence
@@ -22,22 +25,24 @@ SCOPE = "exam"  # of the prefix cache: the choices reuse what was read for the f
 
 @dataclass(frozen=True)
 class _PreparedQuestion:
-    """A question with the prompt of one arm, and the seconds that it took to build."""
+    """A question with the prompt of one arm, the seconds that it took to build, and what the answer should hold."""
 
     arm: Arm
     question: Question
     arm_input: ArmInput
     prompt: PreparedPrompt
     seconds: float
+    gold: Gold
 
 
 @dataclass(frozen=True)
 class _FreeAnswer:
-    """A free answer, its number of tokens and its share of the batch's seconds."""
+    """A free answer, its number of tokens, its share of the batch's seconds, and whether it ended by itself."""
 
     text: str
     tokens: int
     seconds: float
+    ended: bool
 
 
 def answer_questions(
@@ -71,7 +76,8 @@ def _prepare(
     began = time.perf_counter()
     arm_input = build_input(arm.name, question, material, chat, settings.passage_tokens)
     prompt = prepare_prompt(chat, arm, question.question, (), arm_input.given, decoding, SCOPE)
-    return _PreparedQuestion(arm, question, arm_input, prompt, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    return _PreparedQuestion(arm, question, arm_input, prompt, seconds, gold_answer(question, material))
 
 
 def _write_answers(
@@ -91,7 +97,11 @@ def _write_answers(
     work = [len(each.prompt.prompt.ids) + len(answer) for each, answer in zip(prepared, ids, strict=True)]
     shares = [each.seconds + seconds * part / max(sum(work), 1) for each, part in zip(prepared, work, strict=True)]
     texts = [str(chat.tokenizer.decode(each, skip_special_tokens=True)).strip() for each in ids]
-    return [_FreeAnswer(text, len(each), share) for text, each, share in zip(texts, ids, shares, strict=True)]
+    ends = end_tokens(chat)
+    return [
+        _FreeAnswer(text, len(each), share, bool(each) and each[-1] in ends)
+        for text, each, share in zip(texts, ids, shares, strict=True)
+    ]
 
 
 def _grade(chat: ChatModel, prepared: _PreparedQuestion, answer: _FreeAnswer, settings: ExamSettings) -> ArmResult:
@@ -102,7 +112,7 @@ def _grade(chat: ChatModel, prepared: _PreparedQuestion, answer: _FreeAnswer, se
     choice, loss, loss_tokens = _choose(chat, prepared)
     prompt_tokens = len(prompt.ids)
     retrieves = prepared.arm.name in RETRIEVING
-    return ArmResult(
+    result = ArmResult(
         arm=prepared.arm.name,
         question=question.id,
         text=answer.text,
@@ -125,6 +135,24 @@ def _grade(chat: ChatModel, prepared: _PreparedQuestion, answer: _FreeAnswer, se
         passages=prepared.prompt.stamp.passages,
         support=_supported_share(prepared, answer.text),
         stamp=prepared.prompt.stamp.id,
+    )
+    return _judge_quality(result, prepared, answer.ended)
+
+
+def _judge_quality(result: ArmResult, prepared: _PreparedQuestion, ended: bool) -> ArmResult:
+    """The result with what its free answer is worth; without its form where the arm abstained unasked."""
+    question, gold = prepared.question.question, prepared.gold
+    found = judge(result.text, question, gold.truth, gold.evidence, ended, result.right)
+    facts = replace(result, useful=found.useful, fact_recall=None if math.isnan(found.recall) else found.recall)
+    if prepared.arm_input.given.abstains:
+        return facts
+    return replace(
+        facts,
+        ended=ended,
+        term_support=None if math.isnan(found.support) else found.support,
+        loops=found.loops,
+        echo=found.echo,
+        new_names=found.invented,
     )
 
 

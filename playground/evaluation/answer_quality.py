@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from playground.data.qa.sentences import UPPER
 from playground.data.tokenize import TrainingPair
 from playground.evaluation.metrics import abstains, normalise
 from retrieval.language import Terms, detect_language
@@ -21,8 +22,11 @@ USEFUL_RECALL = 0.6
 USEFUL_SUPPORT = 0.5
 MOST_REPEATED = 0.2  # share of an answer's runs of four words that stood before in it
 MOST_FACTS = 5
-ECHO = 0.8  # share of an answer's terms that the question has; from there it says nothing new
-_NAME = re.compile(r"(?<![.!?:]\s)(?<!^)\b[^\W\d_a-z][\w’'-]*\w")
+ECHO = 0.8  # share of an answer's terms that the question has, from which one without a key fact says nothing new
+# Not at the start of a sentence or line, where any word has a capital.
+_NAME = re.compile(rf"(?:(?<=[\w,;] )|(?<=[(“‘\"']))[{UPPER}][\w’'-]*\w")
+_POSSESSIVE = re.compile(r"[’']s?$")
+_CITATION = re.compile(r"\[\d+\]")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -30,7 +34,8 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 class Quality:
     """One answer's parts. `recall` and `support` in 0…1, NaN where there is nothing to compare with.
 
-    `invented` are names and numbers that neither the evidence nor the question has.
+    `right` says that it holds the expected answer, be that one word. `invented` are names and numbers that neither the
+    evidence nor the question has.
     """
 
     words: int
@@ -41,6 +46,7 @@ class Quality:
     echo: bool
     abstained: bool
     invented: tuple[str, ...]
+    right: bool = False
 
     @property
     def short(self) -> bool:
@@ -56,8 +62,8 @@ class Quality:
     def useful(self) -> bool:
         """Whether a person who asked would be served: facts, support and form together."""
         return (
-            self.recall >= USEFUL_RECALL
-            and self.support >= USEFUL_SUPPORT
+            (self.recall >= USEFUL_RECALL or self.right)
+            and not self.support < USEFUL_SUPPORT
             and USEFUL_WORDS[0] <= self.words <= USEFUL_WORDS[1]
             and self.ended
             and not self.loops
@@ -65,28 +71,33 @@ class Quality:
         )
 
 
-def judge(answer: str, question: str, truth: str, evidence: str, ended: bool) -> Quality:
+def judge(answer: str, question: str, truth: str, evidence: str, ended: bool, right: bool = False) -> Quality:
     """The parts of one answer.
 
     Args:
         answer: what was said.
         question: what was asked.
         truth: the true answer, best as a full sentence.
-        evidence: the text that holds the truth; every true statement of the answer should stand there.
+        evidence: the text that holds the truth; every true statement of the answer should stand there. Without any,
+            support is not judged.
         ended: whether the answer ended by itself.
+        right: whether it holds the expected answer. One who asks for a year is served by a sentence with that year,
+            although the true sentence has more facts.
     """
     terms = Terms(detect_language(evidence or truth))
     asked = set(terms(question))
     said = terms(answer)
+    recall = _recall(set(said), key_facts(truth, question, terms))
     return Quality(
         words=len(answer.split()),
-        recall=_recall(set(said), key_facts(truth, question, terms)),
-        support=_support(said, asked, set(terms(evidence))),
+        recall=recall,
+        support=_support(said, asked, set(terms(evidence))) if evidence else math.nan,
         repeated=repeated_share(answer),
         ended=ended,
-        echo=bool(said) and len(asked.intersection(said)) >= ECHO * len(set(said)),
+        echo=bool(said) and not recall > 0 and len(asked.intersection(said)) >= ECHO * len(set(said)),
         abstained=abstains(answer),
-        invented=invented(answer, f"{question}\n{evidence}\n{truth}"),
+        invented=invented(answer, f"{question}\n{evidence}\n{truth}", terms),
+        right=right,
     )
 
 
@@ -117,11 +128,16 @@ def repeated_share(answer: str) -> float:
     return 1 - len(runs) / runs.total() if runs else 0.0
 
 
-def invented(answer: str, known: str) -> tuple[str, ...]:
-    """Names and numbers of the answer that do not stand in what is known."""
-    present = set(normalise(known).split())
-    found = [*_NUMBER.findall(answer), *_NAME.findall(answer)]
-    return tuple(dict.fromkeys(each for each in found if not set(normalise(each).split()) <= present))
+def invented(answer: str, known: str, terms: Terms) -> tuple[str, ...]:
+    """Names and numbers of the answer that do not stand in what is known, in this or another form of the word.
+
+    The numbers of cited passages are none.
+    """
+    words, stems = set(normalise(known).split()), set(terms(known))
+    said = _CITATION.sub("", answer)
+    found = [*_NUMBER.findall(said), *(_POSSESSIVE.sub("", each) for each in _NAME.findall(said))]
+    new = (each for each in found if not (set(normalise(each).split()) <= words or set(terms(each)) <= stems))
+    return tuple(dict.fromkeys(new))
 
 
 def distinct_share(answers: Sequence[str]) -> float:

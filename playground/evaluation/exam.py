@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from playground.evaluation.config import ExamSettings
 from playground.evaluation.contamination import QuestionFault
 from playground.evaluation.costs import BreakEven, Costs, break_even, measure_costs
 from playground.evaluation.error_analysis import count_causes
+from playground.evaluation.fact_test import FactTest, measure_facts, read_facts, write_facts
 from playground.evaluation.figures import Figures
 from playground.evaluation.knowledge_edit import Drill
 from playground.evaluation.question_set import QuestionSet
@@ -41,7 +43,7 @@ from retrieval.embed import Embedder
 from retrieval.persistence import load
 
 QUESTIONS, ANSWERS = "questions.jsonl", "answers.jsonl"
-DRILL = "drill"  # stands in the place of an arm in the progress of a drill
+DRILL, FACTS = "drill", "facts"  # stand in the place of an arm in the progress of these
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ class Report:
     drill: Drill | None
     stamp: Mapping[str, Any]
     judged: Mapping[str, Figure] = field(default_factory=dict)
+    facts: FactTest | None = None
 
 
 def write_exam(folder: Path, plan: Plan, drawn: QuestionSet, documents: Sequence[Document]) -> None:
@@ -160,14 +163,43 @@ def run_exam(
         yield step
     if step is None or step.done < step.total:
         return
-    drill = None
-    for outcome in _run_or_read_drill(plan, folder, asked, chat, material, should_stop):
-        if isinstance(outcome, Drill):
+    facts = drill = None
+    others = _measure_or_read_facts(plan, folder, chat, material, should_stop)
+    for outcome in chain(others, _run_or_read_drill(plan, folder, asked, chat, material, should_stop)):
+        if isinstance(outcome, FactTest):
+            facts = outcome
+        elif isinstance(outcome, Drill):
             drill = outcome
         else:
-            yield replace(step, arm=DRILL, seconds_left=None)
-    if not should_stop() or drill or not plan.drill:
-        yield build_report(plan, asked, results.read_results(folder / ANSWERS), chat, material, drill)
+            yield replace(step, arm=FACTS if outcome == FACTS else DRILL, seconds_left=None)
+    complete = (facts or not _has_fact_test(plan, material)) and (drill or not plan.drill)
+    if complete or not should_stop():
+        yield build_report(plan, asked, results.read_results(folder / ANSWERS), chat, material, drill, facts)
+
+
+def _has_fact_test(plan: Plan, material: Material) -> bool:
+    """Whether the plan wants facts, and has an adapter for which they show what training changed."""
+    return plan.settings.facts > 0 and material.adapter is not None
+
+
+def _measure_or_read_facts(
+    plan: Plan, folder: Path, chat: ChatModel, material: Material, should_stop: Callable[[], bool]
+) -> Iterator[str | FactTest]:
+    """FACTS before it begins, then the fact test of base and adapter; only the test where the folder has it.
+
+    No test for a text without facts, or once stopped.
+    """
+    if not _has_fact_test(plan, material):
+        return
+    settings = plan.settings
+    found = read_facts(folder, settings.seed)
+    if found is None:
+        yield FACTS
+        found = measure_facts(chat, material.documents, settings.facts, material.adapter, settings.seed, should_stop)
+        if found is None:
+            return
+        write_facts(found, folder)
+    yield found
 
 
 def _run_or_read_drill(
@@ -202,6 +234,7 @@ def build_report(
     chat: ChatModel,
     material: Material,
     drill: Drill | None = None,
+    facts: FactTest | None = None,
 ) -> Report:
     """The report on the answers `found`: figures, causes, costs and verdict, without the questions known to base."""
     known = results.known_to_base(asked, found)
@@ -215,8 +248,9 @@ def build_report(
     even = break_even(costs, tuned.seconds, rag.seconds) if tuned and rag else None
     undrilled = plan.drill and drill is None
     leaks = len(leaked & {each.id for each in counted})
-    verdict = draw_verdict(VerdictInput(figures, why, costs, even, leaks, len(known), drill, undrilled))
-    return Report(plan, asked, found, known, figures, why, costs, even, verdict, drill, _stamp(chat, material))
+    verdict = draw_verdict(VerdictInput(figures, why, costs, even, leaks, len(known), drill, undrilled, facts))
+    stamp = _stamp(chat, material)
+    return Report(plan, asked, found, known, figures, why, costs, even, verdict, drill, stamp, facts=facts)
 
 
 def content_hashes(chat: ChatModel, material: Material) -> dict[str, str]:

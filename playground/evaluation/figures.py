@@ -1,10 +1,38 @@
 """The figures of an exam: what each arm reached, with intervals, and which arms differ. Plain data, no model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from playground.evaluation.bootstrap import Difference, Figure
+
+
+@dataclass(frozen=True)
+class QualityFigures:
+    """What one arm's free answers to questions that want a sentence are worth, and in which form they come.
+
+    The means of `ArmResult`'s values. `same` is the share of answers that the arm gave before to a question with
+    another true answer, `words` the mean number of words, `general_useful` the share of useful answers to general
+    questions. A figure over no question was not measured.
+    """
+
+    useful: Figure
+    fact_recall: Figure
+    term_support: Figure
+    short: Figure
+    unended: Figure
+    looping: Figure
+    echo: Figure
+    same: Figure
+    new_names: Figure
+    words: Figure
+    general_useful: Figure
+
+    @property
+    def shares(self) -> dict[str, Figure]:
+        """The figures about questions of the text that lie in 0…1, by name."""
+        others = ("words", "general_useful")
+        return {each.name: vars(self)[each.name] for each in fields(self) if each.name not in others}
 
 
 @dataclass(frozen=True)
@@ -39,6 +67,7 @@ class ArmFigures:
     tokens: float
     prompt_tokens: float
     memory_bytes: float
+    quality: QualityFigures
 
     @property
     def shares(self) -> dict[str, Figure]:
@@ -62,13 +91,15 @@ class Figures:
 
     `choices` compares all pairs of arms by right choices, `by_kind` fine-tuned with retrieval by kind of question.
     `readings` compares the planned pairs by right free answers, their F1, and the loss of the true answers, all
-    corrected together. `on_leaks` and `without_leaks` are the shares of right choices of each tuned arm on the
-    questions that its adapter was trained on, and on the others.
+    corrected together; `qualities` compares them by useful answers and key-fact recall. `on_leaks` and `without_leaks`
+    are the shares of right choices of each tuned arm on the questions that its adapter was trained on, and on the
+    others.
     """
 
     arms: Mapping[str, ArmFigures]
     choices: Sequence[Difference]
     readings: Mapping[str, Sequence[Difference]]
+    qualities: Mapping[str, Sequence[Difference]]
     by_kind: Mapping[str, Difference]
     reworded: Mapping[str, Difference]
     forgetting: Mapping[str, Difference]

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from playground import prompts
 from playground.errors import UserError
-from playground.evaluation.aggregate import ResultsByArm
 from playground.evaluation.exam import Report
 from playground.evaluation.likelihood import Continuations, likelihoods
 from playground.evaluation.questions import OF_THE_TEXT, Question
 from playground.evaluation.results import ArmResult
+from playground.evaluation.results_by_arm import ResultsByArm
 from playground.evaluation.statements import Statement, share_text
 from playground.inference.engine import Prompt
 from playground.models.chat_model import ChatModel

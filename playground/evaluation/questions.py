@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from playground.data.qa.rules import GAP
 from playground.errors import UserError
 from retrieval.document import Document
 from retrieval.readers.csv_table import read_csv
@@ -63,6 +64,11 @@ class Question:
     def answerable(self) -> bool:
         """Whether there is a right answer other than "I do not know"."""
         return self.kind != UNANSWERABLE
+
+    @property
+    def wants_sentence(self) -> bool:
+        """Whether a person would answer in a sentence: neither a gap to fill nor a sentence to continue."""
+        return self.kind in (LITERAL, REWORDED, TWO_PLACES) and GAP not in self.question
 
     @property
     def choices(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from playground.evaluation.config import ExamSettings
 from playground.evaluation.exam import Plan, Report
 from playground.evaluation.report_html import render_html
 from playground.evaluation.statements import statement_record
@@ -17,7 +18,8 @@ from playground.files import spreadsheet_cell
 HTML, JSON, CSV = FILES = ("report.html", "report.json", "answers.csv")
 COLUMNS = (
     "arm", "kind", "question", "truth", "answer", "outcome", "choice_right", "exact", "f1", "rouge_l",
-    "seconds", "tokens", "prompt_tokens", "stamp",
+    "seconds", "tokens", "prompt_tokens", "stamp", "useful", "fact_recall", "term_support", "ended", "loops", "echo",
+    "new_names",
 )  # fmt: skip
 
 
@@ -28,6 +30,7 @@ def reproduce_command(plan: Plan, questions: Path) -> str:
     words += [f"--index={plan.index}"] if plan.index else []
     words += [f"--questions={questions}", f"--arms={','.join(plan.arms)}"]
     words += ["--drill"] if plan.drill else []
+    words += [f"--facts={plan.settings.facts}"] if plan.settings.facts != ExamSettings().facts else []
     return shlex.join([*words, f"--seed={plan.settings.seed}", "--out=DIR"])
 
 
@@ -61,6 +64,7 @@ def record(report: Report, command: str) -> dict[str, Any]:
             "break_even": asdict(report.even) if report.even else None,
             "drill": asdict(report.drill) if report.drill else None,
             "judged": {arm: asdict(share) for arm, share in report.judged.items()},
+            "facts": report.facts.to_dict() if report.facts else None,
             "left_out": sorted(report.known),
             "questions": [each.to_dict() for each in report.questions],
             "answers": [each.to_dict() for each in report.results],
@@ -79,6 +83,8 @@ def answers_csv(report: Report) -> str:
         truth = " | ".join(question.answers)
         row = [each.arm, question.kind, question.question, truth, each.text, each.outcome, each.choice == 0]
         row += [each.exact, each.f1, each.rouge_l, each.seconds, each.tokens, each.prompt_tokens, each.stamp]
+        row += [each.useful, each.fact_recall, each.term_support, each.ended, each.loops, each.echo]
+        row += [" | ".join(each.new_names) if each.new_names is not None else None]
         writer.writerow([spreadsheet_cell(cell) if isinstance(cell, str) else cell for cell in row])
     return out.getvalue()
 

@@ -12,6 +12,7 @@ from playground.evaluation.bootstrap import Figure
 from playground.evaluation.costs import BreakEven
 from playground.evaluation.error_analysis import CAUSES
 from playground.evaluation.exam import Report
+from playground.evaluation.fact_test import FactTest
 from playground.evaluation.figures import ArmFigures
 from playground.evaluation.questions import OF_THE_TEXT, RECALL, REWORDED, Question
 from playground.evaluation.results import ArmResult
@@ -111,6 +112,8 @@ def _numbers(report: Report, words: Words) -> Iterator[str]:
     yield f"<h2>{escape(words['report.figures'])}</h2>{_table(heads, rows)}"
     kinds = [[name, *(_share(arm.kinds[kind]) for kind in OF_THE_TEXT)] for name, arm in zip(names, arms, strict=True)]
     yield _table(["", *(words[f"name.{kind}"] for kind in OF_THE_TEXT)], kinds)
+    yield from _qualities(arms, names, words)
+    yield _facts(report.facts, words) if report.facts else ""
     gaps = [
         [
             words[f"name.{each.first}"],
@@ -122,6 +125,40 @@ def _numbers(report: Report, words: Words) -> Iterator[str]:
         for each in report.figures.choices
     ]
     yield _table(["", "", words["column.gap"], words["column.p"], words["column.needed"]], gaps)
+
+
+def _qualities(arms: Sequence[ArmFigures], names: Sequence[str], words: Words) -> Iterator[str]:
+    """What every arm's free answers are worth and their form, with what the columns mean."""
+    yield f"<h2>{escape(words['report.form'])}</h2><p>{escape(words['report.form_note'])}</p>"
+    shares = list(arms[0].quality.shares) if arms else []
+    rows = [
+        [
+            name,
+            *(_share(each, words["report.unmeasured"]) for each in arm.quality.shares.values()),
+            _plain(arm.quality.words.value, 1),
+            _share(arm.quality.general_useful),
+        ]
+        for name, arm in zip(names, arms, strict=True)
+    ]
+    yield _table(["", *(words[f"column.{each}"] for each in (*shares, "words", "general_useful"))], rows)
+
+
+def _facts(found: FactTest, words: Words) -> str:
+    """Each arm's share of true sentences that were likelier, and all sentences, folded away."""
+    shares = [
+        [words[f"name.{arm}"], _share(each), f"{margin.value:+.3f} ({margin.low:+.3f} – {margin.high:+.3f})"]
+        for (arm, each), margin in zip(found.shares.items(), found.margins.values(), strict=True)
+    ]
+    heads = [words["column.true"], words["column.exchanged"], *(words[f"name.{arm}"] for arm in found.losses)]
+    rows = [
+        [pair.true, f"{pair.true_part} → {pair.false_part}", *(f"{true:.2f} / {false:.2f}" for true, false in losses)]
+        for pair, *losses in zip(found.pairs, *found.losses.values(), strict=True)
+    ]
+    note = escape(words["report.facts_note"])
+    return (
+        f"<h2>{escape(words['report.facts'])}</h2>{_table(['', words['column.facts'], words['column.margin']], shares)}"
+        f"<details><summary>{note}</summary>{_table(heads, rows)}</details>"
+    )
 
 
 def _others(arm: ArmFigures) -> list[str]:
@@ -159,8 +196,23 @@ def _answers(report: Report, words: Words) -> str:
 def _answer_row(result: ArmResult, question: Question, words: Words) -> str:
     choice = question.choices[result.choice] if question.choices and result.choice >= 0 else "–"
     mark = ' class="right"' if result.right else ""
-    cells = (words[f"name.{result.arm}"], result.text or "–", words[f"outcome.{result.outcome}"], choice)
+    marks = "; ".join(_quality_marks(result, words)) or "–"
+    cells = (words[f"name.{result.arm}"], result.text or "–", words[f"outcome.{result.outcome}"], marks, choice)
     return f"<tr{mark}>{''.join(f'<td>{escape(each)}</td>' for each in cells)}</tr>"
+
+
+def _quality_marks(result: ArmResult, words: Words) -> Iterator[str]:
+    """What is to be said of an answer's worth and form, in words."""
+    said = {
+        "useful": result.useful,
+        "short": result.short,
+        "unended": result.ended is False,
+        "looping": result.loops,
+        "echo": result.echo,
+    }
+    yield from (words[f"mark.{name}"] for name, holds in said.items() if holds)
+    if result.new_names:
+        yield words["mark.new_names"].format(names=", ".join(result.new_names))
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -169,8 +221,8 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<table><tr>{head}</tr>{body}</table>"
 
 
-def _share(figure: Figure) -> str:
-    return share_text(figure) if figure.questions else "–"
+def _share(figure: Figure, none: str = "–") -> str:
+    return share_text(figure) if figure.questions else none
 
 
 def _plain(value: float, places: int = 0) -> str:

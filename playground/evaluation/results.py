@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from playground.evaluation.answer_quality import SHORT_WORDS
 from playground.evaluation.metrics import RIGHT
 from playground.evaluation.questions import Question
 
@@ -20,6 +21,11 @@ class ArmResult:
     the true answer, over `loss_tokens`; `ranks` are the places of the right passages among the hits; `in_prompt` tells
     whether the prompt contained the answer; `support` is the share of the answer's sentences that a passage supports.
     `seconds` (search, prompt and answer) and `memory_bytes` (KV cache) are those of the free answer.
+
+    From `ended` on, what the free answer is worth, as `answer_quality` defines it: whether it ended by itself, the
+    share of the true sentence's key facts in it, the share of its terms in the text around the true answer, whether it
+    repeats itself or the question, and names and numbers that the text there lacks. None is not measured, as in old
+    files; an arm that abstained before the model wrote anything has no form to measure.
     """
 
     arm: str
@@ -43,6 +49,18 @@ class ArmResult:
     passages: tuple[str, ...]
     support: float | None
     stamp: str
+    ended: bool | None = None
+    fact_recall: float | None = None
+    term_support: float | None = None
+    loops: bool | None = None
+    echo: bool | None = None
+    new_names: tuple[str, ...] | None = None
+    useful: bool | None = None
+
+    @property
+    def short(self) -> bool:
+        """Whether the answer has too few words to say anything; "I do not know" says enough."""
+        return len(self.text.split()) < SHORT_WORDS and not self.abstained
 
     @property
     def right(self) -> bool:
@@ -61,7 +79,8 @@ class ArmResult:
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> "ArmResult":
         """The inverse of `to_dict`."""
-        return cls(**{**stored, "ranks": tuple(stored["ranks"]), "passages": tuple(stored["passages"])})
+        lists = ("ranks", "passages", *(["new_names"] if stored.get("new_names") is not None else []))
+        return cls(**{**stored, **{name: tuple(stored[name]) for name in lists}})
 
 
 def read_results(file: Path) -> list[ArmResult]:

@@ -10,7 +10,7 @@ from typing import Any
 from playground.evaluation.bootstrap import Figure
 
 Value = str | int | float
-TOPICS = ("who", "words", "kinds", "learnt", "why", "cost", "change", "mind")  # in the order of the report
+TOPICS = ("form", "who", "words", "kinds", "learnt", "why", "cost", "change", "mind")  # in the order of the report
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from playground.chat.turns import BASE, BOTH, FEW_SHOT, RAG, TUNED, TUNING
 from playground.evaluation.arms import GOLD
 from playground.evaluation.bootstrap import Difference
 from playground.evaluation.costs import BreakEven, Costs
+from playground.evaluation.degenerate import warn_of_degenerate
+from playground.evaluation.fact_test import FactTest
 from playground.evaluation.figures import ArmFigures, Figures
 from playground.evaluation.knowledge_edit import NEITHER, Drill
 from playground.evaluation.questions import UNANSWERABLE
@@ -35,16 +37,19 @@ class VerdictInput:
     known: int
     drill: Drill | None = None
     undrilled: bool = False
+    facts: FactTest | None = None
 
 
 def draw_verdict(found: VerdictInput) -> list[Statement]:
-    """The statements by topic, the most important topic first."""
+    """The statements by topic, the most important topic first: no winner is named before the warnings."""
     return [
+        *warn_of_degenerate(found.figures),
         *_compare_choices(found.figures),
         *_compare_free_answers(found.figures),
         *_compare_kinds(found.figures),
         *_inventions(found.figures),
         *_memorisation(found.figures),
+        *_facts_told_apart(found.facts),
         *_forgetting(found.figures),
         *_frequent_causes(found.causes),
         *_answer_costs(found.figures),
@@ -87,21 +92,21 @@ def _certainty(found: Difference) -> str:
 
 
 def _compare_free_answers(figures: Figures) -> Iterator[Statement]:
-    """What choices do not show: right free answers, their F1, and the likelihood of the true answers."""
-    differing = [(name, each) for name, found in figures.readings.items() for each in found if each.differs]
+    """What choices do not show: useful and right free answers, and the likelihood of the true ones."""
+    measures = {**figures.qualities, **figures.readings}
+    differing = [(name, each) for name, found in measures.items() for each in found if each.differs]
     for name, each in differing:
         better, worse = _rank(each)
         if name == "loss":  # the lower the better
             better, worse = worse, better
             more = _likelihood_ratio(each)
         else:
-            more = {
-                place: share_text(figures.arms[arm].shares[name]) for place, arm in (("one", better), ("two", worse))
-            }
+            shares = {arm: {**(of := figures.arms[arm]).shares, **of.quality.shares}[name] for arm in (better, worse)}
+            more = {"one": share_text(shares[better]), "two": share_text(shares[worse])}
         yield Statement("words", f"words.{name}", {"better": better, "worse": worse, **_gap(each), **more})
     if any(name == "loss" for name, _ in differing):
         yield Statement("words", "words.manner")
-    if not differing and any(each.questions for found in figures.readings.values() for each in found):
+    if not differing and any(each.questions for found in measures.values() for each in found):
         yield Statement("words", "words.level")
 
 
@@ -168,6 +173,16 @@ def _memorisation(figures: Figures) -> Iterator[Statement]:
         values: dict[str, Value] = {"arm": name, "recall": share_text(recall), "reworded": share_text(reworded)}
         key = "unsure" if found.low <= 0 <= found.high else "memorised" if found.value > 0 else "understood"
         yield Statement("learnt", f"learnt.{key}", values)
+
+
+def _facts_told_apart(found: FactTest | None) -> Iterator[Statement]:
+    """Whether fine-tuning made true sentences likelier than the same with a fact exchanged."""
+    if found is None or found.gain is None:
+        return
+    better, worse = _rank(found.gain)
+    shares = {"one": share_text(found.shares[better]), "two": share_text(found.shares[worse])}
+    values: dict[str, Value] = {"better": better, "worse": worse, **_gap(found.gain), **shares}
+    yield Statement("learnt", "facts.better" if found.gain.differs else "facts.close", values)
 
 
 def _forgetting(figures: Figures) -> Iterator[Statement]:

@@ -36,6 +36,19 @@ def test_a_fault_of_form_is_named_and_is_not_useful(answer: str, ended: bool, fa
     assert not found.useful
 
 
+def test_a_sentence_with_the_one_fact_asked_for_is_useful_and_no_echo() -> None:
+    answer = "The stock exchange of Warsaw was established in 1817."
+    assert not judge(answer, QUESTION, TRUTH, EVIDENCE, ended=True).echo
+    assert judge(answer, QUESTION, TRUTH, EVIDENCE, ended=True, right=True).useful
+    assert not judge("1817", QUESTION, TRUTH, EVIDENCE, ended=True, right=True).useful
+
+
+def test_without_evidence_support_is_not_judged() -> None:
+    found = judge(GOOD, QUESTION, TRUTH, "", ended=True)
+    assert math.isnan(found.support)
+    assert found.useful
+
+
 def test_an_answer_that_never_ended_is_not_useful() -> None:
     assert not judge(GOOD, QUESTION, TRUTH, EVIDENCE, ended=False).useful
 
@@ -44,6 +57,17 @@ def test_a_wrong_number_is_invented_and_costs_recall() -> None:
     found = judge(GOOD.replace("1817", "1923"), QUESTION, TRUTH, EVIDENCE, ended=True)
     assert found.invented == ("1923",)
     assert found.recall < 1
+
+
+def test_other_forms_of_known_names_citations_and_words_with_a_capital_for_their_place_are_not_invented() -> None:
+    said = "It shows Warsaw's exchanges [1]. They closed in Wars.\nThis is what “Exchange” means. So it was in Oslo."
+    assert judge(said, QUESTION, TRUTH, EVIDENCE, ended=True).invented == ("Oslo",)
+
+
+def test_vietnamese_words_in_small_letters_are_no_names() -> None:
+    truth = "Bảo tàng được thành lập năm 1884 tại Huế."
+    said = "Bảo tàng ở Huế được xây vào năm 1884, ông Đặng Dung đã đến đó."
+    assert judge(said, "Bảo tàng được thành lập khi nào?", truth, truth, ended=True).invented == ("Đặng", "Dung")
 
 
 def test_what_the_evidence_lacks_has_no_support() -> None:

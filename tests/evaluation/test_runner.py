@@ -142,6 +142,56 @@ def test_an_exam_has_an_answer_of_every_arm_to_every_question(
     assert set(report.figures.arms) == set(ARMS)
 
 
+def test_every_free_answer_is_judged_but_where_the_arm_abstains(
+    tmp_path: Path, chat: ChatModel, material: Material
+) -> None:
+    report = finished(begun(tmp_path, chat, material), chat, material)
+    written = [each for each in report.results if each.text]
+    silent = [each for each in report.results if each.abstained and not each.tokens]
+    assert written
+    for each in written:
+        assert each.ended is not None
+        assert each.ended == (each.tokens < SETTINGS.answer_tokens) or each.tokens == SETTINGS.answer_tokens
+        assert None not in (each.loops, each.echo, each.new_names, each.useful)
+    assert all((each.ended, each.useful) == (None, False) for each in silent)
+    assert any(each.fact_recall is not None for each in written)
+
+
+def test_the_facts_are_told_apart_once_and_read_again(
+    tmp_path: Path, chat: ChatModel, material: Material, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = begun(tmp_path, chat, material, ("base", "tuned"))
+    once = finished(folder, chat, material)
+    assert once.facts is not None
+    assert set(once.facts.shares) == {"base", "tuned"}
+    monkeypatch.setattr(evaluation_exam, "measure_facts", None)
+    assert finished(folder, chat, material).facts == once.facts
+
+
+def test_a_stop_in_the_fact_test_leaves_the_report_for_later(
+    tmp_path: Path, chat: ChatModel, material: Material
+) -> None:
+    folder = begun(tmp_path, chat, material, ("base", "tuned"))
+    stopped: list[str] = []
+    for step in evaluation_exam.run_exam(folder, chat, material, lambda: bool(stopped)):
+        assert not isinstance(step, Report)
+        if step.arm == evaluation_exam.FACTS:
+            stopped.append(step.arm)
+    assert stopped
+    assert finished(folder, chat, material).facts is not None
+
+
+def test_without_facts_in_the_settings_or_an_adapter_there_is_no_fact_test(
+    tmp_path: Path, chat: ChatModel, material: Material
+) -> None:
+    bare = Material([document()])
+    assert finished(begun(tmp_path / "a", chat, bare, ("base",)), chat, bare).facts is None
+    folder = begun(tmp_path / "b", chat, material, ("base", "tuned"))
+    stored = json.loads((folder / CONFIG).read_text())
+    (folder / CONFIG).write_text(json.dumps({**stored, "settings": {**stored["settings"], "facts": 0}}))
+    assert finished(folder, chat, material).facts is None
+
+
 def test_stopped_and_gone_on_with_it_is_the_same_exam(tmp_path: Path, chat: ChatModel, material: Material) -> None:
     whole = finished(begun(tmp_path / "whole", chat, material), chat, material)
     folder = begun(tmp_path / "parts", chat, material)
@@ -194,7 +244,10 @@ def test_an_arm_against_itself_is_too_close_to_call(tmp_path: Path, chat: ChatMo
     report = finished(begun(tmp_path, chat, same, ("base", "tuned")), chat, same)
     (found,) = report.figures.choices
     assert (found.value, found.differs) == (0, False)
-    assert report.verdict[0].key == "who.equal"
+    assert [each.key for each in report.verdict if each.topic == "who"] == ["who.equal"]
+    assert report.facts is not None
+    assert report.facts.gain is not None
+    assert (report.facts.gain.value, report.facts.gain.differs) == (0, False)
 
 
 def test_a_changed_fact_moves_everything_behind_it() -> None:

@@ -11,6 +11,8 @@ from playground.evaluation.aggregate import aggregate_results
 from playground.evaluation.bootstrap import Difference
 from playground.evaluation.costs import Costs
 from playground.evaluation.error_analysis import count_causes
+from playground.evaluation.fact_pairs import FactPair
+from playground.evaluation.fact_test import compare_facts
 from playground.evaluation.figures import Figures
 from playground.evaluation.questions import GENERAL, RECALL, REWORDED, UNANSWERABLE
 from playground.evaluation.results import known_to_base
@@ -184,3 +186,72 @@ def test_a_retriever_that_finds_nothing_is_named_and_what_would_help_too() -> No
 def test_what_the_base_model_knows_is_left_out_if_it_was_made_not_if_a_person_asked_it() -> None:
     asked = [question("made", origin="made"), question("own", origin="file")]
     assert known_to_base(asked, [result("base", "made"), result("base", "own")]) == {"made"}
+
+
+def formed(short: float, base_short: float = 0.0, of: int = 40) -> Figures:
+    """Fine-tuned chooses better than the base model; these shares of their answers have one word."""
+    asked = [question(str(number), answers=(f"truth {number}",)) for number in range(of)]
+    answers = [
+        result(
+            arm,
+            str(number),
+            choice=0 if arm == "tuned" or number < 10 else 1,
+            text="apt" if number < share * of else f"This is a whole sentence with number {number}.",
+        )
+        for arm, share in (("tuned", short), ("base", base_short))
+        for number in range(of)
+    ]
+    return aggregate_results(asked, answers, set(), seed=0)
+
+
+@pytest.mark.parametrize("language", ["en", "vi"])
+def test_a_degenerate_winner_is_never_named_before_its_warning(language: str) -> None:
+    sentences = judged(formed(short=0.625))
+    assert keys(sentences)[:2] == ["form.short", "form.same"]
+    assert sentences[2].key == "who.better"
+    assert sentences[2].values["better"] == sentences[0].values["arm"] == "tuned"
+    assert "62 %" in render_statement(sentences[0], language)
+
+
+def test_the_warning_says_what_to_do() -> None:
+    said = render_statement(judged(formed(short=0.625))[0])
+    assert "fewer than four words. That is a fault of training, not a style. Train again" in said
+
+
+def test_a_sound_arm_gets_no_warning() -> None:
+    assert not [each for each in judged(formed(short=0.1)) if each.topic == "form"]
+
+
+def test_what_the_model_did_before_is_no_fault_of_training() -> None:
+    warnings = [each for each in judged(formed(short=0.5, base_short=0.5)) if each.values.get("fault") == "short"]
+    assert [(each.values["arm"], each.key) for each in warnings] == [("tuned", "form.manner"), ("base", "form.manner")]
+    assert "uses fewer than four words in 50 %" in render_statement(warnings[0])
+
+
+def test_an_exam_of_few_answers_warns_of_none() -> None:
+    assert not [each for each in judged(formed(short=1.0, of=4)) if each.topic == "form"]
+
+
+def test_more_useful_answers_are_said_with_size_and_interval() -> None:
+    asked = [question(str(number)) for number in range(40)]
+    answers = [
+        result(arm, str(number), useful=number % 10 < share, fact_recall=0.5)
+        for arm, share in (("tuned", 9), ("base", 2))
+        for number in range(40)
+    ]
+    said = [each for each in judged(aggregate_results(asked, answers, set(), 0)) if each.topic == "words"]
+    assert [(each.key, each.values["better"], each.values["gap"]) for each in said] == [("words.useful", "tuned", "70")]
+
+
+@pytest.mark.parametrize(("right", "key"), [(39, "facts.better"), (21, "facts.close")])
+def test_facts_told_apart_are_compared_with_the_base_model(right: int, key: str) -> None:
+    pairs = [FactPair(f"t{n}", f"f{n}", "a", "b", str(n), "en") for n in range(40)]
+    base = [(1.0, 2.0) if n < 20 else (2.0, 1.0) for n in range(40)]
+    after = [(1.0, 2.0) if n < right else (2.0, 1.0) for n in range(40)]
+    facts = compare_facts(pairs, {"base": base, "tuned": after}, 0)
+    (said,) = (
+        each
+        for each in draw_verdict(VerdictInput(contest(4, 4, 8), {}, NO_COSTS, None, 0, 0, facts=facts))
+        if each.key.startswith("facts.")
+    )
+    assert (said.key, said.values["better"]) == (key, "tuned")

@@ -44,7 +44,7 @@ def question(id_: str, kind: str = LITERAL, **values: Any) -> Question:
 def result(arm: str, id_: str, choice: int = 0, outcome: str = "exact", **values: Any) -> ArmResult:
     """What an arm made of a question."""
     given: dict[str, Any] = {
-        "text": "yes", "tokens": 3, "prompt_tokens": 40, "seconds": 0.5, "memory_bytes": 1000, "loss": 1.0,
+        "text": "Yes, so it is.", "tokens": 3, "prompt_tokens": 40, "seconds": 0.5, "memory_bytes": 1000, "loss": 1.0,
         "loss_tokens": 2, "exact": float(outcome == "exact"), "f1": float(outcome == "exact"), "rouge_l": 0.0,
         "abstained": outcome == "abstained", "found": None, "ranks": (), "in_prompt": None, "passages": (),
         "support": None, "stamp": "0" * 12,

@@ -14,13 +14,13 @@ import pytest
 from benchmarks.journey import Visitor, free_port
 from playground.errors import UserError
 from playground.evaluation.config import ExamSettings
-from playground.evaluation.exam import DRILL
+from playground.evaluation.exam import DRILL, FACTS
 from playground.jobs.queue import Snapshot
 from playground.services.app import Services
 from playground.services.exams import KIND
 from playground.settings import Settings
 from playground.storage.run_folder import read_events
-from playground.ui.exam.exam_view import CELL_CHARS, question_table, state_line, verdict_text
+from playground.ui.exam.exam_view import CELL_CHARS, QUALITY, question_table, state_line, table_updates, verdict_text
 from playground.ui.exam.tab import ExamTab
 from tests.conftest import Write
 from tests.fakes.exams import TEXT
@@ -85,7 +85,7 @@ def test_an_exam_is_drawn_up_taken_and_told_of(app: tuple[str, Services], visito
 
 def test_an_exam_stops_at_once_and_goes_on_from_where_it_was(app: tuple[str, Services], visitor: Visitor) -> None:
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
-    services.exams.create_draft(id_, "", ExamSettings(limit=40), None)
+    services.exams.create_draft(id_, "", ExamSettings(limit=40, answer_tokens=32), None)
     exam = services.exams.start(id_, ["base", "rag", "few_shot", "gold"], "Long", "vi")
     folder = services.store.runs.get(id_, exam).folder
     while not any(event.get("step") for event in read_events(folder)):
@@ -198,6 +198,7 @@ def test_opening_the_tab_offers_an_adapter_that_has_just_become_ready(
         (0, 96, None, "", "0 of 96 answers done"),
         (8, 96, 9.0, "base", "8 of 96 answers done, now the base model; about 9 s left"),
         (96, 96, 0.0, "both", "96 of 96 answers"),
+        (96, 96, None, FACTS, "All 96 answers are done. Now true sentences"),
         (96, 96, None, DRILL, "All 96 answers are done. Now one fact"),
     ],
 )
@@ -205,6 +206,31 @@ def test_an_exam_says_what_it_is_doing(step: int, steps: int, left: float | None
     event = {"event": "progress", "step": step, "steps": steps, "seconds": 160.0, "seconds_left": left, "arm": arm}
     run = cast(Snapshot, SimpleNamespace(state="running", events=[event]))
     assert state_line("en", run).startswith(said)
+
+
+def outcome(**quality: Any) -> dict[str, Any]:
+    """What a report's record keeps of one arm; without `quality`, as exams were recorded before it was measured."""
+    figure = {"value": 0.5, "low": 0.4, "high": 0.6, "questions": 20}
+    shares = dict.fromkeys(("choice", "right", "f1", "broken", "invention", "support"), figure)
+    arm = {**shares, "seconds": 1.0, "tokens": 9.0, "prompt_tokens": 50.0}
+    return {"figures": {"arms": {"tuned": {**arm, **quality}}}}
+
+
+def test_the_form_of_the_answers_is_a_table_of_its_own() -> None:
+    figure = {"value": 0.625, "low": 0.5, "high": 0.75, "questions": 40}
+    nothing = {"value": None, "low": None, "high": None, "questions": 0}
+    quality = {**dict.fromkeys((*QUALITY, "words"), figure), "echo": nothing, "words": {**figure, "value": 12.3}}
+    figures, form = table_updates("en", outcome(quality=quality))
+    assert (figures["visible"], form["visible"]) == (True, True)
+    (row,) = form["value"]["data"]
+    cells = dict(zip(form["value"]["headers"], row, strict=True))
+    assert cells["under four words"] == "62 % (50–75)"
+    assert (cells["repeats the question"], cells["words"]) == ("not measured", "12")
+
+
+def test_an_exam_from_before_the_form_was_measured_shows_no_such_table() -> None:
+    assert [each["visible"] for each in table_updates("vi", outcome())] == [True, False]
+    assert [each["visible"] for each in table_updates("vi", None)] == [False, False]
 
 
 def test_a_long_question_is_cut_in_the_table_and_no_verdict_is_no_text(app: tuple[str, Services]) -> None:

@@ -11,15 +11,17 @@ from adapters.options import build
 from playground.cli.commands.arguments import EXAM_FILES, Line
 from playground.cli.commands.train import stoppable
 from playground.device import choose
-from playground.evaluation import contamination, question_set, questions, report
+from playground.evaluation import contamination, degenerate, question_set, questions, report
 from playground.evaluation import exam as evaluation_exam
 from playground.evaluation.arms import ARMS, Material
+from playground.evaluation.bootstrap import Difference
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.exam import Plan, Report
+from playground.evaluation.fact_test import FactTest
 from playground.evaluation.figures import ArmFigures
 from playground.evaluation.llm_judge import add_judgements
 from playground.evaluation.paraphrase import completer
-from playground.evaluation.statements import render_statement, statement_record
+from playground.evaluation.statements import render_statement, share_text, statement_record
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import ModelSource, chat_source, embedder_source
 from playground.settings import Settings
@@ -56,7 +58,7 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
 
 
 def _plan_exam(args: Namespace) -> Plan:
-    values = {name: vars(args)[name] for name in ("limit", "seed")}
+    values = {name: vars(args)[name] for name in ("limit", "seed", "facts")}
     settings = build(ExamSettings, {name: value for name, value in values.items() if value is not None})
     return Plan(settings, tuple(args.arms or ()), args.adapter, args.index, drill=args.drill)
 
@@ -100,15 +102,18 @@ def _lines(outcome: Report, out: Path) -> Iterator[Line]:
     for arm in outcome.figures.arms.values():
         yield _record(arm), _text(arm)
     sentences = [render_statement(each) for each in outcome.verdict]
+    warnings = [each for each in outcome.verdict if each.topic == degenerate.TOPIC]
     record = {
-        "verdict": sentences[0] if sentences else "",
+        "verdict": "\n".join(sentences[: len(warnings) + 1]),
         "sentences": [statement_record(each) for each in outcome.verdict],
-        "differences": [{**vars(each), "differs": each.differs} for each in outcome.figures.choices],
+        "differences": _differences(outcome.figures.choices),
         "causes": {arm: dict(counted) for arm, counted in outcome.causes.items()},
         "leaked": sorted(each.question for each in outcome.plan.findings if each.fault == "leak"),
         "judged": {arm: vars(share) for arm, share in outcome.judged.items()},
         "left_out": len(outcome.known),
         "drill": asdict(outcome.drill) if outcome.drill else None,
+        "quality_differences": {name: _differences(found) for name, found in outcome.figures.qualities.items()},
+        "facts": _fact_record(outcome.facts) if outcome.facts else None,
         "report": str(out / report.HTML),
     }
     yield record, "\n".join([*sentences, f"The report is {out / report.HTML}"])
@@ -143,12 +148,26 @@ def _record(arm: ArmFigures) -> dict[str, Any]:
         "tokens_per_answer": arm.tokens,
         "prompt_tokens": arm.prompt_tokens,
         "memory_bytes": arm.memory_bytes,
+        "quality": {name: vars(figure) for name, figure in vars(arm.quality).items()},
+    }
+
+
+def _differences(found: Sequence[Difference]) -> list[dict[str, Any]]:
+    return [{**vars(each), "differs": each.differs} for each in found]
+
+
+def _fact_record(found: FactTest) -> dict[str, Any]:
+    """The shares per arm and the gain; the sentences stand in the report."""
+    return {
+        "sentences": len(found.pairs),
+        "shares": {arm: vars(share) for arm, share in found.shares.items()},
+        "gain": vars(found.gain) if found.gain else None,
+        "margins": {arm: vars(margin) for arm, margin in found.margins.items()},
+        "margin_gain": vars(found.margin_gain) if found.margin_gain else None,
     }
 
 
 def _text(arm: ArmFigures) -> str:
-    shares: Sequence[tuple[str, Any]] = (("choice", arm.choice), ("free answer", arm.right), ("F1", arm.f1))
-    shown_shares = [
-        f"{name} {100 * each.value:.0f} % ({100 * each.low:.0f}–{100 * each.high:.0f})" for name, each in shares
-    ]
+    shares = {"choice": arm.choice, "free answer": arm.right, "F1": arm.f1, "useful": arm.quality.useful}
+    shown_shares = [f"{name} {share_text(each)}" for name, each in shares.items()]
     return f"{arm.arm:9} {', '.join(shown_shares)}, {arm.seconds:.1f} s per answer"

@@ -7,7 +7,7 @@ import gradio as gr
 import pandas as pd
 
 from playground.charts.bars import IntervalBar, draw_interval_bars
-from playground.evaluation.exam import DRILL
+from playground.evaluation.exam import DRILL, FACTS
 from playground.evaluation.questions import RECALL, REWORDED
 from playground.evaluation.statements import TOPICS, Statement, catalogue, render_statement
 from playground.jobs.queue import Snapshot
@@ -18,6 +18,7 @@ from playground.ui.shared.i18n import say
 COLUMNS = ("number", "kind", "question", "answers", "faults")
 CELL_CHARS = 300
 PLOTS = ("choice", "learnt", "even")
+QUALITY = ("useful", "fact_recall", "term_support", "short", "unended", "looping", "echo", "same", "new_names")
 LEARNT = (RECALL, REWORDED)
 CHANCE = 0.25  # one of four
 Outcome = Mapping[str, Any]
@@ -62,9 +63,9 @@ def state_line(language: str, run: Snapshot | None) -> str:
 
 
 def _state_before_estimate(last: Mapping[str, Any]) -> str:
-    """What a running exam does while no time left is known: it loads, writes first answers, or runs the drill."""
-    if last["arm"] == DRILL:
-        return "drilling"
+    """What a running exam does while no time left is known: it loads, writes first answers, or has other tests."""
+    if last["arm"] in (DRILL, FACTS):
+        return "drilling" if last["arm"] == DRILL else "facts"
     return "asking" if last["steps"] else "starting"
 
 
@@ -101,7 +102,24 @@ def plot_updates(language: str, outcome: Outcome | None) -> list[Any]:
     return [_choice(language, arms, words), _recall(language, arms, words), _break_even(outcome, words)]
 
 
-def figure_table(language: str, outcome: Outcome | None) -> dict[str, Any]:
+def build_tables() -> list[Any]:
+    """The figures of every arm, and what its free answers are worth."""
+    widths: Sequence[list[str | int]] = (
+        ["190px", *["125px"] * 6, *["90px"] * 3],
+        ["190px", *["125px"] * len(QUALITY), "90px"],
+    )
+    return [
+        gr.Dataframe(datatype="str", interactive=False, visible=False, wrap=True, show_label=False, column_widths=each)
+        for each in widths
+    ]
+
+
+def table_updates(language: str, outcome: Outcome | None) -> list[dict[str, Any]]:
+    """What the tables show, in the order of `build_tables`."""
+    return [_figure_table(language, outcome), _quality_table(language, outcome)]
+
+
+def _figure_table(language: str, outcome: Outcome | None) -> dict[str, Any]:
     """Every arm's figures with their intervals."""
     if outcome is None:
         return gr.update(visible=False)
@@ -121,10 +139,27 @@ def figure_table(language: str, outcome: Outcome | None) -> dict[str, Any]:
     return gr.update(value={"headers": headers, "data": rows}, visible=True)
 
 
-def show_interval(figure: Outcome) -> str:
-    """“42 % (35–50)”, or a dash for no question."""
+def _quality_table(language: str, outcome: Outcome | None) -> dict[str, Any]:
+    """What every arm's free answers are worth, and their form; hidden for an exam from before that was measured."""
+    arms: Mapping[str, Outcome] = outcome["figures"]["arms"] if outcome else {}
+    words = catalogue(language)
+    rows = [
+        [
+            words[f"name.{name}"],
+            *(show_interval(arm["quality"][each], words["report.unmeasured"]) for each in QUALITY),
+            f"{arm['quality']['words']['value'] or 0:.0f}",
+        ]
+        for name, arm in arms.items()
+        if "quality" in arm
+    ]
+    headers = ["", *(words[f"column.{each}"] for each in (*QUALITY, "words"))]
+    return gr.update(value={"headers": headers, "data": rows}, visible=bool(rows))
+
+
+def show_interval(figure: Outcome, none: str = "–") -> str:
+    """“42 % (35–50)”, or `none` for no question."""
     if not figure["questions"]:
-        return "–"
+        return none
     return f"{100 * figure['value']:.0f} % ({100 * figure['low']:.0f}–{100 * figure['high']:.0f})"
 
 

@@ -17,10 +17,11 @@ from playground.storage.run_folder import has_adapter
 from playground.ui.compat import new_download_folder
 from playground.ui.exam.exam_view import (
     build_plots,
-    figure_table,
+    build_tables,
     plot_updates,
     question_table,
     state_line,
+    table_updates,
     verdict_text,
 )
 from playground.ui.shared.handlers import guard, notice_box
@@ -72,7 +73,7 @@ class ExamTab:
     @property
     def verdict_outputs(self) -> list[Any]:
         """The components that show one finished exam."""
-        return [self.verdict, *self.plots, self.figures, self.keep, self.file]
+        return [self.verdict, *self.plots, *self.tables, self.keep, self.file]
 
     def _build_form(self) -> None:
         with gr.Row():
@@ -127,14 +128,7 @@ class ExamTab:
             self.forget = gr.Button(mark("exam.forget"), size="sm", visible=False, min_width=160)
         self.verdict = gr.Markdown()
         self.plots = build_plots()
-        self.figures = gr.Dataframe(
-            datatype="str",
-            interactive=False,
-            visible=False,
-            wrap=True,
-            show_label=False,
-            column_widths=["190px", *["125px"] * 6, *["90px"] * 3],
-        )
+        self.tables = build_tables()
         self.keep = gr.Button(mark("exam.keep"), size="sm", visible=False)
         self.file = gr.File(label=mark("exam.files"), interactive=False, visible=False, file_count="multiple")
 
@@ -233,7 +227,7 @@ class ExamTab:
         return (
             verdict_text(language, outcome),
             *plot_updates(language, outcome),
-            figure_table(language, outcome),
+            *table_updates(language, outcome),
             gr.update(visible=outcome is not None),
             gr.update(value=None, visible=False),
         )
