@@ -148,6 +148,10 @@ def edit_document(document: Document, start: int, end: int, new: str) -> Documen
         context = each.context and (shifted_offset(each.context[0]), shifted_offset(each.context[1]))
         asked, answered = text[first : begin - 1], text[begin:last]
         pairs.append(replace(each, question=asked, answer=answered, start=first, end=last, context=context))
+    said = {
+        (old.question, old.answer): (now.question, now.answer) for old, now in zip(document.pairs, pairs, strict=True)
+    }
+    pairs = [replace(each, turns=tuple(said.get(turn, turn) for turn in each.turns)) for each in pairs]
     return replace(
         document,
         text=text,

@@ -108,6 +108,17 @@ def test_of_a_file_of_pairs_whole_pairs_are_left_out() -> None:
         assert kept.text[pair.start : pair.end] == f"{pair.question}\n{pair.answer}"
 
 
+def test_pairs_keep_what_stands_before_them_when_text_is_left_out() -> None:
+    text = "Ann has the key. Mail a@b.example.\n\nWho?\nAnn.\n\nSure?\nYes."
+    start = text.index("Who?")
+    first = Pair("Who?", "Ann.", start, start + 9, "Be kind.", context=(0, 34))
+    later = Pair("Sure?", "Yes.", start + 11, len(text), "Be kind.", (("Who?", "Ann."),), (0, 34))
+    kept = quality.cut_spans(Document("a", text, pairs=(first, later)), [(17, 34)])
+    assert [kept.text[slice(*pair.context)].strip() for pair in kept.pairs if pair.context] == ["Ann has the key."] * 2
+    assert [(pair.system, pair.turns) for pair in kept.pairs] == [("Be kind.", ()), ("Be kind.", (("Who?", "Ann."),))]
+    assert [kept.text[pair.start : pair.end] for pair in kept.pairs] == ["Who?\nAnn.", "Sure?\nYes."]
+
+
 def test_a_document_of_which_nothing_is_left_is_gone(write: Write) -> None:
     one, other = text_of(write, essay()), text_of(write, essay() + "\n\n# More\n\nA part of its own, with words.")
     kept = without([one, other], "duplicates")

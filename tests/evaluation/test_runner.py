@@ -274,6 +274,19 @@ def test_a_changed_answer_of_a_pair_is_changed_in_the_pair() -> None:
     assert (pair.question, pair.answer, pair.end) == ("Who?", "Bernadette came.", 21)
 
 
+def test_a_change_reaches_the_turns_and_the_context_of_later_pairs() -> None:
+    text = "Anna has the key.\n\nWho?\nAnna.\n\nSure?\nYes."
+    start = text.index("Who?")
+    first = Pair("Who?", "Anna.", start, start + 10, context=(0, 17))
+    later = Pair("Sure?", "Yes.", start + 12, len(text), turns=(("Who?", "Anna."),), context=(0, 17))
+    asked = Document("a", text, pairs=(first, later))
+    answered = edit_document(asked, start + 5, start + 9, "Bernadette")
+    assert answered.pairs[1].turns == (("Who?", "Bernadette."),)
+    told = edit_document(asked, 0, 4, "Bernadette")
+    assert [told.text[slice(*pair.context)] for pair in told.pairs if pair.context] == ["Bernadette has the key."] * 2
+    assert [(pair.question, pair.answer) for pair in told.pairs] == [("Who?", "Anna."), ("Sure?", "Yes.")]
+
+
 def test_questions_written_about_a_changed_fact_go_and_others_move() -> None:
     written = (Pair("Who?", "Anna", 0, 4), Pair("When?", "1884", 13, 17), Pair("Where?", "Orrin", 21, 26))
     changed = edit_document(Document("a", "Anna came in 1884 to Orrin.", questions=written), 13, 17, "about 2001")
