@@ -64,8 +64,6 @@ RECIPES: Mapping[str, dict[str, object]] = {
     "answers": {"replay_share": 0.0, "pairs_share": 0.5, "passages_share": 0.35},
     "now": {},
     "long parts": {"part_tokens": 120},
-    "shuffled": {"shuffled_share": 0.5},
-    "noise": {"noise_share": 0.08},
 }
 
 

@@ -68,13 +68,14 @@ def template_hash(tokenizer: PreTrainedTokenizerBase) -> str:
 
 
 def list_passage(number: int, passage: Passage) -> str:
-    """A passage as a prompt shows it, under its innermost heading if it has one; a bare number has the one above it.
+    """A passage as a prompt shows it, under its innermost heading; a bare number has the one above it.
 
-    A small model copies a whole trail of headings into its answer.
+    A small model copies a whole trail of headings into its answer. A text that begins with its heading has it already.
     """
     trail = passage.heading.split(TRAIL)
     heading = TRAIL.join(trail[-2:] if _NUMBERED.fullmatch(trail[-1]) else trail[-1:])
-    return (PASSAGE if heading else PASSAGE_BARE).format(number=number, heading=heading, text=passage.text)
+    bare = passage.text.lstrip().casefold().startswith(heading.casefold())  # so does every text with an empty heading
+    return (PASSAGE_BARE if bare else PASSAGE).format(number=number, heading=heading, text=passage.text)
 
 
 def _question_with_passages(question: str, passages: Sequence[Passage]) -> str:

@@ -17,7 +17,6 @@ from playground.data.split import SplitDocument, split_documents
 from playground.data.tokenize import (
     INSTRUCTION,
     MAX_PAIR_WINDOWS,
-    NO_LOSS,
     Example,
     ExampleKind,
     TrainingPair,
@@ -28,7 +27,6 @@ from playground.data.tokenize import (
 from playground.data.training_pairs import generated_pairs, given_pair, refusal
 from playground.errors import UserError
 from playground.prompts import Turn
-from retrieval.chunks import sentences
 from retrieval.document import Document
 from retrieval.language import detect_language
 
@@ -60,8 +58,6 @@ class MixSettings:
     text_form: TextForm = "windows"
     part_tokens: int = 120
     gaps: bool = True
-    shuffled_share: float = 0.0
-    noise_share: float = 0.0
     text_tokens: int = 0
 
 
@@ -226,32 +222,9 @@ class _SideBuilder:
                 )
                 examples = [self._bare(text.number, pair) for pair in found]
                 if all(self._is_whole(example) for example in examples):
-                    yield from (self._with_noise(example) for example in examples)
-                    yield from (self._with_noise(self._bare(text.number, pair)) for pair in self._shuffled(found))
+                    yield from examples
                 else:
                     yield from text_windows(text.document, [section], self._tokenizer, self._mix.window)
-
-    def _shuffled(self, pairs: Sequence[TrainingPair]) -> Iterator[TrainingPair]:
-        """A share of the pairs again, with the sentences of their answers in another order (arXiv 2402.12170)."""
-        for pair in pairs if not self._heldout else ():
-            draw = random.Random(f"{self._mix.seed} shuffled {pair.question}")
-            if draw.random() < self._mix.shuffled_share:
-                spans = [pair.answer[start:end] for start, end in sentences(pair.answer)]
-                draw.shuffle(spans)
-                if len(spans) > 1:
-                    yield replace(pair, answer=" ".join(spans))
-
-    def _with_noise(self, example: Example) -> Example:
-        """The example with a share of its input tokens replaced by others of it; the labels stay (arXiv 2402.12170)."""
-        if self._heldout or not self._mix.noise_share:
-            return example
-        draw = random.Random(f"{self._mix.seed} noise {example.source} {len(example.input_ids)}")
-        answer = [label for label in example.labels if label != NO_LOSS]
-        ids = [
-            draw.choice(answer) if label != NO_LOSS and draw.random() < self._mix.noise_share else token
-            for token, label in zip(example.input_ids, example.labels, strict=True)
-        ]
-        return replace(example, input_ids=ids)
 
     def _is_whole(self, example: Example) -> bool:
         return len(example.input_ids) < MAX_PAIR_WINDOWS * self._mix.window

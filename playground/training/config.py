@@ -70,12 +70,6 @@ class TrainSettings:
         low=0,
         high=0.5,
     )
-    shuffled_share: float = knob(
-        0.0, label="Shuffled", help="Share of the text read again, its sentences shuffled.", low=0, high=1
-    )
-    noise_share: float = knob(
-        0.0, label="Noise", help="Share of the text's tokens replaced in what is read.", low=0, high=0.5
-    )
     text_tokens: int = knob(
         0,
         label="Part of the text",

@@ -47,6 +47,10 @@ def test_a_passage_stands_under_its_innermost_heading_that_says_something(headin
     assert prompts.list_passage(1, passage("One.", heading)) == f"[1] {shown}\nOne."
 
 
+def test_a_passage_that_begins_with_its_heading_does_not_show_it_twice() -> None:
+    assert prompts.list_passage(1, passage("Basics\n\nOne.", "Part > Basics")) == "[1] Basics\n\nOne."
+
+
 def test_rendering_waits_for_the_assistant(tokenizer: PreTrainedTokenizerFast) -> None:
     text = tokenizer.decode(prompts.render(tokenizer, prompts.messages("Ai?")))
     assert text.endswith("<|im_start|>user\nAi?<|im_end|>\n<|im_start|>assistant\n")
