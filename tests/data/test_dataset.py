@@ -24,6 +24,8 @@ from retrieval.readers.dispatch import read_document
 from tests.conftest import Write
 from tests.fakes.files import jsonl
 
+ASKS = WITH_PASSAGES.split("{passages}")[1].removesuffix("{question}")  # what stands between passages and question
+
 
 def document(text: str, headings: tuple[Span, ...] = (), pairs: tuple[Pair, ...] = ()) -> Document:
     return Document(name="a.txt", text=text, pages=(), headings=headings, pairs=pairs, notes=(), columns=())
@@ -161,9 +163,9 @@ def test_with_passages_a_pair_reads_its_own_among_others_of_its_side(tokenizer: 
     for side, texts in asked_on(data, tokenizer).items():
         for text in texts:
             assert opening in text
-            question = text.split("Question: ")[1].split("<|im_end|>")[0]
+            question = text.split(ASKS)[1].split("<|im_end|>")[0]
             (source,) = [each for each in made if each.question == question]
-            shown = text.split(opening)[1].split("\n\nQuestion: ")[0]
+            shown = text.split(opening)[1].split(ASKS)[0]
             own = [place for place in range(1, 6) if f"[{place}] {source.heading}\n" in shown]
             if text.endswith(f"{ENGLISH.not_in_passages}<|im_end|>"):
                 refused += 1
@@ -184,7 +186,7 @@ def test_of_all_pairs_the_share_that_was_asked_for_bring_passages(tokenizer: Pre
     for share in shares:
         data = build(tokenizer, handbook(), window=1024, pairs_share=0.9, passages_share=share)
         texts = [text for part in asked_on(data, tokenizer).values() for text in part]
-        bringing.append({text.split("Question: ")[-1] for text in texts if opening in text})
+        bringing.append({text.split(ASKS)[-1] for text in texts if opening in text})
         assert len(bringing[-1]) == pytest.approx(share * len(texts), abs=0.12 * len(texts))
     assert bringing[0] < bringing[1] < bringing[2]
 
@@ -303,7 +305,7 @@ def test_of_a_long_context_the_part_around_the_answer_is_kept(tokenizer: PreTrai
     example = pair_example(pair, tokenizer, 256)
     read = tokenizer.decode(example.input_ids)
     assert len(example.input_ids) <= 512
-    assert "Sentence 70 is here." in read.partition("Question: Which?")[0]
+    assert "Sentence 70 is here." in read.partition(f"{ASKS}Which?")[0]
 
 
 def test_a_pair_keeps_its_own_context_and_gets_no_other_passages(tokenizer: PreTrainedTokenizerFast) -> None:
