@@ -6,6 +6,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from retrieval.errors import RetrievalError
 from retrieval.readers.encoding import decode_file
@@ -33,6 +34,15 @@ def read_csv(data: bytes, name: str) -> Table:
     named = _SEP_LINE.match(text)
     delimiter = named[1] if named else _delimiter(text)
     records = _records(text[named.end() :] if named else text, delimiter, name)
+    return replace(table_of_records(records, name), notes=decoded.notes)
+
+
+def table_of_records(records: list[Record], name: str) -> Table:
+    """The table of records as a spreadsheet holds them; see `read_csv`.
+
+    Raises:
+        RetrievalError: no rows, or too many columns.
+    """
     records = _without_preamble(records)
     header = None if _is_data(records) else records[0]
     body = records if header is None else records[1:]
@@ -44,7 +54,7 @@ def read_csv(data: bytes, name: str) -> Table:
     rows = [dict(zip(columns, _fit(record, width), strict=True)) for record in body if _fits(record, width)]
     if not rows:
         raise RetrievalError(f"{name} has no row with {width} cells, as its header has. Check its delimiters.")
-    return Table(columns, rows, len(body) - len(rows), notes=decoded.notes)
+    return Table(columns, rows, len(body) - len(rows))
 
 
 def _records(text: str, delimiter: str, name: str) -> list[Record]:

@@ -1,7 +1,7 @@
 """Reads a file of any known type: chooses the reader by the file name's suffix. Pure: the same file, the same text."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from retrieval.document import Document, Limits, TooLong
@@ -68,26 +68,53 @@ def _parquet(data: bytes, name: str, limits: Limits, mapping: Columns) -> Docume
     return replace(document, notes=(*document.notes, *notes))
 
 
-READERS: dict[str, Callable[[bytes, str, Limits, Columns], Document]] = {
-    ".txt": _plain,
-    ".rst": _plain,
-    ".srt": _plain,
-    ".vtt": _plain,
-    ".md": _markdown,
-    ".markdown": _markdown,
-    ".html": _html,
-    ".htm": _html,
-    ".pdf": _pdf,
-    ".docx": _docx,
-    ".csv": _csv,
-    ".tsv": _csv,
-    ".jsonl": _json,
-    ".ndjson": _json,
-    ".json": _json,
-    ".parquet": _parquet,
-}
-SUFFIXES = tuple(READERS)
-BINARY = (".pdf", ".docx")  # their text needs no encoding
+def _xlsx(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.xlsx import read_xlsx
+
+    return read_xlsx(data, name, limits, mapping)
+
+
+def _pptx(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.pptx import read_pptx
+
+    return read_pptx(data, name, limits)
+
+
+def _open_document(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.open_document import read_open_document
+
+    return read_open_document(data, name, Path(name).suffix.lower(), limits, mapping)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format: its name for people, the endings of its files, its reader; `binary` says that it needs no encoding."""
+
+    name: str
+    endings: tuple[str, ...]
+    read: Callable[[bytes, str, Limits, Columns], Document]
+    binary: bool = False
+
+
+# The one table of formats: the upload control, the command line, the README and the page's words follow it.
+FORMATS = (
+    Format("TXT", (".txt", ".rst"), _plain),
+    Format("Markdown", (".md", ".markdown"), _markdown),
+    Format("PDF", (".pdf",), _pdf, binary=True),
+    Format("DOCX", (".docx",), _docx, binary=True),
+    Format("ODT", (".odt",), _open_document, binary=True),
+    Format("HTML", (".html", ".htm"), _html),
+    Format("PPTX", (".pptx",), _pptx, binary=True),
+    Format("ODP", (".odp",), _open_document, binary=True),
+    Format("XLSX", (".xlsx", ".xlsm"), _xlsx, binary=True),
+    Format("ODS", (".ods",), _open_document, binary=True),
+    Format("CSV", (".csv", ".tsv"), _csv),
+    Format("JSON", (".jsonl", ".ndjson", ".json"), _json),
+    Format("Parquet", (".parquet",), _parquet, binary=True),
+    Format("SRT", (".srt", ".vtt"), _plain),
+)
+BY_ENDING = {ending: each for each in FORMATS for ending in each.endings}
+SUFFIXES = tuple(BY_ENDING)
 
 
 def read_document(
@@ -111,12 +138,12 @@ def read_document(
     if suffix not in SUFFIXES:
         raise RetrievalError(_unknown_type(path, name))
     data = _bytes(path, name, limits)
-    if encoding and suffix not in BINARY:
+    if encoding and not BY_ENDING[suffix].binary:
         from retrieval.readers.encoding import as_unicode
 
         data = as_unicode(data, name, encoding)
     try:
-        document = READERS[suffix](data, name, limits, mapping)
+        document = BY_ENDING[suffix].read(data, name, limits, mapping)
     except TooLong as error:
         raise RetrievalError(
             f"{name} has more than {limits.max_chars:,} characters, the limit. Add a part of it."

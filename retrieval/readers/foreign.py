@@ -45,11 +45,11 @@ MAGIC = {
 # Of an archive, by the beginning of a name inside it.
 PACKED = {
     "word/": FileKind("a Word file", OWN.format(".docx")),
-    "xl/": FileKind("an Excel workbook", "Save its sheets as CSV and add those."),
-    "ppt/": FileKind("a PowerPoint presentation", "Save it as PDF and add that."),
+    "xl/": FileKind("an Excel workbook", OWN.format(".xlsx")),
+    "ppt/": FileKind("a PowerPoint presentation", OWN.format(".pptx")),
     "OEBPS/": FileKind("an e-book (EPUB)", "Save it as HTML or text and add that."),
     "META-INF/container.xml": FileKind("an e-book (EPUB)", "Save it as HTML or text and add that."),
-    "content.xml": FileKind("an OpenDocument file", "Save a text as DOCX or PDF, or a table as CSV, and add that."),
+    "content.xml": FileKind("an OpenDocument file", OWN.format(".odt, .ods or .odp")),
 }
 
 

@@ -108,7 +108,6 @@ def test_an_archive_is_called_what_it_is_whatever_its_ending(write: Write, insid
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr(inside, "<a/>")
-    for name in ("a.csv", "a.docx", "a.xlsx", "a.txt", "a.pdf"):
-        with pytest.raises(RetrievalError, match=rf"^{name} is {what}.*\. (Save|Unpack) .*\.$") as refusal:
+    for name in ("a.csv", "a.docx", "a.xlsb", "a.txt", "a.pdf"):
+        with pytest.raises(RetrievalError, match=rf"^{name} is {what}.*\. (Give|Save|Unpack) .*\.$"):
             read_document(write(name, buffer.getvalue()))
-        assert "ending and add it again" not in str(refusal.value)
