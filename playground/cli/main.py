@@ -299,3 +299,6 @@ def _mapping(parser: argparse.ArgumentParser) -> None:
         help="the columns of tables, such as question=title+body,answer=reply,context=article; "
         f"roles: {', '.join(ROLES)}; or the same as a JSON object",
     )
+    parser.add_argument(
+        "--encoding", metavar="NAME", help="the encoding of text files that do not say it, such as cp1251 or vni"
+    )

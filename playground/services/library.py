@@ -13,7 +13,7 @@ from playground.services.keyed_locks import KeyedLocks
 from playground.settings import MEGABYTE, Settings
 from playground.storage.store import NAME_CHARS, DocumentRow, Store, clean_name, digest
 from retrieval.document import Document, Limits, NeedsMapping
-from retrieval.errors import RetrievalError
+from retrieval.errors import NeedsEncoding, RetrievalError
 from retrieval.language import detect_language
 from retrieval.mapping import ColumnMapping
 from retrieval.readers.sandbox import read_in_sandbox
@@ -33,6 +33,15 @@ class Unmapped:
 
 
 @dataclass(frozen=True)
+class Undecided:
+    """A text file whose encoding a person must choose; add it again with one."""
+
+    path: Path
+    name: str
+    reason: NeedsEncoding
+
+
+@dataclass(frozen=True)
 class ReadTable:
     """A table that was read, with its file, so that its columns can be chosen otherwise; `document` is its id."""
 
@@ -45,7 +54,7 @@ class ReadTable:
 
 @dataclass(frozen=True)
 class Added:
-    """What became of some files: kept, refused (a sentence each), or waiting for a choice of columns.
+    """What became of some files: kept, refused (a sentence each), or waiting for a choice of columns or encoding.
 
     `tables` are those of the documents that were read of tables.
     """
@@ -54,6 +63,7 @@ class Added:
     refusals: tuple[str, ...] = ()
     unmapped: tuple[Unmapped, ...] = ()
     tables: tuple[ReadTable, ...] = ()
+    undecided: tuple[Undecided, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,24 +97,28 @@ class Library:
         files: Sequence[tuple[Path, str]],
         mapping: ColumnMapping | None = None,
         instead_of: str = "",
+        encoding: str | None = None,
     ) -> Added:
         """Read and keep files, given as path and the visitor's own name for it. A bad one does not stop the others.
 
-        A file that was read takes the place of the document `instead_of`.
+        A file that was read takes the place of the document `instead_of`. `encoding` is that of text files, where a
+        person chose it.
         """
-        kept, refusals, unmapped, tables = [], [], [], []
+        kept, refusals, unmapped, tables, undecided = [], [], [], [], []
         for path, name in files:
             try:
-                row, document = self._add(visitor, path, name, mapping, instead_of)
+                row, document = self._add(visitor, path, name, mapping, instead_of, encoding)
             except NeedsMapping as reason:
                 unmapped.append(Unmapped(path, name, reason))
+            except NeedsEncoding as unsure:
+                undecided.append(Undecided(path, name, unsure))
             except (UserError, RetrievalError) as refusal:
                 refusals.append(str(refusal))
             else:
                 kept.append(row)
                 if document.table:
                     tables.append(ReadTable(path, name, row.id, document.columns, document.table))
-        return Added(tuple(kept), tuple(refusals), tuple(unmapped), tuple(tables))
+        return Added(tuple(kept), tuple(refusals), tuple(unmapped), tuple(tables), tuple(undecided))
 
     def add_text(self, visitor: str, text: str, name: str = "Pasted text") -> Added:
         """Keep a text that was typed or pasted."""
@@ -170,14 +184,20 @@ class Library:
         raise UserError(f"{place['source']} is no longer among your texts as it was when this was asked. Ask again.")
 
     def _add(
-        self, visitor: str, path: Path, name: str, mapping: ColumnMapping | None, instead_of: str
+        self,
+        visitor: str,
+        path: Path,
+        name: str,
+        mapping: ColumnMapping | None,
+        instead_of: str,
+        encoding: str | None,
     ) -> tuple[DocumentRow, Document]:
         with self._adding.hold(visitor):  # what fits depends on what is there
             rows = [row for row in self._store.documents(visitor) if row.id != instead_of]
             size, shown = path.stat().st_size, _display_name(name)
             self._check_size(shown, size, rows)
             # Pasted text too: a short one can cost minutes, in a pattern that meets its worst case.
-            document = read_in_sandbox(path, shown, mapping, reading_limits(self._settings))
+            document = read_in_sandbox(path, shown, mapping, reading_limits(self._settings), encoding)
             content = document.to_dict()
             self._check_text(shown, len(document.text), digest(content), rows)
             if instead_of:

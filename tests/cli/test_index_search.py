@@ -124,3 +124,13 @@ def test_a_file_is_read_within_the_hosts_limits(
     monkeypatch.setenv("PLAYGROUND_PDF_PAGES", "7")
     (tmp_path / "many.pdf").write_bytes(pdf(deflated(HELLO, 1), 8))
     assert run("index", "many.pdf", "--out", "i").err == "many.pdf has 8 pages; the limit is 7. Add a part of it.\n"
+
+
+def test_a_text_that_does_not_say_its_encoding_is_read_in_the_named_one(run: RunCommand, tmp_path: Path) -> None:
+    (tmp_path / "hello.txt").write_bytes("Привет".encode("cp1251"))
+    ran = run("index", "hello.txt", "--out", "index")
+    assert ran.code == 2
+    assert "hello.txt does not say its encoding and may be" in ran.err
+    assert run("index", "hello.txt", "--out", "index", "--encoding", "cp1251").code == 0
+    (stored,) = json.loads((tmp_path / "index/documents.json").read_text())
+    assert stored["text"] == "Привет"

@@ -158,3 +158,34 @@ def test_a_choice_that_is_not_enough_is_refused_and_the_table_waits_on(
     tab.mapping.skip_table(visitor)
     assert not file.exists()
     assert not tab.mapping.open("en", visitor, ())[0]["visible"]
+
+
+def test_a_text_with_several_readings_shows_them_and_is_read_as_chosen(
+    tab: TextTab, services: Services, write: Write
+) -> None:
+    request = page_request()
+    visitor = services.store.visitor(request.cookies[COOKIE])
+    file = write("a.txt", "Привет".encode("cp1251"))
+    added = services.library.add(visitor, [(file, "a.txt")])
+    assert (added.documents, added.refusals) == ((), ())
+    *_, last = tab.stream_added(request, added, 0)
+    first = 1 + len(tab.mapping.outputs)
+    group, sample, choice = last[first : first + len(tab.encoding.outputs)]
+    assert group["visible"]
+    assert "Привет" in sample["value"]["data"][0]
+    with pytest.raises(UserError, match="Choose one of the readings"):
+        tab.encoding.take_file("en", visitor, None)
+    undecided, encoding = tab.encoding.take_file("en", visitor, "Windows-1251 (Cyrillic)")
+    assert "Windows-1251 (Cyrillic)" in choice["choices"]
+    services.library.add(visitor, [(undecided.path, undecided.name)], encoding=encoding)
+    assert [document.text for document in services.library.documents(visitor)] == ["Привет"]
+    assert not tab.encoding.open(visitor)[0]["visible"]
+
+
+def test_a_text_that_waits_for_its_encoding_can_be_left_out(tab: TextTab, services: Services, write: Write) -> None:
+    visitor = services.store.visitor(page_request().cookies[COOKIE])
+    file = write("a.txt", "Привет".encode("cp1251"))
+    tab.encoding.open(visitor, services.library.add(visitor, [(file, "a.txt")]).undecided)
+    tab.encoding.skip_file(visitor)
+    assert not file.exists()
+    assert not services.library.documents(visitor)

@@ -35,7 +35,7 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
     Raises:
         KeyboardInterrupt: after Ctrl-C, once the running method has stopped.
     """
-    documents = read_all(args.files, settings, args.mapping)
+    documents = read_all(args.files, settings, args.mapping, args.encoding)
     planned = _plan_runs(args, settings, documents)
     steps = _begin(args.out, planned[0].settings, documents)
     configs = [replace(each, settings=replace(each.settings, steps=steps)) for each in planned]

@@ -25,7 +25,7 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
     Raises:
         RetrievalError: a file or an encoder cannot be used. UserError: the embedder cannot be found.
     """
-    documents, out = read_all(args.files, settings, args.mapping), args.out.resolve()
+    documents, out = read_all(args.files, settings, args.mapping, args.encoding), args.out.resolve()
     for document in documents:
         yield None, describe(document)
     embedder = yield from _embedder(args.embedder or "", settings)
@@ -70,16 +70,21 @@ def taken_for(document: Document) -> dict[str, Any]:
 
 
 def read_all(
-    files: Sequence[Path | HubDataset], settings: Settings, mapping: ColumnMapping | None = None
+    files: Sequence[Path | HubDataset],
+    settings: Settings,
+    mapping: ColumnMapping | None = None,
+    encoding: str | None = None,
 ) -> list[Document]:
-    """The documents in the order given, each read in its own process, as on the page; `mapping` is for tables.
+    """The documents in the order given, each read in its own process, as on the page.
+
+    `mapping` is for tables, `encoding` for text files that do not say theirs.
 
     Raises:
         RetrievalError: naming the first file that cannot be read.
     """
     limits = reading_limits(settings)
     return [
-        read_in_sandbox(file, file.name, mapping, limits)
+        read_in_sandbox(file, file.name, mapping, limits, encoding)
         if isinstance(file, Path)
         else read_hub_in_sandbox(file, mapping, limits)
         for file in files

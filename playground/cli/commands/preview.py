@@ -25,7 +25,7 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
     Raises:
         RetrievalError: a file cannot be used. UserError: the chat model cannot be found.
     """
-    documents = read_all(args.files, settings, args.mapping)
+    documents = read_all(args.files, settings, args.mapping, args.encoding)
     for document in documents:
         yield None, describe(document)
     source = chat_source(settings)

@@ -86,7 +86,7 @@ def _documents(args: Namespace, settings: Settings) -> list[Document]:
     build(TrainSettings, run_values)
     if args.preset not in PRESETS:
         raise UserError(f"There is no preset {args.preset!r}; choose one of {', '.join(PRESETS)}.")
-    return read_all(args.files, settings, args.mapping)
+    return read_all(args.files, settings, args.mapping, args.encoding)
 
 
 def _values(args: Namespace, mix: str | None) -> tuple[Values, Values]:
@@ -135,7 +135,8 @@ def _read_run(args: Namespace, settings: Settings) -> _StoredRun:
         raise UserError(f"The run in {args.out} is damaged and cannot be resumed; train it anew.") from fault
     allowed = replace(config.settings, max_seconds=args.max_seconds or config.settings.max_seconds)
     config = replace(config, settings=allowed)
-    same_text = not args.files or data_hash(read_all(args.files, settings, args.mapping)) == data_hash(documents)
+    again = read_all(args.files, settings, args.mapping, args.encoding)
+    same_text = not args.files or data_hash(again) == data_hash(documents)
     if not same_text or _with_arguments(args, config) != config:
         raise UserError(
             f"The run in {args.out} was planned otherwise; resume it with --resume and --out alone, or train it anew."

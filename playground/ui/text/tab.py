@@ -15,6 +15,7 @@ from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import UNQUEUED, Tab, bump
 from playground.ui.text.column_mapping import MappingForm, reading_sentence
+from playground.ui.text.encoding_choice import EncodingForm
 from playground.ui.text.index_panel import IndexPanel
 from playground.ui.text.indexing import incomplete_warning, index_line, index_progress
 from playground.ui.text.quality import QualityView
@@ -68,6 +69,7 @@ class TextTab:
 
     def _build_documents(self) -> None:
         self.notice = notice_box()
+        self.encoding = EncodingForm()
         self.mapping = MappingForm(self.services)
         gr.Markdown(mark("text.read"))
         self.empty = gr.Markdown(mark("text.empty"))
@@ -91,7 +93,8 @@ class TextTab:
         self.next = gr.Button(mark("text.next"), variant="primary", visible=False)
 
     def _wire(self) -> None:
-        shown = [self.notice, *self.mapping.outputs, *self.document_outputs, *self.index.progress_outputs, self.changed]
+        forms = [*self.mapping.outputs, *self.encoding.outputs]
+        shown = [self.notice, *forms, *self.document_outputs, *self.index.progress_outputs, self.changed]
         shared: dict[str, Any] = {"concurrency_id": EMBEDDING, "concurrency_limit": 1, "show_progress": "minimal"}
         shared["show_progress_on"] = self.index.state
         stream = guarded_stream(len(shown))
@@ -106,6 +109,9 @@ class TextTab:
         mapped = [self.changed, *self.mapping.inputs]
         self.mapping.apply.click(stream(self._add_mapped), mapped, shown, api_visibility="private", **shared)
         self.mapping.cancel.click(self._skip_table, None, self.mapping.outputs, **UNQUEUED)
+        chosen = [self.encoding.choice, self.changed]
+        self.encoding.apply.click(stream(self._add_decoded), chosen, shown, api_visibility="private", **shared)
+        self.encoding.cancel.click(self._skip_file, None, self.encoding.outputs, **UNQUEUED)
         self.remove.click(stream(self._remove), [self.chosen, self.changed], shown, api_visibility="private", **shared)
         self.index.wire(self.notice, self.refresh, list(self.tab.outputs))
         details = [self.notice, self.first_lines, self.dropped]
@@ -130,7 +136,7 @@ class TextTab:
         visitor = visitor_of(self.services.visitors, request)
         paths = [Path(file) for file in files or ()]
         added = self.services.library.add(visitor, [(path, path.name) for path in paths])
-        waiting = {table.path for table in added.unmapped} | {table.path for table in added.tables}
+        waiting = {each.path for each in (*added.unmapped, *added.tables, *added.undecided)}
         for path in paths:
             if path not in waiting:
                 path.unlink(missing_ok=True)  # Gradio's copy, which anyone who knows its address could read
@@ -162,6 +168,19 @@ class TextTab:
         else:
             yield from self.stream_added(request, added, changed)
 
+    def _add_decoded(self, request: gr.Request, chosen: str | None, changed: int) -> Iterator[tuple[Any, ...]]:
+        visitor = visitor_of(self.services.visitors, request)
+        file, encoding = self.encoding.take_file(language_of(request), visitor, chosen)
+        added = self.services.library.add(visitor, [(file.path, file.name)], encoding=encoding)
+        if not added.tables and not added.unmapped:
+            file.path.unlink(missing_ok=True)
+        yield from self.stream_added(request, added, changed)
+
+    def _skip_file(self, request: gr.Request) -> tuple[Any, ...]:
+        visitor = visitor_of(self.services.visitors, request)
+        self.encoding.skip_file(visitor)
+        return self.encoding.open(visitor)
+
     def _skip_table(self, request: gr.Request) -> tuple[Any, ...]:
         visitor = visitor_of(self.services.visitors, request)
         self.mapping.skip_table(visitor)
@@ -180,6 +199,7 @@ class TextTab:
         """
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         form = self.mapping.open(language, visitor, [*tables, *added.unmapped, *added.tables])
+        form += self.encoding.open(visitor, added.undecided)
         notice = Notice("\n".join(added.refusals))
         for place, line in enumerate(index_progress(self.services, language, visitor)):
             # The summary of a text takes a moment, so the cancel button comes first.
@@ -188,7 +208,8 @@ class TextTab:
         line = index_line(self.services, language, visitor)
         warning = incomplete_warning(language, self.services.indexes.ready(visitor))
         notice = Notice("\n".join(filter(None, [*added.refusals, warning])))
-        yield notice, *form, *self._document_updates(language, visitor), line, gr.update(visible=False), bump(changed)
+        read = self._document_updates(language, visitor)
+        yield notice, *form, *read, line, gr.update(visible=False), bump(changed)
 
     def _document_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `document_outputs`; shows the newest document."""
