@@ -15,7 +15,7 @@ _ADDRESS = re.compile(
     r"(?:[\w+/=%.~!*-]|\r?\n[ \t]*(?=[\w+/=]{20})){20,}",
     re.IGNORECASE,
 )
-_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{2,40}-----\s[\w+/=\s:,.-]{20,}?-----END [A-Z0-9 ]{2,40}-----")
+_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{2,40}-----\s[\w+/=\s:,.]{20,}-----END [A-Z0-9 ]{2,40}-----")
 _UUENCODED = re.compile(r"^begin [0-7]{3} \S+\n(?:[ -`]{1,62}\n)+end$", re.MULTILINE)
 _TOKENS = re.compile(
     rf"(?<![\w+/=-])(?:[\w+/=-]{{{MIN_LINE},}}\r?\n[ \t]*)+[\w+/=-]+|(?<![\w+/=-])[\w+/=-]{{{MIN_TOKEN},}}", re.ASCII

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
 from retrieval.document import Document, DocumentBuilder, Limits
+from retrieval.errors import RetrievalError
 from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.docx_numbering import Numbering, Style, Styles
 from retrieval.readers.docx_parts import Parts, attribute, child, is_on, name_of, open_parts
@@ -191,7 +192,13 @@ def read_docx(data: bytes, name: str, limits: Limits) -> Document:
         RetrievalError: not a DOCX, password-protected, damaged, or larger than the limits when unpacked.
         TooLong: more text than the limits allow.
     """
-    parts = open_parts(data, name, limits)
+    try:
+        return _read(open_parts(data, name, limits), name, limits)
+    except RecursionError as error:
+        raise RetrievalError(f"{name} nests its parts too deeply to be read. Save its text in a new file.") from error
+
+
+def _read(parts: Parts, name: str, limits: Limits) -> Document:
     walk = _new_walk(parts)
     builder = DocumentBuilder(limits.max_chars)
     cleaner = Cleaner()

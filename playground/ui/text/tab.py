@@ -136,7 +136,8 @@ class TextTab:
         visitor = visitor_of(self.services.visitors, request)
         paths = [Path(file) for file in files or ()]
         added = self.services.library.add(visitor, [(path, path.name) for path in paths])
-        waiting = {each.path for each in (*added.unmapped, *added.tables, *added.undecided)}
+        waiting = {table.path for table in added.unmapped} | {table.path for table in added.tables}
+        waiting |= {file.path for file in added.undecided}
         for path in paths:
             if path not in waiting:
                 path.unlink(missing_ok=True)  # Gradio's copy, which anyone who knows its address could read

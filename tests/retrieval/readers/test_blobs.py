@@ -2,6 +2,7 @@
 
 import base64
 import random
+import time
 
 import pytest
 
@@ -56,3 +57,9 @@ def test_what_only_looks_long_stays(write: Write, text: str) -> None:
     document = read_document(write("a.md", f"Some words. {text}"))
     assert document.text == f"Some words. {text}"
     assert document.left_out == ()
+
+
+def test_many_keys_without_an_end_take_no_long_time(write: Write) -> None:
+    begun = time.process_time()
+    read_document(write("a.md", "-----BEGIN AB-----\n" * 40_000 + "words"))
+    assert time.process_time() - begun < 5

@@ -2,6 +2,7 @@
 
 import pytest
 
+from retrieval.errors import RetrievalError
 from retrieval.readers.dispatch import read_document
 from tests.conftest import Write
 from tests.fakes.files import labels
@@ -129,3 +130,9 @@ def test_blocks_within_blocks_are_read(write: Write, wrapped: str) -> None:
     body = wrapped.replace("{}", p("Cover", style("H1")) + p("text"))
     document = read_document(write("a.docx", word_of(body + p("end"))))
     assert (document.text, labels(document)) == ("Cover\n\ntext\n\nend", ["Cover"])
+
+
+def test_parts_nested_without_end_are_refused(write: Write) -> None:
+    opened, closed = "<w:sdt><w:sdtContent>", "</w:sdtContent></w:sdt>"
+    with pytest.raises(RetrievalError, match=r"^a\.docx nests its parts too deeply"):
+        read_document(write("a.docx", word_of(f"{opened * 5_000}{p('a')}{closed * 5_000}")))
