@@ -86,6 +86,60 @@ def _open_document(data: bytes, name: str, limits: Limits, mapping: Columns) -> 
     return read_open_document(data, name, Path(name).suffix.lower(), limits, mapping)
 
 
+def _rtf(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.rtf import read_rtf
+
+    return read_rtf(data, name, limits)
+
+
+def _epub(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.epub import read_epub
+
+    return read_epub(data, name, limits)
+
+
+def _mail(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.mail import read_mail
+
+    return read_mail(data, name, limits)
+
+
+def _notebook(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.notebook import read_notebook
+
+    return read_notebook(data, name, limits)
+
+
+def _tex(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.source import read_tex
+
+    return read_tex(data, name, limits)
+
+
+def _code(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.source import read_code
+
+    return read_code(data, name, limits)
+
+
+def _zip(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.archive import read_archive
+
+    def read(content: bytes, inner: str) -> Document:
+        return BY_ENDING[Path(inner).suffix.lower()].read(content, inner, limits, None)
+
+    return read_archive(
+        data, name, limits, {ending for ending, each in BY_ENDING.items() if each.read is not _zip}, read
+    )
+
+
+CODE = (
+    ".py", ".js", ".mjs", ".ts", ".tsx", ".jsx", ".java", ".kt", ".scala", ".c", ".h", ".cc", ".cpp", ".hpp", ".cs",
+    ".go", ".rs", ".rb", ".php", ".swift", ".r", ".jl", ".lua", ".pl", ".sh", ".sql", ".css", ".yaml", ".yml", ".toml",
+    ".ini", ".xml",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Format:
     """A format: its name for people, the endings of its files, its reader; `binary` says that it needs no encoding."""
@@ -103,7 +157,9 @@ FORMATS = (
     Format("PDF", (".pdf",), _pdf, binary=True),
     Format("DOCX", (".docx",), _docx, binary=True),
     Format("ODT", (".odt",), _open_document, binary=True),
-    Format("HTML", (".html", ".htm"), _html),
+    Format("RTF", (".rtf",), _rtf, binary=True),
+    Format("EPUB", (".epub",), _epub, binary=True),
+    Format("HTML", (".html", ".htm", ".xhtml"), _html),
     Format("PPTX", (".pptx",), _pptx, binary=True),
     Format("ODP", (".odp",), _open_document, binary=True),
     Format("XLSX", (".xlsx", ".xlsm"), _xlsx, binary=True),
@@ -112,6 +168,11 @@ FORMATS = (
     Format("JSON", (".jsonl", ".ndjson", ".json"), _json),
     Format("Parquet", (".parquet",), _parquet, binary=True),
     Format("SRT", (".srt", ".vtt"), _plain),
+    Format("EML", (".eml",), _mail, binary=True),
+    Format("IPYNB", (".ipynb",), _notebook),
+    Format("TEX", (".tex",), _tex),
+    Format("code", CODE, _code),
+    Format("ZIP", (".zip",), _zip, binary=True),
 )
 BY_ENDING = {ending: each for each in FORMATS for ending in each.endings}
 SUFFIXES = tuple(BY_ENDING)

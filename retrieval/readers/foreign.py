@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import IO
 
 OWN = "Give it the ending {} and add it again."
-TEXT = "Save it as DOCX, PDF or text and add that."
 NO_TEXT = "Add a file with text."
 UNPACK = "Unpack it and add the files inside."
 
@@ -39,7 +38,7 @@ MAGIC = {
     b"RIFF": FileKind("a picture, sound or film", NO_TEXT),
     b"ID3": FileKind("a sound", NO_TEXT),
     b"OggS": FileKind("a sound or film", NO_TEXT),
-    b"{\\rtf": FileKind("an RTF file", TEXT),
+    b"{\\rtf": FileKind("an RTF file", OWN.format(".rtf")),
     b"SQLite format 3": FileKind("a database", "Save its tables as CSV and add those."),
 }
 # Of an archive, by the beginning of a name inside it.
@@ -47,8 +46,8 @@ PACKED = {
     "word/": FileKind("a Word file", OWN.format(".docx")),
     "xl/": FileKind("an Excel workbook", OWN.format(".xlsx")),
     "ppt/": FileKind("a PowerPoint presentation", OWN.format(".pptx")),
-    "OEBPS/": FileKind("an e-book (EPUB)", "Save it as HTML or text and add that."),
-    "META-INF/container.xml": FileKind("an e-book (EPUB)", "Save it as HTML or text and add that."),
+    "OEBPS/": FileKind("an e-book (EPUB)", OWN.format(".epub")),
+    "META-INF/container.xml": FileKind("an e-book (EPUB)", OWN.format(".epub")),
     "content.xml": FileKind("an OpenDocument file", OWN.format(".odt, .ods or .odp")),
 }
 

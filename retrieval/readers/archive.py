@@ -1,0 +1,106 @@
+"""Reads the files in a ZIP archive, each with the reader of its format; archives in it are not opened."""
+
+import io
+import posixpath
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from retrieval.document import Document, DocumentBuilder, Limits
+from retrieval.errors import RetrievalError
+from retrieval.readers.encoding import refuse_disguised
+from retrieval.readers.foreign import ZIP, kind_of_names
+from retrieval.readers.merge import add_document, sum_notes
+from retrieval.readers.packed_xml import refuse_excess
+
+MAX_FILES = 200
+UNKNOWN, ARCHIVES, UNSAFE, LINKS = "Files of other types", "Archives within", "Files with unsafe names", "Links"
+REFUSED = "Files that cannot be read"
+_ARCHIVE_ENDINGS = (".zip", ".gz", ".tar", ".tgz", ".7z", ".rar", ".xz", ".bz2", ".jar")
+_OWN_FILES = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")  # those of an operating system, not the owner's
+
+
+def read_archive(
+    data: bytes, name: str, limits: Limits, endings: Collection[str], read: Callable[[bytes, str], Document]
+) -> Document:
+    """The texts of the files with these endings, in the order of their names, each below its name.
+
+    Raises:
+        RetrievalError: no ZIP archive, encrypted, damaged, with too many files, too large, or nothing in it is read.
+        TooLong: more text than the limits allow.
+    """
+    refuse_disguised(data, name, "a ZIP archive", magic=b"PK\x03\x04")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            _refuse(archive, name, limits)
+            return _document(archive, name, limits, endings, read)
+    except RetrievalError:
+        raise
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, zlib.error) as error:
+        raise RetrievalError(f"{name} is not a readable ZIP archive: it is damaged. Pack it again.") from error
+
+
+def _refuse(archive: zipfile.ZipFile, name: str, limits: Limits) -> None:
+    names = archive.namelist()
+    kind = kind_of_names(names)
+    if kind is not ZIP and any(each in ("[Content_Types].xml", "mimetype") for each in names):
+        raise RetrievalError(f"{name} is {kind.name}, not a ZIP archive of files. {kind.advice}")
+    refuse_excess(archive, name, limits)
+    count = sum(not entry.is_dir() for entry in archive.infolist())
+    if count > MAX_FILES:
+        raise RetrievalError(f"{name} holds {count:,} files; the limit is {MAX_FILES}. Add a part of it.")
+
+
+def _document(
+    archive: zipfile.ZipFile,
+    name: str,
+    limits: Limits,
+    endings: Collection[str],
+    read: Callable[[bytes, str], Document],
+) -> Document:
+    builder = DocumentBuilder(limits.max_chars)
+    found: list[tuple[str, Document]] = []
+    for entry in sorted(archive.infolist(), key=lambda each: each.filename):
+        kind = _left_out(entry, endings)
+        if kind:
+            builder.leave_out(kind, entry.filename, entry.filename)
+        elif kind is None:
+            try:
+                document = read(archive.read(entry), entry.filename)
+            except RetrievalError as refusal:
+                builder.leave_out(REFUSED, str(refusal), entry.filename)
+                continue
+            if any(map(str.isalnum, document.text)):
+                found.append((entry.filename, document))
+    if not found:
+        reason = next((f" {part.text}" for part in builder.parts if part.kind == REFUSED), " Add a file with text.")
+        raise RetrievalError(f"{name} has no file in it that can be read.{reason}")
+    if len(found) == 1:
+        return _alone(found[0][1], builder, name)
+    for inner, document in found:
+        add_document(builder, document, inner, 1)
+    return builder.document(name, sum_notes(note for _, document in found for note in document.notes))
+
+
+def _alone(document: Document, builder: DocumentBuilder, name: str) -> Document:
+    """The document of the only file, with what was left out beside it."""
+    rest = builder.document(name)
+    notes, left_out = (*document.notes, *rest.notes), (*document.left_out, *rest.left_out)
+    return replace(document, name=name, notes=notes, left_out=left_out)
+
+
+def _left_out(entry: zipfile.ZipInfo, endings: Collection[str]) -> str | None:
+    """The kind under which an entry is left out, "" for one that does not count, None for one that is read."""
+    path = entry.filename
+    if entry.is_dir() or path.startswith(_OWN_FILES[0]) or posixpath.basename(path) in _OWN_FILES:
+        return ""
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        return LINKS
+    if path.startswith(("/", "\\")) or ".." in path.replace("\\", "/").split("/") or ":" in path or "\x00" in path:
+        return UNSAFE
+    ending = posixpath.splitext(path)[1].lower()
+    if ending in _ARCHIVE_ENDINGS:
+        return ARCHIVES
+    return None if ending in endings else UNKNOWN

@@ -1,0 +1,79 @@
+"""Reads source text that is kept as it is: programs under their file's name, and TeX under its own headings."""
+
+import re
+
+from retrieval.document import Document, DocumentBuilder, HeadingMark, Limits
+from retrieval.readers.cleaning import Cleaner
+from retrieval.readers.encoding import decode_file
+
+COMMENTS = "Comments"
+_LEVELS = {"part": 1, "chapter": 1, "section": 2, "subsection": 3, "subsubsection": 4, "paragraph": 5}
+_SECTION = re.compile(
+    r"^[ \t]*\\(part|chapter|section|subsection|subsubsection|paragraph)\*?(?:\[[^\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}",
+    re.MULTILINE,
+)
+_TITLE = re.compile(r"\\(title|author|date)(?:\[[^\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}")
+_COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%.*")
+_COMMAND = re.compile(r"\\[a-zA-Z]+\*?\s*|[{}~]")
+
+
+_VERBATIM = re.compile(r"(\\begin\{(verbatim|lstlisting|minted)\*?\}.*?\\end\{\2\*?\})", re.DOTALL)
+
+
+def read_code(data: bytes, name: str, limits: Limits) -> Document:
+    """A program as it is; the file's name is its heading.
+
+    Raises:
+        RetrievalError: the bytes are not text.
+        TooLong: more text than the limits allow.
+    """
+    decoded, builder, cleaner = decode_file(data, name), DocumentBuilder(limits.max_chars), Cleaner()
+    text = cleaner.clean(decoded.text)
+    if any(map(str.isalnum, text)):
+        builder.heading(name, 1)
+        builder.add(text)
+    return builder.document(name, [*decoded.notes, *cleaner.notes()])
+
+
+def read_tex(data: bytes, name: str, limits: Limits) -> Document:
+    """TeX source with its commands, as formulas are; comments and the preamble, but for the title, are left out.
+
+    Raises:
+        RetrievalError: the bytes are not text.
+        TooLong: more text than the limits allow.
+    """
+    decoded, builder, cleaner = decode_file(data, name), DocumentBuilder(limits.max_chars), Cleaner()
+    pieces = _VERBATIM.split(decoded.text.replace("\r\n", "\n"))
+    source = "".join(
+        _without_comments(piece, builder) if place % 3 == 0 else piece if place % 3 == 1 else ""
+        for place, piece in enumerate(pieces)
+    )
+    head, begin, body = source.partition("\\begin{document}")
+    if begin:
+        for match in _TITLE.finditer(head):
+            title = cleaner.clean(_COMMAND.sub(" ", match[2])).strip()
+            if title:
+                builder.heading(title, 1) if match[1] == "title" else builder.add(title)
+        builder.leave_out("Preambles", head)
+    text = cleaner.clean(body.partition("\\end{document}")[0] if begin else source).strip()
+    start = builder.add(text)
+    for match in _SECTION.finditer(text):
+        title = " ".join(_COMMAND.sub(" ", match[2]).split())
+        builder.marks.append(HeadingMark(start + match.start(), _LEVELS[match[1]], title))
+    return builder.document(name, [*decoded.notes, *cleaner.notes()])
+
+
+def _without_comments(text: str, builder: DocumentBuilder) -> str:
+    """The text without comments; a line that is one goes whole, since it is no break of the paragraph."""
+    lines = []
+    for line in text.split("\n"):
+        found = _COMMENT.search(line)
+        if found is None:
+            lines.append(line)
+            continue
+        comment = found[0][len(found[1]) + 1 :].strip()
+        if comment:
+            builder.leave_out(COMMENTS, comment)
+        if line[: found.end(1)].strip():
+            lines.append(line[: found.end(1)])
+    return "\n".join(lines)
