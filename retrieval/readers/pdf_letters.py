@@ -48,14 +48,18 @@ def is_unreadable(text: str) -> bool:
         kind = unicodedata.category(character)
         unknown += count * (kind in ("Cc", "Co", "Cn", "Cs") or character == "\ufffd")
         signs += count * (kind[0] in "PS" and character not in _COMMON_SIGNS)
-    return unknown > MAX_UNKNOWN * total or signs > MAX_SIGNS * total or _is_unlike_language(text)
+    return unknown > MAX_UNKNOWN * total or signs > MAX_SIGNS * total or _is_unlike_language(characters)
 
 
-def _is_unlike_language(text: str) -> bool:
-    letters = Counter(unicodedata.normalize("NFD", text.lower()).translate(_LIKE_LETTERS))
-    latin = {letter: letters[letter] for letter in _LOGARITHMS}
+def _is_unlike_language(characters: Counter[str]) -> bool:
+    latin = dict.fromkeys(_LOGARITHMS, 0)
+    every = 0
+    for character, count in characters.items():
+        letter = unicodedata.normalize("NFD", character.lower())[0].translate(_LIKE_LETTERS)
+        every += count * character.isalpha()
+        if letter in latin:
+            latin[letter] += count
     total = sum(latin.values())
-    every = sum(count for letter, count in letters.items() if letter.isalpha())
     if total < MIN_LETTERS or total < 0.7 * every:
         return False
     mean = _mean(latin, 0) / total
