@@ -82,7 +82,7 @@ def main() -> None:
     """Train, ask, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--texts", nargs="+", choices=list(TITLES), default=list(TITLES))
+    parser.add_argument("--texts", nargs="+", choices=list(TITLES), default=["constitution", "tutorial", "devil"])
     parser.add_argument("--method", default="lora")
     parser.add_argument("--preset", choices=list(PRESETS), default="quick")
     parser.add_argument("--steps", type=int, default=0, help="steps of each run; 0: what the preset plans here")
