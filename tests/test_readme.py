@@ -1,10 +1,12 @@
 """The README says what is so: its table of settings is the code's, its file map names what exists."""
 
+import json
 import re
 from dataclasses import MISSING, fields
 from pathlib import Path
 
 from playground.settings import Settings
+from retrieval.readers.dispatch import FORMATS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -22,6 +24,15 @@ def settings_table() -> str:
 
 def test_every_setting_stands_in_the_readme_with_its_default() -> None:
     assert settings_table() in README
+
+
+def test_every_format_stands_in_the_readme_and_in_the_words_of_the_page() -> None:
+    rows = [f"| {each.name} | {' '.join(each.endings)} |" for each in FORMATS]
+    assert "\n".join(["| format | endings |", "|---|---|", *rows]) in README
+    for language, own in (("en", "code"), ("vi", "mã nguồn")):
+        words = json.loads((ROOT / f"playground/ui/shared/words/{language}.json").read_text(encoding="utf-8"))
+        names = ", ".join(own if each.name == "code" else each.name for each in FORMATS)
+        assert names in words["text.upload"]
 
 
 def tree() -> set[str]:

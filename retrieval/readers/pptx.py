@@ -69,11 +69,10 @@ def _read_slide(parts: PackedParts, path: str) -> tuple[_Slide, bool]:
     for shape in tree if tree is not None else ():
         _read_shape(shape, slide, parts, targets)
     for kind, target in targets.values():
-        part = parts.parse(target)
         if kind == "notesSlide":
-            slide.blocks += [f"Notes: {text}" for text in _notes(part)]
+            slide.blocks += [f"Notes: {text}" for text in _notes(parts.parse(target))]
         elif kind == "comments":
-            slide.left_out += [("Comments", "".join(each.itertext())) for each in below(part, "cm")]
+            slide.left_out += [("Comments", "".join(each.itertext())) for each in below(parts.parse(target), "cm")]
     return slide, value(root, "show", "1") not in ("0", "false")
 
 

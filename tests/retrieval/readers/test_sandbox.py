@@ -24,6 +24,7 @@ from retrieval.readers import sandbox
 from retrieval.readers.dispatch import read_document
 from retrieval.readers.sandbox import read_in_sandbox
 from tests.conftest import Write
+from tests.fakes.packed import open_document, packed, shape, slides, workbook
 from tests.fakes.pdf import HELLO, deflated, pdf
 
 LIMITS = Limits(seconds=5)
@@ -153,6 +154,25 @@ BOMBS = {
     "pages.pdf": (lambda: pdf(deflated(HELLO * 1_000, 20), 900), SHORT, "more than 1 processor seconds"),
     "many.pdf": (lambda: pdf(deflated(HELLO, 1), 1_001), LIMITS, "has 1001 pages; the limit is 1000"),
     "deep.html": (lambda: b"<div>" * 100_000 + b"deep", LIMITS, "more than 10,000 deep, the limit"),
+    "cells.xlsx": (
+        lambda: packed(workbook({"A": "<sheetData>" + "<row><c/></row>" * 2_500_000 + "</sheetData>"})),
+        LIMITS, "37 MB of XML|more than fits into 1,000 MB of memory",
+    ),
+    "far.ods": (
+        lambda: packed(open_document(
+            '<table:table><table:table-row table:number-rows-repeated="99999999"><table:table-cell '
+            'table:number-columns-repeated="99999999"><text:p>text</text:p></table:table-cell></table:table-row>'
+            "</table:table>", "spreadsheet",
+        )),
+        LIMITS, "more than 1,000,000 characters|1,000 MB of memory",
+    ),
+    "entities.pptx": (
+        lambda: packed({**slides(shape("a")), "ppt/slides/s0.xml": '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>'}),
+        LIMITS, "declares XML entities",
+    ),
+    "groups.rtf": (lambda: b"{\\rtf1" + b"{" * 5_000_000, LIMITS, "more than 10,000 deep, the limit"),
+    "blanks.zip": (lambda: packed({"a.txt": b" " * 200_000_000}), LIMITS, "unpacks to 200 MB; the limit is 100 MB"),
+    "nested.ipynb": (lambda: b"[" * 5_000_000, LIMITS, "it is no JSON"),
     "rows.csv": (lambda: b"question,answer\n" + b"a,b\n" * 2_000_000, SMALL, "300 MB of memory, the limit"),
     "long.csv": (lambda: b"text\n" + b"some more words\n" * 100_000, LIMITS, "more than 1,000,000 characters"),
     "garbled.txt": (lambda: "schÃ¶n ".encode() * 1_000_000, SHORT, "more than 1 processor seconds"),
