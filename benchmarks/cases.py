@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks.cases_reading import ROWS as READING
+from benchmarks.cases_search import ROWS as SEARCH
 from benchmarks.cases_training import ROWS as TRAINING
 from benchmarks.cases_training import WRONG_KINDS
 
@@ -28,7 +29,7 @@ class Row(Protocol):
 
 def all_rows() -> list[Row]:
     """The rows of every kind."""
-    return [*READING, *TRAINING, *WRONG_KINDS]
+    return [*READING, *TRAINING, *WRONG_KINDS, *SEARCH]
 
 
 def report(rows: Sequence[Row], cases: Path) -> list[str]:

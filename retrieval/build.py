@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,8 +29,9 @@ def build(
     known: dict[str, np.ndarray] | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Index:
-    """An index of the documents. `known` maps `chunk_hash` to vectors: these are reused, and new ones are added to it.
+    """An index of the documents. `known` holds vectors that are reused; new ones are added to it.
 
+    Its keys are the `chunk_hash` of `Passage.found_by`.
     `progress` gets the number of passages embedded and of all to embed; its steps take about the same time each.
 
     Raises:
@@ -39,8 +41,8 @@ def build(
     known = {} if known is None else known
     step = _stoppable_progress(progress, should_stop)
     passages, repeated = _passages(documents, embedder)
-    names = [chunk_hash(passage.text) for passage in passages]
-    new_texts = {name: passage.text for name, passage in zip(names, passages, strict=True) if name not in known}
+    names = [chunk_hash(passage.found_by) for passage in passages]
+    new_texts = {name: passage.found_by for name, passage in zip(names, passages, strict=True) if name not in known}
     _embed(new_texts, embedder, known, step)
     vectors = np.stack([known[name] for name in names])
     return Index(passages, vectors, embedder.name, embedder.hash, _language(documents), repeated)
@@ -52,8 +54,19 @@ def _passages(documents: Sequence[Document], embedder: Encoder) -> tuple[list[Pa
     every = [passage for document in documents for passage in split(document, embedder.count_tokens, max_tokens)]
     if not every:
         raise RetrievalError("There is no text to index. Add a file with text first.")
+    every = _fit_context(every, embedder)
     repeated = repeated_passages(every)
     return [passage for place, passage in enumerate(every) if place not in repeated], len(repeated)
+
+
+def _fit_context(passages: list[Passage], embedder: Encoder) -> list[Passage]:
+    """The passages without the context that an encoder of a short window would cut their text for."""
+    counts = embedder.count_tokens([passage.context for passage in passages])
+    room = embedder.window - SPECIAL_TOKENS
+    return [
+        replace(passage, context="") if context and passage.tokens + context > room else passage
+        for passage, context in zip(passages, counts, strict=True)
+    ]
 
 
 def _embed(new_texts: dict[str, str], embedder: Encoder, known: dict[str, np.ndarray], step: Progress) -> None:

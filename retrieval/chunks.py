@@ -1,4 +1,4 @@
-"""Splits a document into passages: at headings, then paragraphs, then sentences, packed up to the encoder's window.
+"""Splits a document into passages: at headings, then paragraphs, then sentences or rows, packed for the encoder.
 
 Knows no tokenizer: the caller counts the tokens. Passages do not overlap.
 """
@@ -6,16 +6,18 @@ Knows no tokenizer: the caller counts the tokens. Passages do not overlap.
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from retrieval.document import TRAIL, Document, Pair, Span, is_contents
+from retrieval.text_tables import TextTable, header_finder, tables_in
 
 Located = TypeVar("Located", Span, Pair)
 CountTokens = Callable[[list[str]], list[int]]
 
 # For an encoder a long unknown word may be one token, but the chat model reads it as many.
 MAX_CHARS_PER_TOKEN = 12
+MAX_TRAIL = 200  # characters of a heading trail that a passage is found by: inner headings first
 SENTENCE, PARAGRAPH, SECTION = 0, 1, 2
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’）]*|\n(?=\s*(?:[-*•‣–]|\d{1,3}[.)])\s)")
@@ -28,7 +30,11 @@ _ABBREVIATION = re.compile(
 
 @dataclass(frozen=True)
 class Passage:
-    """A part of one document, `document.text[start:end] == text`, with its page, heading and length in tokens."""
+    """A part of one document, `document.text[start:end] == text`, with its page, heading and length in tokens.
+
+    `context` is what it is found by beside its text: headings above it and the header of its table. Empty in an index
+    of an earlier version, whose vectors are of the text alone.
+    """
 
     text: str
     source: str
@@ -37,6 +43,12 @@ class Passage:
     start: int
     end: int
     tokens: int
+    context: str = field(default="", repr=False)
+
+    @property
+    def found_by(self) -> str:
+        """What is embedded and indexed: the context above the text."""
+        return f"{self.context}\n{self.text}" if self.context else self.text
 
 
 @dataclass(frozen=True)
@@ -55,27 +67,38 @@ def split(document: Document, count_tokens: CountTokens, max_tokens: int = 126) 
 
     A table of contents gives no passage: it names every subject and explains none.
     """
-    text = document.text
-    units = _fit(list(_units(document)), text, count_tokens, max_tokens)
+    text, tables = document.text, tables_in(document.text)
+    units = _fit(list(_units(document, tables)), text, count_tokens, max_tokens)
     groups = [_Unit(group[0].start, group[-1].end, SECTION) for group in _pack(units, text, max_tokens)]
     page, heading, pair = _finder(document.pages), _finder(document.headings), _finder(document.pairs)
-    passages = []
+    header, passages = header_finder(tables), []
     # The tokens of the parts may not add up to those of the whole, so the whole is counted again.
     for unit in _fit(groups, text, count_tokens, max_tokens):
         pages = [span.label for span in (page(unit.start), page(unit.end - 1)) if span]
         section, asked = heading(unit.end - 1), pair(unit.start)
+        own = text[unit.start : unit.end]
         passages.append(
             Passage(
-                text=text[unit.start : unit.end],
+                text=own,
                 source=document.name,
                 page="–".join(dict.fromkeys(pages)),
                 heading=section.label if section else " ".join(asked.question.split()) if asked else "",
                 start=unit.start,
                 end=unit.end,
                 tokens=unit.tokens,
+                context=_context(section.label if section else "", header(unit.start), own),
             )
         )
     return passages
+
+
+def _context(trail: str, header: str, text: str) -> str:
+    """The headings of a trail that are no lines of the text, and the header of its table on a line of its own."""
+    lines = {line.strip("# \t") for line in text.splitlines()}
+    titles = [title for title in trail.split(TRAIL) if title and title not in lines]
+    while len(titles) > 1 and len(TRAIL.join(titles)) > MAX_TRAIL:
+        del titles[0]
+    return "\n".join(filter(None, (TRAIL.join(titles), header)))
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
@@ -84,8 +107,8 @@ def sentences(text: str) -> list[tuple[int, int]]:
     return [each for start, end in paragraphs for each in _sentences(text, start, end)]
 
 
-def _units(document: Document) -> Iterator[_Unit]:
-    """Every sentence of the document in order, with the strongest break before it."""
+def _units(document: Document, tables: Sequence[TextTable]) -> Iterator[_Unit]:
+    """Every sentence and row of the document in order, with the strongest break before it."""
     text = document.text
     for start, end, titled in _sections(document):
         breaks = SECTION
@@ -95,10 +118,20 @@ def _units(document: Document) -> Iterator[_Unit]:
                 line_end = last if line_end < 0 else line_end
                 yield _Unit(first, line_end, SECTION, title=True)
                 first, breaks = line_end, SENTENCE
-            for begin, stop in _sentences(text, first, last):
+            for begin, stop in _rows_and_sentences(text, first, last, tables):
                 yield _Unit(begin, stop, breaks)
                 breaks = SENTENCE
             breaks = PARAGRAPH
+
+
+def _rows_and_sentences(text: str, start: int, end: int, tables: Sequence[TextTable]) -> Iterator[tuple[int, int]]:
+    """The rows of the tables in a paragraph, and the sentences around them."""
+    for table in tables:
+        if start <= table.start and table.end <= end:
+            yield from _sentences(text, start, table.start)
+            yield from table.rows
+            start = table.end
+    yield from _sentences(text, start, end)
 
 
 def _sections(document: Document) -> list[tuple[int, int, bool]]:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import PurePath
 from typing import Any, Protocol
 
 import bm25s
@@ -18,9 +19,12 @@ import numpy as np
 
 from retrieval.chunks import Passage
 from retrieval.errors import RetrievalError
-from retrieval.language import Terms
+from retrieval.language import UNKNOWN, Terms
+from retrieval.words import Word
 
 BM25_K1, BM25_B = 1.2, 0.75
+ENGLISH = "en"  # text too short for detection is taken for English
+FEW = 20  # passages: among fewer, how many have a term says too little about it
 EXACT_LIMIT = 100_000  # vectors; an exact search takes about 20 ms there, and ten times as long at a million
 PER_CELL = 1_000  # vectors per cell: larger cells take longer to read, more cells take longer to build
 TRAIN_PER_CELL = 50
@@ -162,8 +166,9 @@ class Index:
         self.embedder_hash = embedder_hash
         self.language = language
         self.duplicates = duplicates
-        self.terms = Terms(language)
-        corpus = [self.terms(passage.text) for passage in passages]
+        self.terms = Terms(ENGLISH if language == UNKNOWN else language)
+        self._titles = _titles(passages)
+        corpus = [self.terms(self._searched(passage)) for passage in passages]
         self._frequency = Counter(term for terms in corpus for term in set(terms))
         self._nearest = Nearest(vectors)
         self._bm25 = _bm25(corpus)
@@ -173,7 +178,7 @@ class Index:
         """16 hex digits that identify the passages, their positions and the encoder."""
         digest = hashlib.sha256(f"{self.embedder_hash}\0{self.language}".encode())
         for passage in self.passages:
-            digest.update(repr(passage).encode())
+            digest.update(f"{passage!r}{passage.context}".encode())
         return digest.hexdigest()[:16]
 
     @property
@@ -202,24 +207,64 @@ class Index:
         """The distinct terms of the passage at a position."""
         return set(self.terms(self.passages[place].text))
 
+    def words(self, text: str) -> list[Word]:
+        """The words of a question with their forms as terms."""
+        return self.terms.words(text)
+
+    def identifiers(self, words: Sequence[Word]) -> set[str]:
+        """The terms of the exact identifiers among the words that stand in a passage."""
+        names = {word.whole or word.parts[0] for word in words if word.exact}
+        return {name for name in names if self._frequency[name]}
+
     def bm25(self, terms: Sequence[str]) -> np.ndarray:
         """The BM25 score of every passage (n,) for the terms of a question; zeros if there are no terms."""
         if self._bm25 is None or not terms:
             return np.zeros(len(self.passages), dtype=np.float32)
         return self._bm25.get_scores(list(terms))
 
-    def coverage(self, terms: Sequence[str], passage: Passage, more: Sequence[str] = (), factor: float = 1.0) -> float:
-        """The share (0…1) of a question's terms in the passage, weighted by BM25's inverse document frequency.
+    def coverage(
+        self, words: Sequence[Word], passage: Passage, more: Sequence[Word] = (), factor: float = 1.0
+    ) -> float:
+        """The share (0…1) of a question's words in the passage, weighted by BM25's inverse document frequency.
 
-        `more` terms count `factor` times as much as the question's own.
+        A compound counts as one word where the text has it whole, else as its parts. `more` words count `factor` times
+        as much as the question's own.
         """
-        weights = {term: factor * self._idf(term) for term in more} | {term: self._idf(term) for term in terms}
+        terms = set(self.terms(self._searched(passage)))
+        weights: dict[Word, float] = {}
+        for each, scale in [*((word, factor) for word in more), *((word, 1.0) for word in words)]:
+            for word in self._counted(each):
+                weights[word] = scale * self._idf(word.whole or word.parts[0])
         total = sum(weights.values())
-        return sum(weights[term] for term in weights.keys() & set(self.terms(passage.text))) / total if total else 0.0
+        return sum(weight * _held(word, terms) for word, weight in weights.items()) / total if total else 0.0
+
+    def _counted(self, word: Word) -> list[Word]:
+        """The word if the index has it whole or it is a single term, else its parts as words."""
+        if self._frequency[word.whole] or not word.parts:
+            return [Word(word.parts, word.whole)]
+        return [Word((part,)) for part in word.parts]
+
+    def _searched(self, passage: Passage) -> str:
+        """What the terms of a passage are taken from: its document's title where there are several, and `found_by`."""
+        return f"{self._titles[passage.source]}{passage.found_by}"
 
     def _idf(self, term: str) -> float:
         found = self._frequency[term]
-        return math.log(1 + (len(self.passages) - found + 0.5) / (found + 0.5))
+        return math.log(1 + (max(FEW, len(self.passages)) - found + 0.5) / (found + 0.5))
+
+
+def _held(word: Word, terms: Collection[str]) -> float:
+    """1 if the terms hold the whole word, else the share of its parts that they hold."""
+    if word.whole in terms:
+        return 1.0
+    return sum(part in terms for part in word.parts) / len(word.parts) if word.parts else 0.0
+
+
+def _titles(passages: Sequence[Passage]) -> dict[str, str]:
+    """A line with each document's name, without its ending; empty where there is one document, or for a number."""
+    names = {passage.source: PurePath(passage.source).stem for passage in passages}
+    several = len(names) > 1
+    return {source: f"{name}\n" if several and any(map(str.isalpha, name)) else "" for source, name in names.items()}
 
 
 def _bm25(corpus: list[list[str]]) -> bm25s.BM25 | None:

@@ -3,13 +3,14 @@
 The language decides on stop words, a stemmer and how far an English encoder is trusted.
 """
 
-import re
 import threading
-import unicodedata
+from dataclasses import replace
 
 import Stemmer
 from bm25s import stopwords
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+from retrieval.words import Word, fold, words_of
 
 UNKNOWN = "und"
 SAMPLE_CHARS = 20_000
@@ -30,10 +31,8 @@ STOP_WORDS = {
     "nl": stopwords.STOPWORDS_DUTCH, "sv": stopwords.STOPWORDS_SWEDISH, "no": stopwords.STOPWORDS_NORWEGIAN,
     "da": stopwords.STOPWORDS_DANISH, "ru": stopwords.STOPWORDS_RUSSIAN, "tr": stopwords.STOPWORDS_TURKISH,
 }  # fmt: skip
-_WORD = re.compile(r"[^\W\d_]+")
-_TERM = re.compile(r"\w+")
-# Scripts without spaces between words; their terms are pairs of characters.
-_UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
+# A pronoun that the list lacks; as "US" it is a country.
+_PRONOUNS = {"en": ("us",)}
 
 
 class _Detector:
@@ -67,29 +66,43 @@ def detect_language(text: str) -> str:
 
 
 class Terms:
-    """Splits text into index terms: lower case, no stop words, stems; character pairs in scripts without spaces."""
+    """Splits text into index terms: folded, no stop words, stems; character pairs in scripts without blanks.
+
+    An abbreviation in capitals that is a stop word otherwise ("IT", "Vitamin A") is a term of its own, in capitals.
+    """
 
     def __init__(self, language: str) -> None:
-        self._stop = frozenset(STOP_WORDS.get(language, ()))
+        self._stop = frozenset(fold(word) for word in STOP_WORDS.get(language, ()))
+        self._named = self._stop.union(_PRONOUNS.get(language, ()))
         self._stemmer = Stemmer.Stemmer(STEMMERS[language]) if language in STEMMERS else None
 
     def __call__(self, text: str) -> list[str]:
         """The terms in order; stop words stay if there is nothing else."""
-        words = [part for word in _TERM.findall(unicodedata.normalize("NFC", text).lower()) for part in _parts(word)]
-        content = [word for word in words if word not in self._stop] or words
-        return self._stemmer.stemWords(content) if self._stemmer else content
+        return [term for word in self.words(text) for term in word.terms]
+
+    def words(self, text: str) -> list[Word]:
+        """The words in order with their forms as terms, stemmed; stop words stay if there is nothing else."""
+        every = [self._named_word(word) for word in words_of(text)]
+        content = [stopped for word in every if (stopped := self._without_stop_words(word)).terms] or every
+        return [replace(word, parts=self._stems(word.parts)) for word in content]
+
+    def _named_word(self, word: Word) -> Word:
+        """The word in capitals where its small letters would be a stop word."""
+        if word.capital and word.parts[0] in self._named:
+            return replace(word, parts=(word.capital,), exact=len(word.capital) > 1 and word.parts[0] in self._stop)
+        return word
+
+    def _without_stop_words(self, word: Word) -> Word:
+        if self._stop.isdisjoint(word.parts):
+            return word
+        return replace(word, parts=tuple(part for part in word.parts if part not in self._stop))
+
+    def _stems(self, parts: tuple[str, ...]) -> tuple[str, ...]:
+        if self._stemmer is None:
+            return parts
+        return tuple(part if part.isupper() else self._stemmer.stemWord(part) for part in parts)
 
 
 def count_words(text: str) -> int:
-    """How many words a text has; in a script without spaces, pairs of characters."""
-    return sum(len(_parts(word)) for word in _TERM.findall(text))
-
-
-def _parts(word: str) -> list[str]:
-    """The overlapping character pairs of a script without spaces; any other word unchanged."""
-    if not _UNSPACED.search(word):
-        return [word]
-    parts = [piece for piece in _UNSPACED.split(word) if piece]
-    for run in _UNSPACED.findall(word):
-        parts += [run[place : place + 2] for place in range(max(1, len(run) - 1))]
-    return parts
+    """How many words a text has; in a script without blanks, pairs of characters."""
+    return sum(1 for _ in words_of(text))

@@ -56,7 +56,10 @@ def save(index: Index, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        files = {PASSAGES: _json([asdict(passage) for passage in index.passages]), VECTORS: _npy(index.vectors)}
+        files = {
+            PASSAGES: _json([_stored_passage(passage) for passage in index.passages]),
+            VECTORS: _npy(index.vectors),
+        }
         for name, data in files.items():
             (new / name).write_bytes(data)
         (new / MANIFEST).write_bytes(_json(asdict(_manifest_of(index, files))))
@@ -110,13 +113,19 @@ def saved_encoder(folder: Path) -> tuple[str, str]:
 
 
 def vectors_by_hash(folder: Path, embedder: Encoder) -> dict[str, np.ndarray]:
-    """The vectors (dimension,) of a saved index by the `chunk_hash` of their passage, without building the index.
+    """The vectors (dimension,) of a saved index by the `chunk_hash` of what they embed, without building the index.
 
     Raises:
         RetrievalError: as `load`.
     """
-    manifest, _, vectors = _load_parts(folder, embedder)
-    return dict(zip(manifest.chunk_hashes, vectors, strict=True))
+    _, passages, vectors = _load_parts(folder, embedder)
+    return {chunk_hash(passage.found_by): vector for passage, vector in zip(passages, vectors, strict=True)}
+
+
+def _stored_passage(passage: Passage) -> dict[str, Any]:
+    """The fields of a passage; an empty context is left out, as in an index of an earlier version."""
+    values = asdict(passage)
+    return values if passage.context else {key: value for key, value in values.items() if key != "context"}
 
 
 def _load_parts(folder: Path, embedder: Encoder) -> tuple[Manifest, list[Passage], np.ndarray]:

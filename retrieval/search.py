@@ -13,10 +13,12 @@ import numpy as np
 from retrieval.chunks import Passage
 from retrieval.errors import RetrievalError
 from retrieval.index import Encoder, Index
-from retrieval.language import UNKNOWN
+from retrieval.language import UNKNOWN, detect_language
+from retrieval.words import Word
 
 CANDIDATES = 200  # best passages of each retriever that are ranked together
 ENGLISH = ("en", UNKNOWN)  # text too short for detection is taken for English
+NAMED_DENSE = 0.2  # the encoder's greatest weight for a question with an identifier: vectors hardly tell those apart
 DUPLICATE = 0.95  # cosine from which on two passages say nearly the same
 
 
@@ -59,6 +61,7 @@ class Hit:
 class SearchResult:
     """Passages, best first; `found` is whether `gate`, the evidence of an answer in the text, reaches `threshold`.
 
+    A question with an exact identifier that stands in a passage is always `found`.
     `index_hash` identifies the index that was searched.
     """
 
@@ -70,9 +73,16 @@ class SearchResult:
     index_hash: str = ""
 
 
-def mix_for(index: Index, embedder: Encoder) -> Mix:
-    """The mix for the language of the text and the languages of the encoder."""
-    return TRUSTED if index.language in ENGLISH or embedder.multilingual else FOREIGN
+def mix_for(index: Index, embedder: Encoder, question: str = "") -> Mix:
+    """The mix for the languages of the text, the question and the encoder."""
+    if embedder.multilingual:
+        return TRUSTED
+    return TRUSTED if index.language in ENGLISH and not _is_foreign(question) else FOREIGN
+
+
+def _is_foreign(question: str) -> bool:
+    """Whether a question is surely not in English: by its language, and by letters that English does not use."""
+    return not question.isascii() and detect_language(question) not in ENGLISH
 
 
 def search(
@@ -91,20 +101,23 @@ def search(
         RetrievalError: the question is blank, the index is empty or of another embedding model.
     """
     question = _check_question(index, embedder, question)
-    mix = mix or mix_for(index, embedder)
-    terms, more = index.terms(question), _more_terms(index, question, left_out)
+    mix = mix or mix_for(index, embedder, question)
+    words, more = index.words(question), _more_words(index, question, left_out)
+    named = index.identifiers(words)
     query = _query_vector(embedder, question, left_out, mix)
-    lexical = index.bm25(terms) + mix.left_out_lexical * index.bm25(more)
+    lexical = index.bm25(_terms(words)) + mix.left_out_lexical * index.bm25(_terms(more))
     places = _candidates(index, query, lexical)
     dense, lexical = index.vectors[places] @ query, lexical[places]
-    mixed = mix.dense * _scale(dense) + (1 - mix.dense) * _scale(lexical)
+    weight = min(mix.dense, NAMED_DENSE) if named else mix.dense
+    mixed = weight * _scale(dense) + (1 - weight) * _scale(lexical)
     hits = []
     for row in _without_repeats(index, places, np.argsort(-mixed, kind="stable"), k):
         passage = index.passages[places[row]]
-        coverage = index.coverage(terms, passage, more, mix.left_out_lexical)
+        coverage = index.coverage(words, passage, more, mix.left_out_lexical)
         hits.append(Hit(passage, float(mixed[row]), float(dense[row]), float(lexical[row]), coverage))
     gate = mix.cosine * float(dense.max()) + mix.coverage * hits[0].coverage
-    return SearchResult(question, gate >= mix.threshold, tuple(hits), gate, mix.threshold, index.hash)
+    found = gate >= mix.threshold or bool(named)
+    return SearchResult(question, found, tuple(hits), gate, mix.threshold, index.hash)
 
 
 def _check_question(index: Index, embedder: Encoder, question: str) -> str:
@@ -117,10 +130,14 @@ def _check_question(index: Index, embedder: Encoder, question: str) -> str:
     return question.strip()
 
 
-def _more_terms(index: Index, question: str, left_out: Sequence[str]) -> list[str]:
-    """The terms of the left-out words that the question lacks, each once."""
-    own = set(index.terms(question))
-    return [term for term in dict.fromkeys(index.terms(" ".join(left_out))) if term not in own] if left_out else []
+def _more_words(index: Index, question: str, left_out: Sequence[str]) -> list[Word]:
+    """The words that are left out and that the question lacks, each once."""
+    own = set(index.words(question))
+    return [word for word in dict.fromkeys(index.words(" ".join(left_out))) if word not in own] if left_out else []
+
+
+def _terms(words: Sequence[Word]) -> list[str]:
+    return [term for word in words for term in word.terms]
 
 
 def _query_vector(embedder: Encoder, question: str, left_out: Sequence[str], mix: Mix) -> np.ndarray:

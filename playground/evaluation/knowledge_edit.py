@@ -114,7 +114,9 @@ def run_drill(
             yield event.step / event.steps
     if end is None or end.reason == "stopped" or material.index is None or material.embedder is None:
         return
-    known = {chunk_hash(each.text): row for each, row in zip(material.passages, material.index.vectors, strict=True)}
+    known = {
+        chunk_hash(each.found_by): row for each, row in zip(material.passages, material.index.vectors, strict=True)
+    }
     began = time.perf_counter()
     index = build_index(changed, material.embedder, known=known)
     indexing = time.perf_counter() - began

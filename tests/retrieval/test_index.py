@@ -190,7 +190,7 @@ def test_the_language_is_that_of_most_text(embedder: WordEmbedder) -> None:
 
 def test_rare_terms_count_more_in_coverage(embedder: WordEmbedder) -> None:
     index = build([RIVERS, BREAD, Document("c.txt", "The sea flows.")], embedder)
-    terms = index.terms("Where flows the Danube?")
+    terms = index.words("Where flows the Danube?")
     danube, other = (next(each for each in index.passages if word in each.text) for word in ("Danube", "The sea"))
     assert index.coverage(terms, danube) == 1
     assert 0 < index.coverage(terms, other) < 0.5

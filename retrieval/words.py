@@ -1,0 +1,131 @@
+"""Cuts text into words with the forms that they are found by: compounds, identifiers, abbreviations, character pairs.
+
+Knows no language: stop words and stems are the matter of `language.Terms`.
+"""
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import regex
+
+# Scripts without blanks between words; their terms are pairs of written characters with their vowel signs.
+_UNSPACED = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Han}\p{Hiragana}\p{Katakana}ー"
+_LETTER = rf"[[\w\p{{M}}]--[{_UNSPACED}]]"
+_JOINT = r"(?:[-‐.@]|(?<=\d)[,/:](?=\d))"
+_PIECE = regex.compile(
+    rf"(?P<unspaced>[{_UNSPACED}]+)"
+    rf"|(?:(?<![\w.])\.(?=\p{{L}}))?{_LETTER}+(?:{_JOINT}{_LETTER}+)*(?:[+#]{{1,2}}(?!\w))?",
+    regex.V1,
+)
+_SPLIT = regex.compile(r"[-‐.@,/:_]")
+_CLUSTER = regex.compile(r"\X")
+# Vowel points of Arabic and Hebrew, the Arabic stretch, soft hyphens and characters without width.
+_UNWRITTEN = regex.compile(
+    r"[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc"
+    r"\u00ad\u200b-\u200f\u2060\ufeff]"
+)
+_BLANK_GROUPS = regex.compile(r"(?<![\w.,])\d{1,3}(?: \d{3})+(?![\w])")
+_COMMA_GROUPS = regex.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_CODE = regex.compile(r"(\p{L}{1,4})(\d{2,})")
+_ORDINAL = regex.compile(r"\d+(?:st|nd|rd|th|s)")
+_LONG_NUMBER = 5  # digits from which on a number is a name of something rather than a year or an amount
+# Vietnamese tone marks stand on either vowel of oa, oe and uy: "hoà" and "hòa" are one word.
+_TONED = regex.compile(r"(o(?=[ae])|u(?=y))(\w)([\u0300\u0301\u0303\u0309\u0323])(?!\w)")
+_CAPITALS = regex.compile(r"\p{Lu}{2,}")
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a text: its `parts`, each a term, and the `whole` that is the same in one term ("" for a plain word).
+
+    `capital` is an abbreviation or single letter as it is written, which no stop word of the same letters removes.
+    `exact` is true of an identifier: who asks for it means this very one.
+    """
+
+    parts: tuple[str, ...]
+    whole: str = ""
+    capital: str = ""
+    exact: bool = False
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """All terms of the word."""
+        return (*self.parts, self.whole) if self.whole else self.parts
+
+
+def words_of(text: str) -> Iterator[Word]:
+    """The words of a text in order, folded: one form for composed and decomposed, wide and narrow, upper and lower."""
+    for line in normalized(text).splitlines():
+        loud = _is_loud(line)
+        for piece in _PIECE.finditer(line):
+            if piece["unspaced"]:
+                yield from (Word((pair,)) for pair in character_pairs(piece[0]))
+            else:
+                yield _word(piece[0], _capital(line, piece.start(), piece[0]) if not loud else "")
+
+
+def normalized(text: str) -> str:
+    """Compatibility forms replaced (NFKC), signs without meaning for search removed, "10 000" joined."""
+    text = _UNWRITTEN.sub("", unicodedata.normalize("NFKC", text))
+    return _BLANK_GROUPS.sub(lambda found: found[0].replace(" ", ""), text)
+
+
+def fold(word: str) -> str:
+    """The word in lower case, with one place for a Vietnamese tone, one i for Turkish and one sigma for Greek."""
+    lower = word.replace("İ", "i").casefold().replace("ı", "i")
+    if lower.isascii():
+        return lower
+    return unicodedata.normalize("NFC", _TONED.sub(r"\1\3\2", unicodedata.normalize("NFD", lower)))
+
+
+def character_pairs(run: str) -> list[str]:
+    """The overlapping pairs of written characters of a script without blanks; a single one stays alone."""
+    clusters = _CLUSTER.findall(run)
+    return ["".join(clusters[place : place + 2]) for place in range(max(1, len(clusters) - 1))]
+
+
+def _word(written: str, capital: str) -> Word:
+    if _COMMA_GROUPS.fullmatch(written):
+        written = written.replace(",", "")
+    folded = fold(written)
+    code = _CODE.fullmatch(folded)
+    pieces = code.groups() if code else _pieces(folded)
+    if pieces == (folded,):
+        return Word(pieces, capital=capital, exact=_is_identifier(written, pieces))
+    if not any(map(str.isalpha, folded)):
+        # The parts of a version or an amount are noise; a year or a longer number in a date is not.
+        return Word(tuple(piece for piece in pieces if len(piece) > 3), folded, exact=True)
+    if all(len(piece) == 1 for piece in pieces) and folded.count(".") == len(pieces) - 1:
+        joined = "".join(pieces)
+        return Word((joined,), capital=joined.upper() if written.isupper() else "")
+    whole = folded if folded[0] == "." else "".join(pieces)
+    return Word(pieces, whole, exact=_is_identifier(written, pieces))
+
+
+def _pieces(folded: str) -> tuple[str, ...]:
+    return tuple(piece for piece in _SPLIT.split(folded) if piece) or (folded,)
+
+
+def _is_identifier(written: str, pieces: Sequence[str]) -> bool:
+    """Whether it names one thing: "C++", ".NET", a long number, letters with digits (capitals, or three digits)."""
+    if written[0] == "." or written[-1] in "+#":
+        return True
+    digits = sum(map(str.isdigit, written))
+    if not any(map(str.isalpha, written)):
+        return digits >= _LONG_NUMBER
+    return not any(map(_ORDINAL.fullmatch, pieces)) and (digits >= 3 or (digits > 0 and written.isupper()))
+
+
+def _is_loud(line: str) -> bool:
+    """Whether a line is all capitals, so that capitals say nothing."""
+    return line.upper() == line and len(line.split()) > 2
+
+
+def _capital(line: str, start: int, written: str) -> str:
+    """The word as written if it is in capitals, or a single capital that follows a word ("Vitamin A")."""
+    if _CAPITALS.fullmatch(written):
+        return written
+    follows_word = start > 1 and line[start - 1] == " " and line[start - 2].isalpha()
+    ends = line[start + 1 : start + 2] not in (".", "'", "’")
+    return written if len(written) == 1 and written.isupper() and written != "I" and follows_word and ends else ""

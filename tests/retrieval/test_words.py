@@ -1,0 +1,97 @@
+"""The forms that words are found by."""
+
+import pytest
+
+from retrieval.language import Terms
+from retrieval.words import words_of
+
+
+@pytest.mark.parametrize(
+    ("asked", "written"),
+    [
+        ("GH-3141", "ＧＨ－３１４１"),
+        ("GH3141", "GH-3141"),
+        ("rx 1042", "RX1042"),
+        ("email", "e-mail"),
+        ("wifi", "Wi-Fi"),
+        ("U.S.", "US"),
+        ("10000", "10 000"),
+        ("1150", "1,150"),
+        ("hòa", "hoà"),
+        ("quý", "qúy"),
+        ("siskin", "sis\u200bkin"),
+        ("cafe\u0301", "café"),
+        ("istanbul", "İSTANBUL"),
+        ("οδος", "ΟΔΟΣ"),
+        ("كتاب", "كِتَاب"),
+        ("שלום", "שָׁלוֹם"),
+        ("maxSeq".lower(), "max_seq"),
+    ],
+)
+def test_two_ways_to_write_a_word_share_a_term(asked: str, written: str) -> None:
+    assert set(Terms("und")(asked)) & set(Terms("und")(written))
+
+
+@pytest.mark.parametrize("one", ["1.1.10", "2024-05-03", "12:30", "39.30", "192.168.0.1"])
+def test_a_number_with_points_is_one_term(one: str) -> None:
+    assert one in Terms("en")(f"It came with {one}.")
+    assert not {"1", "10", "12"} & set(Terms("en")(one))
+
+
+@pytest.mark.parametrize(
+    ("text", "term"),
+    [
+        ("Who leads IT?", "IT"),
+        ("IT", "IT"),
+        ("The WHO says so.", "WHO"),
+        ("It was made in the US.", "US"),
+        ("Take vitamin A daily.", "A"),
+    ],
+)
+def test_an_abbreviation_that_is_a_stop_word_otherwise_is_a_term(text: str, term: str) -> None:
+    assert term in Terms("en")(text)
+
+
+@pytest.mark.parametrize("text", ["Can it be led?", "WHO LEADS IT NOW", "A lamp. I am it.", "He gave us more."])
+def test_stop_words_stay_out(text: str) -> None:
+    assert not {"IT", "WHO", "A", "I", "US"} & set(Terms("en")(text))
+
+
+def test_signs_that_belong_to_a_name_stay() -> None:
+    assert Terms("en")("C, C++, C# or .NET") == ["c", "c++", "c#", "net", ".net"]
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("GH-3141の価格", ["gh", "3141", "gh3141", "の価", "価格"]),
+        ("ภาษาไทย", ["ภา", "าษ", "ษา", "าไ", "ไท", "ทย"]),
+        ("한국 사람", ["한국", "사람"]),
+        ("हिन्दी में", ["हिन्दी", "में"]),
+    ],
+)
+def test_scripts_are_cut_by_their_own_rules(text: str, terms: list[str]) -> None:
+    assert Terms("und")(text) == terms
+
+
+def test_a_khmer_vowel_sign_stays_with_its_letter() -> None:
+    assert Terms("km")("ភ្នំពេញ")[-1] == "ពេញ"
+
+
+@pytest.mark.parametrize(
+    ("text", "exact"),
+    [
+        ("RX1042", True),
+        ("GH-3141", True),
+        ("1.1.10", True),
+        ("C++", True),
+        ("4471003", True),
+        ("1998", False),
+        ("20th", False),
+        ("12th-century", False),
+        ("e-mail", False),
+        ("10kg", False),
+    ],
+)
+def test_identifiers_are_told_from_words_and_years(text: str, exact: bool) -> None:
+    assert any(word.exact for word in words_of(text)) is exact
