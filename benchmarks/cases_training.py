@@ -227,9 +227,9 @@ ROWS: tuple[TrainingRow, ...] = (
 )
 
 WRONG_KINDS: tuple[Reading, ...] = (
-    Reading("68-wrong-kind/book.csv", refusal="is an Excel workbook, not text. Save its sheets as CSV"),
-    Reading("68-wrong-kind/book.xlsx", refusal="is an Excel workbook and cannot be read under this ending. Save"),
-    Reading("68-wrong-kind/note.rtf", refusal="is an RTF file and cannot be read under this ending. Save it as DOCX"),
-    Reading("68-wrong-kind/note.txt", refusal="is an RTF file, not text. Save it as DOCX"),
-    Reading("68-wrong-kind/slides.docx", refusal="is an Excel workbook, not a Word file. Save its sheets as CSV"),
+    Reading("68-wrong-kind/book.csv", refusal="is an Excel workbook, not text. Give it the ending .xlsx"),
+    Reading("68-wrong-kind/book.xlsx", refusal="has no text in it"),
+    Reading("68-wrong-kind/note.rtf", paragraphs=("The boat is green.",)),
+    Reading("68-wrong-kind/note.txt", refusal="is an RTF file, not text. Give it the ending .rtf"),
+    Reading("68-wrong-kind/slides.docx", refusal="is an Excel workbook, not a Word file. Give it the ending .xlsx"),
 )
