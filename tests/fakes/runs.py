@@ -96,6 +96,7 @@ def counted(total: int, pause: float = 0.0) -> Callable[..., Iterator[Event]]:
         should_stop: Callable[[], bool],
         resume: bool,
         shared: Path,
+        judge: object,
     ) -> Iterator[Event]:
         saved = out / "checkpoint"
         step, reason = int(saved.read_text()) if resume else 0, "done"

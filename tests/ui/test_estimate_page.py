@@ -94,13 +94,15 @@ def test_a_refusal_stays_when_the_page_has_measured_the_methods(form: Page, monk
     form.get_by_role("tab", name="Fine-tune").click()
     form.get_by_role("button", name="Advanced").click()
     put(form, "Rank", "9999")
+    refusal = re.compile("^These options cannot be used")
+    expect(form.get_by_label("Before you start")).to_have_value(refusal, timeout=MINUTES)  # the change is through
     form.get_by_role("button", name="Start training").click()
     sentence = form.locator(".notice textarea").filter(visible=True)
-    expect(sentence).to_have_value(re.compile("^These options cannot be used"), timeout=MINUTES)
+    expect(sentence).to_have_value(refusal, timeout=MINUTES)
     refused.set()
     until = time.monotonic() + MINUTES / 1_000
     while not told and time.monotonic() < until:
         form.wait_for_timeout(50)
     form.wait_for_timeout(1_500)
-    expect(sentence).to_have_value(re.compile("^These options cannot be used"))
+    expect(sentence).to_have_value(refusal)
     assert told

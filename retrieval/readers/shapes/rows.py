@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from retrieval.language import detect_language
 from retrieval.readers.shapes.choices import Choices, first_number, read_choices
 from retrieval.readers.shapes.compared import winner
 from retrieval.readers.shapes.conversation import Exchange, exchanges
@@ -147,6 +146,8 @@ class RowReader:
     def _question(self, row: Row) -> list[Message]:
         if self.shape == "summary" or "question" not in self.roles:
             context = self._context(row)
+            from retrieval.language import detect_language  # loads a language model: only where it is asked
+
             ask = SUMMARIZE.get(detect_language(context), SUMMARIZE["en"])
             return [Message("user", ask)] if context and "question" not in self.roles and "answer" in self.roles else []
         values = [*self._values(row, "question"), *self._values(row, "input")]
