@@ -13,7 +13,7 @@ from playground.settings import Settings
 from retrieval.document import Document
 
 MAX_STEPS = 100_000
-BY_PRESET = ("steps", "batch_tokens")  # the settings that are left to the preset where they are 0
+BY_PRESET = ("steps", "batch_tokens", "test_questions")  # the settings that are left to the preset where they are 0
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class TrainSettings:
     heldout_share: float = knob(0.1, label="Held out", help="Share of the text kept for tests.", low=0.01, high=0.5)
     evaluations: int = knob(8, label="Tests", help="Number of held-out loss measurements.", low=1, high=100)
     test_questions: int = knob(
-        6,
+        0,
         label="Test questions",
         help="Held-out questions that the model answers at each test in the second half; clearly better answers decide "
-        "which adapter is kept, else the lower loss does. 0: none.",
+        "which adapter is kept, else the lower loss does. 0: the preset's number.",
         low=0,
         high=50,
     )
@@ -89,6 +89,7 @@ class TrainSettings:
 class Preset:
     """Named defaults: seconds to spend, epochs at most, tokens per step, held-out tests.
 
+    `test_questions` are answered at each test of the second half: some seconds per test, too many in a short run.
     `top_layers` are adapted where the form leaves that at 0; with 0 here too, all are.
     """
 
@@ -97,12 +98,13 @@ class Preset:
     batch_tokens: int
     evaluations: int
     top_layers: int = 0
+    test_questions: int = 0
 
 
 PRESETS: Mapping[str, Preset] = {
     "sketch": Preset(seconds=45, epochs=6, batch_tokens=256, evaluations=4, top_layers=6),
     "quick": Preset(seconds=90, epochs=3, batch_tokens=256, evaluations=4),
-    "thorough": Preset(seconds=900, epochs=6, batch_tokens=512, evaluations=10),
+    "thorough": Preset(seconds=900, epochs=6, batch_tokens=512, evaluations=10, test_questions=6),
 }
 
 
@@ -160,10 +162,10 @@ class RunConfig:
 def _upgrade_settings(stored: Mapping[str, Any]) -> dict[str, Any]:
     """Stored settings in today's form: `with_passages`, a yes or no for all questions, became `passages_share`.
 
-    Runs from before the text was read as answers had windows, gaps and no replay; those from before held-out questions
-    were answered had none; parts of the text had up to 120 tokens.
+    Runs from before the text was read as answers had windows, gaps and no replay; parts of the text had up to 120
+    tokens.
     """
-    settings = {"test_questions": 0, "part_tokens": 120, **stored}
+    settings = {"part_tokens": 120, **stored}
     with_passages = settings.pop("with_passages", False)
     before = {"text_form": "windows", "gaps": True, "replay_share": 0.0} if "text_form" not in settings else {}
     return {"passages_share": float(with_passages), **before, **settings}
@@ -175,7 +177,7 @@ def preset_settings(preset: Preset, run_values: Mapping[str, object]) -> TrainSe
     Raises:
         MethodError: for values out of range, all named at once.
     """
-    defaults = {"batch_tokens": preset.batch_tokens, "evaluations": preset.evaluations}
+    defaults = {name: vars(preset)[name] for name in ("batch_tokens", "evaluations", "test_questions")}
     return build(TrainSettings, {**defaults, **given_values(run_values)})
 
 
