@@ -75,7 +75,7 @@ def claims_with_evidence(
 ) -> list[Claim]:
     """Every sentence of the answer that has a term, with the passages' sentences that support it.
 
-    `left_out` are words that the question leaves out as a follow-up; they count as its own.
+    A question claims nothing. `left_out` are words that the question leaves out as a follow-up; they count as its own.
     """
     language = detect_language("\n".join(each.text for each in passages))
     terms = Terms(language)
@@ -88,7 +88,7 @@ def claims_with_evidence(
         claim_terms = {
             term: rarity(term) * (QUESTION_WEIGHT if term in weights else 1) for term in terms(answer[start:end])
         }
-        if claim_terms:
+        if claim_terms and not answer[start:end].rstrip('"”’) ').endswith(("?", "？")):
             phrase = len(answer[start:end].split()) <= PHRASE_WORDS
             evidence, too_short = _checked_evidence(claim_terms, asked, candidates, phrase)
             claims.append(Claim(start, end, evidence, too_short))

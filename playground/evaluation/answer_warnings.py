@@ -1,22 +1,26 @@
-"""What is wrong with the form of an answer in a conversation: the same as to another question, or hardly a word.
+"""What is wrong with the form of an answer in a conversation: it only asks, says what was said before, or hardly a word.
 
-Both are what a model says that has learnt to stop early or to answer everything alike. Pure rules; asks no model.
+This is what a model says that has learnt to stop early, to answer everything alike, or not to read its passages. Pure
+rules; asks no model.
 """
 
+import re
 from collections.abc import Sequence
 
 from playground.evaluation.answer_quality import SHORT_WORDS
 from playground.evaluation.metrics import abstains, normalise
 from playground.prompts import Turn
+from retrieval.chunks import sentences
 from retrieval.follow_up import content_words
 from retrieval.question_form import asks_for_name_or_number
 
-SAME, SHORT = "same", "short"
+ECHO, SAME, SHORT = "echo", "same", "short"
+_CITATION = re.compile(r"\[\d+\]")
 ALIKE = 0.5  # share of common content words from which on two questions ask the same
 
 
 def answer_warning(question: str, answer: str, earlier: Sequence[Turn], taught_short: bool = False) -> str:
-    """SAME, SHORT, or an empty string.
+    """ECHO, SAME, SHORT, or an empty string.
 
     Args:
         question: what was asked.
@@ -27,10 +31,21 @@ def answer_warning(question: str, answer: str, earlier: Sequence[Turn], taught_s
     said = normalise(answer)
     if not said or abstains(answer):
         return ""
+    if _only_asks(question, answer):
+        return ECHO
     if any(normalise(turn.answer) == said and not _same_question(turn.question, question) for turn in earlier):
         return SAME
     short = len(answer.split()) < SHORT_WORDS
     return SHORT if short and not taught_short and not asks_for_name_or_number(question) else ""
+
+
+def _only_asks(question: str, answer: str) -> bool:
+    """Whether every sentence of the answer is a question, or the question itself."""
+    plain = _CITATION.sub("", answer)
+    parts = [plain[start:end].strip() for start, end in sentences(plain)]
+    said = [part for part in parts if any(map(str.isalpha, part))]
+    asked = normalise(question)
+    return bool(said) and all(part.rstrip('"”’)').endswith(("?", "？")) or normalise(part) == asked for part in said)
 
 
 def mostly_short(answers: Sequence[str]) -> bool:

@@ -89,7 +89,7 @@ class TrainSettings:
 class Preset:
     """Named defaults: seconds to spend, epochs at most, tokens per step, held-out tests.
 
-    `test_questions` are answered at each test of the second half: some seconds per test, too many in a short run.
+    `test_questions` are answered at each test of the second half: 5 to 6 s per test, too long in a short run.
     `top_layers` are adapted where the form leaves that at 0; with 0 here too, all are.
     """
 

@@ -22,7 +22,6 @@ START_SECONDS = 8  # a worker's imports and model load
 UPDATE_SECONDS, UPDATE_PARAMETER_SECONDS = 0.02, 3e-9  # clipping and AdamW: per step, and per trained parameter in it
 WRITE_BYTE_SECONDS = 4e-9  # per byte of a checkpoint or an adapter, written and synced
 MIN_STEPS = 8  # that a preset gets whatever its time: fewer teach nothing, and the machine may be busy for a moment
-ANSWER_PASS = 1.5  # transformers' pass for one token per answer, relative to a training pass without gradients
 RUNTIME_BYTES = 740_000_000  # interpreter, torch, transformers
 
 
@@ -153,7 +152,7 @@ class _RunTiming:
             return 0.0
         prompts = rows * self._load.test.unpacked_tokens / self._load.test.examples
         pace, blocks = self._speed.forward, self._adapted_blocks + self._frozen_blocks
-        return blocks * (pace.seconds(rows, prompts) + ANSWER_TOKENS * ANSWER_PASS * pace.seconds(1, rows))
+        return blocks * (pace.seconds(rows, prompts) + ANSWER_TOKENS * pace.seconds(1, rows))
 
     def _frozen_seconds(self, steps: int) -> float:
         """The blocks below the adapted ones, once for each example that is read."""

@@ -36,7 +36,7 @@ class HeldoutTests:
         self._questions = _spread([each for each in examples if each.pair is not None], questions) if judge else []
 
     def measure(self, run: RunState, with_answers: bool = False) -> HeldoutResult:
-        """Test the model as it is now."""
+        """Test the model as it is now. `loss` is the mean over every token that carries loss, never a model's own."""
         was_training = run.model.training
         run.model.eval()
         with torch.no_grad():
@@ -57,14 +57,15 @@ class HeldoutTests:
         """Each answer's text, and whether it ended by itself."""
         prompts = [each.input_ids[: _prompt_length(each)] for each in self._questions]
         longest, end = max(map(len, prompts)), self._tokenizer.eos_token_id
-        ids = torch.tensor([[end] * (longest - len(each)) + each for each in prompts], device=model.device)
+        blank = 0 if end is None else end  # masked, so any token will do
+        ids = torch.tensor([[blank] * (longest - len(each)) + each for each in prompts], device=model.device)
         mask = torch.tensor([[0] * (longest - len(each)) + [1] * len(each) for each in prompts], device=model.device)
         found = model.generate(
             input_ids=ids,
             attention_mask=mask,
             max_new_tokens=ANSWER_TOKENS,
             do_sample=False,
-            pad_token_id=end,
+            pad_token_id=blank,
             logits_processor=LogitsProcessorList([RepetitionPenaltyLogitsProcessor(PENALTY, longest)]),
         )
         answers = [row[longest:] for row in found.tolist()]

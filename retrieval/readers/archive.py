@@ -5,7 +5,8 @@ import posixpath
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from retrieval.document import Document, DocumentBuilder, Limits
@@ -32,12 +33,18 @@ def read_archive(
         TooLong: more text than the limits allow.
     """
     refuse_disguised(data, name, "a ZIP archive", magic=b"PK\x03\x04")
+    with _damage_refused(name):
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    with archive:
+        _refuse(archive, name, limits)
+        return _document(archive, name, limits, endings, read)
+
+
+@contextmanager
+def _damage_refused(name: str) -> Iterator[None]:
+    """Around the archive's own bytes only: a fault while a file inside is read stays a traceback."""
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            _refuse(archive, name, limits)
-            return _document(archive, name, limits, endings, read)
-    except RetrievalError:
-        raise
+        yield
     except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, zlib.error) as error:
         raise RetrievalError(f"{name} is not a readable ZIP archive: it is damaged. Pack it again.") from error
 
@@ -67,8 +74,10 @@ def _document(
         if kind:
             builder.leave_out(kind, entry.filename, entry.filename)
         elif kind is None:
+            with _damage_refused(name):
+                data = archive.read(entry)
             try:
-                document = read(archive.read(entry), entry.filename)
+                document = read(data, entry.filename)
             except RetrievalError as refusal:
                 builder.leave_out(REFUSED, str(refusal), entry.filename)
                 continue

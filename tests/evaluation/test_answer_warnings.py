@@ -2,7 +2,7 @@
 
 import pytest
 
-from playground.evaluation.answer_warnings import SAME, SHORT, answer_warning, mostly_short
+from playground.evaluation.answer_warnings import ECHO, SAME, SHORT, answer_warning, mostly_short
 from playground.prompts import Turn
 
 DIFFERENCE = "What is the difference between apt-get and dpkg?"
@@ -24,6 +24,13 @@ def test_the_same_question_in_other_words_may_have_the_same_answer() -> None:
         == ""
     )
     assert answer_warning(INSTALL, SENTENCE, [Turn(f"{INSTALL} ", SENTENCE)]) == ""
+
+
+@pytest.mark.parametrize("answer", [INSTALL, f"{INSTALL} [2]", f"Question: {INSTALL}", f"1. {INSTALL.lower()}"])
+def test_an_answer_that_only_repeats_the_question_is_marked(answer: str) -> None:
+    assert answer_warning(INSTALL, answer, []) == ECHO
+    assert answer_warning(INSTALL, f"{answer} {SENTENCE}", []) == "", "it goes on"
+    assert answer_warning("Is it free?", "It is free.", []) == "", "an answer may say the question's words"
 
 
 @pytest.mark.parametrize("answer", ["apt", "apt [1] [3]", "the package manager"])

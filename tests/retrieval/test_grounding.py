@@ -156,3 +156,9 @@ def test_what_a_follow_up_leaves_out_counts_as_asked() -> None:
         for left_out in ((), ("project", "founded"))
     ]
     assert [claim.too_short for claim in found] == [True, False]
+
+
+def test_a_question_in_an_answer_claims_nothing() -> None:
+    asked = "When was the club founded?"
+    assert quoted(TEXT, asked, asked) == []
+    assert quoted(TEXT, f"{asked} The club was founded in 1884.", asked) == [["The club was founded in 1884."]]

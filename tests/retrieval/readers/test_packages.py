@@ -8,8 +8,9 @@ from email.message import EmailMessage
 
 import pytest
 
-from retrieval.document import Limits
+from retrieval.document import Document, Limits
 from retrieval.errors import RetrievalError
+from retrieval.readers.archive import read_archive
 from retrieval.readers.dispatch import read_document
 from tests.conftest import Write
 from tests.fakes.files import jsonl, labels
@@ -243,3 +244,19 @@ def test_an_encrypted_archive_is_refused(write: Write) -> None:
     content[content.index(b"PK\x01\x02") + 8] |= 1
     with pytest.raises(RetrievalError, match="is password-protected"):
         read_document(write("a.zip", bytes(content)))
+
+
+def test_a_fault_of_ours_while_a_file_is_read_is_not_called_damage() -> None:
+    def faulty(_data: bytes, _name: str) -> Document:
+        raise ValueError("ours")
+
+    with pytest.raises(ValueError, match="^ours$") as fault:
+        read_archive(packed({"a.txt": "x"}), "a.zip", Limits(), (".txt",), faulty)
+    assert not isinstance(fault.value, RetrievalError)
+
+
+def test_a_damaged_file_in_an_archive_is_called_damage() -> None:
+    content = bytearray(packed({"a.txt": "The boat is green."}))
+    content[content.index(b"a.txt") + len("a.txt") + 4] ^= 0xFF
+    with pytest.raises(RetrievalError, match="it is damaged"):
+        read_archive(bytes(content), "a.zip", Limits(), (".txt",), lambda *_: Document("a", "x"))
