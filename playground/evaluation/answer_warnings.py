@@ -1,4 +1,4 @@
-"""What is wrong with the form of an answer in a conversation: it only asks, repeats another answer, or is hardly a word.
+"""What is wrong with an answer in a conversation: it only asks, repeats another answer, or is hardly a word.
 
 This is what a model says that has learnt to stop early, to answer everything alike, or not to read its passages. Pure
 rules; asks no model.
