@@ -43,7 +43,7 @@ class Reading:
             "lacks": [each for each in self.parts if each not in text],
             "not once": [each for each in self.once if text.count(each) != 1],
             "holds": [each for each in self.lacks if each in text],
-            "no note of": [each for each in self.notes if each not in " ".join(document.notes)],
+            "no note of": [each for each in self.notes if each not in " ".join(document.sentences)],
         }
         return [f"{fault} {', '.join(map(repr, values))}" for fault, values in found.items() if values]
 

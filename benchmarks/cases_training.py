@@ -80,7 +80,7 @@ def text_lacks(*words: str) -> Check:
 
 def says(words: str) -> Check:
     """A note says so."""
-    return lambda document: [] if any(words in note for note in document.notes) else [f"no note says {words!r}"]
+    return lambda document: [] if any(words in note for note in document.sentences) else [f"no note says {words!r}"]
 
 
 BAYS = pairs_are(20, "What is bay {} for?", "Bay {} is for boats.")

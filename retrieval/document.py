@@ -6,11 +6,12 @@ Knows nothing of file formats.
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
 from retrieval.errors import RetrievalError
+from retrieval.notes import KINDS, Note, left_out_notes
 from retrieval.pairs import Pair, Turns, read_pairs, stored_conversations, stored_pair
 from retrieval.table_reading import TableReading
 
@@ -28,11 +29,13 @@ __all__ = [
     "TooLong",
     "heading_spans",
     "is_contents",
+    "label_spans",
 ]
 
 TRAIL = " > "
 MAX_LABEL = 200  # characters of each heading in a trail: every heading below repeats it
-MAX_PARTS, MAX_PART = 500, 2_000  # parts left out that a document keeps, and characters of each
+MAX_PARTS, KEPT_CHARS = 500, 200_000  # parts left out that a document keeps, and characters of all of them
+MAX_CUT = 500  # characters of a part that is too long to be kept whole
 _CONTENTS = re.compile(
     r"(table of )?contents|inhalt(sverzeichnis)?|table des matières|sommaire|índice|contenido|sumário|indice|mục lục",
     re.IGNORECASE,
@@ -52,13 +55,21 @@ class Span:
 class LeftOut:
     """A part of the file that is not in the text: what it is, the page or heading trail where it stood, its text.
 
-    `start` is the offset in `Document.text` where the part would stand.
+    `kind` is a key of KINDS, `start` the offset in `Document.text` where the part would stand. `whole` says that the
+    text is all of it; `taken` that the visitor took it back.
     """
 
     kind: str
     place: str
     text: str
     start: int
+    whole: bool = True
+    taken: bool = False
+
+    @property
+    def can_be_taken(self) -> bool:
+        """Whether its text is known, so that it can be taken back."""
+        return self.whole and KINDS[self.kind].has_text
 
 
 @dataclass(frozen=True)
@@ -87,8 +98,8 @@ class Limits:
 class Document:
     """The clean text of one file. A blank line separates paragraphs; all spans are in order and do not overlap.
 
-    A heading's span runs from the heading's own line to the next heading of any level. `notes` are sentences that say
-    what the reader left out or repaired. `questions` were written about the text; each has the offsets of its answer,
+    A heading's span runs from the heading's own line to the next heading of any level. `notes` say what the
+    reader left out or repaired. `questions` were written about the text; each has the offsets of its answer,
     and search ignores them. `table` says how a table was read.
     """
 
@@ -97,14 +108,14 @@ class Document:
     pages: tuple[Span, ...] = ()
     headings: tuple[Span, ...] = ()
     pairs: tuple[Pair, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     columns: tuple[str, ...] = ()
     questions: tuple[Pair, ...] = ()
     table: TableReading | None = None
     left_out: tuple[LeftOut, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Lists and dictionaries that JSON can hold; `notes` are stored as "dropped", `questions` as "written"."""
+        """Lists and dictionaries that JSON can hold; `questions` are stored as "written"."""
         optional = {
             "written": [stored_pair(each) for each in self.questions],
             "conversations": stored_conversations(self.pairs),
@@ -117,7 +128,7 @@ class Document:
             "pages": [[each.start, each.end, each.label] for each in self.pages],
             "headings": [[each.start, each.end, each.label] for each in self.headings],
             "pairs": [stored_pair(each) for each in self.pairs],
-            "dropped": list(self.notes),
+            "notes": [list(astuple(each)) for each in self.notes],
             "columns": list(self.columns),
             # What a document has none of is left out, so that it is stored in one form only.
             **{key: values for key, values in optional.items() if values},
@@ -132,12 +143,22 @@ class Document:
             pages=tuple(Span(*each) for each in values["pages"]),
             headings=tuple(Span(*each) for each in values["headings"]),
             pairs=read_pairs(values["pairs"], values.get("conversations", {})),
-            notes=tuple(values["dropped"]),
+            notes=tuple(Note(*each) for each in values.get("notes", map(_earlier_note, values.get("dropped", ())))),
             columns=tuple(values["columns"]),
             questions=read_pairs(values.get("written", ()), {}),
             table=TableReading.from_dict(values["table"]) if "table" in values else None,
             left_out=tuple(LeftOut(*each) for each in values.get("left_out", ())),
         )
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The notes in English."""
+        return tuple(map(str, self.notes))
+
+
+def _earlier_note(sentence: str) -> tuple[str, int, str]:
+    """A note as an earlier version stored it."""
+    return "said", 0, sentence
 
 
 class NeedsMapping(RetrievalError):
@@ -175,10 +196,10 @@ def heading_spans(marks: Sequence[HeadingMark], length: int) -> tuple[Span, ...]
         above = [each for each in above if each.level < mark.level] + [mark]
         starts.append((mark.start, TRAIL.join(each.title[:MAX_LABEL] for each in above)))
         above = [each for each in above if not is_contents(each.title)]
-    return _spans(starts, length)
+    return label_spans(starts, length)
 
 
-def _spans(starts: Sequence[tuple[int, str]], length: int) -> tuple[Span, ...]:
+def label_spans(starts: Sequence[tuple[int, str]], length: int) -> tuple[Span, ...]:
     """Each span from its start to the start of the next one; the last span ends with the text."""
     ends = [*(start for start, _ in starts), length][1:]
     return tuple(Span(start, end, label) for (start, label), end in zip(starts, ends, strict=False))
@@ -197,6 +218,7 @@ class DocumentBuilder:
     counts: Counter[str] = field(default_factory=Counter)
     _pieces: list[str] = field(default_factory=list)
     _length: int = 0
+    _kept: int = 0  # characters of the parts that are left out
 
     def add(self, text: str, joint: str = "\n\n") -> int:
         """Append a piece after `joint` (nothing before the first piece); returns the offset of the piece.
@@ -239,20 +261,28 @@ class DocumentBuilder:
         self.pairs.append(Pair(question, answer, start, self._length, system, turns, context))
 
     def leave_out(self, kind: str, text: str = "", place: str = "") -> None:
-        """Count a part that is not read. `kind` is a plural ("Menus"); its place is `place` or the heading above it."""
+        """Count a part that is not read. `kind` is a key of KINDS; its place is `place` or the heading above it."""
         self.counts[kind] += 1
-        text = " ".join(text[: 2 * MAX_PART].split())[:MAX_PART]
-        if text and len(self.parts) < MAX_PARTS:
-            self.parts.append(LeftOut(kind, place, text, self._length))
+        text = "\n".join(filter(None, (" ".join(line.split()) for line in text.splitlines())))
+        self.keep_part(LeftOut(kind, place, text, self._length))
 
-    def document(self, name: str, notes: Sequence[str] = (), columns: Sequence[str] = ()) -> Document:
+    def keep_part(self, part: LeftOut) -> None:
+        """Keep a part that was left out and counted before, as far as there is room for it."""
+        if not part.text or len(self.parts) >= MAX_PARTS:
+            return
+        if len(part.text) > KEPT_CHARS - self._kept:
+            part = replace(part, text=part.text[:MAX_CUT], whole=False)
+        self._kept += len(part.text)
+        self.parts.append(part)
+
+    def document(self, name: str, notes: Sequence[Note] = (), columns: Sequence[str] = ()) -> Document:
         """The finished document."""
         headings = heading_spans(self.marks, self._length)
         starts = [span.start for span in headings]
         return Document(
             name=name,
             text="".join(self._pieces),
-            pages=_spans(self.page_starts, self._length),
+            pages=label_spans(self.page_starts, self._length),
             headings=headings,
             pairs=tuple(self.pairs),
             notes=(*notes, *left_out_notes(self.counts)),
@@ -262,11 +292,6 @@ class DocumentBuilder:
                 for part in self.parts
             ),
         )
-
-
-def left_out_notes(counts: Mapping[str, int]) -> list[str]:
-    """One sentence per kind of part that was left out, for `Document.notes`."""
-    return [f"{kind} left out: {count}." for kind, count in counts.items() if count]
 
 
 def _label_at(spans: Sequence[Span], starts: Sequence[int], place: int) -> str:

@@ -1,6 +1,6 @@
 """What a table was taken for: the shape of its rows, the role of each column, and how many rows became what."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,11 +81,3 @@ class TableReading:
         became = f"{self.pairs:,} answers to learn" if self.pairs else f"{self.used:,} texts"
         roles = "; ".join(f"{role}: {', '.join(columns)}" for role, columns in self.roles)
         return f"Taken for {SHAPES[self.shape]} ({roles}): {self.used:,} of {self.rows:,} rows became {became}."
-
-
-def left_sentences(left: Sequence[tuple[str, int]], unread: Sequence[str], first_fault: str = "") -> list[str]:
-    """One sentence for each reason, and one that names the columns that are not read."""
-    counted = [
-        f"{LEFT[reason]}: {count}{first_fault if reason == 'malformed' else ''}." for reason, count in left if count
-    ]
-    return [*counted, *([f"Columns that are not read: {', '.join(unread)}."] if unread else [])]

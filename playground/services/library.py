@@ -16,11 +16,12 @@ from retrieval.document import Document, Limits, NeedsMapping
 from retrieval.errors import NeedsEncoding, RetrievalError
 from retrieval.language import detect_language
 from retrieval.mapping import ColumnMapping
+from retrieval.notes import Note
 from retrieval.readers.sandbox import read_in_sandbox
 from retrieval.table_reading import TableReading
+from retrieval.taken_back import with_taken_back
 
 EXAMPLES = Path(__file__).parents[1] / "data" / "example_texts"
-FIRST_CHARS = 300
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Added:
 
 @dataclass(frozen=True)
 class Summary:
-    """What was read from one document; `language` is ISO 639-1, `dropped` one sentence for each thing left out."""
+    """What was read from one document; `language` is ISO 639-1, `notes` say what was left out or repaired."""
 
     id: str
     name: str
@@ -78,8 +79,7 @@ class Summary:
     headings: int
     pairs: int
     language: str
-    first_lines: str
-    dropped: tuple[str, ...]
+    notes: tuple[Note, ...]
     table: TableReading | None = None
 
 
@@ -143,11 +143,32 @@ class Library:
         """Delete one document."""
         self._store.remove_document(visitor, document)
 
+    def take_part(self, visitor: str, document: str, part: int, take: bool) -> None:
+        """Take a part that was left out back into the text, or leave it out again; `part` is its place in `left_out`.
+
+        Raises:
+            UserError: there is no such part or only its name is known, or the text would be too long.
+        """
+        with self._adding.hold(visitor):
+            row = self._row(visitor, document)
+            stored = _stored_document(row)
+            if not (0 <= part < len(stored.left_out) and stored.left_out[part].can_be_taken):
+                raise UserError(f"{row.name} has no part number {part + 1} that can be taken back. Reload the page.")
+            changed = replace(stored.left_out[part], taken=take)
+            stored = replace(stored, left_out=(*stored.left_out[:part], changed, *stored.left_out[part + 1 :]))
+            chars, content = len(with_taken_back(stored).text), stored.to_dict()
+            others = [each for each in self.rows(visitor) if each.id != document]
+            self._check_text(row.name, chars, digest(content), others)
+            self._store.change_document(visitor, document, content, chars)
+
     def document(self, visitor: str, document: str) -> Document:
-        """One document as it was read."""
+        """One document as it was read, with what the visitor took back."""
+        return read_document(self._row(visitor, document))
+
+    def _row(self, visitor: str, document: str) -> DocumentRow:
         for row in self._store.documents(visitor):
             if row.id == document:
-                return read_document(row)
+                return row
         raise UserError("This document was not found among yours; it may have been deleted. Reload the page.")
 
     def documents(self, visitor: str) -> list[Document]:
@@ -234,7 +255,11 @@ def text_hash(rows: Sequence[DocumentRow]) -> str:
 
 
 def read_document(row: DocumentRow) -> Document:
-    """A document of the store as it was read from its file."""
+    """A document of the store as it was read from its file, with what the visitor took back."""
+    return with_taken_back(_stored_document(row))
+
+
+def _stored_document(row: DocumentRow) -> Document:
     document = Document.from_dict(json.loads(row.path.read_text(encoding="utf-8")))
     return replace(document, name=row.name)
 
@@ -270,7 +295,6 @@ def _summary(row: DocumentRow, document: Document) -> Summary:
         headings=len(document.headings),
         pairs=len(document.pairs),
         language=detect_language(document.text),
-        first_lines=document.text[:FIRST_CHARS],
-        dropped=document.notes,
+        notes=document.notes,
         table=document.table,
     )

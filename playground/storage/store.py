@@ -112,6 +112,18 @@ class Store:
                 draft.rename(path)
         return row
 
+    def change_document(self, visitor: str, document: str, content: Mapping[str, Any], chars: int) -> None:
+        """Keep a document's JSON form in place of the one before; the questions written about that one are deleted."""
+        path = self._document_path(visitor, document)
+        with self._database.read(visitor), self._staging.new_path() as draft:
+            write_text(draft, json.dumps(content, ensure_ascii=False))
+            with self._database.write(visitor) as db:
+                owned_row(db, "documents", visitor, document)
+                changed = (chars, digest(content), document)
+                db.execute("UPDATE documents SET chars = ?, digest = ? WHERE id = ?", changed)
+                self._written_path(visitor, document).unlink(missing_ok=True)
+                draft.replace(path)
+
     def documents(self, visitor: str) -> list[DocumentRow]:
         """A visitor's documents, oldest first."""
         with self._database.read(visitor) as db:

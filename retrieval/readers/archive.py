@@ -11,9 +11,10 @@ from dataclasses import replace
 
 from retrieval.document import Document, DocumentBuilder, Limits
 from retrieval.errors import RetrievalError
+from retrieval.notes import sum_notes
 from retrieval.readers.encoding import refuse_disguised
 from retrieval.readers.foreign import ZIP, kind_of_names
-from retrieval.readers.merge import add_document, sum_notes
+from retrieval.readers.merge import add_document
 from retrieval.readers.packed_xml import refuse_excess
 
 MAX_FILES = 200

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+BLOBS = "Pieces of encoded data"
 MARK = "\ufdd1"  # stands where a blob was; Unicode gives this character to nobody
-HEAD = 40  # characters of a blob that are shown
 MIN_TOKEN = 200  # characters of a blob in one piece
 MIN_LINE = 60  # the same of each of several lines
 MIN_CHANGES, MIN_DIGITS = 0.5, 0.04  # shares of kinds that change, and of digits; base64 has .64 and .16
@@ -26,14 +26,10 @@ _KINDS = re.compile(r"[A-Z]+|[a-z]+|[0-9]+|[^A-Za-z0-9]+")
 
 @dataclass(frozen=True)
 class Blob:
-    """A piece of encoded data: its first characters, its length, and the line of the file where it begins."""
+    """A piece of encoded data, and the line of the file where it begins."""
 
-    head: str
-    length: int
+    text: str
     line: int
-
-    def __str__(self) -> str:
-        return f"{self.head}… ({self.length:,} characters)" if self.length > HEAD else self.head
 
 
 def remove_blobs(text: str) -> tuple[str, list[Blob]]:
@@ -44,7 +40,7 @@ def remove_blobs(text: str) -> tuple[str, list[Blob]]:
         if start < end:
             continue
         pieces.append(text[end:start])
-        blobs.append(Blob(text[start : start + HEAD], stop - start, text.count("\n", 0, start) + 1))
+        blobs.append(Blob(text[start:stop], text.count("\n", 0, start) + 1))
         end = stop
     return MARK.join([*pieces, text[end:]]), blobs
 

@@ -7,7 +7,8 @@ from collections import Counter
 import ftfy
 import ftfy.badness
 
-from retrieval.readers.blobs import MARK, remove_blobs
+from retrieval.notes import Note
+from retrieval.readers.blobs import BLOBS, MARK, remove_blobs
 from retrieval.readers.invisible import remove_unseen
 from retrieval.readers.vietnamese import convert_fonts
 
@@ -15,15 +16,14 @@ from retrieval.readers.vietnamese import convert_fonts
 _REPAIRS = ftfy.TextFixerConfig(unescape_html=False, uncurl_quotes=False, fix_character_width=False, explain=False)
 _TRAILING = re.compile(r"(?<![ \t])[ \t]+$", re.MULTILINE)  # once per run of blanks: else quadratic time
 _BLANK_LINES = re.compile(r"\n{3,}")
-_GARBLED = "Lines of garbled characters mended"
 _SHORT = 200  # characters below which a text holds no blob
 
 
 class Cleaner:
-    """Cleans the texts of one file and counts what was removed or mended."""
+    """Cleans the texts of one file and counts what was removed or mended, by the key and words of a `Note`."""
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
+        self.counts: Counter[tuple[str, str]] = Counter()
 
     def clean(self, text: str) -> str:
         """A text without what nobody reads, in composed letters (NFC)."""
@@ -32,19 +32,19 @@ class Cleaner:
         if MARK not in text and (len(text) >= _SHORT or "data:" in text):
             text, blobs = remove_blobs(text)
             text = text.replace(MARK, "")
-            self.counts["Pieces of encoded data left out"] += len(blobs)
+            self.counts["left_out", BLOBS] += len(blobs)
         # First: in TCVN3 a soft hyphen is a letter.
         text, font = convert_fonts(text)
         if font:
-            self.counts[f"Paragraphs in {font} letters converted to Unicode"] += text.count("\n\n") + 1
+            self.counts["font", font] += text.count("\n\n") + 1
         text, unseen, controls = remove_unseen(text.replace("\f", "\n\n"))
-        self.counts["Invisible characters removed"] += unseen
-        self.counts["NUL and control characters removed"] += controls
+        self.counts["unseen", ""] += unseen
+        self.counts["controls", ""] += controls
         return self._mend(text)
 
     def _mend(self, text: str) -> str:
         if ftfy.badness.is_bad(text):
-            self.counts[_GARBLED] += sum(map(_is_mended, text.splitlines()))
+            self.counts["garbled", ""] += sum(map(_is_mended, text.splitlines()))
         text = ftfy.fix_text(text, _REPAIRS)
         text = _BLANK_LINES.sub("\n\n", _TRAILING.sub("", text)).strip("\n")
         return unicodedata.normalize("NFC", text)
@@ -52,11 +52,11 @@ class Cleaner:
     @property
     def garbled(self) -> int:
         """Lines of mojibake that were mended."""
-        return self.counts[_GARBLED]
+        return self.counts["garbled", ""]
 
-    def notes(self) -> list[str]:
-        """The sentences for `Document.notes`."""
-        return [f"{what}: {count}." for what, count in self.counts.items() if count]
+    def notes(self) -> list[Note]:
+        """The notes for `Document.notes`."""
+        return [Note(key, count, words) for (key, words), count in self.counts.items() if count]
 
 
 def _is_mended(line: str) -> bool:

@@ -24,7 +24,7 @@ def _plain(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document
 def _markdown(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
     from retrieval.readers.text import read_markdown
 
-    return read_markdown(data, name)
+    return read_markdown(data, name, limits)
 
 
 def _html(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from retrieval.errors import NeedsEncoding, RetrievalError
+from retrieval.notes import Note
 from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.foreign import kind_of
 
@@ -23,7 +24,7 @@ class Decoded:
     """The text of a file, and notes on how it was found."""
 
     text: str
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def decode(data: bytes, name: str, declared: str | None = None) -> str:
@@ -82,7 +83,7 @@ def _guessed(data: bytes, name: str) -> Decoded:
             [(each.encoding, each.label, _excerpt(each.text)) for each in readings[:CHOICES]],
         )
     found = _require_text(decode_page(data, readings[0].encoding), name)
-    return Decoded(found.text, (f"Read as {readings[0].label}, as the file does not say its encoding.", *found.notes))
+    return Decoded(found.text, (Note("read_as", words=readings[0].label), *found.notes))
 
 
 def _excerpt(text: str) -> str:
@@ -123,7 +124,7 @@ def _require_text(text: str, name: str) -> Decoded:
     strange = len(_CONTROL.findall(text)) + text.count("\ufffd")
     if strange > 0.02 * len(text):
         raise _no_text(name)
-    return Decoded(text, (f"NUL characters removed: {zeros}.",) if zeros else ())
+    return Decoded(text, (Note("nul", zeros),) if zeros else ())
 
 
 def _no_text(name: str) -> RetrievalError:
@@ -134,8 +135,3 @@ def clean(text: str) -> tuple[str, int]:
     """A clean text, and the number of lines of mojibake that were mended; a `Cleaner` counts more."""
     cleaner = Cleaner()
     return cleaner.clean(text), cleaner.garbled
-
-
-def repair_note(lines: int) -> list[str]:
-    """The sentence for `Document.notes`, or an empty list."""
-    return [f"Lines of garbled characters mended: {lines}."] if lines else []

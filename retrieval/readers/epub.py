@@ -5,8 +5,9 @@ from xml.etree.ElementTree import Element
 
 from retrieval.document import Document, DocumentBuilder, Limits
 from retrieval.errors import RetrievalError
+from retrieval.notes import Note, sum_notes
 from retrieval.readers.html import read_html
-from retrieval.readers.merge import add_document, sum_notes
+from retrieval.readers.merge import add_document
 from retrieval.readers.packed_xml import (
     PackedKind,
     PackedParts,
@@ -38,7 +39,7 @@ def read_epub(data: bytes, name: str, limits: Limits) -> Document:
     package = value(first(parts.require(KIND.part), "rootfile"), "full-path")
     book = parts.require(package)
     builder = DocumentBuilder(limits.max_chars)
-    notes: list[str] = []
+    notes: list[Note] = []
     for path, is_contents in _chapters(book, posixpath.dirname(package)):
         content = parts.contents.get(path)
         if content is None:

@@ -1,8 +1,9 @@
 """Finds headings in Markdown and plain text: # marks, underlined titles, numbers, "ARTICLE I."."""
 
 import re
-from collections.abc import Iterator
-from itertools import groupby
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, groupby
 
 from retrieval.document import HeadingMark, is_contents
 
@@ -92,6 +93,13 @@ def remove_rules(text: str) -> tuple[str, list[HeadingMark], int]:
         remaining.append(line)
         length += len(line) + 1
     return "\n".join(remaining), marks, removed
+
+
+def places_without_rules(text: str, places: Sequence[int]) -> list[int]:
+    """The offsets in `remove_rules(text)` of these offsets in the text."""
+    rules = [(start, len(line) + 1) for start, line in lines(text) if _RULE.match(line)]
+    sums = [0, *accumulate(length for _, length in rules)]
+    return [place - sums[bisect_left(rules, (place, 0))] for place in places]
 
 
 def _underlines(rule: str, title: str, above: str) -> bool:

@@ -14,6 +14,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from retrieval.document import Document, Limits
 from retrieval.errors import RetrievalError
 from retrieval.mapping import ColumnMapping
+from retrieval.notes import Note
 from retrieval.readers.hub_address import HubDataset
 from retrieval.readers.parquet import CELL_SHARE, plain_row, text_chars
 from retrieval.readers.qa_records import read_records
@@ -43,8 +44,8 @@ def read_hub_dataset(source: HubDataset, mapping: ColumnMapping | None, limits: 
         raise RetrievalError(f"The data set {source.name} cannot be read: {_reason(fault)}.") from fault
     document = read_records(table_of_objects(rows, 0, source.name), source.name, mapping, limits)
     notes = [
-        *([f"Only the first {len(rows):,} rows were read; the data set has more."] if more else []),
-        *([f"Columns that hold no text left out: {', '.join(unread)}."] if unread else []),
+        *([Note("first_rows", words=f"{len(rows):,}")] if more else []),
+        *([Note("no_text_columns", words=", ".join(unread))] if unread else []),
     ]
     return replace(document, notes=(*document.notes, *notes))
 

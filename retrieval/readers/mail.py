@@ -5,10 +5,11 @@ from email.message import EmailMessage
 
 from retrieval.document import Document, DocumentBuilder, Limits
 from retrieval.errors import RetrievalError
+from retrieval.notes import Note, sum_notes
 from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.encoding import decode, refuse_disguised
 from retrieval.readers.html import read_html
-from retrieval.readers.merge import add_document, sum_notes
+from retrieval.readers.merge import add_document
 
 HEADERS = ("Date", "From", "To", "Cc")
 ATTACHMENTS, ALTERNATIVES = "Attachments", "Second forms of the same text"
@@ -38,7 +39,7 @@ class _MailWriter:
 
     def __init__(self, name: str, limits: Limits, builder: DocumentBuilder, cleaner: Cleaner) -> None:
         self.name, self.limits, self.builder, self.cleaner = name, limits, builder, cleaner
-        self.notes: list[str] = []
+        self.notes: list[Note] = []
         self.texts = 0  # texts that were added
 
     def add_message(self, message: EmailMessage, level: int = 1) -> None:

@@ -1,6 +1,5 @@
 """Puts the document of a part of a file (a chapter, an attachment, a packed file) into that of the whole."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from retrieval.document import TRAIL, Document, DocumentBuilder, HeadingMark
@@ -21,22 +20,11 @@ def add_document(builder: DocumentBuilder, part: Document, title: str = "", leve
         builder.marks.append(HeadingMark(start + span.start, level + len(trail), trail[-1]))
     builder.pairs += [_moved(pair, start) for pair in part.pairs]
     for kept in part.left_out:
-        builder.parts.append(
-            replace(kept, place=TRAIL.join(filter(None, (title, kept.place))), start=start + kept.start)
-        )
+        place = TRAIL.join(filter(None, (title, kept.place)))
+        builder.keep_part(replace(kept, place=place, start=start + kept.start))
     return start
 
 
 def _moved(pair: Pair, start: int) -> Pair:
     context = pair.context and (pair.context[0] + start, pair.context[1] + start)
     return replace(pair, start=pair.start + start, end=pair.end + start, context=context)
-
-
-def sum_notes(notes: Iterable[str]) -> list[str]:
-    """The notes of all parts, those that count the same thing as one with the sum."""
-    sums: dict[str, int] = {}
-    for note in notes:
-        words, _, count = note.rstrip(".").rpartition(": ")
-        key = f"{words}: " if count.isdigit() else note
-        sums[key] = sums.get(key, 0) + (int(count) if count.isdigit() else 0)
-    return [f"{words}{count}." if count else words for words, count in sums.items()]

@@ -9,6 +9,7 @@ import pyarrow.parquet
 
 from retrieval.document import Limits
 from retrieval.errors import RetrievalError
+from retrieval.notes import Note
 from retrieval.readers.tables import Row, Table, check_columns, table_of_objects
 
 BATCH_ROWS = 200
@@ -16,7 +17,7 @@ BATCH_ROWS = 200
 CELL_SHARE = 0.8
 
 
-def read_parquet(data: bytes, name: str, limits: Limits) -> tuple[Table, list[str]]:
+def read_parquet(data: bytes, name: str, limits: Limits) -> tuple[Table, list[Note]]:
     """The first rows up to the limit on characters, and sentences on the columns and rows that were not read.
 
     Raises:
@@ -33,9 +34,9 @@ def read_parquet(data: bytes, name: str, limits: Limits) -> tuple[Table, list[st
             raise
         reason = (str(fault).splitlines() or ["damaged"])[0].rstrip(".")
         raise RetrievalError(f"{name} is not a readable Parquet file: {reason}. Save it again, or as CSV.") from fault
-    notes = [f"Columns that hold no text left out: {', '.join(unread)}."] if unread else []
+    notes = [Note("no_text_columns", words=", ".join(unread))] if unread else []
     if len(rows) < total:
-        notes.append(f"Only the first {len(rows):,} of {total:,} rows were read, as many as the limit allows.")
+        notes.append(Note("first_of_rows", len(rows), f"{total:,}"))
     return table_of_objects(rows, 0, name), notes
 
 

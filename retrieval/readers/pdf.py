@@ -10,6 +10,7 @@ import pypdfium2 as pdfium
 from retrieval.compat import Letters, check_pdfium, is_unmapped, needs_password
 from retrieval.document import Document, DocumentBuilder, Limits
 from retrieval.errors import RetrievalError
+from retrieval.notes import Note
 from retrieval.readers import pdf_layout
 from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.encoding import refuse_disguised
@@ -77,7 +78,7 @@ def read_pdf(data: bytes, name: str, limits: Limits) -> Document:
         builder.page(start, str(block.page))
     for page, kind, text in reversed(left_out):
         builder.leave_out(kind, text, str(page))
-    notes = [f"Pages without text: {empty} of {len(pages)}."] if empty else []
+    notes = [Note("empty_pages", empty)] if empty else []
     return builder.document(name, [*cleaner.notes(), *notes])
 
 

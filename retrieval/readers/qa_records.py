@@ -8,6 +8,7 @@ from typing import Any
 from retrieval.document import Document, DocumentBuilder, Limits, NeedsMapping
 from retrieval.errors import RetrievalError
 from retrieval.mapping import ColumnMapping, columns_of
+from retrieval.notes import row_notes
 from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.shapes.conversation import Exchange
 from retrieval.readers.shapes.nesting import MESSAGES
@@ -16,7 +17,7 @@ from retrieval.readers.shapes.rows import RowContent, RowReader
 from retrieval.readers.shapes.turn_rows import conversation_rows
 from retrieval.readers.shapes.values import is_empty, text_of
 from retrieval.readers.tables import Table
-from retrieval.table_reading import LEFT, SHAPES, TableReading, left_sentences
+from retrieval.table_reading import LEFT, SHAPES, TableReading
 
 SAMPLE_ROWS = 3
 SAMPLE_CHARS = 200
@@ -79,7 +80,7 @@ def read_records(table: Table, name: str, mapping: ColumnMapping | None, limits:
     reading = _reading(table, shape, roles, built, reader.left)
     if not built.used:
         raise NeedsMapping(_refusal(name, reading), table.columns, _sample(table))
-    notes = [*table.notes, *built.cleaner.notes(), *left_sentences(reading.left, reading.unread, _fault(table))]
+    notes = [*table.notes, *built.cleaner.notes(), *row_notes(reading.left, reading.unread, table.fault)]
     return replace(built.builder.document(name, notes, table.columns), table=reading)
 
 
@@ -132,13 +133,9 @@ def _sample(table: Table) -> list[dict[str, str]]:
     ]
 
 
-def _fault(table: Table) -> str:
-    return f" (the first: {table.fault})" if table.fault else ""
-
-
 def _refusal(name: str, reading: TableReading) -> str:
     """Why nothing was read, and what to do."""
-    reasons = " ".join(left_sentences(reading.left, ()))
+    reasons = " ".join(map(str, row_notes(reading.left, ())))
     roles = "; ".join(f"{role}: {', '.join(columns)}" for role, columns in reading.roles)
     return (
         f"{name} was taken for {SHAPES[reading.shape]} ({roles}), and none of its {reading.rows:,} rows could be used. "

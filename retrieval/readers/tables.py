@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from retrieval.errors import RetrievalError
+from retrieval.notes import Note
 from retrieval.readers.encoding import decode_file
 from retrieval.readers.shapes.nesting import rows_in
 from retrieval.readers.shapes.values import MAX_NESTING, is_deep
@@ -31,7 +32,7 @@ class Table:
     rows: list[Row]
     malformed: int
     fault: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,22 +4,20 @@ import re
 from collections.abc import Callable
 from itertools import accumulate
 
-from retrieval.document import Document, DocumentBuilder, HeadingMark, LeftOut, Limits, heading_spans, left_out_notes
+from retrieval.document import Document, DocumentBuilder, HeadingMark, LeftOut, Limits, heading_spans
+from retrieval.notes import Note, left_out_notes
 from retrieval.readers import headings
-from retrieval.readers.blobs import MARK, remove_blobs
+from retrieval.readers.blobs import BLOBS, MARK, remove_blobs
 from retrieval.readers.chats import add_chat, is_chat
 from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.encoding import Decoded, decode_file
 from retrieval.readers.subtitles import add_subtitles, is_subtitles
 
-BLOBS = "Pieces of encoded data"
-
-
 # A mark that is a paragraph of its own, with the blank lines after it, or before it at the end.
 _OWN_LINE = re.compile(rf"(?:(?<=\n\n)|\A){MARK}\n+|\n+{MARK}\Z")
 Clean = Callable[[str], str]
 # A text without what is no text, its headings, and notes on what that was.
-Structure = tuple[str, list[HeadingMark], list[str]]
+Structure = tuple[str, list[HeadingMark], list[Note]]
 
 
 def read_plain(data: bytes, name: str, limits: Limits) -> Document:
@@ -32,32 +30,35 @@ def read_plain(data: bytes, name: str, limits: Limits) -> Document:
         return _talk(decoded, name, limits, add_subtitles, "Time codes")
     if is_chat(decoded.text):
         return _talk(decoded, name, limits, add_chat, "Times of messages")
-    return _document(decoded, name, _plain_structure)
+    return _document(decoded, name, limits, _plain_structure)
 
 
-def read_markdown(data: bytes, name: str) -> Document:
+def read_markdown(data: bytes, name: str, limits: Limits) -> Document:
     """Markdown text with its marks."""
-    return _document(decode_file(data, name), name, lambda text: (text, headings.markdown_headings(text), []))
+    return _document(decode_file(data, name), name, limits, lambda text: (text, headings.markdown_headings(text), []))
 
 
 def _plain_structure(text: str) -> Structure:
     text, underlined, removed = headings.remove_rules(text)
     marks = headings.merge_headings(underlined, headings.plain_headings(text))
-    return text, marks, [f"Ruled lines left out: {removed}."] if removed else []
+    return text, marks, left_out_notes({"Ruled lines": removed})
 
 
-def _document(decoded: Decoded, name: str, structure_of: Callable[[str], Structure]) -> Document:
+def _document(decoded: Decoded, name: str, limits: Limits, structure_of: Callable[[str], Structure]) -> Document:
     """The document of a text; where encoded data was, the text goes on without it."""
     marked, blobs = remove_blobs(decoded.text)
     cleaner = Cleaner()
     pieces = _OWN_LINE.sub(MARK, cleaner.clean(marked)).split(MARK)
+    whole = "".join(pieces)
+    text, marks, notes = structure_of(whole)
     starts = [*accumulate(map(len, pieces))][:-1]
-    text, marks, notes = structure_of("".join(pieces))
-    parts = tuple(
-        LeftOut(BLOBS, f"line {blob.line}", str(blob), start) for blob, start in zip(blobs, starts, strict=False)
-    )
+    if notes:
+        starts = headings.places_without_rules(whole, starts)
+    kept = DocumentBuilder(limits.max_chars)
+    for blob, start in zip(blobs, starts, strict=False):
+        kept.keep_part(LeftOut(BLOBS, f"line {blob.line}", blob.text, start))
     every = (*decoded.notes, *cleaner.notes(), *notes, *left_out_notes({BLOBS: len(blobs)}))
-    return Document(name, text, headings=heading_spans(marks, len(text)), notes=every, left_out=parts)
+    return Document(name, text, headings=heading_spans(marks, len(text)), notes=every, left_out=tuple(kept.parts))
 
 
 def _talk(
@@ -66,4 +67,4 @@ def _talk(
     """The document of subtitles or of a chat."""
     builder, cleaner = DocumentBuilder(limits.max_chars), Cleaner()
     count = add(decoded.text, builder, cleaner.clean)
-    return builder.document(name, [*decoded.notes, *cleaner.notes(), f"{counted} left out: {count}."])
+    return builder.document(name, [*decoded.notes, *cleaner.notes(), Note("left_out", count, counted)])

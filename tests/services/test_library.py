@@ -132,7 +132,6 @@ def test_a_summary_says_what_was_read(library: Library, visitor: str) -> None:
     library.add_text(visitor, "The bakery is in the town, and it is open from seven to nine.\n" * 20)
     (summary,) = library.summary(visitor)
     assert (summary.language, summary.pages, summary.pairs) == ("en", 0, 0)
-    assert summary.first_lines.startswith("The bakery")
     assert summary.chars == len(library.documents(visitor)[0].text)
 
 
@@ -163,3 +162,43 @@ def test_nothing_of_one_visitor_is_reachable_by_another(library: Library, visito
         with pytest.raises(UserError, match="not found"):
             attempt()
     assert library.documents(stranger) == library.summary(stranger) == []
+
+
+PAGE = "<nav><a href=x>Home</a> <a href=y>Shop</a></nav><h1>Bees</h1><p>Bees fly from flower to flower.</p>"
+
+
+@pytest.fixture
+def page(library: Library, visitor: str, write: Any) -> str:
+    """The id of a document whose menu was left out."""
+    (row,) = library.add(visitor, [write("bees.html", PAGE)]).documents
+    return row.id
+
+
+def test_a_part_is_taken_back_and_a_second_click_leaves_it_out_again(library: Library, visitor: str, page: str) -> None:
+    before, hash_before = library.document(visitor, page), library.text_hash(visitor)
+    library.take_part(visitor, page, 0, True)
+    taken = library.document(visitor, page)
+    assert taken.text == f"{before.left_out[0].text}\n\n{before.text}"
+    assert library.text_hash(visitor) != hash_before
+    assert library.rows(visitor)[0].chars == len(taken.text)
+    library.take_part(visitor, page, 0, False)
+    assert library.document(visitor, page) == before
+    assert library.text_hash(visitor) == hash_before
+
+
+@pytest.mark.parametrize("part", [-1, 1])
+def test_only_a_part_of_this_document_can_be_taken(library: Library, visitor: str, page: str, part: int) -> None:
+    with pytest.raises(UserError, match="no part number"):
+        library.take_part(visitor, page, part, True)
+
+
+def test_a_part_that_makes_the_text_too_long_stays_out(make: Any, visitor: str, write: Any) -> None:
+    library = make(text_chars=40)
+    (row,) = library.add(visitor, [write("bees.html", PAGE)]).documents
+    with pytest.raises(UserError, match="the limit is 40"):
+        library.take_part(visitor, row.id, 0, True)
+
+
+def test_nobody_takes_back_a_part_of_anothers_text(library: Library, store: Store, page: str) -> None:
+    with pytest.raises(UserError, match="not found among yours"):
+        library.take_part(store.visitor("x" * 40), page, 0, True)

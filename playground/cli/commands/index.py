@@ -38,7 +38,7 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
         "language": index.language,
         "embedder": index.embedder,
         "documents": [
-            {"name": each.name, "characters": len(each.text), "dropped": each.notes, **taken_for(each)}
+            {"name": each.name, "characters": len(each.text), "dropped": each.sentences, **taken_for(each)}
             for each in documents
         ],
     }
@@ -57,7 +57,7 @@ def _embedder(name: str, settings: Settings) -> Generator[Line, None, Embedder]:
 def describe(document: Document) -> str:
     """A document's length, what a table was taken for, and what was left out, one per line."""
     taken = [document.table.taken_for] if document.table else []
-    return "\n  ".join([f"{document.name}: {len(document.text):,} characters", *taken, *document.notes])
+    return "\n  ".join([f"{document.name}: {len(document.text):,} characters", *taken, *document.sentences])
 
 
 def taken_for(document: Document) -> dict[str, Any]:

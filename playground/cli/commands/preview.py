@@ -48,7 +48,7 @@ def _text(line: PreviewLine) -> str:
 
 def _counts(documents: Sequence[Document], kinds: Counter[str], heldout: int) -> dict[str, Any]:
     """What became of the files, and how many examples of each kind there are."""
-    files = [{"name": each.name, "dropped": each.notes, **taken_for(each)} for each in documents]
+    files = [{"name": each.name, "dropped": each.sentences, **taken_for(each)} for each in documents]
     return {"examples": kinds.total(), "heldout": heldout, "kinds": dict(kinds), "documents": files}
 
 

@@ -11,6 +11,7 @@ import adapters
 from adapters.options import Knob, knobs
 from playground.chat.answer import Decoding
 from playground.training.config import TrainSettings
+from retrieval.notes import KINDS, NOTES, WHY
 
 WORDS = Path(__file__).parent / "words"
 LANGUAGES = {"en": "English", "vi": "Tiếng Việt"}
@@ -44,6 +45,11 @@ def knob_key(owner: str, knob: Knob, part: str) -> str:
     return f"knob.{owner}.{knob.name}.{part}"
 
 
+def kind_key(kind: str) -> str:
+    """The key of the name of a kind of part that readers leave out."""
+    return f"kind.{kind}"
+
+
 def _existing(key: str) -> str:
     if key not in catalogue("en"):
         raise KeyError(key)
@@ -56,7 +62,7 @@ def _english() -> dict[str, str]:
 
 @cache
 def words_from_code() -> dict[str, str]:
-    """English words that live in the code they describe: methods and knobs."""
+    """English words that live in the code they describe: methods and knobs, and what readers say of a file."""
     owners = {name: method.Options for name, method in adapters.methods().items()}
     words = {}
     for owner, options in {**owners, "run": TrainSettings, "decoding": Decoding}.items():
@@ -66,4 +72,7 @@ def words_from_code() -> dict[str, str]:
     for name, method in adapters.methods().items():
         texts = {"summary": method.summary, "rule": method.rule, "good_for": method.good_for, "caveat": method.caveat}
         words.update({f"method.{name}.{part}": text for part, text in texts.items() if text})
+    words.update({kind_key(kind): kind for kind in KINDS})
+    words.update({f"why.{key}": reason for key, reason in WHY.items()})
+    words.update({f"note.{key}": sentence for key, sentence in NOTES.items()})
     return words

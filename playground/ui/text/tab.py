@@ -14,11 +14,13 @@ from playground.ui.shared.handlers import Notice, guard, guarded_stream, notice_
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import UNQUEUED, Tab, bump
-from playground.ui.text.column_mapping import MappingForm, reading_sentence
+from playground.ui.text.column_mapping import MappingForm
 from playground.ui.text.encoding_choice import EncodingForm
 from playground.ui.text.index_panel import IndexPanel
 from playground.ui.text.indexing import incomplete_warning, index_line, index_progress
 from playground.ui.text.quality import QualityView
+from playground.ui.text.read_notes import dropped_lines
+from playground.ui.text.was_read import Place, WasRead
 from playground.ui.text.written_questions import WrittenView
 from retrieval.readers.dispatch import SUFFIXES
 
@@ -44,13 +46,18 @@ class TextTab:
     @property
     def tab(self) -> Tab:
         """What the page redraws of it."""
-        return Tab("text", [*self.document_outputs, self.limits, *self.index.outputs], self.refresh, self.changed)
+        outputs = [*self.document_outputs, self.limits, *self.index.outputs]
+        return Tab("text", outputs, self.refresh, self.changed, [self.was_read.place])
 
     @property
     def document_outputs(self) -> list[Any]:
         """The components that show the visitor's text."""
-        looked_at = [self.chosen, self.first_lines, self.dropped]
-        return [self.empty, self.table, self.details, self.next, *looked_at]
+        return [self.empty, self.table, self.details, self.next, self.chosen, *self.document_details]
+
+    @property
+    def document_details(self) -> list[Any]:
+        """The components that show one document."""
+        return [self.dropped, *self.was_read.outputs]
 
     def _build_inputs(self) -> None:
         gr.Markdown(mark("text.intro"))
@@ -86,8 +93,8 @@ class TextTab:
             with gr.Row(elem_classes="ask"):
                 self.chosen = gr.Dropdown([], label=mark("text.choose"), scale=3, min_width=180)
                 self.remove = gr.Button(mark("text.remove"), size="sm", scale=1, min_width=120)
-            self.first_lines = gr.Textbox(label=mark("text.first_lines"), interactive=False, lines=4, max_lines=8)
             self.dropped = gr.Textbox(label=mark("text.dropped"), interactive=False, lines=1, max_lines=8)
+            self.was_read = WasRead(self.services)
         self.quality = QualityView(self.services)
         self.written = WrittenView(self.services)
         self.next = gr.Button(mark("text.next"), variant="primary", visible=False)
@@ -114,11 +121,17 @@ class TextTab:
         self.encoding.cancel.click(self._skip_file, None, self.encoding.outputs, **UNQUEUED)
         self.remove.click(stream(self._remove), [self.chosen, self.changed], shown, api_visibility="private", **shared)
         self.index.wire(self.notice, self.refresh, list(self.tab.outputs))
-        details = [self.notice, self.first_lines, self.dropped]
-        self.chosen.input(guard(3)(self._show_document), self.chosen, details, **UNQUEUED)
+        details = [self.notice, *self.document_details]
+        self.chosen.input(guard(len(details))(self._show_document), self.chosen, details, **UNQUEUED)
+        looked_at = [self.notice, *self.was_read.outputs]
+        for event, inputs, handler in self.was_read.moves():
+            event(guard(len(looked_at))(handler), inputs, looked_at, **UNQUEUED)
+        for number, line in enumerate(self.was_read.lines):
+            taken = [self.was_read.place, self.changed]
+            line.button.click(stream(self._part_toggler(number)), taken, shown, api_visibility="private", **shared)
 
-    def refresh(self, request: gr.Request) -> tuple[Any, ...]:
-        """Updates with the stored text and the host's limits."""
+    def refresh(self, request: gr.Request, place: Place | None = None) -> tuple[Any, ...]:
+        """Updates with the stored text, at the place in sight if it is still there, and the host's limits."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         limits = self.services.settings
         words = say(
@@ -130,7 +143,7 @@ class TextTab:
             chars=count(limits.text_chars),
             days=limits.keep_days,
         )
-        return *self._document_updates(language, visitor), words, *self.index.updates(language, visitor)
+        return *self._document_updates(language, visitor, place), words, *self.index.updates(language, visitor)
 
     def _add_files(self, request: gr.Request, files: Sequence[str] | None, changed: int) -> Iterator[tuple[Any, ...]]:
         visitor = visitor_of(self.services.visitors, request)
@@ -191,29 +204,48 @@ class TextTab:
         self.services.library.remove(visitor_of(self.services.visitors, request), document)
         yield from self.stream_added(request, Added(), changed)
 
+    def _part_toggler(self, line: int) -> Callable[[gr.Request, Place | None, int], Iterator[tuple[Any, ...]]]:
+        """A handler that takes the part of this line back, or leaves it out again."""
+
+        def toggle(request: gr.Request, place: Place | None, changed: int) -> Iterator[tuple[Any, ...]]:
+            if place:
+                place = self.was_read.toggle(visitor_of(self.services.visitors, request), place, line)
+            yield from self.stream_added(request, Added(), changed, place=place)
+
+        return toggle
+
     def stream_added(
-        self, request: gr.Request, added: Added, changed: int, tables: Sequence[ReadTable | Unmapped] = ()
+        self,
+        request: gr.Request,
+        added: Added,
+        changed: int,
+        tables: Sequence[ReadTable | Unmapped] = (),
+        place: Place | None = None,
     ) -> Iterator[tuple[Any, ...]]:
         """Updates with the progress of the index, then with the text as it is now; refusals appear in the notice.
 
-        `tables` wait for their columns beside those that were added.
+        `tables` wait for their columns beside those that were added; `place` is what is in sight, if not the newest.
         """
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         form = self.mapping.open(language, visitor, [*tables, *added.unmapped, *added.tables])
         form += self.encoding.open(visitor, added.undecided)
         notice = Notice("\n".join(added.refusals))
-        for place, line in enumerate(index_progress(self.services, language, visitor)):
+        for number, line in enumerate(index_progress(self.services, language, visitor)):
             # The summary of a text takes a moment, so the cancel button comes first.
-            read = self._document_updates(language, visitor) if place == 1 else [gr.skip()] * len(self.document_outputs)
+            read = (
+                self._document_updates(language, visitor, place)
+                if number == 1
+                else [gr.skip()] * len(self.document_outputs)
+            )
             yield notice, *form, *read, *self.index.progress_updates(visitor, line), gr.skip()
         line = index_line(self.services, language, visitor)
         warning = incomplete_warning(language, self.services.indexes.ready(visitor))
         notice = Notice("\n".join(filter(None, [*added.refusals, warning])))
-        read = self._document_updates(language, visitor)
+        read = self._document_updates(language, visitor, place)
         yield notice, *form, *read, line, gr.update(visible=False), bump(changed)
 
-    def _document_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
-        """Updates for `document_outputs`; shows the newest document."""
+    def _document_updates(self, language: str, visitor: str, place: Place | None) -> tuple[Any, ...]:
+        """Updates for `document_outputs`; shows this place, or the newest document."""
         summaries = self.services.library.summary(visitor)
         tokens = self.services.training_text.token_counts(visitor)
         index = self.services.indexes.ready(visitor)
@@ -231,31 +263,30 @@ class TextTab:
             ]
             for each in summaries
         ]
-        last = summaries[-1] if summaries else None
+        newest = Place(summaries[-1].id) if summaries else None
+        at = place if place and any(each.id == place.document for each in summaries) else newest
         choices = [(each.name, each.id) for each in summaries]
         return (
             gr.update(visible=not rows),
             gr.update(value={"headers": headers, "data": rows}, visible=bool(rows)),
             gr.update(visible=bool(rows)),
             gr.update(visible=bool(rows)),
-            gr.update(choices=choices, value=last.id if last else None),
-            last.first_lines if last else "",
-            _dropped_lines(language, last) if last else "",
+            gr.update(choices=choices, value=at.document if at else None),
+            *self._detail_updates(language, visitor, summaries, at),
         )
+
+    def _detail_updates(
+        self, language: str, visitor: str, summaries: Sequence[Summary], place: Place | None
+    ) -> tuple[Any, ...]:
+        """Updates for `document_details`."""
+        shown = [each for each in summaries if place and each.id == place.document]
+        dropped = dropped_lines(language, shown[0]) if shown else ""
+        return dropped, *self.was_read.updates(language, visitor, place)
 
     def _show_document(self, request: gr.Request, document: str) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
-        for each in self.services.library.summary(visitor):
-            if each.id == document:
-                return each.first_lines, _dropped_lines(language, each)
-        return gr.skip(), gr.skip()
+        return self._detail_updates(language, visitor, self.services.library.summary(visitor), Place(document))
 
     def _clear_if_added(self, notice: str, pasted: str) -> str:
         """Empty the box only if its text was added."""
         return pasted if notice else ""
-
-
-def _dropped_lines(language: str, summary: Summary) -> str:
-    """What a table was taken for, and a sentence for each thing left out."""
-    taken = [reading_sentence(language, summary.table)] if summary.table else []
-    return "\n".join([*taken, *summary.dropped]) or say(language, "text.nothing_dropped")

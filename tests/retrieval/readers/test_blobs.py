@@ -32,7 +32,7 @@ def test_encoded_data_is_left_out_and_counted(write: Write, blob: str, left: str
     text = "# Notes\n\nThe pond was drained.\n\n{}\n\n# Carp\n\nThey were sold."
     document = read_document(write("a.md", text.format(blob)))
     assert document.text == (text.format(left) if left else text.replace("\n\n{}", ""))
-    assert document.notes == ("Pieces of encoded data left out: 1.",)
+    assert document.sentences == ("Pieces of encoded data left out: 1.",)
     (part,) = document.left_out
     assert (part.kind, part.place) == ("Pieces of encoded data", "line 5")
     assert document.text[: part.start].endswith(left.removesuffix(")").removesuffix("'>") or "drained.\n\n")

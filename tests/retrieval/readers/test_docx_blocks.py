@@ -108,7 +108,7 @@ def test_a_tables_rows_are_lines(write: Write, rows: list[str], lines: list[str]
 def test_a_deleted_row_is_left_out_and_counted(write: Write) -> None:
     body = table(cell("a") + cell("b"), "<w:trPr><w:del/></w:trPr>" + cell("c") + cell("d"))
     document = read_document(write("a.docx", word_of(body)))
-    assert (document.text, document.notes) == ("a | b", ("Deletions left out: 1.",))
+    assert (document.text, document.sentences) == ("a | b", ("Deletions left out: 1.",))
 
 
 def test_a_table_of_one_column_is_read_as_blocks(write: Write) -> None:

@@ -111,7 +111,7 @@ def test_headers_come_once_without_the_numbers_of_pages(write: Write) -> None:
     data = word_of(body, header1=p("Harbour Office"), footer1=p(f"{r('Page ')}{page}"), footer2=p("Only on even pages"))
     document = read_document(write("a.docx", data))
     assert document.text == "Harbour Office\n\nOne.\n\nTwo."
-    assert "Page numbers left out: 2." in document.notes
+    assert "Page numbers left out: 2." in document.sentences
 
 
 def test_a_paragraph_whose_end_is_deleted_goes_on_in_the_next(write: Write) -> None:

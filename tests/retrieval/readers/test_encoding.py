@@ -22,7 +22,7 @@ def test_other_scripts_without_unicode_are_recognised(write: Write) -> None:
 def test_mojibake_is_mended_and_counted_and_quotes_stay(write: Write) -> None:
     document = read_document(write("a.txt", "schÃ¶n und fÃ¼r “alle”，ja"))
     assert document.text == "schön und für “alle”，ja"
-    assert document.notes == ("Lines of garbled characters mended: 1.",)
+    assert document.sentences == ("Lines of garbled characters mended: 1.",)
 
 
 def test_decomposed_vietnamese_is_composed(write: Write) -> None:
@@ -53,12 +53,12 @@ PROSE = {
 def test_a_code_page_is_told_by_what_it_says(write: Write, encoding: str) -> None:
     document = read_document(write("a.txt", PROSE[encoding].encode(encoding)))
     assert document.text == PROSE[encoding]
-    assert document.notes[0].startswith("Read as ")
+    assert document.sentences[0].startswith("Read as ")
 
 
 def test_quotation_marks_alone_are_western(write: Write) -> None:
     document = read_document(write("a.txt", "“Don’t” – she said – it costs 5 €.".encode("cp1252")))
-    assert (document.text, document.notes) == ("“Don’t” – she said – it costs 5 €.", ())
+    assert (document.text, document.sentences) == ("“Don’t” – she said – it costs 5 €.", ())
 
 
 def test_where_the_guess_is_unsure_a_person_is_asked(write: Write) -> None:
@@ -97,4 +97,4 @@ def test_wide_letters_without_a_mark_are_known(write: Write, encoding: str) -> N
 def test_what_nobody_sees_is_removed_and_counted(write: Write, text: str, clean: str, note: str) -> None:
     document = read_document(write("a.txt", text))
     assert document.text == clean
-    assert document.notes == ((note,) if note else ())
+    assert document.sentences == ((note,) if note else ())

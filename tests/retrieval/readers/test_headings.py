@@ -18,7 +18,7 @@ def test_underlined_headings_nest_in_the_order_of_their_styles(write: Write) -> 
     document = read_document(write("a.txt", "=====\nTitle\n=====\n\nOne\n---\n\ntext\n\nTwo\n---\n\nmore\n\n---\n"))
     assert labels(document) == ["Title", "Title > One", "Title > Two"]
     assert "---" not in document.text
-    assert document.notes == ("Ruled lines left out: 5.",)
+    assert document.sentences == ("Ruled lines left out: 5.",)
 
 
 def test_numbered_headings_but_not_lists(write: Write) -> None:

@@ -37,7 +37,7 @@ def test_a_hidden_part_that_nothing_opens_is_left_out_and_counted(write: Write) 
     page = f'{ARTICLE}<div hidden>An error occurred here.</div><p>Read <span aria-hidden="true">icon</span>on.</p>'
     document = read_document(write("a.html", page))
     assert document.text == f"{TEXT}\n\nRead on."
-    assert document.notes == ("Hidden parts left out: 2.",)
+    assert document.sentences == ("Hidden parts left out: 2.",)
 
 
 def test_a_forms_text_is_text_and_its_controls_are_not(write: Write) -> None:
@@ -47,7 +47,7 @@ def test_a_forms_text_is_text_and_its_controls_are_not(write: Write) -> None:
     )
     document = read_document(write("a.html", page))
     assert document.text == "Your order\n\nWrite all in capitals, please.\n\nName"
-    assert document.notes == ("Form controls left out: 3.",)
+    assert document.sentences == ("Form controls left out: 3.",)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_what_stands_around_the_article_is_left_out_and_counted(
     assert document.text == TEXT
     assert kinds(document) == [kind]
     assert document.left_out[0].place == ("" if before else "Bees")
-    assert document.notes == (f"{kind} left out: 1.",)
+    assert document.sentences == (f"{kind} left out: 1.",)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_what_stands_around_the_article_is_left_out_and_counted(
 def test_where_it_is_unsure_the_whole_is_kept(write: Write, page: str) -> None:
     document = read_document(write("a.html", page))
     assert document.left_out == ()
-    assert document.notes == ()
+    assert document.sentences == ()
 
 
 def test_links_side_by_side_are_not_glued(write: Write) -> None:

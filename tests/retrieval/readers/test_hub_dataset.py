@@ -56,7 +56,7 @@ def test_the_rows_of_a_parquet_file_are_pairs_and_nothing_stays_on_disk(hub: Pat
     document = read_hub_in_sandbox(HubDataset("owner/pairs"), None, LIMITS)
     assert [pair.answer for pair in document.pairs] == [f"Bay {bay} is for boats." for bay in range(30)]
     assert (document.name, document.columns) == ("owner/pairs", ("question", "answer", "depth"))
-    assert document.notes == ("Columns that hold no text left out: picture.",)
+    assert document.sentences == ("Columns that hold no text left out: picture.",)
     assert "NaN" not in document.text
     assert not list(hub.iterdir())
     assert not [path for path in (hub.parent / "home").rglob("*") if path.is_file()]
@@ -65,7 +65,7 @@ def test_the_rows_of_a_parquet_file_are_pairs_and_nothing_stays_on_disk(hub: Pat
 def test_a_large_data_set_is_read_up_to_the_limit(hub: Path) -> None:
     document = read_hub_in_sandbox(HubDataset("owner/texts"), None, Limits(max_chars=1_000))
     assert document.text == "\n\n".join(["The mill was built of stone."] * 28)
-    assert document.notes == ("Only the first 28 rows were read; the data set has more.",)
+    assert document.sentences == ("Only the first 28 rows were read; the data set has more.",)
 
 
 @pytest.mark.usefixtures("hub")

@@ -88,7 +88,7 @@ def test_an_ods_takes_no_room_for_repeated_empty_cells(write: Write) -> None:
     )
     document = read_document(write("a.ods", packed(open_document(body, "spreadsheet"))))
     assert document.text == "S\n\na | b | b"
-    assert document.notes == ("Hidden rows left out: 1.",)
+    assert document.sentences == ("Hidden rows left out: 1.",)
 
 
 # Presentations

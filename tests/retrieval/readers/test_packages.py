@@ -82,7 +82,7 @@ def book(**more: str) -> bytes:
 def test_an_epub_is_read_in_the_order_of_its_spine(write: Write) -> None:
     document = read_document(write("a.epub", book()))
     assert (document.text, labels(document)) == ("One\n\nfirst\n\nTwo\n\na | b", ["One", "Two"])
-    assert document.notes == ("Tables of contents left out: 1.",)
+    assert document.sentences == ("Tables of contents left out: 1.",)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_a_link_in_an_archive_is_not_followed(write: Write) -> None:
         archive.writestr(link, "/etc/passwd")
         archive.writestr("b.txt", "words")
     document = read_document(write("a.zip", buffer.getvalue()))
-    assert (document.text, document.notes) == ("words", ("Links left out: 1.",))
+    assert (document.text, document.sentences) == ("words", ("Links left out: 1.",))
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def line(text: str, top: float, left: float = 72, right: float = 540, size: floa
 def test_a_pdf_whose_pages_all_say_the_same_keeps_its_text(write: Write) -> None:
     document = read_document(write("a.pdf", text_pdf([[(72, 700, "Only this line.")]] * 3)))
     assert document.text.split("\n\n") == ["Only this line."] * 3
-    assert document.notes == ()
+    assert document.sentences == ()
 
 
 def test_pdf_joins_lines_keeps_pages_and_drops_what_repeats(write: Write) -> None:
@@ -43,7 +43,7 @@ def test_pdf_joins_lines_keeps_pages_and_drops_what_repeats(write: Write) -> Non
     assert document.text == "\n\n".join(paragraphs)
     assert [document.text[span.start : span.end].strip() for span in document.pages] == paragraphs
     assert [span.label for span in document.pages] == ["1", "2", "3"]
-    assert document.notes == ("Page headers, footers and page numbers left out: 6.",)
+    assert document.sentences == ("Page headers, footers and page numbers left out: 6.",)
 
 
 def test_broken_words_are_joined_and_true_hyphens_stay(write: Write) -> None:

@@ -73,7 +73,7 @@ def test_a_page_that_makes_no_words_is_left_out_and_named(write: Write) -> None:
     data = text_pdf([page_of(ENGLISH), page_of(shifted(ENGLISH, 3))])
     document = read_document(write("a.pdf", data))
     assert document.text.endswith("old harbour.")
-    assert document.notes == ("Pages with an unreadable text layer left out: 1.",)
+    assert document.sentences == ("Pages with an unreadable text layer left out: 1.",)
     assert document.left_out[0].place == "2"
 
 
@@ -130,4 +130,4 @@ def test_lines_at_the_edge_that_repeat_are_left_out_with_their_page(write: Write
     assert [(part.place, part.text) for part in document.left_out] == [
         (str(page), line) for page, line in enumerate(lines, start=1)
     ]
-    assert document.notes == ("Page headers, footers and page numbers left out: 4.",)
+    assert document.sentences == ("Page headers, footers and page numbers left out: 4.",)

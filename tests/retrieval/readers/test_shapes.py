@@ -421,7 +421,7 @@ def test_a_shape_gives_the_pairs_that_its_owner_meant(write: Write, case: Case) 
     assert [(pair.question, pair.answer) for pair in document.pairs] == case.pairs
     first = document.pairs[0]
     assert (first.system, first.turns, context_of(document)) == (case.system, case.turns, case.context)
-    assert case.note in " ".join(document.notes)
+    assert case.note in " ".join(document.sentences)
     assert Document.from_dict(json.loads(json.dumps(document.to_dict()))) == document
 
 

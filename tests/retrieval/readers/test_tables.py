@@ -54,7 +54,7 @@ def test_malformed_and_half_empty_rows_are_left_out_and_counted(write: Write) ->
     text = jsonl({"q": "a?", "a": "b"}, [1], {"q": "c?", "a": ""}) + '\n{"q": broken\n' + jsonl({"q": "d?", "a": 5})
     document = read_document(write("a.jsonl", text))
     assert [pair.answer for pair in document.pairs] == ["b", "5"]
-    assert document.notes == (
+    assert document.sentences == (
         "Malformed rows left out: 2 (the first: line 4: Expecting value).",
         "Rows without a question or an answer left out: 1.",
     )
@@ -76,7 +76,7 @@ def test_csv_with_any_delimiter_quotes_and_ragged_rows(write: Write, delimiter: 
     text = text.replace('?","So', f'?"{delimiter}"So')
     document = read_document(write("a.csv", text.encode("utf-16")))
     assert [(pair.question, pair.answer) for pair in document.pairs] == [("Why, oh why?", "So;\nand so"), ("NA", "007")]
-    assert document.notes == ("Malformed rows left out: 1.", "Rows without a question or an answer left out: 1.")
+    assert document.sentences == ("Malformed rows left out: 1.", "Rows without a question or an answer left out: 1.")
 
 
 def test_a_text_column_gives_paragraphs_with_titles(write: Write) -> None:
@@ -120,7 +120,7 @@ def test_a_table_says_what_it_was_taken_for(write: Write) -> None:
     assert table.taken_for == (
         "Taken for questions and answers (question: question; answer: answer): 1 of 2 rows became 1 answers to learn."
     )
-    assert document.notes[-1] == "Columns that are not read: id, level."
+    assert document.sentences[-1] == "Columns that are not read: id, level."
     assert Document.from_dict(json.loads(json.dumps(document.to_dict()))) == document
 
 
@@ -177,7 +177,7 @@ def test_nan_in_json_is_an_empty_cell(write: Write) -> None:
     )
     document = read_document(write("a.jsonl", text))
     assert [pair.answer for pair in document.pairs] == ["Ola."]
-    assert document.notes == ("Rows without a question or an answer left out: 1.",)
+    assert document.sentences == ("Rows without a question or an answer left out: 1.",)
     (pair,) = read_document(write("a.json", '[{"instruction": "Say", "input": NaN, "output": "Hi"}]')).pairs
     assert (pair.question, pair.answer) == ("Say", "Hi")
 
@@ -187,7 +187,7 @@ def test_objects_over_several_lines_are_read_one_after_another(write: Write) -> 
     text = "\n".join(json.dumps(row, indent=2) for row in rows)
     assert [pair.answer for pair in read_document(write("a.jsonl", text)).pairs] == ["0.", "1.", "2."]
     broken = read_document(write("b.jsonl", text + '\n{"q": broken'))
-    assert (len(broken.pairs), broken.notes) == (
+    assert (len(broken.pairs), broken.sentences) == (
         3,
         ("Malformed rows left out: 1 (the first: line 13: Expecting value).",),
     )
@@ -238,10 +238,10 @@ def test_the_rows_of_a_parquet_file_are_read_up_to_the_limit(write: Write, tmp_p
     pyarrow.parquet.write_table(pyarrow.table(rows), tmp_path / "a.parquet")
     document = read_document(tmp_path / "a.parquet")
     assert [pair.answer for pair in document.pairs] == [f"{n}." for n in range(300)]
-    assert document.notes == ("Columns that hold no text left out: picture.",)
+    assert document.sentences == ("Columns that hold no text left out: picture.",)
     part = read_document(tmp_path / "a.parquet", limits=Limits(max_chars=1_000))
     assert 0 < len(part.pairs) < 300
-    assert f"Only the first {len(part.pairs)} of 300 rows were read" in part.notes[-1]
+    assert f"Only the first {len(part.pairs)} of 300 rows were read" in part.sentences[-1]
     with pytest.raises(RetrievalError, match="not a readable Parquet file"):
         read_document(write("b.parquet", b"PAR1" + b"x" * 100 + b"PAR1"))
 

@@ -57,7 +57,7 @@ by Ira
 def test_subtitles_become_sentences(write: Write, name: str) -> None:
     document = read_document(write(name, SRT.replace("\n", "\r\n")))
     assert document.text == ("The pump was started at nine by Ira. It ran well.\n\n- Who has the key?\n- Bob has it.")
-    assert document.notes == ("Time codes left out: 4.", "Notices of sounds left out: 1.")
+    assert document.sentences == ("Time codes left out: 4.", "Notices of sounds left out: 1.")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_chat_becomes_names_and_texts(write: Write, form: str) -> None:
     document = read_document(write("chat.txt", CHATS[form]))
     words = document.text.replace("\n\n", "\n")
     assert words == "Ann: who has the key?\nBob: it lies\nunder the pot\nAnn: thanks"
-    assert document.notes == ("Times of messages left out: 4.", "Notices left out: 1.")
+    assert document.sentences == ("Times of messages left out: 4.", "Notices left out: 1.")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def test_text_for_old_fonts_becomes_unicode(write: Write, typed: str, name: str)
     for content in (typed.encode("utf-8"), typed.encode("cp1252")):
         document = read_document(write("a.txt", content))
         assert document.text == TEXT
-        assert name in document.notes[0]
+        assert name in document.sentences[0]
 
 
 def test_old_fonts_in_a_word_file_become_unicode(write: Write) -> None:
@@ -32,7 +32,7 @@ def test_old_fonts_in_a_word_file_become_unicode(write: Write) -> None:
         word.add_paragraph(typed)
     document = read_document(write("a.docx", word_file(word)))
     assert document.text == f"{TEXT}\n\nNhà trường nghỉ."
-    assert document.notes == ("Paragraphs in VNI letters converted to Unicode: 1.",)
+    assert document.sentences == ("Paragraphs in VNI letters converted to Unicode: 1.",)
 
 
 def test_capitals_for_old_fonts_become_capitals() -> None:
