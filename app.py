@@ -30,7 +30,7 @@ def main() -> None:
     services = Services(settings)
     services.start()
     try:
-        launch(build(services), settings)
+        launch(build(services), services)
     finally:
         services.close()
 

@@ -106,7 +106,7 @@ def _as_choice(knob_: Knob, value: object) -> str:
 
 def _as_number(knob_: Knob, value: object) -> int | float:
     try:
-        number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else math.nan
+        number = float(value) if isinstance(value, (int, float, str)) and _is_plain(value) else math.nan
     except (ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number) or (knob_.kind is int and number != int(number)):
@@ -117,6 +117,13 @@ def _as_number(knob_: Knob, value: object) -> int | float:
     if not low <= number <= high:
         raise ValueError(f"{knob_.label} must be {_limits(knob_)}, got {value!r}")
     return int(number) if knob_.kind is int else number
+
+
+def _is_plain(value: int | float | str) -> bool:
+    """Whether a value is a number, or a text that is one in plain digits; `float` reads those of every script."""
+    if isinstance(value, str):
+        return value.isascii() and "_" not in value
+    return not isinstance(value, bool)
 
 
 def _limits(knob_: Knob) -> str:

@@ -135,7 +135,7 @@ def measure(turns: int, seconds: float) -> dict[str, float]:
         settings = Settings(data=Path(folder), models=models, port=free_port())
         services = Services(settings)
         page = ui.build(services)
-        _, url, _ = ui.launch(page, settings, prevent_thread_lock=True, quiet=True)
+        _, url, _ = ui.launch(page, services, prevent_thread_lock=True, quiet=True)
         visitor = Visitor(url.rstrip("/"))
         entries = Path(folder) / "entries.jsonl"
         entries.write_text("".join(DICTIONARY.read_text(encoding="utf-8").splitlines(keepends=True)[:ENTRIES]))

@@ -1,5 +1,6 @@
 """Small helpers for files and callbacks that every package may use; knows nothing of the playground."""
 
+import errno
 import hashlib
 import os
 import secrets
@@ -9,6 +10,7 @@ from pathlib import Path
 
 BLOCK_BYTES = 1 << 20
 OLD = "-before"  # ends the name of a folder that is being replaced
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # the disk, the user's quota on it, or a disk that turned read-only
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -72,6 +74,12 @@ def _old_folder(final: Path) -> Path:
 def spreadsheet_cell(text: str) -> str:
     """The text behind an apostrophe where a spreadsheet would take it for a formula."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def is_full(fault: BaseException) -> bool:
+    """Whether a fault says that the disk has no room, or comes of one that does."""
+    own = isinstance(fault, OSError) and fault.errno in FULL
+    return own or (fault.__cause__ is not None and is_full(fault.__cause__))
 
 
 def never() -> bool:

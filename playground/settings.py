@@ -22,6 +22,17 @@ class Settings:
 
     host: str = setting("127.0.0.1", env="HOST", help="Address the page is served on.")
     port: int = setting(7860, env="PORT", help="Port the page is served on.")
+    origins: str = setting(
+        "",
+        env="PLAYGROUND_ORIGINS",
+        help="Other sites whose pages may act for a visitor, such as `https://class.example.org`; blanks between them.",
+    )
+    frame_ancestors: str = setting(
+        "",
+        env="PLAYGROUND_FRAME_ANCESTORS",
+        help="Sites that may show the page in a frame, as in a content security policy; when empty only its own, and "
+        "in a Space the Hub.",
+    )
     data: Path = setting(Path(".data"), env="PLAYGROUND_DATA", help="Folder for visitors' work and the database.")
     models: Path = setting(
         Path(), env="PLAYGROUND_MODELS", help="Folder for converted models; `models` inside the data folder when empty."
@@ -34,6 +45,14 @@ class Settings:
     )
     file_bytes: int = setting(10 * MEGABYTE, env="PLAYGROUND_FILE_BYTES", help="Largest single upload.")
     visitor_bytes: int = setting(30 * MEGABYTE, env="PLAYGROUND_VISITOR_BYTES", help="All uploads of one visitor.")
+    upload_bytes: int = setting(
+        1_000 * MEGABYTE, env="PLAYGROUND_UPLOAD_BYTES", help="Uploads that wait to be read, all visitors."
+    )
+    reserve_bytes: int = setting(
+        300 * MEGABYTE,
+        env="PLAYGROUND_RESERVE_BYTES",
+        help="Free disk space below which the log warns, uploads are refused and paused runs wait.",
+    )
     visitor_files: int = setting(20, env="PLAYGROUND_VISITOR_FILES", help="Files in one visitor's text.")
     adapter_bytes: int = setting(
         100 * MEGABYTE, env="PLAYGROUND_ADAPTER_BYTES", help="Largest adapter that a visitor may bring."

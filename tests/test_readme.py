@@ -17,7 +17,7 @@ def settings_table() -> str:
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for each in fields(Settings):
         assert each.default is not MISSING
-        default = "" if each.default == Path() else f"`{each.default}`"
+        default = "" if each.default in (Path(), "") else f"`{each.default}`"
         rows.append(f"| `{each.metadata['env']}` | {default} | {each.metadata['help']} |")
     return "\n".join(rows)
 

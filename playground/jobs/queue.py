@@ -14,7 +14,7 @@ from itertools import takewhile
 from typing import Any
 
 from playground.errors import UserError
-from playground.files import write_text
+from playground.files import is_full, write_text
 from playground.settings import Settings
 from playground.storage.run_folder import (
     CONFIG,
@@ -200,8 +200,12 @@ class JobQueue:
         until = self._lease(row.kept)
         if math.isclose(row.lease_until, until, rel_tol=0, abs_tol=STALE * self._settings.lease_seconds):
             return
-        self._store.runs.update(row.visitor, row.id, lease_until=until)
-        write_text(row.folder / LEASE, str(until))
+        try:
+            self._store.runs.update(row.visitor, row.id, lease_until=until)
+            write_text(row.folder / LEASE, str(until))
+        except OSError as fault:
+            if not is_full(fault):  # on a full disk a page still watches its runs, which pause
+                raise
 
     def _place(self, row: RunRow) -> tuple[int, float | None]:
         """How many runs are ahead of a waiting one, and in how many seconds they should be done, where known."""

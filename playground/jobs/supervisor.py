@@ -4,23 +4,28 @@ import errno
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
 import psutil
 
 from playground import device
-from playground.jobs.worker import FAULT, NO_MEMORY, NO_ROOM, work
+from playground.errors import UserError
+from playground.jobs.oom import oom_kills
+from playground.jobs.worker import FAULT, KILLED, NO_MEMORY, NO_ROOM, work
 from playground.settings import Settings
 from playground.storage.run_folder import ENDINGS, WORKER_LOG, read_events, time_to_end
 from playground.storage.store import RunRow, Store
 
 POLL_SECONDS = 0.25
+LOOK_SECONDS = 5.0  # between two looks whether the disk has room for the runs that paused
 # The worker's threads spin only briefly, so that the page gets the cores; freed memory is kept for the next pass.
 WORKER = {"GOMP_SPINCOUNT": "20000"} | dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(1 << 32))
 GRACE_SECONDS = 10.0  # from the end of a lease until the worker is killed
@@ -36,13 +41,29 @@ def no_advice(_: RunRow) -> str:
     return ""
 
 
-class Supervisor:
-    """Runs one worker at a time. `advise` gives a sentence of advice for a run that ended for lack of memory."""
+def keep_paused(visitor: str, run: str) -> None:
+    """Leave a paused run to its visitor."""
 
-    def __init__(self, store: Store, settings: Settings, advise: Advice = no_advice) -> None:
+
+class Supervisor:
+    """Runs one worker at a time. `advise` gives a sentence of advice for a run that ended for lack of memory.
+
+    `resume` queues a run again that paused for lack of disk space.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        advise: Advice = no_advice,
+        resume: Callable[[str, str], None] = keep_paused,
+    ) -> None:
         self._store = store
         self._settings = settings
         self._advise = advise
+        self._resume = resume
+        self._next_look = 0.0
+        self._oom_kills = oom_kills()  # when the worker of now was started
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._supervise, daemon=True, name="jobs")
 
@@ -79,12 +100,23 @@ class Supervisor:
                 self._run_safely(row, self.take_over)
         while not self._closing.is_set():
             try:
+                if time.monotonic() >= self._next_look:
+                    self._next_look = time.monotonic() + LOOK_SECONDS
+                    self.resume_paused()
                 claimed = self._store.runs.claim_next()
                 if claimed:
                     self._run_safely(claimed, self._carry_out)
             except Exception:  # such as a full disk: the queue goes on once there is room
                 logger.exception("no run could be claimed")
             self._closing.wait(POLL_SECONDS)
+
+    def resume_paused(self) -> None:
+        """Queue again what paused for lack of disk space, if there is some now."""
+        if shutil.disk_usage(self._settings.data).free < self._settings.reserve_bytes:
+            return
+        for row in self._store.runs.ended_with(NO_ROOM):
+            with suppress(UserError):  # another run of this visitor is active: they may resume this one later
+                self._resume(row.visitor, row.id)
 
     def _run_safely(self, row: RunRow, act: Callable[[RunRow], None]) -> None:
         """See one run to its end; an exception ends that run, never the queue."""
@@ -103,6 +135,7 @@ class Supervisor:
             self._watch(row, self._spawn(row))
 
     def _spawn(self, row: RunRow) -> psutil.Process:
+        self._oom_kills = oom_kills()
         worker = start_worker(row.folder, self._settings)
         self._store.runs.update(row.visitor, row.id, pid=worker.pid, pid_started=worker.create_time())
         return worker
@@ -136,7 +169,15 @@ class Supervisor:
             return "stopped", ""
         if code == errno.ENOSPC:
             return "stopped", NO_ROOM
-        return ("queued", "") if code is None else ("failed", NO_MEMORY if code == -signal.SIGKILL else FAULT)
+        if code is None:
+            return "queued", ""
+        return "failed", self._explain_exit(code)
+
+    def _explain_exit(self, code: int) -> str:
+        """What is known of a worker that ended without a word; a negative code is the signal that ended it."""
+        if code == -signal.SIGKILL and oom_kills() > self._oom_kills:
+            return NO_MEMORY
+        return KILLED.format(signal=signal.Signals(-code).name) if code < 0 else FAULT
 
     def _advice(self, row: RunRow) -> str:
         try:

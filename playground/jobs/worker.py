@@ -22,9 +22,13 @@ from playground.errors import USER_FACING
 from playground.settings import Settings
 from playground.storage.run_folder import CHECKPOINT, asked_to_stop, log_event, read_config, read_events
 
-NO_ROOM = "The disk is full, so the run pauses; all up to its last checkpoint is safe. Resume it once there is room."
+NO_ROOM = "The disk is full, so the run pauses; all up to its last checkpoint is safe. It goes on once there is room."
 FAULT = "The run failed through a fault of this program, not of your text. Resume it, or start it again."
-NO_MEMORY = "The system ended the worker, probably for lack of memory. Choose fewer layers or a shorter window."
+NO_MEMORY = "The run lacked memory and ended. Choose fewer layers or a shorter window, then resume it."
+KILLED = (
+    "The worker was ended from outside (signal {signal}); the system has no lack of memory on record. "
+    "All up to the last checkpoint is safe. Resume the run."
+)
 EASY_TO_END = 800  # of 1000: when memory runs out, Linux ends this process before the page's
 FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk, or the user's quota on it
 

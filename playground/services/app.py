@@ -1,5 +1,7 @@
 """The container: builds every service once, each from the ones it needs, and starts them; holds no logic of its own."""
 
+import logging
+import shutil
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -29,8 +31,12 @@ from playground.services.training_text import TrainingText
 from playground.services.visitors import Visitors
 from playground.services.votes import Votes
 from playground.settings import Settings
+from playground.storage.exchange import Exchange
 from playground.storage.store import Store
 from playground.training.throughput import footprint_of, training_speed
+
+SWEEP_SECONDS = 60
+log = logging.getLogger(__name__)
 
 
 class Services:
@@ -44,7 +50,10 @@ class Services:
         self._resident = ResidentChat(settings)
         chat = self._resident.get
         self.jobs = JobQueue(self.store, settings)
-        self.supervisor = Supervisor(self.store, settings, lambda row: memory_advice(row, chat()))
+        self.exchange = Exchange(settings.data)
+        self.supervisor = Supervisor(
+            self.store, settings, lambda row: memory_advice(row, chat()), resume=self.jobs.resume
+        )
         self.embedders = Embedders(self.store, settings)
         self.library = Library(self.store, settings)
         self.indexes = SearchIndexes(self.store, self.library, self.embedders)
@@ -73,6 +82,7 @@ class Services:
                 self.indexes.forget,
                 self.training_text.forget,
                 self._resident.forget,
+                self.exchange.forget,
             ],
         )
 
@@ -89,6 +99,7 @@ class Services:
             "device": choose,
             "warm-up": self._warm_up,
             "sweep": sweep,
+            "leftovers": partial(self._sweep_leftovers, self._closing),
             "hub": self.embedders.ask_hub,
         }
         self._threads = [threading.Thread(target=task, daemon=True, name=name) for name, task in tasks.items()]
@@ -104,6 +115,22 @@ class Services:
         self.supervisor.close()
         for thread in self._threads:
             thread.join()
+
+    def _sweep_leftovers(self, closing: threading.Event) -> None:
+        """Every minute delete uploads that nobody used, and what a killed server or a deleted visitor left."""
+        while not closing.is_set():
+            try:
+                self.exchange.sweep()
+                self.store.sweep_leftovers()
+                self._warn_of_full_disk()
+            except OSError:  # such as a full disk: the next minute tries again
+                log.exception("leftovers could not be swept")
+            closing.wait(SWEEP_SECONDS)
+
+    def _warn_of_full_disk(self) -> None:
+        free, reserve = shutil.disk_usage(self.settings.data).free, self.settings.reserve_bytes
+        if free < reserve:
+            log.warning("disk_free_bytes=%d is below the reserve of %d: make room or runs will pause", free, reserve)
 
     def _warm_up(self) -> None:
         """So that the first question does not wait for the models, nor the first estimate for the machine's pace."""

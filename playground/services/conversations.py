@@ -67,6 +67,8 @@ class Conversations:
                     each: of.turn(answer, latest.get(each))
                     for each, of, answer in zip(ids, asked, answers, strict=True)
                 }
+                if not self._is_open(visitor, mark):
+                    return
                 yield {**before, **{each: [*earlier[each], latest[each]] for each in ids}}
         finally:
             self._end(visitor, mark, {each: closed_turn(turn) for each, turn in latest.items()})
@@ -117,6 +119,10 @@ class Conversations:
         with self._saving.hold(visitor):
             self._open.setdefault(visitor, []).append(mark)
         return mark
+
+    def _is_open(self, visitor: str, mark: object) -> bool:
+        """Whether the question's visitor has not started over since it was asked."""
+        return mark in self._open.get(visitor, [])
 
     def _end(self, visitor: str, mark: object, turns: Mapping[str, Record]) -> None:
         """Add a question's turns to the conversation as it is now: another question may have been asked meanwhile."""

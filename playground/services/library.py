@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -122,8 +121,8 @@ class Library:
 
     def add_text(self, visitor: str, text: str, name: str = "Pasted text") -> Added:
         """Keep a text that was typed or pasted."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "text.txt"
+        with self._store.scratch_folder() as folder:
+            path = folder / "text.txt"
             path.write_text(text, encoding="utf-8", errors="replace")
             return self.add(visitor, [(path, f"{clean_name(name, 'Pasted text')}.txt")])
 
@@ -215,7 +214,8 @@ class Library:
     ) -> tuple[DocumentRow, Document]:
         with self._adding.hold(visitor):  # what fits depends on what is there
             rows = [row for row in self._store.documents(visitor) if row.id != instead_of]
-            size, shown = path.stat().st_size, _display_name(name)
+            shown = _display_name(name)
+            size = path.stat().st_size
             self._check_size(shown, size, rows)
             # Pasted text too: a short one can cost minutes, in a pattern that meets its worst case.
             document = read_in_sandbox(path, shown, mapping, reading_limits(self._settings), encoding)

@@ -5,25 +5,37 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from playground.errors import UserError
+from playground.files import is_full
 from playground.storage.store import DAY, Store
 
+NO_ROOM = "The server's disk is full, so no new visit can begin. Try again later, or tell whoever runs this server."
 log = logging.getLogger(__name__)
 
 
 class Visitors:
     """All visitors. `forgetters` drop what the services hold in memory of one."""
 
-    def __init__(self, store: Store, forgetters: Sequence[Callable[[str], None]]) -> None:
+    def __init__(self, store: Store, forgetters: Sequence[Callable[[str], object]]) -> None:
         self._store = store
-        self._forgetters = forgetters
+        self._forgetters = list(forgetters)
+
+    def on_leaving(self, forget: Callable[[str], object]) -> None:
+        """Call this, too, with the id of every visitor whose work is deleted."""
+        self._forgetters.append(forget)
 
     def identify(self, secret: str) -> str:
         """The id of the visitor whose browser holds this secret; a new visitor for a new secret.
 
         Raises:
-            UserError: the secret is none of ours.
+            UserError: the secret is none of ours, or there is no room for a new visitor.
         """
-        return self._store.visitor(secret)
+        try:
+            return self._store.visitor(secret)
+        except OSError as fault:
+            if not is_full(fault):
+                raise
+            raise UserError(NO_ROOM) from fault
 
     def forget(self, visitor: str) -> None:
         """Start over: delete everything of this visitor. Raises UserError while a run of theirs is at work."""

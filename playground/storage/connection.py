@@ -1,5 +1,8 @@
 """The database's connections and transactions, and the paths of visitors' folders; only the storage package uses it."""
 
+import errno
+import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -7,6 +10,9 @@ from pathlib import Path
 
 from playground.errors import UserError
 from playground.storage.migrations import migrate
+
+WAIT_SECONDS = 30  # for another's write
+LEAST_FREE_BYTES = 1_000_000  # with less the database cannot even open its log
 
 
 class Database:
@@ -21,14 +27,29 @@ class Database:
             db.execute("PRAGMA journal_mode = WAL")
         with self.write() as db:
             migrate(db)
+        # While one connection is open the log stays, so that a full disk, where none can be made, can still be read.
+        self._keeper = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
+        self._keeper.execute("SELECT count(*) FROM visitors").fetchone()
 
     @contextmanager
     def connect(self) -> Iterator[sqlite3.Connection]:
         """A connection that commits each statement by itself."""
-        with closing(sqlite3.connect(self._file, timeout=30, isolation_level=None)) as db:
-            db.row_factory = sqlite3.Row
-            db.execute("PRAGMA foreign_keys = ON")
-            yield db
+        try:
+            with closing(sqlite3.connect(self._file, timeout=WAIT_SECONDS, isolation_level=None)) as db:
+                db.row_factory = sqlite3.Row
+                db.execute("PRAGMA foreign_keys = ON")
+                yield db
+        except sqlite3.OperationalError as fault:
+            raise self._explained(fault) from fault
+
+    def _explained(self, fault: sqlite3.OperationalError) -> Exception:
+        """What a fault of the database means, where it is the disk's or a wait's."""
+        words = str(fault)
+        if "locked" in words:
+            return UserError("The server is busy with others' work, so nothing was changed. Try again in a moment.")
+        if "full" in words or shutil.disk_usage(self.visitors).free < LEAST_FREE_BYTES:
+            return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return OSError(errno.EROFS, os.strerror(errno.EROFS)) if "readonly" in words else fault
 
     @contextmanager
     def read(self, visitor: str) -> Iterator[sqlite3.Connection]:

@@ -46,12 +46,20 @@ def _m005_votes(db: sqlite3.Connection) -> None:
     )
 
 
+def _m006_visits(db: sqlite3.Connection) -> None:
+    """A secret outlives the visitor's id: starting over gives a new id, so that work for the old one keeps nothing."""
+    db.execute("ALTER TABLE visitors ADD COLUMN secret TEXT NOT NULL DEFAULT ''")
+    db.execute("UPDATE visitors SET secret = id")
+    db.execute("CREATE UNIQUE INDEX visitors_by_secret ON visitors (secret)")
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     _m001_initial,
     _m002_kinds_of_runs,
     _m003_embedder,
     _m004_left_out,
     _m005_votes,
+    _m006_visits,
 ]
 
 

@@ -31,10 +31,9 @@ def read_events(folder: Path) -> list[dict[str, Any]]:
     """A run's events in order. A line cut short by a kill is skipped; repeated steps replace the earlier ones."""
     events: list[dict[str, Any]] = []
     reached = -1
-    for line in (folder / EVENTS).read_text(encoding="utf-8").splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:
+    for line in (folder / EVENTS).read_text(encoding="utf-8", errors="replace").splitlines():
+        event = _whole_event(line)
+        if event is None:
             continue
         if event["event"] == "progress":
             if event["step"] <= reached:
@@ -42,6 +41,14 @@ def read_events(folder: Path) -> list[dict[str, Any]]:
             reached = event["step"]
         events.append(event)
     return events
+
+
+def _whole_event(line: str) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) and "event" in event else None
 
 
 def asked_to_stop(folder: Path) -> bool:

@@ -64,6 +64,12 @@ class RunTable:
         with self._database.connect() as db:
             return self._in_turn(db)
 
+    def ended_with(self, error: str) -> list[RunRow]:
+        """Stopped runs of all visitors with this sentence, oldest first. For the supervisor, not a page."""
+        query = "SELECT * FROM runs WHERE state = 'stopped' AND error = ? ORDER BY queued, rowid"
+        with self._database.connect() as db:
+            return [self._row(row) for row in db.execute(query, (error,))]
+
     def claim_next(self) -> RunRow | None:
         """Mark the waiting run whose turn it is as running and return it; None when nothing waits."""
         with self._database.write() as db:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-MAX_AGE_SECONDS = 86_400  # what is older was left by a process that was killed
+MAX_AGE_SECONDS = 3_600  # what is older was left by a process that was killed
+EARLIER = ".export-*"  # what exports of earlier versions left beside this folder
 
 
 class Staging:
@@ -34,9 +35,9 @@ class Staging:
             yield Trash(folder)
 
     def sweep(self, now: float | None = None) -> None:
-        """Delete what a killed process left over a day ago; `now` is in unix seconds."""
+        """Delete what a killed process left over an hour ago; `now` is in unix seconds."""
         before = (now or time.time()) - MAX_AGE_SECONDS
-        for path in self._folder.glob("*"):
+        for path in [*self._folder.glob("*"), *self._folder.parent.glob(EARLIER)]:
             with suppress(FileNotFoundError):  # deleted meanwhile by its own writer
                 if path.stat().st_mtime < before:
                     _delete(path)

@@ -1,19 +1,21 @@
 """Where everything of a visitor is kept. No other package knows SQL or a path of it; knows no model and no page.
 
-A visitor is known by a secret that only their browser holds; its hash is the visitor's id.
+A visitor is known by a secret that only their browser holds; its hash leads to the visitor's id. Whoever starts over
+gets another id, so that work still under way for the old one can keep nothing.
 """
 
 import hashlib
 import json
 import secrets
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 from playground.errors import UserError
-from playground.files import write_text
+from playground.files import is_full, write_text
 from playground.settings import Settings
 from playground.storage.connection import Database, insert_row, owned_row
 from playground.storage.records import NAME_CHARS, Ballot, Choice, DocumentRow, RunRow, VoteRow, clean_name
@@ -64,40 +66,62 @@ class Store:
         """
         if len(secret) < SECRET_CHARS:
             raise UserError("This browser's session was not recognised. Reload the page to begin a new one.")
-        visitor, now = hashlib.sha256(secret.encode()).hexdigest()[:32], time.time()
+        known, now = hashlib.sha256(secret.encode()).hexdigest()[:32], time.time()
         with self._database.connect() as db:
-            row = db.execute("SELECT seen FROM visitors WHERE id = ?", (visitor,)).fetchone()
-        if row is None or not 0 <= now - row["seen"] < SEEN_SECONDS:
-            seen = "INSERT INTO visitors (id, seen) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET seen = excluded.seen"
+            row = db.execute("SELECT id, seen FROM visitors WHERE secret = ?", (known,)).fetchone()
+        if row is not None and 0 <= now - row["seen"] < SEEN_SECONDS:
+            return str(row["id"])
+        seen = (
+            "INSERT INTO visitors (id, secret, seen) VALUES (?, ?, ?)"
+            " ON CONFLICT (secret) DO UPDATE SET seen = excluded.seen RETURNING id"
+        )
+        try:
             with self._database.write() as db:
-                db.execute(seen, (visitor, now))
-        return visitor
+                return str(db.execute(seen, (secrets.token_hex(16), known, now)).fetchone()["id"])
+        except OSError as fault:
+            if row is None or not is_full(fault):
+                raise
+            return str(row["id"])  # reading goes on without a note of the visit
 
     def forget(self, visitor: str) -> None:
-        """Delete everything of a visitor, who may start again; refused while a run of theirs is at work."""
+        """Delete everything of a visitor, whose secret leads to a new id; refused while a run of theirs is at work."""
         with self._staging.trash() as trash, self._database.write(visitor) as db:
             if db.execute(f"SELECT 1 FROM runs WHERE visitor = ? AND {AT_WORK}", (visitor,)).fetchone():
                 raise UserError("A run of yours is still training. Stop it first, then start over.")
+            secret = db.execute("SELECT secret FROM visitors WHERE id = ?", (visitor,)).fetchone()["secret"]
             db.execute("DELETE FROM visitors WHERE id = ?", (visitor,))
-            db.execute("INSERT INTO visitors (id, seen) VALUES (?, ?)", (visitor, time.time()))
+            again = (secrets.token_hex(16), secret, time.time())
+            db.execute("INSERT INTO visitors (id, secret, seen) VALUES (?, ?, ?)", again)
             trash.take(self._database.folder(visitor))
 
     def sweep(self, now: float) -> list[str]:
-        """Delete visitors last seen over `keep_days` before `now`, and folders without a visitor.
+        """Delete visitors last seen over `keep_days` before `now`, and leftovers.
 
         Returns the ids of the deleted visitors. A visitor with a run at work stays.
         """
-        with self._staging.trash() as trash, self._database.write() as db:
+        with self._database.write() as db:
             absent = f"seen < ? AND id NOT IN (SELECT visitor FROM runs WHERE {AT_WORK})"
             before = (now - self._keep_seconds,)
             gone = [row["id"] for row in db.execute(f"SELECT id FROM visitors WHERE {absent}", before)]
             db.execute(f"DELETE FROM visitors WHERE {absent}", before)
+        self.sweep_leftovers()
+        return gone
+
+    def sweep_leftovers(self) -> None:
+        """Delete folders without a visitor, and what killed processes left."""
+        with self._staging.trash() as trash, self._database.write() as db:
             known = {row["id"] for row in db.execute("SELECT id FROM visitors")}
             for folder in self._database.visitors.iterdir():
                 if folder.name not in known:
                     trash.take(folder)
         self._staging.sweep()
-        return gone
+
+    @contextmanager
+    def scratch_folder(self) -> Iterator[Path]:
+        """A folder for one piece of work, deleted afterwards, or later where a kill ends the work."""
+        with self._staging.new_path() as folder:
+            folder.mkdir()
+            yield folder
 
     def add_document(self, visitor: str, name: str, content: Mapping[str, Any], size: int, chars: int) -> DocumentRow:
         """Keep a document's JSON form. `size` is the upload in bytes."""

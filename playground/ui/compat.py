@@ -1,16 +1,37 @@
 """The only module that uses private or version-bound parts of gradio; `check` tests them before the page opens."""
 
-import secrets
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.route_utils import API_PREFIX
+from gradio.route_utils import API_PREFIX, CustomCORSMiddleware
 from gradio.routes import STATIC_TEMPLATE_LIB, App
 
 WRITTEN_FOR = "6.31.0"
 UPLOAD_ROUTE = "/upload"  # below API_PREFIX
+FILE_ROUTES = ("/file=", "/file/")  # below API_PREFIX; a path follows
+SESSION_ROUTES = ("/heartbeat/",)  # below API_PREFIX; a session's name follows
+# Below API_PREFIX, with what follows: routes that fetch for others, keep a session's values, or run functions that no
+# part of this page has.
+CLOSED_ROUTES = (
+    "/proxy=",
+    "/stream",
+    "/deep_link",
+    "/component_server",
+    "/process_recording",
+    "/run-history",
+    "/runs",
+    "/vibe",
+    "/undo-vibe",
+    "/dev",
+    "/token",
+    "/profiling",
+)
+_FOLDER_OF_REQUEST: ContextVar[str] = ContextVar("folder_of_request", default="")
 RUN_ROUTE = "/run"  # runs one endpoint: `…/run/NAME`
 CONFIG_KEYS = ("api_prefix", "i18n_translations")  # client_scripts read them from window.gradio_config
 CONFIG_SCRIPT = b"window.gradio_config = "
@@ -69,14 +90,44 @@ def insert_scripts(html: bytes, scripts: str) -> bytes:
     return html.replace(SCRIPTS_BEFORE, scripts.encode() + SCRIPTS_BEFORE)
 
 
-def new_download_folder(component: gr.components.Component) -> Path:
-    """A new folder in Gradio's cache, which Gradio sweeps. It serves files there to whoever knows their address.
+class _UploadFolder(os.PathLike[str]):
+    """The folder that Gradio takes uploads into; a request may set its own."""
 
-    Nobody can guess this one.
+    def __init__(self, shared: str) -> None:
+        self._shared = shared
+
+    def __fspath__(self) -> str:
+        return _FOLDER_OF_REQUEST.get() or self._shared
+
+    __str__ = __fspath__
+
+
+@contextmanager
+def upload_into(app: App, folder: Path) -> Iterator[None]:
+    """Let Gradio take the uploads of this request into this folder.
+
+    Its own names a file by the content: two visitors who bring the same file would share one.
     """
-    folder = Path(component.GRADIO_CACHE) / secrets.token_urlsafe(32)
-    folder.mkdir(parents=True)
-    return folder
+    if not isinstance(app.uploaded_file_dir, _UploadFolder):
+        app.uploaded_file_dir = _UploadFolder(str(app.uploaded_file_dir))  # type: ignore[assignment]
+    token = _FOLDER_OF_REQUEST.set(str(folder))
+    try:
+        yield
+    finally:
+        _FOLDER_OF_REQUEST.reset(token)
+
+
+def keep_files_in(folder: Path) -> None:
+    """Let Gradio keep uploads and downloads here; before the page is built."""
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+
+
+@asynccontextmanager
+async def without_cross_origin(app: App) -> AsyncIterator[None]:
+    """A lifespan that takes away Gradio's answers to other origins; the page's own needs none."""
+    app.user_middleware = [each for each in app.user_middleware if each.cls is not CustomCORSMiddleware]
+    app.middleware_stack = app.build_middleware_stack()
+    yield
 
 
 def _has_queue_attributes(page: gr.Blocks) -> bool:
@@ -85,6 +136,10 @@ def _has_queue_attributes(page: gr.Blocks) -> bool:
 
 def _has_cache_folder(page: gr.Blocks) -> bool:
     return all("GRADIO_CACHE" in vars(each) for each in page.blocks.values())
+
+
+def _has_upload_folder(page: gr.Blocks) -> bool:
+    return "uploaded_file_dir" in vars(App.create_app(page))
 
 
 def _has_config_keys(page: gr.Blocks) -> bool:
@@ -97,6 +152,10 @@ def _has_routes(page: gr.Blocks) -> bool:
     return f"{API_PREFIX}{RUN_ROUTE}/{{api_name}}" in paths and f"{API_PREFIX}{UPLOAD_ROUTE}" in paths
 
 
+def _answers_other_origins(page: gr.Blocks) -> bool:
+    return any(each.cls is CustomCORSMiddleware for each in App.create_app(page).user_middleware)
+
+
 def _has_place_for_scripts(html: bytes) -> bool:
     before, _, after = html.partition(SCRIPTS_BEFORE)
     return CONFIG_SCRIPT in before and html.count(SCRIPTS_BEFORE) == 1 and b"<script" in after
@@ -106,6 +165,9 @@ _PLACE_FOR_SCRIPTS = f"{SCRIPTS_BEFORE.decode()} once in its HTML, after its con
 _CHECKS: Mapping[str, Callable[[gr.Blocks], bool]] = {
     f"Blocks._queue with {' and '.join(QUEUE_ATTRIBUTES)}": _has_queue_attributes,
     "Component.GRADIO_CACHE": _has_cache_folder,
+    "Blocks.preprocess_data": lambda page: "preprocess_data" in dir(page),
+    "App.uploaded_file_dir": _has_upload_folder,
+    "CustomCORSMiddleware in App.user_middleware": _answers_other_origins,
     f"gr.skip() being {UNCHANGED}": lambda _: gr.skip() == UNCHANGED,
     f"{' and '.join(CONFIG_KEYS)} in the page's configuration": _has_config_keys,
     f"the routes {RUN_ROUTE} and {UPLOAD_ROUTE}": _has_routes,

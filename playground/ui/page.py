@@ -10,7 +10,6 @@ import gradio as gr
 
 from playground.errors import UserError
 from playground.services.app import Services
-from playground.settings import Settings
 from playground.ui import compat
 from playground.ui.compare.tab import CompareTab
 from playground.ui.exam.tab import ExamTab
@@ -18,6 +17,7 @@ from playground.ui.learn.tab import LearnTab
 from playground.ui.shared.i18n import i18n, mark
 from playground.ui.shared.middleware import middleware
 from playground.ui.shared.polling import Poll, send_session_names
+from playground.ui.shared.request_values import CheckedPage
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import NO_PROGRESS, UNQUEUED, UNQUEUED_LATEST, Tab
 from playground.ui.shared.theme import css, theme
@@ -27,12 +27,12 @@ from playground.ui.train.tab import TrainTab
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 2.0
-CACHE_SECONDS = (600, 3_600)  # how often Gradio sweeps its upload cache, and the age at which it deletes a file
 
 
 def build(services: Services) -> gr.Blocks:
     """The whole page, ready for `launch`."""
-    with gr.Blocks(title="Gradio Playground", analytics_enabled=False, delete_cache=CACHE_SECONDS) as page:
+    compat.keep_files_in(services.exchange.folder)
+    with CheckedPage(title="Gradio Playground", analytics_enabled=False) as page:
         gr.Markdown(mark("page.heading"), elem_classes="heading")
         bar = StatusBar(services)
         with gr.Tabs() as tabs:
@@ -57,13 +57,14 @@ def build(services: Services) -> gr.Blocks:
     return page
 
 
-def launch(page: gr.Blocks, settings: Settings, **more: Any) -> Any:
+def launch(page: gr.Blocks, services: Services, **more: Any) -> Any:
     """Serve the page where the settings say; `more` is for tests that must not block.
 
     Raises:
         IncompatibleGradioError: the installed gradio lacks something that the page uses.
     """
     compat.check()
+    settings = services.settings
     return page.launch(
         server_name=settings.host,
         server_port=settings.port,
@@ -74,7 +75,7 @@ def launch(page: gr.Blocks, settings: Settings, **more: Any) -> Any:
         run_history=False,
         footer_links=["settings"],
         ssr_mode=False,
-        app_kwargs={"middleware": middleware(max(settings.visitor_bytes, settings.adapter_bytes))},
+        app_kwargs={"middleware": middleware(services), "lifespan": compat.without_cross_origin},
         **more,
     )
 

@@ -35,7 +35,7 @@ def event_handler(blocks: gr.Blocks, part: Component, event: str) -> Callable[..
 def served_page(services: Services) -> Iterator[str]:
     """The address of the whole page, up as long as the context lasts."""
     built = page.build(services)
-    _, url, _ = page.launch(built, services.settings, prevent_thread_lock=True, quiet=True)
+    _, url, _ = page.launch(built, services, prevent_thread_lock=True, quiet=True)
     try:
         yield url.rstrip("/")
     finally:

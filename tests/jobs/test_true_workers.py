@@ -38,7 +38,7 @@ def test_a_killed_worker_fails_its_run_alone_and_the_run_can_be_resumed(started:
         assert int(Path(f"/proc/{pid}/oom_score_adj").read_text()) == worker.EASY_TO_END
     os.kill(pid, signal.SIGKILL)
     failed = watch(started, visitor, run, ended)
-    assert (failed.state, failed.error) == ("failed", worker.NO_MEMORY)
+    assert (failed.state, failed.error) == ("failed", worker.KILLED.format(signal="SIGKILL"))
     started.resume(visitor, run)
     done = watch(started, visitor, run, ended)
     assert (done.state, done.events[-1]["reason"]) == ("done", "time")

@@ -220,10 +220,9 @@ def test_a_hostile_document_is_cited_and_read_without_running_or_fetching_anythi
 
 
 def test_visitors_of_the_page_get_the_passages_as_marked_text(services: Services) -> None:
+    services = Services(replace(services.settings, port=free_port()))
     built = whole_page.build(services)
-    _, url, _ = whole_page.launch(
-        built, replace(services.settings, port=free_port()), prevent_thread_lock=True, quiet=True
-    )
+    _, url, _ = whole_page.launch(built, services, prevent_thread_lock=True, quiet=True)
     caller = Visitor(url.rstrip("/"))
     caller.add_text(TEXT)
     caller.arms()

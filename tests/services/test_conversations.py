@@ -161,12 +161,31 @@ def test_one_visitor_does_not_wait_for_another_s_conversation(services: Services
         gate.go_on.set()
 
 
-def test_an_answer_that_ends_after_its_visitor_started_over_is_not_kept(services: Services, visitor: str) -> None:
+def test_an_answer_whose_visitor_starts_over_is_shown_no_further_and_not_kept(services: Services) -> None:
+    secret = new_secret()
+    visitor = services.store.visitor(secret)
     going = services.conversations.ask(visitor, "Two?", ["base"], Decoding(), False)
     next(going)
     services.visitors.forget(visitor)
-    list(going)
-    assert questions(services, visitor) == []
+    assert list(going) == []
+    assert questions(services, services.store.visitor(secret)) == []
+
+
+def test_a_question_that_waits_for_its_adapter_while_its_visitor_starts_over_is_not_kept(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = new_secret()
+    visitor = services.store.visitor(secret)
+    stream = services.answers.stream
+
+    def start_over_first(*asked: Any) -> Iterator[list[Answer]]:
+        services.visitors.forget(visitor)
+        yield from stream(*asked)
+
+    monkeypatch.setattr(services.answers, "stream", start_over_first)
+    frames = services.conversations.ask(visitor, "Two?", ["base"], Decoding(max_new_tokens=3), False)
+    assert list(frames) == []
+    assert questions(services, services.store.visitor(secret)) == []
 
 
 def test_the_claims_of_a_finished_answer_are_looked_for_once(

@@ -76,10 +76,14 @@ class Browser:
     def __init__(self, services: Services, secret: str | None = None) -> None:
         self.services, self.secret = services, secret or new_secret()
         self.request = page_request(self.secret)
-        self.visitor = services.store.visitor(self.secret)
         self.request.session_hash = "session"
         with gr.Blocks() as self.page:
             self.tab = TextTab(services)
+
+    @property
+    def visitor(self) -> str:
+        """The visitor's id, another one after starting over."""
+        return self.services.store.visitor(self.secret)
 
     def add(self, text: str) -> None:
         """Paste a text and wait for its index."""

@@ -1,13 +1,13 @@
 """What the store keeps, and what it refuses to show, change or leave behind."""
 
+import hashlib
 import os
 import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from playground.settings import Settings
 from playground.storage import migrations, runs
 from playground.storage import store as store_module
 from playground.storage.store import DAY, SEEN_SECONDS, RunRow, Store, clean_name, new_secret
+from tests.fakes.database import write_lock
 
 CONTENT = {"name": "a.txt", "text": "A text."}
 
@@ -26,19 +27,39 @@ def add_run(store: Store, visitor: str, name: str = "a run") -> RunRow:
     return store.runs.add(visitor, "train", name, "lora", {"config.json": "{}"}, lease_until=time.time() + 60)
 
 
-@contextmanager
-def write_lock(settings: Settings, timeout: float = 30) -> Iterator[None]:
-    """Hold the database's write lock; fails where another holds it for `timeout` seconds."""
-    with closing(sqlite3.connect(settings.data / "playground.db", timeout=timeout, isolation_level=None)) as db:
-        db.execute("BEGIN IMMEDIATE")
-        yield
-        db.execute("ROLLBACK")
-
-
 def test_a_secret_always_gives_the_same_visitor_and_is_not_kept(store: Store, settings: Settings) -> None:
     secret = new_secret()
     assert store.visitor(secret) == store.visitor(secret) != store.visitor(new_secret())
     assert all(secret.encode() not in path.read_bytes() for path in settings.data.rglob("*") if path.is_file())
+
+
+def test_whoever_starts_over_is_another_visitor_with_nothing(store: Store, settings: Settings) -> None:
+    secret = new_secret()
+    before = store.visitor(secret)
+    store.choose_embedder(before, "another")
+    store.exclude_kinds(before, ["email"])
+    store.forget(before)
+    again = store.visitor(secret)
+    assert again == store.visitor(secret) != before
+    assert (store.embedder(again), store.excluded_kinds(again), store.documents(again)) == ("", [], [])
+
+
+def test_work_for_a_visitor_who_started_over_keeps_nothing(store: Store, settings: Settings) -> None:
+    secret = new_secret()
+    before = store.visitor(secret)
+    store.forget(before)
+    writes = [
+        lambda: store.add_document(before, "a", CONTENT, 1, 1),
+        lambda: store.save_conversation(before, {"base": []}),
+        lambda: add_run(store, before),
+        lambda: store.index_folder(before),
+        lambda: store.exam_folder(before),
+    ]
+    for write in writes:
+        with pytest.raises(UserError, match="not found"):
+            write()
+    assert store.conversation(store.visitor(secret)) == {}
+    assert not list((settings.data / "visitors").iterdir())
 
 
 @pytest.mark.parametrize("secret", ["", "None", "short"])
@@ -185,8 +206,9 @@ def test_forget_leaves_nothing_of_this_visitor_and_all_of_others(
         store.runs.transition(each, add_run(store, each).id, ["queued"], "done")
         store.save_conversation(each, {"a": 1})
     store.forget(visitor)
-    assert store.documents(visitor) == store.runs.all(visitor) == []
-    assert store.conversation(visitor) == {}
+    for look in (store.documents, store.runs.all, store.conversation):
+        with pytest.raises(UserError, match="not found"):
+            look(visitor)
     assert not (settings.data / "visitors" / visitor).exists()
     assert len(store.documents(stranger)) == len(store.runs.all(stranger)) == 1
     assert store.conversation(stranger)
@@ -246,23 +268,27 @@ def test_a_database_of_the_first_version_keeps_its_runs(settings: Settings, monk
     secret = new_secret()
     with monkeypatch.context() as early:
         early.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:1])
-        old = Store(settings)
-    visitor = old.visitor(secret)
+        Store(settings)
+    visitor = hashlib.sha256(secret.encode()).hexdigest()[:32]
     with closing(sqlite3.connect(settings.data / "playground.db")) as db, db:
+        db.execute("INSERT INTO visitors VALUES (?, ?)", (visitor, time.time()))
         db.execute("INSERT INTO runs (id, visitor, name, method) VALUES ('1', ?, 'old', 'lora')", (visitor,))
-    (run,) = Store(settings).runs.all(visitor)
+    store = Store(settings)
+    (run,) = store.runs.all(visitor)
+    assert store.visitor(secret) == visitor
     assert (run.name, run.kind, run.bundle, run.kept) == ("old", "train", "", False)
 
 
 def test_a_database_of_before_gets_a_choice_of_embedder(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as early:
         early.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:1])
-        visitor, stranger = (Store(settings).visitor(new_secret()) for _ in range(2))
+        Store(settings)
+    visitor, stranger = "a" * 32, "b" * 32
+    with closing(sqlite3.connect(settings.data / "playground.db")) as db, db:
+        db.executemany("INSERT INTO visitors VALUES (?, 0)", [(visitor,), (stranger,)])
     store = Store(settings)
     store.choose_embedder(visitor, "another")
     assert [store.embedder(each) for each in (visitor, stranger)] == ["another", ""]
-    store.forget(visitor)
-    assert store.embedder(visitor) == ""
 
 
 def test_what_a_visitor_leaves_out_is_kept_and_is_that_visitors_alone(settings: Settings, store: Store) -> None:
@@ -271,8 +297,6 @@ def test_what_a_visitor_leaves_out_is_kept_and_is_that_visitors_alone(settings: 
     store.exclude_kinds(visitor, {"email", "broken"})
     assert Store(settings).excluded_kinds(visitor) == ["broken", "email"]
     assert store.excluded_kinds(stranger) == []
-    store.forget(visitor)
-    assert store.excluded_kinds(visitor) == []
 
 
 def test_seeing_a_visitor_again_within_a_minute_writes_nothing(store: Store, settings: Settings) -> None:

@@ -9,7 +9,9 @@ import pytest
 from transformers import LlamaConfig
 
 import adapters
+from playground.jobs import supervisor as supervising
 from playground.jobs import worker
+from playground.jobs.oom import oom_kills
 from playground.services.app import Services
 from playground.settings import Settings
 from playground.storage.store import new_secret
@@ -63,6 +65,7 @@ def test_a_worker_that_the_system_ended_leaves_a_sentence_with_a_setting_that_fi
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=needed - 1_000_000))
     row = services.store.runs.claim_next()
     assert row
+    monkeypatch.setattr(supervising, "oom_kills", lambda: 1 + oom_kills())
     services.supervisor.record_ending(row, -signal.SIGKILL)
     ended = services.store.runs.get(visitor, run)
     assert ended.state == "failed"

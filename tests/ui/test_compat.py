@@ -11,7 +11,7 @@ import pytest
 from gradio.queueing import Queue
 from gradio.routes import App
 
-from playground.settings import Settings
+from playground.services.app import Services
 from playground.ui import compat
 from playground.ui import page as ui
 from playground.ui.compat import IncompatibleGradioError, check, insert_scripts, missing_parts
@@ -92,11 +92,11 @@ def test_each_missing_part_is_named_with_the_version_to_install(
 
 
 def test_the_page_does_not_open_on_a_gradio_that_lacks_something(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, services: Services, tmp_path: Path
 ) -> None:
     _break_place(monkeypatch, tmp_path)
     with gr.Blocks() as page, pytest.raises(IncompatibleGradioError, match=PLACE):
-        ui.launch(page, settings, prevent_thread_lock=True, quiet=True)
+        ui.launch(page, services, prevent_thread_lock=True, quiet=True)
 
 
 def test_the_scripts_stand_between_the_configuration_and_gradios_own_scripts() -> None:
@@ -117,14 +117,6 @@ def test_the_scripts_stand_between_the_configuration_and_gradios_own_scripts() -
 def test_a_page_that_would_lose_its_scripts_is_an_error(html: bytes) -> None:
     with pytest.raises(IncompatibleGradioError, match=PLACE):
         insert_scripts(html, "<script>ours</script>")
-
-
-def test_a_download_folder_is_new_and_in_the_folder_that_gradio_sweeps() -> None:
-    box = gr.Textbox()
-    folders = [compat.new_download_folder(box) for _ in range(2)]
-    assert folders[0] != folders[1]
-    assert all(each.is_dir() and str(each.parent) == box.GRADIO_CACHE for each in folders)
-    assert all(len(each.name) >= 43 for each in folders)
 
 
 def test_no_other_module_of_the_page_uses_what_is_private_in_gradio() -> None:

@@ -1,8 +1,6 @@
 """The page through its own HTTP interface, with the tiny model: visitors apart, limits held, errors in one sentence."""
 
-import os
 import re
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,6 +14,7 @@ from gradio_client import Client
 from benchmarks.journey import Visitor, free_port
 from playground.services.app import Services
 from playground.settings import Settings
+from playground.storage.store import new_secret
 from playground.ui.compare.pane import NONE, chosen_arms
 from playground.ui.shared.client_scripts import LANGUAGE_COOKIE
 from playground.ui.shared.format import escape_html
@@ -25,7 +24,6 @@ from tests.fakes.page import served_page
 from tests.fakes.texts import CLUB_RULES
 
 CANARY = "The secret password of visitor one is marzipan-4711."
-GRADIO_CACHE = Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir(), "gradio"))
 ATTACK = '<img src="http://127.0.0.1:9/x.png"><script>alert(1)</script>![](http://127.0.0.1:9/y.png)'
 
 
@@ -161,13 +159,13 @@ def test_an_export_is_downloaded_brought_back_and_compared(app: tuple[str, Servi
 
 
 def test_the_files_of_an_upload_are_not_kept_where_an_address_could_reach_them(
-    visitor: Visitor, tmp_path: Path
+    app: tuple[str, Services], visitor: Visitor, tmp_path: Path
 ) -> None:
     name = f"adapter_model_{tmp_path.name}.bin"
     (tmp_path / name).write_bytes(b"no pickle is read")
     visitor.arms()
     assert "pickle" in told(visitor.bring(tmp_path / name))
-    assert list(GRADIO_CACHE.rglob(name)) == []
+    assert list(app[1].exchange.folder.rglob(name)) == []
 
 
 def test_a_blind_question_tells_nothing_before_the_vote(app: tuple[str, Services]) -> None:
@@ -239,11 +237,13 @@ def test_a_second_visitor_is_answered_while_the_first_one_trains(app: tuple[str,
     services.jobs.stop(active.visitor, active.id)
 
 
-def test_an_upload_leaves_nothing_in_the_cache_that_an_address_could_reach(visitor: Visitor, tmp_path: Path) -> None:
+def test_an_upload_leaves_nothing_in_the_cache_that_an_address_could_reach(
+    app: tuple[str, Services], visitor: Visitor, tmp_path: Path
+) -> None:
     name = f"canary-{tmp_path.name}.txt"
     (tmp_path / name).write_text(CLUB_RULES)
     assert told(visitor.add(tmp_path / name)) == ""
-    assert list(GRADIO_CACHE.rglob(name)) == []
+    assert list(app[1].exchange.folder.rglob(name)) == []
 
 
 def test_a_cookie_that_is_not_ours_is_replaced(app: tuple[str, Services]) -> None:
@@ -255,7 +255,7 @@ def test_starting_over_deletes_everything(app: tuple[str, Services], visitor: Vi
     visitor.add_text(CLUB_RULES)
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
     services.visitors.forget(id_)
-    assert services.store.documents(id_) == []
+    assert services.store.documents(services.store.visitor(visitor.secret)) == []
     assert visitor.client.predict(api_name="/visit")[1] == "none yet"
 
 
@@ -298,7 +298,8 @@ def test_the_conversation_is_still_there_in_a_new_session(app: tuple[str, Servic
 
 def test_an_upload_over_the_largest_limit_is_refused_before_it_is_read(app: tuple[str, Services]) -> None:
     limit = max(app[1].settings.visitor_bytes, app[1].settings.adapter_bytes)
-    answer = httpx.post(f"{app[0]}/gradio_api/upload", content=b"0" * (limit + 1))
+    cookie = {"Cookie": f"{COOKIE}={new_secret()}"}
+    answer = httpx.post(f"{app[0]}/gradio_api/upload", content=b"0" * (limit + 1), headers=cookie)
     assert answer.status_code == 413
     assert f"{limit // 1_000_000} MB" in answer.text
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -11,6 +12,8 @@ import pytest
 from playground.errors import UserError
 from playground.services.app import Services
 from playground.services.library import Added
+from playground.storage.exchange import UPLOADS
+from playground.storage.store import new_secret
 from playground.ui.shared.session import COOKIE
 from playground.ui.text.tab import TextTab
 from tests.conftest import Write
@@ -145,12 +148,55 @@ def test_a_table_says_what_it_was_taken_for_and_takes_other_columns(
     assert [pair.system for pair in document.pairs] == ["Ask Ann.", ""]
 
 
-def test_a_choice_that_is_not_enough_is_refused_and_the_table_waits_on(
-    tab: TextTab, services: Services, write: Write
-) -> None:
+def bring(services: Services, visitor: str, name: str, content: bytes) -> Path:
+    """An upload of this visitor."""
+    file = services.exchange.new_folder(visitor, UPLOADS) / name
+    file.write_bytes(content)
+    return file
+
+
+def test_what_waits_for_a_choice_is_gone_once_its_visitor_starts_over(tab: TextTab, services: Services) -> None:
     request = page_request()
     visitor = services.store.visitor(request.cookies[COOKIE])
-    file = write("t.csv", "one,two\nBolt,1\nNut,2\n")
+    table = bring(services, visitor, "t.csv", b"one,two\nBolt,1\nNut,2\n")
+    text = bring(services, visitor, "a.txt", "Привет".encode("cp1251"))
+    *_, last = tab.add_files(request, [str(table), str(text)], 0)
+    assert (table.exists(), text.exists()) == (False, False)
+    assert services.exchange.brought_bytes(visitor) > 0
+    services.visitors.forget(visitor)
+    assert services.exchange.brought_bytes() == 0
+    again = services.store.visitor(request.cookies[COOKIE])
+    for each in (visitor, again):
+        with pytest.raises(UserError, match="Choose columns"):
+            tab.mapping.take_table("en", each, ["one"], ["two"], [], [], [])
+        with pytest.raises(UserError, match="Choose one of the readings"):
+            tab.encoding.take_file("en", each, "Windows-1251 (Cyrillic)")
+
+
+def test_two_visitors_bring_the_same_table_and_each_chooses_its_columns(tab: TextTab, services: Services) -> None:
+    requests = [page_request(), page_request()]
+    for request in requests:
+        visitor = services.store.visitor(request.cookies[COOKIE])
+        list(tab.add_files(request, [str(bring(services, visitor, "t.csv", b"one,two\nBolt,1\nNut,2\n"))], 0))
+    for request in requests:
+        visitor = services.store.visitor(request.cookies[COOKIE])
+        table, mapping = tab.mapping.take_table("en", visitor, ["one"], ["two"], [], [], [])
+        added = services.library.add(visitor, [(table.path, table.name)], mapping, table.document)
+        assert [row.name for row in added.documents] == ["t.csv"]
+
+
+def test_an_upload_of_another_visitor_is_not_added(tab: TextTab, services: Services) -> None:
+    other = services.store.visitor(new_secret())
+    file = bring(services, other, "a.txt", b"Not yours.")
+    with pytest.raises(UserError, match="not here any more"):
+        list(tab.add_files(page_request(), [str(file)], 0))
+    assert file.exists()
+
+
+def test_a_choice_that_is_not_enough_is_refused_and_the_table_waits_on(tab: TextTab, services: Services) -> None:
+    request = page_request()
+    visitor = services.store.visitor(request.cookies[COOKIE])
+    file = bring(services, visitor, "t.csv", b"one,two\nBolt,1\nNut,2\n")
     added = services.library.add(visitor, [(file, "t.csv")])
     tab.mapping.open("en", visitor, added.tables)
     with pytest.raises(UserError, match="Choose columns for question and answer"):
@@ -182,9 +228,9 @@ def test_a_text_with_several_readings_shows_them_and_is_read_as_chosen(
     assert not tab.encoding.open(visitor)[0]["visible"]
 
 
-def test_a_text_that_waits_for_its_encoding_can_be_left_out(tab: TextTab, services: Services, write: Write) -> None:
+def test_a_text_that_waits_for_its_encoding_can_be_left_out(tab: TextTab, services: Services) -> None:
     visitor = services.store.visitor(page_request().cookies[COOKIE])
-    file = write("a.txt", "Привет".encode("cp1251"))
+    file = bring(services, visitor, "a.txt", "Привет".encode("cp1251"))
     tab.encoding.open(visitor, services.library.add(visitor, [(file, "a.txt")]).undecided)
     tab.encoding.skip_file(visitor)
     assert not file.exists()

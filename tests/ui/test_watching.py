@@ -115,7 +115,7 @@ def test_the_queue_of_an_app_at_rest_looks_a_few_times_a_second(
     looks: list[float] = []
     length = Queue.__len__
     monkeypatch.setattr(Queue, "__len__", lambda queue: looks.append(time.monotonic()) or length(queue))
-    ui.launch(built, services.settings, prevent_thread_lock=True, quiet=True)
+    ui.launch(built, services, prevent_thread_lock=True, quiet=True)
     looks.clear()
     time.sleep(1)
     built.close()

@@ -14,9 +14,9 @@ from playground.chat.turns import SEPARATOR
 from playground.services import votes as votes_service
 from playground.services.app import Services
 from playground.services.runs import runs_with_adapter
+from playground.storage.exchange import DOWNLOADS
 from playground.storage.records import Ballot, VoteRow
 from playground.ui.compare.pane import arm_choices
-from playground.ui.compat import new_download_folder
 from playground.ui.shared.format import method_name
 from playground.ui.shared.handlers import guard, guarded_stream, notice_box
 from playground.ui.shared.i18n import mark, say
@@ -152,8 +152,9 @@ class Voting:
         return summary, gr.update(value={"headers": headers, "data": rows}, visible=bool(rows))
 
     def _prepare_files(self, request: gr.Request) -> tuple[Any, ...]:
-        votes = self.services.votes.all(visitor_of(self.services.visitors, request))
-        folder = new_download_folder(self.files[0])
+        visitor = visitor_of(self.services.visitors, request)
+        votes = self.services.votes.all(visitor)
+        folder = self.services.exchange.new_folder(visitor, DOWNLOADS)
         for kind, written in FILES.items():
             (folder / f"votes.{kind}").write_text(written(votes), encoding="utf-8")
         return tuple(gr.update(value=str(folder / f"votes.{kind}"), visible=True) for kind in FILES)

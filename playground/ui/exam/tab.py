@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,8 +12,8 @@ from playground.evaluation.config import ExamSettings
 from playground.jobs.queue import Snapshot
 from playground.services.app import Services
 from playground.services.exams import KIND, ExamDraft
+from playground.storage.exchange import DOWNLOADS
 from playground.storage.run_folder import has_adapter
-from playground.ui.compat import new_download_folder
 from playground.ui.exam.exam_view import (
     build_plots,
     build_tables,
@@ -237,7 +236,7 @@ class ExamTab:
     ) -> tuple[Any, ...]:
         visitor = visitor_of(self.services.visitors, request)
         settings = build(ExamSettings, {"limit": limit, "seed": seed or 0})
-        file = Path(own) if own else None
+        file = self.services.exchange.take(visitor, own) if own else None
         self.services.exams.create_draft(visitor, run or NO_RUN, settings, file)
         return (bump(changed),)
 
@@ -292,7 +291,8 @@ class ExamTab:
 
     def _prepare_report(self, request: gr.Request, exam: str | None) -> tuple[Any, ...]:
         """Copies of the report's files in a download folder."""
-        files = self.services.exams.files(visitor_of(self.services.visitors, request), exam) if exam else []
-        folder = new_download_folder(self.file)
+        visitor = visitor_of(self.services.visitors, request)
+        files = self.services.exams.files(visitor, exam) if exam else []
+        folder = self.services.exchange.new_folder(visitor, DOWNLOADS)
         copies = [str(shutil.copy(each, folder)) for each in files]
         return (gr.update(value=copies, visible=bool(copies)),)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.i18n import I18nData
 
 import adapters
 from adapters.options import Knob, knobs
@@ -38,6 +39,11 @@ def mark(key: str) -> Any:  # gr.I18nData, which Gradio itself types as text
 def say(language: str, key: str, **values: object) -> str:
     """A sentence with its figures, in the given language. Raises KeyError for an unknown key."""
     return catalogue(language)[_existing(key)].format(**values)
+
+
+def english(label: Any) -> str:
+    """A label as an English page shows it; Gradio holds the key of a word that the browser fills in."""
+    return say("en", label.key) if isinstance(label, I18nData) else str(label or "")
 
 
 def knob_key(owner: str, knob: Knob, part: str) -> str:

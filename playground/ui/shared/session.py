@@ -1,5 +1,7 @@
 """Who is asking, and in which language: both come from cookies."""
 
+from collections.abc import Mapping
+
 import gradio as gr
 
 from playground.errors import UserError
@@ -24,5 +26,10 @@ def visitor_of(visitors: Visitors, request: gr.Request) -> str:
 
 def language_of(request: gr.Request) -> str:
     """`vi` or `en`: what the visitor chose, else what the browser asks for first."""
-    wanted = request.cookies.get(LANGUAGE_COOKIE) or request.headers.get("accept-language", "")
+    return language_in(request.cookies, request.headers.get("accept-language", ""))
+
+
+def language_in(cookies: Mapping[str, str], accepted: str) -> str:
+    """`vi` or `en`, from a request's cookies and its Accept-Language."""
+    wanted = cookies.get(LANGUAGE_COOKIE) or accepted
     return "vi" if wanted.lower().startswith("vi") else "en"

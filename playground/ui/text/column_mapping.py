@@ -1,7 +1,6 @@
 """What a table was taken for, and the form that changes it. Tables that it may change stay on the server until then."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -32,6 +31,7 @@ class MappingForm:
         """Draw the form, hidden."""
         self._services = services
         self._waiting: dict[str, list[Waiting]] = {}
+        services.visitors.on_leaving(lambda visitor: self._waiting.pop(visitor, None))
         with gr.Group(visible=False) as self.group:
             gr.Markdown(mark("text.mapping"), elem_classes="mapping-words")
             self.taken_for = gr.Textbox(show_label=False, interactive=False, lines=1, max_lines=6)
@@ -102,7 +102,7 @@ class MappingForm:
     def skip_table(self, visitor: str) -> None:
         """Drop the first waiting table; what was read of it stays."""
         for table in self._waiting.get(visitor, [])[:1]:
-            Path(table.path).unlink(missing_ok=True)
+            self._services.exchange.drop(table.path)
             self._waiting[visitor].pop(0)
 
     def _shown_examples(self, visitor: str, table: Waiting) -> list[tuple[str, str | None]]:

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from playground.errors import UserError
+from playground.services.app import Services
 from playground.services.library import Undecided
 from playground.ui.shared.i18n import mark, say
 
@@ -13,9 +14,11 @@ from playground.ui.shared.i18n import mark, say
 class EncodingForm:
     """Hidden until a file with several likely readings is added; one file at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, services: Services) -> None:
         """Draw the form, hidden."""
+        self._services = services
         self._waiting: dict[str, list[Undecided]] = {}
+        services.visitors.on_leaving(lambda visitor: self._waiting.pop(visitor, None))
         with gr.Group(visible=False) as self.group:
             gr.Markdown(mark("text.encoding"), elem_classes="mapping-words")
             self.sample = gr.Dataframe(
@@ -57,5 +60,5 @@ class EncodingForm:
     def skip_file(self, visitor: str) -> None:
         """Drop the first waiting file."""
         for file in self._waiting.get(visitor, [])[:1]:
-            file.path.unlink(missing_ok=True)
+            self._services.exchange.drop(file.path)
             self._waiting[visitor].pop(0)

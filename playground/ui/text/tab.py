@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -76,7 +76,7 @@ class TextTab:
 
     def _build_documents(self) -> None:
         self.notice = notice_box()
-        self.encoding = EncodingForm()
+        self.encoding = EncodingForm(self.services)
         self.mapping = MappingForm(self.services)
         gr.Markdown(mark("text.read"))
         self.empty = gr.Markdown(mark("text.empty"))
@@ -106,7 +106,7 @@ class TextTab:
         shared["show_progress_on"] = self.index.state
         stream = guarded_stream(len(shown))
         self.files.upload(
-            stream(self._add_files), [self.files, self.changed], [*shown], api_name="add_files", **shared
+            stream(self.add_files), [self.files, self.changed], [*shown], api_name="add_files", **shared
         ).then(lambda: None, None, self.files, **UNQUEUED)
         self.add.click(stream(self._add_text), [self.pasted, self.changed], shown, api_name="add_text", **shared).then(
             self._clear_if_added, [self.notice, self.pasted], self.pasted, **UNQUEUED
@@ -145,16 +145,24 @@ class TextTab:
         )
         return *self._document_updates(language, visitor, place), words, *self.index.updates(language, visitor)
 
-    def _add_files(self, request: gr.Request, files: Sequence[str] | None, changed: int) -> Iterator[tuple[Any, ...]]:
+    def add_files(self, request: gr.Request, files: Sequence[str] | None, changed: int) -> Iterator[tuple[Any, ...]]:
+        """Updates while uploads are added: those that a choice must be made for are kept for it, all others deleted."""
         visitor = visitor_of(self.services.visitors, request)
-        paths = [Path(file) for file in files or ()]
-        added = self.services.library.add(visitor, [(path, path.name) for path in paths])
-        waiting = {table.path for table in added.unmapped} | {table.path for table in added.tables}
-        waiting |= {file.path for file in added.undecided}
+        paths = [self.services.exchange.take(visitor, file) for file in files or ()]
+        added = self._hold_waiting(self.services.library.add(visitor, [(path, path.name) for path in paths]))
         for path in paths:
-            if path not in waiting:
-                path.unlink(missing_ok=True)  # Gradio's copy, which anyone who knows its address could read
+            self.services.exchange.drop(path)
         yield from self.stream_added(request, added, changed)
+
+    def _hold_waiting(self, added: Added) -> Added:
+        """The same with the files that wait for a choice where they are kept for it."""
+        hold = self.services.exchange.hold
+        return replace(
+            added,
+            unmapped=tuple(replace(each, path=hold(each.path)) for each in added.unmapped),
+            tables=tuple(replace(each, path=hold(each.path)) for each in added.tables),
+            undecided=tuple(replace(each, path=hold(each.path)) for each in added.undecided),
+        )
 
     def _add_text(self, request: gr.Request, text: str, changed: int) -> Iterator[tuple[Any, ...]]:
         name = say(language_of(request), "text.paste_name")
@@ -174,7 +182,8 @@ class TextTab:
         visitor = visitor_of(self.services.visitors, request)
         table, mapping = self.mapping.take_table(language_of(request), visitor, *chosen)
         document = table.document if isinstance(table, ReadTable) else ""
-        added = self.services.library.add(visitor, [(table.path, table.name)], mapping, document)
+        path = self.services.exchange.take(visitor, table.path)
+        added = self.services.library.add(visitor, [(path, table.name)], mapping, document)
         if not added.documents:
             # A refused choice leaves what was read before, and the columns may be chosen anew.
             reasons = (*added.refusals, *(str(each.reason) for each in added.unmapped))
@@ -185,9 +194,10 @@ class TextTab:
     def _add_decoded(self, request: gr.Request, chosen: str | None, changed: int) -> Iterator[tuple[Any, ...]]:
         visitor = visitor_of(self.services.visitors, request)
         file, encoding = self.encoding.take_file(language_of(request), visitor, chosen)
-        added = self.services.library.add(visitor, [(file.path, file.name)], encoding=encoding)
+        path = self.services.exchange.take(visitor, file.path)
+        added = self.services.library.add(visitor, [(path, file.name)], encoding=encoding)
         if not added.tables and not added.unmapped:
-            file.path.unlink(missing_ok=True)
+            self.services.exchange.drop(file.path)
         yield from self.stream_added(request, added, changed)
 
     def _skip_file(self, request: gr.Request) -> tuple[Any, ...]:

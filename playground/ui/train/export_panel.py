@@ -1,7 +1,6 @@
 """A run's export: a zip to download, or an upload to the Hub with the visitor's own login."""
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +10,8 @@ import gradio as gr
 
 from playground.export import export, hub
 from playground.services.app import Services
+from playground.storage.exchange import DOWNLOADS
 from playground.storage.store import clean_name
-from playground.ui.compat import new_download_folder
 from playground.ui.shared.handlers import Notice, guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
@@ -34,7 +33,7 @@ def build_export(services: Services, chosen: gr.Dropdown) -> None:
                 mark("export.download"), size="sm", variant="primary", visible=False, min_width=120
             )
         _build_push(services, chosen, form)
-    make_export = guard(2)(_export_handler(services, file))
+    make_export = guard(2)(_export_handler(services))
     make.click(make_export, [chosen, form], [notice, file], show_progress_on=notice, api_name="export", **WAITING)
     for each in (chosen, form):
         each.change(lambda: gr.update(value=None, visible=False), None, file, **UNQUEUED)
@@ -74,11 +73,12 @@ def offers_login() -> bool:
     return bool(os.environ.get("SPACE_ID") and os.environ.get("OAUTH_CLIENT_ID"))
 
 
-def _export_handler(services: Services, file: gr.DownloadButton) -> Callable[..., tuple[Any, ...]]:
+def _export_handler(services: Services) -> Callable[..., tuple[Any, ...]]:
     def make(request: gr.Request, run: str, form: str) -> tuple[Any, ...]:
         visitor = visitor_of(services.visitors, request)
         with _export_folder(services, visitor, run, form) as folder:
-            archive = new_download_folder(file) / f"{_file_name(services, visitor, run)}-{form}.zip"
+            name = f"{_file_name(services, visitor, run)}-{form}.zip"
+            archive = services.exchange.new_folder(visitor, DOWNLOADS) / name
             export.zip_folder(folder, archive)
         return (gr.update(value=str(archive), visible=True),)
 
@@ -119,9 +119,9 @@ def _push_handler(services: Services) -> Callable[..., tuple[Any, ...]]:
 @contextmanager
 def _export_folder(services: Services, visitor: str, run: str, form: str) -> Iterator[Path]:
     """A folder with the export, deleted afterwards."""
-    with tempfile.TemporaryDirectory(dir=services.settings.data, prefix=".export-") as folder:
-        services.runs.export(visitor, run, form, Path(folder))
-        yield Path(folder)
+    with services.store.scratch_folder() as folder:
+        services.runs.export(visitor, run, form, folder)
+        yield folder
 
 
 def _file_name(services: Services, visitor: str, run: str) -> str:

@@ -1,7 +1,6 @@
 """Imports an adapter that was trained elsewhere or exported here: takes its files, makes a finished run."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -23,13 +22,13 @@ def build_import(services: Services, changed: gr.State) -> None:
         notice = notice_box()
 
     def bring(request: gr.Request, paths: Sequence[str] | None, name: str, changed: int) -> tuple[Any, ...]:
-        uploads = [Path(path) for path in paths or ()]
+        visitor = visitor_of(services.visitors, request)
+        uploads = [services.exchange.take(visitor, path) for path in paths or ()]
         try:
-            visitor = visitor_of(services.visitors, request)
             run = services.runs.import_adapter(visitor, [(path.name, path) for path in uploads], name)
         finally:
             for path in uploads:
-                path.unlink(missing_ok=True)  # Gradio's copy, which anyone who knows its address could read
+                services.exchange.drop(path)
         kept = services.runs.get(visitor, run).name
         return Notice(say(language_of(request), "bring.done", name=kept)), "", bump(changed)
 

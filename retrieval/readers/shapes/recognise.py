@@ -259,7 +259,7 @@ def _has_words(column: str, values: Column) -> bool:
 
 def _text_roles(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
     """A column of text with its title, and the other columns of facts that belong to each text."""
-    roles = _roles_of(TEXT, sample) or _longest_text(sample)
+    roles = _roles_of(TEXT, sample) or (_longest_text(sample) if sample else None)
     if not roles:
         return None
     taken = {column for columns in roles.values() for column in columns}

@@ -1,0 +1,98 @@
+"""Files on their way between browsers and services, a folder a visitor: uploads not read yet, and downloads.
+
+Every file lies in a folder of its own, so that two visitors who bring the same file never share one.
+"""
+
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from playground.errors import UserError
+
+UPLOADS, HELD, DOWNLOADS = "uploads", "held", "downloads"  # not read yet; waits for a visitor's choice; to be fetched
+KEPT_SECONDS = {UPLOADS: 600, HELD: 3_600, DOWNLOADS: 3_600}
+BROUGHT = (UPLOADS, HELD)
+STRAY_SECONDS = 600  # how long a file may lie outside all visitors' folders
+
+
+class Exchange:
+    """The folder that the page serves files from and takes them into; what is not used in time is swept."""
+
+    def __init__(self, data: Path) -> None:
+        self.folder = data / "exchange"
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def owner(self, path: Path) -> str | None:
+        """The visitor in whose folder this path lies, if it lies in any."""
+        try:
+            parts = path.resolve().relative_to(self.folder.resolve()).parts
+        except (OSError, ValueError):
+            return None
+        return parts[0] if len(parts) > 3 and parts[1] in KEPT_SECONDS else None
+
+    def new_folder(self, visitor: str, kind: str) -> Path:
+        """A new folder for one upload or download; nobody can guess its name."""
+        folder = self.folder / visitor / kind / secrets.token_urlsafe(32)
+        folder.mkdir(parents=True)
+        return folder
+
+    def take(self, visitor: str, path: str | Path) -> Path:
+        """The path of a file that this visitor uploaded.
+
+        Raises:
+            UserError: it is none of theirs, or was swept.
+        """
+        file = Path(path)
+        if self.owner(file) != visitor or not file.is_file():
+            raise UserError(f"The upload {file.name[:60]!r} is not here any more. Add the file again.")
+        return file
+
+    def hold(self, path: Path) -> Path:
+        """Let an upload wait for a choice of its visitor; where it lies then."""
+        visitor = self.owner(path)
+        if visitor is None:
+            return path
+        held = path.rename(self.new_folder(visitor, HELD) / path.name)
+        self.drop(path)
+        return held
+
+    def drop(self, path: Path) -> None:
+        """Delete a file of a visitor with the folder that was made for it; a file elsewhere stays."""
+        if self.owner(path):
+            visitor, kind, folder, *_ = path.resolve().relative_to(self.folder.resolve()).parts
+            shutil.rmtree(self.folder / visitor / kind / folder, ignore_errors=True)
+
+    def brought_bytes(self, visitor: str = "*") -> int:
+        """The bytes that a visitor uploaded and no service has taken yet; of all visitors without a name."""
+        return sum(_size(file) for kind in BROUGHT for file in self.folder.glob(f"{visitor}/{kind}/**/*"))
+
+    def forget(self, visitor: str) -> None:
+        """Delete all files of a visitor."""
+        shutil.rmtree(self.folder / visitor, ignore_errors=True)
+
+    def sweep(self, now: float | None = None) -> None:
+        """Delete what nobody used in time; `now` is in unix seconds."""
+        now = now or time.time()
+        for path, seconds in self._swept():
+            with suppress(FileNotFoundError):  # taken meanwhile
+                if path.stat().st_mtime < now - seconds:
+                    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
+        for folder in [*self.folder.glob("*/*"), *self.folder.glob("*")]:
+            with suppress(OSError):  # not empty
+                folder.rmdir()
+
+    def _swept(self) -> Iterator[tuple[Path, int]]:
+        for kind, seconds in KEPT_SECONDS.items():
+            yield from ((folder, seconds) for folder in self.folder.glob(f"*/{kind}/*"))
+        # Gradio leaves an empty file for each upload that it hands over.
+        yield from ((path, STRAY_SECONDS) for path in self.folder.iterdir() if path.is_file())
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0

@@ -1,0 +1,74 @@
+"""Checks the values that a request brings for the page's parts, before any handler sees them."""
+
+import html
+import logging
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block, BlockFunction
+
+from playground.errors import UserError
+from playground.files import is_full
+from playground.ui.shared.i18n import english, say
+
+log = logging.getLogger(__name__)
+SHOWN_CHARS = 60
+
+
+class CheckedPage(gr.Blocks):
+    """A page on which a value that a part does not take becomes one sentence, and one line of the log.
+
+    The page's own controls make no such values, but requests made by hand do, and a page that was left open.
+    """
+
+    async def preprocess_data(self, block_fn: BlockFunction, inputs: list[Any], *more: Any, **named: Any) -> Any:
+        """See gradio."""
+        try:
+            check_numbers(block_fn.inputs, inputs)
+            return await super().preprocess_data(block_fn, inputs, *more, **named)
+        except Exception as fault:
+            raise refusal(fault, str(block_fn.name)) from fault
+
+
+def check_numbers(parts: Sequence[Block], values: Sequence[Any]) -> None:
+    """Refuse what JSON lets pass for a number: a truth value, a text, infinity, a half where only wholes are taken.
+
+    Raises:
+        UserError: with the number field and the value.
+    """
+    for part, value in zip(parts, values, strict=False):
+        if isinstance(part, (gr.Number, gr.Slider)) and value is not None:
+            _check_number(part, value)
+
+
+def _check_number(part: gr.Number | gr.Slider, value: Any) -> None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    label = _label(part)
+    if not is_number:
+        raise UserError(f"{label} must be a number, got {_short(value)}. Correct it and try again.")
+    if isinstance(part, gr.Number) and part.precision == 0 and value != int(value):
+        raise UserError(f"{label} must be a whole number, got {_short(value)}. Correct it and try again.")
+
+
+def refusal(fault: Exception, handler: str) -> gr.Error:
+    """The fault as what the page shows; a visitor's own is no traceback in the log."""
+    if is_full(fault):
+        sentence = say("en", "notice.full")
+    elif isinstance(fault, gr.Error):
+        sentence = str(fault.message)
+    else:
+        sentence = str(fault) if isinstance(fault, UserError) else say("en", "notice.choice")
+    log.info("%s refused a value: %s", handler, type(fault).__name__)
+    return gr.Error(html.escape(sentence, quote=False), print_exception=False)
+
+
+def _label(part: gr.Number | gr.Slider) -> str:
+    """The part's label in English."""
+    return english(part.label) or "A number"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}…"
