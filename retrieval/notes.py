@@ -93,6 +93,7 @@ NOTES = {
     "garbled": "Lines of garbled characters mended: {count}.",
     "font": "Paragraphs in {words} letters converted to Unicode: {count}.",
     "read_as": "Read as {words}, as the file does not say its encoding.",
+    "html_cells": "Cells of HTML read as their text: {count}.",
     "empty_pages": "Pages without text: {count}.",
     "no_text_columns": "Columns that hold no text left out: {words}.",
     "unread_columns": "Columns that are not read: {words}.",

@@ -18,8 +18,10 @@ _FORMS = tuple(
         rf"\[?(?:(?P<date>{_DATE})[,\s]+)?{_CLOCK}\]?[ \t]*<(?P<name>[^<>\n]{{1,40}})>[ \t]*(?P<text>.*)$",
         rf"\[{_CLOCK}\][ \t]*(?P<rest>.*)$",
         rf"{_CLOCK}\t(?P<name>[^\t\n]{{1,60}})\t(?P<text>.*)$",
+        rf"{_CLOCK},?[ \t]+(?P<date>{_DATE})[ \t]+[-–][ \t]+(?P<rest>.*)$",
+        rf"(?P<name>[^\[\n]{{1,60}}), \[(?P<date>{_DATE})[ \t]+{_CLOCK}\](?P<text>)$",
         r"\d{1,2}:\d{2}:\d{2}[ \t]+(?:From[ \t]+)?(?P<name>[^:\n]{1,60}?)(?:[ \t]+to[ \t]+[^:\n]{1,60})?"
-        r"[ \t]*:[ \t]+(?P<text>.*)$",
+        r"[ \t]*:(?:[ \t]+(?P<text>.*)|[ \t]*)$",
     )
 )
 _REST = re.compile(rf"^{_NAMED}")
@@ -52,7 +54,7 @@ def is_chat(text: str) -> bool:
     found = [message for message in map(_message, lines) if message]
     names = Counter(message.name for message in found if message.name)
     enough = len(found) >= MIN_MESSAGES and len(found) >= MIN_SHARE * len(lines)
-    several = 2 <= len(names) <= max(2, 0.6 * sum(names.values()))
+    several = 2 <= len(names) <= max(3, 0.6 * sum(names.values()))
     return enough and several and not any(name.strip("[]").lower() in _LOG_LEVELS for name in names)
 
 

@@ -37,14 +37,24 @@ class Cleaner:
         text, font = convert_fonts(text)
         if font:
             self.counts["font", font] += text.count("\n\n") + 1
-        text, unseen, controls = remove_unseen(text.replace("\f", "\n\n"))
+        text = text.replace("\f", "\n\n")
+        seen, unseen, controls = remove_unseen(text)
+        text = self._decoded(text) if ftfy.badness.is_bad(seen) else seen
         self.counts["unseen", ""] += unseen
         self.counts["controls", ""] += controls
         return self._mend(text)
 
+    def _decoded(self, text: str) -> str:
+        """The text with lines of mojibake decoded; the spaces and hyphens unseen there are bytes of its letters."""
+        lines = []
+        for line in text.split("\n"):
+            seen = remove_unseen(line)[0]
+            mended = remove_unseen(ftfy.fix_encoding(line))[0] if ftfy.badness.is_bad(seen) else seen
+            self.counts["garbled", ""] += mended != seen and not ftfy.badness.is_bad(mended)
+            lines.append(mended)
+        return "\n".join(lines)
+
     def _mend(self, text: str) -> str:
-        if ftfy.badness.is_bad(text):
-            self.counts["garbled", ""] += sum(map(_is_mended, text.splitlines()))
         text = ftfy.fix_text(text, _REPAIRS)
         text = _BLANK_LINES.sub("\n\n", _TRAILING.sub("", text)).strip("\n")
         return unicodedata.normalize("NFC", text)
@@ -57,7 +67,3 @@ class Cleaner:
     def notes(self) -> list[Note]:
         """The notes for `Document.notes`."""
         return [Note(key, count, words) for (key, words), count in self.counts.items() if count]
-
-
-def _is_mended(line: str) -> bool:
-    return bool(ftfy.badness.is_bad(line)) and not ftfy.badness.is_bad(ftfy.fix_encoding(line))

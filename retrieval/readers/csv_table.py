@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from retrieval.errors import RetrievalError
 from retrieval.readers.encoding import decode_file
@@ -20,6 +21,8 @@ SAMPLE = 50  # records by which the delimiter and the header are told
 LONG_NAME = 6  # words; a cell with as many is no column's name
 Record = list[str]
 _SEP_LINE = re.compile(r'^"?sep=(.)"?[ \t]*;*,*\r?\n', re.IGNORECASE)
+_NUMBER = re.compile(r"\s*[-+(€$£]{0,2}\d[\d\s.,:/%+-]*(?:[A-Za-z€]{1,5}\W?\d*\s*){0,3}$")
+_BACKSLASHED = re.compile(r'\\"(?!["\s,;|]|$)')  # a quotation mark inside a cell, as MySQL and scripts write it
 _PROSE_END = re.compile(r"[.!?…。！？][\"'”’)]*$")
 
 
@@ -78,12 +81,17 @@ def _parsed(text: str, delimiter: str, name: str) -> Iterator[Record]:
             raise RetrievalError(
                 f"{name} has a quotation mark in line {opened} that is never closed. Close it, or double it in a text."
             )
-    yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, **_escaping(text))
+
+
+def _escaping(text: str) -> dict[str, Any]:
+    """How the file writes a quotation mark inside a cell: with a backslash, or twice as usual."""
+    return {"escapechar": "\\", "doublequote": False} if _BACKSLASHED.search(text) else {}
 
 
 def _unclosed_line(text: str, delimiter: str) -> int:
     """The line of the record whose quoted cell runs to the end of the file; 0 where there is none."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, **_escaping(text))
     line = 0
     try:
         for _ in reader:
@@ -151,6 +159,8 @@ def _is_data(records: Sequence[Record]) -> bool:
     filled = [cell for cell in first if cell]
     if matches_shape(dict.fromkeys(filled, "x")) or any(normal(cell) in ("text", "title") for cell in filled):
         return False
+    if _names_numbers(first, below):
+        return False
     if any(_PROSE_END.search(cell) or len(cell.split()) >= LONG_NAME for cell in filled):
         return True
     return any(
@@ -158,6 +168,15 @@ def _is_data(records: Sequence[Record]) -> bool:
         for place, cell in enumerate(first)
         if cell
     )
+
+
+def _names_numbers(first: Sequence[str], below: Sequence[Record]) -> bool:
+    """Whether a cell without a digit stands above a column of numbers, dates or times."""
+    for place, cell in enumerate(first):
+        values = [record[place] for record in below if place < len(record) and record[place].strip()]
+        if cell and not any(map(str.isdigit, cell)) and values and all(map(_NUMBER.match, values)):
+            return True
+    return False
 
 
 def _is_like(cell: str, below: Sequence[str]) -> bool:

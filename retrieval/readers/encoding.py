@@ -16,6 +16,12 @@ BOMS = (
     (b"\xfe\xff", "utf-16"),
 )
 _CONTROL = re.compile(r"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_SHIFTED = re.compile(rb"\x1b(?:\$[@B]|\$\)C)")  # what begins letters of ISO 2022, as in mail from Japan and Korea
+# Names under which pages are written in a larger code page; browsers read them so.
+_AS_BROWSERS = {
+    "iso-8859-1": "cp1252", "latin1": "cp1252", "us-ascii": "cp1252", "ascii": "cp1252", "iso-8859-9": "cp1254",
+    "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc-kr": "cp949", "tis-620": "cp874",
+}  # fmt: skip
 CHOICES, SHOWN_CHARS = 3, 160  # readings that are shown, and characters of each
 
 
@@ -45,7 +51,10 @@ def decode_file(data: bytes, name: str, declared: str | None = None) -> Decoded:
             return _require_text(data.decode(encoding, errors="replace"), name)
     if wide := _wide_encoding(data):
         return _require_text(data.decode(wide, errors="replace"), name)
-    for encoding in filter(None, ("utf-8", declared)):
+    if _SHIFTED.search(data):  # also valid ASCII
+        declared = "iso-2022-kr" if b"\x1b$)C" in data else "iso-2022-jp-2004"
+    declared = _AS_BROWSERS.get((declared or "").lower(), declared)
+    for encoding in filter(None, (declared, "utf-8") if _SHIFTED.search(data) else ("utf-8", declared)):
         try:
             return _require_text(data.decode(encoding), name)
         except (UnicodeDecodeError, LookupError):

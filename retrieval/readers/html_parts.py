@@ -16,7 +16,7 @@ CONTROL, HIDDEN, STRUCK = "Form controls", "Hidden parts", "Struck-out parts"
 READING = "Readings of characters"
 _CERTAIN = {
     "script, style, template, head, datalist, canvas, iframe, object, audio, video, math annotation, rp, .headerlink, "
-    "svg symbol, svg defs, svg style": SILENT,
+    "svg symbol, svg defs, svg style, .mw-editsection, .mw-jump-link, .mw-cite-backlink": SILENT,
     "nav, [role=navigation], [role=search], [role=menubar], .toc, .navheader, .navfooter": MENU,
     "select, textarea": CONTROL,
     "del, s, strike": STRUCK,
@@ -136,7 +136,12 @@ def _opened(tree: LexborHTMLParser) -> set[str]:
 def _is_panel(node: LexborNode, opened: set[str]) -> bool:
     """Whether a person can open a hidden element: a control names it, it is a tab's panel, or follows its title."""
     values = node.attributes
-    if values.get("id") in opened or values.get("role") == "tabpanel" or "aria-labelledby" in values:
+    if (
+        values.get("hidden") == "until-found"
+        or values.get("id") in opened
+        or values.get("role") == "tabpanel"
+        or "aria-labelledby" in values
+    ):
         return True
     if node.parent is None or node.parent.tag in ("body", "main", "article") and not _follows_title(node):
         return False

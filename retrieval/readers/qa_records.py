@@ -9,6 +9,7 @@ from retrieval.document import Document, DocumentBuilder, Limits, NeedsMapping
 from retrieval.errors import RetrievalError
 from retrieval.mapping import ColumnMapping, columns_of
 from retrieval.notes import row_notes
+from retrieval.readers.cell_markup import without_html
 from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.shapes.conversation import Exchange
 from retrieval.readers.shapes.nesting import MESSAGES
@@ -68,6 +69,8 @@ def read_records(table: Table, name: str, mapping: ColumnMapping | None, limits:
         RetrievalError: the mapping names what is not there.
         TooLong: more text than the limits allow.
     """
+    plain, html = without_html(table.columns, table.rows, limits)
+    table = replace(table, rows=plain, notes=(*table.notes, *html))
     shape, roles = _mapped(table, name, mapping) if mapping else recognise(table.columns, table.rows)
     rows: Sequence[Mapping[str, Any]] = table.rows
     reader = RowReader(shape, roles)

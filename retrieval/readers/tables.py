@@ -156,8 +156,11 @@ def _value(text: str, lenient: bool = False) -> tuple[Any, str]:
 
 
 def _instances(row: Row) -> Iterator[Row]:
-    """An instruction with several `instances` (the form of Self-Instruct) as one row per instance."""
+    """One row per instance of an instruction (Self-Instruct), and one per pattern of an intent."""
     nested = row.get("instances")
+    patterns = row.get("patterns")
+    if isinstance(patterns, list) and all(isinstance(each, str) for each in patterns):
+        nested = [{"patterns": each} for each in patterns]
     if not isinstance(nested, list) or not all(isinstance(each, dict) for each in nested):
         yield row
         return

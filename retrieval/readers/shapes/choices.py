@@ -9,16 +9,21 @@ from typing import Any
 from retrieval.readers.shapes.values import nested, text_of
 
 _LETTERED = re.compile(r"^\(?([A-Za-z])[).:]\s+")
+_UNNAMED = re.compile(r"column \d+")
 _NUMBER = re.compile(r"\d+(\.0)?")
 _LETTER = re.compile(r"^\W*([A-Za-z])\W*$")
 
 
 @dataclass(frozen=True)
 class Choices:
-    """The texts of the choices and their labels, A, B, C … where the file has none."""
+    """The texts of the choices and their labels, A, B, C … where the file has none.
+
+    `marked` is the only one that the list itself says is right.
+    """
 
     texts: tuple[str, ...]
     labels: tuple[str, ...]
+    marked: str = ""
 
     @property
     def listed(self) -> str:
@@ -67,9 +72,11 @@ def read_choices(values: Sequence[Any]) -> Choices | None:
         texts = [_LETTERED.sub("", text) for text in texts]
     if len(texts) < 2 or not all(texts[:2]):
         return None
+    marked = texts[labels.index("1")] if set(labels) == {"0", "1"} and labels.count("1") == 1 else ""
+    labels = [] if marked else labels
     named = labels if len(set(labels)) == len(texts) and all(labels) else ascii_uppercase[: len(texts)]
     kept = [(text, label) for text, label in zip(texts, named, strict=False) if text]
-    return Choices(tuple(text for text, _ in kept), tuple(label for _, label in kept))
+    return Choices(tuple(text for text, _ in kept), tuple(label for _, label in kept), marked)
 
 
 def first_number(answers: Sequence[Any], counts: Sequence[int]) -> int:
@@ -78,3 +85,13 @@ def first_number(answers: Sequence[Any], counts: Sequence[int]) -> int:
     numbers = [(int(float(each)), count) for each, count in zip(said, counts, strict=True) if _NUMBER.fullmatch(each)]
     whole = bool(numbers) and all(number >= 1 for number, _ in numbers)
     return 1 if whole and any(number == count for number, count in numbers) else 0
+
+
+def unnamed_choices(sample: Mapping[str, Sequence[Any]]) -> dict[str, tuple[str, ...]] | None:
+    """In a table without a header: a question, its choices, and the letter of the right one."""
+    columns = list(sample)
+    letters = ascii_uppercase[: len(columns) - 2]
+    unnamed = len(letters) >= 2 and all(map(_UNNAMED.fullmatch, columns))
+    if not unnamed or not all(text_of(value) in letters for value in sample[columns[-1]]):
+        return None
+    return {"question": (columns[0],), "choices": tuple(columns[1:-1]), "answer": (columns[-1],)}

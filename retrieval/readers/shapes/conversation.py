@@ -1,5 +1,6 @@
 """Messages -> exchanges: every answer to learn with the system text and all turns before it."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +9,8 @@ from retrieval.pairs import Turns
 from retrieval.readers.shapes.messages import Message
 
 MAX_TURNS = 100  # before an answer; more do not fit into any window
+_THOUGHTS = re.compile(r"^\s*<(think|thinking|thought|reasoning)>.*?</\1>\s*", re.DOTALL)
+_CALL = re.compile(r"<(tool_call|function_?call)>(.*?)(?:</\1>)?", re.DOTALL)
 CALL, RESULT = "Tool call: {}", "Tool result: {}"
 
 
@@ -26,11 +29,22 @@ def exchanges(messages: Sequence[Message], left: Counter[str], last_only: bool =
 
     Calls of tools and their results become part of the question, as does an answer that comes with a call.
     """
-    found = list(_exchanges(_joined(_named([each for each in messages if each.text])), left))
+    plain = [_without_asides(each, left) for each in messages]
+    found = list(_exchanges(_joined(_named([each for each in plain if each.text])), left))
     if last_only and len(found) > 1:
         left["earlier"] += len(found) - 1
         return found[-1:]
     return found
+
+
+def _without_asides(message: Message, left: Counter[str]) -> Message:
+    """An answer without the thoughts at its beginning; one that is nothing but a call of a tool as that call."""
+    if message.role != "assistant" or "<" not in message.text[:200]:
+        return message
+    text, thoughts = _THOUGHTS.subn("", message.text)
+    left["thoughts"] += thoughts
+    call = _CALL.fullmatch(text.strip())
+    return replace(message, role="call", text=call[2].strip()) if call else replace(message, text=text)
 
 
 def _exchanges(messages: Sequence[Message], left: Counter[str]) -> Iterator[Exchange]:

@@ -35,6 +35,7 @@ MARKUPS: Sequence[Markup] = (
     _markup("Granite", r"<\|start_of_role\|>(?P<role>\w+)<\|end_of_role\|>"),
     _markup("Harmony", r"<\|start\|>(?P<role>\w+)(?:<\|channel\|>\w+)?<\|message\|>"),
     _markup("Zephyr", r"<\|(?P<role>user|assistant|system|prompter|model|bot|human|observation)\|>\s*"),
+    _markup("Baize and MOSS", r"\[?<?\|(?P<role>Human|AI|MOSS)\|[\]>]:?\s*"),
     _markup("DeepSeek", r"<[｜|](?P<role>User|Assistant)[｜|]>\s*"),
     _markup("Llama 2 and Mistral", r"(?P<role>\[/?INST\]|<<SYS>>)\s*"),
     _markup("OpenChat", r"GPT4 Correct (?P<role>User|Assistant):\s*", marked=False),
@@ -45,15 +46,16 @@ MARKUPS: Sequence[Markup] = (
         marked=False,
     ),
     _markup("Guanaco", r"### *(?P<role>Human|User|Assistant|Bot): *", marked=False),
-    _markup("Vicuna", r"(?:^|(?<=[\s>]))(?P<role>USER|ASSISTANT|SYSTEM): *", marked=False),
+    _markup("Vicuna", r"(?:^|(?<=[\s>]))(?P<role>USER|ASSISTANT|SYSTEM|FUNCTION RESPONSE): *", marked=False),
     _markup("Anthropic", r"^(?P<role>Human|Assistant|User|System|AI|Bot|Customer|Agent): *", marked=False),
     _markup("questions and answers", r"^(?P<role>Q|A|Question|Answer): *", marked=False),
 )
 CLOSERS = re.compile(
     r"<\|(?:im_end|eot_id|eom_id|eot|end_of_text|begin_of_text|endoftext|end|return|END_OF_TURN_TOKEN|end_of_turn)\|>"
     r"|<end_of_turn>|<turn\|>|<bos>|<eos>|</?s>|<｜(?:end|begin)▁of▁sentence｜>|<BOS_TOKEN>|<EOS_TOKEN>|\[gMASK\]<sop>"
-    r"|<</SYS>>|<\|assistant_end\|>|<\|user_end\|>"
+    r"|<</SYS>>|<eo[hatcrm]>|<\|assistant_end\|>|<\|user_end\|>"
 )
+CALCULATIONS = re.compile(r"<<[\d\s+*/.,()=%^-]+>>")  # of GSM8K
 PREAMBLE = re.compile(r"Below is an instruction that describes a task.*", re.DOTALL)
 
 
@@ -86,7 +88,7 @@ def has_control_tokens(text: str) -> bool:
 
 def without_closers(text: str) -> str:
     """The text without the control tokens that end or begin it."""
-    return CLOSERS.sub("", text).strip()
+    return CALCULATIONS.sub("", CLOSERS.sub("", text)).strip()
 
 
 def expanded(messages: Sequence[Message]) -> list[Message]:

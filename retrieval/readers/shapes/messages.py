@@ -15,28 +15,30 @@ ROLE_NAMES: Mapping[Role, tuple[str, ...]] = {
     "user": (
         "user", "human", "prompter", "question", "customer", "client", "instruction", "input", "person", "speaker1",
         "speaker_1", "h", "q", "student", "patient", "seeker", "[inst]", "context", "visitor", "usr",
-        "người dùng", "người_dùng", "用户", "usuario", "utilisateur", "benutzer", "nutzer",
+        "người dùng", "người_dùng", "khách hàng", "khách", "用户", "usuario", "utilisateur", "benutzer", "nutzer",
     ),
     "assistant": (
         "assistant", "gpt", "bot", "model", "chatgpt", "answer", "ai", "chatbot", "agent", "response", "output", "a",
-        "claude", "gemini", "llm", "expert", "support", "speaker2", "speaker_2", "[/inst]", "teacher", "doctor",
-        "helper", "asst", "bing", "bard", "gpt4", "gpt-4", "gpt-3.5", "trợ lý", "trợ_lý", "助手", "asistente",
+        "claude", "gemini", "llm", "expert", "support", "speaker2", "speaker_2", "[/inst]", "moss", "teacher", "doctor",
+        "helper", "asst", "bing", "bard", "gpt4", "gpt-4", "gpt-3.5", "trợ lý", "trợ_lý",
+        "nhân viên", "tư vấn viên", "助手", "asistente",
         "assistent",
     ),
     "tool": (
         "tool", "function", "observation", "ipython", "tool_response", "tool_responses", "function_response",
         "tool_result", "tool_results", "tool_output", "function-response", "function_output",
+        "function response",
     ),
     "call": ("function_call", "tool_call", "tool_calls", "function-call", "functioncall"),
 }  # fmt: skip
 ROLES: dict[str, Role] = {name: role for role, names in ROLE_NAMES.items() for name in names}
-ROLE_KEYS = ("role", "from", "speaker", "author", "sender", "type")
-TEXT_KEYS = ("content", "value", "text", "message", "utterance", "parts", "body", "data")
+ROLE_KEYS = ("role", "from", "speaker", "author", "sender", "vai_tro", "type")
+TEXT_KEYS = ("content", "value", "text", "message", "utterance", "parts", "body", "data", "msg", "mes", "noi_dung")
 HUMAN_KEYS = ("is_human", "is_user", "isUser", "from_user", "fromUser", "human")
 WEIGHT_KEYS = ("weight", "loss_weight", "train", "training", "loss", "learn", "trainable")
 # Keys of a turn that holds question and answer together.
 ASKED_KEYS = ("user", "human", "input", "question", "prompt", "instruction", "query", "q")
-ANSWERED_KEYS = ("assistant", "output", "answer", "response", "bot", "gpt", "model", "a")
+ANSWERED_KEYS = ("assistant", "output", "answer", "response", "bot", "gpt", "model", "a", "moss")
 SYSTEM_KEYS = ("system",)
 THOUGHTS = ("thinking", "reasoning", "redacted_thinking")
 CALLS = ("tool_use", "tool_call", "function_call")
@@ -95,6 +97,8 @@ def _dictionary_messages(value: dict[str, Any], left: Counter[str]) -> list[Mess
     single = _messages_in(value, {}, Counter())
     if single:
         return _messages_in(value, {}, left)
+    if all(isinstance(each, dict) for each in value.values()):  # turns by their numbers
+        return read_messages(list(value.values()), left)
     inside = [each for each in value.values() if _is_message_list(each) and holds_messages(each)]
     return read_messages(inside[0], left) if inside else []
 
@@ -115,7 +119,7 @@ def _listed_turn(turn: Sequence[Any]) -> list[Message]:
 
 def _two_speakers(messages: Sequence[Any]) -> dict[str, Role]:
     """Roles for two names that are no known roles: who speaks first asks."""
-    named = [_first(each, ROLE_KEYS) for each in messages if isinstance(each, dict)]
+    named = [_first(each, ROLE_KEYS[:-1]) for each in messages if isinstance(each, dict)]
     names = list(dict.fromkeys(name for name in named if isinstance(name, str)))
     if len(names) != 2 or any(map(role_of, names)):
         return {}
@@ -130,10 +134,13 @@ def _messages_in(message: dict[str, Any], speakers: Mapping[str, Role], left: Co
     name = _first(message, ROLE_KEYS) or _flagged_role(message)
     role = speakers.get(name) if isinstance(name, str) and name in speakers else role_of(name)
     if role is None:
+        message = {str(key).casefold(): each for key, each in message.items()}
         turn = [*_keyed(message, SYSTEM_KEYS, "system"), *_keyed(message, ASKED_KEYS, "user")]
         turn += _keyed(message, ANSWERED_KEYS, "assistant")
         left["unknown_role"] += not turn and isinstance(name, str)
         return turn
+    if role == "assistant" and message.get("recipient", "all") not in ("all", None):
+        role = "call"  # of ChatGPT to one of its tools
     learnt = all(_counts(message[key]) for key in WEIGHT_KEYS if key in message)
     speaker = message["name"] if isinstance(message.get("name"), str) else ""
     content = _first(message, TEXT_KEYS)
@@ -144,7 +151,8 @@ def _messages_in(message: dict[str, Any], speakers: Mapping[str, Role], left: Co
 
 def _flagged_role(message: Mapping[str, Any]) -> str | None:
     """The speaker where only a yes or no tells: whether a person wrote it, or whether it is to be learnt."""
-    human = next((message[key] for key in HUMAN_KEYS if isinstance(message.get(key), bool)), None)
+    sources = [message, *(each for each in message.values() if isinstance(each, dict))]
+    human = next((each[key] for each in sources for key in HUMAN_KEYS if isinstance(each.get(key), bool)), None)
     if human is None and isinstance(message.get("label"), bool):
         human = not message["label"]
     return None if human is None else "user" if human else "assistant"
@@ -172,23 +180,29 @@ def _parts(role: Role, content: Any, left: Counter[str]) -> Iterator[tuple[Role,
         return
     if isinstance(content, dict) and "parts" in content:
         content = content["parts"]
+    # Telegram cuts one text where a link begins; parts of others are paragraphs.
+    pieces = isinstance(content, list) and {str, dict} <= {type(part) for part in content}
     texts: list[str] = []
     for part in content if isinstance(content, list) else [content]:
         other = _other_part(part)
         if other:
-            yield from _joined_texts(role, texts)
+            yield from _joined_texts(role, texts, pieces)
             texts = []
             yield other
         elif isinstance(part, str) or (isinstance(part, dict) and ("text" in part or "content" in part)):
-            texts.append(text_of(part))
+            texts.append(part if pieces and isinstance(part, str) else text_of(part))
         else:
-            left["thoughts" if isinstance(part, dict) and part.get("type") in THOUGHTS else "media"] += 1
-    yield from _joined_texts(role, texts)
+            left["thoughts" if _is_thought(part) else "media"] += 1
+    yield from _joined_texts(role, texts, pieces)
 
 
-def _joined_texts(role: Role, texts: Sequence[str]) -> Iterator[tuple[Role, str]]:
+def _is_thought(part: Any) -> bool:
+    return isinstance(part, dict) and (part.get("type") in THOUGHTS or "thoughts" in part)
+
+
+def _joined_texts(role: Role, texts: Sequence[str], pieces: bool) -> Iterator[tuple[Role, str]]:
     if texts:
-        yield role, "\n".join(filter(None, texts))
+        yield role, ("" if pieces else "\n").join(filter(None, texts)).strip()
 
 
 def _other_part(part: Any) -> tuple[Role, str] | None:

@@ -1,22 +1,28 @@
 """The usual names of columns for each role, as `normal` spells them; the first one that a table has is taken."""
 
 import re
+import unicodedata
+from functools import lru_cache
 
 Names = tuple[str, ...]
 
 CHATS = (
     "messages", "conversations", "conversation", "dialogue", "dialog", "dialogs", "chat", "contents", "turns",
-    "utterances", "items", "log", "session", "thread", "history_messages", "chat_messages", "segments",
+    "utterances", "items", "log", "session", "thread", "history_messages", "chat_messages", "segments", "msgs",
+    "transcript", "hoi_thoai", "tin_nhan",
 )  # fmt: skip
 QUESTIONS = (
-    "instruction", "instructions", "question", "query", "prompt", "user", "human", "input", "inputs", "q", "problem",
+    "instruction", "instructions", "question", "query", "prompt", "user", "human", "definition",
+    "inputs_pretokenized", "input", "inputs", "q", "problem",
     "input_text", "text_input", "user_message", "user_input", "user_prompt", "user_query", "utterance", "task",
     "question_text", "questions", "source", "src", "request", "customer", "ask", "message", "goal", "ctx",
-    "câu_hỏi", "hỏi", "frage", "pregunta", "pergunta", "domanda", "question_fr", "вопрос", "问题", "問題",
+    "message_1", "patterns", "chi_dan", "huong_dan", "yeu_cau", "dau_vao",
+    "cau_hoi", "hoi", "frage", "pregunta", "pergunta", "domanda", "question_fr", "вопрос", "问题", "問題",
     "質問", "질문",
     "प्रश्न", "คำถาม", "سؤال", "السؤال", "pertanyaan", "soru",
 )  # fmt: skip
 ANSWERS = (
+    "targets_pretokenized", "message_2", "dap", "dau_ra", "phan_hoi",
     "output", "outputs", "answer", "response", "completion", "reply", "answers", "target", "targets", "assistant",
     "gpt", "bot", "a", "solution", "output_text", "best_answer", "correct_answer", "right_answer", "final_answer",
     "accepted_answer", "assistant_message", "assistant_response", "bot_response", "model_response", "generation",
@@ -24,13 +30,14 @@ ANSWERS = (
     "model_answer", "sample_answer", "short_answer",
     "answerkey", "answer_key", "correct", "cop",
     "gold", "label_text", "reference_answer", "long_answer", "human_answers", "reference", "expected_output", "ideal",
-    "câu_trả_lời", "trả_lời", "đáp_án", "antwort", "respuesta", "resposta", "risposta", "réponse", "reponse", "ответ",
+    "cau_tra_loi", "tra_loi", "dap_an", "antwort", "respuesta", "resposta", "risposta", "reponse", "ответ",
     "答案", "回答", "答え", "답변", "대답", "उत्तर", "คำตอบ", "جواب", "الجواب", "الإجابة", "jawaban", "cevap",
 )  # fmt: skip
 CONTEXTS = (
     "context", "contexts", "passage", "passages", "paragraph", "document", "documents", "article", "story", "support",
     "evidence", "background", "knowledge", "excerpt", "facts", "source_text", "retrieved_context", "reference_text",
-    "input_context", "ngữ_cảnh", "đoạn_văn", "kontext", "contexto", "contexte", "上下文",
+    "input_context", "document_text", "retrieved_contexts", "retrieval_context",
+    "ngu_canh", "doan_van", "kontext", "contexto", "contexte", "上下文",
 )  # fmt: skip
 # Two answers and the column that says which one is better.
 COMPARED = (
@@ -45,20 +52,28 @@ BETTER = (
     "better_response_id", "preference", "winner", "preferred", "label", "labels", "chosen", "better", "choice",
     "overall_preference", "preferred_response", "best", "winner_model",
 )  # fmt: skip
+# Beside two answers: the score of each, or how strongly the second is preferred (below 0: the first).
+SCORES = ("score", "rating", "reward", "votes")
+STRENGTHS = ("preference_strength", "preference_score")
 # Parts of names by which columns are told where no whole name is known.
-ASKING = frozenset({"question", "query", "prompt", "instruction", "frage", "pregunta", "pergunta", "domanda", "hỏi"})
-ANSWERING = frozenset(
-    {"answer", "response", "reply", "completion", "antwort", "respuesta", "resposta", "risposta", "réponse", "lời"}
-)
+ASKING = frozenset({"question", "query", "prompt", "instruction", "frage", "pregunta", "pergunta", "domanda", "hoi"})
+ANSWERING = frozenset({
+    "answer", "answers", "response", "responses", "reply", "completion", "antwort", "respuesta", "resposta", "risposta",
+    "reponse", "loi",
+})  # fmt: skip
 REPLIES = ("answer", "answers", "response", "reply", "output", "completion", "accepted_answer")
-SUMMARIES = ("summary", "highlights", "abstract", "tldr", "tl;dr", "summaries", "summarization", "tóm_tắt", "résumé")
+SUMMARIES = ("summary", "highlights", "abstract", "tldr", "tl;dr", "summaries", "summarization", "tom_tat", "resume")
 SOURCES = (
     "document", "article", "dialogue", "dialog", "text", "content", "body", "transcript", "report", "story", "source",
     "conversation", "paper", "full_text", "post", "news", "review", "meeting", "input", "passage", "context",
+    "van_ban", "noi_dung", "bai_bao", "bai_viet",
 )  # fmt: skip
 SYSTEMS = ("system", "system_prompt", "system_message", "persona", "system_instruction", "systeminstruction", "sys")
 HISTORIES = ("history", "chat_history", "previous", "context_history", "dialogue_history", "past_messages")
-INPUTS = ("input", "inputs", "details", "question_body", "body", "question_detail", "question_content")
+INPUTS = (
+    "input", "inputs", "details", "question_body", "body", "question_detail", "question_content",
+    "selftext",
+)  # fmt: skip
 LABELS = (
     "label", "kto_tag", "labels", "is_good", "good", "accepted", "is_accepted", "desirable", "is_correct", "thumbs_up",
     "feedback", "approved", "upvoted", "chosen_label", "is_helpful", "preferred", "rating", "vote",
@@ -75,7 +90,7 @@ REJECTED = (
 )  # fmt: skip
 CHOICES = (
     "choices", "options", "endings", "candidates", "answer_choices", "answer_options", "mc_choices", "alternatives",
-    "possible_answers", "option",
+    "possible_answers", "option", "lua_chon", "mc1_targets",
 )  # fmt: skip
 # Choices in columns of their own; all of a row must be there.
 LETTERS = (
@@ -95,28 +110,42 @@ RIGHT = (
 STEMS = ("question", "query", "ctx", "goal", "sentence", "stem", "problem", "prompt", "input", "instruction", "premise")
 TEXTS = (
     "text", "content", "document", "body", "passage", "paragraph", "article", "context", "sentence", "story", "page",
-    "description", "abstract", "văn_bản", "nội_dung", "texto", "texte",
+    "description", "abstract", "van_ban", "noi_dung", "texto", "texte",
 )  # fmt: skip
-WRITTEN = ("prompt", "input", "conversation", "data", "formatted")  # where chat markup is found beside texts
-TITLES = ("title", "heading", "headline", "tiêu_đề", "titel", "titre", "título")
-SPEAKERS = ("role", "speaker", "from", "sender", "author")
-SAID = ("content", "text", "message", "utterance", "value", "body")
+WRITTEN = (
+    "prompt",
+    "input",
+    "conversation",
+    "data",
+    "formatted",
+    "transcript",
+)  # where chat markup is found beside texts
+TITLES = ("title", "heading", "headline", "tieu_de", "titel", "titre", "titulo")
+SPEAKERS = ("role", "speaker", "from", "sender", "author", "vai_tro")
+FLAGS = ("is_human", "is_user", "from_user", "human")  # whether a person speaks
+SAID = ("content", "text", "message", "utterance", "value", "body", "msg", "mes", "noi_dung")
 GROUPS = (
     "conversation_id", "session_id", "dialogue_id", "dialog_id", "chat_id", "thread_id", "conv_id", "conversation",
     "dialogueid", "conversationid", "session", "ticket_id",
 )  # fmt: skip
 
+_ACCENTS = re.compile(r"(?<=[a-z\u0300-\u036f])[\u0300-\u036f]")  # of Latin letters only
+
 GOOD = frozenset({
     "true", "1", "1.0", "yes", "good", "desirable", "chosen", "up", "thumbs_up", "positive", "accept", "accepted",
     "approved", "correct", "like", "👍", "+1",
 })  # fmt: skip
+VERDICTS = frozenset({"accept", "reject", "ignore"})  # what a person who labels says of a row, never an answer
 BAD = frozenset({
-    "false", "0", "0.0", "no", "bad", "undesirable", "rejected", "down", "thumbs_down", "negative", "reject", "-1",
-    "-1.0", "declined", "incorrect", "wrong", "dislike", "👎",
+    "false", "0", "0.0", "no", "bad", "undesirable", "rejected", "down", "thumbs_down", "negative", "reject", "ignore",
+    "-1", "-1.0", "declined", "incorrect", "wrong", "dislike", "👎",
 })  # fmt: skip
 
 
+@lru_cache(maxsize=2_000)
 def normal(column: str) -> str:
-    """A column's name without case, with one underscore for blanks, points, hyphens and changes of case."""
+    """A column's name without case and accents, with one underscore for blanks, points, hyphens and changes of case."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", column.strip())
-    return "_".join(spaced.casefold().replace("-", " ").replace("_", " ").replace(".", " ").split())
+    parts = "_".join(spaced.casefold().replace("-", " ").replace("_", " ").replace(".", " ").split())
+    bare = _ACCENTS.sub("", unicodedata.normalize("NFD", parts))
+    return unicodedata.normalize("NFC", bare).replace("đ", "d")

@@ -3,14 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from retrieval.readers.shapes.annotations import annotated_row
 from retrieval.readers.shapes.messages import ROLE_KEYS, TEXT_KEYS, role_of
 from retrieval.readers.shapes.names import CONTEXTS, GROUPS, normal
 from retrieval.readers.shapes.recognise import matches_shape, recognise
+from retrieval.readers.shapes.talk import talk_row
 from retrieval.readers.shapes.values import is_empty, text_of
 
 Object = dict[str, Any]
 MESSAGES = "messages"  # the column of a conversation without a name of its own
 MAX_DEPTH = 12
+FEW = 3  # texts of a list that stand above rows
+COUNTEREXAMPLES = ("negative", "incorrect", "rejected")  # what begins the name of records of what is wrong
 
 
 def rows_in(value: Any, above: Mapping[str, Any] | None = None, depth: int = 0) -> Iterator[Object | None]:
@@ -32,7 +36,10 @@ def rows_in(value: Any, above: Mapping[str, Any] | None = None, depth: int = 0) 
 
 
 def _listed_rows(values: Sequence[Any], above: Mapping[str, Any], depth: int) -> Iterator[Object | None]:
-    if _are_messages(values) and not any(normal(key) in GROUPS for key in values[0]):
+    talk = talk_row("", values)
+    if talk:
+        yield {**above, **talk}
+    elif _are_messages(values) and not any(normal(key) in GROUPS for key in values[0]):
         yield {**above, MESSAGES: list(values)}
     elif len(values) > 1 and all(_is_array(each) for each in values):
         yield from _array_rows(values, above)
@@ -78,21 +85,35 @@ def _object_rows(value: Object, above: Mapping[str, Any], depth: int) -> Iterato
 
 def _container_rows(value: Object, above: Mapping[str, Any], depth: int) -> Iterator[Object | None]:
     """The rows of an object that is no row of a known shape: those inside it, or itself as a row of a table."""
-    around = {**above, **{key: each for key, each in value.items() if not isinstance(each, list | dict)}}
-    inner = [each for each in value.values() if _holds_records(each)]
+    around = {**above, **{key: each for key, each in value.items() if _is_plain(each)}}
+    talks = [row for key, each in value.items() if (row := talk_row(key, each))]
+    if talks:
+        yield from ({**around, **row} for row in talks)
+        return
+    inner = [
+        each for key, each in value.items() if _holds_records(each) and not normal(key).startswith(COUNTEREXAMPLES)
+    ]
     objects = [each for each in value.values() if isinstance(each, dict) and each]
     if not inner and len(objects) == len(value) > 1:
         inner = objects
-    elif not inner and len(objects) == 1 and _holds_shape(objects[0], depth):
-        inner = objects
-    if not inner:
+    if inner:
+        for each in inner:
+            yield from rows_in(each, around, depth + 1)
+        return
+    found = [list(rows_in(each, around, depth + 1)) for each in objects]
+    shaped = [rows for rows in found if any(row is not None and matches_shape(row) for row in rows)]
+    if shaped:
+        for rows in shaped:
+            yield from rows
+    else:
         yield {**above, **_flat(value)}
-    for each in inner:
-        yield from rows_in(each, around, depth + 1)
 
 
-def _holds_shape(value: Object, depth: int) -> bool:
-    return any(row is not None and matches_shape(row) for row in rows_in(value, {}, depth + 1))
+def _is_plain(value: Any) -> bool:
+    """Whether a value is a text or number, or a list of few texts, as a definition is."""
+    if isinstance(value, list):
+        return len(value) <= FEW and all(isinstance(each, str) for each in value)
+    return not isinstance(value, dict)
 
 
 def _holds_records(value: Any) -> bool:
@@ -115,6 +136,11 @@ def _flat(value: Object) -> Object:
 
 def _special_rows(value: Object) -> list[Object] | None:
     """Rows of exports whose rows are trees or arrays: ChatGPT, OpenAssistant, pandas; None for any other object."""
+    annotated = annotated_row(value)
+    if annotated is not None:
+        return [annotated]
+    if _are_answers(value):
+        return [{"question": asked, "answer": answer} for asked, answer in value.items()]
     mapping, columns, data = value.get("mapping"), value.get("columns"), value.get("data")
     if isinstance(mapping, dict) and mapping and all(isinstance(node, dict) for node in mapping.values()):
         return [{"title": value.get("title"), MESSAGES: _chatgpt_messages(value, mapping)}]
@@ -125,6 +151,12 @@ def _special_rows(value: Object) -> list[Object] | None:
     if isinstance(columns, list) and isinstance(data, list) and all(isinstance(row, list) for row in data):
         return [dict(zip(map(str, columns), row, strict=False)) for row in data]
     return _parallel_rows(value)
+
+
+def _are_answers(value: Object) -> bool:
+    """Whether an object has questions as its keys and answers as their values."""
+    asked = sum(key.rstrip().endswith(("?", "？", "؟")) for key in value)
+    return len(value) > 1 and asked >= 0.8 * len(value) and all(isinstance(each, str) for each in value.values())
 
 
 def _parallel_rows(value: Object) -> list[Object] | None:
@@ -141,7 +173,7 @@ def _parallel_rows(value: Object) -> list[Object] | None:
         list(cells), [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
     )
     around = {key: each for key, each in value.items() if key not in cells}
-    if len(cells) < len(value) and shape != "pairs":
+    if len(cells) < len(value) and shape not in ("pairs", "choices"):
         return None
     if shape == "pairs" and any(normal(key) in CONTEXTS for key in around):
         questions, answers = cells[roles["question"][0]], cells[roles["answer"][0]]

@@ -6,22 +6,36 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from retrieval.readers.shapes.choices import read_choices
-from retrieval.readers.shapes.compared import names_winner
-from retrieval.readers.shapes.markup import is_conversation
-from retrieval.readers.shapes.messages import holds_messages, role_of
+from retrieval.readers.shapes.choices import unnamed_choices
+from retrieval.readers.shapes.compared import judging_columns, names_winner
+from retrieval.readers.shapes.forms import (
+    are_choices,
+    are_marked_choices,
+    is_answer,
+    is_flag,
+    is_history,
+    is_label,
+    is_markup,
+    is_plain,
+    is_question,
+    is_role,
+    is_said,
+    is_stem_with_choices,
+    is_verdict,
+    is_words,
+)
+from retrieval.readers.shapes.messages import holds_messages
 from retrieval.readers.shapes.names import (
     ANSWERING,
     ANSWERS,
     ASKING,
-    BAD,
     BETTER,
     CHATS,
     CHOICES,
     CHOSEN,
     COMPARED,
     CONTEXTS,
-    GOOD,
+    FLAGS,
     GROUPS,
     HISTORIES,
     INPUTS,
@@ -43,7 +57,7 @@ from retrieval.readers.shapes.names import (
     Names,
     normal,
 )
-from retrieval.readers.shapes.values import is_empty, nested, text_of, words_per_cell
+from retrieval.readers.shapes.values import is_empty, text_of, words_per_cell
 
 Roles = Mapping[str, tuple[str, ...]]  # the columns of each role
 Column = Sequence[Any]  # the values of a column in the first rows
@@ -72,47 +86,6 @@ class Shape:
     holds: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict)
 
 
-def is_plain(value: Any) -> bool:
-    """Whether a value is text or a list of texts, and no list of messages."""
-    value = nested(value)
-    return (isinstance(value, list) and all(isinstance(each, str) for each in value)) or not holds_messages(value)
-
-
-def is_label(value: Any) -> bool:
-    """Whether a value says that an answer is good or bad."""
-    return _label(value) in GOOD | BAD
-
-
-def is_bad(value: Any) -> bool:
-    """Whether a value says that an answer is bad."""
-    return _label(value) in BAD
-
-
-def _label(value: Any) -> str:
-    return ("true" if value else "false") if isinstance(value, bool) else text_of(value).casefold()
-
-
-def is_stem_with_choices(value: Any) -> bool:
-    """Whether a value is a question that holds its own choices."""
-    value = nested(value)
-    return isinstance(value, dict) and "choices" in value and read_choices([value["choices"]]) is not None
-
-
-def is_markup(value: Any) -> bool:
-    """Whether a value is a text in chat markup with an answer."""
-    return isinstance(value, str) and is_conversation(value)
-
-
-def is_role(value: Any) -> bool:
-    """Whether a value names who speaks."""
-    return role_of(value) is not None
-
-
-def are_choices(value: Any) -> bool:
-    """Whether a value is a list of choices."""
-    return read_choices([value]) is not None
-
-
 _AROUND = {"system": SYSTEMS, "history": HISTORIES, "context": CONTEXTS, "label": LABELS}
 SHAPES: Sequence[Shape] = (
     Shape(
@@ -124,24 +97,29 @@ SHAPES: Sequence[Shape] = (
     Shape("preference", {"chosen": CHOSEN[:1]}, {"question": QUESTIONS, "input": INPUTS, "system": SYSTEMS}),
     Shape("summary", {"context": SOURCES, "answer": SUMMARIES}, {"system": SYSTEMS}, {"context": is_plain}),
     Shape(
-        "messages", {"chat": CHATS}, {"system": SYSTEMS, "label": LABELS, "context": CONTEXTS}, {"chat": holds_messages}
+        "messages",
+        {"chat": CHATS},
+        {"system": SYSTEMS, "label": LABELS, "context": CONTEXTS, "answer": ANSWERS},
+        {"chat": holds_messages},
     ),
     Shape("messages", {"chat": ("data",), "id": ("id",)}, {}, {"chat": holds_messages}),
     Shape(
         "choices",
-        {"question": STEMS, "choices": CHOICES, "answer": RIGHT},
+        {"question": (*STEMS, *QUESTIONS), "choices": CHOICES, "answer": (*RIGHT, *ANSWERS)},
         {"context": CONTEXTS},
         {"choices": are_choices},
     ),
+    Shape("choices", {"question": STEMS, "choices": CHOICES}, {"context": CONTEXTS}, {"choices": are_marked_choices}),
     Shape("choices", {"question": STEMS, "answer": RIGHT}, {}, {"question": is_stem_with_choices}),
     Shape("turns", {"speaker": SPEAKERS, "text": SAID}, {"group": GROUPS}, {"speaker": is_role}),
+    Shape("turns", {"speaker": FLAGS, "text": SAID}, {"group": GROUPS}, {"speaker": is_flag}),
     Shape("pairs", {"question": QUESTIONS, "answer": ANSWERS}, {"input": INPUTS, **_AROUND}),
+    Shape("pairs", {"question": TITLES, "answer": REPLIES}, {"input": (*TEXTS, *INPUTS)}),
     Shape("pairs", {"question": CONTEXTS, "answer": ANSWERS}, {"system": SYSTEMS, "label": LABELS}),
-    Shape("pairs", {"question": TITLES, "input": TEXTS, "answer": REPLIES}),
     Shape("pairs", {"question": TEXTS, "answer": REPLIES}, _AROUND),
     Shape("markup", {"chat": (*TEXTS, *WRITTEN, *CHATS)}, {"label": LABELS}, {"chat": is_markup}),
 )  # fmt: skip
-TEXT = Shape("text", {"text": TEXTS}, {"title": TITLES})
+TEXT = Shape("text", {"text": TEXTS}, {"title": TITLES, "label": ("answer",)}, {"label": is_verdict})
 
 
 def recognise(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> tuple[str, dict[str, tuple[str, ...]]]:
@@ -153,6 +131,9 @@ def recognise(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> tupl
     asked = _partly_named(sample)
     if asked:
         return "pairs", asked
+    lettered = unnamed_choices(sample)
+    if lettered:
+        return "choices", lettered
     roles = _text_roles(sample)
     if roles:
         return "text", roles
@@ -186,8 +167,10 @@ def _roles_of(shape: Shape, sample: Mapping[str, Column]) -> dict[str, tuple[str
     roles: dict[str, tuple[str, ...]] = {}
     for role, names in (*shape.needs.items(), *shape.may.items()):
         taken = {column for columns in roles.values() for column in columns}
-        holds = shape.holds.get(role) or {"label": is_label, "history": _is_history}.get(role)
+        holds = shape.holds.get(role) or _HOLDS.get(role)
         column = _first_column(sample, names, taken, holds)
+        if role == "context" and not column:
+            column = _context_column(sample, taken)
         if column:
             roles[role] = (column,)
         elif role in shape.needs:
@@ -195,8 +178,22 @@ def _roles_of(shape: Shape, sample: Mapping[str, Column]) -> dict[str, tuple[str
     return roles
 
 
-def _is_history(value: Any) -> bool:
-    return holds_messages(value) or is_markup(value)
+_HOLDS: Mapping[str, Callable[[Any], bool]] = {
+    "label": is_label,
+    "history": is_history,
+    "question": is_said,
+    "input": is_said,
+    "answer": is_answer,
+}
+
+
+def _context_column(sample: Mapping[str, Column], taken: set[str]) -> str:
+    """A column of running text whose name ends with that of a context, such as "wiki passage"."""
+    for column, values in sample.items():
+        last = normal(column).rpartition("_")[2]
+        if column not in taken and last in CONTEXTS and words_per_cell(values) >= TEXT_LIKE_WORDS:
+            return column
+    return ""
 
 
 def _first_column(
@@ -207,6 +204,8 @@ def _first_column(
         column = known.get(name)
         if column and column not in taken and (holds is None or _mostly(sample[column], holds)):
             return column
+    if holds in (is_said, is_answer):  # an empty column with the right name is asked for
+        return next((known[name] for name in names if name in known and all(map(is_empty, sample[known[name]]))), "")
     return ""
 
 
@@ -221,8 +220,8 @@ def _lettered_choices(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]
     known = {normal(column): column for column in reversed(list(sample))}
     for names in LETTERS:
         columns = [known[name] for name in names if name in known]
-        question = _first_column(sample, STEMS, set(columns), None)
-        answer = _first_column(sample, RIGHT, {*columns, question}, None)
+        question = _first_column(sample, (*STEMS, *QUESTIONS), set(columns), None)
+        answer = _first_column(sample, (*RIGHT, *ANSWERS), {*columns, question}, None)
         if len(columns) >= 2 and names[0] in known and names[1] in known and question and answer:
             context = _first_column(sample, CONTEXTS, {*columns, question, answer}, None)
             around = {"context": (context,)} if context else {}
@@ -237,9 +236,10 @@ def _compared_answers(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]
         columns = tuple(known[name] for name in names if name in known)
         better = _first_column(sample, BETTER, set(columns), partial(names_winner, names=names))
         question = _first_column(sample, (*QUESTIONS, "history", "post", "context"), {*columns, better}, None)
-        if len(columns) == 2 and better:
+        judges = (better,) if better else judging_columns(known, names)
+        if len(columns) == 2 and judges:
             asked = {"question": (question,)} if question else {}
-            return {**asked, "compared": columns, "better": (better,)}
+            return {**asked, "compared": columns, "better" if better else "scores": judges}
     return None
 
 
@@ -247,14 +247,17 @@ def _partly_named(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | 
     """Question and answer by a part of their names, such as "customer question", where both hold words."""
     parts = {column: set(normal(column).split("_")) for column, values in sample.items() if _has_words(column, values)}
     asked = next((column for column, words in parts.items() if words & ASKING), "")
-    answered = next((column for column, words in parts.items() if words & ANSWERING and column != asked), "")
-    return {"question": (asked,), "answer": (answered,)} if asked and answered else None
+    asked = asked or next((column for column in parts if _mostly(sample[column], is_question)), "")
+    answering = [column for column, words in parts.items() if words & ANSWERING and column != asked]
+    answered = max(answering, key=lambda column: words_per_cell(sample[column]), default="")
+    if not asked or not answered:
+        return None
+    context = _first_column(sample, CONTEXTS, {asked, answered}, None) or _context_column(sample, {asked, answered})
+    return {"question": (asked,), "answer": (answered,), **({"context": (context,)} if context else {})}
 
 
 def _has_words(column: str, values: Column) -> bool:
-    return not _is_id(column, values) and _mostly(
-        values, lambda value: isinstance(value, str) and not value.isdecimal()
-    )
+    return not _is_id(column, values) and _mostly(values, is_words)
 
 
 def _text_roles(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
@@ -285,10 +288,6 @@ def _is_id(column: str, values: Column) -> bool:
 def _asked_column(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
     """Of two columns with unknown names, the first as questions where its cells end with a question mark."""
     columns = [column for column, values in sample.items() if not _is_id(column, values)]
-    if len(columns) != 2 or not _mostly(sample[columns[0]], _is_question):
+    if len(columns) != 2 or not _mostly(sample[columns[0]], is_question):
         return None
     return {"question": (columns[0],), "answer": (columns[1],)}
-
-
-def _is_question(value: Any) -> bool:
-    return text_of(value).endswith(("?", "？", "؟"))

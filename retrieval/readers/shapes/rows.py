@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from retrieval.readers.shapes.choices import Choices, first_number, read_choices
-from retrieval.readers.shapes.compared import winner
+from retrieval.readers.shapes.compared import best_answer, judged, winner
 from retrieval.readers.shapes.conversation import Exchange, exchanges
+from retrieval.readers.shapes.forms import is_bad, is_stem_with_choices
 from retrieval.readers.shapes.markup import expanded, read_markup
 from retrieval.readers.shapes.messages import ROLE_KEYS, Message, Role, holds_messages, read_messages, role_of
 from retrieval.readers.shapes.names import normal
-from retrieval.readers.shapes.recognise import Roles, is_bad, is_stem_with_choices
+from retrieval.readers.shapes.recognise import Roles
 from retrieval.readers.shapes.values import answer_of, is_empty, labelled, nested, text_of
 
 Row = Mapping[str, Any]
@@ -63,11 +64,11 @@ class RowReader:
 
     def read(self, row: Row) -> RowContent:
         """The content of one row; why it is empty is counted."""
-        if self.shape in ("text", "table"):
-            return self._read_text(row)
         if any(is_bad(value) for value in self._values(row, "label")):
             self.left["rejected"] += 1
             return RowContent()
+        if self.shape in ("text", "table"):
+            return self._read_text(row)
         messages = self._messages(row)
         system = self._text(row, "system")
         if system and not any(each.role == "system" for each in messages):
@@ -97,6 +98,8 @@ class RowReader:
         found: list[Message] = []
         for value in self._values(row, "chat"):
             found += read_messages(value, self.left) if holds_messages(value) else read_markup(text_of(value))
+        if found and found[-1].role == "user":  # a prompt whose answer stands in a column of its own
+            found += [each for answer in self._values(row, "answer") for each in self._said(answer, "assistant")]
         return expanded(found)
 
     def _preferred(self, row: Row) -> list[Message]:
@@ -113,14 +116,19 @@ class RowReader:
     def _better(self, row: Row) -> list[Any]:
         """The better of two answers; none of a tie."""
         columns, said = self.roles["compared"], self._values(row, "better")
-        place = winner(said[0], [normal(column) for column in columns]) if said else -1
+        if "scores" in self.roles:
+            place = judged([row.get(column) for column in self.roles["scores"]])
+        else:
+            place = winner(said[0], [normal(column) for column in columns]) if said else -1
         self.left["tied"] += place not in (0, 1)
         return [row.get(columns[place])] if place in (0, 1) else []
 
     def _choice(self, row: Row) -> list[Message]:
         question, choices = self._stem(row), self._choices(row)
         answers = self._values(row, "answer")
-        right = choices.right(answers[0], self.first_choice) if choices and answers else ""
+        right = (
+            choices.right(answers[0], self.first_choice) if choices and answers else choices.marked if choices else ""
+        )
         if not choices or not right or not question:
             self.left["no_choice"] += 1
             return []
@@ -145,16 +153,19 @@ class RowReader:
 
     def _question(self, row: Row) -> list[Message]:
         if self.shape == "summary" or "question" not in self.roles:
-            context = self._context(row)
+            context = self._context(row) if "question" not in self.roles and "answer" in self.roles else ""
+            if not context:
+                return []
             from retrieval.language import detect_language  # loads a language model: only where it is asked
 
             ask = SUMMARIZE.get(detect_language(context), SUMMARIZE["en"])
-            return [Message("user", ask)] if context and "question" not in self.roles and "answer" in self.roles else []
+            return [Message("user", ask)]
         values = [*self._values(row, "question"), *self._values(row, "input")]
-        return [each for value in values for each in self._said(value, "user")]
+        return [each for value in values if not _is_no_input(value) for each in self._said(value, "user")]
 
     def _said(self, value: Any, role: Role) -> list[Message]:
         """The messages in a value, or its text as one message of this role."""
+        value = best_answer(value) if role == "assistant" else value
         opened = nested(value)
         if _is_text_list(opened):
             texts = [text_of(each) for each in opened] if role == "user" else [answer_of(opened)]
@@ -194,6 +205,11 @@ def common_separator(values: Sequence[Any]) -> str:
     """The mark that all texts of a column end with, such as "###" in the prompts of old; empty for few or no such."""
     ends = {match[0].strip() if match else "" for match in (_SEPARATOR.search(text_of(value)) for value in values)}
     return ends.pop() if len(ends) == 1 and len(values) >= SEPARATED else ""
+
+
+def _is_no_input(value: Any) -> bool:
+    """Whether a text says that an instruction has no input."""
+    return isinstance(value, str) and value.strip().casefold() in ("<noinput>", "noinput", "no input", "n/a")
 
 
 def _names_role(value: Mapping[str, Any]) -> bool:

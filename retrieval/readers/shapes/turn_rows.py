@@ -7,6 +7,7 @@ from retrieval.readers.shapes.messages import role_of
 from retrieval.readers.shapes.names import normal
 from retrieval.readers.shapes.nesting import MESSAGES
 from retrieval.readers.shapes.recognise import Roles
+from retrieval.readers.shapes.values import text_of
 
 Row = Mapping[str, Any]
 IDS, PARENTS = ("message_id", "id"), ("parent_id", "parent", "parent_message_id")
@@ -20,7 +21,13 @@ def conversation_rows(rows: Sequence[Row], roles: Roles) -> list[dict[str, Any]]
     parent = next((names[each] for each in PARENTS if each in names), "")
     paths = _paths(rows, own, parent) if own and parent else _groups(rows, roles)
     speaker, said = roles["speaker"][0], roles["text"][0]
-    return [{MESSAGES: [{"role": row[speaker], "content": row[said]} for row in path]} for path in paths]
+    return [{MESSAGES: [{"role": _role(row[speaker]), "content": row[said]} for row in path]} for path in paths]
+
+
+def _role(speaker: Any) -> Any:
+    """The speaker; of a mark that says whether a person speaks, who that is."""
+    said = text_of(speaker).casefold()
+    return {"yes": "user", "true": "user", "no": "assistant", "false": "assistant"}.get(said, speaker)
 
 
 def _groups(rows: Sequence[Row], roles: Roles) -> Iterator[list[Row]]:

@@ -8,8 +8,22 @@ from collections.abc import Sequence
 from typing import Any
 
 # As libraries write a missing value. "NA" and "N/A" are left as they are: they may be answers.
-EMPTY = frozenset({"", "nan", "NaN", "NAN", "None", "null", "NULL", "<NA>", "NaT", "#N/A", "undefined"})
-TEXT_KEYS = ("text", "value", "content", "parts", "answer", "response", "output", "sentences", "body", "input_text")
+EMPTY = frozenset({"", "nan", "NaN", "NAN", "None", "null", "NULL", "NONE", "<NA>", "NaT", "#N/A", "undefined"})
+TEXT_KEYS = (
+    "text",
+    "value",
+    "content",
+    "parts",
+    "answer",
+    "response",
+    "output",
+    "sentences",
+    "body",
+    "input_text",
+    "spans",
+    "texts",
+    "full_text",
+)
 MAX_NESTING = 40
 MAX_REPR = 500_000  # characters; Python's parser takes about a hundred bytes for each
 _JSON = json.JSONDecoder(parse_constant=lambda _: None, strict=False)  # NaN and Infinity are no text
@@ -28,7 +42,9 @@ def is_empty(value: Any) -> bool:
     """Whether a cell holds nothing: no text, NaN or None in any spelling, or an empty list."""
     if isinstance(value, str):
         return value.strip() in EMPTY
-    return value is None or (isinstance(value, float) and not math.isfinite(value)) or value in ([], {})
+    if isinstance(value, list):
+        return all(map(is_empty, value))
+    return value is None or (isinstance(value, float) and not math.isfinite(value)) or value == {}
 
 
 def nested(value: Any) -> Any:

@@ -98,3 +98,17 @@ def test_what_nobody_sees_is_removed_and_counted(write: Write, text: str, clean:
     document = read_document(write("a.txt", text))
     assert document.text == clean
     assert document.sentences == ((note,) if note else ())
+
+
+def test_letters_of_iso_2022_are_read_though_they_are_ascii(write: Write) -> None:
+    assert read_document(write("a.txt", "港は朝に開く。".encode("iso-2022-jp"))).text == "港は朝に開く。"
+
+
+def test_a_page_declared_as_latin_1_is_read_as_browsers_do(write: Write) -> None:
+    page = "<meta charset=iso-8859-1><p>Caf\xe9&nbsp;\x93ok\x94</p>".encode("latin-1")
+    assert read_document(write("a.html", page)).text == "Café “ok”"
+
+
+def test_mojibake_whose_bytes_are_a_blank_and_a_soft_hyphen_is_mended(write: Write) -> None:
+    garbled = "Phà rời cảng lúc chín giờ.".encode().decode("latin-1")
+    assert read_document(write("a.txt", garbled)).text == "Phà rời cảng lúc chín giờ."

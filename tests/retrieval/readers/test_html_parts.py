@@ -110,3 +110,12 @@ def test_struck_out_text_is_left_out_and_counted(write: Write) -> None:
     assert [(part.kind, part.text) for part in document.left_out] == [
         ("Struck-out parts", "20"), ("Struck-out parts", "18"),
     ]  # fmt: skip
+
+
+def test_links_to_edit_a_section_are_no_text_and_what_a_search_opens_is(write: Write) -> None:
+    page = (
+        "<a class='mw-jump-link' href='#c'>Jump to content</a><h2>History</h2>"
+        "<span class='mw-editsection'>[edit]</span><p>Built in 1998.</p>"
+        "<section><div hidden='until-found'>Sold in 2001.</div></section>"
+    )
+    assert read_document(write("a.html", page)).text == "History\n\nBuilt in 1998.\n\nSold in 2001."

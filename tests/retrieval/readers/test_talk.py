@@ -108,3 +108,20 @@ def test_a_chat_becomes_names_and_texts(write: Write, form: str) -> None:
 )
 def test_a_log_and_a_programme_are_no_chats(write: Write, text: str) -> None:
     assert read_document(write("a.txt", text)).text == text.strip()
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "10:0{n}, 01/05/2024 - {name}: {said}",
+        "{name}, [01.05.2024 10:0{n}]\n{said}\n",
+        "10:00:0{n} From {name} to Everyone:\n\t{said}",
+    ],
+)
+def test_more_forms_of_chats_are_read_as_who_said_what(write: Write, form: str) -> None:
+    names = ["Ann", "Bob", "Ann", "Bob"]
+    lines = [form.format(n=place, name=name, said=f"Word {place}.") for place, name in enumerate(names)]
+    text = read_document(write("a.txt", "\n".join(lines))).text
+    assert [" ".join(each.split()) for each in text.replace(":\n", ": ").splitlines() if each.strip()] == [
+        f"{name}: Word {place}." for place, name in enumerate(names)
+    ]
