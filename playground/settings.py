@@ -11,6 +11,9 @@ from playground.errors import UserError
 MEGABYTE = 1_000_000
 
 
+NO_OCR = "none"
+
+
 def setting(default: Any, *, env: str, help: str, choices: tuple[int, ...] = ()) -> Any:  # noqa: A002 - the field's word
     """A dataclass field with its environment variable, the sentence for the README, and the allowed numbers, if any."""
     return field(default=default, metadata={"env": env, "help": help, "choices": choices})
@@ -64,6 +67,14 @@ class Settings:
     )
     read_seconds: int = setting(
         20, env="PLAYGROUND_READ_SECONDS", help="Processor time for reading one file; by the clock three times that."
+    )
+    ocr: str = setting(
+        "eng+vie",
+        env="PLAYGROUND_OCR",
+        help="Languages for reading scanned pages where `tesseract` is installed; `none` for no such reading.",
+    )
+    ocr_seconds: int = setting(
+        120, env="PLAYGROUND_OCR_SECONDS", help="Time by the clock for the scanned pages of one file."
     )
     question_chars: int = setting(2_000, env="PLAYGROUND_QUESTION_CHARS", help="Characters in one question.")
     max_steps: int = setting(2_000, env="PLAYGROUND_MAX_STEPS", help="Optimizer steps in one run.")

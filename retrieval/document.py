@@ -11,6 +11,7 @@ from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
 from retrieval.errors import RetrievalError
+from retrieval.limits import Limits
 from retrieval.notes import KINDS, Note, left_out_notes
 from retrieval.pairs import Pair, Turns, read_pairs, stored_conversations, stored_pair
 from retrieval.table_reading import TableReading
@@ -70,28 +71,6 @@ class LeftOut:
     def can_be_taken(self) -> bool:
         """Whether its text is known, so that it can be taken back."""
         return self.whole and KINDS[self.kind].has_text
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much one file may hold: characters of text, pages of a PDF, bytes of the file, bytes after unpacking.
-
-    XML has a limit of its own because its parsed tree is many times larger. The last three limit the process that
-    reads the file: its memory, its processor seconds, and the bytes of its answer.
-    """
-
-    max_chars: int = 1_000_000
-    max_pages: int = 1_000
-    max_uncompressed_bytes: int = 100_000_000
-    max_xml_bytes: int = 40_000_000
-    memory_bytes: int = 1_000_000_000
-    seconds: int = 20
-    answer_bytes: int = 50_000_000
-
-    @property
-    def clock_seconds(self) -> int:
-        """Wall-clock seconds: on a busy machine a process gets a third of a core at times."""
-        return 3 * self.seconds
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ WHY = {
     "control": "It is a part of a form that someone is to fill.",
     "unopened": "Files of this kind are not opened.",
     "garbled": "Its letters make no words.",
+    "late": "The time for text recognition (OCR) was over.",
     "uncalculated": "The file stores no result, and no formula is calculated.",
     "missing": "The file names it but does not hold it.",
 }
@@ -81,6 +82,7 @@ KINDS = {
     "Links": Kind("unopened", has_text=False),
     "Files that cannot be read": Kind("unopened", has_text=False),
     "Pages with an unreadable text layer": Kind("garbled", has_text=False),
+    "Pages left as pictures": Kind("late", has_text=False),
     "Formulas without a stored result": Kind("uncalculated"),
     "Chapters that are missing": Kind("missing", has_text=False),
 }
@@ -95,6 +97,7 @@ NOTES = {
     "read_as": "Read as {words}, as the file does not say its encoding.",
     "html_cells": "Cells of HTML read as their text: {count}.",
     "empty_pages": "Pages without text: {count}.",
+    "ocr": "Pages read by text recognition (OCR), which makes mistakes: {words}.",
     "no_text_columns": "Columns that hold no text left out: {words}.",
     "unread_columns": "Columns that are not read: {words}.",
     "first_rows": "Only the first {words} rows were read; the data set has more.",

@@ -4,18 +4,19 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from playground.errors import UserError
 from playground.services.keyed_locks import KeyedLocks
-from playground.settings import MEGABYTE, Settings
+from playground.services.summary import Summary, summarise
+from playground.settings import MEGABYTE, NO_OCR, Settings
 from playground.storage.store import NAME_CHARS, DocumentRow, Store, clean_name, digest
 from retrieval.document import Document, Limits, NeedsMapping
 from retrieval.errors import NeedsEncoding, RetrievalError
-from retrieval.language import detect_language
 from retrieval.mapping import ColumnMapping
-from retrieval.notes import Note
+from retrieval.readers.ocr import known_languages
 from retrieval.readers.sandbox import read_in_sandbox
 from retrieval.table_reading import TableReading
 from retrieval.taken_back import with_taken_back
@@ -66,22 +67,6 @@ class Added:
     undecided: tuple[Undecided, ...] = ()
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What was read from one document; `language` is ISO 639-1, `notes` say what was left out or repaired."""
-
-    id: str
-    name: str
-    bytes: int
-    chars: int
-    pages: int
-    headings: int
-    pairs: int
-    language: str
-    notes: tuple[Note, ...]
-    table: TableReading | None = None
-
-
 class Library:
     """All visitors' texts. Every method takes the visitor's id and sees nothing of another's."""
 
@@ -89,6 +74,11 @@ class Library:
         self._store = store
         self._settings = settings
         self._adding = KeyedLocks()
+
+    @cached_property
+    def ocr_languages(self) -> tuple[str, ...]:
+        """The languages in which scanned pages are read here; none where `tesseract` is not installed."""
+        return tuple(known_languages(reading_limits(self._settings).ocr_languages))
 
     def add(
         self,
@@ -176,7 +166,7 @@ class Library:
 
     def summary(self, visitor: str) -> list[Summary]:
         """What was read from each document, oldest first."""
-        return [_summary(row, read_document(row)) for row in self._store.documents(visitor)]
+        return [summarise(row, read_document(row)) for row in self._store.documents(visitor)]
 
     def text_hash(self, visitor: str) -> str:
         """16 hex digits that change whenever the visitor's text does."""
@@ -271,6 +261,8 @@ def reading_limits(settings: Settings) -> Limits:
         max_pages=settings.pdf_pages,
         memory_bytes=settings.read_bytes,
         seconds=settings.read_seconds,
+        ocr_languages="" if settings.ocr == NO_OCR else settings.ocr,
+        ocr_seconds=settings.ocr_seconds,
     )
 
 
@@ -283,18 +275,3 @@ def _display_name(name: str) -> str:
 
 def _megabytes(size: int, limit: int) -> str:
     return f"{size / MEGABYTE:.1f} MB; the limit is {limit / MEGABYTE:g} MB"
-
-
-def _summary(row: DocumentRow, document: Document) -> Summary:
-    return Summary(
-        id=row.id,
-        name=row.name,
-        bytes=row.bytes,
-        chars=row.chars,
-        pages=len(document.pages),
-        headings=len(document.headings),
-        pairs=len(document.pairs),
-        language=detect_language(document.text),
-        notes=document.notes,
-        table=document.table,
-    )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 
 from retrieval.document import Document, Limits, TooLong
 from retrieval.errors import RetrievalError
@@ -37,6 +38,12 @@ def _pdf(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
     from retrieval.readers.pdf import read_pdf
 
     return read_pdf(data, name, limits)
+
+
+def _image(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.images import read_image
+
+    return read_image(data, name, limits)
 
 
 def _docx(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
@@ -125,8 +132,11 @@ def _code(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
 def _zip(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
     from retrieval.readers.archive import read_archive
 
+    began = monotonic()
+
     def read(content: bytes, inner: str) -> Document:
-        return BY_ENDING[Path(inner).suffix.lower()].read(content, inner, limits, None)
+        left = max(0, limits.ocr_seconds - int(monotonic() - began))  # one time limit for all the pictures of a file
+        return BY_ENDING[Path(inner).suffix.lower()].read(content, inner, replace(limits, ocr_seconds=left), None)
 
     return read_archive(
         data, name, limits, {ending for ending, each in BY_ENDING.items() if each.read is not _zip}, read
@@ -172,6 +182,7 @@ FORMATS = (
     Format("IPYNB", (".ipynb",), _notebook),
     Format("TEX", (".tex",), _tex),
     Format("code", CODE, _code),
+    Format("images", (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"), _image, binary=True),
     Format("ZIP", (".zip",), _zip, binary=True),
 )
 BY_ENDING = {ending: each for each in FORMATS for ending in each.endings}

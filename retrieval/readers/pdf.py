@@ -2,7 +2,7 @@
 
 import re
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 import pypdfium2 as pdfium
@@ -14,6 +14,7 @@ from retrieval.notes import Note
 from retrieval.readers import pdf_layout
 from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.encoding import refuse_disguised
+from retrieval.readers.ocr import HOW_TO_GET, LATE, OutOfTime, Recogniser, ocr_note
 from retrieval.readers.pdf_arrange import GAP, arrange
 from retrieval.readers.pdf_forms import typed_values
 from retrieval.readers.pdf_layout import Line, Page
@@ -35,16 +36,22 @@ _CONTROL = re.compile("[\x01-\x08\x0b\x0e-\x1f\ue000-\uf8ff]")
 RAISED_SIZE = 0.85  # largest size of a footnote mark, relative to its neighbour
 WIDEST_LETTER = 0.62  # mean width of a letter, in letter sizes, above which a word hardly is
 ASKEW = 4  # the direction of letters that stand in no quarter
+SCAN_LETTERS, SCAN_SHARE = 60, 0.3  # most letters, and least share of the page that a picture covers
 UNREADABLE = "Pages with an unreadable text layer"
 _HYPHENS = {0x02: "-", 0xFFFE: "-"}
 
 
 @dataclass(frozen=True)
 class _Read:
-    """The pages of a file, and the pages whose text layer is gibberish, by number from 1, with its beginning."""
+    """The pages of a file; by number from 1 those whose text layer is gibberish, with its beginning, and others.
 
-    pages: list[Page]
-    unreadable: dict[int, str]
+    Those in `recognised` were read by OCR; for those that are `late` the time did not suffice.
+    """
+
+    pages: list[Page] = field(default_factory=list)
+    unreadable: dict[int, str] = field(default_factory=dict)
+    recognised: list[int] = field(default_factory=list)
+    late: list[int] = field(default_factory=list)
 
 
 def read_pdf(data: bytes, name: str, limits: Limits) -> Document:
@@ -59,14 +66,15 @@ def read_pdf(data: bytes, name: str, limits: Limits) -> Document:
         read = _pages(data, name, limits)
     cleaner = Cleaner()
     pages = repair_lines(read.pages, cleaner)
-    empty = sum(not page for page in pages) - len(read.unreadable)
-    _check_readable(pages, read, name)
+    empty = sum(not page for page in pages) - len(read.unreadable) - len(read.late)
+    _check_readable(pages, read, name, limits)
     pages, running = pdf_layout.remove_running_lines(pages)
     builder = DocumentBuilder(limits.max_chars)
     left_out = sorted(
         [
             *((page, UNREADABLE, text) for page, text in read.unreadable.items()),
             *((page, pdf_layout.RUNNING, text) for page, text in running),
+            *((page, LATE, "") for page in read.late),
         ],
         reverse=True,
     )
@@ -79,18 +87,22 @@ def read_pdf(data: bytes, name: str, limits: Limits) -> Document:
     for page, kind, text in reversed(left_out):
         builder.leave_out(kind, text, str(page))
     notes = [Note("empty_pages", empty)] if empty else []
+    notes += [ocr_note(read.recognised)] if read.recognised else []
     return builder.document(name, [*cleaner.notes(), *notes])
 
 
-def _check_readable(pages: list[Page], read: _Read, name: str) -> None:
+def _check_readable(pages: list[Page], read: _Read, name: str, limits: Limits) -> None:
     if any(pages):
         return
+    if read.late:
+        raise RetrievalError(
+            f"{name} holds pictures of pages; recognising them took more than {limits.ocr_seconds} seconds, the limit. "
+            "Add a part of it."
+        )
     if read.unreadable:
         sample = next(iter(read.unreadable.values()))[:30]
-        raise RetrievalError(
-            f"{name} has a text layer that makes no words ({sample!r}). Run text recognition (OCR) on it first."
-        )
-    raise RetrievalError(f"{name} holds pictures of pages, not text. Run text recognition (OCR) on it first.")
+        raise RetrievalError(f"{name} has a text layer that makes no words ({sample!r}). {HOW_TO_GET} on it first.")
+    raise RetrievalError(f"{name} holds pictures of pages, not text. {HOW_TO_GET} on it first.")
 
 
 def _pages(data: bytes, name: str, limits: Limits) -> _Read:
@@ -101,25 +113,53 @@ def _pages(data: bytes, name: str, limits: Limits) -> _Read:
                 raise RetrievalError(f"{name} has {len(pdf)} pages; the limit is {limits.max_pages}. Add a part of it.")
             if pdf.get_formtype():
                 pdf.init_forms()
-            pages: list[Page] = []
-            unreadable: dict[int, str] = {}
+            read, recogniser = _Read(), Recogniser(limits)
             tables = count(1)
             for number in range(len(pdf)):
                 page = pdf[number]
                 text = page.get_textpage()
                 shown = text.get_text_range()
-                if is_unreadable(shown) or _is_unmapped(text, shown):
-                    unreadable[number + 1] = " ".join(_CONTROL.sub("?", shown[:500]).split())
-                    pages.append([])
-                    continue
-                upright, *turned = _pieces(text, shown)
-                groups = [typed_values(page, pdf.formenv, upright), *turned]
-                pages.append([line for group in groups for line in arrange(group, tables)])
-            return _Read(pages, unreadable)
+                unreadable = is_unreadable(shown) or _is_unmapped(text, shown)
+                if recogniser and (unreadable or is_scan(page, shown)):
+                    _recognise(page, number + 1, recogniser, read)
+                elif unreadable:
+                    read.unreadable[number + 1] = " ".join(_CONTROL.sub("?", shown[:500]).split())
+                    read.pages.append([])
+                else:
+                    upright, *turned = _pieces(text, shown)
+                    groups = [typed_values(page, pdf.formenv, upright), *turned]
+                    read.pages.append([line for group in groups for line in arrange(group, tables)])
+            return read
     except pdfium.PdfiumError as error:
         if needs_password(error):
             raise RetrievalError(f"{name} is password-protected. Save it without one and add it again.") from error
         raise RetrievalError(f"{name} is not a readable PDF. Save it as PDF again and add it again.") from error
+
+
+def _recognise(page: pdfium.PdfPage, number: int, recogniser: Recogniser, read: _Read) -> None:
+    """Read a page by OCR and add it, empty where the time does not suffice."""
+    width, height = page.get_size()
+    try:
+        picture = page.render(scale=recogniser.scale(width, height), grayscale=True).to_pil()
+        lines = recogniser.read(picture, width, height)
+    except OutOfTime:
+        read.late.append(number)
+        lines = []
+    if lines:
+        read.recognised.append(number)
+    read.pages.append(lines)
+
+
+def is_scan(page: pdfium.PdfPage, shown: str) -> bool:
+    """Whether a page is a picture: it has hardly a letter, and pictures or drawn shapes on it."""
+    if sum(map(str.isalnum, shown)) > SCAN_LETTERS:
+        return False
+    width, height = page.get_size()
+    for each in page.get_objects(max_depth=2):
+        left, bottom, right, top = each.get_bounds()
+        if (right - left) * (top - bottom) >= SCAN_SHARE * width * height:
+            return True
+    return False
 
 
 def _is_unmapped(page: pdfium.PdfTextPage, shown: str) -> bool:

@@ -29,7 +29,17 @@ ROOT = Path(__file__).parents[2]
 # Children that read at the same time; others wait, so that several hostile files cannot add up.
 _CHILDREN = threading.BoundedSemaphore(2)
 # The environment may hold the host's secrets, so the child gets these variables only.
-_CHILD_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "TMPDIR", "SYSTEMROOT")
+_CHILD_ENVIRONMENT = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "PYTHONPATH",
+    "TESSDATA_PREFIX",
+    "TMPDIR",
+    "SYSTEMROOT",
+)
 # py3langid, which tells code pages apart, unpacks its model into an unnamed file of 70 MB.
 MODEL_BYTES = 100_000_000
 _TIME_SIGNALS = (-signal.SIGXCPU,) if sys.platform != "win32" else ()

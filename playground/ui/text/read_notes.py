@@ -2,7 +2,7 @@
 
 import re
 
-from playground.services.library import Summary
+from playground.services.summary import Summary
 from playground.ui.shared.format import count
 from playground.ui.shared.i18n import kind_key, say
 from playground.ui.text.column_mapping import reading_sentence

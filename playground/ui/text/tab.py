@@ -8,7 +8,8 @@ from typing import Any
 import gradio as gr
 
 from playground.services.app import Services
-from playground.services.library import Added, ReadTable, Summary, Unmapped
+from playground.services.library import Added, ReadTable, Unmapped
+from playground.services.summary import Summary
 from playground.ui.shared.format import count
 from playground.ui.shared.handlers import Notice, guard, guarded_stream, notice_box
 from playground.ui.shared.i18n import mark, say
@@ -143,6 +144,9 @@ class TextTab:
             chars=count(limits.text_chars),
             days=limits.keep_days,
         )
+        known = self.services.library.ocr_languages
+        recognised = say(language, "text.ocr", languages=", ".join(known)) if known else say(language, "text.no_ocr")
+        words = f"{words}\n\n{recognised}"
         return *self._document_updates(language, visitor, place), words, *self.index.updates(language, visitor)
 
     def add_files(self, request: gr.Request, files: Sequence[str] | None, changed: int) -> Iterator[tuple[Any, ...]]:
