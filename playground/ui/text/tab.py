@@ -19,6 +19,7 @@ from playground.ui.text.column_mapping import MappingForm
 from playground.ui.text.encoding_choice import EncodingForm
 from playground.ui.text.index_panel import IndexPanel
 from playground.ui.text.indexing import incomplete_warning, index_line, index_progress
+from playground.ui.text.limits import limits_words
 from playground.ui.text.quality import QualityView
 from playground.ui.text.read_notes import dropped_lines
 from playground.ui.text.was_read import Place, WasRead
@@ -134,19 +135,7 @@ class TextTab:
     def refresh(self, request: gr.Request, place: Place | None = None) -> tuple[Any, ...]:
         """Updates with the stored text, at the place in sight if it is still there, and the host's limits."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
-        limits = self.services.settings
-        words = say(
-            language,
-            "text.limits",
-            file_mb=limits.file_bytes // 1_000_000,
-            visitor_mb=limits.visitor_bytes // 1_000_000,
-            files=limits.visitor_files,
-            chars=count(limits.text_chars),
-            days=limits.keep_days,
-        )
-        known = self.services.library.ocr_languages
-        recognised = say(language, "text.ocr", languages=", ".join(known)) if known else say(language, "text.no_ocr")
-        words = f"{words}\n\n{recognised}"
+        words = limits_words(self.services, language)
         return *self._document_updates(language, visitor, place), words, *self.index.updates(language, visitor)
 
     def add_files(self, request: gr.Request, files: Sequence[str] | None, changed: int) -> Iterator[tuple[Any, ...]]:

@@ -1,0 +1,21 @@
+"""What the host allows a visitor to add, and whether scanned pages can be read here, in words."""
+
+from playground.services.app import Services
+from playground.ui.shared.format import count
+from playground.ui.shared.i18n import say
+
+
+def limits_words(services: Services, language: str) -> str:
+    """Two paragraphs for the small print below the upload."""
+    limits, known = services.settings, services.library.ocr_languages
+    words = say(
+        language,
+        "text.limits",
+        file_mb=limits.file_bytes // 1_000_000,
+        visitor_mb=limits.visitor_bytes // 1_000_000,
+        files=limits.visitor_files,
+        chars=count(limits.text_chars),
+        days=limits.keep_days,
+    )
+    recognised = say(language, "text.ocr", languages=", ".join(known)) if known else say(language, "text.no_ocr")
+    return f"{words}\n\n{recognised}"
