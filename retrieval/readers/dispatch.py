@@ -182,7 +182,7 @@ FORMATS = (
     Format("IPYNB", (".ipynb",), _notebook),
     Format("TEX", (".tex",), _tex),
     Format("code", CODE, _code),
-    Format("images", (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"), _image, binary=True),
+    Format("PNG", (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"), _image, binary=True),
     Format("ZIP", (".zip",), _zip, binary=True),
 )
 BY_ENDING = {ending: each for each in FORMATS for ending in each.endings}
