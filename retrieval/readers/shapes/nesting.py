@@ -73,8 +73,12 @@ def _array_rows(arrays: Sequence[Sequence[Any]], above: Mapping[str, Any]) -> It
 
 
 def _object_rows(value: Object, above: Mapping[str, Any], depth: int) -> Iterator[Object | None]:
-    special = _special_rows(value)
-    if special is not None:
+    special = _special_rows(value) or [
+        {**{name: cell for name, cell in value.items() if _is_plain(cell)}, **row}
+        for key, each in value.items()
+        if (row := talk_row(key, each))
+    ]
+    if special:
         for row in special:
             yield {**above, **row}
     elif matches_shape(value) and not _holds_records(value.get("instances")):
@@ -86,10 +90,6 @@ def _object_rows(value: Object, above: Mapping[str, Any], depth: int) -> Iterato
 def _container_rows(value: Object, above: Mapping[str, Any], depth: int) -> Iterator[Object | None]:
     """The rows of an object that is no row of a known shape: those inside it, or itself as a row of a table."""
     around = {**above, **{key: each for key, each in value.items() if _is_plain(each)}}
-    talks = [row for key, each in value.items() if (row := talk_row(key, each))]
-    if talks:
-        yield from ({**around, **row} for row in talks)
-        return
     inner = [
         each for key, each in value.items() if _holds_records(each) and not normal(key).startswith(COUNTEREXAMPLES)
     ]

@@ -21,12 +21,11 @@ def talk_row(key: str, messages: Any) -> dict[str, Any] | None:
         return None
     if normal(key) not in CHATS and not _are_typed(messages):
         return None
-    if any(role_of(each.get(name)) for each in messages for name in PEOPLE):
-        return None
     said = [(_speaker(each), _text(each), _time(each)) for each in messages]
     said = [each for each in said if each[0] and each[1]]
     speakers = {speaker for speaker, _, _ in said}
-    if len(speakers) < 2 or len(said) < MOST * len(messages):
+    roles = sum(role_of(speaker) is not None for speaker in speakers)  # a person may be called Claude
+    if len(speakers) < 2 or len(said) < MOST * len(messages) or roles >= MOST * len(speakers):
         return None
     if said[0][2] > said[-1][2]:
         said.reverse()
@@ -55,7 +54,9 @@ def _speaker(message: Mapping[str, Any]) -> str:
 
 def _text(message: Mapping[str, Any]) -> str:
     """What is said; the pieces of a text with links follow each other without a break."""
-    return next((text_of(message[key], "") for key in SAID if not is_empty(message.get(key))), "")
+    said = next((message[key] for key in SAID if not is_empty(message.get(key))), "")
+    pieces = said if isinstance(said, list) else [said]
+    return "".join(each if isinstance(each, str) else text_of(each) for each in pieces).strip()
 
 
 def _time(message: Mapping[str, Any]) -> str:

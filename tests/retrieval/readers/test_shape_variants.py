@@ -113,10 +113,10 @@ def test_flags_tell_who_speaks_in_a_chat_of_one_message_per_line(write: Write) -
 
 
 def test_a_chat_of_several_people_is_a_text_that_names_them(write: Write) -> None:
-    people = [("Ann", ASK), ("Bob", SAY), ("Cem", "Thanks."), ("Ann", "Bye.")]
+    people = [("Ann", ASK), ("Bob", SAY), ("Claude", "Thanks."), ("Ann", "Bye.")]
     messages = [{"author": {"id": "1", "name": name}, "content": text} for name, text in people]
     document = read_document(write("a.json", json.dumps({"guild": {"name": "x"}, "messages": messages})))
-    assert document.text == f"Ann: {ASK}\nBob: {SAY}\nCem: Thanks.\nAnn: Bye."
+    assert document.text == f"Ann: {ASK}\nBob: {SAY}\nClaude: Thanks.\nAnn: Bye."
     assert not document.pairs
 
 
