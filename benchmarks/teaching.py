@@ -64,6 +64,8 @@ RECIPES: Mapping[str, dict[str, object]] = {
     "answers": {"replay_share": 0.0, "pairs_share": 0.5, "passages_share": 0.35},
     "now": {},
     "long parts": {"part_tokens": 120},
+    "more passages": {"passages_share": 0.6},
+    "more pairs": {"pairs_share": 0.65, "passages_share": 0.5},
 }
 
 
@@ -162,6 +164,7 @@ def row(asked: Sequence[Asked], said: Sequence[tuple[str, bool]]) -> dict[str, f
         "short": np.mean([each.short for each in parts]),
         "ended": np.mean([each.ended for each in parts]),
         "loops": np.mean([each.loops for each in parts]),
+        "echo": np.mean([each.echo for each in parts]),
         "distinct": distinct_share([text for text, _ in said]),
         "words": np.median([each.words for each in parts]),
     }

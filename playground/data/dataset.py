@@ -1,10 +1,11 @@
 """Documents -> training and held-out examples; knows nothing of models but their tokenizer."""
 
 import hashlib
+import math
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import Literal
 
@@ -12,10 +13,10 @@ from transformers import PreTrainedTokenizerBase
 
 from playground.data.coverage import fit_sections, rank_sections, without_others
 from playground.data.explanations import explanation_pairs
+from playground.data.passage_examples import PassageExamples
 from playground.data.passage_pool import PassagePool
 from playground.data.split import SplitDocument, split_documents
 from playground.data.tokenize import (
-    INSTRUCTION,
     MAX_PAIR_WINDOWS,
     Example,
     ExampleKind,
@@ -24,7 +25,7 @@ from playground.data.tokenize import (
     pair_example,
     text_windows,
 )
-from playground.data.training_pairs import generated_pairs, given_pair, refusal
+from playground.data.training_pairs import generated_pairs, given_pair
 from playground.errors import UserError
 from playground.prompts import Turn
 from retrieval.document import Document
@@ -32,7 +33,7 @@ from retrieval.language import detect_language
 
 MIN_TOKENS = 128
 MAX_HELDOUT_TOKENS = 1_024
-REFUSALS = 0.1  # of the pairs with passages, those that get only other passages and say that they do not tell
+MAX_TURNS = 4  # of the pairs made from a text while the text itself is read once
 
 TextForm = Literal["answers", "windows"]
 
@@ -121,8 +122,9 @@ def build_split(
 ) -> ExampleSplit:
     """The text in windows of at most `window` tokens or as answers, and pairs of at most twice as many tokens.
 
-    Pairs generated from the text make up `pairs_share` of the tokens (passages not counted) where enough can be
-    generated; files that hold pairs are used whole. Of all pairs, `passages_share` have passages in their prompts.
+    Pairs generated from the text make up `pairs_share` of the tokens (passages not counted); where too few can be
+    generated, they are read up to MAX_TURNS times. Files that hold pairs are used whole. Of all pairs,
+    `passages_share` have passages in their prompts.
     `replay` are the base's answers to general prompts, read for training only.
     """
     texts = split_documents(documents, tokenizer, mix.heldout_share, MAX_HELDOUT_TOKENS, mix.seed)
@@ -189,18 +191,18 @@ class _SideBuilder:
         self._found, self._heldout, self._tokenizer, self._mix = found, heldout, tokenizer, mix
         # While the part of a text is fitted, the same examples are asked for several times.
         self._bare_examples: dict[tuple[int, TrainingPair], Example] = {}
-        self._examples: dict[tuple[int, TrainingPair], Example] = {}
-        self._pool = PassagePool(tokenizer)
+        pool = PassagePool(tokenizer)
         if mix.passages_share:
             for text in texts:
-                self._pool.add(text.number, text.document, [each for _, each in text.on_side(not heldout)])
+                pool.add(text.number, text.document, [each for _, each in text.on_side(not heldout)])
+        self._passage_examples = PassageExamples(pool, tokenizer, mix.window, mix.passages_share, mix.seed)
 
     def build(self, texts: Sequence[SplitDocument]) -> tuple[list[Example], list[Example], list[Example]]:
         """(the text itself, given pairs, generated pairs) of the sections that are not skipped."""
         share = self._mix.pairs_share
         read = self._windows(texts) if self._mix.text_form == "windows" else self._explanations(texts)
         windows = list(read) if share < 1 else []
-        budget = share / (1 - share) * count_tokens(windows) if share < 1 else float("inf")
+        budget = share / (1 - share) * count_tokens(windows) if share < 1 else math.inf
         return windows, list(self._given(texts)), list(self._generated(texts, budget)) if budget > 0 else []
 
     def _windows(self, texts: Sequence[SplitDocument]) -> Iterator[Example]:
@@ -237,12 +239,22 @@ class _SideBuilder:
             if text.document.pairs:
                 for place, _ in text.on_side(self._heldout):
                     pair = given_pair(text.document, place)
+                    bare = self._bare(text.number, pair)
                     # A pair that comes with a passage keeps that one.
                     own = text.document.pairs[place].context
-                    yield self._bare(text.number, pair) if own else self._example(text.number, pair)
+                    yield bare if own else self._passage_examples.alone(text.number, pair, bare)
 
     def _generated(self, texts: Sequence[SplitDocument], budget: float) -> Iterator[Example]:
-        """Generated pairs, one of each kind in turn, each kind shuffled, until `budget` tokens are reached."""
+        """Generated pairs of about `budget` tokens; too few are read up to MAX_TURNS times as often as the text."""
+        chosen = list(self._chosen(texts, budget))
+        tokens = count_tokens([bare for *_, bare in chosen])
+        once = self._heldout or not tokens or math.isinf(budget)
+        turns = 1 if once else max(1, min(MAX_TURNS, round(budget / tokens)))
+        for turn in range(turns):
+            yield from self._passage_examples.together(chosen, turn)
+
+    def _chosen(self, texts: Sequence[SplitDocument], budget: float) -> Iterator[tuple[int, TrainingPair, Example]]:
+        """One pair of each kind in turn, each kind shuffled, until `budget` tokens are reached, with bare examples."""
         by_kind: dict[ExampleKind, list[tuple[int, TrainingPair]]] = {}
         for number, pair in self._found:
             if texts[number].is_read(pair.section, self._heldout):
@@ -253,35 +265,14 @@ class _SideBuilder:
         for number, pair in filter(None, chain.from_iterable(zip_longest(*by_kind.values()))):
             if budget <= 0:
                 return
-            budget -= len(self._bare(number, pair).input_ids)
-            yield self._example(number, pair)
+            bare = self._bare(number, pair)
+            budget -= len(bare.input_ids)
+            yield number, pair, bare
 
     def _bare(self, number: int, pair: TrainingPair) -> Example:
         if (number, pair) not in self._bare_examples:
             self._bare_examples[number, pair] = pair_example(pair, self._tokenizer, self._mix.window)
         return self._bare_examples[number, pair]
-
-    def _example(self, number: int, pair: TrainingPair) -> Example:
-        if (number, pair) not in self._examples:
-            self._examples[number, pair] = self._with_passages(self._bare(number, pair), number, pair)
-        return self._examples[number, pair]
-
-    def _with_passages(self, bare: Example, number: int, pair: TrainingPair) -> Example:
-        """The pair with passages in its prompt, if it is drawn to have some and its own passage fits."""
-        mix = self._mix
-        if random.Random(f"{mix.seed} {pair.question}").random() >= mix.passages_share:
-            return bare
-        room = MAX_PAIR_WINDOWS * mix.window - len(bare.input_ids) - INSTRUCTION
-        refused = pair.kind != "given" and random.Random(f"{mix.seed} refusal {pair.question}").random() < REFUSALS
-        if refused:
-            passages = self._pool.distractors(number, pair, room, mix.seed)
-            pair = replace(pair, answer=refusal(pair.question))
-        else:
-            passages = self._pool.with_distractors(number, pair, room, mix.seed)
-        if not passages:
-            return bare
-        example = pair_example(pair, self._tokenizer, mix.window, passages)
-        return replace(example, prompt_kind="refusal") if refused else example
 
 
 def _cap_heldout(part: Sequence[Example], side: Sequence[Sequence[Example]]) -> Iterator[Example]:

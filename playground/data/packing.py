@@ -49,11 +49,13 @@ class Pack:
 
 
 def pack_examples(examples: Sequence[Example], max_tokens: int = PACK_TOKENS) -> Iterator[tuple[list[Example], Pack]]:
-    """Packs of about `max_tokens` tokens, each with its examples; a longer example has a pack of its own."""
-    for group in _group_by_prefix(examples):
+    """Packs of about `max_tokens` tokens, each with its examples; a longer example or group has a pack of its own."""
+    for group in join_groups([each for each in examples if each.group]):
+        yield group, build_pack(group)
+    for group in _group_by_prefix([each for each in examples if not each.group]):
         members: list[Example] = []
         for example in sorted(group, key=lambda each: len(each.input_ids)):  # equal lengths need little padding
-            if members and _pack_length([*members, example]) > max_tokens:
+            if members and pack_length([*members, example]) > max_tokens:
                 yield members, build_pack(members)
                 members = []
             members.append(example)
@@ -62,7 +64,7 @@ def pack_examples(examples: Sequence[Example], max_tokens: int = PACK_TOKENS) ->
 
 def build_pack(examples: Sequence[Example]) -> Pack:
     """Some examples as one sequence."""
-    shared = _shared_length(examples)
+    shared = shared_length(examples)
     ids, positions = examples[0].input_ids[:shared], list(range(shared))
     predicting, targets, starts = [], [], []
     for example in examples:
@@ -86,6 +88,17 @@ def build_pack(examples: Sequence[Example]) -> Pack:
     )
 
 
+def join_groups(examples: Sequence[Example]) -> list[list[Example]]:
+    """The examples in order, those of a group together."""
+    units: list[list[Example]] = []
+    for each in examples:
+        if each.group and units and units[-1][0].group == each.group:
+            units[-1].append(each)
+        else:
+            units.append([each])
+    return units
+
+
 def _group_by_prefix(examples: Sequence[Example]) -> list[list[Example]]:
     """Group examples by shared prefix; singletons form one group."""
     by_start: defaultdict[tuple[int, ...], list[Example]] = defaultdict(list)
@@ -96,9 +109,9 @@ def _group_by_prefix(examples: Sequence[Example]) -> list[list[Example]]:
     return [*alike, others] if others else alike
 
 
-def _pack_length(examples: Sequence[Example]) -> int:
+def pack_length(examples: Sequence[Example]) -> int:
     """Tokens of a pack of these examples."""
-    return sum(len(each.input_ids) for each in examples) - (len(examples) - 1) * _shared_length(examples)
+    return sum(len(each.input_ids) for each in examples) - (len(examples) - 1) * shared_length(examples)
 
 
 def _prompt_length(example: Example) -> int:
@@ -106,7 +119,7 @@ def _prompt_length(example: Example) -> int:
     return next((place for place, label in enumerate(example.labels) if place and label != NO_LOSS), 0)
 
 
-def _shared_length(examples: Sequence[Example]) -> int:
+def shared_length(examples: Sequence[Example]) -> int:
     """Tokens that all examples begin with, none with loss; at least one token of each is left over.
 
     0 for a lone example, or where fewer than MIN_SHARED are shared.

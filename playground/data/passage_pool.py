@@ -44,23 +44,31 @@ class PassagePool:
         listed = [list_passage(1, each) for each in self._passages[len(self._costs) :]]
         self._costs += [count + 2 for count in self._count(listed)]  # and a blank line
 
-    def with_distractors(self, number: int, pair: TrainingPair, room: int, seed: int) -> list[Passage]:
-        """The passage where the answer begins among as many others as `room` tokens hold; none without it."""
-        own = self._holding(number, pair.start)
+    def with_distractors(self, number: int, pairs: Sequence[TrainingPair], room: int, seed: int) -> list[Passage]:
+        """The passage where the pairs' answers begin among as many others as `room` tokens hold; none without it."""
+        own = self.place(number, pairs[0].start)
         if own is None or self._costs[own] > room:
             return []
-        return self._fill([own], own, pair, room - self._costs[own], seed)
+        return self._fill([own], own, pairs, room - self._costs[own], seed)
 
     def distractors(self, number: int, pair: TrainingPair, room: int, seed: int) -> list[Passage]:
         """Passages like those of `with_distractors`, without the one where the answer begins."""
-        own = self._holding(number, pair.start)
-        return [] if own is None else self._fill([], own, pair, room, seed)
+        own = self.place(number, pair.start)
+        return [] if own is None else self._fill([], own, [pair], room, seed)
 
-    def _fill(self, chosen: list[int], own: int, pair: TrainingPair, room: int, seed: int) -> list[Passage]:
-        draw = random.Random(f"{seed} {pair.start} {pair.question}")
+    def place(self, number: int, offset: int) -> int | None:
+        """The place in the pool of the passage of a document that holds this offset."""
+        starts = self._starts.get(number, [])
+        found = bisect_right(starts, (offset, len(self._passages))) - 1
+        place = starts[found][1] if found >= 0 else -1
+        return place if place >= 0 and offset < self._passages[place].end else None
+
+    def _fill(self, chosen: list[int], own: int, pairs: Sequence[TrainingPair], room: int, seed: int) -> list[Passage]:
+        questions = " ".join(each.question for each in pairs)
+        draw = random.Random(f"{seed} {pairs[0].start} {questions}")
         if self._ranker is None or self._ranker.size != len(self._passages):
             self._ranker = _Ranker(self._passages)
-        near = self._ranker.best(pair.question, DISTRACTORS + 1)
+        near = self._ranker.best(questions, DISTRACTORS + 1)
         others = draw.sample(range(len(self._passages)), min(len(self._passages), 3 * DISTRACTORS))
         most = len(chosen) + DISTRACTORS
         for place in dict.fromkeys([*near, *others]):
@@ -71,12 +79,6 @@ class PassagePool:
         if own in chosen and draw.random() < RIGHT_FIRST:
             chosen.sort(key=lambda place: place != own)
         return [self._passages[place] for place in chosen]
-
-    def _holding(self, number: int, offset: int) -> int | None:
-        starts = self._starts.get(number, [])
-        found = bisect_right(starts, (offset, len(self._passages))) - 1
-        place = starts[found][1] if found >= 0 else -1
-        return place if place >= 0 and offset < self._passages[place].end else None
 
     def _count(self, texts: list[str]) -> list[int]:
         return [len(ids) for ids in self._tokenizer(texts, add_special_tokens=False)["input_ids"]] if texts else []

@@ -1,12 +1,14 @@
 """What the steps of a run read of its text: the tokens of each part of the mix, and the sections that they meet."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from playground.data.coverage import Chapter, Place, list_chapters
 from playground.data.dataset import ExampleSplit
 from playground.data.mix import PARTS, Part, part_of
+from playground.data.packing import join_groups, shared_length
 from playground.data.sampler import epoch_order, mean_batch
 from playground.data.sections import section_at
 from playground.data.split import SplitDocument
@@ -73,39 +75,46 @@ class ExampleUse:
 class Outline:
     """The training examples of a text in order, and its sections; from them, what any number of steps reads.
 
-    `is_part` says that some sections have no examples because only a part of the text is read.
+    `units` are examples, or groups of them that are read together. `is_part` says that some sections have no examples
+    because only a part of the text is read.
     """
 
-    uses: tuple[ExampleUse, ...] = ()
+    units: tuple[tuple[ExampleUse, ...], ...] = ()
     texts: tuple[SplitDocument, ...] = ()
     is_part: bool = False
 
     def reading(self, steps: int, batch_tokens: int, seed: int) -> Reading:
         """What the first steps read, each example once, in the sampler's order."""
-        if not self.uses:
+        if not self.units:
             return Reading({})
-        tokens = sum(use.tokens.read for use in self.uses)
-        count = int(steps * mean_batch(len(self.uses), tokens, batch_tokens))
-        read = [self.uses[place] for place in epoch_order(len(self.uses), seed, 0)[:count]]
-        if len(read) == len(self.uses) and not self.is_part:
+        tokens = sum(use.tokens.read for use in chain(*self.units))
+        count = int(steps * mean_batch(len(self.units), tokens, batch_tokens))
+        order = epoch_order(len(self.units), seed, 0)[:count]
+        read = [use for place in order for use in self.units[place]]
+        if len(order) == len(self.units) and not self.is_part:
             return Reading(_tokens_by_part(read))
         share = self._part_share() * sum(use.tokens.read for use in read) / tokens
         return Reading(_tokens_by_part(read), share, list_chapters(self.texts, _places(read)))
 
     def _part_share(self) -> float:
         """The share of the text's characters that the examples are made of."""
-        chapters = list_chapters(self.texts, _places(self.uses))
+        chapters = list_chapters(self.texts, _places(chain(*self.units)))
         return sum(each.read_chars for each in chapters) / sum(each.chars for each in chapters) if self.is_part else 1.0
 
 
 def outline_of(split: ExampleSplit) -> Outline:
     """The outline of a split's training side."""
     numbers = {text.document.name: text.number for text in split.texts}
-    uses = [
-        ExampleUse(part_of(each), PartTokens(len(each.input_ids), each.loss_tokens), _place(each, numbers, split.texts))
-        for each in split.train
-    ]
-    return Outline(tuple(uses), split.texts, split.is_part)
+    units = tuple(tuple(_uses(unit, numbers, split.texts)) for unit in join_groups(split.train))
+    return Outline(units, split.texts, split.is_part)
+
+
+def _uses(unit: Sequence[Example], numbers: Mapping[str, int], texts: Sequence[SplitDocument]) -> Iterator[ExampleUse]:
+    """What a unit's examples begin with alike is read once, with the first."""
+    shared = shared_length(unit)
+    for rank, each in enumerate(unit):
+        read = len(each.input_ids) - (shared if rank else 0)
+        yield ExampleUse(part_of(each), PartTokens(read, each.loss_tokens), _place(each, numbers, texts))
 
 
 def _place(example: Example, numbers: Mapping[str, int], texts: Sequence[SplitDocument]) -> Place | None:

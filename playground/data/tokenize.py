@@ -17,6 +17,7 @@ from retrieval.document import Document
 
 NO_LOSS = -100
 MAX_PAIR_WINDOWS = 2  # windows that a pair may fill: an answer is not torn for a few tokens
+MAX_GROUP_WINDOWS = MAX_PAIR_WINDOWS + 1  # that examples read together may fill, with what they share counted once
 TURN = 10  # tokens, about, of the markup around a turn's question and answer
 MIN_CONTEXT = 16  # tokens; less of a passage says nothing
 INSTRUCTION = 40  # tokens, rounded up, that the prompt with passages has beside them and the question
@@ -31,7 +32,7 @@ class Example:
 
     `source` is the place of what is learnt, as document:start-end; empty where it is of no document. `prompt_kind` says
     what the prompt is: a bare question, one with passages, or one with passages that do not hold the answer, which is
-    then a refusal.
+    then a refusal. Examples of one `group` stand side by side and are read together, as they begin alike.
     """
 
     input_ids: list[int]
@@ -40,6 +41,7 @@ class Example:
     source: str = ""
     pair: "TrainingPair | None" = None
     prompt_kind: PromptKind = "question"
+    group: str = ""
 
     @property
     def loss_tokens(self) -> int:

@@ -57,7 +57,7 @@ class TrainSettings:
         False, label="Gaps", help="Questions with a gap, answered in one word. Many of them make every answer one word."
     )
     passages_share: float = knob(
-        0.35,
+        0.5,
         label="Passages",
         help="Share of the questions that come with passages of the text, as retrieval prompts do.",
         low=0,

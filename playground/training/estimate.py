@@ -10,7 +10,7 @@ import adapters
 from adapters.cost import FLOAT, MethodFootprint
 from adapters.options import build
 from playground.data.packing import PACK_TOKENS
-from playground.data.tokenize import MAX_PAIR_WINDOWS
+from playground.data.tokenize import MAX_GROUP_WINDOWS
 from playground.errors import UserError
 from playground.training import compat, linear_cross_entropy
 from playground.training.config import MAX_STEPS, Preset, RunConfig, given_values, preset_settings
@@ -21,7 +21,7 @@ from playground.training.workload import ReadVolume, Workload
 START_SECONDS = 8  # a worker's imports and model load
 UPDATE_SECONDS, UPDATE_PARAMETER_SECONDS = 0.02, 3e-9  # clipping and AdamW: per step, and per trained parameter in it
 WRITE_BYTE_SECONDS = 4e-9  # per byte of a checkpoint or an adapter, written and synced
-MIN_STEPS = 8  # that a preset gets whatever its time: fewer teach nothing, and the machine may be busy for a moment
+MIN_STEPS = 24  # that a preset gets whatever its time: with half as many, answers repeat the question (docs/log.md)
 RUNTIME_BYTES = 740_000_000  # interpreter, torch, transformers
 
 
@@ -86,7 +86,7 @@ def estimate_run(config: RunConfig, load: Workload, model: PretrainedConfig, spe
 def memory_needed(config: RunConfig, model: PretrainedConfig, longest: int = 0) -> int:
     """A worker's peak memory in bytes, with `longest` tokens in the longest pass; with 0, the longest possible."""
     settings = config.settings
-    tokens = longest or max(settings.window * MAX_PAIR_WINDOWS, PACK_TOKENS)
+    tokens = longest or max(settings.window * MAX_GROUP_WINDOWS, PACK_TOKENS)
     logits = min(tokens, linear_cross_entropy.TOKENS) * model.vocab_size * FLOAT
     return RUNTIME_BYTES + footprint_of(config.method, config.options, model).peak_bytes(tokens) + logits
 

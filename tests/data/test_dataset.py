@@ -182,13 +182,11 @@ def test_with_passages_a_pair_reads_its_own_among_others_of_its_side(tokenizer: 
 
 def test_of_all_pairs_the_share_that_was_asked_for_bring_passages(tokenizer: PreTrainedTokenizerFast) -> None:
     opening = WITH_PASSAGES.split("{")[0]
-    shares, bringing = (0.0, 0.3, 1.0), []
-    for share in shares:
+    for share in (0.0, 0.3, 1.0):
         data = build(tokenizer, handbook(), window=1024, pairs_share=0.9, passages_share=share)
         texts = [text for part in asked_on(data, tokenizer).values() for text in part]
-        bringing.append({text.split(ASKS)[-1] for text in texts if opening in text})
-        assert len(bringing[-1]) == pytest.approx(share * len(texts), abs=0.12 * len(texts))
-    assert bringing[0] < bringing[1] < bringing[2]
+        bringing = sum(opening in text for text in texts)
+        assert bringing == pytest.approx(share * len(texts), abs=0.05 * len(texts))
 
 
 def test_passages_of_held_out_sections_are_in_no_training_prompt(tokenizer: PreTrainedTokenizerFast) -> None:

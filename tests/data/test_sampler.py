@@ -7,8 +7,9 @@ from itertools import chain
 import pytest
 
 from playground.data import sampler
+from playground.data.packing import pack_examples
 from playground.data.sampler import BatchSampler
-from playground.data.tokenize import Example
+from playground.data.tokenize import NO_LOSS, Example
 
 LENGTHS = [5, 9, 14, 3, 8, 21, 7, 11, 6, 12, 4]
 # (batch_tokens, seed) -> the examples of the first steps. A run that was stopped and resumes must find its order
@@ -72,10 +73,22 @@ def test_an_epoch_is_shuffled_once_and_tokens_are_counted_once(monkeypatch: pyte
             shuffled.append(len(x))
             super().shuffle(x)
 
-    count = sampler.count_tokens
+    count = sampler.pack_length
     monkeypatch.setattr(random, "Random", Counting)
-    monkeypatch.setattr(sampler, "count_tokens", lambda some: counted.append(len(some)) or count(some))
+    monkeypatch.setattr(sampler, "pack_length", lambda unit: counted.append(len(unit)) or count(unit))
     batches = BatchSampler(examples([10] * 40), 40, seed=1)
     assert sum(len(batches.batch(step)) for step in range(20)) == 80
     assert shuffled == [40, 40]
-    assert counted == [40]
+    assert counted == [1] * 40
+
+
+def test_examples_of_a_group_are_read_in_one_step_and_what_they_share_is_counted_once() -> None:
+    alone = [Example([place] * 100, [place] * 100) for place in range(10)]
+    asked = [Example([50] * 90 + [51 + each] * 10, [NO_LOSS] * 90 + [51 + each] * 10, group="a") for each in range(3)]
+    batches = BatchSampler([*alone, *asked], 120, seed=0)
+    read = [batches.batch(step) for step in range(10)]
+    assert sum(len(batch) for batch in read) == 13
+    (together,) = [batch for batch in read if any(each.group for each in batch)]
+    assert [each for each in together if each.group] == asked
+    packs = [pack for _, pack in pack_examples(asked)]
+    assert [len(pack.ids) for pack in packs] == [90 + 3 * 10]
