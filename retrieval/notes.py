@@ -71,6 +71,7 @@ KINDS = {
     "Pieces of encoded data": Kind("program"),
     "Preambles": Kind("program"),
     "Ruled lines": Kind("program", has_text=False),
+    "Directives and comments": Kind("program", has_text=False),
     "Time codes": Kind("program", has_text=False),
     "Times of messages": Kind("program", has_text=False),
     "Attachments": Kind("unopened", has_text=False),

@@ -80,15 +80,27 @@ def _question(language: Language, title: str, about: str, answer: str, draw: ran
 
 
 def _parts(text: str, start: int, end: int, count: CountTokens, max_tokens: int) -> Iterator[tuple[int, int]]:
-    """Runs of whole sentences of at most `max_tokens` tokens; a longer sentence is a part of its own."""
+    """Runs of whole sentences of at most `max_tokens` tokens; a longer sentence is a part of its own.
+
+    What ends in a colon announces what follows, so no part ends there; at the end of a section it is left out.
+    """
     spans = [(start + first, start + last) for first, last in sentences(text[start:end])]
     tokens = count([text[first:last] for first, last in spans]) if spans else []
-    begin, held, last_end = -1, 0, start
+    held: list[tuple[int, int, int]] = []
     for (first, last), size in zip(spans, tokens, strict=True):
-        if begin >= 0 and held + size > max_tokens:
-            yield begin, last_end
-            begin, held = -1, 0
-        begin = first if begin < 0 else begin
-        held, last_end = held + size, last
-    if begin >= 0:
-        yield begin, last_end
+        if sum(each for *_, each in held) + size > max_tokens:
+            whole = _without_announcements(text, held)
+            if whole:
+                yield whole[0][0], whole[-1][1]
+                held = held[len(whole) :]
+        held.append((first, last, size))
+    if whole := _without_announcements(text, held):
+        yield whole[0][0], whole[-1][1]
+
+
+def _without_announcements(text: str, held: Sequence[tuple[int, int, int]]) -> Sequence[tuple[int, int, int]]:
+    """The sentences but those at the end that announce something."""
+    count = len(held)
+    while count and text[held[count - 1][0] : held[count - 1][1]].rstrip().endswith(":"):
+        count -= 1
+    return held[:count]

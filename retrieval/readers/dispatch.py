@@ -22,6 +22,12 @@ def _plain(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document
     return read_markup_text(document, limits) or document
 
 
+def _restructured(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.text import read_restructured
+
+    return read_restructured(data, name, limits)
+
+
 def _markdown(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
     from retrieval.readers.text import read_markdown
 
@@ -162,7 +168,8 @@ class Format:
 
 # The one table of formats: the upload control, the command line, the README and the page's words follow it.
 FORMATS = (
-    Format("TXT", (".txt", ".rst"), _plain),
+    Format("TXT", (".txt",), _plain),
+    Format("reST", (".rst",), _restructured),
     Format("Markdown", (".md", ".markdown"), _markdown),
     Format("PDF", (".pdf",), _pdf, binary=True),
     Format("DOCX", (".docx",), _docx, binary=True),

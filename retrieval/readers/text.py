@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import accumulate
 
 from retrieval.document import Document, DocumentBuilder, HeadingMark, LeftOut, Limits, heading_spans
@@ -11,6 +12,7 @@ from retrieval.readers.blobs import BLOBS, MARK, remove_blobs
 from retrieval.readers.chats import add_chat, is_chat
 from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.encoding import Decoded, decode_file
+from retrieval.readers.restructured import shown_text
 from retrieval.readers.subtitles import add_subtitles, is_subtitles
 
 # A mark that is a paragraph of its own, with the blank lines after it, or before it at the end.
@@ -31,6 +33,14 @@ def read_plain(data: bytes, name: str, limits: Limits) -> Document:
     if is_chat(decoded.text):
         return _talk(decoded, name, limits, add_chat, "Times of messages")
     return _document(decoded, name, limits, _plain_structure)
+
+
+def read_restructured(data: bytes, name: str, limits: Limits) -> Document:
+    """ReStructuredText as its reader sees it; directives for programs, targets and comments are left out."""
+    decoded = decode_file(data, name)
+    text, removed = shown_text(decoded.text)
+    notes = (*decoded.notes, *left_out_notes({"Directives and comments": removed}))
+    return _document(replace(decoded, text=text, notes=notes), name, limits, _plain_structure)
 
 
 def read_markdown(data: bytes, name: str, limits: Limits) -> Document:

@@ -30,8 +30,8 @@ KINDS: tuple[Kind, ...] = ("heading", "definition", "item", "statement", "topic"
 SENTENCE_KINDS: tuple[Kind, ...] = ("heading", "definition", "item", "statement", "topic")
 EXAM_KINDS: tuple[Kind, ...] = ("heading", "definition", "item", "cloze")
 NEW_WORDS = 3  # that an answer must add to its question; a shorter answer, all its words
-# A question about a subject holds all of the sentence but that.
-_NEW_WORDS = {kind: 1 if kind == "statement" else NEW_WORDS for kind in KINDS}
+# A question about a subject holds most of the sentence; taught many that hold nearly all, a model repeats the question.
+_NEW_WORDS = {kind: NEW_WORDS + 1 if kind == "statement" else NEW_WORDS for kind in KINDS}
 _WORD = re.compile(r"\w+")
 
 
