@@ -64,3 +64,13 @@ def test_a_bare_number_is_named_with_the_heading_above() -> None:
     assert section_title(Section(0, 0, 1, "Article II > Section 2")) == "Article II, Section 2"
     assert section_title(Section(0, 0, 1, "Gardens > 3.1 Growing pears?")) == TITLE
     assert section_title(Section(0, 0, 1, "")) == ""
+
+
+def test_no_part_ends_where_something_is_announced() -> None:
+    lead = "Three tools are needed to cut a pear tree:"
+    body = "".join(f"Sentence number {number} tells something new about pears. " for number in range(14))
+    found = pairs(document(f"{body}{lead}\n\n- a saw, which must be sharp, and a ladder.\n\n{body}{lead}\n"))
+    assert not any(pair.answer.endswith(":") for pair in found)
+    (announced,) = [pair.answer for pair in found if lead in pair.answer]
+    assert announced.startswith(lead)
+    assert "a saw" in announced
