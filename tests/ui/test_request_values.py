@@ -47,6 +47,10 @@ def test_a_choice_that_is_not_offered_is_one_line_of_the_log(value: Any, caplog:
     assert [(each.levelname, each.exc_info) for each in caplog.records] == [("INFO", None)]
 
 
+def test_a_text_box_without_a_value_is_empty() -> None:
+    assert preprocess(None, gr.Textbox) == ""
+
+
 def test_what_a_request_says_is_not_taken_for_html() -> None:
     with pytest.raises(gr.Error) as refused:
         preprocess("<img src=x onerror=alert(1)>")

@@ -27,9 +27,16 @@ class CheckedPage(gr.Blocks):
         """See gradio."""
         try:
             check_numbers(block_fn.inputs, inputs)
-            return await super().preprocess_data(block_fn, inputs, *more, **named)
+            return await super().preprocess_data(block_fn, filled(block_fn.inputs, inputs), *more, **named)
         except Exception as fault:
             raise refusal(fault, str(block_fn.name)) from fault
+
+
+def filled(parts: Sequence[Block], values: Sequence[Any]) -> list[Any]:
+    """The values with an empty text in the place of none, which no text box of the page sends."""
+    pairs = zip(parts, values, strict=False)
+    told = ["" if value is None and isinstance(part, gr.Textbox) else value for part, value in pairs]
+    return [*told, *values[len(told) :]]
 
 
 def check_numbers(parts: Sequence[Block], values: Sequence[Any]) -> None:

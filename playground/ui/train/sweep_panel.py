@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
+from playground.errors import UserError
 from playground.jobs.queue import Snapshot
 from playground.services.app import Services
 from playground.storage.store import ACTIVE
@@ -96,6 +97,8 @@ class SweepPanel:
         run = self.services.experiments.last_sweep(visitor_of(self.services.visitors, request))
         if run is None:
             return (gr.skip(), *[gr.skip()] * len(self.controls.flat))
+        if not {"learning_rate", "batch_tokens"} <= set(run.figures):
+            raise UserError("The sweep has found no setting yet. Wait until it is done, then use it.")
         won = {name: run.figures[name] for name in ("learning_rate", "batch_tokens")}
         return run.method, *self.controls.set_values(run.method, won)
 

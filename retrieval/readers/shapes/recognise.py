@@ -124,6 +124,8 @@ TEXT = Shape("text", {"text": TEXTS}, {"title": TITLES, "label": ("answer",)}, {
 
 def recognise(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> tuple[str, dict[str, tuple[str, ...]]]:
     """The shape of a table and the columns of each role; any table is at least one of text."""
+    if not columns:
+        return "table", {"text": ()}
     sample = {column: [row.get(column) for row in rows[:SAMPLE_ROWS]] for column in columns}
     named = _named_shape(sample)
     if named:
@@ -262,7 +264,7 @@ def _has_words(column: str, values: Column) -> bool:
 
 def _text_roles(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
     """A column of text with its title, and the other columns of facts that belong to each text."""
-    roles = _roles_of(TEXT, sample) or (_longest_text(sample) if sample else None)
+    roles = _roles_of(TEXT, sample) or _longest_text(sample)
     if not roles:
         return None
     taken = {column for columns in roles.values() for column in columns}
