@@ -8,6 +8,8 @@ import sys
 # enough not to take the core from a training run.
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # bitsandbytes would load a compiler at every start that nobody uses
+# Gradio would sum up its own log with pandas after every event; nobody reads it.
+os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000000")
 
 from playground.errors import UserError
 from playground.models.registry import install_models

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,12 @@ import httpx
 import psutil
 from gradio_client import Client, handle_file
 
-from playground.ui.compat import UNCHANGED
+from benchmarks.page_client import NO_WORDS, PANE_PARTS, PANES, Sheet
 from playground.ui.shared.session import COOKIE
 
 ROOT = Path(__file__).parents[1]
 CONSTITUTION = ROOT / "playground" / "data" / "example_texts" / "us_constitution.txt"
 START_SECONDS = 120
-NO_WORDS = "…"  # what a pane says before its first word
-PANES, PANE_OUTPUTS = 4, 8  # chat, two notes, support, passages, figures, proof and prompt: what the client is given
 
 
 class Visitor:
@@ -40,11 +38,11 @@ class Visitor:
 
     def add(self, file: Path) -> list[Any]:
         """Upload one file and wait until it is indexed; the page's last updates."""
-        return list(self.client.submit([handle_file(str(file))], api_name="/add_files").result())
+        return _told(self.client.submit([handle_file(str(file))], api_name="/add_files").result())
 
     def add_text(self, text: str) -> list[Any]:
         """Paste a text and wait until it is indexed."""
-        return list(self.client.submit(text, api_name="/add_text").result())
+        return _told(self.client.submit(text, api_name="/add_text").result())
 
     def train(self, name: str = "", **form: Any) -> list[Any]:
         """Press Start; `form` holds values by the label of their control."""
@@ -52,7 +50,11 @@ class Visitor:
 
     def run_line(self) -> str:
         """The page's line about the newest run; reading it renews the run's lease."""
-        return str(self.client.predict(api_name="/run")[1])
+        return str(self.draw("run")[1])
+
+    def draw(self, name: str) -> list[Any]:
+        """What the page draws of a tab, or at a tick; without what the server must know."""
+        return drawn(self.client.predict(api_name=f"/{name}"))
 
     def export(self, run: str, form: str) -> list[Any]:
         """Make an export's zip; the page's updates, the second of which holds the downloaded file."""
@@ -65,25 +67,39 @@ class Visitor:
 
     def arms(self) -> list[str]:
         """The ids of all arms, the newest adapter first; the call also registers them in the session."""
-        return [id_ for _, id_ in self.client.predict(api_name="/panes")[0]["choices"]]
+        return [id_ for _, id_ in self.client.predict(api_name="/panes")[1]["choices"]]
 
     def ask(self, question: str, arms: list[str], **form: Any) -> Iterator[list[Any]]:
-        """The page's updates while all panes answer; what a frame leaves out is as in the frame before."""
-        padded = [*arms, *["none"] * (PANES - len(arms))]
-        shown: list[Any] = []
-        for frame in self.client.submit(question, *padded, **form, api_name="/ask"):
-            shown = [old if new == UNCHANGED else new for new, old in zip(frame, shown or frame, strict=True)]
-            yield shown
+        """The page's updates while all panes answer."""
+        padded, sheet = [*arms, *["none"] * (PANES - len(arms))], Sheet()
+        for text in self.client.submit(question, *padded, **form, api_name="/ask"):
+            sheet.read(text)
+            yield sheet.updates()
 
     def ask_blind(self, question: str, *wanted: str, **form: Any) -> list[list[Any]]:
         """All of the page's updates of a blind question; `wanted` are up to two arms."""
         self.client.predict(api_name="/panes")  # the session learns which arms can be chosen
-        arms = [*wanted, "", ""][:2]
-        return [list(each) for each in self.client.submit(question, *arms, **form, api_name="/blind_ask")]
+        arms, sheet, shown = [*wanted, "", ""][:2], Sheet(), []
+        for text in self.client.submit(question, *arms, **form, api_name="/blind_ask"):
+            sheet.read(text)
+            shown.append(sheet.updates())
+        return shown
 
     def vote(self, choice: str) -> list[Any]:
         """Cast a blind vote: left, right, tie or bad."""
         return list(self.client.predict("text", api_name=f"/vote_{choice}"))
+
+
+def drawn(values: Any) -> list[Any]:
+    """The updates of an event that sends them as text, first of its outputs."""
+    sheet = Sheet()
+    sheet.read(values if isinstance(values, str) else values[0])
+    return sheet.updates()
+
+
+def _told(values: Sequence[Any]) -> list[Any]:
+    """The notice, which is an output of its own, and what is drawn."""
+    return [values[1], *drawn(values)]
 
 
 def free_port() -> int:
@@ -155,9 +171,9 @@ def journey(url: str, file: Path, question: str) -> dict[str, Any]:
 
 
 def answered(updates: list[Any]) -> list[bool]:
-    """For each pane, whether its last turn has text; a finished pane is left out of a frame."""
-    chats = [updates[1 + PANE_OUTPUTS * pane] for pane in range(PANES)]
-    return ["value" not in chat or _has_text(chat["value"]) for chat in chats]
+    """For each pane, whether its last turn has text."""
+    chats = [updates[1 + PANE_PARTS * pane] for pane in range(PANES)]
+    return [_has_text(chat["value"]) for chat in chats]
 
 
 def _has_text(chat: list[dict[str, Any]]) -> bool:

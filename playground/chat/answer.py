@@ -37,8 +37,9 @@ class Answer:
     `passages` are those in the prompt; where `found` is False and the arm abstains, the nearest ones, which the model
     did not read. `seconds_to_first_token` counts from the question and includes the search and the prefill of shorter
     prompts; `tokens_per_second` is the pace after the prefill of all prompts, which the arms share. `dropped_turns` is
-    how many turns of the history had no room in the prompt; `ahead` is how many questions are answered before this
-    one. `prompt` is the text of exactly the tokens that the model read, control tokens included.
+    how many turns of the history had no room in the prompt. `ahead` is how many questions are answered before this
+    one, and `wait` the seconds that this takes, if they can be told. `prompt` is the text of exactly the tokens that
+    the model read, control tokens included.
     """
 
     arm: str
@@ -56,6 +57,7 @@ class Answer:
     done: bool
     stopped: bool
     ahead: int = 0
+    wait: float | None = None
 
 
 def answer(
@@ -106,8 +108,8 @@ def _stream(
     generating = [pane for pane in panes if pane.prompt.ids]
     latest = time.perf_counter()
     with open_request(chat, [pane.prompt for pane in generating], decoding, should_stop) as request:
-        for ahead in request.queue_positions():
-            yield [replace(each, ahead=ahead) for each in _snapshots(panes)]
+        for place in request.queue_positions():
+            yield [replace(each, ahead=place.ahead, wait=place.seconds) for each in _snapshots(panes)]
         for token in request.tokens():
             now = time.perf_counter()
             generating[token.row].append(token, now - start)

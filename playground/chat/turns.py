@@ -21,10 +21,10 @@ class Record:
 
     `claims` are the sentences of a complete answer, each with the sentences of its passages that support it. `sent` is
     the prompt, kept for an arm's last turn only; `examples` are those of a few-shot prompt, the most similar first, and
-    `same` says that the text has this very question, whose pair was not shown. `ahead` questions are answered first.
-    `tested` is what the last self-test before the answer said of the arm's adapter and the base. `left_out` are words
-    of earlier questions that the arm's search added to a follow-up; `warning` says what is wrong with the answer's form
-    (`answer_warnings`), if anything is.
+    `same` says that the text has this very question, whose pair was not shown. `ahead` questions are answered first,
+    which takes `wait` seconds. `tested` is what the last self-test before the answer said of the arm's adapter and the
+    base. `left_out` are words of earlier questions that the arm's search added to a follow-up; `warning` says what is
+    wrong with the answer's form (`answer_warnings`), if anything is.
     """
 
     question: str
@@ -44,6 +44,7 @@ class Record:
     examples: Sequence[Mapping[str, Any]] = field(default_factory=list)
     same: bool = False
     ahead: int = 0
+    wait: float | None = None
     tested: Mapping[str, Any] | None = None
     left_out: Sequence[str] = field(default_factory=list)
     warning: str = ""
@@ -73,8 +74,10 @@ def record(
     """An arm's answer as a turn to keep; `tested` is the JSON form of its self-test.
 
     `left_out` are the words that its search added to a follow-up. `before` is the record of an earlier snapshot of the
-    same answer: a finished one has the claims already.
+    same answer, of which all that cannot change is taken: passages, stamp and prompt, and the claims of a finished one.
     """
+    if before:
+        return _grown(question, answer, before, left_out)
     worked = answer.examples
     chosen = worked.chosen if worked else ()
     return Record(
@@ -90,13 +93,28 @@ def record(
         stamp_id=answer.stamp.id,
         stamp=answer.stamp.to_dict(),
         passages=[passage(hit) for hit in answer.passages],
-        claims=before.claims if before and before.done else _claims(question, answer, left_out),
+        claims=_claims(question, answer, left_out),
         sent=answer.prompt,
         examples=[{**asdict(each.turn), "similarity": round(each.similarity, 4)} for each in chosen],
         same=bool(worked and worked.same),
         ahead=answer.ahead,
+        wait=answer.wait,
         tested=tested,
         left_out=list(left_out),
+    )
+
+
+def _grown(question: str, answer: Answer, before: Record, left_out: Sequence[str]) -> Record:
+    return replace(
+        before,
+        answer=answer.text,
+        seconds_to_first_token=answer.seconds_to_first_token,
+        tokens_per_second=answer.tokens_per_second,
+        done=answer.done,
+        stopped=answer.stopped,
+        claims=before.claims if before.done else _claims(question, answer, left_out),
+        ahead=answer.ahead,
+        wait=answer.wait,
     )
 
 
@@ -126,7 +144,7 @@ def without_prompts(turns: Sequence[Record]) -> list[Record]:
 
 def closed_turn(turn: Record) -> Record:
     """The turn as it is kept: one that was cut off when its page closed counts as stopped."""
-    return turn if turn.done else replace(turn, done=True, stopped=True, ahead=0)
+    return turn if turn.done else replace(turn, done=True, stopped=True, ahead=0, wait=None)
 
 
 def _claims(question: str, answer: Answer, left_out: Sequence[str]) -> Sequence[Mapping[str, Any]]:

@@ -1,13 +1,17 @@
 """Questions answered together: their rows step as one batch, and whoever waits for a token computes it for all.
 
-First come, first served, as far as memory goes; a request that does not fit yet has a place in the queue.
+As many as memory holds, the readers taking turns: whoever has no question in the queue comes before whoever has one.
+A request that does not fit yet has a place in the queue.
 """
 
 import threading
+import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from types import TracebackType
+from typing import NamedTuple
 
 from playground.inference.kv_cache import KVCache, PrefixCache
 from playground.inference.sequence import SequenceState, Token
@@ -17,15 +21,26 @@ MAX_DRAFT = 3  # drafted tokens of a row that steps alone: beside others a draft
 MAX_UNREAD = 8  # tokens that a row may be ahead of its reader, who may be gone
 BATCH_BYTES = 1_000_000_000  # of keys and values of the rows that step together
 PREFIX_CACHE_BYTES = 400_000_000  # of keys and values of what was read before
-POLL_SECONDS = 0.2  # between two looks at a place in the queue
+POLL_SECONDS = 1.0  # between two looks at a place in the queue that has not moved
+RECENT = 16  # requests that ended last, by which the time to wait is estimated
+
+
+class Place(NamedTuple):
+    """A place in the queue: how many requests are ahead, and in how many seconds this one may begin, if known."""
+
+    ahead: int
+    seconds: float | None
 
 
 class Scheduler:
     """All requests to one resident model. Any number of threads may take part."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)  # a pass has ended
+        self._moved = threading.Condition(self._lock)  # a request has left
         self._queue: list[Request] = []
+        self._ends: deque[float] = deque(maxlen=RECENT)  # when requests left, since the queue was empty last
         self._stepping = False
         self._prefixes = PrefixCache(PREFIX_CACHE_BYTES)
 
@@ -42,9 +57,16 @@ class Scheduler:
             return self._prefixes.find(scope, reader, ids, capacity)
 
     def join(self, request: "Request") -> None:
-        """Take a place at the end of the queue."""
+        """Take a place in the queue: behind all who came before, and before whoever has more questions in it."""
         with self._changed:
-            self._queue.append(request)
+            if not self._queue:
+                self._ends.clear()
+                self._ends.append(time.monotonic())
+            request.turn = sum(each.reader == request.reader for each in self._queue)
+            begun = len(self._admitted())
+            waiting = self._queue[begun:]
+            behind = sum(each.turn > request.turn for each in waiting)
+            self._queue.insert(len(self._queue) - behind, request)
 
     def leave(self, request: "Request") -> None:
         """Free the rows; what they have read is cached."""
@@ -53,13 +75,19 @@ class Scheduler:
             self._queue.remove(request)
             for row in request.rows:
                 row.cache_prefix(self._prefixes)
+            self._ends.append(time.monotonic())
             self._changed.notify_all()
+            self._moved.notify_all()
 
-    def requests_ahead(self, request: "Request") -> int:
-        """How many requests came before one that cannot begin yet; 0 once it can."""
+    def place(self, request: "Request") -> Place:
+        """How many requests come before one that cannot begin yet, and about how long that takes; 0 once it can."""
         with self._changed:
-            place = self._queue.index(request)
-            return 0 if place < len(self._admitted()) else place
+            ahead, admitted = self._queue.index(request), len(self._admitted())
+            if ahead < admitted:
+                return Place(0, 0.0)
+            known = len(self._ends) > 1
+            pace = (self._ends[-1] - self._ends[0]) / (len(self._ends) - 1) if known else None
+            return Place(ahead, pace * (ahead - admitted + 1) if pace else None)
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -76,8 +104,12 @@ class Scheduler:
 
     def wait_for_change(self) -> None:
         """Wait until the queue has moved, or for a moment."""
-        with self._changed:
-            self._changed.wait(POLL_SECONDS)
+        with self._moved:
+            self._moved.wait(POLL_SECONDS)
+
+    def __len__(self) -> int:
+        """How many requests there are, those at work included."""
+        return len(self._queue)
 
     def step(self, request: "Request") -> None:
         """Compute until this request has tokens to fetch, or has read one more chunk, or has ended."""
@@ -112,7 +144,7 @@ class Scheduler:
         The error is raised in the thread that waits for that request.
         """
         try:
-            self._advance([row for each in requests for row in each.rows])
+            self._advance(_in_turns(requests))
         except Exception as fault:
             if len(requests) == 1:
                 requests[0].fault = fault
@@ -147,12 +179,25 @@ class Scheduler:
                 row.cache_prefix(self._prefixes)
 
 
+def _in_turns(requests: Sequence["Request"]) -> list[SequenceState]:
+    """All rows: everybody's first, which is the shortest of their prompts, then everybody's second, and so on."""
+    seen: Counter[object] = Counter()
+    numbered = []
+    for each in requests:
+        for row in each.rows:
+            numbered.append((seen[each.reader], row))
+            seen[each.reader] += 1
+    return [row for _, row in sorted(numbered, key=lambda pair: pair[0])]
+
+
 class Request:
     """The rows of one question; within `with`, they are part of the batch."""
 
     def __init__(self, scheduler: Scheduler, rows: Sequence[SequenceState], should_stop: Callable[[], bool]) -> None:
         self.rows = sorted(rows, key=lambda row: len(row.prompt.ids))
         self.nbytes = sum(row.capacity * row.forward.bytes_per_token for row in rows)
+        self.reader: object = (rows[0].prompt.scope if rows else "") or self  # a visitor's name, or nobody else
+        self.turn = 0  # how many of its reader's requests were in the queue when it came
         self.fault: Exception | None = None
         self._scheduler, self._should_stop = scheduler, should_stop
 
@@ -168,10 +213,10 @@ class Request:
         """Whether there are tokens to fetch, or an error to raise."""
         return self.fault is not None or any(row.unread for row in self.rows)
 
-    def queue_positions(self) -> Iterator[int]:
-        """How many requests are ahead, again and again, until this one may begin or is to stop."""
-        while (ahead := self._scheduler.requests_ahead(self)) and not self._should_stop():
-            yield ahead
+    def queue_positions(self) -> Iterator[Place]:
+        """The place in the queue, again and again, until this request may begin or is to stop."""
+        while (place := self._scheduler.place(self)).ahead and not self._should_stop():
+            yield place
             self._scheduler.wait_for_change()
 
     def tokens(self) -> Iterator[Token]:

@@ -119,6 +119,10 @@ class Answers:
         with self._stops.open(visitor) as stop:
             yield from self._answer_on_gpu(visitor, arms, question, histories, decoding, ask_anyway, left_out, stop)
 
+    def is_full(self) -> bool:
+        """Whether as many questions wait or are answered, of all visitors, as this host takes."""
+        return len(self._stops) >= self._settings.queue_size
+
     def stop(self, visitor: str) -> None:
         """Stop the answers to this visitor that are being written; a later question is not stopped."""
         self._stops.stop(visitor)

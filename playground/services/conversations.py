@@ -152,10 +152,10 @@ class _AskedArm:
     learnt_short: bool
 
     def turn(self, answer: Answer, before: Record | None) -> Record:
-        """A snapshot as a turn; `before` is the snapshot before it, which may be finished already."""
-        made = record(self.question, answer, self.tested, before, self.left_out)
+        """A snapshot as a turn; `before` is the turn of the snapshot before it, which stays if it is finished."""
         if before and before.done:
-            return replace(made, warning=before.warning)
+            return before
+        made = record(self.question, answer, self.tested, before, self.left_out)
         return replace(made, warning=self._warning(answer)) if answer.done and not answer.stopped else made
 
     def _warning(self, answer: Answer) -> str:

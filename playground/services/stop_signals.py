@@ -56,6 +56,11 @@ class StopSignals:
             for signal in self._open.get(visitor, []):
                 signal.set()
 
+    def __len__(self) -> int:
+        """How much work of all visitors is under way."""
+        with self._lock:
+            return sum(len(signals) for signals in self._open.values())
+
     def working(self, visitor: str) -> bool:
         """Whether work of this visitor is under way."""
         with self._lock:

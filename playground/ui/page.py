@@ -3,6 +3,7 @@
 import functools
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -14,6 +15,7 @@ from playground.ui import compat
 from playground.ui.compare.tab import CompareTab
 from playground.ui.exam.tab import ExamTab
 from playground.ui.learn.tab import LearnTab
+from playground.ui.shared.frames import Frames
 from playground.ui.shared.i18n import i18n, mark
 from playground.ui.shared.middleware import middleware
 from playground.ui.shared.polling import Poll, send_session_names
@@ -27,6 +29,9 @@ from playground.ui.train.tab import TrainTab
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 2.0
+
+EVENTS = 10  # that Gradio may keep waiting for each question that may wait: a page sends as many when it opens
+THREADS = 40  # beside those of the questions, each of which has one while it waits
 
 
 def build(services: Services) -> gr.Blocks:
@@ -52,7 +57,7 @@ def build(services: Services) -> gr.Blocks:
         run_state = _poll_runs(services, page, bar, train)
         _redraw_on_change(page, all_tabs, run_state)
         send_session_names(page, [text.index.poll, train.sweep.poll, exam.poll])
-    page.queue(api_open=False, max_size=services.settings.queue_size, default_concurrency_limit=4)
+    page.queue(api_open=False, max_size=EVENTS * services.settings.queue_size, default_concurrency_limit=4)
     compat.slow_down_queue(page)
     return page
 
@@ -75,6 +80,7 @@ def launch(page: gr.Blocks, services: Services, **more: Any) -> Any:
         run_history=False,
         footer_links=["settings"],
         ssr_mode=False,
+        max_threads=settings.queue_size + THREADS,
         app_kwargs={"middleware": middleware(services), "lifespan": compat.without_cross_origin},
         **more,
     )
@@ -82,8 +88,9 @@ def launch(page: gr.Blocks, services: Services, **more: Any) -> Any:
 
 def _redraw_on_change(page: gr.Blocks, tabs: list[Tab], run_state: gr.Textbox) -> None:
     """Redraw every tab when the page opens, when a tab changed the store, and when the followed run changes state."""
+    tabs = [_framed(tab) for tab in tabs]
     for tab in tabs:
-        page.load(_skip_unknown_visitor(tab), tab.inputs, tab.outputs, api_name=tab.name, **NO_PROGRESS)
+        page.load(tab.refresh, tab.inputs, tab.outputs, api_name=tab.name, **NO_PROGRESS)
     # One event for all tabs: each event takes the browser 0.1 s, so the last tab would be redrawn a second late.
     inputs, outputs = [each for tab in tabs for each in tab.inputs], [each for tab in tabs for each in tab.outputs]
     gr.on(
@@ -93,20 +100,27 @@ def _redraw_on_change(page: gr.Blocks, tabs: list[Tab], run_state: gr.Textbox) -
 
 def redraw_all(tabs: list[Tab]) -> Callable[..., list[Any]]:
     """A handler from all tabs' inputs to all tabs' updates; a tab that fails stays as it is, and is logged."""
-    redraws = [(_skip_unknown_visitor(tab), len(tab.inputs), len(tab.outputs)) for tab in tabs]
+    redraws = [(tab.refresh, len(tab.inputs), len(tab.outputs)) for tab in tabs]
 
     def redraw(request: gr.Request, *values: Any) -> list[Any]:
         remaining, updates = iter(values), list[Any]()
         for draw, inputs, outputs in redraws:
             own_inputs = tuple(islice(remaining, inputs))
             try:
-                updates += draw(request, *own_inputs)
+                values = draw(request, *own_inputs)
+                updates += [values] if isinstance(values, str) else values
             except Exception:
                 log.exception("a tab could not be drawn")
                 updates += [gr.skip()] * outputs
         return updates
 
     return redraw
+
+
+def _framed(tab: Tab) -> Tab:
+    """The tab with its updates as one text, and as they are only where the server must know them."""
+    frames = Frames(tab.outputs)
+    return replace(tab, outputs=frames.outputs, refresh=frames.once(_skip_unknown_visitor(tab)))
 
 
 def _skip_unknown_visitor(tab: Tab) -> Callable[..., Any]:
@@ -136,6 +150,6 @@ def _poll_runs(services: Services, page: gr.Blocks, bar: StatusBar, train: Train
 
     poll = Poll("run", tick, [bar.job, *train.panel.outputs, run_state, timer])
     poll.follow(timer)
-    page.load(poll.all_updates, None, poll.outputs, **UNQUEUED)
-    train.changed.change(poll.all_updates, None, poll.outputs, **UNQUEUED)
+    page.load(poll.all_values, None, poll.outputs, **UNQUEUED)
+    train.changed.change(poll.all_values, None, poll.outputs, **UNQUEUED)
     return run_state

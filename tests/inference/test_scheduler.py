@@ -110,17 +110,61 @@ def test_where_memory_is_short_questions_are_answered_in_the_order_they_came(
     batch = scheduler_of(chat.model)
     for each in questions:
         each.__enter__()
-    assert [batch.requests_ahead(each) for each in questions] == [0, 0, 2, 3]
-    assert next(questions[3].queue_positions()) == 3
+    assert [batch.place(each).ahead for each in questions] == [0, 0, 2, 3]
+    assert next(questions[3].queue_positions()).ahead == 3
     assert len(list(questions[1].tokens())) == 24
     questions[1].__exit__(None, None, None)
-    assert [batch.requests_ahead(each) for each in (questions[0], questions[2], questions[3])] == [0, 0, 2]
+    assert [batch.place(each).ahead for each in (questions[0], questions[2], questions[3])] == [0, 0, 2]
     assert list(questions[2].queue_positions()) == []
     large = open_request(chat, [Prompt(LONG)], GREEDY, lambda: True)
     for each in (questions[0], questions[2], questions[3]):
         each.__exit__(None, None, None)
     with large:
-        assert batch.requests_ahead(large) == 0
+        assert batch.place(large).ahead == 0
+
+
+def test_whoever_waits_with_a_second_question_lets_the_others_first(
+    chat: ChatModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_module, "BATCH_BYTES", 0)
+    readers = ["ann", "ann", "ann", "bob", "cem", "bob"]
+    questions = [open_request(chat, [Prompt(SHORT, scope=reader)], GREEDY) for reader in readers]
+    batch = scheduler_of(chat.model)
+    for each in questions:
+        each.__enter__()
+    assert [batch.place(each).ahead for each in questions] == [0, 3, 5, 1, 2, 4]
+    for each in questions:
+        each.__exit__(None, None, None)
+
+
+def test_the_time_to_wait_follows_the_pace_at_which_questions_end(
+    chat: ChatModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_module, "BATCH_BYTES", 0)
+    now = [100.0]
+    monkeypatch.setattr(batch_module.time, "monotonic", lambda: now[0])
+    questions = [open_request(chat, [Prompt(SHORT)], GREEDY) for _ in range(5)]
+    for each in questions:
+        each.__enter__()
+    batch = scheduler_of(chat.model)
+    assert [batch.place(each).seconds for each in questions] == [0.0, None, None, None, None]
+    for each in questions[:2]:
+        now[0] += 6.0
+        each.__exit__(None, None, None)
+    assert [batch.place(each).seconds for each in questions[2:]] == [0.0, 6.0, 12.0]
+    for each in questions[2:]:
+        each.__exit__(None, None, None)
+
+
+@pytest.mark.usefixtures("no_guesses")
+def test_everybody_is_begun_before_anybody_has_a_second_prompt_read(chat: ChatModel) -> None:
+    pair = [Prompt(SHORT), Prompt(LONG)]
+    first, second = (open_request(chat, [replace(each, scope=reader) for each in pair], GREEDY) for reader in "ab")
+    passes = computed(chat)
+    with first, second:
+        next(first.tokens())
+        assert passes == [2 * len(SHORT)]
+        assert second.rows[0].generated
 
 
 def test_who_stops_while_waiting_leaves_the_line(chat: ChatModel, monkeypatch: pytest.MonkeyPatch) -> None:

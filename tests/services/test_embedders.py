@@ -102,7 +102,7 @@ class Browser:
 
     def watched(self) -> tuple[Any, ...]:
         """What the panel shows while the page watches it."""
-        return self.tab.index.poll.all_updates(self.request)[:-1]
+        return self.tab.index.poll.changed_updates(self.request, "")[:-1]
 
     def offered(self) -> list[str]:
         """The embedders to choose from; none where there is no choice."""

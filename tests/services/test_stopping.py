@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -95,3 +96,18 @@ def test_a_lock_of_a_key_is_gone_when_nobody_uses_it() -> None:
         assert locks.is_held("b")
     assert not locks.is_held("a")
     assert not locks.is_held("b")
+
+
+def test_a_host_is_full_while_as_many_questions_are_open_as_it_takes(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers_module.chat_answer, "answer", until_stopped)
+    services = Services(replace(settings, queue_size=2))
+    visitors = [services.store.visitor(new_secret()) for _ in range(2)]
+    begun = [start(services, each) for each in visitors]
+    assert services.answers.is_full()
+    services.answers.stop(visitors[0])
+    assert list(begun[0]) == [["stopped"]]
+    assert not services.answers.is_full()
+    services.answers.stop(visitors[1])
+    assert list(begun[1]) == [["stopped"]]

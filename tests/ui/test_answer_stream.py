@@ -1,14 +1,18 @@
-"""What the frames of a streamed answer send: only what is new, and everything at the start and the end."""
+"""What the frames of a streamed answer draw: only what can be new, and everything at the start and the end."""
 
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import gradio as gr
 import pytest
 
 from playground.chat.turns import Record
+from playground.errors import UserError
+from playground.services.app import Services
 from playground.ui.compare.answer_stream import stream_updates
-from playground.ui.compare.pane import NONE, draw_pane
+from playground.ui.compare.pane import FIGURES, NONE, draw_pane
+from playground.ui.compare.voting import refuse_if_full
 
 SKIP = gr.skip()
 EARLIER = Record("Who?", "She.", 9, 0.1, 20.0, None, 0, True, False, "0" * 12, {})
@@ -60,10 +64,30 @@ def test_a_finished_pane_and_an_empty_one_are_not_sent_again(sent: list[list[tup
     assert sent[1][1][0]["value"] == draw_pane("en", "few_shot", FRAMES[1])[0]["value"]
     assert [list(each[1]) for each in sent[2:5]] == [[SKIP] * PARTS] * 3
     assert [list(each[2]) for each in sent[1:5]] == [[SKIP] * PARTS] * 4
+    assert sent[3][0] == tuple([SKIP] * PARTS), "nothing came since the frame before"
 
 
-def test_a_pane_that_answers_sends_its_chat_and_what_else_is_new(sent: list[list[tuple[Any, ...]]]) -> None:
+def test_a_pane_that_answers_draws_its_chat_and_its_figures_alone(sent: list[list[tuple[Any, ...]]]) -> None:
     chat, *others = sent[2][0]
-    assert "In a" in str(chat)
-    assert others == [SKIP] * (PARTS - 1)
-    assert sent[3][0][0] == chat, "left out of one frame, it would be sent in full with the next"
+    assert chat == draw_pane("en", "base", FRAMES[2])[0]
+    assert others.pop(FIGURES - 1) == draw_pane("en", "base", FRAMES[2])[FIGURES]
+    assert others == [SKIP] * (PARTS - 2)
+
+
+@pytest.mark.parametrize(
+    ("language", "wait", "line"),
+    [
+        ("en", None, "Waiting: 12 ahead …"),
+        ("en", 42.3, "Waiting: 12 ahead, about 42 s …"),
+        ("vi", 300.0, "Đang chờ: còn 12 câu hỏi phía trước, khoảng 5 phút …"),
+    ],
+)
+def test_who_waits_is_told_the_place_and_the_time(language: str, wait: float | None, line: str) -> None:
+    waiting = {"base": [replace(LATEST, answer="", ahead=12, wait=wait)]}
+    assert draw_pane(language, "base", waiting)[0]["value"][-1]["content"] == line
+
+
+def test_a_host_that_takes_no_more_questions_says_so() -> None:
+    full = SimpleNamespace(answers=SimpleNamespace(is_full=lambda: True), settings=SimpleNamespace(queue_size=200))
+    with pytest.raises(UserError, match="Đã có 200 câu hỏi"):
+        refuse_if_full(cast(Services, full), "vi")

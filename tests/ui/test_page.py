@@ -11,7 +11,7 @@ import httpx
 import pytest
 from gradio_client import Client
 
-from benchmarks.journey import Visitor, free_port
+from benchmarks.journey import Visitor, drawn, free_port
 from playground.services.app import Services
 from playground.settings import Settings
 from playground.storage.store import new_secret
@@ -60,7 +60,7 @@ def test_the_page_makes_the_secret_and_keeps_it_from_scripts(app: tuple[str, Ser
 
 def test_without_the_cookie_nothing_is_done(app: tuple[str, Services]) -> None:
     client = Client(app[0], verbose=False)
-    assert "cookie" in told(list(client.predict(CLUB_RULES, api_name="/add_text")))
+    assert "cookie" in told(client.predict(CLUB_RULES, api_name="/add_text")[1:])
 
 
 def test_a_text_is_read_and_indexed_and_the_figures_agree(visitor: Visitor) -> None:
@@ -256,7 +256,7 @@ def test_starting_over_deletes_everything(app: tuple[str, Services], visitor: Vi
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
     services.visitors.forget(id_)
     assert services.store.documents(services.store.visitor(visitor.secret)) == []
-    assert visitor.client.predict(api_name="/visit")[1] == "none yet"
+    assert visitor.draw("visit")[1] == "none yet"
 
 
 def test_a_second_press_on_start_is_the_same_run(app: tuple[str, Services], visitor: Visitor) -> None:
@@ -317,8 +317,8 @@ def test_no_file_of_the_server_is_served(app: tuple[str, Services], path: str) -
 def test_words_with_figures_come_in_the_visitors_language(app: tuple[str, Services]) -> None:
     secret = Visitor(app[0]).secret
     cookie = {"Cookie": f"{COOKIE}={secret}; {LANGUAGE_COOKIE}=vi"}
-    vietnamese = Client(app[0], headers=cookie, verbose=False).predict(api_name="/visit")
-    english = Visitor(app[0], secret).client.predict(api_name="/visit")
+    vietnamese = drawn(Client(app[0], headers=cookie, verbose=False).predict(api_name="/visit"))
+    english = Visitor(app[0], secret).draw("visit")
     assert english[1] == "none yet"
     assert vietnamese[1] != english[1]
 

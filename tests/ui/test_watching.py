@@ -39,7 +39,8 @@ class Shown:
 
     def __init__(self) -> None:
         self.line, self.points = "Step 1 of 9", list(range(100))
-        self.poll = Poll("shown", self.ask, [gr.Textbox(), gr.LinePlot()])
+        with gr.Blocks():
+            self.poll = Poll("shown", self.ask, [gr.Textbox(), gr.LinePlot()])
 
     def ask(self, _request: gr.Request) -> tuple[Any, ...]:
         """See Polled."""
@@ -52,30 +53,30 @@ class Shown:
 
 def test_what_the_page_shows_is_not_sent_again() -> None:
     shown = Shown()
-    line, plot, sent = shown.poll.all_updates(VISITOR)
+    line, plot, sent = shown.poll.changed_updates(VISITOR, "")
     assert line == "Step 1 of 9"
     assert len(plot["value"]) == 100
-    assert shown.changed_updates(sent) == (gr.skip(), gr.skip(), gr.skip())
+    assert shown.changed_updates(sent) == (gr.skip(), gr.skip(), sent)
 
 
 def test_only_the_part_that_changed_is_sent_and_the_page_is_told_of_it() -> None:
     shown = Shown()
-    *_, sent = shown.poll.all_updates(VISITOR)
+    *_, sent = shown.poll.changed_updates(VISITOR, "")
     shown.points[50] = -1  # where a printed table shows only dots
     line, plot, now = shown.changed_updates(sent)
     assert line == gr.skip()
     assert plot["value"]["loss"][50] == -1
-    assert shown.changed_updates(now) == (gr.skip(), gr.skip(), gr.skip())
+    assert shown.changed_updates(now) == (gr.skip(), gr.skip(), now)
 
 
 def test_what_a_button_drew_in_between_does_not_stay_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = Shown()
-    *_, sent = shown.poll.all_updates(VISITOR)
+    *_, sent = shown.poll.changed_updates(VISITOR, "")
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + FRESH_SECONDS + 1)
     line, plot, again = shown.changed_updates(sent)
     assert (line, len(plot["value"])) == ("Step 1 of 9", 100)
-    assert shown.changed_updates(again) == (gr.skip(), gr.skip(), gr.skip())
+    assert shown.changed_updates(again) == (gr.skip(), gr.skip(), again)
 
 
 @pytest.mark.parametrize("sent", ["", "session", "session 0 00000000", "session 0 a b c d e"])

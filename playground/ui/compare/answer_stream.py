@@ -1,16 +1,15 @@
-"""What each frame of a streamed answer sends to the page: everything at the start and the end, else only what is new.
-
-On the wire, Gradio sends the difference between two frames. The browser draws every component anew all the same, unless
-its update is left out.
-"""
+"""What each frame of a streamed answer draws: everything at the start and the end, else only what can be new."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
 from playground.chat.turns import Conversation, Record
-from playground.ui.compare.pane import draw_pane
+from playground.ui.compare.pane import draw_answer, draw_pane
+
+GROWING = ("answer", "ahead", "wait", "seconds_to_first_token", "tokens_per_second")  # of a turn that goes on
 
 
 def stream_updates(
@@ -33,18 +32,21 @@ class _PaneStream:
     def __init__(self, language: str, arm: str) -> None:
         self._language, self._arm = language, arm
         self._latest: Record | None = None
-        self._drawn: tuple[Any, ...] = ()
+        self._drawn: Sequence[Any] = ()
 
     def updates(self, conversation: Conversation) -> list[Any]:
-        """The pane's updates that differ from the last frame's. A turn that did not change is not drawn."""
+        """The pane's updates. A turn that did not change is not drawn; of one that only grew, the answer alone is."""
         turns = conversation.get(self._arm, [])
-        latest = turns[-1] if turns else None
-        before = self._drawn
-        if not before or latest != self._latest:
-            self._drawn, self._latest = draw_pane(self._language, self._arm, conversation), latest
-        if not before:
-            return list(self._drawn)
-        changes = [gr.skip() if new == old else new for new, old in zip(self._drawn, before, strict=True)]
-        if latest is not None and not latest.done:
-            changes[0] = self._drawn[0]  # the chat: left out of one frame, it would be sent in full with the next
-        return changes
+        before, self._latest = self._latest, turns[-1] if turns else None
+        if self._drawn and self._latest == before:
+            return [gr.skip()] * len(self._drawn)
+        if before and self._latest and _only_grew(before, self._latest):
+            return draw_answer(self._language, self._latest, self._drawn)
+        self._drawn = draw_pane(self._language, self._arm, conversation)
+        return list(self._drawn)
+
+
+def _only_grew(before: Record, latest: Record) -> bool:
+    """Whether nothing but the words, the figures and the place in the queue is new of a turn that goes on."""
+    growing = {name: vars(latest)[name] for name in GROWING}
+    return not latest.done and replace(before, **growing) == latest

@@ -13,11 +13,12 @@ from playground.services.runs import runs_with_adapter
 from playground.storage.store import RunRow
 from playground.ui.compare.answer_notes import AnswerNotes, build_notes, draw_notes
 from playground.ui.compare.sources import Sources, abstains, build_sources, draw_sources, pieces
-from playground.ui.shared.format import escape_html
+from playground.ui.shared.format import duration, escape_html
 from playground.ui.shared.i18n import mark, say
 
 NONE = "none"
 PANES = 4
+FIGURES = 7  # the place of the figures among a pane's outputs
 ALWAYS = (BASE, RAG, FEW_SHOT)  # arms that need no adapter
 
 
@@ -122,7 +123,6 @@ def draw_pane(language: str, arm: str, conversation: Conversation) -> tuple[Any,
         )
     messages = [message for turn in records for message in _messages(language, turn, last=turn is records[-1])]
     stamp = {"proof": records[-1].stamp_id, **records[-1].stamp, "self_test": records[-1].tested}
-    figures = gr.update(value=_figures_text(language, records[-1]), visible=not abstains(records[-1]))
     prompt = records[-1].sent
     last = (
         gr.update(visible=True, label=_stamp_title(language, records[-1])),
@@ -130,7 +130,19 @@ def draw_pane(language: str, arm: str, conversation: Conversation) -> tuple[Any,
         gr.update(visible=bool(prompt)),
         prompt,
     )
-    return gr.update(value=messages, visible=True), *notes_and_sources, figures, *last
+    return gr.update(value=messages, visible=True), *notes_and_sources, _figures_update(language, records[-1]), *last
+
+
+def draw_answer(language: str, turn: Record, drawn: Sequence[Any]) -> list[Any]:
+    """Updates for `Pane.outputs` where only the last answer has grown since the updates `drawn`."""
+    messages = [*drawn[0]["value"][:-1], {"role": "assistant", "content": _answer_text(language, turn)}]
+    updates = [gr.skip()] * len(drawn)
+    updates[0], updates[FIGURES] = {**drawn[0], "value": messages}, _figures_update(language, turn)
+    return updates
+
+
+def _figures_update(language: str, turn: Record) -> dict[str, Any]:
+    return gr.update(value=_figures_text(language, turn), visible=not abstains(turn))
 
 
 def _stamp_title(language: str, turn: Record) -> str:
@@ -158,9 +170,15 @@ def _answer_text(language: str, turn: Record) -> str:
     if abstains(turn):
         return say(language, "compare.not_found")
     if turn.ahead:
-        return say(language, "compare.waiting", count=turn.ahead)
+        return _place_line(language, turn.ahead, turn.wait)
     text = escape_html(_with_citations(turn)) or "…"
     return f"{text} {say(language, 'compare.stopped')}" if turn.stopped else text
+
+
+def _place_line(language: str, ahead: int, wait: float | None) -> str:
+    if wait is None:
+        return say(language, "compare.waiting", count=ahead)
+    return say(language, "compare.waiting_until", count=ahead, time=duration(language, wait))
 
 
 def _with_citations(turn: Record) -> str:

@@ -14,17 +14,18 @@ from playground.ui.compare.pane import NONE, PANES, arm_choices, build_pane, cho
 from playground.ui.compare.reader import Reader, ReaderState, close_updates
 from playground.ui.compare.self_test_panel import build_self_test
 from playground.ui.compare.suggestions import build_suggestions, suggestion_updates
-from playground.ui.compare.voting import Voting
-from playground.ui.shared.client_scripts import FOCUS_CITATION, FOCUS_READER
+from playground.ui.compare.voting import Voting, refuse_if_full
+from playground.ui.shared.client_scripts import FOCUS_CITATION, FOCUS_READER, SHOW_ASK, SHOW_STOP
 from playground.ui.shared.controls import knob_control
+from playground.ui.shared.frames import Frames
 from playground.ui.shared.handlers import guard, guarded_stream, notice_box
 from playground.ui.shared.i18n import mark
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import UNQUEUED, Tab
 
-AT_ONCE = 8  # questions that share the batch or show their place in its queue; more wait in the page's queue
-# Concurrency options of all events that use the resident model.
-LINE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
+# Questions wait where their place can be told, so Gradio passes all of them on.
+LINE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": None}
+TESTS: dict[str, Any] = {"concurrency_id": "self_test", "concurrency_limit": 1}
 
 
 class CompareTab:
@@ -44,7 +45,7 @@ class CompareTab:
         self.reader_notice = notice_box()
         self.reader = Reader(services)
         self._build_decoding()
-        build_self_test(services, LINE)
+        build_self_test(services, TESTS)
         self.voting = Voting(services, self.decoding, LINE)
         self._wire()
         self._wire_reader()
@@ -77,27 +78,30 @@ class CompareTab:
 
     def _wire(self) -> None:
         outputs = [self.notice, *self.pane_outputs]
+        frames = Frames(outputs)
         inputs = [*self.arms, self.anyway, *self.decoding]
         shared = {**LINE, "show_progress": "minimal", "show_progress_on": self.notice}
         wanted = [self.ask.click, self.question.submit]
-        answers, again = (guarded_stream(len(outputs))(each) for each in (self._ask, self._retry))
+        safe = guarded_stream(len(outputs))
+        answers, again = (frames.stream(safe(each)) for each in (self._ask, self._retry))
         anyway = [pane.sources.anyway for pane in self.panes]
         gr.on(
             [*wanted, self.retry.click, *(each.click for each in anyway)],
-            lambda: _answering(True),
+            None,
             None,
             [self.ask, self.stop],
+            js=SHOW_STOP,
             **UNQUEUED,
         )
         events = [
-            gr.on(wanted, answers, [self.question, *inputs], outputs, api_name="ask", **shared),
-            self.retry.click(again, inputs, outputs, api_visibility="private", **shared),
+            gr.on(wanted, answers, [self.question, *inputs], frames.outputs, api_name="ask", **shared),
+            self.retry.click(again, inputs, frames.outputs, api_visibility="private", **shared),
         ]
         for number, button in enumerate(anyway):
-            answer = guarded_stream(len(outputs))(self._anyway_handler(number))
-            events.append(button.click(answer, inputs, outputs, api_visibility="private", **shared))
+            answer = frames.stream(safe(self._anyway_handler(number)))
+            events.append(button.click(answer, inputs, frames.outputs, api_visibility="private", **shared))
         for event in events:
-            event.then(lambda: _answering(False), None, [self.ask, self.stop], **UNQUEUED)
+            event.then(None, None, [self.ask, self.stop], js=SHOW_ASK, **UNQUEUED)
         self.stop.click(guard(1)(self._stop), None, [self.notice], **UNQUEUED)
         self.clear.click(guard(len(outputs))(self._clear), self.arms, outputs, **UNQUEUED)
         for pane in self.panes:
@@ -135,12 +139,14 @@ class CompareTab:
     def _ask(self, request: gr.Request, question: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         arms, anyway, decoding = self._read_form(values)
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
+        refuse_if_full(self.services, language)
         wanted = [arm for arm in arms if arm != NONE]
         frames = self.services.conversations.ask(visitor, question, wanted, decoding, anyway)
         yield from stream_updates(language, arms, frames, lambda: self.services.conversations.load(visitor))
 
     def _retry(self, request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
         arms, _, _ = self._read_form(values)
+        refuse_if_full(self.services, language_of(request))
         wanted = [arm for arm in arms if arm != NONE]
         question = self.services.conversations.take_back(visitor_of(self.services.visitors, request), wanted)
         yield from self._ask(request, question, *values)
@@ -151,6 +157,7 @@ class CompareTab:
         def ask(request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
             arms, _, decoding = self._read_form(values)
             language, visitor = language_of(request), visitor_of(self.services.visitors, request)
+            refuse_if_full(self.services, language)
             question = self.services.conversations.take_back(visitor, [arms[number]])
             frames = self.services.conversations.ask(visitor, question, [arms[number]], decoding, True)
             yield from stream_updates(language, arms, frames, lambda: self.services.conversations.load(visitor))
@@ -176,8 +183,3 @@ class CompareTab:
         self.services.answers.prepare(visitor, [arm])
         stored = self.services.conversations.load(visitor)
         return gr.update(elem_classes=column_classes(arm)), *draw_pane(language_of(request), arm, stored)
-
-
-def _answering(now: bool) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Ask and Stop: only the one that can be pressed is visible."""
-    return gr.update(visible=not now), gr.update(visible=now)

@@ -11,6 +11,7 @@ from playground.chat.anonymize import anonymize
 from playground.chat.answer import Decoding
 from playground.chat.bradley_terry import rank_players
 from playground.chat.turns import SEPARATOR
+from playground.errors import UserError
 from playground.services import votes as votes_service
 from playground.services.app import Services
 from playground.services.runs import runs_with_adapter
@@ -18,6 +19,7 @@ from playground.storage.exchange import DOWNLOADS
 from playground.storage.records import Ballot, VoteRow
 from playground.ui.compare.pane import arm_choices
 from playground.ui.shared.format import method_name
+from playground.ui.shared.frames import Frames
 from playground.ui.shared.handlers import guard, guarded_stream, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
@@ -84,9 +86,10 @@ class Voting:
 
     def _wire(self, line: dict[str, Any]) -> None:
         ballot = [self.notice, self.answers_row, *self.answers, self.choices_row, self.revealed]
-        ask = guarded_stream(len(ballot))(self._ask)
+        frames = Frames(ballot)
+        ask = frames.stream(guarded_stream(len(ballot))(self._ask))
         inputs = [self.question, *self.wanted, *self.decoding]
-        gr.on([self.ask.click, self.question.submit], ask, inputs, ballot, api_name="blind_ask", **line)
+        gr.on([self.ask.click, self.question.submit], ask, inputs, frames.outputs, api_name="blind_ask", **line)
         cast = [self.notice, self.choices_row, self.revealed, self.summary, self.table]
         for choice, button in self.buttons.items():
             button.click(guard(len(cast))(self._vote_handler(choice)), self.scope, cast, api_name=f"vote_{choice}")
@@ -104,6 +107,7 @@ class Voting:
 
     def _ask(self, request: gr.Request, question: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
+        refuse_if_full(self.services, language)
         wanted, chosen = values[: len(self.wanted)], values[len(self.wanted) :]
         names = [knob.name for knob in knobs(Decoding)]
         decoding = build(Decoding, dict(zip(names, chosen, strict=True)))
@@ -158,6 +162,12 @@ class Voting:
         for kind, written in FILES.items():
             (folder / f"votes.{kind}").write_text(written(votes), encoding="utf-8")
         return tuple(gr.update(value=str(folder / f"votes.{kind}"), visible=True) for kind in FILES)
+
+
+def refuse_if_full(services: Services, language: str) -> None:
+    """Raises UserError where no more questions are taken now."""
+    if services.answers.is_full():
+        raise UserError(say(language, "compare.full", count=services.settings.queue_size))
 
 
 def _revealed_names(language: str, ballot: Ballot) -> str:

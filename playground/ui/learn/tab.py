@@ -9,6 +9,7 @@ import adapters
 from playground.charts.timeline import draw_timeline
 from playground.services.app import Services
 from playground.ui.learn.method_details import article, legend, measured_costs, table
+from playground.ui.shared.frames import Frames
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of
 from playground.ui.shared.tab import NO_PROGRESS
@@ -31,7 +32,8 @@ class LearnTab:
         gr.Markdown(mark("learn.methods"))
         self.legend = gr.HTML(elem_classes="told")
         self.articles = gr.HTML(elem_classes="told")
-        page.load(self._show, None, self.outputs, api_visibility="private", **NO_PROGRESS)
+        frames = Frames(self.outputs)
+        page.load(frames.stream(self._show), None, frames.outputs, api_visibility="private", **NO_PROGRESS)
 
     @property
     def outputs(self) -> list[gr.HTML]:

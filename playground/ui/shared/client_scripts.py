@@ -52,6 +52,12 @@ FOCUS_READER = """() => {
 }"""
 FOCUS_CITATION = "() => { window.citedFrom?.focus(); }"
 
+# Of Ask and Stop, only the one that can be pressed is visible.
+SHOW_STOP, SHOW_ASK = (
+    f"""() => [{shown}, !{shown}].map(visible => ({{__type__: "{UNCHANGED["__type__"]}", visible}}))"""
+    for shown in ("false", "true")
+)
+
 
 def poll_script(endpoint: str, outputs: int) -> str:
     """A handler that calls an endpoint by itself and gives `outputs` updates; its input is what was sent last.
@@ -66,8 +72,38 @@ def poll_script(endpoint: str, outputs: int) -> str:
   const request = {{method: "POST", headers: {{"Content-Type": "application/json"}}, body}};
   try {{
     const response = await fetch(`${{root}}${{api_prefix}}{RUN_ROUTE}/{endpoint}`, request);
-    return response.ok ? (await response.json()).data : unchanged;
+    if (!response.ok) return unchanged;
+    const {{data: [sheet, ...others]}} = await response.json();
+    return [sheet.includes("\\n") ? sheet : unchanged[0], ...others];  // without a line there is nothing to draw
   }} catch {{
     return unchanged;  // the app cannot be reached: the next tick tries again
   }}
+}}"""
+
+
+def frame_script(box: str, outputs: int) -> str:
+    """A handler that gives `outputs` updates from the lines of a text that it has not applied yet; see shared.frames.
+
+    Gradio evaluates a handler anew at each call, so what it must remember of its box is kept on the window: the stream,
+    how many lines were applied, and the values. "more" is added to the last message of a chat, "text" replaces it.
+    """
+    return f"""(sheet) => {{
+  const [stream, ...lines] = (sheet || "").split("\\n");
+  const boxes = window.playgroundBoxes ??= {{}};
+  if (boxes.{box}?.stream !== stream) boxes.{box} = {{stream, count: 0, values: {{}}}};
+  const box = boxes.{box};
+  const updates = Array.from({{length: {outputs}}}, () => ({{__type__: "{UNCHANGED["__type__"]}"}}));
+  for (const line of lines.slice(box.count)) {{
+    for (const [place, {{more, text, ...update}}] of Object.entries(JSON.parse(line))) {{
+      if (more !== undefined || text !== undefined) {{
+        const chat = structuredClone(box.values[place]), words = chat.at(-1).content[0];
+        words.text = text ?? words.text + more;
+        update.value = chat;
+      }}
+      if ("value" in update) box.values[place] = update.value;
+      Object.assign(updates[place], update);
+    }}
+  }}
+  box.count = lines.length;
+  return updates;
 }}"""

@@ -10,6 +10,7 @@ from playground.ui.shared.http.asgi import AsgiApp, Message, Receive, Send, with
 from playground.ui.shared.http.first_page import FirstPage
 from playground.ui.shared.http.origin import OwnOrigin
 from playground.ui.shared.http.own_things import OwnThings
+from playground.ui.shared.http.page_cache import PageCache
 from playground.ui.shared.http.upload_limit import UploadLimit
 
 JSON_BYTES = 12  # the most that one character of a text takes in a request: a pair of escapes
@@ -43,6 +44,7 @@ def middleware(services: Services) -> list[Middleware]:
             reserve_bytes=settings.reserve_bytes,
         ),
         Middleware(FirstPage, frame_ancestors=settings.frame_ancestors or _usual_ancestors()),
+        Middleware(PageCache),
     ]
 
 

@@ -10,6 +10,7 @@ import gradio as gr
 import pandas as pd
 
 from playground.ui.shared.client_scripts import poll_script
+from playground.ui.shared.frames import Frames
 from playground.ui.shared.tab import NO_PROGRESS, UNQUEUED
 
 FRESH_SECONDS = 10  # then everything is sent again, as another event may have drawn the same parts meanwhile
@@ -24,21 +25,28 @@ class Poll:
     def __init__(self, name: str, draw: Callable[[gr.Request], tuple[Any, ...]], parts: Sequence[Any]) -> None:
         """`draw` returns one update per part; programs call it as the endpoint `name`."""
         self._name, self._draw = name, draw
+        self.frames = Frames(parts)
         self.sent = gr.Textbox("", visible="hidden")
-        self.outputs = [*parts, self.sent]
+        self.outputs = [*self.frames.outputs, self.sent]
 
     def follow(self, timer: gr.Timer) -> None:
         """Send what is new at every tick of the timer."""
-        gr.on([], self.changed_updates, self.sent, self.outputs, api_name=self._name, queue=False, **NO_PROGRESS)
+        gr.on([], self.changed_values, self.sent, self.outputs, api_name=self._name, queue=False, **NO_PROGRESS)
         script = poll_script(self._name, len(self.outputs))
         timer.tick(None, self.sent, self.outputs, js=script, **UNQUEUED)
 
-    def all_updates(self, request: gr.Request) -> tuple[Any, ...]:
-        """Updates for all `outputs`, whatever the page shows."""
-        return self.changed_updates(request, "")
+    def all_values(self, request: gr.Request) -> tuple[Any, ...]:
+        """Values for all `outputs`, whatever the page shows."""
+        return self.changed_values(request, "")
+
+    def changed_values(self, request: gr.Request, sent: str) -> tuple[Any, ...]:
+        """Values for `outputs` with what differs from what was sent last time; `sent` is the hidden box."""
+        *updates, now = self.changed_updates(request, sent)
+        framed = self.frames.send(updates)
+        return *((framed,) if isinstance(framed, str) else framed), now
 
     def changed_updates(self, request: gr.Request, sent: str) -> tuple[Any, ...]:
-        """Updates for `outputs` that differ from those sent last time; `sent` is the hidden box."""
+        """Updates for the parts that differ from those sent last time, and the hidden box's new text."""
         updates = self._draw(request)
         checksums = [_checksum(each) for each in updates]
         _, whole, *before = sent.split(" ") if " " in sent else ("", "0")
@@ -48,7 +56,7 @@ class Poll:
             gr.skip() if checksum == old else update
             for update, checksum, old in zip(updates, checksums, before, strict=True)
         ]
-        return *changes, gr.skip() if checksums == before else " ".join([request.session_hash or "", whole, *checksums])
+        return *changes, sent if checksums == before else " ".join([request.session_hash or "", whole, *checksums])
 
 
 def send_session_names(page: gr.Blocks, poll: Sequence[Poll]) -> None:

@@ -11,6 +11,7 @@ from playground.services.app import Services
 from playground.services.library import Added, ReadTable, Unmapped
 from playground.services.summary import Summary
 from playground.ui.shared.format import count
+from playground.ui.shared.frames import Frames
 from playground.ui.shared.handlers import Notice, guard, guarded_stream, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
@@ -106,22 +107,30 @@ class TextTab:
         shown = [self.notice, *forms, *self.document_outputs, *self.index.progress_outputs, self.changed]
         shared: dict[str, Any] = {"concurrency_id": EMBEDDING, "concurrency_limit": 1, "show_progress": "minimal"}
         shared["show_progress_on"] = self.index.state
-        stream = guarded_stream(len(shown))
+        frames = Frames(shown, known=[self.notice])
+
+        def stream(handler: Callable[..., Iterator[tuple[Any, ...]]]) -> Callable[..., Iterator[Any]]:
+            return frames.stream(guarded_stream(len(shown))(handler))
+
         self.files.upload(
-            stream(self.add_files), [self.files, self.changed], [*shown], api_name="add_files", **shared
+            stream(self.add_files), [self.files, self.changed], frames.outputs, api_name="add_files", **shared
         ).then(lambda: None, None, self.files, **UNQUEUED)
-        self.add.click(stream(self._add_text), [self.pasted, self.changed], shown, api_name="add_text", **shared).then(
-            self._clear_if_added, [self.notice, self.pasted], self.pasted, **UNQUEUED
-        )
+        self.add.click(
+            stream(self._add_text), [self.pasted, self.changed], frames.outputs, api_name="add_text", **shared
+        ).then(self._clear_if_added, [self.notice, self.pasted], self.pasted, **UNQUEUED)
         for name, button in self.examples.items():
-            button.click(stream(self._example_adder(name)), self.changed, shown, api_name=f"add_{name}", **shared)
+            button.click(
+                stream(self._example_adder(name)), self.changed, frames.outputs, api_name=f"add_{name}", **shared
+            )
         mapped = [self.changed, *self.mapping.inputs]
-        self.mapping.apply.click(stream(self._add_mapped), mapped, shown, api_visibility="private", **shared)
+        self.mapping.apply.click(stream(self._add_mapped), mapped, frames.outputs, api_visibility="private", **shared)
         self.mapping.cancel.click(self._skip_table, None, self.mapping.outputs, **UNQUEUED)
         chosen = [self.encoding.choice, self.changed]
-        self.encoding.apply.click(stream(self._add_decoded), chosen, shown, api_visibility="private", **shared)
+        self.encoding.apply.click(stream(self._add_decoded), chosen, frames.outputs, api_visibility="private", **shared)
         self.encoding.cancel.click(self._skip_file, None, self.encoding.outputs, **UNQUEUED)
-        self.remove.click(stream(self._remove), [self.chosen, self.changed], shown, api_visibility="private", **shared)
+        self.remove.click(
+            stream(self._remove), [self.chosen, self.changed], frames.outputs, api_visibility="private", **shared
+        )
         self.index.wire(self.notice, self.refresh, list(self.tab.outputs))
         details = [self.notice, *self.document_details]
         self.chosen.input(guard(len(details))(self._show_document), self.chosen, details, **UNQUEUED)

@@ -13,6 +13,7 @@ from adapters.options import build
 from playground.services.app import Services
 from playground.ui.learn.method_details import MethodCosts, facts, legend, measured_costs
 from playground.ui.shared.controls import Controls
+from playground.ui.shared.frames import Frames
 from playground.ui.shared.handlers import guard, guarded_stream
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of
@@ -47,8 +48,9 @@ class MethodChoice:
         filled = [notice, self.method, *controls.flat]
         self.rival.click(guard(len(filled))(self._choose_rival), form, filled, **UNQUEUED)
         drawn = [notice, self.legend, *[card.picture for card in self.cards.values()], self.about, self.rival]
-        show = guarded_stream(len(drawn), clears=False)(self._show)
-        page.load(show, form, drawn, api_visibility="private", **NO_PROGRESS)
+        frames = Frames(drawn)
+        show = frames.stream(guarded_stream(len(drawn), clears=False)(self._show))
+        page.load(show, form, frames.outputs, api_visibility="private", **NO_PROGRESS)
 
     def _mark_chosen(self, chosen: str) -> list[Any]:
         cards = [gr.update(elem_classes=card_classes(id_ == chosen)) for id_ in self.cards]

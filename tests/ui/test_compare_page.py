@@ -1,0 +1,36 @@
+"""The Compare tab in Chromium with the tiny model: frames are drawn until the answer is complete, then Ask is back."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from benchmarks.journey import free_port
+from playground.services.app import Services
+from playground.settings import Settings
+from playground.storage.store import new_secret
+from playground.ui.shared.session import COOKIE
+from tests.fakes.page import MINUTES, chromium, served_page
+from tests.fakes.texts import CLUB_RULES
+
+QUESTION = "What does rule 3 say?"
+
+
+@pytest.mark.slow
+def test_an_answer_is_drawn_and_asked_again_it_is_drawn_anew(long_window_folder: Path, tmp_path: Path) -> None:
+    services = Services(Settings(data=tmp_path, chat_model=str(long_window_folder), port=free_port()))
+    assert services.chat
+    secret = new_secret()
+    services.library.add_text(services.store.visitor(secret), CLUB_RULES)
+    services.indexes.index(services.store.visitor(secret))
+    with served_page(services) as url, chromium() as tab:
+        tab.context.add_cookies([{"name": COOKIE, "value": secret, "url": url}])
+        tab.goto(url)
+        tab.get_by_role("tab", name="Compare").click(timeout=2 * MINUTES)
+        for turns in (1, 2):
+            tab.get_by_label("Your question").fill(QUESTION)
+            tab.get_by_role("button", name="Ask", exact=True).click()
+            expect(tab.locator(".pane").first.get_by_text(QUESTION)).to_have_count(turns, timeout=2 * MINUTES)
+            expect(tab.get_by_role("button", name="Ask", exact=True)).to_be_visible(timeout=2 * MINUTES)
+            expect(tab.get_by_label("Figures").first).to_have_value(re.compile(r"stamp [0-9a-f]{12}"))
