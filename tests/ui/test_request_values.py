@@ -47,6 +47,13 @@ def test_a_choice_that_is_not_offered_is_one_line_of_the_log(value: Any, caplog:
     assert [(each.levelname, each.exc_info) for each in caplog.records] == [("INFO", None)]
 
 
+@pytest.mark.parametrize("value", [[], ["a"], {}])
+def test_several_choices_are_refused_where_one_is_taken(value: Any) -> None:
+    with pytest.raises(gr.Error, match="form that the page does not take"):
+        preprocess(value, gr.Dropdown, choices=["a", "b"])
+    assert preprocess(["a"], gr.Dropdown, choices=["a", "b"], multiselect=True) == ["a"]
+
+
 def test_a_text_box_without_a_value_is_empty() -> None:
     assert preprocess(None, gr.Textbox) == ""
 

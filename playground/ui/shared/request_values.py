@@ -27,6 +27,7 @@ class CheckedPage(gr.Blocks):
         """See gradio."""
         try:
             check_numbers(block_fn.inputs, inputs)
+            check_choices(block_fn.inputs, inputs)
             return await super().preprocess_data(block_fn, filled(block_fn.inputs, inputs), *more, **named)
         except Exception as fault:
             raise refusal(fault, str(block_fn.name)) from fault
@@ -48,6 +49,17 @@ def check_numbers(parts: Sequence[Block], values: Sequence[Any]) -> None:
     for part, value in zip(parts, values, strict=False):
         if isinstance(part, (gr.Number, gr.Slider)) and value is not None:
             _check_number(part, value)
+
+
+def check_choices(parts: Sequence[Block], values: Sequence[Any]) -> None:
+    """Refuse several choices where one is taken; Gradio lets an empty list pass.
+
+    Raises:
+        UserError: with what the page says of values that it does not take.
+    """
+    for part, value in zip(parts, values, strict=False):
+        if isinstance(part, gr.Dropdown) and not part.multiselect and isinstance(value, (list, dict)):
+            raise UserError(say("en", "notice.choice"))
 
 
 def _check_number(part: gr.Number | gr.Slider, value: Any) -> None:
