@@ -82,9 +82,12 @@ class Terms:
 
     def words(self, text: str) -> list[Word]:
         """The words in order with their forms as terms, stemmed; stop words stay if there is nothing else."""
-        every = [self._named_word(word) for word in words_of(text)]
-        content = [stopped for word in every if (stopped := self._without_stop_words(word)).terms] or every
-        return [replace(word, parts=self._stems(word.parts)) for word in content]
+        written = list(words_of(text))
+        every = {word: self._named_word(word) for word in set(written)}
+        content = {word: self._without_stop_words(named) for word, named in every.items()}
+        kept = content if any(word.terms for word in content.values()) else every
+        stems = {word: replace(each, parts=self._stems(each.parts)) for word, each in kept.items() if each.terms}
+        return [stems[word] for word in written if word in stems]
 
     def _named_word(self, word: Word) -> Word:
         """The word in capitals where its small letters would be a stop word."""

@@ -56,13 +56,17 @@ class Word:
 
 def words_of(text: str) -> Iterator[Word]:
     """The words of a text in order, folded: one form for composed and decomposed, wide and narrow, upper and lower."""
+    known: dict[tuple[str, str], Word] = {}  # most words of a text come again
     for line in normalized(text).splitlines():
         loud = _is_loud(line)
         for piece in _PIECE.finditer(line):
             if piece["unspaced"]:
                 yield from (Word((pair,)) for pair in character_pairs(piece[0]))
             else:
-                yield _word(piece[0], _capital(line, piece.start(), piece[0]) if not loud else "")
+                written = piece[0], _capital(line, piece.start(), piece[0]) if not loud else ""
+                if written not in known:
+                    known[written] = _word(*written)
+                yield known[written]
 
 
 def normalized(text: str) -> str:
@@ -73,6 +77,8 @@ def normalized(text: str) -> str:
 
 def fold(word: str) -> str:
     """The word in lower case, with one place for a Vietnamese tone, one i for Turkish and one sigma for Greek."""
+    if word.isascii():
+        return word.lower()
     lower = word.replace("İ", "i").casefold().replace("ı", "i")
     if lower.isascii():
         return lower
@@ -124,6 +130,8 @@ def _is_loud(line: str) -> bool:
 
 def _capital(line: str, start: int, written: str) -> str:
     """The word as written if it is in capitals, or a single capital that follows a word ("Vitamin A")."""
+    if not written[0].isupper():
+        return ""
     if _CAPITALS.fullmatch(written):
         return written
     follows_word = start > 1 and line[start - 1] == " " and line[start - 2].isalpha()
