@@ -77,6 +77,8 @@ ROWS = (
     Finding("41-zero-width/copy.txt", "How do I reset administrator accounts?", "kestrel"),
     Finding(KATALOG, "GH-3141の価格", "９９００"),
     Finding(KATALOG, "GH-3141の価格はいくらですか?", "９９００"),
+    Finding("14-csv/products.csv", "What does AB-1003-X cost?", "3.50 EUR"),
+    Finding("14-csv/products.csv", "Where is AB-1017-X?", "AB-1017-X"),
     Finding("45-ja/fullwidth.txt", "修理はどこで行いますか", "修理"),
     Finding("45-ja/fullwidth.txt", "日本の首都はどこですか"),
     Finding("47-th/th.txt", "ห้องสมุดเปิดกี่โมง", "ห้องสมุด"),

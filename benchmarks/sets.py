@@ -1,12 +1,13 @@
 """The test sets of the retrieval benchmarks: which half weights are chosen on, which half is reported, and measures.
 
-Weights and thresholds are chosen on XQuAD's articles with an even number and on SciFact's train claims
-(`benchmarks/tuning.py`), and reported on its odd articles and on SciFact's test claims (`benchmarks/retrieval.py`).
+Weights and thresholds are chosen on XQuAD's articles and the FAQs' questions with an even number and on
+SciFact's train claims (`benchmarks/tuning.py`), and reported on the rest (`benchmarks/retrieval.py`).
 """
 
 import argparse
 import json
 import math
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -90,7 +91,7 @@ def embedder_in(folder: Path | None, cache: Path | None) -> Remembering:
 
 @dataclass(frozen=True)
 class Question:
-    """A question of XQuAD with its answers, its paragraph and its article's number."""
+    """A question with its answers, its paragraph and the number of its article or answer."""
 
     text: str
     answers: tuple[str, ...]
@@ -117,6 +118,23 @@ def xquad(data: Path, language: str) -> tuple[list[Document], list[Question]]:
             for part in paragraphs
             for each in part["qas"]
         ]
+    return documents, questions
+
+
+# A question and its answer in each line of the file.
+FAQS = {
+    "Debian": ("debian_faq/debian_faq.jsonl", "question", "answer"),
+    "Python": ("python_docs/python_faq.jsonl", "question", "answer_rst"),
+}
+
+
+def faq(data: Path, name: str) -> tuple[list[Document], list[Question]]:
+    """The answers of a FAQ without their headings, one document each, and the questions that they answer."""
+    file, asked, answer = FAQS[name]
+    documents, questions = [], []
+    for number, each in enumerate(json_lines(data / file)):
+        documents.append(Document(str(number), textwrap.dedent("    " + each[answer])))
+        questions.append(Question(each[asked], (), "", str(number)))
     return documents, questions
 
 
@@ -175,6 +193,12 @@ def paragraph_ranks(found: Sequence[Sequence[Hit]], questions: Sequence[Question
     )
 
 
+def answer_ranks(found: Sequence[Sequence[Hit]], questions: Sequence[Question]) -> np.ndarray:
+    """The place of the first passage of each question's document among its hits."""
+    pairs = zip(found, questions, strict=True)
+    return np.array([rank([hit.passage.source for hit in hits], question.article) for hits, question in pairs])
+
+
 def ndcg(ranked: Sequence[str], relevant: set[str], depth: int = 10) -> float:
     """Normalised discounted cumulative gain of a ranking's first places, relevance 0 or 1."""
     gain = sum(1 / math.log2(rank + 1) for rank, each in enumerate(ranked[:depth], start=1) if each in relevant)
@@ -190,6 +214,13 @@ def auroc(above: np.ndarray, below: np.ndarray) -> float:
     """The chance that a score of the first kind is above one of the second; ties count half."""
     differences = above[:, None] - below[None, :]
     return float((differences > 0).mean() + 0.5 * (differences == 0).mean())
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """The bootstrap interval of a mean at 95 %, over 2,000 samples of the questions."""
+    means = np.random.default_rng(0).choice(values, (2_000, len(values))).mean(axis=1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(low), float(high)
 
 
 def share(truths: Iterable[bool]) -> float:

@@ -1,6 +1,7 @@
 """How the weights and thresholds of `retrieval/search.py` were chosen: `python -m benchmarks.tuning`.
 
-Reads XQuAD's articles with an even number and SciFact's train claims only; nothing here is reported as a result.
+Reads XQuAD's articles and the FAQs' questions with an even number and SciFact's train claims only; nothing here is
+reported as a result.
 """
 
 import argparse
@@ -12,11 +13,14 @@ import numpy as np
 
 from benchmarks.sets import (
     FALSE_ABSTENTION,
+    FAQS,
     Question,
     Remembering,
     add_folders,
+    answer_ranks,
     auroc,
     embedder_in,
+    faq,
     gate_scores,
     ndcg,
     paragraph_ranks,
@@ -25,9 +29,11 @@ from benchmarks.sets import (
     whole_paragraphs,
     xquad,
 )  # fmt: skip
-from retrieval.search import FOREIGN, TRUSTED, Mix, search
+from retrieval.build import build
+from retrieval.search import FOREIGN, TRUSTED, Mix, mix_for, search
 
 DENSE = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)
+SENTENCE = (0.0, 0.2, 0.4, 0.6, 0.8, 1.2)
 COVERAGE = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 
 
@@ -47,6 +53,20 @@ def xquad_weights(data: Path, embedder: Remembering, language: str, mix: Mix) ->
         ranks = paragraph_ranks(found, questions)
         figures = f"R@1 {(ranks == 1).mean():.4f}  R@5 {(ranks <= 5).mean():.4f}  MRR@10 {(1 / ranks).mean():.4f}"
         print(f"XQuAD-{language} dense {dense}: {figures}")
+
+
+def sentence_weights(data: Path, embedder: Remembering) -> None:
+    """R@1 and mean reciprocal rank for every weight of the best sentence."""
+    for name in ("en", "vi", *FAQS):
+        documents, every = faq(data, name) if name in FAQS else xquad(data, name)
+        index = build(documents, embedder) if name in FAQS else whole_paragraphs(documents, embedder, name)
+        questions = [each for each in every if not each.reported]
+        embedder.encode([each.text for each in questions])
+        for weight in SENTENCE:
+            mix = replace(mix_for(index, embedder), sentence=weight)
+            found = [search(index, embedder, each.text, 10, mix).hits for each in questions]
+            ranks = answer_ranks(found, questions) if name in FAQS else paragraph_ranks(found, questions)
+            print(f"{name} sentence {weight}: R@1 {(ranks == 1).mean():.4f}  MRR@10 {(1 / ranks).mean():.4f}")
 
 
 def scifact_weights(data: Path, embedder: Remembering) -> None:
@@ -77,6 +97,7 @@ def main() -> None:
     add_folders(parser)
     asked = parser.parse_args()
     embedder = embedder_in(asked.embedder, asked.cache)
+    sentence_weights(asked.data, embedder)
     xquad_weights(asked.data, embedder, "en", TRUSTED)
     xquad_weights(asked.data, embedder, "vi", FOREIGN)
     scifact_weights(asked.data, embedder)

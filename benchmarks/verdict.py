@@ -258,7 +258,7 @@ class Random(Index):
         super().__init__(index.passages, noise, index.embedder, index.embedder_hash, index.language)
         self._noise = chance
 
-    def bm25(self, terms: Sequence[str]) -> np.ndarray:
+    def lexical(self, terms: Sequence[str], sentence_weight: float = 0.0) -> np.ndarray:
         """Numbers at random."""
         return self._noise.random(len(self.passages)).astype(np.float32)
 

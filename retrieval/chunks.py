@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from retrieval.document import TRAIL, Document, Pair, Span, is_contents
+from retrieval.table_reading import TABLE
 from retrieval.text_tables import TextTable, header_finder, tables_in
 
 Located = TypeVar("Located", Span, Pair)
@@ -108,8 +109,12 @@ def sentences(text: str) -> list[tuple[int, int]]:
 
 
 def _units(document: Document, tables: Sequence[TextTable]) -> Iterator[_Unit]:
-    """Every sentence and row of the document in order, with the strongest break before it."""
+    """Every sentence and row of the document in order, with the strongest break before it.
+
+    A table that was read as one row per paragraph gives one passage per row: among others it is hard to tell.
+    """
     text = document.text
+    between = SECTION if document.table and document.table.shape == TABLE else PARAGRAPH
     for start, end, titled in _sections(document):
         breaks = SECTION
         for first, last in _split_at(text, start, end, _BLANK_LINE):
@@ -121,7 +126,7 @@ def _units(document: Document, tables: Sequence[TextTable]) -> Iterator[_Unit]:
             for begin, stop in _rows_and_sentences(text, first, last, tables):
                 yield _Unit(begin, stop, breaks)
                 breaks = SENTENCE
-            breaks = PARAGRAPH
+            breaks = between
 
 
 def _rows_and_sentences(text: str, start: int, end: int, tables: Sequence[TextTable]) -> Iterator[tuple[int, int]]:

@@ -1,30 +1,26 @@
-"""The index of a text: passages, their vectors in FAISS, their terms in BM25. The only module that uses FAISS.
+"""The index of a text: passages, their vectors in FAISS, their terms. The only module that uses FAISS.
 
 Immutable, and always built from numbers and text: a foreign index file can run code when FAISS reads it
 (facebookresearch/faiss#5400).
 """
 
 import hashlib
-import math
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import PurePath
 from typing import Any, Protocol
 
-import bm25s
 import faiss
 import numpy as np
 
 from retrieval.chunks import Passage
 from retrieval.errors import RetrievalError
 from retrieval.language import UNKNOWN, Terms
+from retrieval.lexical import Lexical
 from retrieval.words import Word
 
-BM25_K1, BM25_B = 1.2, 0.75
 ENGLISH = "en"  # text too short for detection is taken for English
-FEW = 20  # passages: among fewer, how many have a term says too little about it
 EXACT_LIMIT = 100_000  # vectors; an exact search takes about 20 ms there, and ten times as long at a million
 PER_CELL = 1_000  # vectors per cell: larger cells take longer to read, more cells take longer to build
 TRAIN_PER_CELL = 50
@@ -149,7 +145,7 @@ class Index:
         language: str,
         duplicates: int = 0,
     ) -> None:
-        """Build FAISS and BM25.
+        """Build the indexes of vectors and of terms.
 
         Raises:
             RetrievalError: there is not one finite float32 vector per passage.
@@ -168,10 +164,8 @@ class Index:
         self.duplicates = duplicates
         self.terms = Terms(ENGLISH if language == UNKNOWN else language)
         self._titles = _titles(passages)
-        corpus = [self.terms(self._searched(passage)) for passage in passages]
-        self._frequency = Counter(term for terms in corpus for term in set(terms))
         self._nearest = Nearest(vectors)
-        self._bm25 = _bm25(corpus)
+        self._lexical = Lexical([self._searched(passage) for passage in passages], self.terms)
 
     @cached_property
     def hash(self) -> str:
@@ -214,13 +208,15 @@ class Index:
     def identifiers(self, words: Sequence[Word]) -> set[str]:
         """The terms of the exact identifiers among the words that stand in a passage."""
         names = {word.whole or word.parts[0] for word in words if word.exact}
-        return {name for name in names if self._frequency[name]}
+        return {name for name in names if self._lexical.frequency[name]}
 
-    def bm25(self, terms: Sequence[str]) -> np.ndarray:
-        """The BM25 score of every passage (n,) for the terms of a question; zeros if there are no terms."""
-        if self._bm25 is None or not terms:
-            return np.zeros(len(self.passages), dtype=np.float32)
-        return self._bm25.get_scores(list(terms))
+    def lexical(self, terms: Sequence[str], sentence_weight: float = 0.0) -> np.ndarray:
+        """BM25 of every passage (n,) and the weighted best sentence; zeros if there are no terms."""
+        return self._lexical.scores(terms, sentence_weight)
+
+    def holding(self, term: str) -> np.ndarray:
+        """Whether each passage has the term (n,)."""
+        return self._lexical.holding(term)
 
     def coverage(
         self, words: Sequence[Word], passage: Passage, more: Sequence[Word] = (), factor: float = 1.0
@@ -234,23 +230,19 @@ class Index:
         weights: dict[Word, float] = {}
         for each, scale in [*((word, factor) for word in more), *((word, 1.0) for word in words)]:
             for word in self._counted(each):
-                weights[word] = scale * self._idf(word.whole or word.parts[0])
+                weights[word] = scale * self._lexical.idf(word.whole or word.parts[0])
         total = sum(weights.values())
         return sum(weight * _held(word, terms) for word, weight in weights.items()) / total if total else 0.0
 
     def _counted(self, word: Word) -> list[Word]:
         """The word if the index has it whole or it is a single term, else its parts as words."""
-        if self._frequency[word.whole] or not word.parts:
+        if self._lexical.frequency[word.whole] or not word.parts:
             return [Word(word.parts, word.whole)]
         return [Word((part,)) for part in word.parts]
 
     def _searched(self, passage: Passage) -> str:
         """What the terms of a passage are taken from: its document's title where there are several, and `found_by`."""
         return f"{self._titles[passage.source]}{passage.found_by}"
-
-    def _idf(self, term: str) -> float:
-        found = self._frequency[term]
-        return math.log(1 + (max(FEW, len(self.passages)) - found + 0.5) / (found + 0.5))
 
 
 def _held(word: Word, terms: Collection[str]) -> float:
@@ -265,12 +257,3 @@ def _titles(passages: Sequence[Passage]) -> dict[str, str]:
     names = {passage.source: PurePath(passage.source).stem for passage in passages}
     several = len(names) > 1
     return {source: f"{name}\n" if several and any(map(str.isalpha, name)) else "" for source, name in names.items()}
-
-
-def _bm25(corpus: list[list[str]]) -> bm25s.BM25 | None:
-    """Lucene's BM25 over the terms of every passage; None if no passage has a term."""
-    if not any(corpus):
-        return None
-    bm25 = bm25s.BM25(method="lucene", k1=BM25_K1, b=BM25_B)
-    bm25.index(corpus, show_progress=False)
-    return bm25

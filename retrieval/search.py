@@ -5,7 +5,7 @@ Bruch, Gai and Ingber 2023, arXiv 2210.11934). `benchmarks/tuning.py` chose weig
 claims than those that `benchmarks/retrieval.py` reports on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,14 +24,16 @@ DUPLICATE = 0.95  # cosine from which on two passages say nearly the same
 
 @dataclass(frozen=True)
 class Mix:
-    """How both retrievers are weighted: `dense` is the encoder's weight in the ranking, 1 - `dense` is BM25's.
+    """How both retrievers are weighted: `dense` is the encoder's weight in the ranking, 1 - `dense` that of the terms.
 
+    `sentence` is the weight of the terms that stand in one sentence, next to BM25.
     The gate is `cosine` times the best cosine plus `coverage` times the first passage's coverage of the question.
     `left_out_dense` and `left_out_lexical` are the weights of the words that a follow-up leaves out, next to 1 for its
     own.
     """
 
     dense: float
+    sentence: float
     cosine: float
     coverage: float
     threshold: float
@@ -41,14 +43,18 @@ class Mix:
 
 # On the tuning half, 2.6 % of the English and 5 % of the Vietnamese questions are below the threshold; with their
 # article removed 95 % and 89 % are.
-TRUSTED = Mix(dense=0.6, cosine=1.0, coverage=0.3, threshold=0.5, left_out_dense=0.5, left_out_lexical=0.1)
+TRUSTED = Mix(
+    dense=0.6, sentence=0.0, cosine=1.0, coverage=0.3, threshold=0.5, left_out_dense=0.5, left_out_lexical=0.1
+)
 # An English encoder on another language: its cosine says little about the ranking, nothing about the answer.
-FOREIGN = Mix(dense=0.2, cosine=0.0, coverage=1.0, threshold=0.36, left_out_dense=1.0, left_out_lexical=0.15)
+FOREIGN = Mix(
+    dense=0.2, sentence=0.8, cosine=0.0, coverage=1.0, threshold=0.36, left_out_dense=1.0, left_out_lexical=0.15
+)
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A passage with its mixed score (0…1 within the question), cosine, BM25 and coverage of the question's terms."""
+    """A passage with its mixed score (0…1 within the question), cosine, score of terms and coverage of the question."""
 
     passage: Passage
     score: float
@@ -105,11 +111,14 @@ def search(
     words, more = index.words(question), _more_words(index, question, left_out)
     named = index.identifiers(words)
     query = _query_vector(embedder, question, left_out, mix)
-    lexical = index.bm25(_terms(words)) + mix.left_out_lexical * index.bm25(_terms(more))
+    lexical = index.lexical(_terms(words), mix.sentence)
+    lexical += mix.left_out_lexical * index.lexical(_terms(more), mix.sentence)
     places = _candidates(index, query, lexical)
     dense, lexical = index.vectors[places] @ query, lexical[places]
     weight = min(mix.dense, NAMED_DENSE) if named else mix.dense
     mixed = weight * _scale(dense) + (1 - weight) * _scale(lexical)
+    if named:
+        mixed = _scale(mixed + _named(index, named)[places])
     hits = []
     for row in _without_repeats(index, places, np.argsort(-mixed, kind="stable"), k):
         passage = index.passages[places[row]]
@@ -147,6 +156,18 @@ def _query_vector(embedder: Encoder, question: str, left_out: Sequence[str], mix
         return own
     moved = own + mix.left_out_dense * embedder.encode_query(" ".join(left_out))
     return moved / np.linalg.norm(moved)
+
+
+def _named(index: Index, names: Collection[str]) -> np.ndarray:
+    """What the identifiers of a question add to every passage (n,): 1/n if n passages have one.
+
+    So the row of a code comes first, and a name that all passages share changes nothing.
+    """
+    added = np.zeros(len(index.passages))
+    for name in names:
+        holds = index.holding(name)
+        added += holds / holds.sum()
+    return added
 
 
 def _candidates(index: Index, query: np.ndarray, lexical: np.ndarray) -> np.ndarray:

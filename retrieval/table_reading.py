@@ -22,6 +22,7 @@ LEFT = {
     "unknown_role": "Messages of unknown roles left out",
     "repeats": "Rows that repeat an earlier row left out",
 }
+TABLE = "table"  # of which every row is a paragraph of the text
 SHAPES = {
     "messages": "conversations",
     "turns": "conversations with one message per row",
@@ -31,7 +32,7 @@ SHAPES = {
     "summary": "texts with summaries",
     "pairs": "questions and answers",
     "text": "texts",
-    "table": "a table, one row per line",
+    TABLE: "a table, one row per line",
 }
 
 

@@ -41,7 +41,7 @@ def test_a_loaded_index_finds_what_the_built_one_finds(folder: Path, embedder: W
     assert loaded.language == "en"
     np.testing.assert_array_equal(loaded.nearest(query, 9), built.nearest(query, 9))
     assert loaded.passages[loaded.nearest(query, 1)[0]].source == "bread.txt"
-    np.testing.assert_array_equal(loaded.bm25(["danub"]) > 0, ["Danube" in each.text for each in loaded.passages])
+    np.testing.assert_array_equal(loaded.lexical(["danub"]) > 0, ["Danube" in each.text for each in loaded.passages])
 
 
 def test_the_folder_holds_text_and_numbers_only(folder: Path, embedder: WordEmbedder) -> None:
@@ -180,7 +180,7 @@ def test_no_text_is_refused(embedder: WordEmbedder) -> None:
 
 def test_passages_without_terms_can_be_indexed(embedder: WordEmbedder) -> None:
     index = build([Document("a.txt", "★ ☆ ★")], embedder)
-    assert index.bm25(["star"]).tolist() == [0.0]
+    assert index.lexical(["star"]).tolist() == [0.0]
 
 
 def test_the_language_is_that_of_most_text(embedder: WordEmbedder) -> None:

@@ -1,0 +1,79 @@
+"""Scores passages by the terms of a question: BM25, and how much of the question one sentence of the passage holds.
+
+BM25 counts terms that stand far apart like those of one sentence. How much the best sentence counts beside it is the
+caller's choice: it helps where no encoder is trusted to tell near passages apart.
+"""
+
+import math
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+
+import bm25s
+import numpy as np
+
+from retrieval.chunks import sentences
+from retrieval.language import Terms
+
+BM25_K1, BM25_B = 1.2, 0.75
+FEW = 20  # passages: among fewer, how many have a term says too little about it
+
+
+class Lexical:
+    """The terms of passages; immutable. `frequency` is the number of passages that have a term."""
+
+    def __init__(self, texts: Sequence[str], terms: Terms) -> None:
+        corpus = [terms(text) for text in texts]
+        self.frequency = Counter(term for each in corpus for term in set(each))
+        self._count = len(texts)
+        self._bm25 = _bm25(corpus)
+        self._first_sentences: list[int] = []
+        self._sentences_with: dict[str, array[int]] = {}
+        self._sentence_count = 0
+        for text in texts:
+            self._first_sentences.append(self._sentence_count)
+            self._add_sentences(text, terms)
+
+    def scores(self, terms: Sequence[str], sentence_weight: float) -> np.ndarray:
+        """BM25 and the weighted best sentence of every passage (n,); zeros if there are no terms."""
+        if self._bm25 is None or not terms:
+            return np.zeros(self._count, dtype=np.float32)
+        scores = self._bm25.get_scores(list(terms))
+        return scores + sentence_weight * self._best_sentences(terms) if sentence_weight else scores
+
+    def holding(self, term: str) -> np.ndarray:
+        """Whether each passage has the term (n,)."""
+        holds = np.zeros(self._sentence_count, dtype=bool)
+        holds[self._places(term)] = True
+        return np.logical_or.reduceat(holds, self._first_sentences)
+
+    def idf(self, term: str) -> float:
+        """The inverse document frequency of a term."""
+        found = self.frequency[term]
+        return math.log(1 + (max(FEW, self._count) - found + 0.5) / (found + 0.5))
+
+    def _add_sentences(self, text: str, terms: Terms) -> None:
+        parts = [text[start:end] for start, end in sentences(text)] or [text]
+        for place, part in enumerate(parts, start=self._sentence_count):
+            for term in set(terms(part)):
+                self._sentences_with.setdefault(term, array("l")).append(place)
+        self._sentence_count += len(parts)
+
+    def _places(self, term: str) -> np.ndarray:
+        return np.array(self._sentences_with.get(term, ()), dtype=np.int64)
+
+    def _best_sentences(self, terms: Sequence[str]) -> np.ndarray:
+        """For every passage the greatest sum of the weights of the terms in one sentence (n,)."""
+        weights = np.zeros(self._sentence_count, dtype=np.float32)
+        for term in set(terms):
+            weights[self._places(term)] += self.idf(term)
+        return np.maximum.reduceat(weights, self._first_sentences)
+
+
+def _bm25(corpus: list[list[str]]) -> bm25s.BM25 | None:
+    """Lucene's BM25 over the terms of every passage; None if no passage has a term."""
+    if not any(corpus):
+        return None
+    bm25 = bm25s.BM25(method="lucene", k1=BM25_K1, b=BM25_B)
+    bm25.index(corpus, show_progress=False)
+    return bm25
