@@ -153,8 +153,9 @@ def prepare_run(
     compat.check_libraries()
     settings = config.settings
     method = adapters.get(config.method)
-    torch.manual_seed(settings.seed)
     model = method.attach(chat.model, config.options, settings.seed, settings.steps)
+    # After attaching, as the first attaching in a process checks the libraries with random numbers.
+    torch.manual_seed(settings.seed)
     model.train()
     if saved:
         restore_method(method, model, saved)

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 import adapters
+from adapters.compat import check_peft
 from adapters.options import build
 from playground.data.tokenize import TrainingPair
 from playground.errors import UserError
@@ -89,6 +90,19 @@ def test_dropout_resumes_too(tmp_path: Path) -> None:
     rest, _ = run(config("lora", dropout=0.3), tmp_path / "parts", resume=True)
     assert 0 < rest[0].step < 6
     assert [each.loss for each in rest] == [each.loss for each in whole[rest[0].step :]]
+
+
+def test_the_first_run_of_a_process_draws_the_same_numbers_as_later_ones() -> None:
+    config = RunConfig("lora", adapters.get("lora").Options(), TrainSettings(seed=3))
+    drawn = []
+    for _ in range(2):
+        check_peft.cache_clear()
+        torch.manual_seed(len(drawn))  # whatever was drawn before
+        training_loop.prepare_run(config, tiny_chat())
+        drawn.append(torch.rand(4))
+    training_loop.prepare_run(config, tiny_chat())  # the libraries are known by now
+    assert torch.equal(drawn[0], drawn[1])
+    assert torch.equal(drawn[0], torch.rand(4))
 
 
 def test_a_stop_comes_in_the_middle_of_a_pass_forward_and_backward() -> None:
