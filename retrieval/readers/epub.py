@@ -66,12 +66,12 @@ def _refuse_protection(parts: PackedParts) -> None:
 
 
 def _chapters(book: Element, folder: str) -> list[tuple[str, bool]]:
-    """The paths of the chapters in reading order, and whether each is a table of contents."""
+    """The paths of the chapters in reading order, each once, and whether each is a table of contents."""
     items = {value(each, "id"): each for each in below(first(book, "manifest"), "item")}
-    found = []
+    found: dict[str, bool] = {}
     for reference in children(first(book, "spine")):
         item = items.get(value(reference, "idref")) if local(reference) == "itemref" else None
         if item is not None and value(item, "media-type") in _PAGES:
             is_contents = "nav" in value(item, "properties").split()
-            found.append((join_path(folder, value(item, "href")), is_contents))
-    return found
+            found[join_path(folder, value(item, "href"))] = is_contents
+    return list(found.items())

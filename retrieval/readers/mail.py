@@ -24,11 +24,11 @@ def read_mail(data: bytes, name: str, limits: Limits) -> Document:
         TooLong: more text than the limits allow.
     """
     refuse_disguised(data, name, "a message (EML)")
+    if data.lower().count(b"content-type:") > MAX_PARTS:
+        raise RetrievalError(f"{name} has more than {MAX_PARTS:,} parts, the limit. Add a part of it.")
     message = message_from_bytes(data, policy=policy.default)
     if not isinstance(message, EmailMessage) or not (message["From"] or message["Subject"] or message["Received"]):
         raise RetrievalError(f"{name} has no sender and no subject, so it is no message (EML). Save it again as EML.")
-    if data.lower().count(b"content-type:") > MAX_PARTS:
-        raise RetrievalError(f"{name} has more than {MAX_PARTS:,} parts, the limit. Add a part of it.")
     writer = _MailWriter(name, limits, DocumentBuilder(limits.max_chars), Cleaner())
     writer.add_message(message)
     return writer.builder.document(name, sum_notes([*writer.cleaner.notes(), *writer.notes]))

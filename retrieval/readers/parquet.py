@@ -30,7 +30,7 @@ def read_parquet(data: bytes, name: str, limits: Limits) -> tuple[Table, list[No
         unread = [field.name for field in schema if _is_binary(field.type)]
         rows, total = _rows(file, [each for each in schema.names if each not in unread], limits), file.metadata.num_rows
     except (pyarrow.ArrowException, OSError, ValueError) as fault:
-        if isinstance(fault, RetrievalError):
+        if isinstance(fault, RetrievalError | MemoryError):
             raise
         reason = (str(fault).splitlines() or ["damaged"])[0].rstrip(".")
         raise RetrievalError(f"{name} is not a readable Parquet file: {reason}. Save it again, or as CSV.") from fault

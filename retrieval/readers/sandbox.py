@@ -219,6 +219,8 @@ def read_or_refuse(request: Request, limits: Limits) -> Answer:
     except MemoryError:
         allowed = limits.memory_bytes // 1_000_000
         return {"refusal": f"{name} needs more than {allowed:,} MB of memory, the limit. Add a part of it."}
+    except RecursionError:
+        return {"refusal": f"{name} is nested too deeply to be read. Save its text and add that."}
     except Exception:  # a fault of a library or of ours: the parent logs it and reads the other files
         return {"fault": traceback.format_exc()}
 

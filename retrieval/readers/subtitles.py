@@ -17,6 +17,7 @@ _ENDS = re.compile(r"[.!?…。！？][\"'”’»)\]]*$")
 _HEADER = re.compile(r"^(?:WEBVTT|NOTE|STYLE|REGION|X-TIMESTAMP-MAP)\b")
 PAUSE = 4.0  # seconds between two cues from which a new paragraph begins
 PARAGRAPH_CHARS = 600  # after which a paragraph ends with its sentence
+LONGEST_PARAGRAPH = 2_400  # characters after which it ends anyway: captions made by machines have no full stops
 SOUNDS, NOTES = "Notices of sounds", "Notes of the subtitles"
 
 
@@ -44,8 +45,7 @@ def add_subtitles(text: str, builder: DocumentBuilder, clean: Callable[[str], st
     for cue in cues:
         lines = _new_lines(cue, before)
         pause = before is not None and cue.start - before.end > PAUSE
-        full = len(paragraph) > PARAGRAPH_CHARS and _ENDS.search(paragraph)
-        if paragraph and (pause or full):
+        if paragraph and (pause or _is_full(paragraph)):
             builder.add(clean(paragraph))
             paragraph = ""
         for line in lines:
@@ -55,6 +55,12 @@ def add_subtitles(text: str, builder: DocumentBuilder, clean: Callable[[str], st
     if paragraph:
         builder.add(clean(paragraph))
     return len(cues)
+
+
+def _is_full(paragraph: str) -> bool:
+    """Whether a paragraph is long and ends with a sentence, or is too long."""
+    size = len(paragraph)
+    return size > LONGEST_PARAGRAPH or (size > PARAGRAPH_CHARS and bool(_ENDS.search(paragraph[-8:])))
 
 
 def _cues(text: str, builder: DocumentBuilder) -> Iterator[_Cue]:

@@ -88,3 +88,17 @@ def open_document(body: str, kind: str = "text", styles: str = "") -> dict[str, 
         f"<office:body><office:{kind}>{body}</office:{kind}></office:body></office:document-content>",
         "META-INF/manifest.xml": "<manifest/>",
     }
+
+
+def book(*chapters: str, order: Sequence[int] | None = None) -> dict[str, str]:
+    """The parts of an e-book: its chapters, in this order of their places."""
+    items = "".join(
+        f'<item id="c{place}" href="c{place}.xhtml" media-type="application/xhtml+xml"/>'
+        for place in range(len(chapters))
+    )
+    spine = "".join(f'<itemref idref="c{place}"/>' for place in (range(len(chapters)) if order is None else order))
+    return {
+        "META-INF/container.xml": '<container><rootfile full-path="book.opf"/></container>',
+        "book.opf": f"<package><manifest>{items}</manifest><spine>{spine}</spine></package>",
+        **{f"c{place}.xhtml": text for place, text in enumerate(chapters)},
+    }
