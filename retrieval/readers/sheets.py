@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from retrieval.document import Document, DocumentBuilder, Limits
-from retrieval.mapping import ColumnMapping
+from retrieval.errors import RetrievalError
+from retrieval.mapping import ColumnMapping, columns_of
+from retrieval.notes import sum_notes
 from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.csv_table import table_of_records
+from retrieval.readers.merge import add_document
+from retrieval.readers.qa_records import read_records
 from retrieval.readers.shapes.recognise import matches_shape
 
 SEPARATOR = " | "
@@ -31,33 +35,65 @@ class Sheet:
 
 
 def read_sheets(sheets: list[Sheet], name: str, limits: Limits, mapping: ColumnMapping | None) -> Document:
-    """The document of a workbook; a lone table of questions and answers is read as one, as a CSV file is.
+    """The document of a workbook; a table of questions and answers is read as one, as a CSV file is.
+
+    Where it is the only sheet, the document is that of the table. Where one of several is, its columns can be chosen.
 
     Raises:
-        NeedsMapping: `mapping` was given and does not fit the table.
+        NeedsMapping: `mapping` was given and does not fit the only table.
         TooLong: more text than the limits allow.
     """
     filled = [sheet for sheet in sheets if sheet.cells]
-    cleaner, builder = Cleaner(), DocumentBuilder(limits.max_chars)
-    records = [record for _, record in filled[0].rows()] if len(filled) == 1 and not filled[0].texts else []
-    if len(records) > 1 and (mapping or matches_shape(dict.fromkeys(filter(None, records[0]), "x"))):
-        return _questions(records, sheets, name, limits, mapping)
+    if len(filled) == 1 and not filled[0].texts and _may_teach(filled[0], mapping, alone=True):
+        return _questions(_records(filled[0]), sheets, name, limits, mapping)
+    cleaner, builder, taught = Cleaner(), DocumentBuilder(limits.max_chars), list[Document]()
     for sheet in sheets:
-        if sheet.cells or sheet.texts:
-            builder.heading(cleaner.clean(sheet.name) or "Sheet", 1)
-        _add_rows(sheet, builder, cleaner)
+        title = cleaner.clean(sheet.name) or "Sheet"
+        pairs = _pairs(sheet, name, limits, mapping)
+        if pairs:
+            add_document(builder, pairs, title, 1)
+            taught.append(pairs)
+        elif sheet.cells or sheet.texts:
+            builder.heading(title, 1)
+            _add_rows(sheet, builder, cleaner)
         for text in sheet.texts:
             builder.add(cleaner.clean(text))
         for kind, text in sheet.left_out:
             builder.leave_out(kind, text, sheet.name)
-    return builder.document(name, cleaner.notes())
+    notes = sum_notes([*cleaner.notes(), *(note for document in taught for note in document.notes)])
+    document = builder.document(name, notes)
+    return replace(document, table=taught[0].table, columns=taught[0].columns) if len(taught) == 1 else document
+
+
+def _records(sheet: Sheet) -> list[list[str]]:
+    return [record for _, record in sheet.rows()]
+
+
+def _may_teach(sheet: Sheet, mapping: ColumnMapping | None, alone: bool = False) -> bool:
+    """Whether a sheet is a table of questions and answers by its header, or is meant by a chosen mapping."""
+    records = _records(sheet)
+    if len(records) < 2:
+        return False
+    if mapping:
+        chosen = {column for columns in columns_of(mapping).values() for column in columns}
+        return alone or chosen <= set(records[0])
+    return matches_shape(dict.fromkeys(filter(None, records[0]), "x"))
+
+
+def _pairs(sheet: Sheet, name: str, limits: Limits, mapping: ColumnMapping | None) -> Document | None:
+    """The questions and answers of one of several sheets; None where it is a text."""
+    if not _may_teach(sheet, mapping):
+        return None
+    try:
+        document = read_records(table_of_records(_records(sheet), name), name, mapping, limits)
+    except RetrievalError:  # its header promised more than its rows hold
+        return None
+    return document if document.pairs else None
 
 
 def _questions(
     records: list[list[str]], sheets: list[Sheet], name: str, limits: Limits, mapping: ColumnMapping | None
 ) -> Document:
-    from retrieval.readers.qa_records import read_records
-
     document = read_records(table_of_records(records, name), name, mapping, limits)
     apart = DocumentBuilder(limits.max_chars)
     for sheet in sheets:

@@ -58,6 +58,37 @@ def test_a_workbook_of_questions_and_answers_is_a_training_file(write: Write) ->
     assert [(pair.question, pair.answer) for pair in document.pairs] == [("When?", "At noon."), ("Where?", "Here.")]
 
 
+NOTES = rows(["Place", "Opens"], ["Tower", "At nine."])
+PAIRS = rows(["question", "answer", "x"], ["When?", "At noon.", "It closes."], ["Where?", "Here.", "There."])
+
+
+def test_a_sheet_of_questions_among_others_is_taught_and_the_others_are_read(write: Write) -> None:
+    path = write("a.xlsx", packed(workbook({"Notes": NOTES, "FAQ": PAIRS, "Empty": rows(), "More": NOTES})))
+    document = read_document(path)
+    assert [(pair.question, pair.answer) for pair in document.pairs] == [("When?", "At noon."), ("Where?", "Here.")]
+    assert [document.text[pair.start : pair.end] for pair in document.pairs] == ["When?\nAt noon.", "Where?\nHere."]
+    assert document.text.count("Place | Opens\nTower | At nine.") == 2
+    assert [span.label for span in document.headings] == ["Notes", "FAQ", "More"]
+    assert document.table
+    assert document.table.roles == (("question", ("question",)), ("answer", ("answer",)))
+    chosen = read_document(path, mapping={"question": ["question"], "answer": "x"})
+    assert [pair.answer for pair in chosen.pairs] == ["It closes.", "There."]
+    assert "Tower | At nine." in chosen.text
+
+
+def test_several_sheets_of_questions_are_all_taught(write: Write) -> None:
+    document = read_document(write("a.xlsx", packed(workbook({"A": PAIRS, "B": PAIRS, "C": NOTES}))))
+    assert len(document.pairs) == 4
+    assert document.table is None  # there is no one table whose columns could be chosen
+
+
+def test_a_sheet_whose_header_promises_pairs_that_it_does_not_hold_is_text(write: Write) -> None:
+    promised = rows(["question", "answer"], ["", "Nothing was asked."])
+    document = read_document(write("a.xlsx", packed(workbook({"A": promised, "B": NOTES}))))
+    assert not document.pairs
+    assert "Nothing was asked." in document.text
+
+
 @pytest.mark.parametrize(
     ("stored", "code", "shown"),
     [
