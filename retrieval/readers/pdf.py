@@ -19,6 +19,7 @@ from retrieval.readers.pdf_arrange import GAP, arrange
 from retrieval.readers.pdf_forms import typed_values
 from retrieval.readers.pdf_layout import Line, Page
 from retrieval.readers.pdf_letters import is_right_to_left, is_unreadable, mend_ligatures
+from retrieval.readers.pdf_running import RUNNING, remove_running_lines
 
 # PDFium is not thread-safe: one thread of a process at a time.
 _PDFIUM = threading.Lock()
@@ -32,8 +33,10 @@ _LABEL = re.compile(
     r"^(?:[^\w\s]{1,2}|\(?(?:\d{1,3}|[^\W\d_]|[ivxlcIVXLC]{1,5})[.)]|\d{1,2}(?:\.\d{1,2})*\.?|[§¶]\s?\d+)$"
 )
 _BLANK = re.compile(r"\s+")
+_FIGURE = re.compile(r"[(+−-]?[$€£¥]?\d[\d.,]*[%€)]?(?!\S)")
 _CONTROL = re.compile("[\x01-\x08\x0b\x0e-\x1f\ue000-\uf8ff]")
 RAISED_SIZE = 0.85  # largest size of a footnote mark, relative to its neighbour
+FIGURE_GAP = 0.5  # letter sizes between two numbers of a row, which a blank hardly is
 WIDEST_LETTER = 0.62  # mean width of a letter, in letter sizes, above which a word hardly is
 ASKEW = 4  # the direction of letters that stand in no quarter
 SCAN_LETTERS, SCAN_SHARE = 60, 0.3  # most letters, and least share of the page that a picture covers
@@ -68,12 +71,12 @@ def read_pdf(data: bytes, name: str, limits: Limits) -> Document:
     pages = repair_lines(read.pages, cleaner)
     empty = sum(not page for page in pages) - len(read.unreadable) - len(read.late)
     _check_readable(pages, read, name, limits)
-    pages, running = pdf_layout.remove_running_lines(pages)
+    pages, running = remove_running_lines(pages)
     builder = DocumentBuilder(limits.max_chars)
     left_out = sorted(
         [
             *((page, UNREADABLE, text) for page, text in read.unreadable.items()),
-            *((page, pdf_layout.RUNNING, text) for page, text in running),
+            *((page, RUNNING, text) for page, text in running),
             *((page, LATE, "") for page in read.late),
         ],
         reverse=True,
@@ -222,11 +225,13 @@ def _parts(letters: Letters, text: str, start: int, last: int) -> list[tuple[int
     for blank in _BLANK.finditer(text):
         place = min(start + _units(text[: blank.end()]), last)
         following = letters.origin(place)[0]
+        figures = bool(_FIGURE.match(text, word, blank.start()) and _FIGURE.match(text, blank.end()))
+        least = FIGURE_GAP if figures else GAP
         # Only a word that seems to be wider than its letters has a gap behind it.
-        if following - x > ((blank.start() - word) * WIDEST_LETTER + GAP) * size or following < x:
+        if figures or following - x > ((blank.start() - word) * WIDEST_LETTER + GAP) * size or following < x:
             before = letters.box(min(start + _units(text[: blank.start()]) - 1, last))
             label = begin == 0 and text[blank.end()].isalpha() and _LABEL.match(text[: blank.start()])
-            if letters.box(place)[0] - before[1] >= GAP * size and not label:
+            if letters.box(place)[0] - before[1] >= least * size and not label:
                 parts.append((begin, blank.start()))
                 begin = blank.end()
         x, word = following, blank.end()

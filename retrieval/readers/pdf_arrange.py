@@ -4,6 +4,7 @@ A piece is a part of a line between wide gaps. Rows that leave the same gap open
 short, else columns of prose. Lengths in points, y grows upwards.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
@@ -196,15 +197,15 @@ def _joined(row: _Row) -> Line:
 
 def _table(rows: Sequence[_Row], gaps: Sequence[_Gap], number: int) -> Page:
     """One line per row; a row with empty cells that follows closely continues the one above."""
-    edges = sorted((left + right) / 2 for left, right in gaps)
+    edges = _edges(rows, gaps)
     distances = [one.base - two.base for one, two in zip(rows, rows[1:], strict=False)]
     usual = median(distances) if distances else 0.0
     lines: list[tuple[Line, list[str]]] = []
     for place, row in enumerate(rows):
         cells = [""] * (len(edges) + 1)
-        for piece in row.pieces:
-            column = sum(piece.left >= edge for edge in edges)
-            cells[column] = f"{cells[column]} {piece.text}".strip()
+        for x, text in (part for piece in row.pieces for part in _parts(piece, edges)):
+            column = sum(x >= edge for edge in edges)
+            cells[column] = f"{cells[column]} {text}".strip()
         close = place > 0 and distances[place - 1] < WRAPPED * usual
         if lines and close and not all(cells):
             above = lines[-1][1]
@@ -215,3 +216,34 @@ def _table(rows: Sequence[_Row], gaps: Sequence[_Gap], number: int) -> Page:
     joint = " " if labels else SEPARATOR
     right = max(piece.right for row in rows for piece in row.pieces)
     return [replace(line, text=joint.join(cells).strip(), right=right, table=number) for line, cells in lines]
+
+
+def _edges(rows: Sequence[_Row], gaps: Sequence[_Gap]) -> list[float]:
+    """The places that part the columns: the gaps, and those between numbers that stand close side by side.
+
+    A header over such numbers may reach across the place between them, another row may not.
+    """
+    edges = sorted((left + right) / 2 for left, right in gaps)
+    found = list(edges)
+    for column in range(len(edges) + 1):
+        own = [[piece for piece in row.pieces if sum(piece.left >= edge for edge in edges) == column] for row in rows]
+        several = [pieces for pieces in own if len(pieces) > 1]
+        if len(several) < 2 or len({len(pieces) for pieces in several}) > 1:
+            continue
+        sides = [list(side) for side in zip(*several, strict=True)]
+        for one, two in zip(sides, sides[1:], strict=False):
+            right, left = max(piece.right for piece in one), min(piece.left for piece in two)
+            edge = (left + right) / 2
+            if left > right and not any(piece.left < edge < piece.right for pieces in own[1:] for piece in pieces):
+                found.append(edge)
+    return sorted(found)
+
+
+def _parts(piece: Line, edges: Sequence[float]) -> list[tuple[float, str]]:
+    """The text of a piece and where it begins; of one that reaches over an edge each word and about its middle."""
+    if not any(piece.left < edge < piece.right for edge in edges):
+        return [(piece.left, piece.text)]
+    letter = (piece.right - piece.left) / len(piece.text)
+    return [
+        (piece.left + letter * (word.start() + word.end()) / 2, word[0]) for word in re.finditer(r"\S+", piece.text)
+    ]

@@ -8,32 +8,21 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, groupby
 from statistics import median
 
 HEADING_SIZE = 1.12  # least size of a heading, relative to the body
-NEIGHBOURS = 2  # pages on each side to compare with: the headers of left and right pages alternate
-SAME_CHARACTERS = 8  # of a part of a running header that stays where another part changes
-RUNNING = "Page headers, footers and page numbers"
 MAX_TITLE = 200
+LIST_ENTRIES = 3  # numbered headings in a row, without text between, from which on they are a list
 CONTENTS_LINES = 3  # dotted lines from which on a page is part of a table of contents
 MARGIN_LINES = 8  # body lines that a page needs to show its right margin
 PARAGRAPH_GAP = 1.35  # relative to the usual distance of lines
 LIST_GAP = 2.0  # the same between two entries of a list
 SAME_LINE = 0.2  # letter sizes between the baselines of two pieces of one line
 PARAGRAPH = "\n\n"
-_PAGE_NUMBER = re.compile(
-    r"^[\W_]*(?:page|seite|trang|página|p\.)?\s*(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:of|/|von|de|sur)\s*\d{1,4})?[\W_]*$",
-    re.I,
-)
-_PAGE_LABEL = re.compile(
-    r"^(?:(?P<first>\d{1,4})\s*[|·•–—]\s*(?P<after>\D.*)|"
-    r"(?P<before>.*?\D)\s*(?:[|·•–—]|(?:\bpage|\bseite|\btrang|\bpágina|\bp\.|-\s))\s*(?P<last>\d{1,4})"
-    r"(?:\s*(?:of|/|von|de|sur|trên)\s*\d{1,4})?)$"
-)
 _BULLET = re.compile(r"^(?:[•‣◦▪●○■□–*·-]\s|\(?(?:\d{1,2}|[a-z])[.)]\s)")
 _NUMBER = re.compile(r"^(\d{1,2}(?:\.\d{1,2}){1,4})\.?\s+(?=[^\W\d_])")
-_LEADERS = re.compile(r"(?:\s?\.){4,}\s*(?=(?:\d{1,4}|[ivxlc]{1,7})?\W*$)")
+LEADERS = re.compile(r"(?:\s?\.){4,}\s*(?=(?:\d{1,4}|[ivxlc]{1,7})?\W*$)")
 _SCHEME = re.compile(r"\bhttps?:$")
 # An address broken where no sentence ends; after a slash only within parentheses, as an address may end in a slash.
 _ADDRESS = re.compile(r"(?:^|:)//\S*[._#?=&~]$|\(https?://[^\s)]*/$")
@@ -74,91 +63,9 @@ class Block:
     page: int
 
 
-def remove_running_lines(pages: Sequence[Page]) -> tuple[list[Page], list[tuple[int, str]]]:
-    """Pages without running headers, footers and page numbers, and these lines, each with its page from 1.
-
-    Where all lines repeat on every page they are the text, as in a form: then nothing is left out.
-    """
-    removed: list[tuple[int, str]] = []
-    remaining = list(pages)
-    for top in (True, False, True, False):
-        edges = [_edge(page, top) for page in remaining]
-        running = _running(edges, body_size(remaining))
-        removed += [
-            (number, edge.text)
-            for number, (edge, drop) in enumerate(zip(edges, running, strict=True), start=1)
-            if edge is not None and drop
-        ]
-        remaining = [
-            [line for line in page if line is not edge] if drop else page
-            for page, edge, drop in zip(remaining, edges, running, strict=True)
-        ]
-    return (remaining, removed) if any(remaining) else (list(pages), [])
-
-
-def _edge(page: Page, top: bool) -> Line | None:
-    """The line nearest the upper or lower edge of the page."""
-    return (max if top else min)(page, key=lambda line: line.top, default=None)
-
-
-def _running(edges: Sequence[Line | None], body: float) -> list[bool]:
-    """Per page, whether its edge line is a page number or is that of near pages at the same height."""
-    # An entry of a table of contents is like its neighbours but no running header.
-    edges = [None if line is None or _LEADERS.search(line.text) else line for line in edges]
-    numbers = [line is not None and bool(_PAGE_NUMBER.match(line.text)) for line in edges]
-    numbered = sum(numbers) > 1 and 2 * sum(numbers) >= sum(line is not None for line in edges)
-    verdicts = []
-    for place, line in enumerate(edges):
-        near = [*range(max(0, place - NEIGHBOURS), place), *range(place + 1, min(len(edges), place + 1 + NEIGHBOURS))]
-        repeats = line is not None and any(_is_same(line, edges[each], each - place) for each in near)
-        small = line is not None and line.size <= HEADING_SIZE * body
-        verdicts.append(small and (repeats or (numbered and numbers[place])))
-    heights = _usual_heights(edges, verdicts)
-    return [
-        verdict or (line is not None and round(line.top) in heights and line.size <= HEADING_SIZE * body)
-        for line, verdict in zip(edges, verdicts, strict=True)
-    ]
-
-
-def _usual_heights(edges: Sequence[Line | None], verdicts: Sequence[bool]) -> set[int]:
-    """Heights at which most edge lines are running ones, so that the others are too."""
-    everything = Counter(round(line.top) for line in edges if line is not None)
-    running = Counter(
-        round(line.top) for line, verdict in zip(edges, verdicts, strict=True) if verdict and line is not None
-    )
-    return {height for height, count in running.items() if count >= 3 and count >= 0.6 * everything[height]}
-
-
-def _is_same(line: Line, other: Line | None, distance: int) -> bool:
-    """Whether two lines so many pages apart have the same height and words; only the number of the page may differ.
-
-    Lines that differ in other numbers ("Total: 37 euros") are content.
-    """
-    if other is None or abs(line.top - other.top) >= 3:
-        return False
-    if any(len(cell) >= SAME_CHARACTERS and cell in other.cells for cell in line.cells):
-        return True
-    first, second = _without_page(line), _without_page(other)
-    if min(len(first[0]), len(second[0])) < 4 or first[0] != second[0]:
-        return False
-    return first[1] == second[1] or (first[1] is not None and second[1] == first[1] + distance)
-
-
-def _without_page(line: Line) -> tuple[str, int | None]:
-    """The words of a line, and the number of its page where that is set apart by a gap, a sign or a word."""
-    text = " ".join(line.text.casefold().split())
-    for number, rest in ((line.cells[-1:], line.cells[:-1]), (line.cells[:1], line.cells[1:])):
-        if number and number[0].isdigit() and rest:
-            return " ".join(rest).casefold(), int(number[0])
-    match = _PAGE_LABEL.match(text)
-    if not match:
-        return text, None
-    return f"{match['before'] or ''} {match['after'] or ''}".strip(), int(match["first"] or match["last"])
-
-
 def remove_leaders(page: Page) -> Page:
     """A page without the dots that lead to page numbers in a table of contents."""
-    lines = [replace(line, text=_LEADERS.sub(" ", line.text).strip()) if _has_dots(line) else line for line in page]
+    lines = [replace(line, text=LEADERS.sub(" ", line.text).strip()) if _has_dots(line) else line for line in page]
     return [line for line in lines if line.text]
 
 
@@ -168,7 +75,7 @@ def _has_dots(line: Line) -> bool:
 
 
 def _is_contents(page: Page) -> bool:
-    return sum(bool(_has_dots(line) and _LEADERS.search(line.text)) for line in page) >= CONTENTS_LINES
+    return sum(bool(_has_dots(line) and LEADERS.search(line.text)) for line in page) >= CONTENTS_LINES
 
 
 def body_size(pages: Sequence[Page]) -> float:
@@ -228,10 +135,27 @@ def blocks(pages: Sequence[Page]) -> list[Block]:
         for place, (joint, page, _) in enumerate(lines)
         if joint == PARAGRAPH or place == 0 or page != lines[place - 1][1]
     ]
-    return [
-        _block(lines[start:end], measures, contents=lines[start][1] in contents)
-        for start, end in zip(cuts, [*cuts[1:], len(lines)], strict=True)
-    ]
+    return _without_lists(
+        [
+            _block(lines[start:end], measures, contents=lines[start][1] in contents)
+            for start, end in zip(cuts, [*cuts[1:], len(lines)], strict=True)
+        ]
+    )
+
+
+def _without_lists(found: list[Block]) -> list[Block]:
+    """The blocks; numbered headings of one level that follow each other without text between are entries of a list."""
+    plain: list[Block] = []
+    for (level, numbered), group in groupby(found, key=lambda block: (block.level, _is_entry(block.text))):
+        run = list(group)
+        is_list = level > 0 and numbered and len(run) >= LIST_ENTRIES
+        plain += [replace(block, level=0) for block in run] if is_list else run
+    return plain
+
+
+def _is_entry(text: str) -> bool:
+    """Whether a text begins with a mark or number, as entries of lists do."""
+    return bool(_BULLET.match(text) or _NUMBER.match(text))
 
 
 def _joined_lines(pages: Sequence[Page], measures: _Measures, contents: set[int]) -> Iterator[_JoinedLine]:
@@ -252,7 +176,7 @@ def _joint(previous: Line, line: Line, measures: _Measures, same_page: bool) -> 
     gap = (previous.base - previous.drop - line.base) / (line.size or 1)
     if previous.table or line.table:
         return "\n" if previous.table == line.table else PARAGRAPH
-    if abs(line.size - previous.size) > 0.1 * measures.body:
+    if abs(line.size - previous.size) > 0.1 * measures.body or _is_next_heading(previous, line, measures):
         return PARAGRAPH
     if same_page and abs(gap) < SAME_LINE and line.left >= previous.right:
         return "" if line.text[0] in ",.;:!?)" else " "
@@ -267,6 +191,15 @@ def _joint(previous: Line, line: Line, measures: _Measures, same_page: bool) -> 
     if _BULLET.match(line.text) or _ends_early(previous, line, measures):
         return "\n"
     return _glue(previous, line)
+
+
+def _is_next_heading(previous: Line, line: Line, measures: _Measures) -> bool:
+    """Whether a line of a heading's size begins another one: the one before it begins as far left and ends early."""
+    if min(line.size, previous.size) <= HEADING_SIZE * measures.body or line.text[0].islower():
+        return False
+    if _BULLET.match(previous.text) and _BULLET.match(line.text):  # entries of a list in large letters
+        return False
+    return abs(line.left - previous.left) < 0.5 * line.size and _ends_early(previous, line, measures)
 
 
 def _ends(text: str) -> bool:
@@ -303,7 +236,8 @@ def _block(run: Sequence[_JoinedLine], measures: _Measures, contents: bool) -> B
     entry = contents and text[-1].isdigit()
     if joint == PARAGRAPH and not entry and len(text) <= MAX_TITLE and any(map(str.isalpha, text)):
         number = _NUMBER.match(text)
-        level = measures.levels.get(_half_points(first.size), 0)
+        entries = sum(bool(_BULLET.match(line.text)) for _, _, line in run)
+        level = measures.levels.get(_half_points(first.size), 0) if entries < 2 else 0
         if not level and not contents and number and len(run) <= 2 and not text.endswith("."):
             level = len(measures.levels) + number[1].count(".")
     return Block(text, level, joint, page)

@@ -11,7 +11,8 @@ from retrieval.errors import RetrievalError
 from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.dispatch import read_document
 from retrieval.readers.pdf import repair_lines
-from retrieval.readers.pdf_layout import Line, blocks, remove_running_lines
+from retrieval.readers.pdf_layout import Line, blocks
+from retrieval.readers.pdf_running import remove_running_lines
 from tests.conftest import Write
 from tests.fakes.files import labels
 from tests.fakes.pdf import text_pdf, with_stream
@@ -127,6 +128,73 @@ def test_body_lines_that_differ_are_no_running_headers() -> None:
     texts = ["Rain fell all night", "Snow came in the morning", "Wind rose at noon", "Hail broke the glass"]
     pages = [[line(text, 760)] for text in texts]
     assert remove_running_lines(pages) == (pages, [])
+
+
+def page_with(*edges: Line, number: int) -> list[Line]:
+    """A page with these lines above and below its own text."""
+    return [*edges, *(line(f"Line {place} of page {number} is content", 700 - 12 * place) for place in range(9))]
+
+
+@pytest.mark.parametrize("size", [9, 10, 15])
+@pytest.mark.parametrize("foot", ["Page {}", "{}", "Garden Handbook - Page {} of 2", "Garden Handbook 2024 | {}"])
+def test_two_numbered_pages_with_the_same_lines_have_running_ones_of_any_size(size: float, foot: str) -> None:
+    pages = [
+        page_with(line("Garden Handbook 2024", 780, size=size), line(foot.format(number), 40, size=size), number=number)
+        for number in (1, 2)
+    ]
+    remaining, removed = remove_running_lines(pages)
+    assert remaining == [page_with(number=1), page_with(number=2)]
+    assert len(removed) == 4
+
+
+def test_large_lines_that_repeat_are_content_where_no_page_is_numbered_or_one_differs() -> None:
+    unnumbered = [page_with(line("Results", 780, size=20), number=number) for number in (1, 2)]
+    assert remove_running_lines(unnumbered)[0] == unnumbered
+    titles = ("Results", "Results", "Discussion")
+    slides = [
+        page_with(line(title, 780, size=20), line(str(number), 40), number=number)
+        for number, title in enumerate(titles, start=1)
+    ]
+    assert [page[0].text for page in remove_running_lines(slides)[0]] == list(titles)
+
+
+BODY = [line("A body line that is as long as the page is wide", 600 - 12 * place) for place in range(5)]
+
+
+def headings(*lines: Line) -> list[str]:
+    return [" ".join(block.text.split()) for block in blocks([[*lines, *BODY]]) if block.level]
+
+
+def test_headings_below_each_other_are_parted_and_a_wrapped_one_is_joined() -> None:
+    first, second = line("Chapter 1. The Garden", 760, right=220, size=14), line("Tools", 742, right=110, size=14)
+    assert headings(first, second) == ["Chapter 1. The Garden", "Tools"]
+    wrapped = line("What the gardener of a large estate has to know of the", 760, right=530, size=14)
+    assert headings(wrapped, second) == [f"{wrapped.text} Tools"]
+    centred = line("of Europe", 742, left=150, right=200, size=14)
+    assert headings(line("The Gardens", 760, left=140, right=210, size=14), centred) == ["The Gardens of Europe"]
+
+
+@pytest.mark.parametrize(("size", "step"), [(14, 18), (14, 40), (10, 30)])
+@pytest.mark.parametrize("number", ["{}.", "1.{}"])
+def test_a_short_numbered_list_is_no_row_of_headings(size: float, step: float, number: str) -> None:
+    steps = ("Take the bolt", "Turn it twice", "Put it back")
+    entries = [
+        line(f"{number.format(place + 1)} {text}", 760 - step * place, right=150, size=size)
+        for place, text in enumerate(steps)
+    ]
+    assert headings(*entries) == []
+
+
+def test_numbered_headings_with_text_below_them_stay_headings() -> None:
+    lines = [
+        each
+        for place in range(3)
+        for each in (
+            line(f"1.{place + 1} Of bolts", 760 - 60 * place, right=150),
+            line("A body line that is as long as the page is wide", 735 - 60 * place),
+        )
+    ]
+    assert headings(*lines) == ["1.1 Of bolts", "1.2 Of bolts", "1.3 Of bolts"]
 
 
 @pytest.mark.parametrize(

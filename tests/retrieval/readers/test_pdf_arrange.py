@@ -88,6 +88,11 @@ HEAD = row(700, (50, "Part"), (200, "2022"), (300, "2023"))
          + row(668, (50, "Nut"), (120, "It goes onto the end of the bolt")),
          ["Item | What it is for, in some more words", "Bolt | It holds the deck to the hull of the boat",
           "Nut | It goes onto the end of the bolt"]),
+        (row(700, (50, "Item"), (145, "Qty"), (166, "Price")) + row(684, (50, "Bolts"), (154, "3"), (170, "1.50"))
+         + row(668, (50, "Nails"), (149, "12"), (170, "0.25")) + row(652, (50, "Nuts"), (143, "140"), (165, "12.75")),
+         ["Item | Qty | Price", "Bolts | 3 | 1.50", "Nails | 12 | 0.25", "Nuts | 140 | 12.75"]),
+        (row(700, (50, "Name"), (150, "Phone number")) + row(684, (50, "Ann"), (150, "555 1234"))
+         + row(668, (50, "Ben"), (150, "555 98")), ["Name | Phone number", "Ann | 555 1234", "Ben | 555 98"]),
     ],
 )  # fmt: skip
 def test_a_tables_rows_are_lines_with_empty_cells_in_their_place(
