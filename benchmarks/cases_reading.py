@@ -154,9 +154,9 @@ ROWS = (
             "Long wooden screws for outdoor decks | 33 | 44 |",
         ),
     ),
-    Reading("55-pdf-tounicode/caesar.pdf", refusal="Run text recognition (OCR)"),
+    Reading("55-pdf-tounicode/caesar.pdf", refusal="un text recognition (OCR)"),
     Reading("55-pdf-tounicode/good.pdf", parts=("The museum opens at nine and ticket number 0 costs twelve euros.",)),
-    Reading("55-pdf-tounicode/none.pdf", refusal="Run text recognition (OCR)"),
+    Reading("55-pdf-tounicode/none.pdf", refusal="un text recognition (OCR)"),
     Reading("56-pdf-spaced/spaced.pdf", parts=("HARBOUR RULES", "The harbour closes at dusk.")),
     Reading(
         "57-pdf-footer-total/invoices.pdf",
