@@ -8,6 +8,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 import bm25s
 import numpy as np
@@ -16,6 +17,8 @@ from retrieval.chunks import sentences
 from retrieval.language import Terms
 
 BM25_K1, BM25_B = 1.2, 0.75
+SPELT = 6  # letters from which on a word that no passage has is taken for a misspelling of one that some have
+SIMILAR = 0.85  # how alike the two are, 0…1 (difflib's ratio)
 FEW = 20  # passages: among fewer, how many have a term says too little about it
 
 
@@ -26,6 +29,10 @@ class Lexical:
         corpus = [terms(text) for text in texts]
         self.frequency = Counter(term for each in corpus for term in set(each))
         self._count = len(texts)
+        self._words_by_letter: dict[str, list[str]] = {}
+        for term in self.frequency:
+            if len(term) >= SPELT and term.isalpha():
+                self._words_by_letter.setdefault(term[0], []).append(term)
         self._bm25 = _bm25(corpus)
         self._first_sentences: list[int] = []
         self._sentences_with: dict[str, array[int]] = {}
@@ -35,10 +42,14 @@ class Lexical:
             self._add_sentences(text, terms)
 
     def scores(self, terms: Sequence[str], sentence_weight: float) -> np.ndarray:
-        """BM25 and the weighted best sentence of every passage (n,); zeros if there are no terms."""
+        """BM25 and the weighted best sentence of every passage (n,); zeros if there are no terms.
+
+        A long word that no passage has counts as the most similar one that begins with the same letter.
+        """
         if self._bm25 is None or not terms:
             return np.zeros(self._count, dtype=np.float32)
-        scores = self._bm25.get_scores(list(terms))
+        terms = [self._spelt(term) for term in terms]
+        scores = self._bm25.get_scores(terms)
         return scores + sentence_weight * self._best_sentences(terms) if sentence_weight else scores
 
     def holding(self, term: str) -> np.ndarray:
@@ -51,6 +62,12 @@ class Lexical:
         """The inverse document frequency of a term."""
         found = self.frequency[term]
         return math.log(1 + (max(FEW, self._count) - found + 0.5) / (found + 0.5))
+
+    def _spelt(self, term: str) -> str:
+        """The term, or the term of a passage that it may be a misspelling of."""
+        if self.frequency[term] or len(term) < SPELT or not term.isalpha():
+            return term
+        return next(iter(get_close_matches(term, self._words_by_letter.get(term[0], ()), 1, SIMILAR)), term)
 
     def _add_sentences(self, text: str, terms: Terms) -> None:
         parts = [text[start:end] for start, end in sentences(text)] or [text]

@@ -33,6 +33,13 @@ def test_a_passage_holds_the_terms_of_all_its_sentences() -> None:
     assert index.scores(["unknown"], 0.8).tolist() == [0, 0, 0]
 
 
+def test_a_misspelt_word_finds_the_word_that_the_text_has() -> None:
+    lexical = Lexical(("Ctenophores drift in the sea.", "Parliament meets in May.", *OTHERS), Terms("en"))
+    assert lexical.scores(Terms("en")("ctenphores"), 0.0).argmax() == 0
+    assert lexical.scores(Terms("en")("the parliment"), 0.8).argmax() == 1
+    assert not lexical.scores(Terms("en")("a monument"), 0.0).any()
+
+
 def test_the_only_passage_with_an_identifier_comes_first() -> None:
     prose = "Warranty and delivery terms hold for every pump. Ask at the desk for the warranty of a pump."
     texts = (prose, "RX1042 is blue.", *OTHERS)
