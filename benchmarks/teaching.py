@@ -11,7 +11,7 @@ import json
 import random
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from playground import prompts
 from playground.data.qa import pairs
 from playground.device import Device
 from playground.evaluation.answer_quality import Quality, distinct_share, judge, mark_answer
+from playground.evaluation.bootstrap import Sections
 from playground.evaluation.paraphrase import paraphrase_by_rules
 from playground.inference.engine import Decoding, Prompt, end_tokens, generate
 from playground.inference.served_adapter import ServedAdapter, load_adapter
@@ -154,12 +155,30 @@ def ask(
     return said
 
 
-def row(asked: Sequence[Asked], said: Sequence[tuple[str, bool]]) -> dict[str, float]:
-    """The figures of one arm on one set of questions."""
-    parts: list[Quality] = [
+def judged(asked: Sequence[Asked], said: Sequence[tuple[str, bool]]) -> list[Quality]:
+    """The quality of each answer."""
+    return [
         judge(text, each.question, each.truth, each.evidence, ended)
         for (text, ended), each in zip(said, asked, strict=True)
     ]
+
+
+def compared(asked: Sequence[Asked], tuned: Sequence[Quality], base: Sequence[Quality]) -> str:
+    """The paired differences of the tuned model from the base model, with intervals over the passages asked about."""
+    sections = Sections([each.evidence for each in asked])
+    told = []
+    for name, values in (
+        ("recall", [[each.recall for each in side] for side in (tuned, base)]),
+        ("useful", [[float(each.useful) for each in side] for side in (tuned, base)]),
+    ):
+        found = sections.difference("tuned", "base", *values)
+        told.append(f"{name} {found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})")
+    return ", ".join(told)
+
+
+def row(asked: Sequence[Asked], said: Sequence[tuple[str, bool]]) -> dict[str, float]:
+    """The figures of one arm on one set of questions."""
+    parts = judged(asked, said)
     figures = {
         "short": np.mean([each.short for each in parts]),
         "ended": np.mean([each.ended for each in parts]),
@@ -192,6 +211,7 @@ class Bench:
     chosen: argparse.Namespace
     chat: ChatModel
     embedder: Embedder
+    base: dict[str, list[Quality]] = field(default_factory=dict)  # of the sets with a truth, by their label
 
     def text(self, name: str) -> None:
         """All recipes, methods and seeds on one text."""
@@ -231,8 +251,16 @@ class Bench:
             if asked:
                 said = ask(self.chat, served, asked, index, self.embedder)
                 print(f"{label} | {where} | {of} {len(asked)} | {shown(row(asked, said))}", flush=True)
+                self.compare(f"{label.split(' | ')[0]} | {where} | {of}", served is None, asked, judged(asked, said))
                 for each, (text, ended) in zip(asked, said, strict=True) if self.chosen.show else ():
                     print(f"    Q {each.question}\n    A {text!r}{'' if ended else ' …'}", flush=True)
+
+    def compare(self, label: str, is_base: bool, asked: Sequence[Asked], parts: list[Quality]) -> None:
+        """Keep the base model's answers; print how a tuned model's differ from them, where they have a truth."""
+        if is_base:
+            self.base[label] = parts
+        elif label in self.base and any(each.truth for each in asked):
+            print(f"{label} | against base | {compared(asked, parts, self.base[label])}", flush=True)
 
 
 def main() -> None:

@@ -139,7 +139,9 @@ class TextTab:
             event(guard(len(looked_at))(handler), inputs, looked_at, **UNQUEUED)
         for number, line in enumerate(self.was_read.lines):
             taken = [self.was_read.place, self.changed]
-            line.button.click(stream(self._part_toggler(number)), taken, shown, api_visibility="private", **shared)
+            line.button.click(
+                stream(self._part_toggler(number)), taken, frames.outputs, api_visibility="private", **shared
+            )
 
     def refresh(self, request: gr.Request, place: Place | None = None) -> tuple[Any, ...]:
         """Updates with the stored text, at the place in sight if it is still there, and the host's limits."""
