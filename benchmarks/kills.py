@@ -152,17 +152,14 @@ def _weights_file(folder: Path) -> Path:
 
 def difference(one: Path, other: Path) -> float:
     """The largest absolute difference of any weight or loss; infinite where shapes or steps differ."""
-    pairs = [list(load_file(_weights_file(each)).items()) for each in (one, other)]
-    told = [
-        [(str(n), np.array([v or 0.0 for v in row])) for n, row in enumerate(losses(each))] for each in (one, other)
-    ]
-    left, right = (dict(a + b) for a, b in zip(pairs, told, strict=True))
+    left, right = _numbers(one), _numbers(other)
     if {name: each.shape for name, each in left.items()} != {name: each.shape for name, each in right.items()}:
         return math.inf
     return max(float(np.abs(left[name] - right[name]).max(initial=0.0)) for name in left)
 
 
 def _numbers(folder: Path) -> dict[str, np.ndarray]:
+    """Every tensor of the adapter and the losses of each step, 0 where none was measured."""
     told = {f"losses of step {step}": row for step, row in enumerate(losses(folder))}
     rows = {name: np.array([loss or 0.0 for loss in row]) for name, row in told.items()}
     return {**load_file(_weights_file(folder)), **rows}

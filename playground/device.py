@@ -1,4 +1,4 @@
-"""Which device the model runs on and in which number type, by timing; the only module that knows ZeroGPU's `spaces`."""
+"""Which device the model runs on, its number type and its speed; the only module that knows ZeroGPU's `spaces`."""
 
 import os
 import threading
@@ -16,9 +16,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 SIZES = {"cpu": 256, "mps": 1024, "cuda": 2048}  # rows of the timed square product: some milliseconds each
 REPEATS = 20
-BUDGET_SECONDS = 0.1  # per number type
+BUDGET_SECONDS = 0.1
 CHILD_SECONDS = 120.0  # most that a busy machine may take to start Python and import torch
-ADVANTAGE = 4.0  # how much faster bfloat16 must be off CUDA, where its rounding makes batched answers differ
 ASSUMED_GFLOPS = 20_000.0  # on ZeroGPU, which has no card to time before one is lent for a call
 
 _choosing = threading.Lock()
@@ -45,10 +44,12 @@ def _cached_device() -> Device:
 
 
 def find_device() -> Device:
-    """The fastest device here; bfloat16 on CUDA if the card supports it, elsewhere only if it is far faster.
+    """The fastest device here; bfloat16 on CUDA if the card supports it, float32 elsewhere.
 
-    Times small products within 0.3 s; in a process with several threads the CPU is timed in a child process, whose
-    start takes some seconds. A CPU's speed is that of one thread times the number of threads.
+    Off CUDA bfloat16 makes an answer in the batch differ from the answer alone, and a choice by timing could differ
+    between a run and its resumption. Times small products within 0.2 s; in a process with several threads the CPU is
+    timed in a child process, whose start takes some seconds. A CPU's speed is that of one thread times the number of
+    threads.
 
     Raises:
         ChildError: the child process failed.
@@ -56,27 +57,25 @@ def find_device() -> Device:
     if on_zero_gpu():
         return Device("cuda", torch.bfloat16, ASSUMED_GFLOPS)
     name = _device_name()
+    dtype = _number_type(name)
     if name != "cpu":
-        speeds = {dtype: product_gflops(name, dtype) for dtype in _number_types(name)}
-        dtype = _faster_type(speeds)
-        return Device(name, dtype, speeds[dtype])
+        return Device(name, dtype, product_gflops(name, dtype))
     # With several threads, one that first uses torch while the process is limited to one thread stays limited.
     alone = threading.active_count() == 1
-    measured = cpu_gflops_per_thread() if alone else run_in_child(cpu_gflops_per_thread, seconds=CHILD_SECONDS)
-    dtype = _faster_type({dtype: measured[str(dtype)] for dtype in _number_types(name)})
-    return Device(name, dtype, measured[str(dtype)] * torch.get_num_threads())
+    speed = cpu_gflops_per_thread() if alone else run_in_child(cpu_gflops_per_thread, seconds=CHILD_SECONDS)
+    return Device(name, dtype, speed * torch.get_num_threads())
 
 
-def cpu_gflops_per_thread() -> dict[str, float]:
-    """GFLOP/s of one CPU thread, by the number type's name.
+def cpu_gflops_per_thread() -> float:
+    """GFLOP/s of one CPU thread in float32.
 
-    On one thread, since a second one waits for a busy core at every product and the choice would waver. The number of
+    On one thread, since a second one waits for a busy core at every product and the figure would waver. The number of
     threads is the whole process's, so this is for a process in which nothing else computes.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return {str(dtype): product_gflops("cpu", dtype) for dtype in _number_types("cpu")}
+        return product_gflops("cpu", torch.float32)
     finally:
         torch.set_num_threads(threads)
 
@@ -122,19 +121,10 @@ def _device_name() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _faster_type(speeds: dict[torch.dtype, float]) -> torch.dtype:
-    """The only type that was timed, else float32 unless bfloat16 is far faster."""
-    if len(speeds) == 1:
-        return next(iter(speeds))
-    ahead = speeds[torch.bfloat16] >= ADVANTAGE * speeds[torch.float32]
-    return torch.bfloat16 if ahead else torch.float32
-
-
-def _number_types(name: str) -> list[torch.dtype]:
-    """The types to time."""
-    if name == "cuda":  # by default torch also counts a card that only emulates bfloat16
-        return [torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32]
-    return [torch.float32, torch.bfloat16]
+def _number_type(name: str) -> torch.dtype:
+    """Bfloat16 on cards that compute in it; by default torch also counts those that only emulate it."""
+    exact = name != "cuda" or not torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.float32 if exact else torch.bfloat16
 
 
 def _product_seconds(left: torch.Tensor, right: torch.Tensor) -> float:

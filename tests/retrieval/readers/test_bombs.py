@@ -32,6 +32,12 @@ def test_a_bomb_costs_one_sentence_and_nothing_else(write: Write, name: str) -> 
     assert time.process_time() - own < 0.5
 
 
+def test_blanks_said_to_be_repeated_a_thousand_million_times_are_read_as_blanks(write: Write) -> None:
+    blanks = '<text:s text:c="999999999"/>' * 1_000
+    path = write("upload", packed(open_document(f"<text:p>a{blanks}b</text:p>")))
+    assert len(read_in_sandbox(path, "blanks.odt", None, LIMITS).text) < 1_000_000
+
+
 @pytest.fixture
 def asked() -> Iterator[tuple[str, list[str]]]:
     """The address of a server of this test, and the paths that it was asked for."""
