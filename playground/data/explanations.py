@@ -82,7 +82,8 @@ def _question(language: Language, title: str, about: str, answer: str, draw: ran
 def _parts(text: str, start: int, end: int, count: CountTokens, max_tokens: int) -> Iterator[tuple[int, int]]:
     """Runs of whole sentences of at most `max_tokens` tokens; a longer sentence is a part of its own.
 
-    What ends in a colon announces what follows, so no part ends there; at the end of a section it is left out.
+    What ends in a colon announces what follows, so no part ends there: it begins the next part, which may be longer
+    than `max_tokens` by it. At the end of a section it is left out.
     """
     spans = [(start + first, start + last) for first, last in sentences(text[start:end])]
     tokens = count([text[first:last] for first, last in spans]) if spans else []

@@ -28,11 +28,9 @@ class PassageExamples:
         self._window, self._share, self._seed = window, share, seed
 
     def alone(self, number: int, pair: TrainingPair, bare: Example) -> Example:
-        """The pair with passages, if it is drawn to have some and its own passage fits; else `bare`."""
+        """The pair with passages, if it is drawn to have some and its own passage fits; else `bare`. Never refuses."""
         if not self._drawn(self._share, pair.question):
             return bare
-        if pair.kind != "given" and self._drawn(REFUSALS, "refusal", pair.question):
-            return self._refused(number, pair, bare)
         passages = self._pool.with_distractors(number, [pair], self._room([bare]), self._seed)
         return self._asked_of(pair, passages) if passages else bare
 

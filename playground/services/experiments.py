@@ -14,6 +14,7 @@ from playground.storage.store import Store
 from playground.training import lr_sweep, method_comparison
 from playground.training.config import RunConfig
 from playground.training.estimate import START_SECONDS
+from playground.training.throughput import time_again
 
 SWEEP = "sweep"
 LOADS = sum(lr_sweep.ARMS_PER_RUNG)  # an arm loads the model again at each rung
@@ -47,6 +48,7 @@ class Experiments:
         self, visitor: str, methods: Sequence[str], preset: str, run_values: Mapping[str, object], kept: bool
     ) -> list[str]:
         """Queue a run per method; returns the runs' ids, or those of what is active already."""
+        time_again()
         planned = self.plan_bake_off(visitor, methods, preset, run_values)
         documents = self._training_text.documents(visitor)
         jobs = [
@@ -71,7 +73,7 @@ class Experiments:
         kept: bool,
     ) -> str:
         """Queue a sweep around a setting; returns its id, or that of the one that is active already."""
-        config, cost = self._runs.plan(visitor, method, preset, values, run_values)
+        config, cost = self._runs.plan_now(visitor, method, preset, values, run_values)
         tokens = config.settings.steps * config.settings.batch_tokens
         read = sum(arm.settings.batch_tokens * steps for arm, steps in _steps(config))
         read += lr_sweep.FINDER_STEPS * config.settings.batch_tokens

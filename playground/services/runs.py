@@ -20,11 +20,10 @@ from playground.settings import Settings
 from playground.storage.run_folder import DOCUMENTS, EVENTS, adapter_folder, has_adapter, read_config, read_documents
 from playground.storage.store import RunRow, Store
 from playground.training import config as training_config
-from playground.training import estimate
+from playground.training import estimate, throughput
 from playground.training.config import PRESETS, RunConfig
 from playground.training.estimate import Estimate
 from playground.training.memory_advice import describe_shortage
-from playground.training.throughput import training_speed
 
 WHOLE_MODEL_COPIES = 3  # that merging writes and holds at its peak
 FLOAT32_BYTES = 4
@@ -74,7 +73,7 @@ class Runs:
         """
         load = self._training_text.workload(visitor, training_config.preset_settings(PRESETS[preset], run_values))
         model = self._chat().model
-        speed = training_speed(model, choose())
+        speed = throughput.training_speed(model, choose())
         config = estimate.plan_run(method, PRESETS[preset], values, run_values, load, model.config, speed)
         config = replace(config, settings=replace(config.settings, max_seconds=float(self._settings.max_seconds)))
         training_config.check_limits(config, self._settings)
@@ -82,6 +81,13 @@ class Runs:
         free = shutil.disk_usage(self._settings.data).free
         estimate.check_capacity(cost, psutil.virtual_memory().total, free)
         return config, cost
+
+    def plan_now(
+        self, visitor: str, method: str, preset: str, values: Mapping[str, object], run_values: Mapping[str, object]
+    ) -> tuple[RunConfig, Estimate]:
+        """`plan` for a run that starts now, by the machine's speed at this moment."""
+        throughput.time_again()
+        return self.plan(visitor, method, preset, values, run_values)
 
     def start(self, visitor: str, config: RunConfig, name: str, expected: float = 0.0, kept: bool = False) -> str:
         """Queue a run on this visitor's text as it is now, without what is left out; returns the run's id.

@@ -1,6 +1,7 @@
 """How fast this machine trains a model with a method: timed in about a second on a few blocks and the model's head."""
 
 import json
+import math
 import threading
 import time
 import weakref
@@ -25,11 +26,29 @@ from playground.training.losses import summed_losses
 SHORT, LONG = 96, 352  # tokens of the two passes that are timed
 BLOCKS = 3  # enough that their weights are read from memory, not from the cache
 REPEATS = 4  # timings of each pass; the fastest counts, as the machine may be busy for a moment
-VALID_SECONDS = 600.0  # how long a timing of the machine stays valid
+VALID_SECONDS = 600.0  # how long a timing of the machine stays valid for what is shown
+MOMENT = 3.0  # seconds; a run that starts now is planned by a timing of now
 SUSTAINED = 1.15  # the time of a run's steps over that of the fastest moment: the median of six runs (docs/log.md)
 ASSUMED = 0.38  # share of a large matrix product's speed that training reaches, where nothing can be timed
 FORWARD, BOTH = 2, 4  # floating-point operations per weight and token; frozen weights need no gradient of their own
 
+
+class Validity:
+    """Numbers the stretches of time within which a timing of the machine holds."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._began = -math.inf
+
+    def era(self, seconds: float) -> int:
+        """The current stretch; a new one begins where it has lasted longer than `seconds`."""
+        now = time.monotonic()
+        if now - self._began > seconds:
+            self._number, self._began = self._number + 1, now
+        return self._number
+
+
+_validity = Validity()
 _timing = threading.Lock()  # two timings at once would slow each other
 # By model, weakly: a figure must not keep a model in memory.
 _head_seconds: "weakref.WeakKeyDictionary[PreTrainedModel, dict[tuple[bool, int], float]]" = weakref.WeakKeyDictionary()
@@ -126,8 +145,16 @@ def _time_model(model: PreTrainedModel, method: str, options: Options) -> Speed:
 
 
 def current_era() -> int:
-    """The number of the stretch of VALID_SECONDS; a timing taken while others computed is repeated in the next one."""
-    return int(time.monotonic() // VALID_SECONDS)
+    """The number of the stretch of time within which timings hold."""
+    return _validity.era(VALID_SECONDS)
+
+
+def time_again() -> None:
+    """Let the next estimate time the machine, unless that was done a moment ago.
+
+    A timing taken while others computed, such as the page that had just opened, would plan a run too short.
+    """
+    _validity.era(MOMENT)
 
 
 @lru_cache(maxsize=4)

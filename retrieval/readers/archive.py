@@ -4,7 +4,6 @@ import io
 import posixpath
 import stat
 import zipfile
-import zlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,7 +12,7 @@ from retrieval.document import Document, DocumentBuilder, Limits
 from retrieval.errors import RetrievalError
 from retrieval.notes import sum_notes
 from retrieval.readers.encoding import refuse_disguised
-from retrieval.readers.foreign import ZIP, kind_of_names
+from retrieval.readers.foreign import DAMAGED_ZIP, ZIP, kind_of_names
 from retrieval.readers.merge import add_document
 from retrieval.readers.packed_xml import refuse_excess
 
@@ -46,7 +45,7 @@ def _damage_refused(name: str) -> Iterator[None]:
     """Around the archive's own bytes only: a fault while a file inside is read stays a traceback."""
     try:
         yield
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, zlib.error) as error:
+    except DAMAGED_ZIP as error:
         raise RetrievalError(f"{name} is not a readable ZIP archive: it is damaged. Pack it again.") from error
 
 

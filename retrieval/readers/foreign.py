@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ class FileKind:
 
 
 ZIP = FileKind("a ZIP archive", UNPACK)
+# What `zipfile` raises for bytes that are no whole archive, or one that it cannot unpack.
+DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError)
 MAGIC = {
     b"%PDF-": FileKind("a PDF", OWN.format(".pdf")),
     b"PAR1": FileKind("a Parquet file", OWN.format(".parquet")),
@@ -74,5 +77,5 @@ def _packed_kind(file: IO[bytes]) -> FileKind:
     try:
         with zipfile.ZipFile(file) as archive:
             return kind_of_names(archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+    except DAMAGED_ZIP:
         return ZIP

@@ -7,7 +7,6 @@ import io
 import posixpath
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -16,7 +15,7 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 from retrieval.document import Limits
 from retrieval.errors import RetrievalError
 from retrieval.readers.encoding import refuse_disguised
-from retrieval.readers.foreign import kind_of_names
+from retrieval.readers.foreign import DAMAGED_ZIP, kind_of_names
 
 OLE = b"\xd0\xcf\x11\xe0"
 TAG_BYTES = 200  # memory that a tag of XML takes once it is parsed, with what is read from it
@@ -136,7 +135,7 @@ def open_packed(data: bytes, name: str, kind: PackedKind, limits: Limits) -> Pac
             parts = PackedParts(name, kind, dict(_contents(archive)))
     except RetrievalError:
         raise
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, zlib.error) as error:
+    except DAMAGED_ZIP as error:
         raise damaged(name, kind) from error
     _refuse_xml(parts, limits)
     return parts

@@ -192,3 +192,18 @@ def test_a_machine_is_timed_again_after_a_while(monkeypatch: pytest.MonkeyPatch)
     eras[0] += 1
     told("lora", options)
     assert len(timed) == 2 * count
+
+
+def test_a_run_that_starts_is_planned_by_a_timing_of_that_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1_000.0]
+    monkeypatch.setattr(throughput, "_validity", throughput.Validity())
+    monkeypatch.setattr(throughput.time, "monotonic", lambda: now[0])
+    shown = throughput.current_era()
+    now[0] += 60
+    assert throughput.current_era() == shown
+    throughput.time_again()
+    assert throughput.current_era() == shown + 1
+    throughput.time_again()
+    assert throughput.current_era() == shown + 1
+    now[0] += throughput.VALID_SECONDS + 1
+    assert throughput.current_era() == shown + 2

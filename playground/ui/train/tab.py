@@ -54,6 +54,7 @@ class TrainTab:
         parts: list[ComparisonPanel | History | SweepPanel] = [self.bakeoff, self.history, self.sweep]
         outputs = [
             *self.mix.outputs,
+            self.estimate,
             self.redrawn,
             *self.panel.outputs,
             self.panel.kept,
@@ -61,7 +62,7 @@ class TrainTab:
             self.lease,
         ]
         outputs += [output for part in parts for output in part.outputs]
-        asked = [self.mix.suggested, self.bakeoff.axis, self.history.one, self.history.other]
+        asked = [self.estimate, self.mix.suggested, self.bakeoff.axis, self.history.one, self.history.other]
         return Tab("runs", outputs, self.refresh, self.changed, asked)
 
     def _build_form(self) -> None:
@@ -116,11 +117,14 @@ class TrainTab:
         self.bakeoff.wire(self.preset, self.controls.run)
         self.sweep.wire(self.choice.method, self.controls, self.form, self.panel.kept)
 
-    def refresh(self, request: gr.Request, suggested: str, axis: str, one: str, other: str) -> tuple[Any, ...]:
+    def refresh(
+        self, request: gr.Request, estimate: str, suggested: str, axis: str, one: str, other: str
+    ) -> tuple[Any, ...]:
         """Updates with all that depends on the store; what also depends on the form follows `redrawn`."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         return (
             *self.mix.refresh(visitor, suggested),
+            self._pending_estimate(language, visitor, estimate),
             secrets.token_hex(4),
             *self.panel.follow(language, visitor),
             self.panel.keep_update(visitor),
@@ -130,6 +134,11 @@ class TrainTab:
             *self.history.refresh(language, visitor, one, other),
             *self.sweep.refresh(language, visitor),
         )
+
+    def _pending_estimate(self, language: str, visitor: str, shown: str) -> Any:
+        """In place of "there is no text", once there is one: a new estimate takes some seconds."""
+        outdated = shown == say(language, "train.needs_text") and self.services.library.has_text(visitor)
+        return say(language, "train.estimating") if outdated else gr.skip()
 
     def _limits_text(self, language: str) -> str:
         """When a run stops by itself, and the host's limits."""
@@ -179,7 +188,7 @@ class TrainTab:
     ) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         options, run_values = self.controls.read(method, values)
-        config, cost = self.services.runs.plan(visitor, method, preset, options, run_values)
+        config, cost = self.services.runs.plan_now(visitor, method, preset, options, run_values)
         self.services.runs.start(visitor, config, name or adapters.get(method).label, cost.seconds, kept)
         return "", *self.panel.follow(language, visitor), bump(changed)
 
