@@ -1,8 +1,10 @@
 """What is left of a visitor who starts over, or who stayed away too long: nothing, on disk or in memory."""
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -79,3 +81,39 @@ def test_a_visitor_who_may_not_start_over_yet_keeps_everything(services: Service
     with pytest.raises(UserError, match="Stop it first"):
         services.visitors.forget(visitor)
     assert services.library.has_text(visitor)
+
+
+class Days(threading.Event):
+    """An event that lets a sweeper pass a number of days, each by `pass_day`."""
+
+    def __init__(self, count: int, pass_day: Callable[[], None]) -> None:
+        super().__init__()
+        self._left, self._pass_day = count, pass_day
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """See threading.Event.wait."""
+        self._pass_day()
+        self._left -= 1
+        if not self._left:
+            self.set()
+        return self.is_set()
+
+
+@pytest.mark.parametrize(("true_days", "days_set_ahead", "kept"), [(0, 30, True), (8, 0, False), (1, -30, True)])
+def test_a_clock_that_is_set_makes_nobody_absent(
+    services: Services, monkeypatch: pytest.MonkeyPatch, true_days: int, days_set_ahead: int, kept: bool
+) -> None:
+    visitor = services.store.visitor(new_secret())
+    wall, steady, sweep = [time.time()], [time.monotonic()], services.visitors.sweep
+    gone: list[str] = []
+
+    def pass_day() -> None:
+        steady[0] += true_days * DAY
+        wall[0] += (true_days + days_set_ahead) * DAY
+
+    clock = SimpleNamespace(time=lambda: wall[0], monotonic=lambda: steady[0])
+    monkeypatch.setattr("playground.services.visitors.time", clock)
+    monkeypatch.setattr(services.visitors, "sweep", lambda now: gone.extend(sweep(now)) or gone)
+    services.visitors.sweep_daily(Days(2, pass_day))
+    assert (gone == []) == kept
+    assert set(gone) <= {visitor}
