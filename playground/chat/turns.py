@@ -6,6 +6,7 @@ from typing import Any
 
 from playground.chat.answer import Answer
 from playground.prompts import Turn
+from retrieval.follow_up import depends_on_earlier
 from retrieval.grounding import claims_with_evidence
 from retrieval.search import Hit
 
@@ -132,9 +133,23 @@ def passage(hit: Hit) -> dict[str, Any]:
     }
 
 
-def history(records: Sequence[Record]) -> list[Turn]:
-    """The turns that an arm reads before a new question: those that it answered."""
+def answered(records: Sequence[Record]) -> list[Turn]:
+    """The turns in which an arm said something."""
     return [Turn(each.question, each.answer) for each in records if each.answer]
+
+
+def history(question: str, turns: Sequence[Turn]) -> list[Turn]:
+    """The turns that an arm reads before a question: none where it stands alone, else back to the last that did.
+
+    A small model that reads more repeats its earlier answers (docs/log.md).
+    """
+    read: list[Turn] = []
+    for turn in reversed(turns):
+        if not depends_on_earlier(question):
+            break
+        read.insert(0, turn)
+        question = turn.question
+    return read
 
 
 def without_prompts(turns: Sequence[Record]) -> list[Record]:

@@ -10,6 +10,7 @@ from playground.chat.turns import (
     RETRIEVING,
     Conversation,
     Record,
+    answered,
     closed_turn,
     history,
     record,
@@ -54,10 +55,12 @@ class Conversations:
         arms = [self._answers.arm(visitor, each) for each in ids]
         before = self.load(visitor)
         earlier = {each: without_prompts(before.get(each, [])) for each in ids}
-        histories = [history(before.get(each, [])) for each in ids]
+        answers_before = [answered(before.get(each, [])) for each in ids]
+        histories = [history(question, turns) for turns in answers_before]
         left_out = words_left_out(question, _earlier_questions([before.get(each, []) for each in ids]))
         asked = [
-            self._asked(visitor, question, arm, turns, left_out) for arm, turns in zip(arms, histories, strict=True)
+            self._asked(visitor, question, arm, turns, left_out)
+            for arm, turns in zip(arms, answers_before, strict=True)
         ]
         latest: dict[str, Record] = {}
         mark = self._begin(visitor)
