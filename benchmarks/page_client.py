@@ -111,7 +111,8 @@ class PageClient:
                 changes = output["data"]
                 generating = data and kind == "process_generating"
                 data = [apply_diff(*each) for each in zip(data, changes, strict=True)] if generating else changes
-                sheet.read(data[0])
+                if isinstance(data[0], str):  # else the first output is a part of its own, not the page's updates
+                    sheet.read(data[0])
                 yield sheet
 
     def _event(self, name: str) -> dict[str, Any]:
