@@ -11,6 +11,7 @@ os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # bitsandbytes would load a c
 # Gradio would sum up its own log with pandas after every event; nobody reads it.
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000000")
 
+from playground.device import share_freed_memory
 from playground.errors import UserError
 from playground.models.registry import install_models
 from playground.services.app import Services
@@ -24,6 +25,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it advises a package that is not needed here
     settings = Settings.from_environment()
+    share_freed_memory()
     try:
         tracking.check(settings)
         install_models(settings, logging.getLogger("playground").info)

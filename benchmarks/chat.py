@@ -22,7 +22,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from adapters.base import PlainLora, target_layers
 from playground import prompts
-from playground.device import Device, limit_threads
+from playground.device import Device
 from playground.export.gguf import write_gguf
 from playground.inference import scheduler
 from playground.inference.engine import Decoding, Prompt, generate
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--bits", type=int, default=32, choices=(32, 16), help="of the weights that answers come from")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     chosen = parser.parse_args()
-    limit_threads(chosen.threads)
+    torch.set_num_threads(chosen.threads)
     source = chat_source(Settings.from_environment())
     chat = load_chat(source, Device("cpu", torch.float32, 0.0), chosen.bits)
     forbid_end(chat)

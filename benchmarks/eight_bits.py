@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.chat import forbid_end, random_lora, texts, timed
-from playground.device import Device, limit_threads
+from playground.device import Device
 from playground.inference import llama_forward, scheduler
 from playground.inference.engine import Decoding, Prompt
 from playground.inference.forward import forward_of
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=64, help="new tokens in each answer")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     chosen = parser.parse_args()
-    limit_threads(chosen.threads)
+    torch.set_num_threads(chosen.threads)
     chat = load_chat(chat_source(Settings.from_environment()), Device("cpu", torch.float32, 0.0))
     forbid_end(chat)
     scheduler.MAX_DRAFT = 0  # so that no guess helps

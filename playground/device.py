@@ -1,5 +1,6 @@
 """Which device the model runs on, its number type and its speed; the only module that knows ZeroGPU's `spaces`."""
 
+import ctypes
 import os
 import threading
 from collections.abc import Callable
@@ -19,6 +20,8 @@ REPEATS = 20
 BUDGET_SECONDS = 0.1
 CHILD_SECONDS = 120.0  # most that a busy machine may take to start Python and import torch
 ASSUMED_GFLOPS = 20_000.0  # on ZeroGPU, which has no card to time before one is lent for a call
+
+ARENA_MAX, POOLS = -8, 2  # glibc's M_ARENA_MAX, and its value
 
 _choosing = threading.Lock()
 
@@ -110,9 +113,15 @@ def on_zero_gpu() -> bool:
     return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
 
 
-def limit_threads(count: int) -> None:
-    """Let matrix products in this process use `count` CPU threads; two processes on all cores slow each other down."""
-    torch.set_num_threads(max(1, count))
+def share_freed_memory() -> bool:
+    """Let this process's threads share two pools of freed memory; returns whether that was done.
+
+    Else each of some forty threads keeps what it freed for itself: a gigabyte with thirty visitors (docs/log.md).
+    """
+    try:
+        return bool(ctypes.CDLL("libc.so.6").mallopt(ARENA_MAX, POOLS))
+    except (OSError, AttributeError):  # not glibc
+        return False
 
 
 def _device_name() -> str:

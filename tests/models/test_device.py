@@ -1,5 +1,7 @@
 """The device's speed is timed and its number type is not; ZeroGPU is one seam."""
 
+import platform
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -129,7 +131,30 @@ def test_on_zero_gpu_spaces_decorates_with_the_duration(monkeypatch: pytest.Monk
     assert asked == [(stream, 45)]
 
 
-@pytest.mark.parametrize(("count", "expected"), [(1, 1), (0, 1), (-3, 1)])
-def test_at_least_one_thread_is_left(count: int, expected: int) -> None:
-    device.limit_threads(count)
-    assert torch.get_num_threads() == expected
+POOLS = """
+import ctypes, re, threading, tempfile
+libc = ctypes.CDLL("libc.so.6")
+libc.fopen.restype = ctypes.c_void_p
+if {shared}:
+    from playground import device
+    assert device.share_freed_memory()
+def work():
+    kept = [bytearray(4_000) for _ in range(100)]
+    threading.Event().wait()
+for _ in range(12):
+    threading.Thread(target=work, daemon=True).start()
+with tempfile.NamedTemporaryFile() as file:
+    stream = ctypes.c_void_p(libc.fopen(file.name.encode(), b"w"))
+    libc.malloc_info(0, stream)
+    libc.fclose(stream)
+    print(len(re.findall("<heap nr", file.read().decode())))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps a pool per thread")
+def test_threads_share_a_few_pools_of_freed_memory() -> None:
+    counted = [
+        int(subprocess.run([sys.executable, "-c", POOLS.format(shared=shared)], capture_output=True, check=True).stdout)
+        for shared in (False, True)
+    ]
+    assert counted[0] > 3 >= counted[1]
