@@ -15,6 +15,7 @@ from playground.device import share_freed_memory
 from playground.errors import UserError
 from playground.models.registry import install_models
 from playground.services.app import Services
+from playground.services.preparing import pieces_of
 from playground.settings import Settings
 from playground.training import tracking
 from playground.ui.page import build, launch
@@ -28,6 +29,7 @@ def main() -> None:
     share_freed_memory()
     try:
         tracking.check(settings)
+        pieces_of(settings)
         install_models(settings, logging.getLogger("playground").info)
     except UserError as error:
         sys.exit(str(error))

@@ -111,9 +111,10 @@ def free_port() -> int:
 
 @contextmanager
 def running_app(data: Path, **environment: str) -> Iterator[tuple[str, psutil.Process]]:
-    """The app in a process of its own, ready to answer; ended afterwards with its children."""
+    """The app in a process of its own, ready to answer; ended afterwards with its children. No example is prepared."""
     port = free_port()
-    own = {"PLAYGROUND_DATA": str(data), "PORT": str(port), "PYTHONUNBUFFERED": "1", **environment}
+    own = {"PLAYGROUND_DATA": str(data), "PORT": str(port), "PYTHONUNBUFFERED": "1", "PLAYGROUND_PREPARE": "none"}
+    own |= environment
     with (data / "app.log").open("ab") as log:
         app = psutil.Popen([sys.executable, "app.py"], cwd=ROOT, env={**os.environ, **own}, stdout=log, stderr=log)
     try:

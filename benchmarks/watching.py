@@ -38,6 +38,7 @@ class Turn:
 
 def start_a_run(page: Page, file: Path) -> None:
     """Start a run as a visitor does; return when it has made some steps."""
+    page.get_by_role("tab", name="Text").click()
     page.locator("#upload input[type=file]").set_input_files(file)
     expect(page.get_by_label("Search index")).to_have_value(re.compile("Ready to search"), timeout=3 * MINUTE)
     page.get_by_role("tab", name="Fine-tune").click()

@@ -12,6 +12,7 @@ MEGABYTE = 1_000_000
 
 
 NO_OCR = "none"
+NOTHING = "none"  # is prepared
 
 
 def setting(default: Any, *, env: str, help: str, choices: tuple[int, ...] = ()) -> Any:  # noqa: A002 - the field's word
@@ -93,6 +94,12 @@ class Settings:
     queue_size: int = setting(200, env="PLAYGROUND_QUEUE_SIZE", help="Questions answered or waiting, all visitors.")
     lease_seconds: int = setting(
         180, env="PLAYGROUND_LEASE_SECONDS", help="How long a run goes on after its page was last seen."
+    )
+    prepare: str = setting(
+        "lora exam vera",
+        env="PLAYGROUND_PREPARE",
+        help="What to prepare of each example text, in this order, while nobody trains: ids of methods, and `exam`; "
+        "`none` for nothing.",
     )
     keep_days: int = setting(7, env="PLAYGROUND_KEEP_DAYS", help="Days an absent visitor's work is kept.")
     share_votes: bool = setting(

@@ -21,7 +21,7 @@ from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import ModelSource, chat_source
 from playground.services.app import Services
 from playground.services.library import Library
-from playground.settings import Settings
+from playground.settings import NOTHING, Settings
 from playground.storage.store import Store, new_secret
 from tests.fakes.chat_model import small_chat
 from tests.fakes.embedders import LetterEmbedder
@@ -45,8 +45,8 @@ def one_thread() -> None:
 
 @pytest.fixture
 def settings(tmp_path: Path, tiny_model_folder: Path) -> Settings:
-    """The tiny chat model, and a data folder of this test's own."""
-    return Settings(data=tmp_path / "data", chat_model=str(tiny_model_folder))
+    """The tiny chat model, a data folder of this test's own, and no example that is prepared meanwhile."""
+    return Settings(data=tmp_path / "data", chat_model=str(tiny_model_folder), prepare=NOTHING)
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ from retrieval.document import Document
 
 PAUSE_SECONDS = 10.0  # from a stop request until the worker is killed: enough for a large checkpoint
 CANCEL_SECONDS = 1.5
+GIVE_WAY_SECONDS = 0.5  # the same for what the host prepares, when a visitor's run wants its turn
 STALE = 0.1  # share of a lease that must have passed before it is renewed
 
 
@@ -99,7 +100,20 @@ class JobQueue:
                 return [row.id for row in self.bundled_runs(visitor, active.id)]
             self._check_room(len(self._store.runs.all(visitor)), len(jobs))
             bundle = secrets.token_hex(8) if len(jobs) > 1 else ""
-            return [self._add(visitor, job, bundle).id for job in jobs]
+            added = [self._add(visitor, job, bundle) for job in jobs]
+        if not added[0].prepared:
+            self.pause_prepared()
+        return [row.id for row in added]
+
+    def visitors_wait_or_work(self) -> bool:
+        """Whether any visitor's run waits or is at work."""
+        return any(not row.prepared for row in self._store.runs.active())
+
+    def pause_prepared(self) -> None:
+        """Let what the host prepares give way; it goes on from its checkpoint when it is resumed."""
+        for row in self._store.runs.active():
+            if row.prepared:
+                self.stop(row.visitor, row.id, GIVE_WAY_SECONDS)
 
     def snapshot(self, visitor: str, run: str) -> Snapshot:
         """The state of a run; for an active one, this also renews the lease of every active run of the visitor."""
@@ -148,12 +162,15 @@ class JobQueue:
                 raise UserError(f"Your run {active.name!r} is {active.state}. Stop it or wait for it, then resume.")
             if row.state == "done":
                 raise UserError(f"The run {row.name!r} is done, so nothing is left to resume. Train a new run.")
-            self._check_room(0, 0)
+            if not row.prepared:
+                self._check_room(0, 0)
             (row.folder / STOP).unlink(missing_ok=True)
             log_event(row.folder, {"event": "queued"})
             self._renew(row)
             self._store.runs.update(visitor, run, queued=time.time())
             self._store.runs.transition(visitor, run, ["stopped", "failed"], "queued")
+        if not row.prepared:
+            self.pause_prepared()
 
     def keep(self, visitor: str, run: str, kept: bool) -> None:
         """Let a run and those queued with it go on without a page, or let them end with their lease again."""
@@ -180,7 +197,7 @@ class JobQueue:
         return self._store.runs.add(visitor, job.kind, job.name, job.method, files, **columns)
 
     def _check_room(self, kept: int, more: int) -> None:
-        most, active = self._settings, len(self._store.runs.active())
+        most, active = self._settings, sum(not row.prepared for row in self._store.runs.active())
         if kept + more > most.visitor_runs:
             raise UserError(
                 f"You keep {kept} runs, and {more} more would pass the most allowed, {most.visitor_runs}. Delete some "
@@ -211,7 +228,8 @@ class JobQueue:
         """How many runs are ahead of a waiting one, and in how many seconds they should be done, where known."""
         if row.state != "queued":
             return 0, None
-        ahead = list(takewhile(lambda each: each.id != row.id, self._store.runs.active()))
+        active = [each for each in self._store.runs.active() if row.prepared or not each.prepared]  # those give way
+        ahead = list(takewhile(lambda each: each.id != row.id, active))
         seconds = [_seconds_left(each) for each in ahead]
         return len(ahead), None if None in seconds else math.fsum(each for each in seconds if each is not None)
 

@@ -28,6 +28,7 @@ POLL_SECONDS = 0.25
 LOOK_SECONDS = 5.0  # between two looks whether the disk has room for the runs that paused
 # The worker's threads spin only briefly, so that the page gets the cores; freed memory is kept for the next pass.
 WORKER = {"GOMP_SPINCOUNT": "20000"} | dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(1 << 32))
+LOWEST = 19 if psutil.POSIX else psutil.IDLE_PRIORITY_CLASS  # of what the host prepares: it takes what is left
 GRACE_SECONDS = 10.0  # from the end of a lease until the worker is killed
 SLICE_SECONDS, STEP_SECONDS = 60, 42  # of a lent GPU per call; of that for steps, the rest is for loading and saving
 EXPIRED = "The page was closed before this run's turn came. Resume it to queue again."
@@ -137,6 +138,8 @@ class Supervisor:
     def _spawn(self, row: RunRow) -> psutil.Process:
         self._oom_kills = oom_kills()
         worker = start_worker(row.folder, self._settings)
+        if row.prepared:
+            _give_lowest_priority(worker)
         self._store.runs.update(row.visitor, row.id, pid=worker.pid, pid_started=worker.create_time())
         return worker
 
@@ -195,6 +198,13 @@ def start_worker(folder: Path, settings: Settings) -> psutil.Popen:
     environment = {**os.environ, **own, **WORKER, "PYTHONPATH": path}
     with (folder / WORKER_LOG).open("ab") as log:
         return psutil.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+
+
+def _give_lowest_priority(worker: psutil.Process) -> None:
+    """Before it starts a thread: each inherits this. Linux weighs sessions, so the worker's own session is set, too."""
+    worker.nice(LOWEST)
+    with suppress(OSError):
+        Path(f"/proc/{worker.pid}/autogroup").write_text(str(LOWEST))
 
 
 def living_worker(row: RunRow) -> psutil.Process | None:

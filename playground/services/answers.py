@@ -123,6 +123,10 @@ class Answers:
         """Whether as many questions wait or are answered, of all visitors, as this host takes."""
         return len(self._stops) >= self._settings.queue_size
 
+    def is_answering(self) -> bool:
+        """Whether any visitor's question waits or is answered."""
+        return len(self._stops) > 0
+
     def stop(self, visitor: str) -> None:
         """Stop the answers to this visitor that are being written; a later question is not stopped."""
         self._stops.stop(visitor)

@@ -21,6 +21,8 @@ from playground.services.exams import Exams
 from playground.services.experiments import Experiments
 from playground.services.library import Library
 from playground.services.method_costs import MethodCostTable
+from playground.services.prepared import Prepared
+from playground.services.preparing import Preparing
 from playground.services.question_writer import QuestionWriter
 from playground.services.resident_chat import ResidentChat
 from playground.services.runs import Runs, memory_advice
@@ -62,12 +64,26 @@ class Services:
         )
         self.self_tests = SelfTests(chat, self._resident.folder)
         self.adapters = ServedAdapters(self.store, self.self_tests, chat)
-        self.runs = Runs(settings, self.store, self.jobs, self.training_text, self.adapters, chat)
+        self.prepared = Prepared(self.store, self.library)
+        self.runs = Runs(settings, self.store, self.jobs, self.training_text, self.adapters, chat, self.prepared)
         self.answers = Answers(settings, self.library, self.indexes, self.embedders, self.runs, self.adapters, chat)
         self.conversations = Conversations(self.store, self.answers, self.self_tests)
         self.votes = Votes(self.store, self.answers, self.library, self.runs)
         self.experiments = Experiments(self.store, self.jobs, self.runs, self.training_text)
-        self.exams = Exams(self.store, self.library, self.jobs, chat)
+        self.exams = Exams(self.store, self.library, self.jobs, chat, self.prepared)
+        self.preparing = Preparing(
+            settings,
+            self.store,
+            self.library,
+            self.indexes,
+            self.runs,
+            self.exams,
+            self.answers,
+            self.adapters,
+            self.jobs,
+            self._resident,
+            self.prepared,
+        )
         self.method_costs = MethodCostTable(chat)
         self.question_writer = QuestionWriter(self.library, self.store, self._resident.complete)
         self.visitors = Visitors(
@@ -92,12 +108,12 @@ class Services:
         return self._resident.get()
 
     def start(self) -> None:
-        """Resume the queue; on threads, load the models, time the device, ask the Hub and delete absent visitors."""
+        """Resume the queue; on threads, load the models, time the device, ask the Hub, prepare examples, sweep."""
         self.supervisor.start()
         sweep = partial(self.visitors.sweep_daily, self._closing)
         tasks: dict[str, Callable[[], object]] = {
             "device": choose,
-            "warm-up": self._warm_up,
+            "warm-up": self._warm_up_and_prepare,
             "sweep": sweep,
             "leftovers": partial(self._sweep_leftovers, self._closing),
             "hub": self.embedders.ask_hub,
@@ -131,6 +147,11 @@ class Services:
         free, reserve = shutil.disk_usage(self.settings.data).free, self.settings.reserve_bytes
         if free < reserve:
             log.warning("disk_free_bytes=%d is below the reserve of %d: make room or runs will pause", free, reserve)
+
+    def _warm_up_and_prepare(self) -> None:
+        """One after the other: two models that are loaded at once spoil each other."""
+        self._warm_up()
+        self.preparing.work(self._closing)
 
     def _warm_up(self) -> None:
         """So that the first question does not wait for the models, nor the first estimate for the machine's pace."""

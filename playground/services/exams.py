@@ -20,6 +20,7 @@ from playground.files import write_text
 from playground.jobs.queue import Job, JobQueue
 from playground.models.chat_model import ChatModel
 from playground.services.library import Library
+from playground.services.prepared import Prepared
 from playground.storage.run_folder import DOCUMENTS, adapter_folder, documents_text
 from playground.storage.store import RunRow, Store
 from retrieval.document import Document
@@ -49,11 +50,14 @@ class ExamDraft:
 class Exams:
     """Draws up, changes, queues and reports every visitor's exams; `chat` gives the resident model."""
 
-    def __init__(self, store: Store, library: Library, jobs: JobQueue, chat: Callable[[], ChatModel]) -> None:
+    def __init__(
+        self, store: Store, library: Library, jobs: JobQueue, chat: Callable[[], ChatModel], prepared: Prepared
+    ) -> None:
         self._store = store
         self._library = library
         self._jobs = jobs
         self._chat = chat
+        self._prepared = prepared
 
     def create_draft(self, visitor: str, run: str, settings: ExamSettings, file: Path | None) -> ExamDraft:
         """Draw up an exam of this visitor's text as it is now, in place of the one before; a file may bring questions.
@@ -62,7 +66,9 @@ class Exams:
             UserError, RetrievalError: no text, no question found, or a file that cannot be used.
         """
         documents, chat = self._documents(visitor), self._chat()
-        rows = contamination.read_taught_items(self._store.runs.get(visitor, run).folder, chat.tokenizer) if run else []
+        rows = (
+            contamination.read_taught_items(self._store.runs.usable(visitor, run).folder, chat.tokenizer) if run else []
+        )
         if file is None:
             drawn = question_set.from_text(documents, settings.limit, settings.seed, rows, completer(chat))
         else:
@@ -127,8 +133,8 @@ class Exams:
         if not chosen:
             raise UserError("No way of answering was chosen. Choose at least one; fine-tuned ones need an adapter.")
         needs_index = any(arm in NEEDING_INDEX for arm in chosen)
-        index = self._store.index_folder(visitor) / self._library.text_hash(visitor) if needs_index else None
-        adapter = adapter_folder(self._store.runs.get(visitor, draft.run).folder) if draft.run else None
+        index = self._store.saved_index(visitor, self._library.text_hash(visitor)) if needs_index else None
+        adapter = adapter_folder(self._store.runs.usable(visitor, draft.run).folder) if draft.run else None
         plan = Plan(
             draft.settings,
             tuple(chosen),
@@ -150,14 +156,18 @@ class Exams:
         """This visitor's exams, oldest first."""
         return self._store.runs.all(visitor, KIND)
 
+    def listed(self, visitor: str) -> list[RunRow]:
+        """The prepared exams of their text, then their own, oldest first."""
+        return [*self._prepared.exams(visitor), *self.all(visitor)]
+
     def outcome(self, visitor: str, exam: str) -> dict[str, Any] | None:
         """What `report.record` said of a finished exam; None while it is not finished."""
-        file = self._store.runs.get(visitor, exam).folder / report.JSON
+        file = self._store.runs.usable(visitor, exam).folder / report.JSON
         return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 
     def files(self, visitor: str, exam: str) -> list[Path]:
         """The files of a finished exam's report and its questions; none while it is not finished."""
-        folder = self._store.runs.get(visitor, exam).folder
+        folder = self._store.runs.usable(visitor, exam).folder
         files = [folder / name for name in report.FILES if (folder / name).exists()]
         return [*files, folder / QUESTIONS] if files else []
 

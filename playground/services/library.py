@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from playground.data.examples import Example, examples
 from playground.errors import UserError
 from playground.services.keyed_locks import KeyedLocks
 from playground.services.summary import Summary, summarise
@@ -20,8 +21,6 @@ from retrieval.readers.ocr import known_languages
 from retrieval.readers.sandbox import read_in_sandbox
 from retrieval.table_reading import TableReading
 from retrieval.taken_back import with_taken_back
-
-EXAMPLES = Path(__file__).parents[1] / "data" / "example_texts"
 
 
 @dataclass(frozen=True)
@@ -118,15 +117,30 @@ class Library:
 
     def add_example(self, visitor: str, example: str) -> Added:
         """Keep one of the texts that come with the playground."""
-        path = self.examples().get(example)
-        if path is None:
-            raise UserError(f"There is no example {example!r}. Choose one of {', '.join(self.examples())}.")
+        path = self.example(example).path
         return self.add(visitor, [(path, path.name)])
 
-    def examples(self) -> dict[str, Path]:
-        """The texts that come with the playground, each beside its licence: name without ending, and path."""
-        paths = [licence.with_suffix("") for licence in sorted(EXAMPLES.glob("*.license"))]
-        return {path.stem: path for path in paths}
+    def example(self, name: str) -> Example:
+        """One of the texts that come with the playground.
+
+        Raises:
+            UserError: there is none of this name.
+        """
+        if name not in examples():
+            raise UserError(f"There is no example {name!r}. Choose one of {', '.join(examples())}.")
+        return examples()[name]
+
+    def add_copy(self, visitor: str, row: DocumentRow) -> DocumentRow:
+        """Keep a document that was read before, such as one that the host prepared; nothing is read anew.
+
+        Raises:
+            UserError: it is there already, or it would pass a limit.
+        """
+        with self._adding.hold(visitor):
+            rows, document = self._store.documents(visitor), _stored_document(row)
+            self._check_size(row.name, row.bytes, rows)
+            self._check_text(row.name, row.chars, row.digest, rows)
+            return self._store.add_document(visitor, row.name, document.to_dict(), row.bytes, row.chars)
 
     def remove(self, visitor: str, document: str) -> None:
         """Delete one document."""

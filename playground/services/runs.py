@@ -14,6 +14,7 @@ from playground.evaluation.answer_warnings import mostly_short
 from playground.export import export, import_adapter
 from playground.jobs.queue import JobQueue
 from playground.models.chat_model import ChatModel
+from playground.services.prepared import Prepared
 from playground.services.served_adapters import ServedAdapters
 from playground.services.training_text import TrainingText
 from playground.settings import Settings
@@ -43,6 +44,7 @@ class Runs:
         training_text: TrainingText,
         adapters: ServedAdapters,
         chat: Callable[[], ChatModel],
+        prepared: Prepared,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -50,18 +52,23 @@ class Runs:
         self._training_text = training_text
         self._adapters = adapters
         self._chat = chat
+        self._prepared = prepared
 
     def get(self, visitor: str, run: str) -> RunRow:
-        """One run. Raises UserError where it is not this visitor's."""
-        return self._store.runs.get(visitor, run)
+        """One run. Raises UserError where it is neither this visitor's nor one that the host prepared."""
+        return self._store.runs.usable(visitor, run)
 
     def all(self, visitor: str) -> list[RunRow]:
         """This visitor's training runs, oldest first."""
         return self._store.runs.all(visitor)
 
+    def listed(self, visitor: str) -> list[RunRow]:
+        """Those of them, with the prepared ones of their text, which are the latest where they trained none on it."""
+        return [*self.all(visitor), *self._prepared.runs(visitor)]
+
     def with_adapter(self, visitor: str) -> list[RunRow]:
-        """Those of them that have an adapter to answer with, oldest first."""
-        return runs_with_adapter(self.all(visitor))
+        """Those that are listed and have an adapter to answer with."""
+        return runs_with_adapter(self.listed(visitor))
 
     def plan(
         self, visitor: str, method: str, preset: str, values: Mapping[str, object], run_values: Mapping[str, object]
@@ -136,12 +143,22 @@ class Runs:
 
     def rename(self, visitor: str, run: str, name: str) -> None:
         """Give a run another name; a blank one is its method's."""
+        self._check_own(visitor, run)
         self._store.runs.update(visitor, run, name=name)
 
     def delete(self, visitor: str, run: str) -> None:
         """Delete a run and its adapter, in memory too; a waiting run leaves the queue, one at work is refused."""
+        self._check_own(visitor, run)
         self._jobs.delete(visitor, run)
         self._adapters.drop(visitor, run)
+
+    def _check_own(self, visitor: str, run: str) -> None:
+        row = self.get(visitor, run)
+        if row.prepared and row.visitor != visitor:
+            raise UserError(
+                f"{row.name!r} was prepared by this host for all visitors, so it cannot be renamed or deleted. Train "
+                "your own: it takes this one's place."
+            )
 
 
 def runs_with_adapter(runs: Sequence[RunRow]) -> list[RunRow]:

@@ -5,13 +5,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from playground.errors import UserError
+from playground.errors import USER_FACING, UserError
 from playground.services.embedders import Embedders
 from playground.services.keyed_locks import KeyedLocks
 from playground.services.library import Library, read_document, text_hash
@@ -81,6 +82,15 @@ class SearchIndexes:
                 with self._lock:
                     self._progress.pop(visitor, None)
 
+    def build_soon(self, visitor: str) -> None:
+        """Have the index of the text as it is now in memory soon; built or loaded on a thread."""
+
+        def build_index() -> None:
+            with suppress(*USER_FACING):  # cancelled, or the text is gone: whoever asks is told
+                self.index(visitor)
+
+        threading.Thread(target=build_index, daemon=True, name="index").start()
+
     def usable(self, visitor: str) -> Index:
         """The index to search at once: while a new one is being built, the old one without deleted documents.
 
@@ -126,7 +136,7 @@ class SearchIndexes:
         held = self._in_memory(visitor)
         if held and held[0] == text:
             return held[1]
-        folder = self._store.index_folder(visitor) / text
+        folder = self._store.saved_index(visitor, text)
         index = _load_index(folder, self._embedders.of(visitor)) if folder.exists() else None
         if index:
             self._remember(visitor, text, index)

@@ -46,11 +46,11 @@ class ServedAdapters:
         self._cache.drop(lambda key: isinstance(key, tuple) and key[0] == visitor)
 
     def _key(self, visitor: str, run: str) -> tuple[str, str, int]:
-        folder = adapter_folder(self._store.runs.get(visitor, run).folder)
-        return visitor, run, weights_modified_ns(folder)
+        row = self._store.runs.usable(visitor, run)
+        return row.visitor, run, weights_modified_ns(adapter_folder(row.folder))
 
     def _loader(self, visitor: str, run: str) -> Callable[[], ServedAdapter]:
-        folder = adapter_folder(self._store.runs.get(visitor, run).folder)
+        folder = adapter_folder(self._store.runs.usable(visitor, run).folder)
 
         def load() -> ServedAdapter:
             served = load_adapter(folder, self._chat())

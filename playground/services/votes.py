@@ -105,7 +105,7 @@ class Votes:
         self._ballots.pop(visitor, None)
 
     def _ballot(self, visitor: str, question: str, ids: Sequence[str], answers: Sequence[Answer]) -> Ballot:
-        runs = {run.id: run for run in self._runs.all(visitor)}
+        runs = {run.id: run for run in self._runs.listed(visitor)}
         sides = {}
         for side, id_, answer in zip(SIDES, ids, answers, strict=True):
             kind, run = split_arm_id(id_)

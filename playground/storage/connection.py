@@ -12,6 +12,9 @@ from playground.errors import UserError
 from playground.storage.migrations import migrate
 
 WAIT_SECONDS = 30  # for another's write
+# In the place of a secret's hash, which is hexadecimal: no browser's secret leads to an owner of prepared things.
+PREPARED = "prepared "
+IS_PREPARED = f"visitors.secret LIKE '{PREPARED}%'"
 LEAST_FREE_BYTES = 1_000_000  # with less the database cannot even open its log
 
 

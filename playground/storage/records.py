@@ -45,6 +45,7 @@ class RunRow:
     bundle: str
     expected: float
     kept: bool
+    prepared: bool
     folder: Path
 
 

@@ -10,13 +10,14 @@ from typing import Any
 
 from playground.errors import UserError
 from playground.files import write_text
-from playground.storage.connection import Database, insert_row, owned_row
+from playground.storage.connection import IS_PREPARED, Database, check_visitor, insert_row, owned_row
 from playground.storage.records import RunRow, clean_name
 from playground.storage.staging import Staging
 
 WORKING = ("running", "stopping")
 ACTIVE = ("queued", *WORKING)
 AT_WORK = f"state IN {WORKING}"
+ROWS = f"SELECT runs.*, {IS_PREPARED} AS prepared FROM runs JOIN visitors ON visitors.id = runs.visitor"
 
 
 class RunTable:
@@ -50,11 +51,19 @@ class RunTable:
     def get(self, visitor: str, run: str) -> RunRow:
         """One run of a visitor."""
         with self._database.read(visitor) as db:
-            return self._row(owned_row(db, "runs", visitor, run))
+            owned_row(db, "runs", visitor, run)
+            return self._row(db.execute(f"{ROWS} WHERE runs.id = ?", (run,)).fetchone())
+
+    def usable(self, visitor: str, run: str) -> RunRow:
+        """One run whose results a visitor may use: their own, or a finished one that the host prepared."""
+        with self._database.connect() as db:
+            check_visitor(db, visitor)
+            row = db.execute(f"{ROWS} WHERE runs.id = ? AND {IS_PREPARED} AND state = 'done'", (run,)).fetchone()
+        return self._row(row) if row is not None else self.get(visitor, run)
 
     def all(self, visitor: str, kind: str | None = "train") -> list[RunRow]:
         """A visitor's runs of a kind, or of all kinds, oldest first."""
-        query = "SELECT * FROM runs WHERE visitor = ? AND kind = coalesce(?, kind) ORDER BY created, rowid"
+        query = f"{ROWS} WHERE visitor = ? AND kind = coalesce(?, kind) ORDER BY created, runs.rowid"
         with self._database.read(visitor) as db:
             rows = db.execute(query, (visitor, kind)).fetchall()
         return [self._row(row) for row in rows]
@@ -66,7 +75,7 @@ class RunTable:
 
     def ended_with(self, error: str) -> list[RunRow]:
         """Stopped runs of all visitors with this sentence, oldest first. For the supervisor, not a page."""
-        query = "SELECT * FROM runs WHERE state = 'stopped' AND error = ? ORDER BY queued, rowid"
+        query = f"{ROWS} WHERE state = 'stopped' AND error = ? ORDER BY queued, runs.rowid"
         with self._database.connect() as db:
             return [self._row(row) for row in db.execute(query, (error,))]
 
@@ -125,17 +134,20 @@ class RunTable:
         return self.get(visitor, run)
 
     def _in_turn(self, db: sqlite3.Connection) -> list[RunRow]:
-        query = f"SELECT * FROM runs WHERE state IN {ACTIVE} ORDER BY queued, rowid"
+        query = f"{ROWS} WHERE state IN {ACTIVE} ORDER BY queued, runs.rowid"
         rows = [self._row(row) for row in db.execute(query)]
         served = {row["id"]: row["served"] for row in db.execute("SELECT id, served FROM visitors")}
         working = [row for row in rows if row.state in WORKING]
         for row in working:
             served[row.visitor] = time.time()
-        return working + in_turn([row for row in rows if row.state == "queued"], served)
+        waiting = [row for row in rows if row.state == "queued"]
+        visitors = in_turn([row for row in waiting if not row.prepared], served)
+        return working + visitors + [row for row in waiting if row.prepared]
 
     def _row(self, row: sqlite3.Row) -> RunRow:
         folder = self._folder(row["visitor"], row["id"])
-        return RunRow(**{**row, "figures": json.loads(row["figures"]), "kept": bool(row["kept"])}, folder=folder)
+        flags = {name: bool(row[name]) for name in ("kept", "prepared")}
+        return RunRow(**{**row, "figures": json.loads(row["figures"]), **flags}, folder=folder)
 
     def _folder(self, visitor: str, run: str) -> Path:
         return self._database.folder(visitor) / "runs" / run

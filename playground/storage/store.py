@@ -18,6 +18,7 @@ from playground.errors import UserError
 from playground.files import is_full, write_text
 from playground.settings import Settings
 from playground.storage.connection import Database, insert_row, owned_row
+from playground.storage.prepared import PreparedTable
 from playground.storage.records import NAME_CHARS, Ballot, Choice, DocumentRow, RunRow, VoteRow, clean_name
 from playground.storage.runs import ACTIVE, AT_WORK, RunTable
 from playground.storage.staging import Staging
@@ -47,7 +48,7 @@ def new_secret() -> str:
 
 
 class Store:
-    """Visitors, their documents, conversation and votes, and in `runs` their runs.
+    """Visitors, their documents, conversation and votes, in `runs` their runs, in `prepared` what the host prepares.
 
     Every method refuses, with a UserError, what is another's.
     """
@@ -58,6 +59,7 @@ class Store:
         self._staging = Staging(settings.data)
         self._keep_seconds = settings.keep_days * DAY
         self.runs = RunTable(self._database, self._staging)
+        self.prepared = PreparedTable(self._database, self._staging)
 
     def visitor(self, secret: str) -> str:
         """The id that belongs to a secret. A new visitor is added; of a known one it is noted when they were seen.
@@ -194,6 +196,11 @@ class Store:
         """Where a visitor's search indexes are kept."""
         with self._database.read(visitor):
             return self._database.folder(visitor) / "indexes"
+
+    def saved_index(self, visitor: str, text: str) -> Path:
+        """Where the index of a visitor's text with this hash lies: among their own, or among what the host prepared."""
+        own = self.index_folder(visitor) / text
+        return own if own.is_dir() else self.prepared.saved_index(text) or own
 
     def exam_folder(self, visitor: str) -> Path:
         """Where the exam that a visitor draws up is kept until it begins."""

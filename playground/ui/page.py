@@ -15,6 +15,7 @@ from playground.ui import compat
 from playground.ui.compare.tab import CompareTab
 from playground.ui.exam.tab import ExamTab
 from playground.ui.learn.tab import LearnTab
+from playground.ui.shared.client_scripts import open_tab
 from playground.ui.shared.frames import Frames
 from playground.ui.shared.i18n import i18n, mark
 from playground.ui.shared.middleware import middleware
@@ -23,6 +24,7 @@ from playground.ui.shared.request_values import CheckedPage
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import NO_PROGRESS, UNQUEUED, UNQUEUED_LATEST, Tab
 from playground.ui.shared.theme import css, theme
+from playground.ui.start.tab import StartTab
 from playground.ui.status_bar import StatusBar
 from playground.ui.text.tab import TextTab
 from playground.ui.train.tab import TrainTab
@@ -41,6 +43,8 @@ def build(services: Services) -> gr.Blocks:
         gr.Markdown(mark("page.heading"), elem_classes="heading")
         bar = StatusBar(services)
         with gr.Tabs() as tabs:
+            with gr.Tab(mark("tab.start"), id="start"):
+                start = StartTab(services)
             with gr.Tab(mark("tab.text"), id="text"):
                 text = TextTab(services)
             with gr.Tab(mark("tab.train"), id="train"):
@@ -51,9 +55,12 @@ def build(services: Services) -> gr.Blocks:
                 exam = ExamTab(services, opening)
             with gr.Tab(mark("tab.learn"), id="learn"):
                 LearnTab(services, page)
-        text.next.click(lambda: gr.Tabs(selected="train"), None, tabs, **UNQUEUED)
+        start.wire(tabs)
+        ways = {text.next: "train", start.own: "text", compare.train_own: "train", compare.bring_text: "text"}
+        for button, tab in ways.items():
+            button.click(None, None, tabs, js=open_tab(tab), **UNQUEUED)
         of_text = [text.tab, text.quality.tab, text.written.tab]
-        all_tabs = [bar.tab, *of_text, train.tab, train.preview.tab, compare.tab, exam.tab]
+        all_tabs = [bar.tab, start.tab, *of_text, train.tab, train.preview.tab, compare.tab, exam.tab]
         run_state = _poll_runs(services, page, bar, train)
         _redraw_on_change(page, all_tabs, run_state)
         send_session_names(page, [text.index.poll, train.sweep.poll, exam.poll])

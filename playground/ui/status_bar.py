@@ -6,7 +6,6 @@ import gradio as gr
 
 from playground.errors import UserError
 from playground.services.app import Services
-from playground.services.runs import runs_with_adapter
 from playground.ui.shared.client_scripts import SWITCH_LANGUAGE
 from playground.ui.shared.format import count, duration
 from playground.ui.shared.handlers import Notice, guard, notice_box, notice_update
@@ -70,7 +69,7 @@ class StatusBar:
 
     def _bar_updates(self, request: gr.Request) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
-        adapters = runs_with_adapter(self.services.runs.all(visitor))
+        adapters = self.services.runs.with_adapter(visitor)
         ready = (
             say(language, "bar.adapters_value", count=len(adapters)) if adapters else say(language, "bar.no_adapters")
         )

@@ -192,6 +192,7 @@ def test_a_hostile_document_is_cited_and_read_without_running_or_fetching_anythi
     browser_page: tuple[Page, list[str]],
 ) -> None:
     page, elsewhere = browser_page
+    page.get_by_role("tab", name="Text").click()
     page.get_by_label("paste a text").fill("\n\n".join(HOSTILE.replace("{n}", str(n)) for n in range(40)))
     page.get_by_role("button", name="Add this text").click()
     expect(page.get_by_label("Search index")).to_have_value(re.compile("Ready to search"), timeout=60_000)

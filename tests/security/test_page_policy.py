@@ -41,6 +41,7 @@ def test_the_page_works_under_its_policy_and_fetches_nothing(
     tab.on("console", lambda told: refused.append(told.text) if "Content Security Policy" in told.text else None)
     elsewhere = foreign_requests(tab, playground[0])
     tab.reload()
+    tab.get_by_role("tab", name="Text").click()
     tab.get_by_placeholder("Paste here").fill(f"{CLUB_RULES}\n\n{PICTURE}")
     tab.get_by_role("button", name="Add this text").click()
     expect(tab.get_by_label("Search index")).to_have_value(re.compile("Ready"), timeout=3 * MINUTES)

@@ -37,6 +37,7 @@ def page(url: str) -> Iterator[Page]:
 
 
 def test_the_main_job(page: Page, shared_data: Path) -> None:
+    page.get_by_role("tab", name="Text").click(timeout=MINUTES)
     page.locator("#upload input[type=file]").set_input_files(shared_data / "debian_faq" / "debian-faq.en.pdf")
     expect(page.get_by_label("Search index")).to_have_value(re.compile("Ready to search"), timeout=3 * MINUTES)
 
@@ -101,6 +102,7 @@ def test_a_vietnamese_browser_reads_vietnamese(url: str) -> None:
 def test_a_hostile_text_runs_nothing_and_fetches_nothing(page: Page, url: str) -> None:
     image = '<img src="http://127.0.0.1:9/x.png" onerror="window.ran=1">'
     attack = f"{image} ![](http://127.0.0.1:9/y.png) <script>ran=1</script>"
+    page.get_by_role("tab", name="Text").click(timeout=MINUTES)
     page.get_by_label("paste a text").fill("\n\n".join([f"{attack} The zebra fact number {n}." for n in range(30)]))
     page.get_by_role("button", name="Add this text").click()
     expect(page.get_by_label("Search index")).to_have_value(re.compile("Ready to search"), timeout=MINUTES)

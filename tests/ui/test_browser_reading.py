@@ -38,6 +38,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 def test_a_dropped_part_is_taken_back_and_left_out_again(page: Page, tmp_path: Path) -> None:
     (tmp_path / "bees.html").write_text(PAGE, encoding="utf-8")
+    page.get_by_role("tab", name="Text").click(timeout=MINUTES)
     page.locator("#upload input[type=file]").set_input_files(tmp_path / "bees.html")
     text, parts = page.locator("#was-read"), page.locator("#left-out textarea")
     expect(parts.first).to_have_value(re.compile(r"\[1\] Menus\. It belongs to the website"), timeout=3 * MINUTES)

@@ -33,6 +33,7 @@ def form(services: Services) -> Iterator[Page]:
     """The Fine-tune tab with its knobs open, beside a text that was added."""
     with served_page(services) as url, chromium() as tab:
         tab.goto(url)
+        tab.get_by_role("tab", name="Text").click(timeout=MINUTES)
         tab.get_by_label("paste a text").fill(CLUB_RULES)
         tab.get_by_role("button", name="Add this text").click()
         tab.get_by_role("tab", name="Fine-tune").click()

@@ -13,7 +13,7 @@ from playground.services.runs import runs_with_adapter
 from playground.storage.store import RunRow
 from playground.ui.compare.answer_notes import AnswerNotes, build_notes, draw_notes
 from playground.ui.compare.sources import Sources, abstains, build_sources, draw_sources, pieces
-from playground.ui.shared.format import duration, escape_html
+from playground.ui.shared.format import duration, escape_html, run_name
 from playground.ui.shared.i18n import mark, say
 
 NONE = "none"
@@ -83,8 +83,8 @@ def arm_choices(language: str, runs: Sequence[RunRow]) -> list[tuple[str, str]]:
     """(label, arm id) of all arms that can be asked; runs without an adapter are left out."""
     choices = [(say(language, f"compare.{kind}"), kind) for kind in (NONE, *ALWAYS)]
     for run in reversed(runs_with_adapter(runs)):
-        choices.append((say(language, "compare.tuned", name=run.name), arm_id(TUNED, run.id)))
-        choices.append((say(language, "compare.both", name=run.name), arm_id(BOTH, run.id)))
+        choices.append((say(language, "compare.tuned", name=run_name(language, run)), arm_id(TUNED, run.id)))
+        choices.append((say(language, "compare.both", name=run_name(language, run)), arm_id(BOTH, run.id)))
     return choices
 
 

@@ -1,15 +1,13 @@
 """Three questions to try: from an example's list, or from the pairs or the headings of the visitor's text."""
 
-import json
-from functools import cache
 from itertools import islice
 from typing import Any
 
 import gradio as gr
 
+from playground.data.examples import examples
 from playground.services.app import Services
-from playground.ui.shared.i18n import WORDS, mark
-from playground.ui.shared.tab import UNQUEUED
+from playground.ui.shared.i18n import mark
 from retrieval.document import Document
 from retrieval.pairs import standalone_pairs
 
@@ -17,13 +15,10 @@ SUGGESTIONS = 3
 MAX_CHARS = 100
 
 
-def build_suggestions(question: gr.Textbox) -> list[gr.Button]:
-    """Buttons that put their question into the box."""
+def build_suggestions() -> list[gr.Button]:
+    """Buttons whose words are a question to ask."""
     with gr.Row(elem_classes="suggestions"):
-        buttons = [gr.Button(mark("compare.suggestions"), size="sm", visible=False) for _ in range(SUGGESTIONS)]
-    for button in buttons:
-        button.click(lambda text: text, button, question, **UNQUEUED)
-    return buttons
+        return [gr.Button(mark("compare.suggestions"), size="sm", visible=False) for _ in range(SUGGESTIONS)]
 
 
 def suggestion_updates(services: Services, visitor: str) -> list[dict[str, Any]]:
@@ -34,8 +29,9 @@ def suggestion_updates(services: Services, visitor: str) -> list[dict[str, Any]]
 
 
 def _questions(documents: list[Document]) -> list[str]:
+    of_examples = {each.path.name: each.questions for each in examples().values()}
     for document in documents:
-        listed = _example_questions().get(document.name, [])
+        listed = of_examples.get(document.name, ())
         from_pairs = [pair.question for pair in standalone_pairs(document.pairs)]
         headings = [span.label.rpartition(" > ")[2].lstrip("0123456789. ") for span in document.headings]
         found = listed or from_pairs or [heading for heading in headings if heading.endswith("?")]
@@ -43,8 +39,3 @@ def _questions(documents: list[Document]) -> list[str]:
         if short:
             return short[:: max(1, len(short) // SUGGESTIONS)]
     return []
-
-
-@cache
-def _example_questions() -> dict[str, list[str]]:
-    return json.loads((WORDS / "questions.json").read_text(encoding="utf-8"))

@@ -40,6 +40,9 @@ class CompareTab:
         self._build_question()
         with gr.Row(elem_classes="panes", equal_height=False):
             self.panes = [build_pane(number) for number in range(1, PANES + 1)]
+        with gr.Row(elem_classes="again"):
+            self.train_own = gr.Button(mark("compare.train_own"), size="sm", min_width=200, scale=0)
+            self.bring_text = gr.Button(mark("compare.bring_text"), size="sm", min_width=200, scale=0)
         self.arms = [pane.arm for pane in self.panes]
         self.pane_outputs = [component for pane in self.panes for component in pane.outputs]
         self.reader_notice = notice_box()
@@ -65,7 +68,7 @@ class CompareTab:
             )
             self.ask = gr.Button(mark("compare.ask"), variant="primary", min_width=90)
             self.stop = gr.Button(mark("compare.stop"), variant="stop", min_width=90, visible=False)
-        self.suggestions = build_suggestions(self.question)
+        self.suggestions = build_suggestions()
         self.notice = notice_box()
         with gr.Row(elem_classes="again"):
             self.retry = gr.Button(mark("compare.retry"), size="sm", min_width=110, scale=0)
@@ -81,12 +84,12 @@ class CompareTab:
         frames = Frames(outputs)
         inputs = [*self.arms, self.anyway, *self.decoding]
         shared = {**LINE, "show_progress": "minimal", "show_progress_on": self.notice}
-        wanted = [self.ask.click, self.question.submit]
+        wanted, offered = [self.ask.click, self.question.submit], [each.click for each in self.suggestions]
         safe = guarded_stream(len(outputs))
         answers, again = (frames.stream(safe(each)) for each in (self._ask, self._retry))
         anyway = [pane.sources.anyway for pane in self.panes]
         gr.on(
-            [*wanted, self.retry.click, *(each.click for each in anyway)],
+            [*wanted, *offered, self.retry.click, *(each.click for each in anyway)],
             None,
             None,
             [self.ask, self.stop],
@@ -97,6 +100,8 @@ class CompareTab:
             gr.on(wanted, answers, [self.question, *inputs], frames.outputs, api_name="ask", **shared),
             self.retry.click(again, inputs, frames.outputs, api_visibility="private", **shared),
         ]
+        for button in self.suggestions:
+            events.append(button.click(answers, [button, *inputs], frames.outputs, api_visibility="private", **shared))
         for number, button in enumerate(anyway):
             answer = frames.stream(safe(self._anyway_handler(number)))
             events.append(button.click(answer, inputs, frames.outputs, api_visibility="private", **shared))
@@ -123,7 +128,7 @@ class CompareTab:
     def refresh(self, request: gr.Request, place: ReaderState | None, *arms_before: str) -> tuple[Any, ...]:
         """Updates with the current choices, every stored turn, and the newest adapter in empty panes."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
-        runs = self.services.runs.all(visitor)
+        runs = self.services.runs.with_adapter(visitor)
         choices, arms = arm_choices(language, runs), chosen_arms(arms_before, runs)
         stored = self.services.conversations.load(visitor)
         self.services.answers.prepare(visitor, arms)

@@ -14,7 +14,6 @@ from playground.chat.turns import SEPARATOR
 from playground.errors import UserError
 from playground.services import votes as votes_service
 from playground.services.app import Services
-from playground.services.runs import runs_with_adapter
 from playground.storage.exchange import DOWNLOADS
 from playground.storage.records import Ballot, VoteRow
 from playground.ui.compare.pane import arm_choices
@@ -100,8 +99,8 @@ class Voting:
 
     def refresh(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `outputs`: this visitor's arms, and the standings on their current text."""
-        runs = self.services.runs.all(visitor)
-        choices = [(say(language, "vote.any"), ANY), *arm_choices(language, runs_with_adapter(runs))[1:]]
+        runs = self.services.runs.with_adapter(visitor)
+        choices = [(say(language, "vote.any"), ANY), *arm_choices(language, runs)[1:]]
         dropdowns = [gr.update(choices=choices, value=ANY) for _ in self.wanted]
         return *dropdowns, *self._standing_updates(language, visitor, "text")
 

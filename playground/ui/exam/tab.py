@@ -13,7 +13,7 @@ from playground.jobs.queue import Snapshot
 from playground.services.app import Services
 from playground.services.exams import KIND, ExamDraft
 from playground.storage.exchange import DOWNLOADS
-from playground.storage.run_folder import has_adapter
+from playground.storage.store import RunRow
 from playground.ui.exam.exam_view import (
     build_plots,
     build_tables,
@@ -23,6 +23,7 @@ from playground.ui.exam.exam_view import (
     table_updates,
     verdict_text,
 )
+from playground.ui.shared.format import run_name
 from playground.ui.shared.handlers import guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.polling import Poll
@@ -182,9 +183,8 @@ class ExamTab:
 
     def _run_choices(self, language: str, visitor: str) -> list[tuple[str, str]]:
         """(name, id) of what an exam can examine: nothing, or a run with an adapter; the newest last."""
-        runs = self.services.runs.all(visitor)
-        usable = [run for run in runs if has_adapter(run.folder)]
-        return [(say(language, "exam.no_run"), NO_RUN), *((run.name, run.id) for run in usable)]
+        runs = self.services.runs.with_adapter(visitor)
+        return [(say(language, "exam.no_run"), NO_RUN), *((run_name(language, run), run.id) for run in runs)]
 
     def offer_runs(self, request: gr.Request, shown: str | None) -> tuple[Any, ...]:
         """Offer the adapters as the tab opens: one may have become ready since the page last polled its run."""
@@ -194,8 +194,8 @@ class ExamTab:
 
     def _exam_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `exam_outputs`: the newest exam is shown."""
-        taken = self.services.exams.all(visitor)
-        choices = [(f"{each.name} ({say(language, f'exam.is.{each.state}')})", each.id) for each in reversed(taken)]
+        taken = self.services.exams.listed(visitor)
+        choices = [(_exam_label(language, each), each.id) for each in reversed(taken)]
         newest = taken[-1].id if taken else None
         history = gr.update(choices=choices, value=newest, visible=bool(taken))
         forget = gr.update(visible=bool(taken))
@@ -296,3 +296,8 @@ class ExamTab:
         folder = self.services.exchange.new_folder(visitor, DOWNLOADS)
         copies = [str(shutil.copy(each, folder)) for each in files]
         return (gr.update(value=copies, visible=bool(copies)),)
+
+
+def _exam_label(language: str, exam: RunRow) -> str:
+    name = say(language, "exam.prepared") if exam.prepared else exam.name
+    return f"{name} ({say(language, f'exam.is.{exam.state}')})"

@@ -59,6 +59,11 @@ SHOW_STOP, SHOW_ASK = (
 )
 
 
+def open_tab(tab: str) -> str:
+    """A handler that gives the update of the tabs that opens one of them."""
+    return f"""() => ({{__type__: "{UNCHANGED["__type__"]}", selected: "{tab}"}})"""
+
+
 def poll_script(endpoint: str, outputs: int) -> str:
     """A handler that calls an endpoint by itself and gives `outputs` updates; its input is what was sent last.
 

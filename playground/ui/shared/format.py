@@ -3,6 +3,7 @@
 import html
 
 import adapters
+from playground.storage.store import RunRow
 from playground.ui.shared.i18n import say
 
 
@@ -35,6 +36,11 @@ def size(language: str, number: float) -> str:
 def escape_html(text: str) -> str:
     """Text for a chat pane: Gradio's chat renders HTML even with markdown off, and would fetch images named in it."""
     return html.escape(text, quote=False)
+
+
+def run_name(language: str, run: RunRow) -> str:
+    """A run's name; of one that the host prepared, with a word that says so."""
+    return say(language, "run.prepared", name=run.name) if run.prepared else run.name
 
 
 def method_name(id_: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from playground.data.examples import examples
 from playground.services.app import Services
 from playground.services.library import Added, ReadTable, Unmapped
 from playground.services.summary import Summary
@@ -71,10 +72,7 @@ class TextTab:
         self.add = gr.Button(mark("text.paste_add"))
         gr.Markdown(mark("text.examples"))
         with gr.Row():
-            self.examples = {
-                name: gr.Button(mark(f"example.{name}"), size="sm", min_width=120)
-                for name in self.services.library.examples()
-            }
+            self.examples = {name: gr.Button(mark(f"example.{name}"), size="sm", min_width=120) for name in examples()}
         self.limits = gr.Markdown(elem_classes="fine-print")
 
     def _build_documents(self) -> None:

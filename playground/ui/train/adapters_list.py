@@ -10,7 +10,7 @@ import gradio as gr
 from playground.services.app import Services
 from playground.storage.run_folder import adapter_folder, adapter_weights
 from playground.storage.store import RunRow
-from playground.ui.shared.format import count, method_name, size
+from playground.ui.shared.format import count, method_name, run_name, size
 from playground.ui.shared.handlers import guard
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import visitor_of
@@ -76,7 +76,7 @@ def build_adapters_list(services: Services, notice: gr.Textbox, changed: gr.Stat
 def list_updates(language: str, runs: Sequence[RunRow], chosen: str | None) -> tuple[Any, ...]:
     """Updates for empty, table, manage and chosen."""
     ids = [run.id for run in runs]
-    choices = [(run.name, run.id) for run in runs]
+    choices = [(run_name(language, run), run.id) for run in runs]
     kept = chosen if chosen in ids else (ids[-1] if ids else None)
     return (
         gr.update(visible=not runs),
@@ -97,7 +97,7 @@ def _row(language: str, run: RunRow) -> list[str]:
     tested = figures.get("heldout_after") is not None
     loss = f"{figures['heldout_before']:.3f} → {figures['heldout_after']:.3f}" if tested else "–"
     return [
-        run.name,
+        run_name(language, run),
         method_name(run.method),
         say(language, f"state.{run.state}"),
         f"{figures['step']} / {figures['steps']}" if "steps" in figures else "–",

@@ -156,7 +156,7 @@ class TrainTab:
         return f"{lease} {most}"
 
     def _list_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
-        return list_updates(language, self.services.runs.all(visitor), None)
+        return list_updates(language, self.services.runs.listed(visitor), None)
 
     def _estimate(self, request: gr.Request, method: str, preset: str, *values: Any) -> tuple[Any, ...]:
         """What the run would take, or why there is no estimate; a warning about the text; what of it would be read."""
