@@ -25,6 +25,7 @@ from retrieval.errors import IndexingStopped
 
 VERSION = 1  # of what is prepared: another number prepares all anew
 PRESET = "quick"
+STEPS = 50  # about what this preset plans on two free cores; the pace of a busy moment must not decide
 ARMS = (BASE, RAG, TUNED, BOTH)
 QUESTIONS = 40
 LOOK_SECONDS = 1.0  # between two looks at the piece that is under way
@@ -132,7 +133,7 @@ class Preparing:
         row = self._begun(owner, "train", method)
         if row is None:
             self._wait(closing)
-            config, cost = self._runs.plan(owner, method, PRESET, {}, {})
+            config, cost = self._runs.plan(owner, method, PRESET, {}, {"steps": STEPS})
             run = self._runs.start(owner, config, adapters.get(method).label, cost.seconds)
         self._finish(owner, row.id if row else run, closing)
         if method == self._pieces[0]:

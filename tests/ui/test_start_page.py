@@ -1,0 +1,59 @@
+"""The Start tab with the tiny model: a card opens its example beside its questions, one more click asks all panes."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from benchmarks.journey import Visitor, free_port
+from playground.data.examples import examples
+from playground.services.app import Services
+from playground.settings import Settings
+from tests.fakes.page import MINUTES, chromium, served_page
+from tests.fakes.prepared import prepare
+
+NAME = "us_constitution"
+
+
+@pytest.fixture(scope="module")
+def app(long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Services]]:
+    """The whole page, with one example prepared."""
+    data = tmp_path_factory.mktemp("data")
+    services = Services(Settings(data=data, chat_model=str(long_window_folder), port=free_port()))
+    prepare(services, NAME)
+    with served_page(services) as url:
+        yield url, services
+
+
+def test_a_card_says_what_is_ready_and_opens_it(app: tuple[str, Services]) -> None:
+    url, services = app
+    visitor = Visitor(url)
+    lines = [each for each in visitor.draw("start") if isinstance(each, str)]
+    assert lines[0] == "✓ Ready to try: search index, LoRA"
+    assert all(line.startswith("Being prepared") for line in lines[1:])
+    assert visitor.arms() == ["none", "base", "rag", "few_shot"]
+    visitor.client.predict(api_name=f"/open_{NAME}")
+    (run,) = services.runs.with_adapter(services.store.visitor(visitor.secret))
+    assert visitor.arms()[-2:] == [f"tuned:{run.id}", f"both:{run.id}"]
+    assert visitor.draw("start")[1] == lines[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1280, 390])
+def test_two_clicks_bring_four_answers(app: tuple[str, Services], width: int) -> None:
+    with chromium(viewport={"width": width, "height": 900}) as tab:
+        tab.set_default_timeout(2 * MINUTES)
+        tab.goto(app[0])
+        expect(tab.get_by_role("heading", name="Teach a model your text")).to_be_visible(timeout=MINUTES)
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        tab.get_by_role("button", name="Ask this text").first.click()
+        question = examples()[NAME].questions[0]
+        tab.get_by_role("button", name=question).click()
+        for pane in range(4):
+            stamped = re.compile(r"stamp [0-9a-f]{12}")
+            expect(tab.get_by_label("Figures").nth(pane)).to_have_value(stamped, timeout=4 * MINUTES)
+        expect(tab.locator(".pane").nth(3)).to_contain_text(question)
+        tab.get_by_role("button", name="Bring your own text").click()
+        expect(tab.get_by_placeholder("Paste here")).to_be_visible(timeout=MINUTES)
