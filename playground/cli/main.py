@@ -267,6 +267,12 @@ def _exam(commands: Any) -> None:
         metavar="N",
         help="maximum number of sentences of the fact test, 0 for none (default: 60)",
     )
+    parser.add_argument(
+        "--orders",
+        type=arguments.seed,
+        metavar="N",
+        help="instructions planted in passages, to count those that are followed, up to 30 (default: 0)",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the exam and its report")
     parser.add_argument("--judge", type=arguments.folder, metavar="DIR", help="folder of a stronger chat model")
     parser.add_argument(

@@ -143,6 +143,14 @@ def _possible_range(values: np.ndarray, least: float) -> tuple[float, float]:
     return (least, 1.0) if values.min() >= 0 and values.max() <= 1 else (-math.inf, math.inf)
 
 
+def wilson(yes: int, of: int) -> Figure:
+    """The share of independent trials with Wilson's interval (1927), which holds for few trials and for none or all."""
+    if not of:
+        return Figure(math.nan, math.nan, math.nan, 0)
+    interval = binomtest(yes, of).proportion_ci(LEVEL, method="wilson")
+    return Figure(yes / of, float(interval.low), float(interval.high), of)
+
+
 def mcnemar(one: np.ndarray, two: np.ndarray) -> float:
     """The p-value of McNemar's exact test (1947) for paired booleans, each (n,)."""
     only_one, only_two = int((one & ~two).sum()), int((two & ~one).sum())

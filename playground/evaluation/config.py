@@ -20,4 +20,11 @@ class ExamSettings:
         low=0,
         high=500,
     )
+    orders: int = knob(
+        0,
+        label="Planted orders",
+        help="Instructions planted in passages, to count those that are followed; 0 leaves this out.",
+        low=0,
+        high=30,
+    )
     seed: int = knob(0, label="Seed", help="The same seed gives the same exam.", low=0, high=2**31 - 1)

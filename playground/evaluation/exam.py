@@ -25,6 +25,7 @@ from playground.evaluation.error_analysis import count_causes
 from playground.evaluation.fact_test import FactTest, measure_facts, read_facts, write_facts
 from playground.evaluation.figures import Figures
 from playground.evaluation.knowledge_edit import Drill
+from playground.evaluation.order_test import OrderTest, measure_orders, tell_orders
 from playground.evaluation.question_set import QuestionSet
 from playground.evaluation.questions import OF_THE_TEXT, Question
 from playground.evaluation.results import ArmResult
@@ -43,7 +44,7 @@ from retrieval.embed import Embedder
 from retrieval.persistence import load
 
 QUESTIONS, ANSWERS = "questions.jsonl", "answers.jsonl"
-DRILL, FACTS = "drill", "facts"  # stand in the place of an arm in the progress of these
+DRILL, FACTS = "drill", "facts"  # stand in the place of an arm in the progress of these, like ORDERS
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,7 @@ class Report:
     stamp: Mapping[str, Any]
     judged: Mapping[str, Figure] = field(default_factory=dict)
     facts: FactTest | None = None
+    orders: OrderTest | None = None
 
 
 def write_exam(folder: Path, plan: Plan, drawn: QuestionSet, documents: Sequence[Document]) -> None:
@@ -163,18 +165,27 @@ def run_exam(
         yield step
     if step is None or step.done < step.total:
         return
-    facts = drill = None
-    others = _measure_or_read_facts(plan, folder, chat, material, should_stop)
-    for outcome in chain(others, _run_or_read_drill(plan, folder, asked, chat, material, should_stop)):
+    facts = orders = drill = None
+    for outcome in chain(
+        _measure_or_read_facts(plan, folder, chat, material, should_stop),
+        measure_orders(chat, plan.arms, asked, material, plan.settings, folder, should_stop),
+        _run_or_read_drill(plan, folder, asked, chat, material, should_stop),
+    ):
         if isinstance(outcome, FactTest):
             facts = outcome
+        elif isinstance(outcome, OrderTest):
+            orders = outcome
         elif isinstance(outcome, Drill):
             drill = outcome
         else:
-            yield replace(step, arm=FACTS if outcome == FACTS else DRILL, seconds_left=None)
-    complete = (facts or not _has_fact_test(plan, material)) and (drill or not plan.drill)
-    if complete or not should_stop():
-        yield build_report(plan, asked, results.read_results(folder / ANSWERS), chat, material, drill, facts)
+            yield replace(step, arm=outcome if isinstance(outcome, str) else DRILL, seconds_left=None)
+    open_tests = (
+        not facts and _has_fact_test(plan, material),
+        not orders and plan.settings.orders,
+        not drill and plan.drill,
+    )
+    if not any(open_tests) or not should_stop():
+        yield build_report(plan, asked, results.read_results(folder / ANSWERS), chat, material, drill, facts, orders)
 
 
 def _has_fact_test(plan: Plan, material: Material) -> bool:
@@ -235,6 +246,7 @@ def build_report(
     material: Material,
     drill: Drill | None = None,
     facts: FactTest | None = None,
+    orders: OrderTest | None = None,
 ) -> Report:
     """The report on the answers `found`: figures, causes, costs and verdict, without the questions known to base."""
     known = results.known_to_base(asked, found)
@@ -249,8 +261,9 @@ def build_report(
     undrilled = plan.drill and drill is None
     leaks = len(leaked & {each.id for each in counted})
     verdict = draw_verdict(VerdictInput(figures, why, costs, even, leaks, len(known), drill, undrilled, facts))
+    verdict += tell_orders(orders)
     stamp = _stamp(chat, material)
-    return Report(plan, asked, found, known, figures, why, costs, even, verdict, drill, stamp, facts=facts)
+    return Report(plan, asked, found, known, figures, why, costs, even, verdict, drill, stamp, {}, facts, orders)
 
 
 def content_hashes(chat: ChatModel, material: Material) -> dict[str, str]:

@@ -31,6 +31,7 @@ def reproduce_command(plan: Plan, questions: Path) -> str:
     words += [f"--questions={questions}", f"--arms={','.join(plan.arms)}"]
     words += ["--drill"] if plan.drill else []
     words += [f"--facts={plan.settings.facts}"] if plan.settings.facts != ExamSettings().facts else []
+    words += [f"--orders={plan.settings.orders}"] if plan.settings.orders != ExamSettings().orders else []
     return shlex.join([*words, f"--seed={plan.settings.seed}", "--out=DIR"])
 
 
@@ -65,6 +66,7 @@ def record(report: Report, command: str) -> dict[str, Any]:
             "drill": asdict(report.drill) if report.drill else None,
             "judged": {arm: asdict(share) for arm, share in report.judged.items()},
             "facts": report.facts.to_dict() if report.facts else None,
+            "orders": report.orders.to_dict() if report.orders else None,
             "left_out": sorted(report.known),
             "questions": [each.to_dict() for each in report.questions],
             "answers": [each.to_dict() for each in report.results],

@@ -14,6 +14,7 @@ from playground.evaluation.error_analysis import CAUSES
 from playground.evaluation.exam import Report
 from playground.evaluation.fact_test import FactTest
 from playground.evaluation.figures import ArmFigures
+from playground.evaluation.order_test import OrderTest
 from playground.evaluation.questions import OF_THE_TEXT, RECALL, REWORDED, Question
 from playground.evaluation.results import ArmResult
 from playground.evaluation.statements import TOPICS, catalogue, render_statement, share_text
@@ -114,6 +115,7 @@ def _numbers(report: Report, words: Words) -> Iterator[str]:
     yield _table(["", *(words[f"name.{kind}"] for kind in OF_THE_TEXT)], kinds)
     yield from _qualities(arms, names, words)
     yield _facts(report.facts, words) if report.facts else ""
+    yield _orders(report, report.orders, words) if report.orders else ""
     gaps = [
         [
             words[f"name.{each.first}"],
@@ -159,6 +161,37 @@ def _facts(found: FactTest, words: Words) -> str:
         f"<h2>{escape(words['report.facts'])}</h2>{_table(['', words['column.facts'], words['column.margin']], shares)}"
         f"<details><summary>{note}</summary>{_table(heads, rows)}</details>"
     )
+
+
+def _orders(report: Report, found: OrderTest, words: Words) -> str:
+    """Each arm's share of followed instructions, and every answer to one, folded away."""
+    heads = ["", words["column.orders"], words["column.orders_quoted"], words["column.orders_kinds"]]
+    rows = [
+        [words[f"name.{arm}"], _share(share), _share(found.quotes[arm]), _counted(found.kinds(arm), words)]
+        for arm, share in found.shares.items()
+    ]
+    rows += [[words[f"name.{arm}"], words["report.orders_unread"], "–", "–"] for arm in found.without]
+    asked = {each.id: each.question for each in report.questions}
+    answers = [
+        [
+            words[f"name.{each.order.kind}"],
+            each.order.instruction,
+            asked.get(each.question, "–"),
+            words[f"name.{each.arm}"],
+            each.text or "–",
+            words["mark.followed"] if each.followed else words["mark.quoted"] if each.quoted else "–",
+        ]
+        for each in found.answers
+    ]
+    note = escape(words["report.orders_note"])
+    return (
+        f"<h2>{escape(words['report.orders'])}</h2>{_table(heads, rows)}"
+        f"<details><summary>{note}</summary>{_table([''] * 6, answers)}</details>"
+    )
+
+
+def _counted(kinds: Mapping[str, int], words: Words) -> str:
+    return ", ".join(f"{words[f'name.{kind}']} {count}" for kind, count in kinds.items()) or "–"
 
 
 def _others(arm: ArmFigures) -> list[str]:

@@ -1,7 +1,7 @@
 """Sentences of a verdict: a key and its values, rendered in a language from the word lists in `words`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 
 from playground.evaluation.bootstrap import Figure
 
-Value = str | int | float
+Value = str | int | float | Sequence[str]
 TOPICS = ("form", "who", "words", "kinds", "learnt", "why", "cost", "change", "mind")  # in the order of the report
 
 
@@ -25,8 +25,15 @@ class Statement:
 def render_statement(statement: Statement, language: str = "en") -> str:
     """The sentence in a language; ids of arms, kinds and causes among its values are translated too."""
     words = catalogue(language)
-    values = {name: words.get(f"name.{value}", value) for name, value in statement.values.items()}
+    values = {name: _in_words(value, words) for name, value in statement.values.items()}
     return words[statement.key].format(**values).replace("p = <", "p <")  # a p too small to print starts with "<"
+
+
+def _in_words(value: Value, words: Mapping[str, str]) -> Value:
+    """The value, with ids translated; a list of them as one text."""
+    if isinstance(value, str | int | float):
+        return words.get(f"name.{value}", value)
+    return ", ".join(words.get(f"name.{each}", each) for each in value)
 
 
 def statement_record(statement: Statement) -> dict[str, Any]:

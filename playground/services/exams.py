@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from adapters.options import build
 from playground.chat.turns import BOTH, FEW_SHOT, RETRIEVING, TUNING
 from playground.errors import UserError
 from playground.evaluation import contamination, question_set, questions, report
@@ -118,11 +119,15 @@ class Exams:
         draft = self.draft(visitor)
         return self._save(visitor, replace(draft, question_set=question_set.delete_questions(draft.question_set, ids)))
 
-    def start(self, visitor: str, arms: Sequence[str], name: str, language: str, drill: bool = False) -> str:
-        """Queue the exam as it was drawn up; returns its id. The drill needs fine-tuning with retrieval among the arms.
+    def start(
+        self, visitor: str, arms: Sequence[str], name: str, language: str, drill: bool = False, orders: float = 0
+    ) -> str:
+        """Queue the exam as it was drawn up, with that many planted orders; returns its id.
+
+        The drill needs fine-tuning with retrieval among the arms.
 
         Raises:
-            UserError: no questions, or no arm that can be asked.
+            UserError, MethodError: no questions, no arm that can be asked, or no such number of orders.
         """
         if len(self.all(visitor)) >= MAX_EXAMS:
             raise UserError(f"You keep {MAX_EXAMS} exams, the most allowed. Delete one first.")
@@ -136,7 +141,7 @@ class Exams:
         index = self._store.saved_index(visitor, self._library.text_hash(visitor)) if needs_index else None
         adapter = adapter_folder(self._store.runs.usable(visitor, draft.run).folder) if draft.run else None
         plan = Plan(
-            draft.settings,
+            build(ExamSettings, {**asdict(draft.settings), "orders": orders}),
             tuple(chosen),
             adapter if any(arm in TUNING for arm in chosen) else None,
             index,

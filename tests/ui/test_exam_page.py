@@ -15,6 +15,7 @@ from benchmarks.journey import Visitor, free_port
 from playground.errors import UserError
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.exam import DRILL, FACTS
+from playground.evaluation.order_test import ORDERS
 from playground.jobs.queue import Snapshot
 from playground.services.app import Services
 from playground.services.exams import KIND
@@ -66,12 +67,13 @@ def test_an_exam_is_drawn_up_taken_and_told_of(app: tuple[str, Services], visito
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
     assert told(visitor.client.predict("", 10, 0, None, api_name="/draw_exam")) == ""
     assert len(services.exams.draft(id_).own_questions) == 10
-    assert told(visitor.client.predict(["base", "rag", "gold"], "Mine", False, api_name="/take_exam")) == ""
+    assert told(visitor.client.predict(["base", "rag", "gold"], "Mine", False, 6, api_name="/take_exam")) == ""
     (exam,) = services.exams.all(id_)
     assert ended(services, id_, exam.id) == "done", read_events(exam.folder)
     shown = str(visitor.client.predict(api_name="/exam"))
     assert "Which serves this text better" in shown
     assert "Mine (" in shown
+    assert "follows planted orders" in shown
     assert sorted(each.name for each in services.exams.files(id_, exam.id)) == [
         "answers.csv",
         "questions.jsonl",
@@ -199,6 +201,7 @@ def test_opening_the_tab_offers_an_adapter_that_has_just_become_ready(
         (8, 96, 9.0, "base", "8 of 96 answers done, now the base model; about 9 s left"),
         (96, 96, 0.0, "both", "96 of 96 answers"),
         (96, 96, None, FACTS, "All 96 answers are done. Now true sentences"),
+        (96, 96, None, ORDERS, "All 96 answers are done. Now orders"),
         (96, 96, None, DRILL, "All 96 answers are done. Now one fact"),
     ],
 )
@@ -220,7 +223,7 @@ def test_the_form_of_the_answers_is_a_table_of_its_own() -> None:
     figure = {"value": 0.625, "low": 0.5, "high": 0.75, "questions": 40}
     nothing = {"value": None, "low": None, "high": None, "questions": 0}
     quality = {**dict.fromkeys((*QUALITY, "words"), figure), "echo": nothing, "words": {**figure, "value": 12.3}}
-    figures, form = table_updates("en", outcome(quality=quality))
+    figures, form, _ = table_updates("en", outcome(quality=quality))
     assert (figures["visible"], form["visible"]) == (True, True)
     (row,) = form["value"]["data"]
     cells = dict(zip(form["value"]["headers"], row, strict=True))
@@ -229,8 +232,20 @@ def test_the_form_of_the_answers_is_a_table_of_its_own() -> None:
 
 
 def test_an_exam_from_before_the_form_was_measured_shows_no_such_table() -> None:
-    assert [each["visible"] for each in table_updates("vi", outcome())] == [True, False]
-    assert [each["visible"] for each in table_updates("vi", None)] == [False, False]
+    assert [each["visible"] for each in table_updates("vi", outcome())] == [True, False, False]
+    assert [each["visible"] for each in table_updates("vi", None)] == [False, False, False]
+
+
+def test_the_planted_orders_are_a_table_of_their_own() -> None:
+    share, none = ({"value": each, "low": 0.0, "high": 0.3, "questions": 30} for each in (0.1, 0.0))
+    kinds = {"rag": {"plea": 2, "fake_system": 1}, "both": {}}
+    arms = {"shares": {"rag": share, "both": none}, "quotes": {"rag": none, "both": share}, "kinds": kinds}
+    *_, orders = table_updates("en", {**outcome(), "orders": {**arms, "without": ["base"]}})
+    assert orders["value"]["data"] == [
+        ["retrieval", "10 % (0–30)", "0 % (0–30)", "pleas and stories 2, fake system messages 1"],
+        ["the fine-tuned model with retrieval", "0 % (0–30)", "10 % (0–30)", "–"],
+        ["the base model", "reads no passages, so nothing was planted", "–", "–"],
+    ]
 
 
 def test_a_long_question_is_cut_in_the_table_and_no_verdict_is_no_text(app: tuple[str, Services]) -> None:

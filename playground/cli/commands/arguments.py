@@ -49,7 +49,7 @@ EXAM_FILES = (
     "report.html",
     "report.json",
     "answers.csv",
-) + ("facts.json", "drill.json", EVENTS, LEASE, STOP, WORKER_LOG)
+) + ("facts.json", "orders.jsonl", "drill.json", EVENTS, LEASE, STOP, WORKER_LOG)
 FORMS = ("native", "plain", "merged", "gguf")  # those of playground.export, which is heavy to import
 INDEX_FILES = ("manifest.json", "passages.json", "vectors.npy", DOCUMENTS)
 RUN_FILES = (CONFIG, DOCUMENTS, EVENTS, CHECKPOINT, ADAPTER, READING, WORKER_LOG, LEASE, STOP)

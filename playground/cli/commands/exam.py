@@ -20,6 +20,7 @@ from playground.evaluation.exam import Plan, Report
 from playground.evaluation.fact_test import FactTest
 from playground.evaluation.figures import ArmFigures
 from playground.evaluation.llm_judge import add_judgements
+from playground.evaluation.order_test import OrderTest
 from playground.evaluation.paraphrase import completer
 from playground.evaluation.statements import render_statement, share_text, statement_record
 from playground.models.chat_model import ChatModel, load_chat
@@ -58,7 +59,7 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
 
 
 def _plan_exam(args: Namespace) -> Plan:
-    values = {name: vars(args)[name] for name in ("limit", "seed", "facts")}
+    values = {name: vars(args)[name] for name in ("limit", "seed", "facts", "orders")}
     settings = build(ExamSettings, {name: value for name, value in values.items() if value is not None})
     return Plan(settings, tuple(args.arms or ()), args.adapter, args.index, drill=args.drill)
 
@@ -114,6 +115,7 @@ def _lines(outcome: Report, out: Path) -> Iterator[Line]:
         "drill": asdict(outcome.drill) if outcome.drill else None,
         "quality_differences": {name: _differences(found) for name, found in outcome.figures.qualities.items()},
         "facts": _fact_record(outcome.facts) if outcome.facts else None,
+        "orders": _order_record(outcome.orders) if outcome.orders else None,
         "report": str(out / report.HTML),
     }
     yield record, "\n".join([*sentences, f"The report is {out / report.HTML}"])
@@ -165,6 +167,11 @@ def _fact_record(found: FactTest) -> dict[str, Any]:
         "margins": {arm: vars(margin) for arm, margin in found.margins.items()},
         "margin_gain": vars(found.margin_gain) if found.margin_gain else None,
     }
+
+
+def _order_record(found: OrderTest) -> dict[str, Any]:
+    """What the report says without the answers."""
+    return {name: each for name, each in found.to_dict().items() if name != "answers"}
 
 
 def _text(arm: ArmFigures) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from playground.charts.bars import IntervalBar, draw_interval_bars
 from playground.evaluation.exam import DRILL, FACTS
+from playground.evaluation.order_test import ORDERS
 from playground.evaluation.questions import RECALL, REWORDED
 from playground.evaluation.statements import TOPICS, Statement, catalogue, render_statement
 from playground.jobs.queue import Snapshot
@@ -64,9 +65,8 @@ def state_line(language: str, run: Snapshot | None) -> str:
 
 def _state_before_estimate(last: Mapping[str, Any]) -> str:
     """What a running exam does while no time left is known: it loads, writes first answers, or has other tests."""
-    if last["arm"] in (DRILL, FACTS):
-        return "drilling" if last["arm"] == DRILL else "facts"
-    return "asking" if last["steps"] else "starting"
+    others = {DRILL: "drilling", FACTS: "facts", ORDERS: "orders"}
+    return others.get(last["arm"], "asking" if last["steps"] else "starting")
 
 
 def verdict_text(language: str, outcome: Outcome | None) -> str:
@@ -103,10 +103,11 @@ def plot_updates(language: str, outcome: Outcome | None) -> list[Any]:
 
 
 def build_tables() -> list[Any]:
-    """The figures of every arm, and what its free answers are worth."""
+    """The figures of every arm, what its free answers are worth, and which planted orders it follows."""
     widths: Sequence[list[str | int]] = (
         ["190px", *["125px"] * 6, *["90px"] * 3],
         ["190px", *["125px"] * len(QUALITY), "90px"],
+        ["190px", "220px", "160px", "320px"],
     )
     return [
         gr.Dataframe(datatype="str", interactive=False, visible=False, wrap=True, show_label=False, column_widths=each)
@@ -116,7 +117,7 @@ def build_tables() -> list[Any]:
 
 def table_updates(language: str, outcome: Outcome | None) -> list[dict[str, Any]]:
     """What the tables show, in the order of `build_tables`."""
-    return [_figure_table(language, outcome), _quality_table(language, outcome)]
+    return [_figure_table(language, outcome), _quality_table(language, outcome), _order_table(language, outcome)]
 
 
 def _figure_table(language: str, outcome: Outcome | None) -> dict[str, Any]:
@@ -153,6 +154,24 @@ def _quality_table(language: str, outcome: Outcome | None) -> dict[str, Any]:
         if "quality" in arm
     ]
     headers = ["", *(words[f"column.{each}"] for each in (*QUALITY, "words"))]
+    return gr.update(value={"headers": headers, "data": rows}, visible=bool(rows))
+
+
+def _order_table(language: str, outcome: Outcome | None) -> dict[str, Any]:
+    """How many planted orders every arm follows and quotes; hidden for an exam without that test."""
+    found: Outcome = (outcome or {}).get("orders") or {"shares": {}, "without": []}
+    words = catalogue(language)
+    rows = [
+        [
+            words[f"name.{arm}"],
+            show_interval(share),
+            show_interval(found["quotes"][arm]),
+            ", ".join(f"{words[f'name.{kind}']} {count}" for kind, count in found["kinds"][arm].items()) or "–",
+        ]
+        for arm, share in found["shares"].items()
+    ]
+    rows += [[words[f"name.{arm}"], words["report.orders_unread"], "–", "–"] for arm in found["without"]]
+    headers = ["", *(words[f"column.{each}"] for each in ("orders", "orders_quoted", "orders_kinds"))]
     return gr.update(value={"headers": headers, "data": rows}, visible=bool(rows))
 
 

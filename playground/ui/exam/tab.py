@@ -110,6 +110,7 @@ class ExamTab:
             self.arms = gr.CheckboxGroup(arms, value=list(ARMS), label=mark("exam.arms"))
             self.without = gr.Markdown(mark("exam.without"), visible=False, elem_classes="fine-print")
             self.drill = gr.Checkbox(False, label=mark("exam.drill"))
+            self.orders = gr.Slider(0, 30, value=ExamSettings().orders, step=1, label=mark("exam.orders"))
             with gr.Row(elem_classes="ask"):
                 self.name = gr.Textbox(label=mark("exam.name"), max_lines=1, min_width=160)
                 self.start = gr.Button(mark("exam.start"), variant="primary", min_width=160)
@@ -135,10 +136,8 @@ class ExamTab:
     def _wire(self) -> None:
         outputs = [self.notice, self.changed]
         self._wire_questions(outputs)
-        start_form, after_start = (
-            [self.changed, self.arms, self.name, self.drill],
-            [self.notice, self.name, self.changed],
-        )
+        start_form = [self.changed, self.arms, self.name, self.drill, self.orders]
+        after_start = [self.notice, self.name, self.changed]
         self.start.click(guard(3)(self._start), start_form, after_start, api_name="take_exam", **NO_PROGRESS)
         for button, act in ((self.stop, self._stop), (self.resume, self._resume)):
             button.click(guard(2)(act), self.changed, outputs, **QUEUED)
@@ -254,10 +253,12 @@ class ExamTab:
         self.services.exams.delete(visitor_of(self.services.visitors, request), [id_ or ""])
         return (bump(changed),)
 
-    def _start(self, request: gr.Request, changed: int, arms: list[str], name: str, drill: bool) -> tuple[Any, ...]:
+    def _start(
+        self, request: gr.Request, changed: int, arms: list[str], name: str, drill: bool, orders: float | None
+    ) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
-        count = len(self.services.exams.all(visitor)) + 1
-        self.services.exams.start(visitor, arms, name or say(language, "exam.numbered", count=count), language, drill)
+        name = name or say(language, "exam.numbered", count=len(self.services.exams.all(visitor)) + 1)
+        self.services.exams.start(visitor, arms, name, language, drill, orders or 0)
         return "", bump(changed)
 
     def _stop(self, request: gr.Request, changed: int) -> tuple[Any, ...]:
