@@ -40,9 +40,9 @@ class CompareTab:
         self._build_question()
         with gr.Row(elem_classes="panes", equal_height=False):
             self.panes = [build_pane(number) for number in range(1, PANES + 1)]
-        with gr.Row(elem_classes="again"):
-            self.train_own = gr.Button(mark("compare.train_own"), size="sm", min_width=200, scale=0)
-            self.bring_text = gr.Button(mark("compare.bring_text"), size="sm", min_width=200, scale=0)
+        with gr.Row(elem_classes="suggestions"):
+            self.train_own = gr.Button(mark("compare.train_own"), size="sm", min_width=200)
+            self.bring_text = gr.Button(mark("compare.bring_text"), size="sm", min_width=200)
         self.arms = [pane.arm for pane in self.panes]
         self.pane_outputs = [component for pane in self.panes for component in pane.outputs]
         self.reader_notice = notice_box()
