@@ -1,5 +1,6 @@
 """The page through its own HTTP interface, with the tiny model: visitors apart, limits held, errors in one sentence."""
 
+import math
 import re
 import time
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from playground.ui.compare.pane import NONE, chosen_arms
 from playground.ui.shared.client_scripts import LANGUAGE_COOKIE
 from playground.ui.shared.format import escape_html
 from playground.ui.shared.session import COOKIE
-from playground.ui.train.run_view import curve_points, trend_sentence
+from playground.ui.train.run_view import loss_panels, trend_sentence
 from tests.fakes.page import served_page
 from tests.fakes.texts import CLUB_RULES
 
@@ -350,19 +351,18 @@ def test_the_line_of_a_run_claims_no_memorising_after_one_noisy_test() -> None:
 
 
 def test_the_plot_has_both_curves() -> None:
-    drawn = curve_points(_events(2.0, 1.9, 1.8))
-    assert [row["loss"] for row in drawn if row["curve"] == "heldout"] == [2.0, 1.9, 1.8]
-    assert [row["loss"] for row in drawn if row["curve"] == "train"] == [2.0, 2.0, 2.0]
+    heldout, train = loss_panels("en", _events(2.0, 1.9, math.nan, 1.8))
+    assert heldout.line == [(0, 2.0), (1, 1.9), (3, 1.8)]
+    assert train.line == [(0, 2.0), (1, 2.0), (2, 2.0), (3, 2.0)]
 
 
 def test_the_plot_marks_where_the_kept_adapter_is_from() -> None:
-    drawn = curve_points(_events(2.0, 1.9, 1.7, 1.8))
-    assert {row["seconds"] for row in drawn if row["curve"] == "best"} == {2}
-    assert [row for row in curve_points(_events(2.0)) if row["curve"] == "best"] == []
+    assert loss_panels("en", _events(2.0, 1.9, 1.7, 1.8))[0].marked == (2, 1.7)
+    assert loss_panels("en", _events(2.0))[0].marked is None
     judged = [
         {**each, "answers": mark} for each, mark in zip(_events(2.0, 1.9, 1.7, 1.8), (None, 0.9, 0.2, 0.5), strict=True)
     ]
-    assert {row["seconds"] for row in curve_points(judged) if row["curve"] == "best"} == {1}, "the answers decide"
+    assert loss_panels("en", judged)[0].marked == (1, 1.9), "the answers decide"
 
 
 def _events(*heldout: float) -> list[dict[str, Any]]:

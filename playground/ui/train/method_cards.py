@@ -22,9 +22,9 @@ class Card:
 
 
 def build_cards(chosen: gr.Radio) -> Mapping[str, Card]:
-    """One card per method; its button chooses it."""
+    """One card per method, those that the app is about first; its button chooses it."""
     with gr.Row(elem_classes="cards"):
-        return {id_: _card(method, chosen) for id_, method in adapters.methods().items()}
+        return {method.id: _card(method, chosen) for method in _in_order()}
 
 
 def card_classes(chosen: bool) -> list[str]:
@@ -34,7 +34,11 @@ def card_classes(chosen: bool) -> list[str]:
 
 def pictures(language: str, known: MethodCosts) -> list[str]:
     """The cards' pictures, from what is known so far."""
-    return [picture(language, method, known) for method in adapters.methods().values()]
+    return [picture(language, method, known) for method in _in_order()]
+
+
+def _in_order() -> list[Method[Any]]:
+    return sorted(adapters.methods().values(), key=lambda method: not method.core)
 
 
 def _card(method: Method[Any], chosen: gr.Radio) -> Card:

@@ -14,27 +14,28 @@ from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import QUEUED, UNQUEUED, bump
 from playground.ui.train.reading_view import mix_picture, part_report, part_sentence
-from playground.ui.train.run_view import build_plot, plot_update, state_line
+from playground.ui.train.run_view import plot_update, state_line
 
 
 class RunPanel:
     """The components and their events. Runs that were queued together are paused, resumed and cancelled together."""
 
     def __init__(self, services: Services) -> None:
-        """Draw the buttons beside the form's Start; call `build_run` and `wire` next."""
+        """Draw the buttons that end the form; call `build_run` and `wire` next."""
         self.services = services
-        self.start = gr.Button(mark("train.start"), variant="primary")
-        self.pause = gr.Button(visible=False)
-        self.cancel = gr.Button(mark("train.cancel"), variant="stop", visible=False)
+        with gr.Row():
+            self.start = gr.Button(mark("train.start"), variant="primary")
+            self.pause = gr.Button(visible=False)
+            self.cancel = gr.Button(mark("train.cancel"), variant="stop", visible=False)
+        self.kept = gr.Checkbox(label=mark("train.keep"), info=mark("train.keep_info"), container=False)
 
     def build_run(self) -> None:
-        """Draw the run itself, below the form."""
+        """Draw the run itself, beside the form."""
         self.state = gr.Textbox(
             label=mark("train.progress"), interactive=False, lines=2, max_lines=4, elem_classes="live"
         )
-        self.plot = build_plot()
+        self.plot = gr.HTML(visible=False, elem_classes="told")
         self.reading = gr.HTML(visible=False, elem_classes=["told", "reading"])
-        self.kept = gr.Checkbox(label=mark("train.keep"), info=mark("train.keep_info"), container=False)
 
     @property
     def outputs(self) -> list[Any]:

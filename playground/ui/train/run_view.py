@@ -5,64 +5,53 @@ from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
-import pandas as pd
 
+from playground.charts.losses import LossPanel, draw_losses
 from playground.jobs.queue import Snapshot
 from playground.training.heldout_trend import heldout_trend
 from playground.training.state import HeldoutResult
 from playground.ui.shared.format import count, duration
 from playground.ui.shared.i18n import say
 
-COLOURS = {
-    "train": "#8a8f98",
-    "heldout": "#d9730d",
-    "best": "#0b8a6f",
-}  # told apart by colour-blind eyes, on white and on black
 SMOOTHING = 0.7
 Events = Sequence[dict[str, Any]]
 
 
-def build_plot() -> gr.LinePlot:
-    """Training loss and held-out loss against time."""
-    return gr.LinePlot(
-        x="seconds",
-        y="loss",
-        color="curve",
-        show_label=False,
-        height=320,
-        visible=False,
-    )
-
-
 def plot_update(language: str, events: Events) -> dict[str, Any]:
-    """The plot's data; hidden while there is nothing to draw."""
-    rows = curve_points(events)
-    names = {curve: say(language, f"train.plot_{curve}") for curve in COLOURS}
-    frame = pd.DataFrame([{**row, "curve": names[row["curve"]]} for row in rows], columns=["seconds", "loss", "curve"])
-    return gr.update(
-        value=frame,
-        visible=len(rows) > 1,
-        x_title=say(language, "train.plot_seconds"),
-        y_title=say(language, "train.plot"),
-        color_title=" ",
-        color_map={names[key]: COLOURS[key] for key in COLOURS},
-    )
+    """Both losses as a picture; hidden while there is nothing to draw."""
+    words = [say(language, f"train.plot{part}") for part in ("", "_seconds", "_best")]
+    drawn = draw_losses(words[0], loss_panels(language, events), *words[1:])
+    return gr.update(value=drawn, visible=bool(drawn))
 
 
-def curve_points(events: Events) -> list[dict[str, Any]]:
-    """Training loss (smoothed, as one step reads little), held-out loss as measured, and a line at its best."""
-    rows = []
-    smooth = math.nan
-    for event in _steps(events):
-        if event["loss"] is not None:
-            smooth = event["loss"] if math.isnan(smooth) else SMOOTHING * smooth + (1 - SMOOTHING) * event["loss"]
-            rows.append({"seconds": event["seconds"], "loss": smooth, "curve": "train"})
-        if event["heldout_loss"] is not None:
-            rows.append({"seconds": event["seconds"], "loss": event["heldout_loss"], "curve": "heldout"})
-    if found := best_step(events):
-        ends = (min(row["loss"] for row in rows), max(row["loss"] for row in rows))
-        rows += [{"seconds": found["seconds"], "loss": loss, "curve": "best"} for loss in ends]
-    return rows
+def loss_panels(language: str, events: Events) -> list[LossPanel]:
+    """Held-out loss as measured, with the kept step marked; training loss, smoothed, as one step reads little."""
+    steps = _steps(events)
+    tests, trained = _measured(steps, "heldout_loss"), _measured(steps, "loss")
+    kept = best_step(events)
+    return [
+        LossPanel(
+            "heldout",
+            say(language, "train.plot_heldout"),
+            tests,
+            tests,
+            (kept["seconds"], kept["heldout_loss"]) if kept else None,
+        ),
+        LossPanel("train", say(language, "train.plot_train"), trained, _smoothed(trained)),
+    ]
+
+
+def _measured(steps: Events, loss: str) -> list[tuple[float, float]]:
+    """Seconds and loss of the steps that have one; a run that diverged may have lost the number."""
+    return [(each["seconds"], each[loss]) for each in steps if each[loss] is not None and math.isfinite(each[loss])]
+
+
+def _smoothed(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The exponential mean of the losses so far."""
+    smooth: list[tuple[float, float]] = []
+    for seconds, loss in places:
+        smooth.append((seconds, SMOOTHING * smooth[-1][1] + (1 - SMOOTHING) * loss if smooth else loss))
+    return smooth
 
 
 def best_step(events: Events) -> dict[str, Any] | None:

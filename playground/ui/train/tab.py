@@ -39,7 +39,6 @@ class TrainTab:
         self.changed = gr.State(0)
         gr.Markdown(mark("train.intro"))
         self._build_form()
-        self.panel.build_run()
         self.lease = gr.Markdown(elem_classes="fine-print")
         self.bakeoff = ComparisonPanel(services, self.panel, self.notice, self.changed)
         self.sweep = SweepPanel(services, self.notice)
@@ -66,25 +65,29 @@ class TrainTab:
         return Tab("runs", outputs, self.refresh, self.changed, asked)
 
     def _build_form(self) -> None:
-        self.choice = MethodChoice(self.services, FIRST_METHOD)
+        """What to teach, how, how long; beside the last, or below it on a phone, the run that is followed."""
         self.mix = MixChoice(self.services)
-        with gr.Row(equal_height=True):
-            presets = [(mark(f"train.preset.{id_}"), id_) for id_ in PRESETS]
-            self.preset = gr.Radio(presets, value=FIRST_PRESET, label=mark("train.preset"), min_width=300)
-            self.name = gr.Textbox(
-                label=mark("train.name"), placeholder=mark("train.name_hint"), max_lines=1, min_width=200
-            )
+        self.reading = gr.HTML(visible=False, elem_classes=["told", "reading"])
+        self.choice = MethodChoice(self.services, FIRST_METHOD)
+        with gr.Row(equal_height=False):
+            with gr.Column(min_width=400):
+                self._build_start()
+            with gr.Column(min_width=400):
+                self.panel.build_run()
+
+    def _build_start(self) -> None:
+        presets = [(mark(f"train.preset.{id_}"), id_) for id_ in PRESETS]
+        self.preset = gr.Radio(presets, value=FIRST_PRESET, label=mark("train.preset"))
         with gr.Accordion(mark("train.advanced"), open=False):
             self.controls: Controls = build_controls(FIRST_METHOD, self._build_layers)
         self.mix.wire(self.controls)
+        self.preview = Preview(self.services, self.controls.run)
         self.redrawn = gr.Textbox(visible="hidden")  # its change redraws what depends on the form
-        self.estimate = gr.Textbox(label=mark("train.estimate"), interactive=False, lines=1, max_lines=4)
+        self.estimate = gr.Textbox("", label=mark("train.estimate"), interactive=False, lines=1, max_lines=4)
         self.warning = notice_box()
         self.notice = notice_box()
-        self.reading = gr.HTML(visible=False, elem_classes=["told", "reading"])
-        self.preview = Preview(self.services, self.controls.run)
-        with gr.Row():
-            self.panel = RunPanel(self.services)
+        self.name = gr.Textbox(label=mark("train.name"), placeholder=mark("train.name_hint"), max_lines=1)
+        self.panel = RunPanel(self.services)
 
     def _build_layers(self) -> None:
         self.layers = LayersView()
