@@ -6,6 +6,7 @@ import pytest
 
 from playground.data.qa import pairs
 from playground.data.qa.pairs import QuestionPair
+from playground.data.qa.statements import vietnamese_questions
 from playground.data.sections import MAX_CHARS, cut_sections, section_at
 from retrieval.document import Document, Pair
 from retrieval.readers.dispatch import read_document
@@ -174,3 +175,11 @@ def test_sections_cover_the_text_and_a_long_one_is_cut_between_paragraphs(write:
     assert all(each.end - each.start <= MAX_CHARS for each in sections)
     assert section_at(sections, sections[3].start + 5) == 3
     assert not any("1 One" in document.text[each.start : each.end] for each in sections)
+
+
+def test_no_vietnamese_question_is_cut_inside_a_word_or_asks_what_nobody_does() -> None:
+    cut = (
+        "Tất cả mọi người đều được bảo vệ như nhau chống lại mọi hình thức phân biệt đối xử vi phạm Bản tuyên ngôn này."
+    )
+    assert list(vietnamese_questions(cut, str)) == ["Tất cả mọi người đều được gì?"]
+    assert list(vietnamese_questions("Không ai phải làm nô lệ hay bị cưỡng bức làm việc như nô lệ.", str)) == []

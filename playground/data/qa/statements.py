@@ -147,7 +147,9 @@ def vietnamese_questions(sentence: str, small: Small) -> Iterator[str]:
     subject, verb, rest = small(match["subject"]), match["verb"], match["rest"]
     if len(rest.split()) < MIN_REST + 1:
         return
-    yield f"Điều gì hoặc ai {verb} {_shortened(rest)}?"
+    asked = _shortened(rest)
+    if _ends_naturally(rest, asked):
+        yield f"Điều gì hoặc ai {verb} {asked}?"
     if verb in ("có", "bao gồm", "gồm"):
         yield f"{subject[:1].upper()}{subject[1:]} {verb} những gì?"
     elif verb in ("nằm", "thuộc"):
@@ -158,7 +160,7 @@ def vietnamese_questions(sentence: str, small: Small) -> Iterator[str]:
         yield f"{subject[:1].upper()}{subject[1:]} {verb} gì?"
     if year := re.search(r"\b(?:vào |từ |đến |trong )?năm (?:1\d|20)\d\d\b", rest):
         before = rest[: year.start()].strip()
-        if len(before.split()) >= MIN_REST:
+        if len(before.split()) >= MIN_REST and _ends_naturally(before, _shortened(before)):
             yield f"Khi nào {subject} {verb} {_shortened(before)}?"
 
 
@@ -231,11 +233,18 @@ def _is_person(phrase: str) -> bool:
     return bool(head) and head[-1] in _PERSONS
 
 
+def _ends_naturally(rest: str, asked: str) -> bool:
+    """Whether what was left out begins a clause; a word of two syllables may else have been cut in its middle."""
+    return asked == rest.rstrip(",;: ") or rest[len(asked) :].startswith((*_BREAKS, ";", ":"))
+
+
 def _vietnamese_pointing(subject: str) -> bool:
+    """Whether the subject points elsewhere, or is "nobody"."""
     first = subject.lower().split()[0]
     return (
         first
-        in "đây đó điều nó họ ông bà anh chị chúng ta tôi bạn và nhưng hoặc vậy thì cũng như nếu khi theo trong".split()
+        in "đây đó điều nó họ ông bà anh chị chúng ta tôi bạn và nhưng hoặc vậy thì cũng như nếu khi theo trong "
+        "không chẳng chưa".split()
     )
 
 
