@@ -161,7 +161,7 @@ def _question(row: Mapping[str, Any], where: str, documents: Sequence[Document])
         try:
             return Question.from_dict({**row, "question": question, "kind": kind, "answers": answers})
         except (TypeError, ValueError) as fault:
-            raise UserError(f"{where[0].upper()}{where[1:]} is damaged. Write it again, without `places`.") from fault
+            raise UserError(f"The question in {where} is damaged. Write it again, without `places`.") from fault
     place = _find_place(str(row.get("passage") or ""), answers, documents)
     return Question(
         id=question_id(kind, question, answers[0] if answers else ""),

@@ -44,10 +44,10 @@ def statement_record(statement: Statement) -> dict[str, Any]:
 
 @cache
 def catalogue(language: str) -> dict[str, str]:
-    """The words of one language; English where there are none."""
-    folder = Path(__file__).parent / "words"
-    file = folder / f"{language}.json"
-    return json.loads((file if file.exists() else folder / "en.json").read_text(encoding="utf-8"))
+    """The words of one language; English where it has none."""
+    files = [Path(__file__).parent / "words" / f"{each}.json" for each in ("en", language)]
+    own: list[dict[str, str]] = [json.loads(each.read_text(encoding="utf-8")) for each in files if each.exists()]
+    return {key: text for words in own for key, text in words.items()}
 
 
 def share_text(figure: Figure) -> str:

@@ -9,9 +9,10 @@ from playground.services.app import Services
 from playground.ui.shared.client_scripts import SWITCH_LANGUAGE
 from playground.ui.shared.format import count, duration
 from playground.ui.shared.handlers import Notice, guard, notice_box, notice_update
-from playground.ui.shared.i18n import LANGUAGES, mark, say
+from playground.ui.shared.i18n import languages, mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import QUEUED, UNQUEUED, Tab, bump
+from playground.ui.shared.translation import translate
 from playground.ui.train.run_view import percent, seconds_left
 
 
@@ -27,7 +28,7 @@ class StatusBar:
             self.model = self._build_field("model", scale=2)
             self.adapters = self._build_field("adapters", scale=1)
             self.job = self._build_field("job", scale=3)
-            choices = [(label, id_) for id_, label in LANGUAGES.items()]
+            choices = [(label, id_) for id_, label in languages().items()]
             self.language = gr.Dropdown(choices, value="en", label=mark("language.label"), scale=1, min_width=110)
             self.over = gr.Button(mark("bar.start_over"), size="sm", scale=1, min_width=90)
             self.sure = gr.Button(mark("bar.start_over_ask"), size="sm", variant="stop", visible=False, min_width=90)
@@ -65,7 +66,7 @@ class StatusBar:
         try:
             return gr.skip(), *self._bar_updates(request)
         except UserError as error:
-            return notice_update(str(error)), *[gr.skip()] * 5
+            return notice_update(translate(language_of(request), str(error))), *[gr.skip()] * 5
 
     def _bar_updates(self, request: gr.Request) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
@@ -95,7 +96,7 @@ class StatusBar:
         rows = self.services.library.rows(visitor)
         if not rows:
             return say(language, "bar.no_text")
-        tokens = count(sum(self.services.training_text.token_counts(visitor).values()))
+        tokens = count(language, sum(self.services.training_text.token_counts(visitor).values()))
         if len(rows) == 1:
             return say(language, "bar.text_value", name=rows[0].name, tokens=tokens)
         return say(language, "bar.text_values", count=len(rows), tokens=tokens)

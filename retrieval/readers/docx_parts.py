@@ -84,50 +84,48 @@ def open_parts(data: bytes, name: str, limits: Limits) -> Parts:
     refuse_disguised(data, name, "a Word file", magic=b"PK\x03\x04")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            refusal = _refusal(archive, limits)
-            if not refusal:
-                return _parts(archive)
-    except MemoryError:
+            _refuse(archive, name, limits)
+            return _parts(archive)
+    except (MemoryError, RetrievalError):
         raise
     except Exception as error:  # zipfile and the XML parser pass on any error
         raise RetrievalError(
             f"{name} is not a readable DOCX file: damaged, or it holds too much to be read. Save it again as DOCX."
         ) from error
-    raise RetrievalError(f"{name} {refusal}")
 
 
-def _refusal(archive: zipfile.ZipFile, limits: Limits) -> str:
-    """Why a file is not read: no Word file, too large when unpacked, or with XML entities, which Word never writes."""
+def _refuse(archive: zipfile.ZipFile, name: str, limits: Limits) -> None:
+    """Refuse what is no Word file, too large when unpacked, or with XML entities, which Word never writes."""
     entries = archive.infolist()
     parts = [entry for entry in entries if entry.filename.endswith((".xml", ".rels"))]
     if not any(entry.filename.startswith("word/") for entry in entries):
         kind = kind_of_names([entry.filename for entry in entries])
-        return f"is {kind.name}, not a Word file. {kind.advice}"
-    if excess := _excess(entries, parts, limits):
-        return f"unpacks to {excess}. Add a part of it."
+        raise RetrievalError(f"{name} is {kind.name}, not a Word file. {kind.advice}")
+    _refuse_excess(name, entries, parts, limits)
     tags = 0
     for content in map(archive.read, parts):
         tags += content.count(b"<")
         if any(mark in content for mark in _DOCUMENT_TYPE):
-            return "declares XML entities, which no Word file needs. Save it again as DOCX."
+            raise RetrievalError(f"{name} declares XML entities, which no Word file needs. Save it again as DOCX.")
     if tags * TAG_BYTES > limits.memory_bytes:
         allowed = limits.memory_bytes // 1_000_000
-        return f"holds more than fits into {allowed:,} MB of memory, the limit. Add a part of it."
-    return ""
+        raise RetrievalError(f"{name} holds more than fits into {allowed:,} MB of memory, the limit. Add a part of it.")
 
 
-def _excess(entries: Sequence[zipfile.ZipInfo], parts: Sequence[zipfile.ZipInfo], limits: Limits) -> str:
-    """The size that exceeds a limit, with the limit; an empty string where none does."""
+def _refuse_excess(
+    name: str, entries: Sequence[zipfile.ZipInfo], parts: Sequence[zipfile.ZipInfo], limits: Limits
+) -> None:
+    """Refuse a file whose parts, or whose XML alone, exceed their limit."""
     found = {
         "MB": (sum(entry.file_size for entry in entries), limits.max_uncompressed_bytes),
         "MB of XML": (sum(entry.file_size for entry in parts), limits.max_xml_bytes),
     }
-    over = [
-        f"{size // 1_000_000} {unit}; the limit is {allowed // 1_000_000} MB"
-        for unit, (size, allowed) in found.items()
-        if size > allowed
-    ]
-    return over[0] if over else ""
+    for unit, (size, allowed) in found.items():
+        if size > allowed:
+            raise RetrievalError(
+                f"{name} unpacks to {size // 1_000_000} {unit}; the limit is {allowed // 1_000_000} MB. "
+                "Add a part of it."
+            )
 
 
 def _parts(archive: zipfile.ZipFile) -> Parts:

@@ -7,7 +7,7 @@ import pytest
 from playground.chat.turns import Record
 from playground.evaluation.answer_warnings import SAME, SHORT
 from playground.ui.compare.answer_notes import draw_notes
-from playground.ui.shared.i18n import LANGUAGES
+from playground.ui.shared.i18n import languages
 
 TURN = Record("and how do I remove one?", "apt", 9, 0.1, 5.0, True, 0, True, False, "id", {})
 
@@ -17,7 +17,7 @@ def test_a_pane_without_a_fault_and_a_question_of_its_own_has_no_notes() -> None
         assert [each["visible"] for each in draw_notes("en", "rag", turn)] == [False, False]
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", languages())
 @pytest.mark.parametrize("warning", [SAME, SHORT])
 def test_a_warning_says_what_it_means_and_what_to_do(language: str, warning: str) -> None:
     told = {arm: draw_notes(language, arm, replace(TURN, warning=warning))[0] for arm in ("tuned:r", "both:r", "base")}

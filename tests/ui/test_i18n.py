@@ -14,9 +14,16 @@ from playground.ui.shared import i18n
 
 UI = Path(i18n.__file__).parents[1]
 WORDS = UI / "shared" / "words"
-ENGLISH: dict[str, str] = json.loads((WORDS / "en.json").read_text(encoding="utf-8"))
-VIETNAMESE: dict[str, str] = json.loads((WORDS / "vi.json").read_text(encoding="utf-8"))
-LANGUAGES = sorted(i18n.LANGUAGES)
+LANGUAGES = sorted(i18n.languages())
+
+
+def own_words(language: str) -> dict[str, str]:
+    """The page's words in a file, without the groups of other words."""
+    content = json.loads((WORDS / f"{language}.json").read_text(encoding="utf-8"))
+    return {key: text for key, text in content.items() if isinstance(text, str)}
+
+
+ENGLISH, VIETNAMESE = own_words("en"), own_words("vi")
 
 
 def placeholders(text: str) -> set[str]:

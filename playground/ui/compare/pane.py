@@ -13,7 +13,7 @@ from playground.services.runs import runs_with_adapter
 from playground.storage.store import RunRow
 from playground.ui.compare.answer_notes import AnswerNotes, build_notes, draw_notes
 from playground.ui.compare.sources import Sources, abstains, build_sources, draw_sources, pieces
-from playground.ui.shared.format import duration, escape_html, run_name
+from playground.ui.shared.format import decimal, duration, escape_html, run_name
 from playground.ui.shared.i18n import mark, say
 
 NONE = "none"
@@ -197,7 +197,7 @@ def _figures_text(language: str, turn: Record) -> str:
     line = say(
         language,
         "compare.figures_value",
-        first=f"{turn.seconds_to_first_token:.1f}",
+        first=decimal(language, turn.seconds_to_first_token, 1),
         speed=f"{turn.tokens_per_second:.0f}" if turn.tokens_per_second else "–",
         prompt=turn.prompt_tokens,
         proof=turn.stamp_id,

@@ -7,6 +7,7 @@ import gradio as gr
 from playground.inference.fp16_weights import FP16
 from playground.inference.self_test import SelfTestCheck
 from playground.services.app import Services
+from playground.ui.shared.format import decimal
 from playground.ui.shared.handlers import guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
@@ -28,7 +29,7 @@ def build_self_test(services: Services, line: dict[str, Any]) -> None:
         runs = {run.id: run.name for run in services.runs.all(visitor)}
         names = {each.hash: runs.get(id_, "") for id_, each in adapters.items()}
         key = "test.passed" if proof.passed else "test.failed"
-        lines = [say(language, key, count=len(proof.checks), seconds=f"{proof.seconds:.1f}")]
+        lines = [say(language, key, count=len(proof.checks), seconds=decimal(language, proof.seconds, 1))]
         if proof.weights == FP16:
             lines.append(say(language, "test.narrow"))
         lines += [_check_line(language, each, names.get(each.arm, "")) for each in proof.checks]

@@ -12,6 +12,7 @@ import gradio as gr
 from gradio.blocks import Block
 
 from playground.chat.turns import Record
+from playground.ui.shared.format import decimal
 from playground.ui.shared.i18n import mark, say
 from retrieval.excerpt import PASSAGE, SUPPORT, Range, mark_pieces
 
@@ -100,7 +101,7 @@ def support_ranges(turn: Record, number: int) -> list[Range]:
 
 def _passage_pieces(language: str, turn: Record, number: int) -> Iterator[Piece]:
     passage: Mapping[str, Any] = turn.passages[number]
-    score = say(language, "compare.score", score=f"{passage['score']:.2f}")
+    score = say(language, "compare.score", score=decimal(language, passage["score"], 2))
     place = place_line(language, passage["source"], passage["page"], passage["heading"])
     yield Piece(f"[{number + 1}] {_one_line(place)} · {score}", CITATION, number)
     yield Piece("\n", None, number)

@@ -13,8 +13,9 @@ from playground.evaluation.questions import RECALL, REWORDED
 from playground.evaluation.statements import TOPICS, Statement, catalogue, render_statement
 from playground.jobs.queue import Snapshot
 from playground.services.exams import ExamDraft
-from playground.ui.shared.format import duration
+from playground.ui.shared.format import count, decimal, duration
 from playground.ui.shared.i18n import say
+from playground.ui.shared.translation import translate
 
 COLUMNS = ("number", "kind", "question", "answers", "faults")
 CELL_CHARS = 300
@@ -50,7 +51,7 @@ def state_line(language: str, run: Snapshot | None) -> str:
     if run is None:
         return say(language, "exam.state.none")
     if run.state == "failed":
-        return say(language, "exam.state.failed", error=run.error)
+        return say(language, "exam.state.failed", error=translate(language, run.error))
     if run.state == "queued":
         return say(language, "exam.state.queued", place=run.position + 1)
     steps = [event for event in run.events if event["event"] == "progress"]
@@ -131,9 +132,9 @@ def _figure_table(language: str, outcome: Outcome | None) -> dict[str, Any]:
         [
             words[f"name.{name}"],
             *(show_interval(arm[each]) for each in shares),
-            f"{arm['seconds'] or 0:.1f}",
-            f"{arm['tokens'] or 0:.0f}",
-            f"{arm['prompt_tokens'] or 0:.0f}",
+            decimal(language, arm["seconds"] or 0, 1),
+            count(language, arm["tokens"] or 0),
+            count(language, arm["prompt_tokens"] or 0),
         ]
         for name, arm in outcome["figures"]["arms"].items()
     ]
@@ -148,7 +149,7 @@ def _quality_table(language: str, outcome: Outcome | None) -> dict[str, Any]:
         [
             words[f"name.{name}"],
             *(show_interval(arm["quality"][each], words["report.unmeasured"]) for each in QUALITY),
-            f"{arm['quality']['words']['value'] or 0:.0f}",
+            count(language, arm["quality"]["words"]["value"] or 0),
         ]
         for name, arm in arms.items()
         if "quality" in arm

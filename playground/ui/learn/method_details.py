@@ -13,8 +13,8 @@ from playground.charts.bars import Bar, draw_bars
 from playground.charts.layer import draw_layer, draw_legend
 from playground.services.app import Services
 from playground.training.config import TrainSettings
-from playground.ui.shared.format import parameters, size
-from playground.ui.shared.i18n import say
+from playground.ui.shared.format import decimal, parameters, size
+from playground.ui.shared.i18n import say, write_number
 
 WINDOW = TrainSettings().window
 COLUMNS = ("method", "trained", "file", "memory", "time")
@@ -87,9 +87,9 @@ def _bars(language: str, method: Method[Any], known: MethodCosts) -> str:
     least = min(each.trainable for each in all_costs) / 10  # keeps the shortest bar visible
     learns = math.log(cost.trainable / least) / math.log(max(each.trainable for each in all_costs) / least)
     memory = cost.peak_bytes(WINDOW) / max(each.peak_bytes(WINDOW) for each in all_costs)
-    trained = f"{parameters(cost.trainable)} · {_share(cost)} %"
+    trained = f"{parameters(language, cost.trainable)} · {_share(language, cost)} %"
     words = [say(language, f"about.bar.{each}") for each in ("learns", "memory")]
-    bars = [Bar(words[0], trained, learns), Bar(words[1], _memory(cost), memory)]
+    bars = [Bar(words[0], trained, learns), Bar(words[1], _memory(language, cost), memory)]
     return draw_bars(f"{method.label}: {say(language, 'about.cost')}", bars)
 
 
@@ -102,11 +102,11 @@ def _cost_line(language: str, method: Method[Any], known: MethodCosts) -> str:
     return say(
         language,
         "about.cost_value",
-        trained=parameters(cost.trainable),
-        share=_share(cost),
+        trained=parameters(language, cost.trainable),
+        share=_share(language, cost),
         file=size(language, cost.file_bytes),
-        memory=_memory(cost),
-        time=f"{_time(method, cost)} × {adapters.get(YARDSTICK).label}",
+        memory=_memory(language, cost),
+        time=f"{_time(language, method, cost)} × {adapters.get(YARDSTICK).label}",
     )
 
 
@@ -114,8 +114,13 @@ def _row(language: str, method: Method[Any], known: MethodCosts) -> str:
     cost = known.costs.get(method.id)
     cells = ["–"] * 4
     if cost:
-        trained = f"{parameters(cost.trainable)}<br><small>{_share(cost)} %</small>"
-        cells = [trained, escape(size(language, cost.file_bytes)), _memory(cost), f"{_time(method, cost)} ×"]
+        trained = f"{parameters(language, cost.trainable)}<br><small>{_share(language, cost)} %</small>"
+        cells = [
+            trained,
+            escape(size(language, cost.file_bytes)),
+            _memory(language, cost),
+            f"{_time(language, method, cost)} ×",
+        ]
     name = f'<th scope="row">{escape(method.label)}</th>'
     return f"<tr>{name}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
@@ -132,14 +137,14 @@ def _role_words(language: str) -> Callable[[str], str]:
     return lambda role: say(language, f"draw.{role}")
 
 
-def _share(cost: MethodCost) -> str:
-    return f"{100 * cost.share:.3g}"
+def _share(language: str, cost: MethodCost) -> str:
+    return write_number(language, f"{100 * cost.share:.3g}")
 
 
-def _memory(cost: MethodCost) -> str:
-    return f"{cost.peak_bytes(WINDOW) / 1e9:.2f} GB"
+def _memory(language: str, cost: MethodCost) -> str:
+    return f"{decimal(language, cost.peak_bytes(WINDOW) / 1e9, 2)} GB"
 
 
-def _time(method: Method[Any], cost: MethodCost) -> str:
+def _time(language: str, method: Method[Any], cost: MethodCost) -> str:
     """Time per step relative to the yardstick's, which is 1 by definition."""
-    return "1.0" if method.id == YARDSTICK else f"{cost.slowdown:.1f}"
+    return decimal(language, 1.0 if method.id == YARDSTICK else cost.slowdown, 1)

@@ -4,19 +4,26 @@ import html
 
 import adapters
 from playground.storage.store import RunRow
-from playground.ui.shared.i18n import say
+from playground.ui.shared.i18n import say, write_number
 
 
-def count(number: float) -> str:
-    """12345 -> 12,345."""
-    return f"{number:,.0f}"
+def count(language: str, number: float) -> str:
+    """12345 -> 12,345, or as the language writes it."""
+    return decimal(language, number, 0)
 
 
-def parameters(number: float) -> str:
+def decimal(language: str, number: float, places: int) -> str:
+    """A number with this many decimal places: 1234.5 -> 1,234.50, or as the language writes it."""
+    return write_number(language, f"{number:,.{places}f}")
+
+
+def parameters(language: str, number: float) -> str:
     """A number of parameters: 1234 -> 1,234; 460800 -> 461 k; 2442240 -> 2.4 M."""
     if number < 10_000:
-        return count(number)
-    return f"{number / 1e3:.0f} k" if number < 1_000_000 else f"{number / 1e6:.1f} M"
+        return count(language, number)
+    if number < 1_000_000:
+        return f"{decimal(language, number / 1e3, 0)} k"
+    return f"{decimal(language, number / 1e6, 1)} M"
 
 
 def duration(language: str, seconds: float) -> str:
@@ -30,7 +37,7 @@ def size(language: str, number: float) -> str:
     """Bytes as kB or MB."""
     if number < 1_000_000:
         return say(language, "count.bytes_kb", count=round(number / 1_000))
-    return say(language, "count.bytes_mb", count=f"{number / 1_000_000:.1f}")
+    return say(language, "count.bytes_mb", count=decimal(language, number / 1_000_000, 1))
 
 
 def escape_html(text: str) -> str:

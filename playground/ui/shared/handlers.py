@@ -9,8 +9,9 @@ import gradio as gr
 
 from playground.errors import USER_FACING
 from playground.files import is_full
-from playground.ui.shared.i18n import say
+from playground.ui.shared.i18n import ENGLISH, say
 from playground.ui.shared.session import language_of
+from playground.ui.shared.translation import translate
 
 log = logging.getLogger(__name__)
 
@@ -80,11 +81,12 @@ def _with_notice(values: tuple[Any, ...], clears: bool) -> tuple[Any, ...]:
 
 def _error_updates(error: Exception, args: tuple[Any, ...], outputs: int) -> tuple[Any, ...]:
     """Updates that show the error's sentence; a fault of ours shows a general one, and its traceback is logged."""
-    sentence = str(error)
+    request = next((each for each in args if isinstance(each, gr.Request)), None)
+    language = language_of(request) if request else ENGLISH
     if isinstance(error, USER_FACING):
+        sentence = translate(language, str(error))
         log.info("A request was refused: %s", type(error).__name__)
     else:
-        request = next(each for each in args if isinstance(each, gr.Request))
-        sentence = say(language_of(request), "notice.full" if is_full(error) else "notice.ours")
+        sentence = say(language, "notice.full" if is_full(error) else "notice.ours")
         log.error("A handler failed", exc_info=None if is_full(error) else error)
     return (notice_update(sentence), *[gr.skip()] * (outputs - 1))

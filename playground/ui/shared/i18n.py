@@ -1,6 +1,7 @@
-"""The page's words, one catalogue per language. The browser fills in fixed words; the server those with figures."""
+"""The page's words, one file per language. The browser fills in fixed words; the server those with figures."""
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,36 @@ from playground.training.config import TrainSettings
 from retrieval.notes import KINDS, NOTES, WHY
 
 WORDS = Path(__file__).parent / "words"
-LANGUAGES = {"en": "English", "vi": "Tiếng Việt"}
+ENGLISH = "en"
+NAME = "language.name"  # in its own language; a file of words without it is no language
+
+
+@cache
+def languages() -> dict[str, str]:
+    """The languages that have a file, English first: code and name."""
+    found = {file.stem: _read(file.stem) for file in sorted(WORDS.glob("*.json"))}
+    named = {code: str(words[NAME]) for code, words in found.items() if NAME in words}
+    return {ENGLISH: named[ENGLISH], **named}
 
 
 @cache
 def catalogue(language: str) -> dict[str, str]:
     """All words of one language; missing ones come from English and from the methods' own files."""
-    own = json.loads((WORDS / f"{language}.json").read_text(encoding="utf-8"))
-    return {**words_from_code(), **_english(), **own}
+    return {**words_from_code(), **_words(ENGLISH), **_words(language)}
+
+
+@cache
+def raised(language: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """What a language says for sentences of errors, and for the phrases in them, by the English template."""
+    own = _read(language).get("raised", {})
+    return own.get("sentences", {}), own.get("phrases", {})
 
 
 @cache
 def i18n() -> gr.I18n:
-    """The value for `launch(i18n=…)`."""
-    return gr.I18n(**{language: catalogue(language) for language in LANGUAGES})
+    """The value for `launch(i18n=…)`, with Gradio's own words in the languages that Gradio does not know."""
+    own = {code: {**_read(code).get("gradio", {}), **catalogue(code)} for code in languages()}
+    return gr.I18n(**own)
 
 
 def mark(key: str) -> Any:  # gr.I18nData, which Gradio itself types as text
@@ -41,9 +58,16 @@ def say(language: str, key: str, **values: object) -> str:
     return catalogue(language)[_existing(key)].format(**values)
 
 
+def write_number(language: str, number: str) -> str:
+    """A number in English writing with the language's separators: 1,234.5 -> 1.234,5."""
+    words = catalogue(language)
+    separators = {",": words["number.thousands"], ".": words["number.decimal"]}
+    return "".join(separators.get(sign, sign) for sign in number)
+
+
 def english(label: Any) -> str:
     """A label as an English page shows it; Gradio holds the key of a word that the browser fills in."""
-    return say("en", label.key) if isinstance(label, I18nData) else str(label or "")
+    return say(ENGLISH, label.key) if isinstance(label, I18nData) else str(label or "")
 
 
 def knob_key(owner: str, knob: Knob, part: str) -> str:
@@ -57,13 +81,20 @@ def kind_key(kind: str) -> str:
 
 
 def _existing(key: str) -> str:
-    if key not in catalogue("en"):
+    if key not in catalogue(ENGLISH):
         raise KeyError(key)
     return key
 
 
-def _english() -> dict[str, str]:
-    return json.loads((WORDS / "en.json").read_text(encoding="utf-8"))
+def _words(language: str) -> dict[str, str]:
+    """The page's own words in a file: its texts, without the groups of other words."""
+    return {key: text for key, text in _read(language).items() if isinstance(text, str)}
+
+
+def _read(language: str) -> dict[str, Any]:
+    """The content of a language's file."""
+    content: dict[str, Any] = json.loads((WORDS / f"{language}.json").read_text(encoding="utf-8"))
+    return content
 
 
 @cache

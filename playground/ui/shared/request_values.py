@@ -4,6 +4,7 @@ import html
 import logging
 import math
 from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import gradio as gr
@@ -11,10 +12,13 @@ from gradio.blocks import Block, BlockFunction
 
 from playground.errors import UserError
 from playground.files import is_full
-from playground.ui.shared.i18n import english, say
+from playground.ui.shared.i18n import ENGLISH, english, say
+from playground.ui.shared.session import language_of
+from playground.ui.shared.translation import translate
 
 log = logging.getLogger(__name__)
 SHOWN_CHARS = 60
+_LANGUAGE: ContextVar[str] = ContextVar("language", default=ENGLISH)  # of the request at work
 
 
 class CheckedPage(gr.Blocks):
@@ -22,6 +26,12 @@ class CheckedPage(gr.Blocks):
 
     The page's own controls make no such values, but requests made by hand do, and a page that was left open.
     """
+
+    async def process_api(self, *args: Any, **named: Any) -> dict[str, Any]:
+        """See gradio."""
+        request = named.get("request")
+        _LANGUAGE.set(language_of(request) if isinstance(request, gr.Request) else ENGLISH)
+        return await super().process_api(*args, **named)
 
     async def preprocess_data(self, block_fn: BlockFunction, inputs: list[Any], *more: Any, **named: Any) -> Any:
         """See gradio."""
@@ -80,7 +90,7 @@ def refusal(fault: Exception, handler: str) -> gr.Error:
     else:
         sentence = str(fault) if isinstance(fault, UserError) else say("en", "notice.choice")
     log.info("%s refused a value: %s", handler, type(fault).__name__)
-    return gr.Error(html.escape(sentence, quote=False), print_exception=False)
+    return gr.Error(html.escape(translate(_LANGUAGE.get(), sentence), quote=False), print_exception=False)
 
 
 def _label(part: gr.Number | gr.Slider) -> str:

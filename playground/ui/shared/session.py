@@ -7,7 +7,7 @@ import gradio as gr
 from playground.errors import UserError
 from playground.services.visitors import Visitors
 from playground.ui.shared.client_scripts import LANGUAGE_COOKIE
-from playground.ui.shared.i18n import say
+from playground.ui.shared.i18n import ENGLISH, languages, say
 
 COOKIE = "playground_visitor"  # holds a secret that the server made; shared.middleware sets it
 
@@ -25,11 +25,11 @@ def visitor_of(visitors: Visitors, request: gr.Request) -> str:
 
 
 def language_of(request: gr.Request) -> str:
-    """`vi` or `en`: what the visitor chose, else what the browser asks for first."""
+    """The code of the language that the visitor chose, else of what the browser asks for first."""
     return language_in(request.cookies, request.headers.get("accept-language", ""))
 
 
 def language_in(cookies: Mapping[str, str], accepted: str) -> str:
-    """`vi` or `en`, from a request's cookies and its Accept-Language."""
-    wanted = cookies.get(LANGUAGE_COOKIE) or accepted
-    return "vi" if wanted.lower().startswith("vi") else "en"
+    """The code of a language that the page knows, from a request's cookies and its Accept-Language."""
+    wanted = (cookies.get(LANGUAGE_COOKIE) or accepted).lower()
+    return next((code for code in languages() if wanted.startswith(code)), ENGLISH)

@@ -11,6 +11,7 @@ from playground.services.library import ReadTable, Unmapped
 from playground.training.config import TrainSettings
 from playground.ui.shared.format import count
 from playground.ui.shared.i18n import mark, say
+from playground.ui.shared.translation import translate
 from retrieval.errors import RetrievalError
 from retrieval.mapping import columns_of
 from retrieval.table_reading import TableReading
@@ -126,15 +127,15 @@ def reading_sentence(language: str, reading: TableReading) -> str:
         language,
         "text.taken_for" if reading.pairs else "text.taken_for_text",
         shape=say(language, f"shape.{reading.shape}"),
-        used=count(reading.used),
-        rows=count(reading.rows),
-        pairs=count(reading.pairs),
+        used=count(language, reading.used),
+        rows=count(language, reading.rows),
+        pairs=count(language, reading.pairs),
     )
 
 
 def _taken_for(language: str, table: Waiting) -> str:
     if isinstance(table, Unmapped):
-        return str(table.reason)
+        return translate(language, str(table.reason))
     unread = table.reading.unread
     named = say(language, "text.unread_columns", columns=", ".join(unread)) if unread else ""
     return "\n".join(filter(None, [reading_sentence(language, table.reading), named]))

@@ -8,6 +8,7 @@ from playground.models.registry import downloaded_megabytes
 from playground.services.app import Services
 from playground.services.embedders import EmbedderChange, Offer
 from playground.ui.shared.i18n import mark, say
+from playground.ui.shared.translation import translate
 from retrieval.search import ENGLISH
 
 
@@ -66,7 +67,7 @@ class EmbedderChoice:
             return gr.update(value="", visible=False)
         known = next((offer for offer in self.services.embedders.offers() if offer.name == change.name), None)
         if change.error:
-            words = change.error
+            words = translate(language, change.error)
         elif known and known.known and not known.here:
             done, total = downloaded_megabytes(change.name), known.known.megabytes
             words = say(

@@ -40,7 +40,7 @@ def building_line(language: str, building: Building | None) -> str:
         return say(language, "text.index_stopping")
     done, total = building.done, building.total
     left = duration(language, (time.monotonic() - building.began) / done * (total - done))
-    return say(language, "text.index_working", done=count(done), total=count(total), left=left)
+    return say(language, "text.index_working", done=count(language, done), total=count(language, total), left=left)
 
 
 def index_line(services: Services, language: str, visitor: str) -> str:
@@ -57,9 +57,9 @@ def index_line(services: Services, language: str, visitor: str) -> str:
         language,
         "text.index_ready",
         files=len(rows),
-        characters=count(sum(row.chars for row in rows)),
-        passages=count(len(index.passages)),
-        vectors=count(len(index.vectors)),
+        characters=count(language, sum(row.chars for row in rows)),
+        passages=count(language, len(index.passages)),
+        vectors=count(language, len(index.vectors)),
     )
     by_words = index.language not in ENGLISH and not services.embedders.of(visitor).multilingual
     return f"{ready}\n{say(language, 'text.index_by_words')}" if by_words else ready
@@ -69,7 +69,12 @@ def incomplete_warning(language: str, index: Index | None) -> str:
     """A warning if some passages have no vector, else nothing."""
     if index is None or len(index.vectors) == len(index.passages):
         return ""
-    return say(language, "text.index_broken", passages=count(len(index.passages)), vectors=count(len(index.vectors)))
+    return say(
+        language,
+        "text.index_broken",
+        passages=count(language, len(index.passages)),
+        vectors=count(language, len(index.vectors)),
+    )
 
 
 def _build_index(services: Services, visitor: str, failed: list[Exception]) -> None:

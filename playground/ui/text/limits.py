@@ -14,7 +14,7 @@ def limits_words(services: Services, language: str) -> str:
         file_mb=limits.file_bytes // 1_000_000,
         visitor_mb=limits.visitor_bytes // 1_000_000,
         files=limits.visitor_files,
-        chars=count(limits.text_chars),
+        chars=count(language, limits.text_chars),
         days=limits.keep_days,
     )
     recognised = say(language, "text.ocr", languages=", ".join(known)) if known else say(language, "text.no_ocr")

@@ -89,7 +89,7 @@ def _line_updates(language: str, kind: str, finding: Finding | None, left_out: b
     """Updates for a line's row, sentence and button."""
     if finding is None:
         return gr.update(visible=False), "", gr.skip()
-    sentence = say(language, f"quality.found.{kind}", count=count(finding.count), example=finding.example)
+    sentence = say(language, f"quality.found.{kind}", count=count(language, finding.count), example=finding.example)
     words = say(language, "quality.left_out", sentence=sentence) if left_out else sentence
     label = mark("quality.take_back") if left_out else mark("quality.leave_out")
     return gr.update(visible=True), words, gr.update(value=label, visible=bool(finding.parts))

@@ -17,6 +17,7 @@ from playground.ui.shared.handlers import Notice, guard, guarded_stream, notice_
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import UNQUEUED, Tab, bump
+from playground.ui.shared.translation import translate
 from playground.ui.text.column_mapping import MappingForm
 from playground.ui.text.encoding_choice import EncodingForm
 from playground.ui.text.index_panel import IndexPanel
@@ -241,7 +242,8 @@ class TextTab:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         form = self.mapping.open(language, visitor, [*tables, *added.unmapped, *added.tables])
         form += self.encoding.open(visitor, added.undecided)
-        notice = Notice("\n".join(added.refusals))
+        refusals = [translate(language, each) for each in added.refusals]
+        notice = Notice("\n".join(refusals))
         for number, line in enumerate(index_progress(self.services, language, visitor)):
             # The summary of a text takes a moment, so the cancel button comes first.
             read = (
@@ -252,7 +254,7 @@ class TextTab:
             yield notice, *form, *read, *self.index.progress_updates(visitor, line), gr.skip()
         line = index_line(self.services, language, visitor)
         warning = incomplete_warning(language, self.services.indexes.ready(visitor))
-        notice = Notice("\n".join(filter(None, [*added.refusals, warning])))
+        notice = Notice("\n".join(filter(None, [*refusals, warning])))
         read = self._document_updates(language, visitor, place)
         yield notice, *form, *read, line, gr.update(visible=False), bump(changed)
 
@@ -266,11 +268,11 @@ class TextTab:
         rows = [
             [
                 each.name,
-                count(each.chars),
-                count(tokens[each.id]),
-                count(each.pages) if each.pages else "–",
-                count(passages[each.name]) if each.name in passages else "–",
-                count(each.pairs) if each.pairs else "–",
+                count(language, each.chars),
+                count(language, tokens[each.id]),
+                count(language, each.pages) if each.pages else "–",
+                count(language, passages[each.name]) if each.name in passages else "–",
+                count(language, each.pairs) if each.pairs else "–",
                 each.language,
             ]
             for each in summaries

@@ -72,7 +72,11 @@ class WrittenView:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         for each in self.services.question_writer.write(visitor):
             line = say(
-                language, "written.working", done=count(each.done), total=count(each.total), kept=count(each.kept)
+                language,
+                "written.working",
+                done=count(language, each.done),
+                total=count(language, each.total),
+                kept=count(language, each.kept),
             )
             yield *_buttons(True), line, *[gr.skip()] * (len(self.outputs) - 2)
         yield *self._pair_updates(language, visitor), bump(changed)
@@ -92,7 +96,7 @@ class WrittenView:
         questions = [each.question for each in pairs]
         return (
             *_buttons(self.services.question_writer.working(visitor)),
-            say(language, "written.kept" if pairs else "written.none", count=count(len(pairs))),
+            say(language, "written.kept" if pairs else "written.none", count=count(language, len(pairs))),
             gr.update(value={"headers": headers, "data": data}, visible=bool(pairs)),
             gr.update(visible=bool(pairs)),
             gr.update(choices=questions, value=questions[0] if questions else None),

@@ -10,7 +10,7 @@ import gradio as gr
 from playground.services.app import Services
 from playground.storage.run_folder import adapter_folder, adapter_weights
 from playground.storage.store import RunRow
-from playground.ui.shared.format import count, method_name, run_name, size
+from playground.ui.shared.format import count, decimal, method_name, run_name, size
 from playground.ui.shared.handlers import guard
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import visitor_of
@@ -95,15 +95,15 @@ def _row(language: str, run: RunRow) -> list[str]:
     figures = run.figures
     file = adapter_weights(adapter_folder(run.folder))
     tested = figures.get("heldout_after") is not None
-    loss = f"{figures['heldout_before']:.3f} → {figures['heldout_after']:.3f}" if tested else "–"
+    losses = [decimal(language, figures[f"heldout_{when}"], 3) for when in ("before", "after") if tested]
     return [
         run_name(language, run),
         method_name(run.method),
         say(language, f"state.{run.state}"),
         f"{figures['step']} / {figures['steps']}" if "steps" in figures else "–",
-        loss,
-        count(figures["seconds"]) if "seconds" in figures else "–",
-        count(figures["trainable"]) if "trainable" in figures else "–",
+        " → ".join(losses) or "–",
+        count(language, figures["seconds"]) if "seconds" in figures else "–",
+        count(language, figures["trainable"]) if "trainable" in figures else "–",
         size(language, file.stat().st_size) if file else "–",
         _place(file) if file else "–",
     ]

@@ -10,7 +10,7 @@ import adapters
 from playground.services.app import Services
 from playground.training.method_comparison import AXES, MethodResult, collect_results, pareto_front
 from playground.ui.shared.controls import run_values
-from playground.ui.shared.format import count, duration, method_name
+from playground.ui.shared.format import count, decimal, duration, method_name
 from playground.ui.shared.handlers import Notice, guard
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
@@ -81,7 +81,7 @@ class ComparisonPanel:
         seconds = sum(each for _, each in planned)
         steps = planned[0][0].settings.steps
         time = duration(language, seconds)
-        return (Notice(say(language, "bakeoff.outlook", count=len(planned), steps=count(steps), time=time)),)
+        return (Notice(say(language, "bakeoff.outlook", count=len(planned), steps=count(language, steps), time=time)),)
 
     def _start(
         self, request: gr.Request, changed: int, kept: bool, methods: list[str], preset: str, *run: Any
@@ -104,16 +104,16 @@ def _table(language: str, found: Sequence[MethodResult]) -> dict[str, Any]:
 
 def _row(language: str, result: MethodResult, best: dict[str, set[str]]) -> list[str]:
     losses = (result.heldout_before, result.heldout_after)
-    loss = "–" if None in losses else f"{losses[0]:.3f} → {losses[1]:.3f}"
+    loss = " → ".join(decimal(language, each, 3) for each in losses if each is not None and None not in losses)
     unbeaten = [say(language, f"bakeoff.axis.{axis}") for axis in AXES if result.run in best[axis]]
     return [
         method_name(result.method),
         say(language, f"state.{result.state}"),
-        loss,
-        "–" if result.seconds is None else count(result.seconds),
-        "–" if result.peak_bytes is None else f"{result.peak_bytes / 1e9:.2f} GB",
-        "–" if result.file_bytes is None else f"{result.file_bytes / 1e6:.1f} MB",
-        "–" if result.trainable is None else count(result.trainable),
+        loss or "–",
+        "–" if result.seconds is None else count(language, result.seconds),
+        "–" if result.peak_bytes is None else f"{decimal(language, result.peak_bytes / 1e9, 2)} GB",
+        "–" if result.file_bytes is None else f"{decimal(language, result.file_bytes / 1e6, 1)} MB",
+        "–" if result.trainable is None else count(language, result.trainable),
         ", ".join(unbeaten) or "–",
     ]
 

@@ -10,6 +10,7 @@ from playground.charts.line import ChartPoint, draw_line
 from playground.training.config import PRESETS
 from playground.training.layer_tradeoff import BLOCKS, MEASURED, METHOD, RUN_SECONDS, LayerTradeoff, interpolate
 from playground.ui.shared.controls import Controls
+from playground.ui.shared.format import decimal
 from playground.ui.shared.i18n import say
 from playground.ui.shared.session import language_of
 from playground.ui.shared.tab import UNQUEUED_LATEST
@@ -54,5 +55,5 @@ def layers_chart(language: str, layers: object) -> str:
 def _chart_point(language: str, trade: LayerTradeoff, chosen: bool) -> ChartPoint:
     """A point that was not measured shows its number of layers, and no figures."""
     name = say(language, "layers.all") if trade.layers == BLOCKS else str(trade.layers)
-    figures = f"{trade.speed:.2f} × · {trade.loss:.3f}" if trade in MEASURED else ""
+    figures = f"{decimal(language, trade.speed, 2)} × · {decimal(language, trade.loss, 3)}" if trade in MEASURED else ""
     return ChartPoint(trade.speed, trade.loss, name, figures, chosen)

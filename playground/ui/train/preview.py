@@ -119,12 +119,17 @@ class Preview:
 
 
 def _figures(language: str, row: KindPreview) -> list[str]:
-    return [say(language, f"preview.of.{row.kind}"), count(row.examples), count(row.tokens), count(row.loss_tokens)]
+    return [
+        say(language, f"preview.of.{row.kind}"),
+        count(language, row.examples),
+        count(language, row.tokens),
+        count(language, row.loss_tokens),
+    ]
 
 
 def _total(language: str, rows: list[KindPreview]) -> list[str]:
     sums = (sum(row.examples for row in rows), sum(row.tokens for row in rows), sum(row.loss_tokens for row in rows))
-    return [say(language, "preview.total"), *map(count, sums)]
+    return [say(language, "preview.total"), *(count(language, each) for each in sums)]
 
 
 def _pieces(shown: ExampleText) -> list[tuple[str, str | None]]:

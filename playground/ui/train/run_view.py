@@ -10,8 +10,9 @@ from playground.charts.losses import LossPanel, draw_losses
 from playground.jobs.queue import Snapshot
 from playground.training.heldout_trend import heldout_trend
 from playground.training.state import HeldoutResult
-from playground.ui.shared.format import count, duration
+from playground.ui.shared.format import count, decimal, duration
 from playground.ui.shared.i18n import say
+from playground.ui.shared.translation import translate
 
 SMOOTHING = 0.7
 Events = Sequence[dict[str, Any]]
@@ -70,7 +71,7 @@ def state_line(language: str, run: Snapshot) -> str:
     steps = _steps(run.events)
     last = steps[-1] if steps else None
     if run.state == "failed":
-        return say(language, "train.state.failed", error=run.error)
+        return say(language, "train.state.failed", error=translate(language, run.error))
     if run.state == "queued":
         return _queued_line(language, run)
     if run.state == "stopping":
@@ -108,7 +109,7 @@ def _running_line(language: str, last: dict[str, Any] | None, events: Events) ->
     if last is None or last["seconds_left"] is None:
         return say(language, "train.state.starting")
     left = duration(language, last["seconds_left"])
-    speed = count(last["tokens_per_second"])
+    speed = count(language, last["tokens_per_second"])
     line = say(language, "train.state.running", step=last["step"], steps=last["steps"], speed=speed, left=left)
     return f"{line}\n{trend_sentence(language, events)}{_usable_sentence(language, events)}"
 
@@ -125,14 +126,14 @@ def _usable_sentence(language: str, events: Events) -> str:
     found = best_step(events)
     if not found:
         return ""
-    return " " + say(language, "train.usable", step=found["step"], loss=f"{found['heldout_loss']:.3f}")
+    return " " + say(language, "train.usable", step=found["step"], loss=decimal(language, found["heldout_loss"], 3))
 
 
 def _stopped_line(language: str, run: Snapshot, last: dict[str, Any] | None) -> str:
     line = (
         say(language, "train.state.stopped", step=last["step"]) if last else say(language, "train.state.stopped_early")
     )
-    return f"{run.error}\n{line}" if run.error else line
+    return f"{translate(language, run.error)}\n{line}" if run.error else line
 
 
 def _done_line(language: str, run: Snapshot) -> str:
@@ -143,8 +144,8 @@ def _done_line(language: str, run: Snapshot) -> str:
         "train.state.done",
         steps=figures["step"],
         time=duration(language, figures["seconds"]),
-        before=f"{figures['heldout_before']:.3f}",
-        after=f"{figures['heldout_after']:.3f}" if figures["heldout_after"] is not None else "–",
+        before=decimal(language, figures["heldout_before"], 3),
+        after=decimal(language, figures["heldout_after"], 3) if figures["heldout_after"] is not None else "–",
         best=figures.get("best_step") or figures["step"],
     )
     return line if answers is None else f"{line} {say(language, 'train.answers', share=f'{answers:.0%}')}"

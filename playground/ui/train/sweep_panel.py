@@ -13,12 +13,13 @@ from playground.services.app import Services
 from playground.storage.store import ACTIVE
 from playground.training.lr_sweep import RUNGS
 from playground.ui.shared.controls import Controls
-from playground.ui.shared.format import count, duration, method_name
+from playground.ui.shared.format import count, decimal, duration, method_name
 from playground.ui.shared.handlers import guard
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.polling import Poll
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import NO_PROGRESS, UNQUEUED
+from playground.ui.shared.translation import translate
 from playground.ui.train.run_panel import pause_button
 
 TICK_SECONDS = 2.0
@@ -108,13 +109,15 @@ def _state_line(language: str, run: Snapshot | None) -> str:
         return say(language, "sweep.none")
     name = method_name(run.method)
     if run.state == "failed":
-        return say(language, "train.state.failed", error=run.error)
+        return say(language, "train.state.failed", error=translate(language, run.error))
     if run.state == "done":
-        rate, tokens = f"{run.figures['learning_rate']:.1e}", count(run.figures["batch_tokens"])
-        return say(language, "sweep.done", name=name, rate=rate, tokens=tokens, loss=f"{run.figures['loss']:.3f}")
+        rate, tokens = f"{run.figures['learning_rate']:.1e}", count(language, run.figures["batch_tokens"])
+        return say(
+            language, "sweep.done", name=name, rate=rate, tokens=tokens, loss=decimal(language, run.figures["loss"], 3)
+        )
     steps = [event for event in run.events if event["event"] == "progress"]
     if run.state in ("queued", "stopped", "stopping") or not steps:
-        return f"{name}: {say(language, f'state.{run.state}')}. {run.error}".rstrip(" .") + "."
+        return f"{name}: {say(language, f'state.{run.state}')}. {translate(language, run.error)}".rstrip(" .") + "."
     last = steps[-1]
     stage = say(language, "sweep.range_test" if "rate" in last else "sweep.grid")
     percent, left = round(100 * last["step"] / last["steps"]), duration(language, last["seconds_left"])
@@ -148,11 +151,11 @@ def _table(language: str, run: Snapshot | None) -> Any:
     rungs = [say(language, "sweep.column.rung", part=f"1/{rung}" if rung > 1 else "1") for rung in RUNGS]
     headers = [say(language, "sweep.column.rate"), say(language, "sweep.column.tokens"), *rungs]
     data = [
-        [f"{rate:.1e}", count(tokens), *[_loss(losses.get((arm, rung))) for rung in RUNGS]]
+        [f"{rate:.1e}", count(language, tokens), *[_loss(language, losses.get((arm, rung))) for rung in RUNGS]]
         for arm, (rate, tokens) in sorted(settings.items())
     ]
     return gr.update(value={"headers": headers, "data": data}, visible=bool(data))
 
 
-def _loss(loss: float | None) -> str:
-    return "–" if loss is None else f"{loss:.3f}"
+def _loss(language: str, loss: float | None) -> str:
+    return "–" if loss is None else decimal(language, loss, 3)

@@ -11,7 +11,7 @@ from playground.services.app import Services
 from playground.training.config import PRESETS, RunConfig
 from playground.training.estimate import Estimate
 from playground.ui.shared.controls import Controls, build_controls
-from playground.ui.shared.format import count, duration
+from playground.ui.shared.format import count, decimal, duration
 from playground.ui.shared.handlers import Notice, guard, notice_box, notice_update
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
@@ -150,7 +150,7 @@ class TrainTab:
         most = say(
             language,
             "train.limits",
-            steps=count(limits.max_steps),
+            steps=count(language, limits.max_steps),
             rank=limits.max_rank,
             seconds=duration(language, limits.max_seconds),
             runs=limits.visitor_runs,
@@ -201,9 +201,9 @@ def estimate_sentence(language: str, config: RunConfig, cost: Estimate, paramete
     return say(
         language,
         "train.estimate_value",
-        trainable=count(cost.trainable),
-        share=f"{100 * cost.trainable / parameters:.2f}",
-        steps=count(config.settings.steps),
+        trainable=count(language, cost.trainable),
+        share=decimal(language, 100 * cost.trainable / parameters, 2),
+        steps=count(language, config.settings.steps),
         time=duration(language, cost.seconds),
-        memory=f"{cost.memory_bytes / 1e9:.1f}",
+        memory=decimal(language, cost.memory_bytes / 1e9, 1),
     )
