@@ -12,6 +12,7 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
 from retrieval.errors import RetrievalError
+from retrieval.loading import LOADING
 
 Progress = Callable[[int, int], None]
 
@@ -39,7 +40,8 @@ class Embedder:
         """
         _check(folder)
         try:
-            self._model = SentenceTransformer(str(folder), device=device, local_files_only=True)
+            with LOADING:
+                self._model = SentenceTransformer(str(folder), device=device, local_files_only=True)
         except (OSError, ValueError, KeyError, SafetensorError) as fault:
             reason = (str(fault).splitlines() or [type(fault).__name__])[0].rstrip(".")
             raise RetrievalError(f"The sentence encoder in {folder} cannot be loaded: {reason}.") from fault

@@ -11,6 +11,7 @@ from playground.device import Device
 from playground.errors import UserError
 from playground.models import wheels
 from playground.models.registry import ModelSource, first_line
+from retrieval.loading import LOADING
 
 LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 
@@ -41,7 +42,10 @@ def load_chat(source: ModelSource, device: Device, bits: int = 32) -> ChatModel:
     wheels.check_digest(source.folder, digest)
     tokenizer = load_tokenizer(source)
     try:
-        model = AutoModelForCausalLM.from_pretrained(source.folder, dtype=device.dtype, use_safetensors=True, **LOCAL)
+        with LOADING:
+            model = AutoModelForCausalLM.from_pretrained(
+                source.folder, dtype=device.dtype, use_safetensors=True, **LOCAL
+            )
     except (OSError, ValueError, KeyError, SafetensorError) as fault:
         raise UserError(f"The chat model in {source.folder} cannot be loaded: {first_line(fault)}.") from fault
     model.name_or_path = model.config.name_or_path = source.name  # what an exported adapter names as its base
