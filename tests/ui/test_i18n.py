@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from playground.data.examples import examples
 from playground.ui.shared import i18n
 
 UI = Path(i18n.__file__).parents[1]
@@ -118,6 +119,11 @@ def test_vietnamese_visitors_read_vietnamese() -> None:
 def test_every_key_the_page_names_exists() -> None:
     assert sorted(named_keys() - set(i18n.catalogue("en"))) == []
     assert [key for key, found in built_keys().items() if not found] == []
+
+
+def test_every_example_has_its_words() -> None:
+    wanted = {f"{part}.{name}" for name in examples() for part in ("example", "start.title", "start.about")}
+    assert sorted(wanted - set(ENGLISH)) == []
 
 
 def test_every_english_key_is_used() -> None:
