@@ -29,12 +29,24 @@ CONSTITUTION = ROOT / "playground" / "data" / "example_texts" / "us_constitution
 START_SECONDS = 120
 
 
+def _know_defaults(client: Client, url: str) -> None:
+    """Let the client fill in the usual values of the page's own events too, which are not in its list of endpoints."""
+    told = httpx.get(f"{url}/gradio_api/info", params={"all_endpoints": True}, timeout=START_SECONDS)
+    named = told.json()["named_endpoints"]
+    for event in client.endpoints.values():
+        if event.api_name in named:
+            event.parameters_info = [
+                {**each, "parameter_has_default": True} for each in named[event.api_name]["parameters"]
+            ]
+
+
 class Visitor:
     """The calls of one browser to a running app; every visitor has a secret of their own."""
 
     def __init__(self, url: str, secret: str | None = None) -> None:
         self.secret = secret or secrets.token_urlsafe(32)
         self.client = Client(url, headers={"Cookie": f"{COOKIE}={self.secret}"}, verbose=False)
+        _know_defaults(self.client, url)
 
     def add(self, file: Path) -> list[Any]:
         """Upload one file and wait until it is indexed; the page's last updates."""
@@ -42,11 +54,11 @@ class Visitor:
 
     def add_text(self, text: str) -> list[Any]:
         """Paste a text and wait until it is indexed."""
-        return _told(self.client.submit(text, api_name="/add_text").result())
+        return _told(self.client.submit(text, api_name="/paste_text").result())
 
     def train(self, name: str = "", **form: Any) -> list[Any]:
         """Press Start; `form` holds values by the label of their control."""
-        return list(self.client.predict(name, **form, api_name="/train"))
+        return list(self.client.predict(name, **form, api_name="/start_run"))
 
     def run_line(self) -> str:
         """The page's line about the newest run; reading it renews the run's lease."""
@@ -59,7 +71,7 @@ class Visitor:
     def export(self, run: str, form: str) -> list[Any]:
         """Make an export's zip; the page's updates, the second of which holds the downloaded file."""
         self.client.predict(api_name="/runs")  # the session learns which runs can be chosen
-        return list(self.client.predict(run, form, api_name="/export"))
+        return list(self.client.predict(run, form, api_name="/make_export"))
 
     def bring(self, *files: Path, name: str = "") -> list[Any]:
         """Upload an adapter; the page's updates."""
@@ -72,7 +84,7 @@ class Visitor:
     def ask(self, question: str, arms: list[str], **form: Any) -> Iterator[list[Any]]:
         """The page's updates while all panes answer."""
         padded, sheet = [*arms, *["none"] * (PANES - len(arms))], Sheet()
-        for text in self.client.submit(question, *padded, **form, api_name="/ask"):
+        for text in self.client.submit(question, *padded, **form, api_name="/ask_panes"):
             sheet.read(text)
             yield sheet.updates()
 

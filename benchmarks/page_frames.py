@@ -81,7 +81,7 @@ def stream(url: str, secret: str, question: str) -> tuple[int, int]:
     """(frames, bytes) of one question, as a browser receives them."""
     visitor = Visitor(url, secret)
     config = visitor.client.config
-    function = next(each["id"] for each in config["dependencies"] if each["api_name"] == "ask")
+    function = next(each["id"] for each in config["dependencies"] if each["api_name"] == "ask_panes")
     values = [question, *ARMS, "none", False, *_decoding_values(visitor)]
     body = {"data": values, "fn_index": function, "session_hash": visitor.client.session_hash}
     headers = {"Cookie": visitor.client.headers["Cookie"]}
@@ -100,7 +100,9 @@ def stream(url: str, secret: str, question: str) -> tuple[int, int]:
 
 def _decoding_values(visitor: Visitor) -> list[Any]:
     """The decoding controls' own defaults."""
-    parameters = visitor.client.view_api(return_format="dict")["named_endpoints"]["/ask"]["parameters"]
+    parameters = (
+        next(each.parameters_info for each in visitor.client.endpoints.values() if each.api_name == "/ask_panes") or []
+    )
     return [each["parameter_default"] for each in parameters[6:]]
 
 

@@ -171,7 +171,7 @@ class Person:
 
     async def add(self) -> None:
         """Add the text, and wait until it is indexed."""
-        async for _ in self.page.event("add_text", {"0": self.text}):
+        async for _ in self.page.event("paste_text", {"0": self.text}):
             pass
 
     async def watch(self, over: asyncio.Event) -> list[float]:
@@ -186,7 +186,7 @@ class Person:
 
     async def _ask(self, outcome: Outcome, began: float) -> None:
         values = {"0": QUESTION.format(name=self.name), "1": "base", "2": "rag", "6": self.stand.tokens}
-        async for sheet in self.page.event("ask", values):
+        async for sheet in self.page.event("ask_panes", values):
             now = time.monotonic() - began
             outcome.told = outcome.told or now
             texts = sheet.answers()
@@ -198,7 +198,7 @@ class Person:
         await self.add()
 
     async def _train(self, outcome: Outcome, began: float) -> None:
-        async for _ in self.page.event("train", {}):
+        async for _ in self.page.event("start_run", {}):
             pass
 
 

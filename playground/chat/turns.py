@@ -119,6 +119,21 @@ def _grown(question: str, answer: Answer, before: Record, left_out: Sequence[str
     )
 
 
+def answer_record(answer: Answer) -> dict[str, Any]:
+    """JSON form of an answer for programs; `arm` is its kind, without the run."""
+    return {
+        "arm": split_arm_id(answer.arm)[0],
+        "answer": answer.text,
+        "found": answer.found,
+        "seconds_to_first_token": answer.seconds_to_first_token,
+        "tokens_per_second": answer.tokens_per_second,
+        "prompt": answer.prompt,
+        "prompt_tokens": answer.prompt_tokens,
+        "stamp": {**answer.stamp.to_dict(), "id": answer.stamp.id},
+        "passages": [passage(hit) for hit in answer.passages],
+    }
+
+
 def passage(hit: Hit) -> dict[str, Any]:
     """A found passage with its place in the text: `start` and `end` are character offsets into the document."""
     found = hit.passage

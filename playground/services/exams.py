@@ -1,6 +1,7 @@
 """A visitor's exams: the draft, kept on disk until it starts, and the exams that were started."""
 
 import json
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -120,11 +121,18 @@ class Exams:
         return self._save(visitor, replace(draft, question_set=question_set.delete_questions(draft.question_set, ids)))
 
     def start(
-        self, visitor: str, arms: Sequence[str], name: str, language: str, drill: bool = False, orders: float = 0
+        self,
+        visitor: str,
+        arms: Sequence[str],
+        name: str,
+        language: str,
+        drill: bool = False,
+        orders: float = 0,
+        kept: bool = False,
     ) -> str:
         """Queue the exam as it was drawn up, with that many planted orders; returns its id.
 
-        The drill needs fine-tuning with retrieval among the arms.
+        The drill needs fine-tuning with retrieval among the arms. A `kept` exam goes on when its page is closed.
 
         Raises:
             UserError, MethodError: no questions, no arm that can be asked, or no such number of orders.
@@ -155,7 +163,7 @@ class Exams:
             DOCUMENTS: documents_text(documents),
             LANGUAGE: language,
         }
-        return self._jobs.add(visitor, [Job(KIND, plan.to_dict(), files, KIND, name)])[0]
+        return self._jobs.add(visitor, [Job(KIND, plan.to_dict(), files, KIND, name, kept=kept)])[0]
 
     def all(self, visitor: str) -> list[RunRow]:
         """This visitor's exams, oldest first."""
@@ -175,6 +183,17 @@ class Exams:
         folder = self._store.runs.usable(visitor, exam).folder
         files = [folder / name for name in report.FILES if (folder / name).exists()]
         return [*files, folder / QUESTIONS] if files else []
+
+    def zip_report(self, visitor: str, exam: str, folder: Path) -> Path:
+        """`files` as a zip in a folder. Raises UserError while the exam is not finished."""
+        files = self.files(visitor, exam)
+        if not files:
+            raise UserError("This exam has no report yet. Wait until it is done, then export it.")
+        archive = folder / "exam-report.zip"
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+            for file in files:
+                packed.write(file, f"{archive.stem}/{file.name}")
+        return archive
 
     def _documents(self, visitor: str) -> list[Document]:
         documents = self._library.documents(visitor)

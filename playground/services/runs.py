@@ -19,7 +19,7 @@ from playground.services.served_adapters import ServedAdapters
 from playground.services.training_text import TrainingText
 from playground.settings import Settings
 from playground.storage.run_folder import DOCUMENTS, EVENTS, adapter_folder, has_adapter, read_config, read_documents
-from playground.storage.store import RunRow, Store
+from playground.storage.store import RunRow, Store, clean_name
 from playground.training import config as training_config
 from playground.training import estimate, throughput
 from playground.training.config import PRESETS, RunConfig
@@ -137,6 +137,14 @@ class Runs:
             raise UserError(f"The disk has no room for a whole model ({needed / 1e9:.1f} GB). Take the adapter alone.")
         export.write_export(form, adapter_folder(row.folder), out, self._settings, row.name)
 
+    def zip_export(self, visitor: str, run: str, form: str, folder: Path) -> Path:
+        """The same as a zip in a folder, named after the run; raises as `export` does."""
+        archive = folder / f"{_file_name(self.get(visitor, run).name)}-{form}.zip"
+        with self._store.scratch_folder() as content:
+            self.export(visitor, run, form, content)
+            export.zip_folder(content, archive)
+        return archive
+
     def learnt_short_answers(self, visitor: str, run: str) -> bool:
         """Whether a run learnt nothing but pairs, most of them with short answers."""
         return _has_short_pairs(self.get(visitor, run).folder)
@@ -164,6 +172,12 @@ class Runs:
 def runs_with_adapter(runs: Sequence[RunRow]) -> list[RunRow]:
     """Those with a complete adapter on disk; a run that is still training has its best so far."""
     return [run for run in runs if has_adapter(run.folder)]
+
+
+def _file_name(name: str) -> str:
+    """The letters, digits and dashes of a run's name, for a file on the visitor's machine."""
+    printable = clean_name(name, "adapter")
+    return "-".join("".join(letter if letter.isalnum() else " " for letter in printable).split()) or "adapter"
 
 
 @lru_cache(maxsize=256)

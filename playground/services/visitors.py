@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 
 from playground.errors import UserError
 from playground.files import is_full
-from playground.storage.store import DAY, Store
+from playground.storage.store import DAY, Store, new_secret
 
 NO_ROOM = "The server's disk is full, so no new visit can begin. Try again later, or tell whoever runs this server."
+NO_VISIT = "There is no visit with this secret; absent visitors are deleted after a while. Begin one with open_visit."
 log = logging.getLogger(__name__)
 
 
@@ -36,6 +37,18 @@ class Visitors:
             if not is_full(fault):
                 raise
             raise UserError(NO_ROOM) from fault
+
+    def open(self) -> str:
+        """The secret of a new visitor. Raises UserError where there is no room for one."""
+        secret = new_secret()
+        self.identify(secret)
+        return secret
+
+    def identify_known(self, secret: str) -> str:
+        """The id of the visitor who holds this secret. Raises UserError where nobody does."""
+        if not self._store.is_known(secret):
+            raise UserError(NO_VISIT)
+        return self.identify(secret)
 
     def forget(self, visitor: str) -> None:
         """Start over: delete everything of this visitor. Raises UserError while a run of theirs is at work."""

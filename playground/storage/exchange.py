@@ -13,7 +13,9 @@ from pathlib import Path
 from playground.errors import UserError
 
 UPLOADS, HELD, DOWNLOADS = "uploads", "held", "downloads"  # not read yet; waits for a visitor's choice; to be fetched
-KEPT_SECONDS = {UPLOADS: 600, HELD: 3_600, DOWNLOADS: 3_600}
+LINKS = "links"  # to be fetched by whoever holds the address: a program, which has no cookie
+KEPT_SECONDS = {UPLOADS: 600, HELD: 3_600, DOWNLOADS: 3_600, LINKS: 3_600}
+UNCLAIMED = "unclaimed"  # in place of a visitor: uploads of programs, until one names its file by the path it was told
 BROUGHT = (UPLOADS, HELD)
 STRAY_SECONDS = 600  # how long a file may lie outside all visitors' folders
 
@@ -27,11 +29,21 @@ class Exchange:
 
     def owner(self, path: Path) -> str | None:
         """The visitor in whose folder this path lies, if it lies in any."""
+        place = self._place(path)
+        return place[0] if place else None
+
+    def is_link(self, path: Path) -> bool:
+        """Whether this file may be fetched by whoever knows its path."""
+        place = self._place(path)
+        return bool(place) and place[1] == LINKS
+
+    def _place(self, path: Path) -> tuple[str, ...]:
+        """The visitor, the kind, the folder and the file that a path names; empty where it lies elsewhere."""
         try:
             parts = path.resolve().relative_to(self.folder.resolve()).parts
         except (OSError, ValueError):
-            return None
-        return parts[0] if len(parts) > 3 and parts[1] in KEPT_SECONDS else None
+            return ()
+        return parts if len(parts) > 3 and parts[1] in KEPT_SECONDS else ()
 
     def new_folder(self, visitor: str, kind: str) -> Path:
         """A new folder for one upload or download; nobody can guess its name."""
@@ -49,6 +61,11 @@ class Exchange:
         if self.owner(file) != visitor or not file.is_file():
             raise UserError(f"The upload {file.name[:60]!r} is not here any more. Add the file again.")
         return file
+
+    def claim(self, visitor: str, path: str | Path) -> Path:
+        """`take`, also of a file that was uploaded without a cookie: only its uploader was told where it lies."""
+        file = Path(path)
+        return self.take(UNCLAIMED if self.owner(file) == UNCLAIMED else visitor, file)
 
     def hold(self, path: Path) -> Path:
         """Let an upload wait for a choice of its visitor; where it lies then."""

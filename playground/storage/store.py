@@ -68,7 +68,7 @@ class Store:
         """
         if len(secret) < SECRET_CHARS:
             raise UserError("This browser's session was not recognised. Reload the page to begin a new one.")
-        known, now = hashlib.sha256(secret.encode()).hexdigest()[:32], time.time()
+        known, now = _secret_hash(secret), time.time()
         with self._database.connect() as db:
             row = db.execute("SELECT id, seen FROM visitors WHERE secret = ?", (known,)).fetchone()
         if row is not None and 0 <= now - row["seen"] < SEEN_SECONDS:
@@ -84,6 +84,12 @@ class Store:
             if row is None or not is_full(fault):
                 raise
             return str(row["id"])  # reading goes on without a note of the visit
+
+    def is_known(self, secret: str) -> bool:
+        """Whether a visitor holds this secret; adds none."""
+        with self._database.connect() as db:
+            found = db.execute("SELECT 1 FROM visitors WHERE secret = ?", (_secret_hash(secret),)).fetchone()
+        return found is not None
 
     def forget(self, visitor: str) -> None:
         """Delete everything of a visitor, whose secret leads to a new id; refused while a run of theirs is at work."""
@@ -256,6 +262,10 @@ class Store:
 
     def _written_path(self, visitor: str, document: str) -> Path:
         return self._database.folder(visitor) / "written" / f"{document}.json"
+
+
+def _secret_hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()[:32]
 
 
 def digest(content: Mapping[str, Any]) -> str:

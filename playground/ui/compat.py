@@ -1,7 +1,7 @@
 """The only module that uses private or version-bound parts of gradio; `check` tests them before the page opens."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -72,6 +72,13 @@ def missing_parts() -> list[str]:
     with gr.Blocks(analytics_enabled=False) as page:
         gr.Textbox()
     return [words for words, is_there in _CHECKS.items() if not is_there(page)]
+
+
+def hide_events(page: gr.Blocks, offered: Collection[str]) -> None:
+    """Leave all but these out of the list of endpoints; tests and benchmarks call some others by name."""
+    for event in page.fns.values():
+        if event.api_visibility == "public" and event.api_name not in offered:
+            event.api_visibility = "undocumented"
 
 
 def slow_down_queue(page: gr.Blocks) -> None:

@@ -12,6 +12,7 @@ import gradio as gr
 from playground.errors import UserError
 from playground.services.app import Services
 from playground.ui import compat
+from playground.ui.api.endpoints import offer
 from playground.ui.compare.tab import CompareTab
 from playground.ui.exam.tab import ExamTab
 from playground.ui.learn.tab import LearnTab
@@ -40,6 +41,7 @@ def build(services: Services) -> gr.Blocks:
     """The whole page, ready for `launch`."""
     compat.keep_files_in(services.exchange.folder)
     with CheckedPage(title="Gradio Playground", analytics_enabled=False) as page:
+        offered = offer(services)  # before the page's own events, which would take its names
         gr.Markdown(mark("page.heading"), elem_classes="heading")
         bar = StatusBar(services)
         with gr.Tabs() as tabs:
@@ -64,6 +66,7 @@ def build(services: Services) -> gr.Blocks:
         run_state = _poll_runs(services, page, bar, train)
         _redraw_on_change(page, all_tabs, run_state)
         send_session_names(page, [text.index.poll, train.sweep.poll, exam.poll])
+        compat.hide_events(page, offered)
     page.queue(api_open=False, max_size=EVENTS * services.settings.queue_size, default_concurrency_limit=4)
     compat.slow_down_queue(page)
     return page
@@ -85,7 +88,7 @@ def launch(page: gr.Blocks, services: Services, **more: Any) -> Any:
         theme=theme(),
         max_file_size=max(settings.file_bytes, settings.adapter_bytes),
         run_history=False,
-        footer_links=["settings"],
+        footer_links=["api", "settings"],
         ssr_mode=False,
         max_threads=settings.queue_size + THREADS,
         app_kwargs={"middleware": middleware(services), "lifespan": compat.without_cross_origin},

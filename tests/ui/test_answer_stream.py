@@ -12,7 +12,7 @@ from playground.errors import UserError
 from playground.services.app import Services
 from playground.ui.compare.answer_stream import stream_updates
 from playground.ui.compare.pane import FIGURES, NONE, draw_pane
-from playground.ui.compare.voting import refuse_if_full
+from playground.ui.shared.handlers import refuse_if_full
 
 SKIP = gr.skip()
 EARLIER = Record("Who?", "She.", 9, 0.1, 20.0, None, 0, True, False, "0" * 12, {})

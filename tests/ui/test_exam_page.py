@@ -70,7 +70,7 @@ def test_an_exam_is_drawn_up_taken_and_told_of(app: tuple[str, Services], visito
     assert told(visitor.client.predict(["base", "rag", "gold"], "Mine", False, 6, api_name="/take_exam")) == ""
     (exam,) = services.exams.all(id_)
     assert ended(services, id_, exam.id) == "done", read_events(exam.folder)
-    shown = str(visitor.client.predict(api_name="/exam"))
+    shown = str(visitor.client.predict(api_name="/exams"))
     assert "Which serves this text better" in shown
     assert "Mine (" in shown
     assert "follows planted orders" in shown

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.journey import free_port
 from playground.services.app import Services
 from playground.settings import Settings
-from playground.storage.exchange import DOWNLOADS
+from playground.storage.exchange import DOWNLOADS, LINKS, UNCLAIMED
 from playground.storage.store import new_secret
 from playground.ui.shared.session import COOKIE
 from tests.fakes.page import served_page
@@ -120,10 +120,25 @@ def test_the_app_goes_on_after_a_refusal(site: Site) -> None:
     assert site.upload(chunks(1)).status_code == 200
 
 
-def test_without_a_visit_nothing_can_be_uploaded(site: Site) -> None:
-    answer = Site(site.url, site.services, "").upload()
-    assert (answer.status_code, "cookie" in answer.text) == (403, True)
-    assert files_in(site) == []
+def test_an_upload_without_a_cookie_is_nobodys_and_served_to_nobody(site: Site) -> None:
+    program = Site(site.url, site.services, "")
+    (path,) = program.upload().json()
+    assert site.services.exchange.owner(Path(path)) == UNCLAIMED
+    assert (program.file(path).status_code, site.file(path).status_code) == (403, 403)
+
+
+def test_all_uploads_without_a_cookie_may_have_as_much_as_one_visitor(site: Site) -> None:
+    program = Site(site.url, site.services, "")
+    assert program.upload(b"0" * (LIMIT + 1)).status_code == 413
+    assert [program.upload().status_code for _ in range(3)] == [200, 200, 503]
+    assert site.upload().status_code == 200
+
+
+def test_a_link_is_served_to_whoever_has_it(site: Site) -> None:
+    file = site.services.exchange.new_folder(site.visitor, LINKS) / "adapter.zip"
+    file.write_text("weights")
+    assert Site(site.url, site.services, "").file(file).text == "weights"
+    assert site.other().file(file.parent).status_code != 200
 
 
 def test_the_uploads_of_one_visitor_and_of_all_are_bounded(site: Site) -> None:

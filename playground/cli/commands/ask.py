@@ -3,13 +3,12 @@
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from adapters.options import build
 from playground.chat import answer as chat_answer
 from playground.chat.answer import Answer, Arm, Decoding, load_adapter
 from playground.chat.few_shot import Examples, ExampleSelector, located_pairs
-from playground.chat.turns import passage
+from playground.chat.turns import answer_record
 from playground.cli.commands.arguments import NEEDS, ON_DEMAND, Line
 from playground.cli.commands.search import describe_place, searcher
 from playground.device import choose
@@ -49,7 +48,7 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
         model, arms, args.question, histories, search, decoding, ask_anyway=args.ask_anyway, examples=examples
     )
     for each in answers:
-        yield _record(each), _text(each, args.show_prompt)
+        yield answer_record(each), _text(each, args.show_prompt)
 
 
 def _examples(index: Path, settings: Settings) -> Callable[[str], Examples]:
@@ -58,20 +57,6 @@ def _examples(index: Path, settings: Settings) -> Callable[[str], Examples]:
     source = embedder_source(settings)
     embedder = Embedder(source.folder, name=source.name)
     return lambda question: ExampleSelector().choose(embedder, question, located_pairs(documents))
-
-
-def _record(answer: Answer) -> dict[str, Any]:
-    return {
-        "arm": answer.arm,
-        "answer": answer.text,
-        "found": answer.found,
-        "seconds_to_first_token": answer.seconds_to_first_token,
-        "tokens_per_second": answer.tokens_per_second,
-        "prompt": answer.prompt,
-        "prompt_tokens": answer.prompt_tokens,
-        "stamp": {**answer.stamp.to_dict(), "id": answer.stamp.id},
-        "passages": [passage(hit) for hit in answer.passages],
-    }
 
 
 def _text(answer: Answer, show_prompt: bool) -> str:

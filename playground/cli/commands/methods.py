@@ -8,6 +8,7 @@ import adapters
 from adapters.base import Method
 from adapters.options import Knob, knobs
 from playground.cli.commands.arguments import Line
+from playground.services.catalogue import method_record
 from playground.settings import Settings
 from playground.training.config import TrainSettings
 
@@ -15,40 +16,13 @@ from playground.training.config import TrainSettings
 def run(args: Namespace, settings: Settings) -> Iterator[Line]:
     """One line per method; as text also the flags that all methods share."""
     for method in adapters.methods().values():
-        yield _record(method), _text(method)
+        yield method_record(method), _text(method)
     yield None, "\n".join(["Every method", *map(_flag, knobs(TrainSettings))])
 
 
 def flag(knob: Knob) -> str:
     """The command-line flag of a knob."""
     return f"--{knob.name.replace('_', '-')}"
-
-
-def _record(method: Method[Any]) -> dict[str, Any]:
-    paper = method.paper
-    return {
-        "id": method.id,
-        "label": method.label,
-        "summary": method.summary,
-        "rule": method.rule,
-        "good_for": method.good_for,
-        "caveat": method.caveat,
-        "unavailable": method.unavailable(),
-        "paper": {"title": paper.title, "url": paper.url, "year": paper.year},
-        "options": [_option(each) for each in knobs(method.Options)],
-    }
-
-
-def _option(knob: Knob) -> dict[str, Any]:
-    return {
-        "name": knob.name,
-        "type": knob.kind.__name__,
-        "default": knob.default,
-        "low": knob.low,
-        "high": knob.high,
-        "choices": list(knob.choices),
-        "help": knob.help,
-    }
 
 
 def _text(method: Method[Any]) -> str:

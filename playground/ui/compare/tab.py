@@ -14,17 +14,15 @@ from playground.ui.compare.pane import NONE, PANES, arm_choices, build_pane, cho
 from playground.ui.compare.reader import Reader, ReaderState, close_updates
 from playground.ui.compare.self_test_panel import build_self_test
 from playground.ui.compare.suggestions import build_suggestions, suggestion_updates
-from playground.ui.compare.voting import Voting, refuse_if_full
+from playground.ui.compare.voting import Voting
 from playground.ui.shared.client_scripts import FOCUS_CITATION, FOCUS_READER, SHOW_ASK, SHOW_STOP
 from playground.ui.shared.controls import knob_control
 from playground.ui.shared.frames import Frames
-from playground.ui.shared.handlers import guard, guarded_stream, notice_box
+from playground.ui.shared.handlers import guard, guarded_stream, notice_box, refuse_if_full
 from playground.ui.shared.i18n import mark
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import UNQUEUED, Tab
+from playground.ui.shared.tab import QUESTIONS, UNQUEUED, Tab
 
-# Questions wait where their place can be told, so Gradio passes all of them on.
-LINE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": None}
 TESTS: dict[str, Any] = {"concurrency_id": "self_test", "concurrency_limit": 1}
 
 
@@ -49,7 +47,7 @@ class CompareTab:
         self.reader = Reader(services)
         self._build_decoding()
         build_self_test(services, TESTS)
-        self.voting = Voting(services, self.decoding, LINE)
+        self.voting = Voting(services, self.decoding, QUESTIONS)
         self._wire()
         self._wire_reader()
 
@@ -83,7 +81,7 @@ class CompareTab:
         outputs = [self.notice, *self.pane_outputs]
         frames = Frames(outputs)
         inputs = [*self.arms, self.anyway, *self.decoding]
-        shared = {**LINE, "show_progress": "minimal", "show_progress_on": self.notice}
+        shared = {**QUESTIONS, "show_progress": "minimal", "show_progress_on": self.notice}
         wanted, offered = [self.ask.click, self.question.submit], [each.click for each in self.suggestions]
         safe = guarded_stream(len(outputs))
         answers, again = (frames.stream(safe(each)) for each in (self._ask, self._retry))
@@ -97,7 +95,7 @@ class CompareTab:
             **UNQUEUED,
         )
         events = [
-            gr.on(wanted, answers, [self.question, *inputs], frames.outputs, api_name="ask", **shared),
+            gr.on(wanted, answers, [self.question, *inputs], frames.outputs, api_name="ask_panes", **shared),
             self.retry.click(again, inputs, frames.outputs, api_visibility="private", **shared),
         ]
         for button in self.suggestions:

@@ -11,7 +11,6 @@ from playground.chat.anonymize import anonymize
 from playground.chat.answer import Decoding
 from playground.chat.bradley_terry import rank_players
 from playground.chat.turns import SEPARATOR
-from playground.errors import UserError
 from playground.services import votes as votes_service
 from playground.services.app import Services
 from playground.storage.exchange import DOWNLOADS
@@ -19,7 +18,7 @@ from playground.storage.records import Ballot, VoteRow
 from playground.ui.compare.pane import arm_choices
 from playground.ui.shared.format import method_name
 from playground.ui.shared.frames import Frames
-from playground.ui.shared.handlers import guard, guarded_stream, notice_box
+from playground.ui.shared.handlers import guard, guarded_stream, notice_box, refuse_if_full
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import UNQUEUED
@@ -161,12 +160,6 @@ class Voting:
         for kind, written in FILES.items():
             (folder / f"votes.{kind}").write_text(written(votes), encoding="utf-8")
         return tuple(gr.update(value=str(folder / f"votes.{kind}"), visible=True) for kind in FILES)
-
-
-def refuse_if_full(services: Services, language: str) -> None:
-    """Raises UserError where no more questions are taken now."""
-    if services.answers.is_full():
-        raise UserError(say(language, "compare.full", count=services.settings.queue_size))
 
 
 def _revealed_names(language: str, ballot: Ballot) -> str:

@@ -53,7 +53,7 @@ class ExamTab:
     @property
     def tab(self) -> Tab:
         """What the page redraws of it."""
-        return Tab("exam", [*self.draft_outputs, *self.exam_outputs], self.refresh, self.changed)
+        return Tab("exams", [*self.draft_outputs, *self.exam_outputs], self.refresh, self.changed)
 
     @property
     def draft_outputs(self) -> list[Any]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import gradio as gr
 
-from playground.errors import USER_FACING
+from playground.errors import USER_FACING, UserError
 from playground.files import is_full
+from playground.services.app import Services
 from playground.ui.shared.i18n import ENGLISH, say
 from playground.ui.shared.session import language_of
 from playground.ui.shared.translation import translate
@@ -72,6 +73,12 @@ def guarded_stream(outputs: int, clears: bool = True) -> Callable[[Callable[...,
     return wrap
 
 
+def refuse_if_full(services: Services, language: str) -> None:
+    """Raises UserError where no more questions are taken now."""
+    if services.answers.is_full():
+        raise UserError(say(language, "compare.full", count=services.settings.queue_size))
+
+
 def _with_notice(values: tuple[Any, ...], clears: bool) -> tuple[Any, ...]:
     """A handler's values behind the update of the notice box: the handler's own sentence, or none."""
     if values and isinstance(values[0], Notice):
@@ -80,13 +87,16 @@ def _with_notice(values: tuple[Any, ...], clears: bool) -> tuple[Any, ...]:
 
 
 def _error_updates(error: Exception, args: tuple[Any, ...], outputs: int) -> tuple[Any, ...]:
-    """Updates that show the error's sentence; a fault of ours shows a general one, and its traceback is logged."""
+    """Updates that show the error's sentence, in the visitor's language where it is the page's."""
     request = next((each for each in args if isinstance(each, gr.Request)), None)
-    language = language_of(request) if request else ENGLISH
-    if isinstance(error, USER_FACING):
-        sentence = translate(language, str(error))
-        log.info("A request was refused: %s", type(error).__name__)
-    else:
-        sentence = say(language, "notice.full" if is_full(error) else "notice.ours")
-        log.error("A handler failed", exc_info=None if is_full(error) else error)
+    sentence = error_sentence(error, language_of(request) if request else ENGLISH)
     return (notice_update(sentence), *[gr.skip()] * (outputs - 1))
+
+
+def error_sentence(error: Exception, language: str) -> str:
+    """What the visitor is told of an error; of a fault of ours that is general, and its traceback is logged."""
+    if isinstance(error, USER_FACING):
+        log.info("A request was refused: %s", type(error).__name__)
+        return translate(language, str(error))
+    log.error("A handler failed", exc_info=None if is_full(error) else error)
+    return say(language, "notice.full" if is_full(error) else "notice.ours")

@@ -16,6 +16,11 @@ UNQUEUED: dict[str, Any] = {**NO_PROGRESS, "queue": False, "api_visibility": "pr
 # For what follows a form: one event for many controls, repeated after its answer, so that no older answer comes last.
 UNQUEUED_LATEST: dict[str, Any] = {**UNQUEUED, "trigger_mode": "always_last"}
 
+# Questions wait where their place can be told, so Gradio passes all of them on.
+QUESTIONS: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": None}
+# One at a time: a merged model takes as much memory as a second base model.
+EXPORTS: dict[str, Any] = {"concurrency_id": "exports", "concurrency_limit": 1}
+
 
 @dataclass(frozen=True)
 class Tab:

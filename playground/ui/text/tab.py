@@ -115,7 +115,7 @@ class TextTab:
             stream(self.add_files), [self.files, self.changed], frames.outputs, api_name="add_files", **shared
         ).then(lambda: None, None, self.files, **UNQUEUED)
         self.add.click(
-            stream(self._add_text), [self.pasted, self.changed], frames.outputs, api_name="add_text", **shared
+            stream(self._add_text), [self.pasted, self.changed], frames.outputs, api_name="paste_text", **shared
         ).then(self._clear_if_added, [self.notice, self.pasted], self.pasted, **UNQUEUED)
         for name, button in self.examples.items():
             button.click(

@@ -11,14 +11,10 @@ import gradio as gr
 from playground.export import export, hub
 from playground.services.app import Services
 from playground.storage.exchange import DOWNLOADS
-from playground.storage.store import clean_name
 from playground.ui.shared.handlers import Notice, guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import UNQUEUED
-
-EXPORTS = "exports"  # one at a time: a merged model takes as much memory as a second base model
-WAITING: dict[str, Any] = {"concurrency_id": EXPORTS, "concurrency_limit": 1}
+from playground.ui.shared.tab import EXPORTS, UNQUEUED
 
 
 def build_export(services: Services, chosen: gr.Dropdown) -> None:
@@ -34,7 +30,7 @@ def build_export(services: Services, chosen: gr.Dropdown) -> None:
             )
         _build_push(services, chosen, form)
     make_export = guard(2)(_export_handler(services))
-    make.click(make_export, [chosen, form], [notice, file], show_progress_on=notice, api_name="export", **WAITING)
+    make.click(make_export, [chosen, form], [notice, file], show_progress_on=notice, api_name="make_export", **EXPORTS)
     for each in (chosen, form):
         each.change(lambda: gr.update(value=None, visible=False), None, file, **UNQUEUED)
 
@@ -58,13 +54,13 @@ def _build_push(services: Services, chosen: gr.Dropdown, form: gr.Dropdown) -> N
                 notice,
                 show_progress_on=notice,
                 api_visibility="private",
-                **WAITING,
+                **EXPORTS,
             )
             return
         token = gr.Textbox(label=mark("export.hub_token"), type="password", max_lines=1, min_width=200)
     typed = [chosen, form, name, private, token]
     push.click(
-        _by_token(services), typed, [notice, token], show_progress_on=notice, api_visibility="private", **WAITING
+        _by_token(services), typed, [notice, token], show_progress_on=notice, api_visibility="private", **EXPORTS
     )
 
 
@@ -76,10 +72,7 @@ def offers_login() -> bool:
 def _export_handler(services: Services) -> Callable[..., tuple[Any, ...]]:
     def make(request: gr.Request, run: str, form: str) -> tuple[Any, ...]:
         visitor = visitor_of(services.visitors, request)
-        with _export_folder(services, visitor, run, form) as folder:
-            name = f"{_file_name(services, visitor, run)}-{form}.zip"
-            archive = services.exchange.new_folder(visitor, DOWNLOADS) / name
-            export.zip_folder(folder, archive)
+        archive = services.runs.zip_export(visitor, run, form, services.exchange.new_folder(visitor, DOWNLOADS))
         return (gr.update(value=str(archive), visible=True),)
 
     return make
@@ -122,9 +115,3 @@ def _export_folder(services: Services, visitor: str, run: str, form: str) -> Ite
     with services.store.scratch_folder() as folder:
         services.runs.export(visitor, run, form, folder)
         yield folder
-
-
-def _file_name(services: Services, visitor: str, run: str) -> str:
-    """The letters, digits and dashes of the run's name, for a file on the visitor's machine."""
-    name = clean_name(services.runs.get(visitor, run).name, "adapter")
-    return "-".join("".join(letter if letter.isalnum() else " " for letter in name).split()) or "adapter"

@@ -112,7 +112,7 @@ class TrainTab:
             guard(len(started))(self._start),
             [self.changed, self.name, self.panel.kept, *self.form],
             started,
-            api_name="train",
+            api_name="start_run",
             **NO_PROGRESS,
         )
         self.layers.wire(self.controls, self.form, self.redrawn)

@@ -11,7 +11,7 @@ import anyio
 
 from playground.errors import UserError
 from playground.services.visitors import Visitors
-from playground.storage.exchange import Exchange
+from playground.storage.exchange import UNCLAIMED, Exchange
 from playground.ui.compat import API_PREFIX, CLOSED_ROUTES, FILE_ROUTES, SESSION_ROUTES, UPLOAD_ROUTE
 from playground.ui.shared.http.asgi import AsgiApp, Message, Receive, Send, refuse, secret_of, with_headers
 
@@ -53,7 +53,7 @@ class OwnThings:
     async def _send_file(self, scope: Message, receive: Receive, send: Send, route: str) -> None:
         """Serve a visitor's own file whole, as a download; what no visitor owns is Gradio's to judge."""
         wanted = route.removeprefix(FILE_ROUTES[0]).removeprefix(FILE_ROUTES[1])
-        if not await anyio.to_thread.run_sync(self._may_have, secret_of(scope), wanted):
+        if not await anyio.to_thread.run_sync(self._may_fetch, secret_of(scope), wanted):
             await refuse(scope, send, 403, "refused.file")
             return
         # Gradio's answer to a range repeats the request's headers, the cookie too.
@@ -79,13 +79,18 @@ class OwnThings:
         else:
             await self.app(scope, _replay(body, receive), send)
 
+    def _may_fetch(self, secret: str, path: str) -> bool:
+        """Whether a path may be served: a visitor's own file, or one whose address is enough."""
+        file = Path(path)
+        return self.exchange.is_link(file) or (self.exchange.owner(file) != UNCLAIMED and self._may_have(secret, path))
+
     def _may_have(self, secret: str, path: str) -> bool:
-        """Whether a path is in this visitor's own folder, or of the page itself; never an address elsewhere."""
+        """Whether a path is in this visitor's folder, in nobody's, or of the page; never an address elsewhere."""
         file = Path(path)
         try:
             inside = file.resolve().is_relative_to(self.exchange.folder.resolve())
             owner = self.exchange.owner(file)
-            return inside and (owner is None or owner == self.visitors.identify(secret))
+            return inside and (owner in (None, UNCLAIMED) or owner == self.visitors.identify(secret))
         except (OSError, ValueError, UserError):  # UserError is a ValueError too: no visit
             return False
 

@@ -1,4 +1,4 @@
-"""Takes uploads from visitors alone, into a folder of theirs, within the bounds of one and of all."""
+"""Takes uploads into their visitor's folder, within the bounds of one and of all; those of programs into one pool."""
 
 import shutil
 from collections import Counter
@@ -10,7 +10,7 @@ from playground.errors import UserError
 from playground.files import is_full
 from playground.services.visitors import Visitors
 from playground.settings import MEGABYTE
-from playground.storage.exchange import UPLOADS, Exchange
+from playground.storage.exchange import UNCLAIMED, UPLOADS, Exchange
 from playground.ui.compat import UPLOAD_ROUTE, upload_into
 from playground.ui.shared.http.asgi import AsgiApp, Message, Receive, Send, header, refuse, secret_of
 
@@ -40,11 +40,9 @@ class UploadLimit:
         if scope["type"] != "http" or not scope["path"].rstrip("/").endswith(UPLOAD_ROUTE):
             await self.app(scope, receive, send)
             return
-        if not secret_of(scope):
-            await refuse(scope, send, 403, "refused.no_visit")
-            return
+        secret = secret_of(scope)
         try:
-            visitor = await anyio.to_thread.run_sync(self.visitors.identify, secret_of(scope))
+            visitor = await anyio.to_thread.run_sync(self.visitors.identify, secret) if secret else UNCLAIMED
             own, every = await anyio.to_thread.run_sync(self._room, visitor)
         except UserError:
             await refuse(scope, send, 507, "notice.full")
@@ -67,10 +65,13 @@ class UploadLimit:
             self._arriving += Counter()  # drops those at zero
 
     def _room(self, visitor: str) -> tuple[int, int]:
-        """The bytes that this visitor may still bring, and those that all may."""
+        """The bytes that this visitor may still bring, and those that all may.
+
+        All uploads without a cookie together may have as many as one visitor's: where others filled that, it is busy.
+        """
         own = self.visitor_bytes - self.exchange.brought_bytes(visitor) - self._arriving[visitor]
         every = self.all_bytes - self.exchange.brought_bytes() - self._arriving.total()
-        return own, every
+        return (self.visitor_bytes, min(own, every)) if visitor == UNCLAIMED else (own, every)
 
     async def _take(self, scope: Message, receive: Receive, send: Send, visitor: str, most: int) -> None:
         """Run the app on a body that is counted: a chunked request has no header that tells its length."""
