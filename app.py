@@ -18,6 +18,7 @@ from playground.services.app import Services
 from playground.services.preparing import pieces_of
 from playground.settings import Settings
 from playground.training import tracking
+from playground.ui.api import mcp
 from playground.ui.page import build, launch
 
 
@@ -29,6 +30,7 @@ def main() -> None:
     share_freed_memory()
     try:
         tracking.check(settings)
+        mcp.check(settings)
         pieces_of(settings)
         install_models(settings, logging.getLogger("playground").info)
     except UserError as error:

@@ -109,6 +109,12 @@ class Settings:
         False, env="PLAYGROUND_TRACKIO", help="Log every run's losses with `trackio` in the data folder; never a text."
     )
 
+    mcp: bool = setting(
+        False,
+        env="PLAYGROUND_MCP",
+        help="Offer the endpoints to assistants as MCP tools, at `/gradio_api/mcp/`; needs the package `mcp`.",
+    )
+
     def __post_init__(self) -> None:
         """Make the folders absolute, so that a worker with another working directory uses the same ones."""
         object.__setattr__(self, "data", self.data.expanduser().resolve())

@@ -104,8 +104,9 @@ class Exchange:
     def _swept(self) -> Iterator[tuple[Path, int]]:
         for kind, seconds in KEPT_SECONDS.items():
             yield from ((folder, seconds) for folder in self.folder.glob(f"*/{kind}/*"))
-        # Gradio leaves an empty file for each upload that it hands over.
-        yield from ((path, STRAY_SECONDS) for path in self.folder.iterdir() if path.is_file())
+        # Gradio leaves an empty file for each upload that it hands over, and what an assistant sent as a data address.
+        stray = (*self.folder.iterdir(), *self.folder.glob("*/*"))
+        yield from ((path, STRAY_SECONDS) for path in stray if path.is_file())
 
 
 def _size(path: Path) -> int:

@@ -90,6 +90,7 @@ def launch(page: gr.Blocks, services: Services, **more: Any) -> Any:
         run_history=False,
         footer_links=["api", "settings"],
         ssr_mode=False,
+        mcp_server=settings.mcp,
         max_threads=settings.queue_size + THREADS,
         app_kwargs={"middleware": middleware(services), "lifespan": compat.without_cross_origin},
         **more,
