@@ -11,7 +11,7 @@ from playground.data.tokenize import INSTRUCTION, MAX_PAIR_WINDOWS, Example, Tra
 from playground.data.training_pairs import refusal
 from retrieval.chunks import Passage
 
-REFUSALS = 0.04  # of the pairs with passages, those that get only other passages; with .1 a short run refused a third
+REFUSALS = 0.02  # of the pairs with passages, those that get only other passages; with .04 a short run refused too much
 GROUP = 4  # pairs at most that are asked of the same passages; they cost little more than one of them
 
 
