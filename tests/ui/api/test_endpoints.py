@@ -236,5 +236,5 @@ def test_the_main_job_on_the_real_model(real_source: ModelSource, tmp_path: Path
         asked = program.call("ask", "Who elects the President?", None, run, 16)
         assert [each["arm"] for each in asked] == ["base", "rag", "tuned", "both"]
         assert all(each["answer"] for each in asked)
-        done = program.wait("exam_state", program.call("exam", run, 4, ["base", "rag"]), 400)
+        done = program.wait("exam_state", program.call("exam", run, 4, ["base"]), 400)
         assert done["verdict"]
