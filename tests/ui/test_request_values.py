@@ -54,6 +54,13 @@ def test_several_choices_are_refused_where_one_is_taken(value: Any) -> None:
     assert preprocess(["a"], gr.Dropdown, choices=["a", "b"], multiselect=True) == ["a"]
 
 
+@pytest.mark.parametrize("value", [[], {"__type__": "update"}])
+def test_a_box_to_tick_takes_no_list_or_object(value: Any) -> None:
+    with pytest.raises(gr.Error, match="form that the page does not take"):
+        preprocess(value, gr.Checkbox)
+    assert preprocess(True, gr.Checkbox) is True
+
+
 def test_a_text_box_without_a_value_is_empty() -> None:
     assert preprocess(None, gr.Textbox) == ""
 

@@ -181,8 +181,8 @@ class CompareTab:
         self.services.conversations.clear(visitor)
         return tuple(self._draw(language_of(request), arms, {}))
 
-    def _show_arm(self, request: gr.Request, arm: str) -> tuple[Any, ...]:
-        visitor = visitor_of(self.services.visitors, request)
+    def _show_arm(self, request: gr.Request, arm: str | None) -> tuple[Any, ...]:
+        visitor, arm = visitor_of(self.services.visitors, request), arm or NONE
         self.services.answers.prepare(visitor, [arm])
         stored = self.services.conversations.load(visitor)
         return gr.update(elem_classes=column_classes(arm)), *draw_pane(language_of(request), arm, stored)

@@ -62,13 +62,14 @@ def check_numbers(parts: Sequence[Block], values: Sequence[Any]) -> None:
 
 
 def check_choices(parts: Sequence[Block], values: Sequence[Any]) -> None:
-    """Refuse several choices where one is taken; Gradio lets an empty list pass.
+    """Refuse several choices where one is taken, and what is no yes or no; Gradio lets an empty list pass.
 
     Raises:
         UserError: with what the page says of values that it does not take.
     """
     for part, value in zip(parts, values, strict=False):
-        if isinstance(part, gr.Dropdown) and not part.multiselect and isinstance(value, (list, dict)):
+        takes_one = (isinstance(part, gr.Dropdown) and not part.multiselect) or isinstance(part, gr.Checkbox)
+        if takes_one and isinstance(value, (list, dict)):
             raise UserError(say("en", "notice.choice"))
 
 
