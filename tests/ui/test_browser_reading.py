@@ -48,6 +48,7 @@ def test_a_dropped_part_is_taken_back_and_left_out_again(page: Page, tmp_path: P
     expect(text).to_contain_text("Home Shop")
     expect(page.get_by_label("Search index")).to_have_value(re.compile("Ready to search"), timeout=MINUTES)
     page.reload()
+    page.get_by_role("tab", name="Text").click(timeout=MINUTES)
     expect(text).to_contain_text("Home Shop", timeout=MINUTES)
     page.get_by_role("button", name="Leave out again").click()
     expect(text).not_to_contain_text("Home", timeout=MINUTES)
