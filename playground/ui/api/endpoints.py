@@ -25,6 +25,7 @@ from playground.training.config import MAX_STEPS, PRESETS, fitting_mix, mix_valu
 from playground.ui.api.checks import check_choice, check_knobs, check_range, endpoint
 from playground.ui.shared.handlers import refuse_if_full
 from playground.ui.shared.tab import EXPORTS, QUESTIONS
+from playground.ui.train.tab import FIRST_METHOD, FIRST_PRESET
 from retrieval.search import search
 
 Record = dict[str, Any]
@@ -105,7 +106,7 @@ class Endpoints:
         """The chat model that answers and is fine-tuned, and the embedders that search."""
         return catalogue.model_records(self._services.chat, self._services.embedders.offers())
 
-    def train(self, visit: str, method: str = "lora", preset: str = "quick", max_steps: int = 0) -> str:
+    def train(self, visit: str, method: str = FIRST_METHOD, preset: str = FIRST_PRESET, max_steps: int = 0) -> str:
         """Fine-tune the chat model on the visit's texts, and return at once; `run_state` tells how far it is.
 
         A visit trains one run at a time: while one is active, its name is returned.
