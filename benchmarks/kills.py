@@ -6,12 +6,14 @@
 import argparse
 import json
 import math
+import os
 import random
 import signal
 import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
@@ -185,12 +187,26 @@ def _kill_until_done(
 
 
 def _wait_for_a_save(folder: Path, worker: BaseProcess, chance: random.Random) -> None:
-    """Wait until one of the next few saves is in progress, or the worker has ended."""
+    """Halt the worker at a random moment inside one of its next few saves; return too if it ends first."""
     to_pass = chance.randrange(3)
     seen: set[str] = set()
-    while worker.is_alive() and len(seen) <= to_pass:
+    while worker.is_alive():
         seen |= _saves(folder, worker)
-    time.sleep(chance.uniform(0, 0.004))
+        if len(seen) > to_pass:
+            time.sleep(chance.uniform(0, 0.004))
+            if _halted_inside_a_save(folder, worker):
+                return
+
+
+def _halted_inside_a_save(folder: Path, worker: BaseProcess) -> bool:
+    """Halt the worker; one whose save has just ended goes on."""
+    pid = worker.pid or 0
+    with suppress(ProcessLookupError):  # it ended meanwhile
+        os.kill(pid, signal.SIGSTOP)
+        if _saves(folder, worker):
+            return True
+        os.kill(pid, signal.SIGCONT)
+    return False
 
 
 def _saves(folder: Path, worker: BaseProcess) -> set[str]:

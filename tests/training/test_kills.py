@@ -1,4 +1,4 @@
-"""A slice of `benchmarks.kills`: workers ended by SIGKILL at random moments, some of them inside saves."""
+"""A slice of `benchmarks.kills`: workers ended by SIGKILL at random moments and inside saves."""
 
 from pathlib import Path
 
@@ -14,6 +14,7 @@ def test_a_killed_run_ends_as_if_it_had_been_left_alone(method: str, tiny_model_
     found = kills.tally(method, 6, tiny_model_folder, tmp_path)
     assert found.exact, found
     assert found.kills == 6
+    assert found.inside_a_save > 0
 
 
 def test_steps_done_again_are_counted_for_each_kill(tmp_path: Path) -> None:
