@@ -57,7 +57,7 @@ def test_the_main_job(page: Page, shared_data: Path) -> None:
     expect(page.get_by_label("This run")).to_have_value(re.compile("Done"), timeout=5 * MINUTES)
 
     page.get_by_role("tab", name="Compare").click()
-    expect(page.locator(".pane").nth(3)).to_be_visible(timeout=MINUTES)
+    expect(page.get_by_label("Fourth pane")).to_have_value(re.compile("Fine-tuned"), timeout=MINUTES)
     page.get_by_label("Your question").fill(QUESTION)
     page.get_by_role("button", name="Ask", exact=True).click()
     expect(page.get_by_role("button", name="Stop")).to_be_visible(timeout=MINUTES)

@@ -1,9 +1,11 @@
 """The Start tab with the tiny model: a card opens its example beside its questions, one more click asks all panes."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import gradio as gr
 import pytest
 from playwright.sync_api import expect
 
@@ -11,7 +13,10 @@ from benchmarks.journey import Visitor, free_port
 from playground.data.examples import examples
 from playground.services.app import Services
 from playground.settings import Settings
-from tests.fakes.page import MINUTES, chromium, served_page
+from playground.ui.compare.pane import PANES
+from playground.ui.compare.tab import CompareTab
+from playground.ui.shared.session import visitor_of
+from tests.fakes.page import MINUTES, chromium, page_request, served_page
 from tests.fakes.prepared import prepare
 
 NAME = "us_constitution"
@@ -38,6 +43,29 @@ def test_a_card_says_what_is_ready_and_opens_it(app: tuple[str, Services]) -> No
     (run,) = services.runs.with_adapter(services.store.visitor(visitor.secret))
     assert visitor.arms()[-2:] == [f"tuned:{run.id}", f"both:{run.id}"]
     assert visitor.draw("start")[1] == lines[0]
+
+
+def test_no_question_is_offered_before_the_arms_that_it_asks(
+    app: tuple[str, Services], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, services = app
+    with gr.Blocks():
+        compare = CompareTab(services)
+    request = page_request()
+    visitor = visitor_of(services.visitors, request)
+    documents, with_adapter = services.library.documents, services.runs.with_adapter
+
+    def given(of: str, read: Callable[[str], list[Any]]) -> list[Any]:
+        found = read(of)
+        services.prepared.give(visitor, NAME)  # a card is opened while the page that just loaded is drawn
+        return found
+
+    monkeypatch.setattr(services.library, "documents", lambda of: given(of, documents))
+    monkeypatch.setattr(services.runs, "with_adapter", lambda of: given(of, with_adapter))
+    drawn = list(zip(compare.tab.outputs, compare.refresh(request, None, *["none"] * PANES), strict=True))
+    arms = [update["value"] for part, update in drawn if part in compare.arms]
+    offered = [update["visible"] for part, update in drawn if part in compare.suggestions]
+    assert "none" not in arms or not any(offered)
 
 
 @pytest.mark.slow

@@ -101,12 +101,15 @@ def page(tiny_model_folder: Path, tmp_path: Path) -> Iterator[Page]:
 
 @pytest.mark.slow
 def test_a_page_at_rest_draws_next_to_no_frames_and_an_animation_all_of_them(page: Page) -> None:
-    frames = []
-    for _ in range(0, 5 * PATIENCE, PACE):
-        frames.append(page.evaluate("window.frames_drawn"))
-        page.wait_for_timeout(PACE)
+    frames = [page.evaluate("window.frames_drawn")]
     assert frames[0] > 0
-    assert frames[-1] - frames[-4] <= 6
+    for _ in range(60):  # on a busy machine the page is still being drawn for a while
+        page.wait_for_timeout(PACE)
+        frames.append(page.evaluate("window.frames_drawn"))
+        if len(frames) * PACE > 5 * PATIENCE and frames[-1] - frames[-4] <= 6:
+            break
+    else:
+        pytest.fail(f"frames drawn, once a second: {frames}")
     assert page.evaluate(ANIMATE) < 2_000
 
 

@@ -126,6 +126,8 @@ class CompareTab:
     def refresh(self, request: gr.Request, place: ReaderState | None, *arms_before: str) -> tuple[Any, ...]:
         """Updates with the current choices, every stored turn, and the newest adapter in empty panes."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
+        # Before the adapters: a card may give text and adapters now, and a question shown beside fewer arms asks fewer.
+        suggestions = suggestion_updates(self.services, visitor)
         runs = self.services.runs.with_adapter(visitor)
         choices, arms = arm_choices(language, runs), chosen_arms(arms_before, runs)
         stored = self.services.conversations.load(visitor)
@@ -134,7 +136,7 @@ class CompareTab:
         columns = [gr.update(elem_classes=column_classes(arm)) for arm in arms]
         panes, reader = self._draw(language, arms, stored), self.reader.redraw(visitor, place)
         voting = self.voting.refresh(language, visitor)
-        return *dropdowns, *columns, *panes, *suggestion_updates(self.services, visitor), *reader, *voting
+        return *dropdowns, *columns, *panes, *suggestions, *reader, *voting
 
     def _draw(self, language: str, arms: Sequence[str], stored: Conversation) -> list[Any]:
         return [update for arm in arms for update in draw_pane(language, arm, stored)]
