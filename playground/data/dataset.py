@@ -34,6 +34,7 @@ from retrieval.language import detect_language
 MIN_TOKENS = 128
 MAX_HELDOUT_TOKENS = 1_024
 MAX_TURNS = 4  # of the pairs made from a text while the text itself is read once
+MAX_REPEATS = 6  # of one generated answer: a sentence that was asked for in many forms became the answer to everything
 
 TextForm = Literal["answers", "windows"]
 
@@ -250,8 +251,9 @@ class _SideBuilder:
         tokens = count_tokens([bare for *_, bare in chosen])
         once = self._heldout or not tokens or math.isinf(budget)
         turns = 1 if once else max(1, min(MAX_TURNS, round(budget / tokens)))
+        times = Counter[str]()
         for turn in range(turns):
-            yield from self._passage_examples.together(chosen, turn)
+            yield from self._passage_examples.together(list(_not_too_often(chosen, times)), turn)
 
     def _chosen(self, texts: Sequence[SplitDocument], budget: float) -> Iterator[tuple[int, TrainingPair, Example]]:
         """One pair of each kind in turn, each kind shuffled, until `budget` tokens are reached, with bare examples."""
@@ -273,6 +275,16 @@ class _SideBuilder:
         if (number, pair) not in self._bare_examples:
             self._bare_examples[number, pair] = pair_example(pair, self._tokenizer, self._mix.window)
         return self._bare_examples[number, pair]
+
+
+def _not_too_often(
+    chosen: Sequence[tuple[int, TrainingPair, Example]], times: Counter[str]
+) -> Iterator[tuple[int, TrainingPair, Example]]:
+    """The pairs but those whose answer was already given MAX_REPEATS times; counts in `times`."""
+    for number, pair, bare in chosen:
+        if times[pair.answer] < MAX_REPEATS:
+            times[pair.answer] += 1
+            yield number, pair, bare
 
 
 def _cap_heldout(part: Sequence[Example], side: Sequence[Sequence[Example]]) -> Iterator[Example]:

@@ -18,6 +18,7 @@ BLOCKS = frozenset(
     "tfoot thead tr ul".split()
 )
 MAX_ADDRESS = 200  # characters; longer addresses hold session data
+MAX_TERM, MIN_DESCRIPTION = 80, 60  # mean characters of a list's terms, and of descriptions that these are titles of
 _WEB = re.compile(r"https?://([^/?#\s]+)\S*$", re.IGNORECASE)
 _WHITESPACE = re.compile(r"[ \t\r\n\f]+")
 _BLANKS = re.compile(r" {2,}")
@@ -36,7 +37,8 @@ _SCRIPTED = {"msup": "^", "msub": "_", "mfrac": "/", "munder": "_", "mover": "^"
 class Place:
     """Where a piece of text stands: its block, the markers of the list entries around it, and its list.
 
-    `group` is the same for all entries of one list; `toggle` says that the block is the title of a panel.
+    `group` is the same for all entries of one list; `toggle` says that the block is the title of a panel or of a
+    description, `described` that the terms of the list around are such titles.
     """
 
     block: LexborNode
@@ -44,6 +46,7 @@ class Place:
     group: int = 0
     depth: int = 0
     toggle: bool = False
+    described: bool = False
 
     def take_marker(self) -> str:
         """The marker of the list entry that begins here, once; an empty string afterwards."""
@@ -129,8 +132,10 @@ def _place_of(node: LexborNode, place: Place, walk: _Walk) -> Place:
         return replace(place, block=node, group=place.group or node.mem_id, depth=place.depth + 1)
     if tag == "li":
         return replace(place, block=node, markers=[_marker(node, place.depth, walk)])
+    if tag == "dl":  # a list inside another is as that one: to look at each takes time with the text below it
+        return replace(place, block=node, described=place.described if place.group else _names_descriptions(node))
     if tag in ("dt", "dd"):
-        return replace(place, block=node, group=_term(node))
+        return replace(place, block=node, group=_term(node), toggle=place.described and tag == "dt")
     if tag in ("summary", "button") or "role" in node.attributes:
         if is_toggle(node):
             return replace(place, block=node, toggle=True)
@@ -143,6 +148,13 @@ def _term(node: LexborNode) -> int:
     while earlier is not None and earlier.tag != "dt":
         earlier = earlier.prev
     return (earlier or node).mem_id
+
+
+def _names_descriptions(terms: LexborNode) -> bool:
+    """Whether a list of short terms describes them in sentences, so that each is the title of what follows it."""
+    found = {tag: [each.text().strip() for each in terms.css(tag)] for tag in ("dt", "dd")}
+    lengths = {tag: sum(map(len, texts)) / max(1, len(texts)) for tag, texts in found.items()}
+    return lengths["dt"] <= MAX_TERM and lengths["dd"] >= MIN_DESCRIPTION
 
 
 def _numbering(node: LexborNode) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Documents become examples: split by section, loss on answers only, nothing lost and nothing on both sides."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -372,3 +373,14 @@ def test_an_example_says_what_its_prompt_has_beside_the_question(tokenizer: PreT
     refused = [tokenizer.decode([i for i in each.labels if i != NO_LOSS]) for each in shown["refusal"]]
     assert {text.removesuffix("<|im_end|>") for text in refused} == {ENGLISH.not_in_passages}
     assert ENGLISH.not_in_passages not in str([tokenizer.decode(each.input_ids) for each in shown["passages"]])
+
+
+def test_no_sentence_becomes_the_answer_to_everything(tokenizer: PreTrainedTokenizerFast) -> None:
+    few = 'The group\'s name stands for "Dialup IP".\n\n'
+    text = few + "".join(
+        f"Line {n} of this file says nothing that a rule could ask about, as it is so.\n\n" for n in range(60)
+    )
+    data = build(tokenizer, sectioned(text), window=256, pairs_share=0.6, gaps=False)
+    answers = Counter(each.pair.answer for each in data.train if each.pair)
+    assert answers
+    assert max(answers.values()) == dataset.MAX_REPEATS

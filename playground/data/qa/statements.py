@@ -51,7 +51,10 @@ _POINTING = frozenset(
     now of on once one only or other others otherwise our over perhaps second see she since so some someone soon
     something still such surely that their then there thereupon therefore these they third this those though thus to
     today under unless until we what when where whereas whether which while who why with without yet you
-    your""".split()
+    your actually alternatively apparently arguably basically certainly clearly eventually evidently fortunately
+    generally historically hopefully ideally importantly initially interestingly normally obviously occasionally
+    originally possibly presumably probably recently sometimes specifically subsequently technically traditionally
+    typically unfortunately usually""".split()
 )
 _NOT_INSIDE = frozenset(
     """am because been be cannot did do does following he i if it not said she that there these they this those we

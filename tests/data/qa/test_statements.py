@@ -56,6 +56,7 @@ def test_a_statement_is_asked_for_from_its_sides(sentence: str, questions: list[
         "When the war ended the army was small and poor.",
         "His work fell into relative obscurity after his death.",
         "To install it, run the command again and again.",
+        "Presumably so backup duties can be locally delegated to someone.",
     ],
 )
 def test_nothing_is_asked_about_what_points_elsewhere(sentence: str) -> None:

@@ -121,3 +121,12 @@ def test_wide_spans_cost_little(write: Write) -> None:
     begun = time.process_time()
     read_document(write("a.html", page * 5))
     assert time.process_time() - begun < 10
+
+
+def test_terms_that_are_described_in_sentences_are_titles(write: Write) -> None:
+    page = (
+        "<h1>Pumps</h1><dl><dt>Kelu</dt><dd><p>The Kelu pump lifts water from the low basin into the high one; on a "
+        "dry day it lifts twice as much as two others do.</p></dd><dt>Moru</dt><dd>It rests.</dd></dl>"
+        "<h1>Paint</h1><dl><dt>Colour</dt><dd>Red</dd></dl>"
+    )
+    assert labels(read_document(write("pumps.html", page))) == ["Pumps", "Pumps > Kelu", "Pumps > Moru", "Paint"]
