@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from playground.charts.bars import IntervalBar, draw_interval_bars, draw_stacked_bars
+from playground.charts.html_page import html_page
 from playground.charts.line import ChartPoint, draw_line
-from playground.charts.svg import stylesheet
 from playground.evaluation.bootstrap import Figure
 from playground.evaluation.costs import BreakEven
 from playground.evaluation.error_analysis import CAUSES
@@ -22,16 +22,11 @@ from playground.evaluation.statements import TOPICS, catalogue, render_statement
 OTHERS = ("perplexity", "recall", "abstention", "general", "seconds", "tokens", "prompt_tokens", "megabytes")
 CHANCE = 0.25  # one of four
 STYLE = """
-:root{--font:system-ui,sans-serif;--body-text-color:#111827;--body-text-color-subdued:#4b5563;--text-sm:.85rem;
---body-background-fill:#fff;--block-background-fill:#fff;--border-color-primary:#e5e7eb;
---arm-base:#7a8088;--arm-rag:#0072b2;--arm-tuned:#d55e00;--arm-both:#00825f;--arm-few_shot:#a6527c;--arm-gold:#4b5563}
-body{font:16px/1.5 var(--font);max-width:60rem;margin:2rem auto;padding:0 1rem;color:var(--body-text-color);
-background:var(--body-background-fill)}
 table{border-collapse:collapse;font-size:var(--text-sm);display:block;overflow-x:auto;margin:1rem 0}
 td,th{border:1px solid #d1d5db;padding:.25rem .5rem;text-align:left;vertical-align:top}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(20rem,100%),1fr));gap:1.5rem 2.5rem;margin:2rem 0}
 .charts h4{margin:0 0 .5rem}.charts .drawing{max-width:28rem}
-.right{background:#dcfce7}.who{font-size:1.15rem}pre{white-space:pre-wrap;background:#f3f4f6;padding:.75rem}
+.right{background:#dcfce7}.who{font-size:1.15rem}
 """
 Words = Mapping[str, str]
 
@@ -43,13 +38,7 @@ def render_html(report: Report, command: str, language: str) -> str:
     body = "".join([*_verdict(report, language), f'<div class="charts">{charts}</div>', *_numbers(report, words)])
     stamp = escape(json.dumps(dict(report.stamp), indent=1, ensure_ascii=False))
     again = f"<h2>{escape(words['report.again'])}</h2><pre>{escape(command)}\n\n{stamp}</pre>"
-    return (
-        f'<!doctype html><html lang="{escape(language)}"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{escape(words['report.title'])}</title><style>{stylesheet()}{STYLE}</style></head><body>"
-        f"<h1>{escape(words['report.title'])}</h1>{body}{_answers(report, words)}{again}</body></html>"
-    )
+    return html_page(words["report.title"], language, STYLE, f"{body}{_answers(report, words)}{again}")
 
 
 def _verdict(report: Report, language: str) -> Iterator[str]:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from playground.chat.answer import Answer, Arm, Decoding
+from playground.chat.conversation_files import conversation_html, conversation_jsonl
 from playground.chat.turns import (
     FEW_SHOT,
     RETRIEVING,
@@ -97,6 +99,22 @@ class Conversations:
         """Remove all turns; answers that are being written are kept when they end."""
         with self._saving.hold(visitor):
             self._save(visitor, {})
+
+    def write_files(
+        self, visitor: str, folder: Path, names: Mapping[str, str], words: Mapping[str, str], language: str
+    ) -> list[Path]:
+        """The conversation as files in a folder, a page and JSON lines; `names` of arms and `words` as these take them.
+
+        Raises:
+            UserError: nothing was asked yet.
+        """
+        conversation = self.load(visitor)
+        if not any(conversation.values()):
+            raise UserError("There is no conversation to save yet. Type a question and press “Ask”.")
+        page, lines = folder / "conversation.html", folder / "conversation.jsonl"
+        page.write_text(conversation_html(conversation, names, words, language), encoding="utf-8")
+        lines.write_text(conversation_jsonl(conversation, names), encoding="utf-8")
+        return [page, lines]
 
     def forget(self, visitor: str) -> None:
         """Keep nothing of the questions that are being answered now; called when a visitor's data is deleted."""

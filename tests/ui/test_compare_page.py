@@ -1,5 +1,6 @@
 """The Compare tab in Chromium with the tiny model: frames are drawn until the answer is complete, then Ask is back."""
 
+import json
 import re
 from pathlib import Path
 
@@ -18,7 +19,9 @@ QUESTION = "What does rule 3 say?"
 
 
 @pytest.mark.slow
-def test_an_answer_is_drawn_and_asked_again_it_is_drawn_anew(long_window_folder: Path, tmp_path: Path) -> None:
+def test_an_answer_is_drawn_asked_again_drawn_anew_and_saved(
+    long_window_folder: Path, tmp_path: Path
+) -> None:
     services = Services(Settings(data=tmp_path, chat_model=str(long_window_folder), port=free_port()))
     assert services.chat
     secret = new_secret()
@@ -34,3 +37,9 @@ def test_an_answer_is_drawn_and_asked_again_it_is_drawn_anew(long_window_folder:
             expect(tab.locator(".pane").first.get_by_text(QUESTION)).to_have_count(turns, timeout=2 * MINUTES)
             expect(tab.get_by_role("button", name="Ask", exact=True)).to_be_visible(timeout=2 * MINUTES)
             expect(tab.get_by_label("Figures").first).to_have_value(re.compile(r"stamp [0-9a-f]{12}"))
+        tab.get_by_role("button", name="Save", exact=True).click()
+        with tab.expect_download(timeout=MINUTES) as download:
+            tab.locator('a[download="conversation.jsonl"]').click()
+        lines = [json.loads(line) for line in download.value.path().read_text(encoding="utf-8").splitlines()]
+        assert {line["question"] for line in lines} == {QUESTION}
+        assert all(line["stamp"] for line in lines)

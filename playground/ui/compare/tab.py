@@ -9,6 +9,7 @@ from adapters.options import build, knobs
 from playground.chat.answer import Decoding
 from playground.chat.turns import Conversation
 from playground.services.app import Services
+from playground.storage.exchange import DOWNLOADS
 from playground.ui.compare.answer_stream import stream_updates
 from playground.ui.compare.pane import NONE, PANES, arm_choices, build_pane, chosen_arms, column_classes, draw_pane
 from playground.ui.compare.reader import Reader, ReaderState, close_updates
@@ -19,7 +20,7 @@ from playground.ui.shared.client_scripts import FOCUS_CITATION, FOCUS_READER, SH
 from playground.ui.shared.controls import knob_control
 from playground.ui.shared.frames import Frames
 from playground.ui.shared.handlers import guard, guarded_stream, notice_box, refuse_if_full
-from playground.ui.shared.i18n import mark
+from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import QUESTIONS, UNQUEUED, Tab
 
@@ -71,7 +72,9 @@ class CompareTab:
         with gr.Row(elem_classes="again"):
             self.retry = gr.Button(mark("compare.retry"), size="sm", min_width=110, scale=0)
             self.clear = gr.Button(mark("compare.clear"), size="sm", min_width=110, scale=0)
+            self.save = gr.Button(mark("compare.save"), size="sm", min_width=110, scale=0)
             self.anyway = gr.Checkbox(label=mark("compare.ask_anyway"), value=False, min_width=240, container=False)
+        self.saved = gr.File(label=mark("compare.saved"), interactive=False, visible=False, file_count="multiple")
 
     def _build_decoding(self) -> None:
         with gr.Accordion(mark("compare.decoding"), open=False), gr.Row(elem_classes="knobs"):
@@ -107,6 +110,7 @@ class CompareTab:
             event.then(None, None, [self.ask, self.stop], js=SHOW_ASK, **UNQUEUED)
         self.stop.click(guard(1)(self._stop), None, [self.notice], **UNQUEUED)
         self.clear.click(guard(len(outputs))(self._clear), self.arms, outputs, **UNQUEUED)
+        self.save.click(guard(2)(self._save), None, [self.notice, self.saved], **UNQUEUED)
         for pane in self.panes:
             shown = [self.notice, pane.column, *pane.outputs]
             pane.arm.input(guard(len(shown))(self._show_arm), pane.arm, shown, **UNQUEUED)
@@ -182,6 +186,16 @@ class CompareTab:
         visitor = visitor_of(self.services.visitors, request)
         self.services.conversations.clear(visitor)
         return tuple(self._draw(language_of(request), arms, {}))
+
+    def _save(self, request: gr.Request) -> tuple[Any, ...]:
+        """Files of the whole conversation in a download folder."""
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
+        choices = arm_choices(language, self.services.runs.with_adapter(visitor))
+        words = {part: say(language, f"compare.saved_{part}") for part in ("title", "stamps", "passages")}
+        folder = self.services.exchange.new_folder(visitor, DOWNLOADS)
+        names = {id_: name for name, id_ in choices}
+        files = self.services.conversations.write_files(visitor, folder, names, words, language)
+        return (gr.update(value=[str(each) for each in files], visible=True),)
 
     def _show_arm(self, request: gr.Request, arm: str | None) -> tuple[Any, ...]:
         visitor, arm = visitor_of(self.services.visitors, request), arm or NONE
