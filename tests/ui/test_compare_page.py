@@ -19,9 +19,7 @@ QUESTION = "What does rule 3 say?"
 
 
 @pytest.mark.slow
-def test_an_answer_is_drawn_asked_again_drawn_anew_and_saved(
-    long_window_folder: Path, tmp_path: Path
-) -> None:
+def test_an_answer_is_drawn_asked_again_drawn_anew_and_saved(long_window_folder: Path, tmp_path: Path) -> None:
     services = Services(Settings(data=tmp_path, chat_model=str(long_window_folder), port=free_port()))
     assert services.chat
     secret = new_secret()
