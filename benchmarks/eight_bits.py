@@ -1,6 +1,6 @@
 """Are 16-bit and 8-bit weights as good, and faster? `python -m benchmarks.eight_bits`, on the real model.
 
-Each product of `playground.inference.llama_forward` is replaced: weights in float32, in 16 bits, eight
+Each product of `playground.inference.decoder_forward` is replaced: weights in float32, in 16 bits, eight
 bits with inputs of 16, and eight bits with inputs quantized on the fly, with one scale for all rows or one per row.
 """
 
@@ -15,12 +15,12 @@ from torch import Tensor
 
 from benchmarks.chat import forbid_end, random_lora, texts, timed
 from playground.device import Device
-from playground.inference import llama_forward, scheduler
+from playground.inference import decoder_forward, scheduler
+from playground.inference.decoder_forward import OurForward
 from playground.inference.engine import Decoding, Prompt
 from playground.inference.forward import forward_of
 from playground.inference.fp16_weights import Fp16Weight
 from playground.inference.kv_cache import KVCache
-from playground.inference.llama_forward import OurForward
 from playground.inference.matmul import fast_linear
 from playground.inference.ragged_batch import Segment
 from playground.models.chat_model import ChatModel, load_chat
@@ -52,7 +52,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     for name, (multiply, pack) in KINDS.items():
         packed = {weight.data_ptr(): pack(weight) for weight in weights(forward)}
-        llama_forward.fast_linear = exchanged(multiply, packed)
+        decoder_forward.fast_linear = exchanged(multiply, packed)
         print(row(name, chat, forward, Decoding(max_new_tokens=chosen.tokens, repetition_penalty=1.0)), flush=True)
 
 

@@ -2,53 +2,21 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface, LlamaConfig, LlamaForCausalLM, PreTrainedModel, Qwen2ForCausalLM
+from transformers import AttentionInterface, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from adapters.errors import IncompatibleLibraryError
+from playground.models.architectures import rotary_angles, row_of, take_apart
 
 TRANSFORMERS, TORCH = "5.24.0", "2.13.0"  # the versions that this module was written for
 MODULE = "playground/inference/compat.py"
-STEADY_ROPE = ("default", "linear", "llama3")  # angles that do not depend on the length of the text
 ATTENTION = "rows"  # the name under which transformers' models find the attention function in use
 
 Attention = Callable[..., tuple[Tensor, None]]
-
-
-@dataclass(frozen=True)
-class LlamaBlock:
-    """The modules of one block of a Llama-like decoder, in the order in which they compute."""
-
-    attention_norm: Any
-    q: nn.Linear
-    k: nn.Linear
-    v: nn.Linear
-    o: nn.Linear
-    mlp_norm: Any
-    gate: nn.Linear
-    up: nn.Linear
-    down: nn.Linear
-    activation: Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class LlamaParts:
-    """The modules and numbers of a Llama-like decoder; `attention_scale` multiplies the scores of q·k."""
-
-    embed: Any
-    rotary: Any
-    blocks: tuple[LlamaBlock, ...]
-    norm: Any
-    head: nn.Linear
-    heads: int
-    key_value_heads: int
-    head_size: int
-    attention_scale: float
 
 
 @cache
@@ -61,35 +29,6 @@ def check() -> None:
     for library, written_for, checks in (("transformers", TRANSFORMERS, _MODEL_CHECKS), ("torch", TORCH, _HOOK_CHECKS)):
         if missing := [words for words, works in checks.items() if not _works(works)]:
             raise IncompatibleLibraryError(library, written_for, missing, MODULE)
-
-
-def is_llama_like(model: PreTrainedModel) -> bool:
-    """Whether `llama_parts` can take the model apart: exactly Llama, or Qwen2 without a sliding window."""
-    config = model.config
-    known = type(model) is LlamaForCausalLM or (type(model) is Qwen2ForCausalLM and not config.use_sliding_window)
-    return known and config.rope_parameters["rope_type"] in STEADY_ROPE
-
-
-def llama_parts(model: Any) -> LlamaParts:
-    """A Llama-like decoder taken apart; its modules stay its own."""
-    decoder, attention = model.model, model.model.layers[0].self_attn
-    return LlamaParts(
-        embed=decoder.embed_tokens,
-        rotary=decoder.rotary_emb,
-        blocks=tuple(_llama_block(each) for each in decoder.layers),
-        norm=decoder.norm,
-        head=model.lm_head,
-        heads=model.config.num_attention_heads,
-        key_value_heads=model.config.num_key_value_heads,
-        head_size=attention.head_dim,
-        attention_scale=attention.scaling,
-    )
-
-
-def norm_epsilon(norm: Any) -> float:
-    """What an RMSNorm adds to the mean square."""
-    epsilon: float = norm.variance_epsilon
-    return epsilon
 
 
 @contextmanager
@@ -131,22 +70,6 @@ def multiply_fp16(x: Tensor, packed: Any) -> Tensor:
     return product
 
 
-def _llama_block(block: Any) -> LlamaBlock:
-    attention, mlp = block.self_attn, block.mlp
-    return LlamaBlock(
-        attention_norm=block.input_layernorm,
-        q=attention.q_proj,
-        k=attention.k_proj,
-        v=attention.v_proj,
-        o=attention.o_proj,
-        mlp_norm=block.post_attention_layernorm,
-        gate=mlp.gate_proj,
-        up=mlp.up_proj,
-        down=mlp.down_proj,
-        activation=mlp.act_fn,
-    )
-
-
 def _works(check_: Callable[[], bool]) -> bool:
     try:
         with torch.inference_mode(False), torch.enable_grad():  # whatever the caller is in the middle of
@@ -171,9 +94,11 @@ def _tiny_llama() -> LlamaForCausalLM:
 
 def _can_be_taken_apart() -> bool:
     model = _tiny_llama()
-    parts = llama_parts(model)
+    parts = take_apart(model)
     heads = (parts.heads, parts.key_value_heads, parts.head_size, parts.attention_scale)
-    return is_llama_like(model) and heads == (2, 1, 4, 0.5) and norm_epsilon(parts.norm) > 0 and len(parts.blocks) == 1
+    angles = rotary_angles(model, [parts.blocks[0].plan], torch.zeros(1, 3, 8), torch.arange(3))
+    turned = [tuple(each.shape) for kind in angles.values() for each in kind] == [(1, 3, 4), (1, 3, 4)]
+    return row_of(model) is not None and heads == (2, 1, 4, 0.5) and len(parts.blocks) == 1 and turned
 
 
 def _attention_is_replaced() -> bool:

@@ -14,9 +14,9 @@ from transformers import PreTrainedModel
 
 from playground.errors import UserError
 from playground.inference import compat, fp16_weights
+from playground.inference.decoder_forward import OurForward
 from playground.inference.hooks import FEW_ROWS, apply_adapters, transposed_matmul
 from playground.inference.kv_cache import KVCache
-from playground.inference.llama_forward import OurForward
 from playground.inference.matmul import calibrate
 from playground.inference.ragged_batch import Forward, RaggedBatch, Segment
 

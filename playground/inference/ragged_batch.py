@@ -59,10 +59,13 @@ class RaggedBatch:
         out = []
         for segment, mask, (start, end) in zip(self.segments, self._masks, self._bounds, strict=True):
             keys, values = segment.cache.write(layer, new[start:end].transpose(0, 1))
-            if window and keys.shape[1] > window:
-                mask = mask + torch.full_like(mask, -torch.inf).tril(keys.shape[1] - len(mask) - window)
-            used_mask = mask if len(mask) > 1 or window else None
-            out.append(_attention(query[start:end], keys, values, used_mask, scale))
+            unseen = max(0, keys.shape[1] - window) if window else 0  # by the last token
+            if end - start == 1:
+                out.append(_attention(query[start:end], keys[:, unseen:], values[:, unseen:], None, scale))
+                continue
+            if unseen:
+                mask = mask + torch.full_like(mask, -torch.inf).tril(unseen - len(mask))
+            out.append(_attention(query[start:end], keys, values, mask, scale))
         return torch.cat(out)
 
     def _adapter_spans(self, lengths: Sequence[int]) -> list[AdapterSpan]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from playground.data.packing import Pack, build_pack
 from playground.data.tokenize import Example, count_tokens
-from playground.training import fused_llama
+from playground.training import fused_decoder
 
 MAX_BYTES = 1_000_000_000  # on disk, for one visitor; the pages in use are in memory too
 ALIGNMENT = 64  # bytes: the flags in front of the vectors are padded to a multiple of this
@@ -54,8 +54,8 @@ class ActivationCache:
     def _compute(self, example: Example, name: str) -> None:
         alone = build_pack([example])
         start, end = self._spans[name]
-        embedded = fused_llama.embed_tokens(self._model, alone)
-        self._vectors[start:end] = fused_llama.run_blocks(self._model, embedded, alone, 0, self.blocks)
+        embedded = fused_decoder.embed_tokens(self._model, alone)
+        self._vectors[start:end] = fused_decoder.run_blocks(self._model, embedded, alone, 0, self.blocks)
         self._computed[self._numbers[name]] = 1
 
 

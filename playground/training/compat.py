@@ -13,16 +13,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import LlamaConfig, LlamaForCausalLM
-from transformers.models.llama.modeling_llama import LlamaAttention, LlamaMLP, LlamaRMSNorm
 
 from adapters.errors import IncompatibleLibraryError
+from playground.models.architectures import known_row, layer_plans, rotary_angles
 
 TRANSFORMERS, TORCH = "5.24.0", "2.13.0"  # the versions that this module was written for
 MODULE = "playground/training/compat.py"
-MODEL_TYPE = "llama"  # the `model_type` in the configuration of a supported model
 LAMBDAS = "lr_lambdas"  # what a LambdaLR's state holds of its functions; they are made anew on restoring
 
-Norm, FeedForward, Attention = _KINDS = LlamaRMSNorm, LlamaMLP, LlamaAttention
 Forward = Callable[..., Any]
 
 
@@ -41,9 +39,10 @@ def check_libraries() -> None:
             raise IncompatibleLibraryError(library, written_for, missing, MODULE)
 
 
-def is_llama(model: nn.Module) -> bool:
-    """Whether this is exactly the model class whose modules are known here, no subclass of it."""
-    return type(model) is LlamaForCausalLM
+def part_classes(model: Any) -> tuple[type[Any], type[Any], type[Any]]:
+    """The classes of a known decoder's norms, feed-forward parts and attention."""
+    decoder = model.get_decoder()
+    return type(decoder.norm), type(decoder.layers[-1].mlp), type(decoder.layers[-1].self_attn)
 
 
 @contextmanager
@@ -59,18 +58,18 @@ def replaced_forwards(model: nn.Module, forwards: Mapping[type[Any], Forward]) -
             del vars(module)["forward"]
 
 
-def rotary_angles(model: Any, hidden: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
-    """Cos and sin of a Llama's rotary positions, (1, T, head size) each; `hidden` (1, T, size), `positions` (T)."""
-    cos, sin = model.get_decoder().rotary_emb(hidden, position_ids=positions[None].to(hidden.device))
-    return cos, sin
-
-
 def run_decoder_blocks(
-    model: Any, hidden: Tensor, angles: tuple[Tensor, Tensor], first: int, last: int | None, **named: Any
+    model: Any, hidden: Tensor, positions: Tensor, first: int, last: int | None, **named: Any
 ) -> Tensor:
-    """(1, T, size) after the blocks from `first` to before `last`; `named` arguments reach each attention's forward."""
-    for block in model.get_decoder().layers[first:last]:
-        hidden = block(hidden, position_embeddings=angles, **named)
+    """(1, T, size) after the blocks from `first` to before `last`; `hidden` is (1, T, size), `positions` (T).
+
+    Each attention's forward gets the angles of its kind of positions, None for a layer without any, its `window`, and
+    the `named` arguments.
+    """
+    plans = layer_plans(model.config, known_row(model))[first:last]
+    angles = rotary_angles(model, plans, hidden, positions.to(hidden.device))
+    for block, plan in zip(model.get_decoder().layers[first:last], plans, strict=True):
+        hidden = block(hidden, position_embeddings=angles.get(plan.rope), window=plan.window, **named)
     return hidden
 
 
@@ -83,6 +82,12 @@ def logits_at(model: Any, ids: Tensor, positions: Tensor) -> Tensor:
 def silu_gradient(gradient: Tensor, x: Tensor) -> Tensor:
     """The gradient of silu at x, times `gradient`, in one pass through memory."""
     result: Tensor = torch.ops.aten.silu_backward(gradient, x)
+    return result
+
+
+def gelu_gradient(gradient: Tensor, x: Tensor) -> Tensor:
+    """The gradient of the tanh form of gelu at x, times `gradient`, in one pass through memory."""
+    result: Tensor = torch.ops.aten.gelu_backward(gradient, x, approximate="tanh")
     return result
 
 
@@ -119,7 +124,7 @@ def _tiny_llama() -> LlamaForCausalLM:
 
 def _has_parts() -> bool:
     model = _tiny_llama()
-    parts: list[Any] = [next(each for each in model.modules() if type(each) is kind) for kind in _KINDS]
+    parts: list[Any] = [next(each for each in model.modules() if type(each) is kind) for kind in part_classes(model)]
     norm, feed_forward, attention = parts
     projections = (attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj)
     gates = (feed_forward.gate_proj, feed_forward.up_proj, feed_forward.down_proj)
@@ -127,7 +132,8 @@ def _has_parts() -> bool:
         [each.out_features for each in projections] == [8, 4, 4, 8]
         and [each.out_features for each in gates] == [16, 16, 8]
         and (attention.head_dim, attention.scaling) == (4, 0.5)
-        and 0 < norm.variance_epsilon < 1
+        and norm.weight.shape == (8,)
+        and 0 < model.config.rms_norm_eps < 1
     )
 
 
@@ -137,7 +143,7 @@ def _runs_blocks() -> bool:
     model, ids = _tiny_llama(), torch.tensor([[1, 2, 3]])
     expected = model(input_ids=ids).logits
     hidden = model.get_input_embeddings()(ids)
-    angles = rotary_angles(model, hidden, torch.arange(3))
+    positions = torch.arange(3)
     received: list[object] = []
 
     def note_argument(_: Any, hidden_states: Tensor, segments: object, **__: Any) -> tuple[Tensor, None]:
@@ -145,10 +151,10 @@ def _runs_blocks() -> bool:
         return hidden_states, None
 
     for first, last in ((0, 1), (1, None)):
-        hidden = run_decoder_blocks(model, hidden, angles, first, last)
+        hidden = run_decoder_blocks(model, hidden, positions, first, last)
     same = torch.allclose(model.get_output_embeddings()(model.get_decoder().norm(hidden)), expected, atol=1e-5)
-    with replaced_forwards(model, {Attention: note_argument}):
-        run_decoder_blocks(model, hidden, angles, 0, None, segments="some")
+    with replaced_forwards(model, {part_classes(model)[2]: note_argument}):
+        run_decoder_blocks(model, hidden, positions, 0, None, segments="some")
     return same and received == ["some", "some"]
 
 
@@ -159,10 +165,18 @@ def _keeps_logits() -> bool:
     return torch.allclose(logits_at(model, ids, positions), model(input_ids=ids).logits[0, positions], atol=1e-5)
 
 
-def _differentiates_silu() -> bool:
+def _differentiates(activate: Callable[[Tensor], Tensor], gradient: Callable[[Tensor, Tensor], Tensor]) -> bool:
     x = torch.linspace(-3, 3, 7, requires_grad=True)
-    (expected,) = torch.autograd.grad(F.silu(x).sum(), x)
-    return torch.allclose(silu_gradient(torch.ones(7), x.detach()), expected, atol=1e-6)
+    (expected,) = torch.autograd.grad(activate(x).sum(), x)
+    return torch.allclose(gradient(torch.ones(7), x.detach()), expected, atol=1e-6)
+
+
+def _differentiates_silu() -> bool:
+    return _differentiates(F.silu, silu_gradient)
+
+
+def _differentiates_gelu() -> bool:
+    return _differentiates(partial(F.gelu, approximate="tanh"), gelu_gradient)
 
 
 def _restores_schedules() -> bool:
@@ -178,11 +192,12 @@ def _restores_schedules() -> bool:
 
 
 _TRANSFORMERS_CHECKS: Mapping[str, Callable[[], bool]] = {
-    "LlamaRMSNorm, LlamaMLP and LlamaAttention with their projections and numbers": _has_parts,
+    "Llama's norm, feed-forward part and attention with their projections and numbers": _has_parts,
     "LlamaModel.rotary_emb and blocks that pass named arguments to their attention": _runs_blocks,
     "logits_to_keep with positions": _keeps_logits,
 }
 _TORCH_CHECKS: Mapping[str, Callable[[], bool]] = {
     "torch.ops.aten.silu_backward": _differentiates_silu,
+    "torch.ops.aten.gelu_backward": _differentiates_gelu,
     "LambdaLR.state_dict() with lr_lambdas": _restores_schedules,
 }

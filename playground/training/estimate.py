@@ -12,7 +12,8 @@ from adapters.options import build
 from playground.data.packing import PACK_TOKENS
 from playground.data.tokenize import MAX_GROUP_WINDOWS
 from playground.errors import UserError
-from playground.training import compat, linear_cross_entropy
+from playground.models.architectures import architecture_of
+from playground.training import linear_cross_entropy
 from playground.training.config import MAX_STEPS, Preset, RunConfig, given_values, preset_settings
 from playground.training.heldout import ANSWER_TOKENS
 from playground.training.throughput import SpeedEstimator, footprint_of
@@ -121,7 +122,7 @@ class _RunTiming:
         self._speed = speed(config.method, config.options)
         self._adapted_blocks = config.options.top_layers or model.num_hidden_layers
         self._frozen_blocks = model.num_hidden_layers - self._adapted_blocks
-        self._packed = model.model_type == compat.MODEL_TYPE
+        self._packed = architecture_of(model) is not None
 
     def seconds(self, steps: int) -> float:
         """From the worker's start to its end."""

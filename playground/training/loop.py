@@ -21,7 +21,7 @@ from playground.data.tokenize import Example, count_tokens
 from playground.files import never
 from playground.models.chat_model import ChatModel
 from playground.storage.run_folder import CHECKPOINT, write_reading
-from playground.training import checkpoints, compat, distributed, fused_llama
+from playground.training import checkpoints, compat, distributed, fused_decoder
 from playground.training.activation_cache import ActivationCache, fits_in_cache
 from playground.training.best_adapter import BestAdapter, Finished
 from playground.training.checkpoints import Checkpoint
@@ -157,6 +157,7 @@ def prepare_run(
     # After attaching, as the first attaching in a process checks the libraries with random numbers.
     torch.manual_seed(settings.seed)
     model.train()
+    fused_decoder.is_supported(unwrap(model))  # tried here, where no stop interrupts it
     if saved:
         restore_method(method, model, saved)
     optimizer = method.optimizer(model, config.options)
@@ -173,7 +174,7 @@ def _open_cache(
     """The cache of the blocks below the adapted ones; None where there are no such blocks, or it would not fit."""
     model, adapted = unwrap(run.model), config.options.top_layers
     examples = [*data.train, *data.heldout]
-    if not adapted or not fused_llama.is_supported(model) or not fits_in_cache(model, examples):
+    if not adapted or not fused_decoder.is_supported(model) or not fits_in_cache(model, examples):
         return None
     key = f"{base_hash} {run.method.frozen_form}"
     return ActivationCache(model, block_count(model) - adapted, examples, folder, key)

@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from playground.data.packing import Pack, pack_examples
 from playground.data.tokenize import NO_LOSS, Example
-from playground.training import compat, fused_llama
+from playground.training import compat, fused_decoder
 from playground.training.activation_cache import ActivationCache
 from playground.training.linear_cross_entropy import head_loss
 
@@ -22,12 +22,12 @@ def summed_losses(
     `model` is a causal language model of transformers. Where `activations` are given, the frozen blocks that they
     come from are not run. Take each loss, and its gradient, before the next.
     """
-    if not fused_llama.is_supported(model):
+    if not fused_decoder.is_supported(model):
         yield from (_example_loss(model, each) for each in examples)
         return
     for members, pack in pack_examples(examples):
         if len(pack.targets):
-            with fused_llama.fused_forward(model):
+            with fused_decoder.fused_forward(model):
                 loss = _pack_loss(model, members, pack, activations)
             yield loss
 
@@ -39,9 +39,9 @@ def count_targets(examples: Sequence[Example]) -> int:
 
 def _pack_loss(model: Any, members: Sequence[Example], pack: Pack, activations: ActivationCache | None) -> Tensor:
     if activations is None:
-        hidden = fused_llama.run_blocks(model, fused_llama.embed_tokens(model, pack), pack)
+        hidden = fused_decoder.run_blocks(model, fused_decoder.embed_tokens(model, pack), pack)
     else:
-        hidden = fused_llama.run_blocks(model, activations.fetch(members, pack), pack, activations.blocks)
+        hidden = fused_decoder.run_blocks(model, activations.fetch(members, pack), pack, activations.blocks)
     predicting = model.get_decoder().norm(hidden[pack.predicting.to(hidden.device)])
     return head_loss(predicting, model.get_output_embeddings().weight, pack.targets.to(hidden.device))
 

@@ -40,7 +40,7 @@ KINDS = {
     "mistral, sliding": lambda: MistralForCausalLM(MistralConfig(**SHAPE, sliding_window=7)),
     "gpt2": lambda: GPT2LMHeadModel(GPT2Config(vocab_size=259, n_embd=32, n_layer=2, n_head=4)),
 }
-OURS = {"llama", "llama, biased", "qwen2"}
+OURS = {"llama", "llama, biased", "qwen2", "qwen2, sliding"}
 TOKENS = [(11 * place) % 250 + 5 for place in range(40)]
 
 

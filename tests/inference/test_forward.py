@@ -15,10 +15,10 @@ import adapters
 from adapters.base import PlainLora
 from playground.errors import UserError
 from playground.inference import matmul
+from playground.inference.decoder_forward import OurForward
 from playground.inference.forward import TheirForward, forward_of
 from playground.inference.hooks import apply_adapters
 from playground.inference.kv_cache import KVCache
-from playground.inference.llama_forward import OurForward
 from playground.inference.lora_matmul import LoraSliceCache
 from playground.inference.matmul import fast_linear
 from playground.inference.ragged_batch import Forward, Segment

@@ -10,7 +10,7 @@ import torch
 from packaging.requirements import Requirement
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import LlamaForCausalLM, LlamaModel
-from transformers.models.llama.modeling_llama import LlamaDecoderLayer
+from transformers.models.llama.modeling_llama import LlamaAttention, LlamaDecoderLayer, LlamaRMSNorm
 
 import adapters
 from adapters.errors import IncompatibleLibraryError
@@ -61,21 +61,22 @@ def _lose_rotary(patch: Patch) -> None:
 
 
 def _lose_scaling(patch: Patch) -> None:
-    make_whole = compat.Attention.__init__
+    make_whole = LlamaAttention.__init__
 
     def make_without(attention: Any, *args: object, **named: object) -> None:
         make_whole(attention, *args, **named)
         del attention.scaling
 
-    patch.setattr(compat.Attention, "__init__", make_without)
+    patch.setattr(LlamaAttention, "__init__", make_without)
 
 
 BREAKS: list[tuple[Callable[[Patch], None], str, str]] = [
-    (_lose_scaling, "transformers", "LlamaAttention with their projections"),
+    (_lose_scaling, "transformers", "attention with their projections"),
     (_lose_rotary, "transformers", "LlamaModel.rotary_emb"),
     (_drop_arguments, "transformers", "pass named arguments to their attention"),
     (_ignore_positions, "transformers", "logits_to_keep"),
     (lambda patch: patch.setattr(torch.ops.aten, "silu_backward", lambda a, b: a), "torch", "silu_backward"),
+    (lambda patch: patch.setattr(torch.ops.aten, "gelu_backward", lambda a, b, **_: a), "torch", "gelu_backward"),
     (lambda patch: patch.setattr(LambdaLR, "state_dict", lambda _: {}), "torch", "LambdaLR"),
 ]
 
@@ -113,7 +114,7 @@ def test_replaced_forwards_are_put_back_even_after_a_fault() -> None:
         expected = model(input_ids=ids).logits
         with (
             pytest.raises(ZeroDivisionError),
-            compat.replaced_forwards(model, {compat.Norm: lambda *_: 1 / 0}),
+            compat.replaced_forwards(model, {LlamaRMSNorm: lambda *_: 1 / 0}),
         ):
             model(input_ids=ids)
         assert torch.equal(model(input_ids=ids).logits, expected)

@@ -15,6 +15,7 @@ from adapters.peft_method import unwrap
 from playground.data.packing import build_pack, pack_examples
 from playground.data.tokenize import NO_LOSS, Example
 from playground.training.activation_cache import ActivationCache
+from playground.training.fused_decoder import is_supported
 from playground.training.linear_cross_entropy import head_loss
 from playground.training.losses import count_targets, summed_losses
 from tests.conftest import tiny_llama
@@ -163,6 +164,7 @@ def test_activations_are_computed_once_and_found_again(tmp_path: Path) -> None:
     first = tiny_llama()
     want = [each.item() for each in summed_losses(first, RAGGED, ActivationCache(first, 1, RAGGED, tmp_path, "base"))]
     again = tiny_llama()
+    assert is_supported(again)  # tried with all blocks
     again.model.layers[0] = None  # type: ignore[assignment]  # nothing can be computed with it
     assert [
         each.item() for each in summed_losses(again, RAGGED, ActivationCache(again, 1, RAGGED, tmp_path, "base"))
