@@ -10,17 +10,20 @@ import os
 import random
 import signal
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 from safetensors.numpy import load_file
 
@@ -43,7 +46,8 @@ from retrieval.document import Document
 from tests.fakes.tiny_model import tiny_llama, tiny_tokenizer
 
 KILLS = 30
-INSIDE_A_SAVE = 0.4  # share of the kills that wait for a save to begin
+INSIDE_A_SAVE = 0.4  # share of the kills that hit a worker inside a save
+TOUCHES = 24  # of files of unfinished saves; about eight each, so such a kill hits one of the next three saves
 STEPS, TOKENS, WINDOW = 24, 128, 64
 SETTINGS = TrainSettings(steps=STEPS, batch_tokens=TOKENS, window=WINDOW, evaluations=4, checkpoint_every=3)
 TEXT = "\n\n".join(f"The {n}th rule of the house is to close door {n} before door {n + 1}." for n in range(40))
@@ -172,9 +176,10 @@ def _kill_until_done(
 ) -> None:
     """Restart the run after each kill; after the last one, let it finish."""
     while found.kills < kills:
-        worker = _start(folder, settings)
-        if chance.random() < INSIDE_A_SAVE:
-            _wait_for_a_save(folder, worker, chance)
+        halt_at = chance.randint(1, TOUCHES) if chance.random() < INSIDE_A_SAVE else 0
+        worker = _start(folder, settings, halt_at)
+        if halt_at:
+            _wait_until_halted(worker)
         else:
             worker.join(chance.uniform(0, seconds))
         worker.kill()
@@ -186,27 +191,27 @@ def _kill_until_done(
     _start(folder, settings).join()
 
 
-def _wait_for_a_save(folder: Path, worker: BaseProcess, chance: random.Random) -> None:
-    """Halt the worker at a random moment inside one of its next few saves; return too if it ends first."""
-    to_pass = chance.randrange(3)
-    seen: set[str] = set()
-    while worker.is_alive():
-        seen |= _saves(folder, worker)
-        if len(seen) > to_pass:
-            time.sleep(chance.uniform(0, 0.004))
-            if _halted_inside_a_save(folder, worker):
-                return
+def _wait_until_halted(worker: BaseProcess) -> None:
+    """Wait until the worker has halted itself, or has ended first."""
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(worker.pid)
+        while worker.is_alive() and process.status() != psutil.STATUS_STOPPED:
+            time.sleep(0.01)
 
 
-def _halted_inside_a_save(folder: Path, worker: BaseProcess) -> bool:
-    """Halt the worker; one whose save has just ended goes on."""
-    pid = worker.pid or 0
-    with suppress(ProcessLookupError):  # it ended meanwhile
-        os.kill(pid, signal.SIGSTOP)
-        if _saves(folder, worker):
-            return True
-        os.kill(pid, signal.SIGCONT)
-    return False
+def _halt_inside_a_save(touch: int) -> None:
+    """Let this process halt at the given touch of a file or folder of an unfinished save, counted from now on."""
+    touches = count(1)
+    mark = f"-{os.getpid()}"
+
+    def halt(event: str, args: tuple[Any, ...]) -> None:
+        if event not in ("open", "os.rename") or not isinstance(args[0], str | Path):
+            return
+        inside = any(part.startswith(".tmp-") and part.endswith(mark) for part in Path(args[0]).parts)
+        if inside and next(touches) == touch:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    sys.addaudithook(halt)
 
 
 def _saves(folder: Path, worker: BaseProcess) -> set[str]:
@@ -217,13 +222,15 @@ def _saves(folder: Path, worker: BaseProcess) -> set[str]:
         return set()
 
 
-def _start(folder: Path, settings: Settings) -> BaseProcess:
-    worker = FORKED.Process(target=_work, args=(folder, settings), daemon=True)
+def _start(folder: Path, settings: Settings, halt_at: int = 0) -> BaseProcess:
+    worker = FORKED.Process(target=_work, args=(folder, settings, halt_at), daemon=True)
     worker.start()
     return worker
 
 
-def _work(folder: Path, settings: Settings) -> None:
+def _work(folder: Path, settings: Settings, halt_at: int) -> None:
+    if halt_at:
+        _halt_inside_a_save(halt_at)
     torch.set_num_threads(1)
     work(folder, settings)
 
