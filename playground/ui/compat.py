@@ -1,5 +1,6 @@
 """The only module that uses private or version-bound parts of gradio; `check` tests them before the page opens."""
 
+import inspect
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -45,6 +46,9 @@ QUEUE_SECONDS = (0.05, 0.1)
 # Gradio's CSS classes that style.css overrides. They spoil looks only, so a test checks them and the start does not.
 STYLED_CLASSES = ("fillable", "gradio-container", "html-container", "line-break", "tab-container", "textfield", "token")
 QUEUE_ATTRIBUTES = ("sleep_when_free", "progress_update_sleep_when_free")
+# Of `launch`: do not ask for the page from the same process and give up after three seconds, which a machine that
+# loads a model at the same time may need.
+WITHOUT_LOOKING: Mapping[str, Any] = {"_frontend": False}
 
 
 class IncompatibleGradioError(RuntimeError):
@@ -141,6 +145,10 @@ def _has_queue_attributes(page: gr.Blocks) -> bool:
     return "_queue" in vars(page) and set(QUEUE_ATTRIBUTES) <= set(vars(page._queue))
 
 
+def _takes(function: Callable[..., Any], names: Collection[str]) -> bool:
+    return set(names) <= set(inspect.signature(function).parameters)
+
+
 def _has_cache_folder(page: gr.Blocks) -> bool:
     return all("GRADIO_CACHE" in vars(each) for each in page.blocks.values())
 
@@ -173,6 +181,7 @@ _CHECKS: Mapping[str, Callable[[gr.Blocks], bool]] = {
     f"Blocks._queue with {' and '.join(QUEUE_ATTRIBUTES)}": _has_queue_attributes,
     "Component.GRADIO_CACHE": _has_cache_folder,
     "Blocks.preprocess_data": lambda page: "preprocess_data" in dir(page),
+    f"{' '.join(WITHOUT_LOOKING)} of Blocks.launch": lambda page: _takes(page.launch, WITHOUT_LOOKING),
     "App.uploaded_file_dir": _has_upload_folder,
     "CustomCORSMiddleware in App.user_middleware": _answers_other_origins,
     f"gr.skip() being {UNCHANGED}": lambda _: gr.skip() == UNCHANGED,

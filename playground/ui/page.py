@@ -93,6 +93,7 @@ def launch(page: gr.Blocks, services: Services, **more: Any) -> Any:
         mcp_server=settings.mcp,
         max_threads=settings.queue_size + THREADS,
         app_kwargs={"middleware": middleware(services), "lifespan": compat.without_cross_origin},
+        **compat.WITHOUT_LOOKING,
         **more,
     )
 

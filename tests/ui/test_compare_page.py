@@ -29,6 +29,7 @@ def test_an_answer_is_drawn_asked_again_drawn_anew_and_saved(long_window_folder:
         tab.context.add_cookies([{"name": COOKIE, "value": secret, "url": url}])
         tab.goto(url)
         tab.get_by_role("tab", name="Compare").click(timeout=2 * MINUTES)
+        expect(tab.get_by_label("First pane")).to_have_value("Base model", timeout=2 * MINUTES)
         for turns in (1, 2):
             tab.get_by_label("Your question").fill(QUESTION)
             tab.get_by_role("button", name="Ask", exact=True).click()

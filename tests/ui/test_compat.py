@@ -16,6 +16,7 @@ from playground.ui import compat
 from playground.ui import page as ui
 from playground.ui.compat import IncompatibleGradioError, check, insert_scripts, missing_parts
 from playground.ui.shared.theme import css
+from tests.fakes.page import served_page
 
 HTML = compat.TEMPLATE.read_bytes()
 Break = Callable[[pytest.MonkeyPatch, Path], None]
@@ -62,6 +63,10 @@ def _break_file(patch: pytest.MonkeyPatch, folder: Path) -> None:
     patch.setattr(compat, "TEMPLATE", folder / "moved.html")
 
 
+def _break_launch(patch: pytest.MonkeyPatch, _: Path) -> None:
+    patch.setattr(gr.Blocks, "launch", lambda page: None)
+
+
 PLACE = "once in its HTML"
 BREAKS: list[tuple[Break, str]] = [
     (_break_queue, "Blocks._queue with sleep_when_free"),
@@ -69,6 +74,7 @@ BREAKS: list[tuple[Break, str]] = [
     (_break_skip, "gr.skip()"),
     (_break_config, "i18n_translations in the page's configuration"),
     (_break_routes, "the routes /run and /upload"),
+    (_break_launch, "_frontend of Blocks.launch"),
     (_break_place, PLACE),
     (_break_file, PLACE),
 ]
@@ -97,6 +103,12 @@ def test_the_page_does_not_open_on_a_gradio_that_lacks_something(
     _break_place(monkeypatch, tmp_path)
     with gr.Blocks() as page, pytest.raises(IncompatibleGradioError, match=PLACE):
         ui.launch(page, services, prevent_thread_lock=True, quiet=True)
+
+
+def test_a_page_that_is_slow_to_answer_opens_all_the_same(monkeypatch: pytest.MonkeyPatch, services: Services) -> None:
+    monkeypatch.setattr("gradio.networking.url_ok", lambda _: False)  # what it says after three seconds
+    with served_page(services) as url:
+        assert url.startswith("http://127.0.0.1")
 
 
 def test_the_scripts_stand_between_the_configuration_and_gradios_own_scripts() -> None:
