@@ -42,6 +42,7 @@ class Architecture:
 ARCHITECTURES: Mapping[str, Architecture] = {  # by the configuration's `model_type`
     "llama": Architecture("LlamaForCausalLM"),
     "qwen2": Architecture("Qwen2ForCausalLM", has_layer_types=True),
+    "qwen3": Architecture("Qwen3ForCausalLM", head_norms=True, has_layer_types=True),
 }
 
 

@@ -36,11 +36,11 @@ KINDS = {
     "qwen2, sliding": lambda: Qwen2ForCausalLM(
         Qwen2Config(**SHAPE, use_sliding_window=True, sliding_window=7, max_window_layers=0)
     ),
-    "qwen3": lambda: Qwen3ForCausalLM(Qwen3Config(**SHAPE)),
+    "qwen3": lambda: Qwen3ForCausalLM(Qwen3Config(**SHAPE, head_dim=16)),
     "mistral, sliding": lambda: MistralForCausalLM(MistralConfig(**SHAPE, sliding_window=7)),
     "gpt2": lambda: GPT2LMHeadModel(GPT2Config(vocab_size=259, n_embd=32, n_layer=2, n_head=4)),
 }
-OURS = {"llama", "llama, biased", "qwen2", "qwen2, sliding"}
+OURS = {"llama", "llama, biased", "qwen2", "qwen2, sliding", "qwen3"}
 TOKENS = [(11 * place) % 250 + 5 for place in range(40)]
 
 
