@@ -43,6 +43,19 @@ ARCHITECTURES: Mapping[str, Architecture] = {  # by the configuration's `model_t
     "llama": Architecture("LlamaForCausalLM"),
     "qwen2": Architecture("Qwen2ForCausalLM", has_layer_types=True),
     "qwen3": Architecture("Qwen3ForCausalLM", head_norms=True, has_layer_types=True),
+    "gemma3_text": Architecture(
+        "Gemma3ForCausalLM",
+        mlp_norm="pre_feedforward_layernorm",
+        attention_out_norm="post_attention_layernorm",
+        mlp_out_norm="post_feedforward_layernorm",
+        norm_offset=1.0,
+        head_norms=True,
+        activation="hidden_activation",
+        has_layer_types=True,
+        rope_by_layer_type=True,
+        unsupported=("final_logit_softcapping", "attn_logit_softcapping", "use_bidirectional_attention"),
+    ),
+    "smollm3": Architecture("SmolLM3ForCausalLM", has_layer_types=True, rope_layers="no_rope_layers"),
 }
 
 

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import (
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
@@ -16,6 +18,8 @@ from transformers import (
     Qwen2ForCausalLM,
     Qwen3Config,
     Qwen3ForCausalLM,
+    SmolLM3Config,
+    SmolLM3ForCausalLM,
 )
 
 from adapters.base import PlainLora
@@ -29,6 +33,8 @@ SHAPE: dict[str, Any] = {
     "num_key_value_heads": 2,
     "pad_token_id": 2,
 }
+GEMMA: dict[str, Any] = {**SHAPE, "head_dim": 16, "query_pre_attn_scalar": 20}
+TYPES = ["sliding_attention", "full_attention", "sliding_attention"]
 KINDS = {
     "llama": lambda: LlamaForCausalLM(LlamaConfig(**SHAPE)),
     "llama, biased": lambda: LlamaForCausalLM(LlamaConfig(**SHAPE, attention_bias=True, mlp_bias=True)),
@@ -37,10 +43,23 @@ KINDS = {
         Qwen2Config(**SHAPE, use_sliding_window=True, sliding_window=7, max_window_layers=0)
     ),
     "qwen3": lambda: Qwen3ForCausalLM(Qwen3Config(**SHAPE, head_dim=16)),
+    "gemma3": lambda: Gemma3ForCausalLM(Gemma3TextConfig(**GEMMA, layer_types=TYPES[:2], sliding_window=7)),
+    "gemma3, wide": lambda: Gemma3ForCausalLM(Gemma3TextConfig(**GEMMA, layer_types=TYPES[:2], sliding_window=64)),
+    "gemma3, capped": lambda: Gemma3ForCausalLM(Gemma3TextConfig(**GEMMA, final_logit_softcapping=30.0)),
+    "smollm3": lambda: SmolLM3ForCausalLM(SmolLM3Config(**SHAPE, no_rope_layers=[1, 0])),
     "mistral, sliding": lambda: MistralForCausalLM(MistralConfig(**SHAPE, sliding_window=7)),
     "gpt2": lambda: GPT2LMHeadModel(GPT2Config(vocab_size=259, n_embd=32, n_layer=2, n_head=4)),
 }
-OURS = {"llama", "llama, biased", "qwen2", "qwen2, sliding", "qwen3"}
+OURS = {
+    "llama",
+    "llama, biased",
+    "qwen2",
+    "qwen2, sliding",
+    "qwen3",
+    "gemma3",
+    "gemma3, wide",
+    "smollm3",
+}
 TOKENS = [(11 * place) % 250 + 5 for place in range(40)]
 
 

@@ -51,7 +51,7 @@ def test_rows_of_different_lengths_get_the_models_own_logits(kind: str) -> None:
         torch.testing.assert_close(found, own(model, ids)[-keep:], atol=2e-4, rtol=2e-4)
 
 
-@pytest.mark.parametrize("kind", ["llama, biased", "qwen2, sliding", "qwen3"])
+@pytest.mark.parametrize("kind", ["llama, biased", "qwen2, sliding", "qwen3", "gemma3"])
 def test_adapters_of_any_rank_with_scaled_rows_beside_biases_are_added_alike(kind: str) -> None:
     model = strong(kind)
     forward = forward_of(model)
