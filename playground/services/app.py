@@ -107,6 +107,11 @@ class Services:
         """The resident chat model; loaded at the first use, which takes seconds."""
         return self._resident.get()
 
+    @property
+    def chat_lacks_fast_passes(self) -> bool:
+        """Whether the chat model's architecture is one that trains and answers slower; loads nothing."""
+        return self._resident.lacks_fast_passes
+
     def start(self) -> None:
         """Resume the queue; on threads, load the models, time the device, ask the Hub, prepare examples, sweep."""
         self.supervisor.start()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from playground.device import choose, gpu
 from playground.inference.engine import complete, scheduler_of
+from playground.models.architectures import row_of
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
 from playground.prompts import Messages
@@ -29,6 +30,11 @@ class ResidentChat:
             if self._chat is None:
                 self._chat = load_chat(chat_source(self._settings), choose(), self._settings.answer_bits)
             return self._chat
+
+    @property
+    def lacks_fast_passes(self) -> bool:
+        """Whether the model trains and answers the general, slower way; False as long as it is not loaded."""
+        return self._chat is not None and row_of(self._chat.model) is None
 
     def folder(self) -> Path:
         """The folder that the model is loaded from."""

@@ -74,8 +74,13 @@ class StatusBar:
         ready = (
             say(language, "bar.adapters_value", count=len(adapters)) if adapters else say(language, "bar.no_adapters")
         )
-        model = self.services.settings.chat_model.rpartition("/")[2]
-        return self._text_summary(language, visitor), model, ready, self.job_line(language, visitor), language
+        text, job = self._text_summary(language, visitor), self.job_line(language, visitor)
+        return text, self.model_line(language), ready, job, language
+
+    def model_line(self, language: str) -> str:
+        """The chat model's name, and whether its architecture makes it slower."""
+        name = self.services.settings.chat_model.rpartition("/")[2]
+        return say(language, "bar.slow_model", name=name) if self.services.chat_lacks_fast_passes else name
 
     def job_line(self, language: str, visitor: str) -> str:
         """The state of the visitor's active run, in a few words."""
