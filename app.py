@@ -2,7 +2,10 @@
 
 import logging
 import os
+import signal
 import sys
+import threading
+from types import FrameType
 
 # Read by torch when it is imported. A waiting thread spins briefly: long enough for the next product of a step, short
 # enough not to take the core from a training run.
@@ -20,13 +23,15 @@ from playground.settings import Settings
 from playground.training import tracking
 from playground.ui.api import mcp
 from playground.ui.page import build, launch
+from playground.ui.shared.http.request_id import log_with_request_ids
 
 
 def main() -> None:
     """Bring what is missing, start the jobs, serve the page."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_with_request_ids()
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it advises a package that is not needed here
     settings = Settings.from_environment()
+    logging.getLogger("playground").info("settings: %s", settings.line())
     share_freed_memory()
     try:
         tracking.check(settings)
@@ -35,12 +40,30 @@ def main() -> None:
         install_models(settings, logging.getLogger("playground").info)
     except UserError as error:
         sys.exit(str(error))
+    ending = ending_signal()
     services = Services(settings)
     services.start()
     try:
-        launch(build(services), services)
+        page = build(services)
+        launch(page, services, prevent_thread_lock=True)
+        ending.wait()
+        services.finish()
+        page.close(verbose=False)
     finally:
         services.close()
+
+
+def ending_signal() -> threading.Event:
+    """An event that SIGTERM or Ctrl-C sets; the second of them ends the process at once."""
+    ending = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        ending.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    return ending
 
 
 if __name__ == "__main__":

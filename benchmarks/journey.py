@@ -123,7 +123,10 @@ def free_port() -> int:
 
 @contextmanager
 def running_app(data: Path, **environment: str) -> Iterator[tuple[str, psutil.Process]]:
-    """The app in a process of its own, ready to answer; ended afterwards with its children. No example is prepared."""
+    """The app in a process of its own, ready to answer. No example is prepared.
+
+    Ended afterwards with its children; one that has ended by itself leaves those that outlive it.
+    """
     port = free_port()
     own = {"PLAYGROUND_DATA": str(data), "PORT": str(port), "PYTHONUNBUFFERED": "1", "PLAYGROUND_PREPARE": "none"}
     own |= environment
@@ -134,7 +137,7 @@ def running_app(data: Path, **environment: str) -> Iterator[tuple[str, psutil.Pr
         _wait_until_up(url, app)
         yield url, app
     finally:
-        for process in [*app.children(recursive=True), app]:
+        for process in [*app.children(recursive=True), app] if app.is_running() else ():
             with suppress(psutil.NoSuchProcess):
                 process.terminate()
         app.wait(20)

@@ -1,6 +1,7 @@
 """The host's settings: limits, folders and models, read once from the environment."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -105,6 +106,16 @@ class Settings:
     share_votes: bool = setting(
         False, env="PLAYGROUND_SHARE_VOTES", help="Show standings of all visitors' blind votes; never their texts."
     )
+    end_seconds: int = setting(
+        4,
+        env="PLAYGROUND_END_SECONDS",
+        help="How long answers may go on once the server is asked to end (SIGTERM, Ctrl-C); the rest are cut.",
+    )
+    metrics: bool = setting(
+        False,
+        env="PLAYGROUND_METRICS",
+        help="Show figures for Prometheus at `/metrics` to whoever reaches the page; never a text.",
+    )
     trackio: bool = setting(
         False, env="PLAYGROUND_TRACKIO", help="Log every run's losses with `trackio` in the data folder; never a text."
     )
@@ -120,6 +131,11 @@ class Settings:
         object.__setattr__(self, "data", self.data.expanduser().resolve())
         models = self.models.expanduser().resolve() if self.models != Path() else self.data / "models"
         object.__setattr__(self, "models", models)
+
+    def line(self) -> str:
+        """Every setting with its value in one line, to be logged; none of them is a secret."""
+        values = ((each.metadata["env"], str(vars(self)[each.name])) for each in fields(self))
+        return " ".join(f"{name}={shlex.quote(value)}" for name, value in values)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":

@@ -120,10 +120,12 @@ def _grown(question: str, answer: Answer, before: Record, left_out: Sequence[str
 
 
 def answer_record(answer: Answer) -> dict[str, Any]:
-    """JSON form of an answer for programs; `arm` is its kind, without the run."""
+    """JSON form of an answer for programs; `arm` is its kind, without the run, and one that was cut is `stopped`."""
     return {
         "arm": split_arm_id(answer.arm)[0],
         "answer": answer.text,
+        "tokens": answer.tokens,
+        "stopped": answer.stopped,
         "found": answer.found,
         "seconds_to_first_token": answer.seconds_to_first_token,
         "tokens_per_second": answer.tokens_per_second,

@@ -111,6 +111,12 @@ class Scheduler:
         """How many requests there are, those at work included."""
         return len(self._queue)
 
+    @property
+    def waiting(self) -> int:
+        """How many requests cannot begin yet."""
+        with self._lock:
+            return len(self._queue) - len(self._admitted())
+
     def step(self, request: "Request") -> None:
         """Compute until this request has tokens to fetch, or has read one more chunk, or has ended."""
         with self._changed:

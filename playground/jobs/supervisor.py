@@ -29,6 +29,7 @@ LOOK_SECONDS = 5.0  # between two looks whether the disk has room for the runs t
 # The worker's threads spin only briefly, so that the page gets the cores; freed memory is kept for the next pass.
 WORKER = {"GOMP_SPINCOUNT": "20000"} | dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(1 << 32))
 LOWEST = 19 if psutil.POSIX else psutil.IDLE_PRIORITY_CLASS  # of what the host prepares: it takes what is left
+TOGETHER_SECONDS = 2.0  # between two processes' ends that belong together
 GRACE_SECONDS = 10.0  # from the end of a lease until the worker is killed
 SLICE_SECONDS, STEP_SECONDS = 60, 42  # of a lent GPU per call; of that for steps, the rest is for loading and saving
 EXPIRED = "The page was closed before this run's turn came. Resume it to queue again."
@@ -72,9 +73,13 @@ class Supervisor:
         """Take over what an earlier server left running, then work through the queue, all on a thread."""
         self._thread.start()
 
+    def leave(self) -> None:
+        """Start no more workers and watch none."""
+        self._closing.set()
+
     def close(self) -> None:
         """Stop the thread. A running worker goes on: the next server adopts it, or it ends at its lease."""
-        self._closing.set()
+        self.leave()
         self._thread.join()
 
     def take_over(self, row: RunRow) -> None:
@@ -147,12 +152,21 @@ class Supervisor:
         """Wait until a worker ends; kill it when its time is up."""
         while not self._closing.is_set():
             try:
-                return self.record_ending(row, worker.wait(POLL_SECONDS))
+                code = worker.wait(POLL_SECONDS)
             except psutil.TimeoutExpired:
                 pass
+            else:
+                return None if self._ended_with_the_server(code) else self.record_ending(row, code)
             if time.time() > time_to_end(row.folder, GRACE_SECONDS):
                 self._store.runs.transition(row.visitor, row.id, ["running"], "stopping")
                 worker.kill()
+
+    def _ended_with_the_server(self, code: int | None) -> bool:
+        """Whether a signal ended the worker that ends this server too, as a service manager sends it to both.
+
+        The run then stays as it is: the next server finds its worker gone and queues it again.
+        """
+        return code == -signal.SIGTERM and self._closing.wait(TOGETHER_SECONDS)
 
     def _work_in_slices(self, row: RunRow) -> None:
         """Run the task in this process on a GPU that is lent for a minute at a time, going on from checkpoints."""

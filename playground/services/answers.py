@@ -1,11 +1,14 @@
 """Answers to visitors' questions: who can answer, what they look up, and the answers as they are written."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 from playground.chat import answer as chat_answer
 from playground.chat.answer import Answer, Arm, Decoding
 from playground.chat.few_shot import Examples, ExampleSelector, located_pairs
 from playground.chat.turns import ARM_KINDS, BASE, BOTH, FEW_SHOT, RAG, RETRIEVING, TUNED, TUNING, arm_id, split_arm_id
+from playground.counters import ANSWERS, TOKENS
 from playground.device import gpu
 from playground.errors import UserError
 from playground.models.chat_model import ChatModel
@@ -20,6 +23,9 @@ from playground.settings import Settings
 from retrieval.search import SearchResult, search
 
 GPU_SECONDS = 60  # for which a GPU is lent for one question
+POLL_SECONDS = 0.05
+CUT_SECONDS = 3.0  # for an answer that is stopped to be saved
+ENDING = "The server is being stopped or started again, so it takes no more questions. Ask again in a minute."
 
 
 class Answers:
@@ -43,6 +49,7 @@ class Answers:
         self._adapters = adapters
         self._chat = chat
         self._stops = StopSignals()
+        self._ending = threading.Event()
         self._selector = ExampleSelector()
         self._pairs: dict[str, tuple[str, list[tuple[str, Turn]]]] = {}
         self._answer_on_gpu = gpu(GPU_SECONDS)(self._answer)
@@ -115,17 +122,51 @@ class Answers:
 
         `left_out` are words of earlier questions that this one leaves out; what every arm looks up, is looked up with
         them.
+
+        Raises:
+            UserError: the server is ending.
         """
+        latest: list[Answer] = []
         with self._stops.open(visitor) as stop:
-            yield from self._answer_on_gpu(visitor, arms, question, histories, decoding, ask_anyway, left_out, stop)
+            if self.is_ending:
+                raise UserError(ENDING)
+            given = visitor, arms, question, histories, decoding, ask_anyway, left_out, stop
+            try:
+                for latest in self._answer_on_gpu(*given):
+                    yield latest
+            finally:
+                _count(latest)
 
     def is_full(self) -> bool:
         """Whether as many questions wait or are answered, of all visitors, as this host takes."""
-        return len(self._stops) >= self._settings.queue_size
+        return len(self) >= self._settings.queue_size
 
     def is_answering(self) -> bool:
         """Whether any visitor's question waits or is answered."""
-        return len(self._stops) > 0
+        return len(self) > 0
+
+    def __len__(self) -> int:
+        """How many questions of all visitors wait or are answered."""
+        return len(self._stops)
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether no more questions are taken, as the server ends."""
+        return self._ending.is_set()
+
+    def finish(self, seconds: float) -> int:
+        """Take no more questions, let those under way end, and stop what is left after `seconds`; returns how many."""
+        self._ending.set()
+        self._wait_for_answers(seconds)
+        cut = len(self)
+        self._stops.stop_all()
+        self._wait_for_answers(CUT_SECONDS)
+        return cut
+
+    def _wait_for_answers(self, seconds: float) -> None:
+        ends = time.monotonic() + seconds
+        while self.is_answering() and time.monotonic() < ends:
+            time.sleep(POLL_SECONDS)
 
     def stop(self, visitor: str) -> None:
         """Stop the answers to this visitor that are being written; a later question is not stopped."""
@@ -182,3 +223,10 @@ class Answers:
             examples=examples,
             scope=visitor,
         )
+
+
+def _count(answers: Sequence[Answer]) -> None:
+    """Count what became of one question; an answer whose page closed is cut."""
+    for each in answers:
+        ANSWERS.labels("finished" if each.done and not each.stopped else "cut").inc()
+        TOKENS.inc(each.tokens)

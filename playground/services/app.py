@@ -21,6 +21,7 @@ from playground.services.exams import Exams
 from playground.services.experiments import Experiments
 from playground.services.library import Library
 from playground.services.method_costs import MethodCostTable
+from playground.services.monitoring import Monitoring
 from playground.services.prepared import Prepared
 from playground.services.preparing import Preparing
 from playground.services.question_writer import QuestionWriter
@@ -84,6 +85,7 @@ class Services:
             self._resident,
             self.prepared,
         )
+        self.monitoring = Monitoring(settings, self.store, self.answers, self._resident)
         self.method_costs = MethodCostTable(chat)
         self.question_writer = QuestionWriter(self.library, self.store, self._resident.complete)
         self.visitors = Visitors(
@@ -126,6 +128,13 @@ class Services:
         self._threads = [threading.Thread(target=task, daemon=True, name=name) for name, task in tasks.items()]
         for thread in self._threads:
             thread.start()
+
+    def finish(self) -> None:
+        """Begin no more work, and let the answers that stream end within the time that the settings give."""
+        self._closing.set()
+        self.supervisor.leave()
+        cut = self.answers.finish(self.settings.end_seconds)
+        log.info("ending: %d questions were cut, runs at work go on", cut)
 
     def close(self) -> None:
         """Stop what `start` began and wait for its threads. A running worker goes on until its lease ends.

@@ -36,6 +36,16 @@ class ResidentChat:
         """Whether the model trains and answers the general, slower way; False as long as it is not loaded."""
         return self._chat is not None and row_of(self._chat.model) is None
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the model is in memory."""
+        return self._chat is not None
+
+    @property
+    def waiting(self) -> int:
+        """How many requests to the model wait for their turn; loads nothing."""
+        return scheduler_of(self._chat.model).waiting if self._chat is not None else 0
+
     def folder(self) -> Path:
         """The folder that the model is loaded from."""
         return chat_source(self._settings).folder

@@ -56,6 +56,13 @@ class StopSignals:
             for signal in self._open.get(visitor, []):
                 signal.set()
 
+    def stop_all(self) -> None:
+        """Stop all work that is under way now, of every visitor."""
+        with self._lock:
+            for signals in self._open.values():
+                for signal in signals:
+                    signal.set()
+
     def __len__(self) -> int:
         """How much work of all visitors is under way."""
         with self._lock:

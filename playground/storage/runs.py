@@ -73,6 +73,11 @@ class RunTable:
         with self._database.connect() as db:
             return self._in_turn(db)
 
+    def counts(self) -> dict[str, int]:
+        """How many runs of all visitors are in each state that any is in."""
+        with self._database.connect() as db:
+            return {row["state"]: row["n"] for row in db.execute("SELECT state, count(*) n FROM runs GROUP BY state")}
+
     def ended_with(self, error: str) -> list[RunRow]:
         """Stopped runs of all visitors with this sentence, oldest first. For the supervisor, not a page."""
         query = f"{ROWS} WHERE state = 'stopped' AND error = ? ORDER BY queued, runs.rowid"

@@ -17,7 +17,7 @@ from typing import Any
 from playground.errors import UserError
 from playground.files import is_full, write_text
 from playground.settings import Settings
-from playground.storage.connection import Database, insert_row, owned_row
+from playground.storage.connection import IS_PREPARED, Database, insert_row, owned_row
 from playground.storage.prepared import PreparedTable
 from playground.storage.records import NAME_CHARS, Ballot, Choice, DocumentRow, RunRow, VoteRow, clean_name
 from playground.storage.runs import ACTIVE, AT_WORK, RunTable
@@ -90,6 +90,12 @@ class Store:
         with self._database.connect() as db:
             found = db.execute("SELECT 1 FROM visitors WHERE secret = ?", (_secret_hash(secret),)).fetchone()
         return found is not None
+
+    def visitor_count(self, since: float = 0.0) -> int:
+        """How many visitors there are who were seen since, in unix seconds; owners of prepared things aside."""
+        query = f"SELECT count(*) n FROM visitors WHERE seen >= ? AND NOT {IS_PREPARED}"
+        with self._database.connect() as db:
+            return int(db.execute(query, (since,)).fetchone()["n"])
 
     def forget(self, visitor: str) -> None:
         """Delete everything of a visitor, whose secret leads to a new id; refused while a run of theirs is at work."""

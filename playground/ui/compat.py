@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.context import LocalContext
 from gradio.route_utils import API_PREFIX, CustomCORSMiddleware
 from gradio.routes import STATIC_TEMPLATE_LIB, App
 
@@ -128,6 +129,12 @@ def upload_into(app: App, folder: Path) -> Iterator[None]:
         _FOLDER_OF_REQUEST.reset(token)
 
 
+def header_of_event(name: str) -> str:
+    """A header of the request that asked for the event that is handled here and now; empty outside of an event."""
+    request = LocalContext.request.get(None)
+    return str(request.headers.get(name, "")) if request is not None else ""
+
+
 def keep_files_in(folder: Path) -> None:
     """Let Gradio keep uploads and downloads here; before the page is built."""
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
@@ -184,6 +191,7 @@ _CHECKS: Mapping[str, Callable[[gr.Blocks], bool]] = {
     f"{' '.join(WITHOUT_LOOKING)} of Blocks.launch": lambda page: _takes(page.launch, WITHOUT_LOOKING),
     "App.uploaded_file_dir": _has_upload_folder,
     "CustomCORSMiddleware in App.user_middleware": _answers_other_origins,
+    "LocalContext.request": lambda _: "request" in vars(LocalContext),
     f"gr.skip() being {UNCHANGED}": lambda _: gr.skip() == UNCHANGED,
     f"{' and '.join(CONFIG_KEYS)} in the page's configuration": _has_config_keys,
     f"the routes {RUN_ROUTE} and {UPLOAD_ROUTE}": _has_routes,

@@ -129,3 +129,22 @@ def test_an_orphan_ends_at_its_lease_and_the_next_server_knows(settings: Setting
     supervisor.close()
     assert seen.state == "stopped"
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_signal_that_ends_worker_and_server_leaves_the_run_to_the_next_server(
+    jobs: JobQueue, store: Store, settings: Settings, visitor: str
+) -> None:
+    first, second = Supervisor(store, settings), Supervisor(store, settings)
+    first.start()
+    run = jobs.submit(visitor, config(LONG), TEXT)
+    pid = watch(jobs, visitor, run, training).pid
+    assert pid
+    os.kill(pid, signal.SIGTERM)
+    first.leave()
+    first.close()
+    left = store.runs.get(visitor, run)
+    assert (left.state, left.error) == ("running", "")
+    second.start()
+    again = watch(jobs, visitor, run, lambda seen: sum(each["event"] == "started" for each in seen.events) == 2)
+    second.close()
+    assert again.state == "running"

@@ -1,5 +1,6 @@
 """A stop reaches the question it was meant for, wherever that is answered, and no other."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from playground.chat.answer import Decoding
+from playground.errors import UserError
 from playground.prompts import Turn
 from playground.services import answers as answers_module
 from playground.services.app import Services
@@ -18,17 +20,23 @@ from playground.storage.store import new_secret
 from tests.fakes.forking_gpu import forking_gpu
 
 
+class Said(str):
+    """What stands for the answer of one arm."""
+
+    tokens, done, stopped = 1, True, False
+
+
 def until_stopped(*arguments: Any, **more: Any) -> Iterator[list[str]]:
     """Answers like `chat.answer.answer`, but goes on until it is stopped, for ten seconds at most."""
     should_stop: Callable[[], bool] = arguments[6]
-    yield ["begun"]
+    yield [Said("begun")]
     ends = time.monotonic() + 10
     while not should_stop():
         if time.monotonic() > ends:
-            yield ["never stopped"]
+            yield [Said("never stopped")]
             return
         time.sleep(0.01)
-    yield ["stopped"]
+    yield [Said("stopped")]
 
 
 def start(services: Services, visitor: str) -> Iterator[Sequence[Any]]:
@@ -111,3 +119,25 @@ def test_a_host_is_full_while_as_many_questions_are_open_as_it_takes(
     assert not services.answers.is_full()
     services.answers.stop(visitors[1])
     assert list(begun[1]) == [["stopped"]]
+
+
+def test_a_server_that_ends_takes_no_question_and_stops_what_does_not_end_in_time(services: Services) -> None:
+    visitor = services.store.visitor(new_secret())
+    going = start(services, visitor)
+    read: list[Any] = []
+    reader = threading.Thread(target=lambda: read.extend(going))
+    reader.start()
+    assert services.answers.finish(0.2) == 1
+    reader.join()
+    assert read == [["stopped"]]
+    with pytest.raises(UserError, match="takes no more questions"):
+        start(services, visitor)
+
+
+def test_a_server_that_ends_lets_an_answer_end_that_does_in_time(services: Services) -> None:
+    visitor = services.store.visitor(new_secret())
+    going = start(services, visitor)
+    threading.Timer(0.2, going.close).start()
+    begun = time.monotonic()
+    assert services.answers.finish(60) == 0
+    assert time.monotonic() - begun < 10

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from playground.counters import REFUSALS
 from playground.errors import USER_FACING, UserError
 from playground.files import is_full
 from playground.services.app import Services
@@ -96,7 +97,9 @@ def _error_updates(error: Exception, args: tuple[Any, ...], outputs: int) -> tup
 def error_sentence(error: Exception, language: str) -> str:
     """What the visitor is told of an error; of a fault of ours that is general, and its traceback is logged."""
     if isinstance(error, USER_FACING):
+        REFUSALS.labels("input").inc()
         log.info("A request was refused: %s", type(error).__name__)
         return translate(language, str(error))
+    REFUSALS.labels("full" if is_full(error) else "fault").inc()
     log.error("A handler failed", exc_info=None if is_full(error) else error)
     return say(language, "notice.full" if is_full(error) else "notice.ours")

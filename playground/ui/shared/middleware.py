@@ -8,9 +8,11 @@ from starlette.middleware.cors import CORSMiddleware
 from playground.services.app import Services
 from playground.ui.shared.http.asgi import AsgiApp, Message, Receive, Send, with_headers
 from playground.ui.shared.http.first_page import FirstPage
+from playground.ui.shared.http.operations import Operations
 from playground.ui.shared.http.origin import OwnOrigin
 from playground.ui.shared.http.own_things import OwnThings
 from playground.ui.shared.http.page_cache import PageCache
+from playground.ui.shared.http.request_id import RequestId
 from playground.ui.shared.http.upload_limit import UploadLimit
 
 JSON_BYTES = 12  # the most that one character of a text takes in a request: a pair of escapes
@@ -24,7 +26,9 @@ def middleware(services: Services) -> list[Middleware]:
     most = max(settings.visitor_bytes, settings.adapter_bytes)
     listed = settings.origins.split()
     return [
+        Middleware(RequestId),
         Middleware(MoreHeaders),
+        Middleware(Operations, monitoring=services.monitoring, metrics=settings.metrics),
         Middleware(OwnOrigin, listed=listed),
         Middleware(
             CORSMiddleware, allow_origins=listed, allow_credentials=True, allow_methods=["*"], allow_headers=["*"]

@@ -25,7 +25,9 @@ NAMES = (
     "open_visit", "add_text", "add_file", "texts", "search", "methods", "models", "train", "run_state", "stop",
     "resume", "ask", "exam", "exam_state", "export", "forget",
 )  # fmt: skip
-ASK_KEYS = "arm answer found seconds_to_first_token tokens_per_second prompt prompt_tokens stamp passages".split()
+ASK_KEYS = (
+    "arm answer tokens stopped found seconds_to_first_token tokens_per_second prompt prompt_tokens stamp passages"
+).split()
 App = tuple[str, Services]
 
 

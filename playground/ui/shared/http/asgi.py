@@ -1,10 +1,12 @@
 """What the page's middleware shares: the types of ASGI, a request's headers and cookie, and a plain refusal."""
 
+import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
+from playground.counters import REFUSALS
 from playground.ui.shared.i18n import say
 from playground.ui.shared.session import COOKIE, language_in
 
@@ -13,6 +15,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
 Header = tuple[bytes, bytes]
+
+log = logging.getLogger(__name__)
 
 SECRET = re.compile(r"[\w-]{32,128}", re.ASCII)
 
@@ -53,6 +57,8 @@ def with_headers(send: Send, more: list[Header]) -> Send:
 
 async def refuse(scope: Message, send: Send, status: int, key: str, **values: object) -> None:
     """Answer with one sentence in the visitor's language; `key` names it in the page's words."""
+    REFUSALS.labels(key).inc()
+    log.info("A request was refused with %d: %s", status, key)
     body = say(language_in(cookies(scope), header(scope, b"accept-language")), key, **values).encode()
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
