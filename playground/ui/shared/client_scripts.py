@@ -1,6 +1,6 @@
 """All JavaScript of the page."""
 
-from playground.ui.compat import RUN_ROUTE, UNCHANGED
+from playground.ui.compat import MESSAGES, RUN_ROUTE, UNCHANGED
 
 LANGUAGE_COOKIE = "playground_language"
 
@@ -31,7 +31,12 @@ window.requestAnimationFrame = (draw) => {{
 }};
 window.cancelAnimationFrame = (id) => id < 0 ? clearTimeout(-id) : cancel(id);
 }})();</script>"""
-FIRST_PAGE_SCRIPTS = CHOOSE_LANGUAGE + SLOW_DOWN_FRAMES
+GIVE_ROLES = f"""<script>
+new MutationObserver(() => {{
+  for (const each of document.querySelectorAll('{MESSAGES}')) if (!each.role) each.role = "group";
+}}).observe(document, {{childList: true, subtree: true}});
+</script>"""
+FIRST_PAGE_SCRIPTS = CHOOSE_LANGUAGE + SLOW_DOWN_FRAMES + GIVE_ROLES
 
 SWITCH_LANGUAGE = f"""(language) => {{
   const framed = 'SameSite=None; Secure; Partitioned';
