@@ -15,13 +15,13 @@ from typing import Any
 
 import psutil
 
-from playground.cli.commands.train import prepare
 from playground.device import choose
 from playground.jobs.supervisor import start_worker
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
 from playground.storage.run_folder import EVENTS, LEASE, read_events
+from playground.surface.training import prepare_folder
 from playground.training.config import PRESETS, Preset, RunConfig, preset_settings
 from playground.training.estimate import estimate_run, plan_run
 from playground.training.throughput import training_speed
@@ -119,7 +119,7 @@ def run(config: RunConfig, documents: list[Document]) -> dict[str, Any]:
         settings = replace(Settings.from_environment(), data=Path(data))  # the models stay where they are
         folder = Path(data) / "visitor" / "run"
         folder.mkdir(parents=True)
-        prepare(folder, config, documents, resume=False)
+        prepare_folder(folder, config, documents, resume=False)
         (folder / EVENTS).touch()
         (folder / LEASE).write_text("inf")
         began, disk, seen = time.monotonic(), 0, {}

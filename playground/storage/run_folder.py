@@ -17,6 +17,11 @@ EVENTS, LEASE, STOP, WORKER_LOG = "events.jsonl", "lease", "stop", "worker.log"
 CHECKPOINT, ADAPTER = "checkpoint", "adapter"
 READING = "reading.json"  # what a run reads of its text
 RECORD = "run.json"  # how an adapter came to be, beside its weights
+RUN_FILES = (CONFIG, DOCUMENTS, EVENTS, CHECKPOINT, ADAPTER, READING, WORKER_LOG, LEASE, STOP)
+EXAM_FILES = (
+    *(CONFIG, DOCUMENTS, "questions.jsonl", "answers.jsonl", "report.html", "report.json", "answers.csv"),
+    *("facts.json", "orders.jsonl", "drill.json", EVENTS, LEASE, STOP, WORKER_LOG),
+)
 WEIGHTS = "*.safetensors"  # of an adapter, or of a whole model
 ENDINGS = {"finished": "done", "stopped": "stopped", "failed": "failed"}  # a run's last event -> its state
 

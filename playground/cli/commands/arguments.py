@@ -13,15 +13,10 @@ from typing import Any
 
 from playground.errors import UserError
 from playground.storage.run_folder import (
-    ADAPTER,
-    CHECKPOINT,
     CONFIG,
     DOCUMENTS,
-    EVENTS,
-    LEASE,
-    READING,
-    STOP,
-    WORKER_LOG,
+    EXAM_FILES,
+    RUN_FILES,
     adapter_folder,
     adapter_weights,
     holds_run,
@@ -41,18 +36,8 @@ NEEDS = {
 ON_DEMAND = ("few_shot",)  # not every text has question–answer pairs
 EXAM_ARMS = ("base", "few_shot", "rag", "tuned", "both", "gold")
 EXAM_NEEDS = {"adapter": ("tuned", "both"), "index": ("few_shot", "rag", "both")}
-EXAM_FILES = (
-    CONFIG,
-    DOCUMENTS,
-    "questions.jsonl",
-    "answers.jsonl",
-    "report.html",
-    "report.json",
-    "answers.csv",
-) + ("facts.json", "orders.jsonl", "drill.json", EVENTS, LEASE, STOP, WORKER_LOG)
 FORMS = ("native", "plain", "merged", "gguf")  # those of playground.export, which is heavy to import
 INDEX_FILES = ("manifest.json", "passages.json", "vectors.npy", DOCUMENTS)
-RUN_FILES = (CONFIG, DOCUMENTS, EVENTS, CHECKPOINT, ADAPTER, READING, WORKER_LOG, LEASE, STOP)
 ENCODER_FILES = ("model.safetensors", "tokenizer.json", "modules.json")
 HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 BAKEOFF = "bakeoff.json"  # marks a bake-off's folder; holds the settings that all its runs share

@@ -10,8 +10,6 @@ from typing import Any
 
 import adapters
 from playground.cli.commands.arguments import BAKEOFF, Line
-from playground.cli.commands.index import read_all
-from playground.cli.commands.train import prepare
 from playground.data.dataset import data_hash
 from playground.data.replay import shipped_turns
 from playground.device import choose
@@ -21,6 +19,8 @@ from playground.models.chat_model import load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
 from playground.storage.run_folder import EVENTS, LEASE, STOP, adapter_folder, adapter_weights, read_events
+from playground.surface.text import read_documents_of
+from playground.surface.training import prepare_folder
 from playground.training import method_comparison
 from playground.training.config import PRESETS, RunConfig, TrainSettings, preset_settings
 from playground.training.estimate import plan_run
@@ -35,7 +35,7 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
     Raises:
         KeyboardInterrupt: after Ctrl-C, once the running method has stopped.
     """
-    documents = read_all(args.files, settings, args.mapping, args.encoding)
+    documents = read_documents_of(args.files, settings, args.mapping, args.encoding)
     planned = _plan_runs(args, settings, documents)
     steps = _begin(args.out, planned[0].settings, documents)
     configs = [replace(each, settings=replace(each.settings, steps=steps)) for each in planned]
@@ -44,7 +44,7 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
         folder = args.out / config.method
         if not _has_finished(folder):
             folder.mkdir(exist_ok=True)
-            prepare(folder, config, documents, resume=(folder / EVENTS).exists())
+            prepare_folder(folder, config, documents, resume=(folder / EVENTS).exists())
             _work(folder, settings)
         figures = _method_figures(folder, config.method)
         yield figures, _describe(figures)

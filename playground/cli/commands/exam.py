@@ -1,19 +1,18 @@
 """`exam`: asks every arm questions about a text; one line per arm, then the verdict, and a report in the folder."""
 
-import shutil
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from adapters.options import build
-from playground.cli.commands.arguments import EXAM_FILES, Line
+from playground.cli.commands.arguments import Line
 from playground.cli.commands.train import stoppable
 from playground.device import choose
-from playground.evaluation import contamination, degenerate, question_set, questions, report
+from playground.evaluation import degenerate, report
 from playground.evaluation import exam as evaluation_exam
-from playground.evaluation.arms import ARMS, Material
+from playground.evaluation.arms import Material
 from playground.evaluation.bootstrap import Difference
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.exam import Plan, Report
@@ -21,12 +20,12 @@ from playground.evaluation.fact_test import FactTest
 from playground.evaluation.figures import ArmFigures
 from playground.evaluation.llm_judge import add_judgements
 from playground.evaluation.order_test import OrderTest
-from playground.evaluation.paraphrase import completer
 from playground.evaluation.statements import render_statement, share_text, statement_record
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import ModelSource, chat_source, embedder_source
 from playground.settings import Settings
 from playground.storage.run_folder import DOCUMENTS, read_documents
+from playground.surface.exam import begin_exam, write_report
 from retrieval.document import Document
 from retrieval.embed import Embedder
 
@@ -54,7 +53,7 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
     if args.judge:
         source = ModelSource("chat", args.judge.name, "folder", args.judge.resolve())
         outcome = add_judgements(outcome, load_chat(source, choose()))
-    report.write_report(outcome, args.out, report.reproduce_command(outcome.plan, args.out / evaluation_exam.QUESTIONS))
+    write_report(outcome, args.out)
     yield from _lines(outcome, args.out)
 
 
@@ -77,25 +76,8 @@ def _embedder(settings: Settings) -> Embedder:
 
 def _begin(args: Namespace, plan: Plan, at_hand: Material, chat: ChatModel) -> Iterator[Line]:
     """Generate or read the questions and write the exam's folder, in place of an earlier exam."""
-    for name in EXAM_FILES:
-        path = args.out / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-    rows = contamination.read_taught_items(args.adapter.parent, chat.tokenizer) if args.adapter else []
-    if args.questions:
-        own = questions.read_questions(args.questions, at_hand.documents)[: args.limit]
-        exam_questions = question_set.from_file(own, at_hand.documents, plan.settings.seed, rows)
-    else:
-        exam_questions = question_set.from_text(
-            at_hand.documents, plan.settings.limit, plan.settings.seed, rows, completer(chat)
-        )
-    arms = plan.arms or tuple(arm for arm in ARMS if arm in at_hand.available_arms())
-    hashes = evaluation_exam.content_hashes(chat, at_hand)
-    plan = replace(plan, arms=arms, findings=tuple(exam_questions.findings), hashes=hashes)
-    evaluation_exam.write_exam(args.out, plan, exam_questions, at_hand.documents)
-    total, leaked = len(exam_questions.questions), len(exam_questions.leaked_ids())
+    drawn = begin_exam(args.out, plan, at_hand, chat, args.questions, args.limit)
+    total, leaked = len(drawn.questions), len(drawn.leaked_ids())
     yield None, f"{total} questions, of which {leaked} are in the training data"
 
 

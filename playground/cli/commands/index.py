@@ -1,22 +1,18 @@
 """`index`: builds a search index of documents, in a folder that `search` and `ask` read."""
 
 from argparse import Namespace
-from collections.abc import Generator, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from playground.cli.commands.arguments import Line
 from playground.models.registry import embedder_source, fetch_embedder, is_installed
-from playground.services.library import reading_limits
 from playground.settings import Settings
 from playground.storage.run_folder import write_documents
+from playground.surface.text import read_documents_of
 from retrieval.build import build
 from retrieval.document import Document
 from retrieval.embed import Embedder
-from retrieval.mapping import ColumnMapping
 from retrieval.persistence import save
-from retrieval.readers.hub_address import HubDataset
-from retrieval.readers.sandbox import read_hub_in_sandbox, read_in_sandbox
 
 
 def run(args: Namespace, settings: Settings) -> Iterator[Line]:
@@ -25,7 +21,7 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
     Raises:
         RetrievalError: a file or an encoder cannot be used. UserError: the embedder cannot be found.
     """
-    documents, out = read_all(args.files, settings, args.mapping, args.encoding), args.out.resolve()
+    documents, out = read_documents_of(args.files, settings, args.mapping, args.encoding), args.out.resolve()
     for document in documents:
         yield None, describe(document)
     embedder = yield from _embedder(args.embedder or "", settings)
@@ -67,25 +63,3 @@ def taken_for(document: Document) -> dict[str, Any]:
         return {}
     counts = {"rows": table.rows, "rows_used": table.used, "pairs": table.pairs, "left": dict(table.left)}
     return {"taken_for": table.shape, "columns": dict(table.roles), "unread_columns": table.unread, **counts}
-
-
-def read_all(
-    files: Sequence[Path | HubDataset],
-    settings: Settings,
-    mapping: ColumnMapping | None = None,
-    encoding: str | None = None,
-) -> list[Document]:
-    """The documents in the order given, each read in its own process, as on the page.
-
-    `mapping` is for tables, `encoding` for text files that do not say theirs.
-
-    Raises:
-        RetrievalError: naming the first file that cannot be read.
-    """
-    limits = reading_limits(settings)
-    return [
-        read_in_sandbox(file, file.name, mapping, limits, encoding)
-        if isinstance(file, Path)
-        else read_hub_in_sandbox(file, mapping, limits)
-        for file in files
-    ]

@@ -8,12 +8,13 @@ from typing import Any
 
 from adapters.options import build
 from playground.cli.commands.arguments import Line
-from playground.cli.commands.index import describe, read_all, taken_for
+from playground.cli.commands.index import describe, taken_for
 from playground.data.preview import PreviewLine, preview_lines
 from playground.data.replay import shipped_turns
 from playground.models.chat_model import base_hash, load_tokenizer
 from playground.models.registry import chat_source
 from playground.settings import Settings
+from playground.surface.text import read_documents_of
 from playground.training.config import TrainSettings, fitting_mix, mix_values
 from playground.training.workload import split_for
 from retrieval.document import Document
@@ -25,7 +26,7 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
     Raises:
         RetrievalError: a file cannot be used. UserError: the chat model cannot be found.
     """
-    documents = read_all(args.files, settings, args.mapping, args.encoding)
+    documents = read_documents_of(args.files, settings, args.mapping, args.encoding)
     for document in documents:
         yield None, describe(document)
     source = chat_source(settings)

@@ -2,20 +2,17 @@
 
 import json
 import os
-import shutil
 import signal
 import threading
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import adapters
 from adapters.options import build, knobs
-from playground.cli.commands.arguments import RUN_FILES, Line
-from playground.cli.commands.index import read_all
+from playground.cli.commands.arguments import Line
 from playground.cli.commands.methods import flag
 from playground.data.dataset import data_hash
 from playground.data.reading import Reading
@@ -23,12 +20,12 @@ from playground.data.replay import shipped_turns
 from playground.data.short_answers import SHORT_WORDS, short_answer_files
 from playground.device import choose
 from playground.errors import UserError
-from playground.evaluation.answer_quality import mark_answer
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
-from playground.storage.run_folder import log_event, read_config, read_documents, write_config, write_documents
-from playground.training import loop as training_loop
+from playground.storage.run_folder import read_config, read_documents
+from playground.surface.text import read_documents_of
+from playground.surface.training import plan_training, prepare_folder, training_events
 from playground.training.best_adapter import Finished
 from playground.training.config import (
     PRESETS,
@@ -36,9 +33,8 @@ from playground.training.config import (
     TrainSettings,
     fitting_mix,
     mix_values,
-    preset_settings,
 )
-from playground.training.estimate import estimate_run, plan_run
+from playground.training.estimate import estimate_run
 from playground.training.loop import Progress
 from playground.training.throughput import training_speed
 from playground.training.workload import measure_workload
@@ -65,14 +61,12 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
     documents = stored.documents if stored else _documents(args, settings)
     chat = load_chat(chat_source(settings), choose())
     config = stored.config if stored else _plan_new_run(args, chat, documents)
-    prepare(args.out, config, documents, args.resume)
+    prepare_folder(args.out, config, documents, args.resume)
     yield from _describe_plan(config, chat, documents, args.plan_only)
     if args.plan_only:
         return
     with stoppable() as should_stop:
-        events = training_loop.train(config, chat, documents, args.out, should_stop, args.resume, judge=mark_answer)
-        for event in events:
-            _log(args.out, event)
+        for event in training_events(config, chat, documents, args.out, should_stop, args.resume):
             yield event.to_dict(), _progress(event) if isinstance(event, Progress) else _end(event)
     if isinstance(event, Finished) and event.reason == "stopped":
         command = f"python -m playground train --resume --out {args.out}"
@@ -86,7 +80,7 @@ def _documents(args: Namespace, settings: Settings) -> list[Document]:
     build(TrainSettings, run_values)
     if args.preset not in PRESETS:
         raise UserError(f"There is no preset {args.preset!r}; choose one of {', '.join(PRESETS)}.")
-    return read_all(args.files, settings, args.mapping, args.encoding)
+    return read_documents_of(args.files, settings, args.mapping, args.encoding)
 
 
 def _values(args: Namespace, mix: str | None) -> tuple[Values, Values]:
@@ -112,14 +106,9 @@ def _values(args: Namespace, mix: str | None) -> tuple[Values, Values]:
 
 def _plan_new_run(args: Namespace, chat: ChatModel, documents: Sequence[Document]) -> RunConfig:
     """The preset planned for this text and machine, within the given steps and seconds."""
-    preset = PRESETS[args.preset]
-    preset = replace(preset, seconds=args.max_seconds or preset.seconds)
     values, run_values = _values(args, args.teach or fitting_mix(documents))
-    load = measure_workload(documents, chat.tokenizer, preset_settings(preset, run_values), shipped_turns(chat.hash))
-    speed = training_speed(chat.model, choose())
-    config = plan_run(args.method, preset, values, run_values, load, chat.model.config, speed)
-    steps = min(config.settings.steps, args.max_steps or config.settings.steps)
-    return replace(config, settings=replace(config.settings, steps=steps))
+    steps, seconds = args.max_steps or 0, args.max_seconds or 0.0
+    return plan_training(chat, documents, args.method, args.preset, values, run_values, steps, seconds)
 
 
 def _read_run(args: Namespace, settings: Settings) -> _StoredRun:
@@ -135,7 +124,7 @@ def _read_run(args: Namespace, settings: Settings) -> _StoredRun:
         raise UserError(f"The run in {args.out} is damaged and cannot be resumed; train it anew.") from fault
     allowed = replace(config.settings, max_seconds=args.max_seconds or config.settings.max_seconds)
     config = replace(config, settings=allowed)
-    again = read_all(args.files, settings, args.mapping, args.encoding)
+    again = read_documents_of(args.files, settings, args.mapping, args.encoding)
     same_text = not args.files or data_hash(again) == data_hash(documents)
     if not same_text or _with_arguments(args, config) != config:
         raise UserError(
@@ -154,25 +143,6 @@ def _with_arguments(args: Namespace, config: RunConfig) -> RunConfig:
     steps = min(settings.steps, args.max_steps or settings.steps)
     options = build(adapters.get(config.method).Options, {**asdict(config.options), **values})
     return RunConfig(config.method, options, replace(settings, steps=steps))
-
-
-def prepare(out: Path, config: RunConfig, documents: Sequence[Document], resume: bool) -> None:
-    """Write the run's config and documents; unless resumed, first remove an earlier run from the folder."""
-    for path in [] if resume else [out / name for name in RUN_FILES]:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-    write_config(out, config.to_dict())
-    write_documents(out, documents)
-
-
-def _log(out: Path, event: Progress | Finished) -> None:
-    """Append an event to the run's log, as a job's worker does."""
-    logged = {key: value for key, value in event.to_dict().items() if key != "adapter"}
-    if logged.get("reason") == "stopped":
-        logged["event"] = "stopped"
-    log_event(out, logged)
 
 
 @contextmanager
