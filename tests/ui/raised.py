@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("playground", "retrieval", "adapters")
-HOSTS = ("playground/cli/", "playground/settings.py")  # whose errors only the host meets
+HOSTS = ("playground/cli/", "playground/surface/", "playground/settings.py")  # whose errors no page shows
 FIELD = re.compile(r"\{\w+\}")  # of a sentence that `format` fills
 ERRORS = ("UserError", "MethodError", "RetrievalError", "NeedsEncoding", "NeedsMapping", "IndexingStopped")
 
