@@ -38,7 +38,9 @@ new MutationObserver(() => {{
 </script>"""
 FIRST_PAGE_SCRIPTS = CHOOSE_LANGUAGE + SLOW_DOWN_FRAMES + GIVE_ROLES
 
+# Gradio also calls it when the choice loses the focus unchanged, as for whoever goes through the page by keyboard.
 SWITCH_LANGUAGE = f"""(language) => {{
+  if (language === document.documentElement.lang) return;
   const framed = 'SameSite=None; Secure; Partitioned';
   const place = location.protocol === 'https:' ? framed : 'SameSite=Lax';
   document.cookie = `{LANGUAGE_COOKIE}=${{language}}; path=/; max-age=31536000; ${{place}}`;
