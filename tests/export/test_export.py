@@ -1,6 +1,7 @@
 """Every form of an export: read again without us, in a clean process, it says the same; its card says what it is."""
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gguf
 import pytest
 import torch
 import yaml
@@ -18,7 +20,7 @@ from transformers import AutoModelForCausalLM
 import adapters
 from playground.cli.commands import arguments
 from playground.errors import UserError
-from playground.export import export
+from playground.export import export, snippets
 from playground.export.gguf import write_gguf
 from playground.export.model_card import render_card
 from playground.models.registry import ModelSource
@@ -45,6 +47,14 @@ CLEAN = """if True:
         found[form] = model().eval()(input_ids=ids).logits.detach()
     found["template"] = AutoTokenizer.from_pretrained("gguf").chat_template
     torch.save(found, "found.pt")
+"""
+
+
+WITHOUT_US = """
+import sys
+ours = {each.split(".")[0] for each in sys.modules} & {"playground", "adapters", "retrieval"}
+assert not ours, ours
+assert said.shape[1] > asked["input_ids"].shape[1]
 """
 
 
@@ -97,6 +107,30 @@ def test_a_clean_process_reads_every_form_and_gets_the_same_logits(
     for form in export.FORMS:
         torch.testing.assert_close(found[form], trained, atol=1e-5, rtol=1e-5)
     assert found["template"] == tiny_tokenizer().chat_template
+
+
+@pytest.mark.parametrize("method", ["lora", "vera", "full"])
+def test_the_code_for_peft_answers_in_a_process_without_us(
+    train: Train, settings: Settings, tiny_model_folder: Path, method: str
+) -> None:
+    folder = written("native", train(method), settings)
+    code = snippets.with_peft(adapters.get(method), str(tiny_model_folder), "native").replace("FOLDER", str(folder))
+    ran = subprocess.run(
+        [sys.executable, "-c", code + WITHOUT_US],
+        cwd=folder,
+        env={"HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_the_commands_for_servers_name_the_file_that_gguf_itself_opens(train: Train, settings: Settings) -> None:
+    folder = written("gguf", train("lora"), settings)
+    (model,) = re.findall(r"--model FOLDER/(\S+)", snippets.with_servers("Merged", "GGUF"))
+    opened = gguf.GGUFReader(folder / model)
+    assert opened.tensors
+    assert str(opened.fields["general.architecture"].contents()) == "llama"
 
 
 @pytest.mark.parametrize("method", adapters.methods())

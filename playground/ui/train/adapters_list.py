@@ -15,6 +15,7 @@ from playground.ui.shared.handlers import guard
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import visitor_of
 from playground.ui.shared.tab import QUEUED, UNQUEUED, bump
+from playground.ui.train.elsewhere_panel import build_elsewhere
 from playground.ui.train.export_panel import build_export
 from playground.ui.train.import_panel import build_import
 
@@ -64,6 +65,7 @@ def build_adapters_list(services: Services, notice: gr.Textbox, changed: gr.Stat
             sure = gr.Button(mark("train.delete_sure"), size="sm", variant="stop", visible=False, min_width=100)
             keep = gr.Button(mark("train.delete_keep"), size="sm", visible=False, min_width=100)
         build_export(services, chosen)
+        build_elsewhere(services, chosen)
     build_import(services, changed)
     asking = [delete, sure, keep]
     delete.click(lambda: _ask(True), None, asking, **UNQUEUED)

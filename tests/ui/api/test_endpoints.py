@@ -1,6 +1,8 @@
 """The endpoints as a program calls them, over loopback with gradio_client: the main job, its files, its refusals."""
 
 import json
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from benchmarks.journey import free_port
+from playground.export import snippets
 from playground.models.registry import ModelSource
 from playground.services.app import Services
 from playground.settings import Settings
@@ -95,7 +98,7 @@ def test_the_page_tells_of_them_in_its_footer(app: App) -> None:
     assert "api" in httpx.get(f"{app[0]}/config").json()["footer_links"]
 
 
-def test_the_main_job(program: Program, tmp_path: Path) -> None:
+def test_the_main_job(app: App, program: Program, tmp_path: Path) -> None:
     assert program.call("add_text", "rules", CLUB_RULES)["characters"] == len(CLUB_RULES)
     (tmp_path / "hall.txt").write_text("Ann keeps the key of the hall, which is red. " * 20)
     assert program.call("add_file", handle_file(tmp_path / "hall.txt"))["name"] == "hall.txt"
@@ -116,6 +119,9 @@ def test_the_main_job(program: Program, tmp_path: Path) -> None:
     assert all(list(each) == ASK_KEYS for frame in frames for each in frame)
     assert all(each["prompt_tokens"] for each in frames[-1])
     assert frames[-1][1]["passages"]
+
+    shown = snippets.with_endpoints(app[0], run, "a secret").replace("VISIT", program.visit).replace("64", "4")
+    subprocess.run([sys.executable, "-c", shown], cwd=tmp_path, check=True)
 
     exam = program.call("exam", run, 4, ["base", "tuned"])
     done = program.wait("exam_state", exam)
