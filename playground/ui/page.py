@@ -157,10 +157,11 @@ def _poll_runs(services: Services, page: gr.Blocks, bar: StatusBar, train: Train
         language, visitor = language_of(request), visitor_of(services.visitors, request)
         active = services.jobs.active_run(visitor)
         state = f"{active.id} {active.state}" if active else ""
-        follow = train.panel.follow(language, visitor)
-        return bar.job_line(language, visitor), *follow, state, gr.update(active=active is not None)
+        of_bar = bar.job_line(language, visitor), train.panel.pause_update(language, visitor)
+        return *of_bar, *train.panel.follow(language, visitor), state, gr.update(active=active is not None)
 
-    poll = Poll("run", tick, [bar.job, *train.panel.outputs, run_state, timer])
+    poll = Poll("run", tick, [bar.job, bar.pause, *train.panel.outputs, run_state, timer])
+    train.panel.wire_pause(bar.pause, bar.notice, train.changed)
     poll.follow(timer)
     page.load(poll.all_values, None, poll.outputs, **UNQUEUED)
     train.changed.change(poll.all_values, None, poll.outputs, **UNQUEUED)

@@ -28,6 +28,7 @@ class StatusBar:
             self.model = self._build_field("model", scale=2)
             self.adapters = self._build_field("adapters", scale=1)
             self.job = self._build_field("job", scale=3)
+            self.pause = gr.Button(visible=False, size="sm", scale=1, min_width=90)
             choices = [(label, id_) for id_, label in languages().items()]
             self.language = gr.Dropdown(choices, value="en", label=mark("language.label"), scale=1, min_width=110)
             self.over = gr.Button(mark("bar.start_over"), size="sm", scale=1, min_width=90)
@@ -83,10 +84,10 @@ class StatusBar:
         return say(language, "bar.slow_model", name=name) if self.services.chat_lacks_fast_passes else name
 
     def job_line(self, language: str, visitor: str) -> str:
-        """The state of the visitor's active run, in a few words."""
+        """The state of the visitor's active or paused run, in a few words."""
         active = self.services.jobs.active_run(visitor)
         if active is None:
-            return say(language, "bar.no_job")
+            return self._paused_line(language, visitor)
         run = self.services.jobs.snapshot(visitor, active.id)
         if run.state == "queued":
             return say(language, "bar.job_queued", name=run.name, place=run.position + 1)
@@ -96,6 +97,14 @@ class StatusBar:
         return say(
             language, "bar.job_running", name=run.name, percent=percent(run.events), left=duration(language, left)
         )
+
+    def _paused_line(self, language: str, visitor: str) -> str:
+        """That the newest run is paused, if it is; else that nothing runs."""
+        newest = max(self.services.runs.all(visitor), key=lambda run: run.queued, default=None)
+        if newest is None or newest.state != "stopped":
+            return say(language, "bar.no_job")
+        run = self.services.jobs.snapshot(visitor, newest.id)
+        return say(language, "bar.job_paused", name=run.name, percent=percent(run.events))
 
     def _text_summary(self, language: str, visitor: str) -> str:
         rows = self.services.library.rows(visitor)

@@ -1,30 +1,29 @@
-"""The bar above the tabs names the chat model, and says of an architecture without fast passes that it is slower."""
-
-from dataclasses import replace
-from pathlib import Path
+"""The bar above all tabs: what runs, how long it takes, and the button that pauses it and lets it go on."""
 
 import gradio as gr
-import pytest
 
 from playground.services.app import Services
-from playground.settings import Settings
 from playground.ui.status_bar import StatusBar
-from tests.fakes.architectures import strong
-from tests.fakes.tiny_model import tiny_tokenizer
+from playground.ui.train.run_panel import RunPanel
+from tests.fakes.page import event_handler, page_request
+from tests.fakes.runs import config
+from tests.fakes.texts import CLUB_RULES
 
 
-@pytest.mark.parametrize(("kind", "words"), [("gpt2", ["slower"]), ("llama", [])])
-def test_a_model_without_fast_passes_is_called_slower_once_it_is_loaded(
-    kind: str, words: list[str], settings: Settings, tmp_path: Path
-) -> None:
-    folder = tmp_path / "chosen"
-    strong(kind).save_pretrained(folder)
-    tiny_tokenizer().save_pretrained(folder)
-    services = Services(replace(settings, chat_model=str(folder)))
-    with gr.Blocks():
-        bar = StatusBar(services)
-    assert bar.model_line("en") == "chosen"
-    assert services.chat.model is not None
-    found = bar.model_line("en")
-    assert found.startswith("chosen")
-    assert [word for word in ("slower",) if word in found] == words
+def test_the_bar_pauses_a_run_and_lets_it_go_on_from_any_tab(services: Services) -> None:
+    with gr.Blocks() as page:
+        bar, panel = StatusBar(services), RunPanel(services)
+        panel.build_run()
+        panel.wire_pause(bar.pause, bar.notice, bar.changed)
+    request = page_request()
+    (secret,) = request.cookies.values()
+    visitor = services.store.visitor(secret)
+    assert panel.pause_update("en", visitor)["visible"] is False
+    services.library.add_text(visitor, CLUB_RULES)
+    run = services.runs.start(visitor, config(steps=4), "mine")
+    press = event_handler(page, bar.pause, "click")
+    for says, then, line in (("Pause", "stopped", "mine: paused at 0 %"), ("Resume", "queued", "mine: number 1 in")):
+        assert panel.pause_update("en", visitor)["value"] == says
+        press(request, 0, says)
+        assert services.runs.get(visitor, run).state == then
+        assert line in bar.job_line("en", visitor)

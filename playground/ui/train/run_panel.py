@@ -44,11 +44,20 @@ class RunPanel:
 
     def wire(self, notice: gr.Textbox, changed: gr.State) -> None:
         """Errors appear in `notice`; a new `changed` makes the page redraw."""
+        self.wire_pause(self.pause, notice, changed)
         after = [notice, *self.outputs, changed]
-        acts: list[tuple[gr.Button, Any]] = [(self.pause, self._pause_or_resume), (self.cancel, self._cancel)]
-        for button, act in acts:
-            button.click(guard(len(after))(act), [changed, self.pause], after, **QUEUED)
+        self.cancel.click(guard(len(after))(self._cancel), changed, after, **QUEUED)
         self.kept.input(guard(1)(self._keep), self.kept, notice, **UNQUEUED)
+
+    def wire_pause(self, button: gr.Button, notice: gr.Textbox, changed: gr.State) -> None:
+        """Let a button pause the followed run, or resume it, whichever it says."""
+        after = [notice, *self.outputs, changed]
+        button.click(guard(len(after))(self._pause_or_resume), [changed, button], after, **QUEUED)
+
+    def pause_update(self, language: str, visitor: str) -> Any:
+        """The update of a button that pauses or resumes the followed run."""
+        followed = self._followed_run(visitor)
+        return pause_button(language, followed.state if followed else "")
 
     def follow(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `outputs` with the visitor's active run, else the newest; also renews its lease."""
@@ -88,7 +97,7 @@ class RunPanel:
                 self.services.jobs.stop(visitor, run.id)
         return *self.follow(language, visitor), bump(changed)
 
-    def _cancel(self, request: gr.Request, changed: int, _seen: str) -> tuple[Any, ...]:
+    def _cancel(self, request: gr.Request, changed: int) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         for run in self._grouped_runs(visitor):
             self.services.jobs.stop(visitor, run.id, CANCEL_SECONDS)
