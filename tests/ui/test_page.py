@@ -20,7 +20,7 @@ from playground.ui.compare.pane import NONE, chosen_arms
 from playground.ui.shared.client_scripts import LANGUAGE_COOKIE
 from playground.ui.shared.format import escape_html
 from playground.ui.shared.session import COOKIE
-from playground.ui.train.run_view import loss_panels, trend_sentence
+from playground.ui.train.run_view import loss_panels, plot_update, trend_sentence
 from tests.fakes.page import served_page
 from tests.fakes.texts import CLUB_RULES
 
@@ -359,6 +359,8 @@ def test_the_plot_has_both_curves() -> None:
 def test_the_plot_marks_where_the_kept_adapter_is_from() -> None:
     assert loss_panels("en", _events(2.0, 1.9, 1.7, 1.8))[0].marked == (2, 1.7)
     assert loss_panels("en", _events(2.0))[0].marked is None
+    told = [plot_update("en", _events(2.0, 1.9), is_over)["value"] for is_over in (False, True)]
+    assert ["usable now" in each for each in told] == [True, False]
     judged = [
         {**each, "answers": mark} for each, mark in zip(_events(2.0, 1.9, 1.7, 1.8), (None, 0.9, 0.2, 0.5), strict=True)
     ]

@@ -67,7 +67,8 @@ class RunPanel:
             return (say(language, "train.no_run"), hidden, hidden, *_buttons(language, None))
         run = self.services.jobs.snapshot(visitor, followed.id)
         line = f"{self._run_title(language, visitor, run)}: {state_line(language, run)}"
-        return (line, plot_update(language, run.events), _reading_update(language, run), *_buttons(language, run))
+        shown = plot_update(language, run.events, is_over=run.state not in ACTIVE)
+        return (line, shown, _reading_update(language, run), *_buttons(language, run))
 
     def keep_update(self, visitor: str) -> Any:
         """The update of the keep box: the active run's value, else unchanged."""

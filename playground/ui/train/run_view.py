@@ -18,9 +18,9 @@ SMOOTHING = 0.7
 Events = Sequence[dict[str, Any]]
 
 
-def plot_update(language: str, events: Events) -> dict[str, Any]:
+def plot_update(language: str, events: Events, is_over: bool = False) -> dict[str, Any]:
     """Both losses as a picture; hidden while there is nothing to draw."""
-    words = [say(language, f"train.plot{part}") for part in ("", "_seconds", "_best")]
+    words = [say(language, f"train.plot{part}") for part in ("", "_seconds", "_kept" if is_over else "_best")]
     drawn = draw_losses(words[0], loss_panels(language, events), *words[1:])
     return gr.update(value=drawn, visible=bool(drawn))
 
