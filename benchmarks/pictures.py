@@ -34,7 +34,8 @@ def ask_example(page: Page, url: str, scheme: str = "light") -> None:
     """Open the example's card and ask its first question; returns once four panes have answered."""
     page.goto(f"{url}?__theme={scheme}")
     card = page.locator(".examples > .card").nth(list(examples()).index(EXAMPLE))
-    card.get_by_role("button").click(timeout=MINUTE)
+    expect(card).to_contain_text("LoRA", timeout=MINUTE)
+    card.get_by_role("button").click()
     page.get_by_role("button", name=examples()[EXAMPLE].questions[0]).click(timeout=MINUTE)
     expect(page.get_by_label("Figures").nth(3)).to_have_value(STAMPED, timeout=3 * MINUTE)
 

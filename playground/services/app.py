@@ -82,7 +82,6 @@ class Services:
             self.answers,
             self.adapters,
             self.jobs,
-            self._resident,
             self.prepared,
         )
         self.monitoring = Monitoring(settings, self.store, self.answers, self._resident)
@@ -164,6 +163,7 @@ class Services:
 
     def _warm_up_and_prepare(self) -> None:
         """One after the other: two models that are loaded at once spoil each other."""
+        self.preparing.offer_known()
         self._warm_up()
         self.preparing.work(self._closing)
 

@@ -11,11 +11,12 @@ from playground.device import on_zero_gpu
 from playground.errors import UserError
 from playground.evaluation.config import ExamSettings
 from playground.jobs.queue import GIVE_WAY_SECONDS, JobQueue
+from playground.models.chat_model import base_hash
+from playground.models.registry import chat_source
 from playground.services.answers import Answers
 from playground.services.exams import Exams
 from playground.services.library import Library
 from playground.services.prepared import EXAM, Prepared
-from playground.services.resident_chat import ResidentChat
 from playground.services.runs import Runs
 from playground.services.search_indexes import SearchIndexes
 from playground.services.served_adapters import ServedAdapters
@@ -63,9 +64,9 @@ class Preparing:
         answers: Answers,
         adapters: ServedAdapters,
         jobs: JobQueue,
-        resident: ResidentChat,
         prepared: Prepared,
     ) -> None:
+        self._settings = settings
         self._pieces = pieces_of(settings)
         self._store = store
         self._library = library
@@ -75,7 +76,6 @@ class Preparing:
         self._answers = answers
         self._adapters = adapters
         self._jobs = jobs
-        self._resident = resident
         self._prepared = prepared
 
     def state(self, example: str) -> str:
@@ -86,10 +86,15 @@ class Preparing:
             return "ready"
         return "preparing" if methods else "text"
 
-    def work(self, closing: threading.Event) -> None:
-        """Prepare what is missing, until all is done or `closing` is set; a piece that fails is logged and left."""
+    def offer_known(self) -> dict[str, str]:
+        """Let visitors use what was prepared before, without loading a model; the owner of each example."""
         owners = self._owners()
         self._prepared.use(owners)
+        return owners
+
+    def work(self, closing: threading.Event) -> None:
+        """Prepare what is missing, until all is done or `closing` is set; a piece that fails is logged and left."""
+        owners = self.offer_known()
         for piece in ["", *self._pieces]:
             for name, owner in owners.items():
                 if closing.is_set():
@@ -104,7 +109,7 @@ class Preparing:
 
         Where nothing is to be prepared, only owners of what was prepared before.
         """
-        base = self._resident.get().hash
+        base = base_hash(chat_source(self._settings))
         keys = {each.name: _key(each, base) for each in examples().values()}
         self._store.prepared.remove_others(keys.values())
         known = self._store.prepared.owners()

@@ -167,3 +167,6 @@ def test_all_of_an_example_is_prepared_once(
     after = [row.id for owner in services.store.prepared.owners().values() for row in services.store.runs.all(owner)]
     assert after == before
     services.supervisor.close()
+    restarted = Services(services.settings)
+    restarted.preparing.offer_known()
+    assert restarted.preparing.state(short) == "ready", "before any model is loaded"
