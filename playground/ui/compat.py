@@ -35,7 +35,7 @@ CLOSED_ROUTES = (
 )
 _FOLDER_OF_REQUEST: ContextVar[str] = ContextVar("folder_of_request", default="")
 RUN_ROUTE = "/run"  # runs one endpoint: `…/run/NAME`
-CONFIG_KEYS = ("api_prefix", "i18n_translations")  # client_scripts read them from window.gradio_config
+CONFIG_KEYS = ("title", "api_prefix", "i18n_translations")  # client_scripts use them in window.gradio_config
 CONFIG_SCRIPT = b"window.gradio_config = "
 UNCHANGED = {"__type__": "update"}  # the update that leaves a component as it is; the browser writes it too
 # The page's own scripts go in front of this tag: after Gradio's configuration, before Gradio's first script.

@@ -18,13 +18,13 @@ from playground.ui.exam.tab import ExamTab
 from playground.ui.learn.tab import LearnTab
 from playground.ui.shared.client_scripts import open_tab
 from playground.ui.shared.frames import Frames
-from playground.ui.shared.i18n import i18n, mark
+from playground.ui.shared.i18n import i18n, mark, say
 from playground.ui.shared.middleware import middleware
 from playground.ui.shared.polling import Poll, send_session_names
 from playground.ui.shared.request_values import CheckedPage
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import NO_PROGRESS, UNQUEUED, UNQUEUED_LATEST, Tab
-from playground.ui.shared.theme import css, theme
+from playground.ui.shared.theme import FAVICON, css, theme
 from playground.ui.start.tab import StartTab
 from playground.ui.status_bar import StatusBar
 from playground.ui.text.tab import TextTab
@@ -40,7 +40,7 @@ THREADS = 40  # beside those of the questions, each of which has one while it wa
 def build(services: Services) -> gr.Blocks:
     """The whole page, ready for `launch`."""
     compat.keep_files_in(services.exchange.folder)
-    with CheckedPage(title="Gradio Playground", analytics_enabled=False) as page:
+    with CheckedPage(title=say("en", "page.title"), analytics_enabled=False) as page:
         offered = offer(services)  # before the page's own events, which would take its names
         gr.Markdown(mark("page.heading"), elem_classes="heading")
         bar = StatusBar(services)
@@ -86,6 +86,7 @@ def launch(page: gr.Blocks, services: Services, **more: Any) -> Any:
         i18n=i18n(),
         css=css(),
         theme=theme(),
+        favicon_path=FAVICON,
         max_file_size=max(settings.file_bytes, settings.adapter_bytes),
         run_history=False,
         footer_links=["api", "settings"],

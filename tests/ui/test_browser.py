@@ -97,6 +97,7 @@ def test_a_vietnamese_browser_reads_vietnamese(url: str) -> None:
         words = json.loads((Path("playground/ui/shared/words/vi.json")).read_text(encoding="utf-8"))
         expect(tab.get_by_role("tab", name=words["tab.train"])).to_be_visible(timeout=MINUTES)
         assert tab.evaluate("document.documentElement.lang") == "vi"
+        expect(tab).to_have_title(words["page.title"])
 
 
 def test_a_hostile_text_runs_nothing_and_fetches_nothing(page: Page, url: str) -> None:

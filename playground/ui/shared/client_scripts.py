@@ -10,6 +10,7 @@ const chosen = (document.cookie.match(/{LANGUAGE_COOKIE}=(\\w+)/) || [])[1] || n
 const words = (window.gradio_config || {{}}).i18n_translations;
 if (words && words[chosen]) {{
   words.en = words[chosen];
+  window.gradio_config.title = words[chosen]["page.title"];
   new MutationObserver(() => {{
     if (document.documentElement.lang !== chosen) document.documentElement.lang = chosen;
   }}).observe(document.documentElement, {{attributes: true, attributeFilter: ["lang"]}});

@@ -7,6 +7,7 @@ import gradio as gr
 from playground.charts.svg import stylesheet
 
 SANS = ("ui-sans-serif", "system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "Noto Sans", "sans-serif")
+FAVICON = Path(__file__).parent / "favicon.png"  # two ways to answer, and both together
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
 
