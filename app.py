@@ -25,6 +25,8 @@ from playground.ui.api import mcp
 from playground.ui.page import build, launch
 from playground.ui.shared.http.request_id import log_with_request_ids
 
+LAST_SECONDS = 2.0  # that the server's own threads get to end
+
 
 def main() -> None:
     """Bring what is missing, start the jobs, serve the page."""
@@ -50,7 +52,10 @@ def main() -> None:
         services.finish()
         page.close(verbose=False)
     finally:
-        services.close()
+        has_ended = services.close(LAST_SECONDS)
+    if not has_ended:  # such as one that still loads a model; nothing that it does is kept
+        logging.shutdown()
+        os._exit(0)
 
 
 def ending_signal() -> threading.Event:

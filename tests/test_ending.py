@@ -74,3 +74,11 @@ def test_answers_are_cut_in_time_and_a_run_goes_on(tmp_path: Path, slow_model: s
     store = Store(Settings(data=tmp_path))
     assert store.runs.get(store.visitor(visit), run).state == "running"
     worker.kill()
+
+
+def test_a_server_that_still_loads_its_models_ends_soon(tmp_path: Path, slow_model: str) -> None:
+    with running_app(tmp_path, PLAYGROUND_CHAT_MODEL=slow_model) as (_, app):
+        begun = time.monotonic()
+        app.send_signal(signal.SIGTERM)
+        assert app.wait(SOON) == 0
+        assert time.monotonic() - begun < SOON

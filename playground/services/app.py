@@ -3,6 +3,7 @@
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -135,15 +136,18 @@ class Services:
         cut = self.answers.finish(self.settings.end_seconds)
         log.info("ending: %d questions were cut, runs at work go on", cut)
 
-    def close(self) -> None:
-        """Stop what `start` began and wait for its threads. A running worker goes on until its lease ends.
+    def close(self, seconds: float = threading.TIMEOUT_MAX) -> bool:
+        """Stop what `start` began, and wait for its threads as long; whether all have ended.
 
-        A thread that is inside torch when the interpreter ends would abort the process.
+        A thread that is inside torch when the interpreter ends would abort the process. A running worker goes on until
+        its lease ends.
         """
         self._closing.set()
         self.supervisor.close()
+        end = time.monotonic() + seconds
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, end - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _sweep_leftovers(self, closing: threading.Event) -> None:
         """Every minute delete uploads that nobody used, and what a killed server or a deleted visitor left."""
