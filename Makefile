@@ -23,7 +23,7 @@ install: $(VENV)/.models  ## set up alone: the environment in .venv and the two 
 	@echo "The environment and the models are ready."
 
 test: install $(VENV)/.testing chromium  ## run every test, with the real models and a real browser
-	@$(PY) -m pytest $(PARALLEL)
+	@$(PY) -m pytest $(PARALLEL) --durations=25
 
 test-fast: $(VENV)/.testing  ## run the tests that need neither the real models nor a browser
 	@$(PY) -m pytest $(PARALLEL) -m "not slow"
