@@ -27,6 +27,7 @@ from playground.ui.shared.session import COOKIE
 ROOT = Path(__file__).parents[1]
 CONSTITUTION = ROOT / "playground" / "data" / "example_texts" / "us_constitution.txt"
 START_SECONDS = 120
+RUN_LINE = 2  # the place of a run's line among what a tick draws: after the bar's own line and button
 
 
 def _know_defaults(client: Client, url: str) -> None:
@@ -62,7 +63,7 @@ class Visitor:
 
     def run_line(self) -> str:
         """The page's line about the newest run; reading it renews the run's lease."""
-        return str(self.draw("run")[1])
+        return str(self.draw("run")[RUN_LINE])
 
     def draw(self, name: str) -> list[Any]:
         """What the page draws of a tab, or at a tick; without what the server must know."""

@@ -109,7 +109,7 @@ def test_runs_of_a_bake_off_are_paused_resumed_and_cancelled_together(visit: Vis
     assert visit.states() == ["stopped", "stopped"]
     visit.press("Resume")
     assert visit.states() == ["queued", "queued"]
-    visit.act(visit.tab.panel.cancel, 0, "Pause")
+    visit.act(visit.tab.panel.cancel, 0)
     assert visit.states() == ["stopped", "stopped"]
 
 

@@ -100,6 +100,6 @@ def error_sentence(error: Exception, language: str) -> str:
         REFUSALS.labels("input").inc()
         log.info("A request was refused: %s", type(error).__name__)
         return translate(language, str(error))
-    REFUSALS.labels("full" if is_full(error) else "fault").inc()
+    REFUSALS.labels("disk_full" if is_full(error) else "fault").inc()
     log.error("A handler failed", exc_info=None if is_full(error) else error)
     return say(language, "notice.full" if is_full(error) else "notice.ours")
