@@ -43,8 +43,7 @@ def explanation_pairs(
             if len(answer.split()) < MIN_WORDS:
                 continue
             draw = random.Random(f"{seed} {document.name} {start}")
-            opens = place == 0 and section.body > section.start  # not so a later part of a long section
-            question = _question(words, title if opens else "", title, answer, draw)
+            question = _question(words, title if place == 0 else "", title, answer, draw)
             yield TrainingPair("explain", question, answer, start, number, f"{document.name}:{start}-{end}")
 
 
@@ -57,10 +56,7 @@ def _answer(text: str, start: int, end: int) -> str:
 
 
 def section_title(section: Section) -> str:
-    """What a section is about, in words: its innermost heading; a bare number with the headings above it.
-
-    A heading that is a question keeps its mark.
-    """
+    """What a section is about, in words: its innermost heading; a bare number with the headings above it."""
     trail = [_plain(part) for part in section.heading.split(TRAIL) if part.strip()]
     if not trail:
         return ""
@@ -71,17 +67,15 @@ def section_title(section: Section) -> str:
 
 
 def _plain(heading: str) -> str:
-    return " ".join(_MARKUP.sub("", _NUMBER.sub("", heading.strip())).split()).rstrip(".:")
+    return " ".join(_MARKUP.sub("", _NUMBER.sub("", heading.strip())).split()).rstrip(".:?")
 
 
 def _question(language: Language, title: str, about: str, answer: str, draw: random.Random) -> str:
-    if title.endswith("?") and len(title.split()) >= MIN_WORDS:
-        return title
     if title:
-        return draw.choice(language.explain).format(title=title.rstrip("?"))
+        return draw.choice(language.explain).format(title=title)
     opening = " ".join(answer.split()[:OPENING_WORDS]).rstrip(",;:.")
     if about:
-        return draw.choice(language.continued).format(title=about.rstrip("?"), opening=opening)
+        return draw.choice(language.continued).format(title=about, opening=opening)
     return language.opening.format(opening=opening)
 
 
