@@ -246,7 +246,10 @@ class _SideBuilder:
                     yield bare if own else self._passage_examples.alone(text.number, pair, bare)
 
     def _generated(self, texts: Sequence[SplitDocument], budget: float) -> Iterator[Example]:
-        """Generated pairs of about `budget` tokens; too few are read up to MAX_TURNS times as often as the text."""
+        """Generated pairs of about `budget` tokens; too few are read up to MAX_TURNS times as often as the text.
+
+        No answer is given more than MAX_REPEATS times, so a text with few answers gets fewer pairs.
+        """
         chosen = list(self._chosen(texts, budget))
         tokens = count_tokens([bare for *_, bare in chosen])
         once = self._heldout or not tokens or math.isinf(budget)

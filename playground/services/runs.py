@@ -62,6 +62,10 @@ class Runs:
         """This visitor's training runs, oldest first."""
         return self._store.runs.all(visitor)
 
+    def latest(self, visitor: str) -> RunRow | None:
+        """The visitor's run that was queued last; to resume one queues it again."""
+        return max(self.all(visitor), key=lambda run: run.queued, default=None)
+
     def listed(self, visitor: str) -> list[RunRow]:
         """Those of them, with the prepared ones of their text, which are the latest where they trained none on it."""
         return [*self.all(visitor), *self._prepared.runs(visitor)]

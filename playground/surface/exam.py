@@ -61,11 +61,11 @@ def examine(
     material = Material(arms.documents, index, embedder, arms.adapters.get("adapter"))
     begin_exam(folder, plan, material, arms.chat, Path(file) if file else None, plan.settings.limit)
     for outcome in exam.run_exam(folder, arms.chat, material):
-        if isinstance(outcome, ExamProgress):
-            on_progress(outcome)
-    assert isinstance(outcome, Report)
-    write_report(outcome, folder)
-    return Examined(folder, outcome)
+        if isinstance(outcome, Report):
+            write_report(outcome, folder)
+            return Examined(folder, outcome)
+        on_progress(outcome)
+    raise RuntimeError("The exam ended without a report.")
 
 
 def begin_exam(

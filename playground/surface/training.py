@@ -72,11 +72,11 @@ def train(
     folder, told = Path(out), list[Progress]()
     prepare_folder(folder, config, text.documents)
     for event in training_events(config, chat, text.documents, folder):
-        if isinstance(event, Progress):
-            told.append(event)
-            on_progress(event)
-    assert isinstance(event, Finished)
-    return Trained(folder, event, tuple(told))
+        if isinstance(event, Finished):
+            return Trained(folder, event, tuple(told))
+        told.append(event)
+        on_progress(event)
+    raise RuntimeError("Training ended without saying how.")
 
 
 def plan_training(

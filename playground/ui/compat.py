@@ -46,8 +46,8 @@ TEMPLATE = Path(STATIC_TEMPLATE_LIB) / "frontend" / "index.html"
 QUEUE_SECONDS = (0.05, 0.1)
 # Gradio's CSS classes that style.css overrides. They spoil looks only, so a test checks them and the start does not.
 STYLED_CLASSES = ("fillable", "gradio-container", "html-container", "line-break", "tab-container", "textfield", "token")
-# Elements of a chat that Gradio gives a label and no role: readers of the screen may then pass over the label. Only the
-# accessibility test sees it if they are called otherwise.
+# Messages of a chat, which Gradio gives a label and no role, so that a screen reader may skip the label. If Gradio
+# renames them, the accessibility test notices and the start does not.
 MESSAGES = '[data-testid="bot"], [data-testid="user"]'
 QUEUE_ATTRIBUTES = ("sleep_when_free", "progress_update_sleep_when_free")
 # Of `launch`: do not ask for the page from the same process and give up after three seconds, which a machine that

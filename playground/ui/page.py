@@ -28,6 +28,7 @@ from playground.ui.shared.theme import FAVICON, css, theme
 from playground.ui.start.tab import StartTab
 from playground.ui.status_bar import StatusBar
 from playground.ui.text.tab import TextTab
+from playground.ui.train.run_panel import PAUSE
 from playground.ui.train.tab import TrainTab
 
 log = logging.getLogger(__name__)
@@ -158,8 +159,9 @@ def _poll_runs(services: Services, page: gr.Blocks, bar: StatusBar, train: Train
         language, visitor = language_of(request), visitor_of(services.visitors, request)
         active = services.jobs.active_run(visitor)
         state = f"{active.id} {active.state}" if active else ""
-        of_bar = bar.job_line(language, visitor), train.panel.pause_update(language, visitor)
-        return *of_bar, *train.panel.follow(language, visitor), state, gr.update(active=active is not None)
+        follow = train.panel.follow(language, visitor)
+        of_bar = bar.job_line(language, visitor), {**follow[PAUSE]}  # a copy: Gradio takes values out of an update
+        return *of_bar, *follow, state, gr.update(active=active is not None)
 
     poll = Poll("run", tick, [bar.job, bar.pause, *train.panel.outputs, run_state, timer])
     train.panel.wire_pause(bar.pause, bar.notice, train.changed)

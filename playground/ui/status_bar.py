@@ -99,11 +99,11 @@ class StatusBar:
         )
 
     def _paused_line(self, language: str, visitor: str) -> str:
-        """That the newest run is paused, if it is; else that nothing runs."""
-        newest = max(self.services.runs.all(visitor), key=lambda run: run.queued, default=None)
-        if newest is None or newest.state != "stopped":
+        """That the latest run is paused, if it is; else that nothing runs."""
+        latest = self.services.runs.latest(visitor)
+        if latest is None or latest.state != "stopped":
             return say(language, "bar.no_job")
-        run = self.services.jobs.snapshot(visitor, newest.id)
+        run = self.services.jobs.snapshot(visitor, latest.id)
         return say(language, "bar.job_paused", name=run.name, percent=percent(run.events))
 
     def _text_summary(self, language: str, visitor: str) -> str:

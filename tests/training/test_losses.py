@@ -1,16 +1,13 @@
 """Packing, the fused forward pass, the fused loss and the activation cache: all equal to transformers and PEFT."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 import adapters
-from adapters.options import build
 from adapters.peft_method import unwrap
 from playground.data.packing import build_pack, pack_examples
 from playground.data.tokenize import NO_LOSS, Example
@@ -19,62 +16,28 @@ from playground.training.fused_decoder import is_supported
 from playground.training.linear_cross_entropy import head_loss
 from playground.training.losses import count_targets, summed_losses
 from tests.conftest import tiny_llama
+from tests.fakes.reference_losses import attached, example, reference_loss, take_gradients
 
 METHODS = sorted(adapters.methods())
-
-
-def example(seed: int, length: int, prompt: int = 0, system: int = 0) -> Example:
-    """Random ids after a common start of `system` tokens; the prompt carries no loss."""
-    start = torch.randint(3, 259, (system,), generator=torch.Generator().manual_seed(99)).tolist()
-    ids = start + torch.randint(3, 259, (length,), generator=torch.Generator().manual_seed(seed)).tolist()
-    return Example(ids, [NO_LOSS] * (system + prompt) + ids[system + prompt :])
 
 
 RAGGED = [example(n, length, prompt=3, system=12) for n, length in enumerate((5, 31, 9, 17, 9))]
 PROSE = [example(n, 24) for n in (7, 8)]
 
 
-def reference(model: nn.Module, examples: list[Example]) -> Tensor:
-    """Each example alone, through transformers and PEFT, over all logits."""
-    total = torch.zeros(())
-    for each in examples:
-        logits = model(input_ids=torch.tensor([each.input_ids])).logits[0, :-1]
-        labels = torch.tensor(each.labels[1:])
-        total = total + cross_entropy(logits, labels, reduction="sum", ignore_index=NO_LOSS)
-    return total
-
-
-def attached(method: str, top_layers: int = 0) -> nn.Module:
-    """A method on the tiny model, its numbers moved away from where nothing has an effect."""
-    own = adapters.get(method)
-    model = own.attach(tiny_llama(layers=3), build(own.Options, {"top_layers": top_layers}), seed=1, steps=4)
-    generator = torch.Generator().manual_seed(5)
-    for each in model.parameters():
-        if each.requires_grad:
-            each.data.add_(torch.randn(each.shape, generator=generator), alpha=0.05)
-    return model.train()
-
-
-def gradients(model: nn.Module) -> Iterator[Tensor]:
-    for each in model.parameters():
-        if each.requires_grad:
-            yield torch.zeros_like(each) if each.grad is None else each.grad.clone()
-            each.grad = None
-
-
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("examples", [RAGGED, PROSE, RAGGED[:1]], ids=["ragged", "prose", "alone"])
 def test_loss_and_gradients_are_those_of_the_examples_alone(method: str, examples: list[Any]) -> None:
-    model = attached(method)
-    expected = reference(model, examples)
+    model = attached(tiny_llama(layers=3), method)
+    expected = reference_loss(model, examples)
     expected.backward()
-    wanted = list(gradients(model))
+    wanted = list(take_gradients(model))
     found = torch.zeros(())
     for loss in summed_losses(unwrap(model), examples):
         loss.backward()
         found = found + loss.detach()
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
-    for got, want in zip(gradients(model), wanted, strict=True):
+    for got, want in zip(take_gradients(model), wanted, strict=True):
         assert torch.allclose(got, want, rtol=1e-3, atol=2e-5 * float(want.abs().max() + 1))
 
 
@@ -84,7 +47,9 @@ def test_another_architecture_goes_example_by_example() -> None:
 
     model = tiny_llama()
     model.__class__ = Other
-    assert sum(summed_losses(model, RAGGED)).item() == pytest.approx(reference(tiny_llama(), RAGGED).item(), rel=1e-5)
+    assert sum(summed_losses(model, RAGGED)).item() == pytest.approx(
+        reference_loss(tiny_llama(), RAGGED).item(), rel=1e-5
+    )
 
 
 def test_what_examples_share_at_their_start_is_in_a_pack_once() -> None:
@@ -147,16 +112,16 @@ def test_large_scores_do_not_overflow() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_activation_cache_changes_neither_loss_nor_gradients(method: str, tmp_path: Path) -> None:
-    model = attached(method, top_layers=1)
+    model = attached(tiny_llama(layers=3), method, top_layers=1)
     wanted = sum(summed_losses(unwrap(model), RAGGED))
     wanted.backward()
-    before = list(gradients(model))
+    before = list(take_gradients(model))
     cache = ActivationCache(unwrap(model), 2, RAGGED, tmp_path, "base")
     for _ in range(2):
         found = sum(summed_losses(unwrap(model), RAGGED, cache))
         found.backward()
         assert found.item() == pytest.approx(wanted.item(), rel=1e-5)
-        for got, want in zip(gradients(model), before, strict=True):
+        for got, want in zip(take_gradients(model), before, strict=True):
             assert torch.allclose(got, want, rtol=1e-3, atol=2e-5 * float(want.abs().max() + 1))
 
 

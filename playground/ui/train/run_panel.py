@@ -16,6 +16,8 @@ from playground.ui.shared.tab import QUEUED, UNQUEUED, bump
 from playground.ui.train.reading_view import mix_picture, part_report, part_sentence
 from playground.ui.train.run_view import plot_update, state_line
 
+PAUSE = 4  # the place of the pause button among the panel's outputs
+
 
 class RunPanel:
     """The components and their events. Runs that were queued together are paused, resumed and cancelled together."""
@@ -54,11 +56,6 @@ class RunPanel:
         after = [notice, *self.outputs, changed]
         button.click(guard(len(after))(self._pause_or_resume), [changed, button], after, **QUEUED)
 
-    def pause_update(self, language: str, visitor: str) -> Any:
-        """The update of a button that pauses or resumes the followed run."""
-        followed = self._followed_run(visitor)
-        return pause_button(language, followed.state if followed else "")
-
     def follow(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `outputs` with the visitor's active run, else the newest; also renews its lease."""
         followed = self._followed_run(visitor)
@@ -84,8 +81,7 @@ class RunPanel:
         return say(language, "train.of_several", place=place, count=len(together), name=run.name)
 
     def _followed_run(self, visitor: str) -> RunRow | None:
-        runs = self.services.runs.all(visitor)
-        return self.services.jobs.active_run(visitor) or max(runs, key=lambda run: run.queued, default=None)
+        return self.services.jobs.active_run(visitor) or self.services.runs.latest(visitor)
 
     def _pause_or_resume(self, request: gr.Request, changed: int, seen: str) -> tuple[Any, ...]:
         """Does what the button said when it was pressed, so that a second press does not undo the first."""
