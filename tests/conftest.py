@@ -1,7 +1,7 @@
 """Fixtures that all tests share: a tiny model, a data folder of the test's own, one thread, and no network."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -10,21 +10,27 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # as app.py and the command line do
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of every process that a test starts: the tests themselves are parallel
 
+import certifi
 import pytest
 import torch
 from huggingface_hub import constants
-from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaForCausalLM, PretrainedConfig, PreTrainedTokenizerFast
 
+from adapters.cost import MethodCost, MethodSetting, measure_costs
+from playground.cli.commands import bakeoff
 from playground.device import Device
 from playground.errors import UserError
+from playground.jobs import supervisor
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import ModelSource, chat_source
+from playground.services import method_costs
 from playground.services.app import Services
 from playground.services.library import Library
 from playground.settings import NOTHING, Settings
 from playground.storage.store import Store, new_secret
 from tests.fakes.chat_model import small_chat
 from tests.fakes.embedders import LetterEmbedder
+from tests.fakes.forked_worker import fork_worker, start_server
 from tests.fakes.real_runs import RealRuns
 from tests.fakes.tiny_model import save_tiny_model, tiny_llama, tiny_tokenizer
 
@@ -41,6 +47,43 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def one_thread() -> None:
     """Tiny matrices run many times faster on one thread than on a pool."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test speaks TLS, yet every HTTP client first reads the file of certificates: 30 ms for the usual one."""
+    file = tmp_path_factory.mktemp("certificates") / "one.pem"
+    first, end, _ = certifi.contents().partition("-----END CERTIFICATE-----")
+    file.write_text(first + end)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(file))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def costs_measured_once() -> Iterator[None]:
+    """Every app on the same tiny model shows the same costs of the methods, which takes a process and seconds."""
+    known: dict[str, list[MethodCost]] = {}
+
+    def measure(settings: Sequence[MethodSetting], config: PretrainedConfig) -> list[MethodCost]:
+        key = f"{settings} {config.to_json_string()}"
+        if key not in known:
+            known[key] = measure_costs(settings, config)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(method_costs, "measure_costs", measure)
+        yield
+
+
+@pytest.fixture(scope="module")
+def forked_workers() -> Iterator[None]:
+    """Workers that need not import everything first, for tests that are not about how a worker starts."""
+    start_server()
+    with pytest.MonkeyPatch.context() as patch:
+        for starter in (supervisor, bakeoff):
+            patch.setattr(starter, "start_worker", fork_worker)
+        yield
 
 
 @pytest.fixture

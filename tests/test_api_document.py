@@ -13,6 +13,7 @@ from benchmarks.journey import free_port
 from playground.services.app import Services
 from playground.settings import Settings
 from playground.ui.api.endpoints import Endpoints
+from tests.fakes.exams import brief
 from tests.fakes.page import served_page
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "api.md").read_text(encoding="utf-8")
@@ -21,10 +22,11 @@ SECONDS = 300  # a busy machine is slow; only a hanging example shall end this w
 
 
 @pytest.fixture(scope="module")
-def url(long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory, forked_workers: None) -> Iterator[str]:
     """A playground whose jobs run."""
     data = tmp_path_factory.mktemp("data")
     services = Services(Settings(data=data, chat_model=str(long_window_folder), port=free_port()))
+    services.exams.create_draft = brief(services.exams.create_draft)  # type: ignore[method-assign]
     services.supervisor.start()
     with closing(services.supervisor), served_page(services) as address:
         yield address

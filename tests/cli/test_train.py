@@ -189,7 +189,7 @@ def test_a_new_run_replaces_an_older_one_of_its_own(run: RunCommand) -> None:
     assert len([each for each in read_events(Path("run")) if each["event"] == "finished"]) == 1
 
 
-def test_a_bake_off_tells_a_line_a_method_and_goes_on_where_it_was_left(run: RunCommand) -> None:
+def test_a_bake_off_tells_a_line_a_method_and_goes_on_where_it_was_left(forked_workers: None, run: RunCommand) -> None:
     words = ("bakeoff", "town.md", "--out", "several", "--methods", "lora,vera", "--max-steps", "3", "--json")
     ran = run(*words)
     assert ran.code == 0, ran.err

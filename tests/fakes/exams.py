@@ -1,7 +1,11 @@
-"""A small text, its index under a stand-in encoder, and results made by hand, for the tests of exams."""
+"""A small text, its index under a stand-in encoder, results made by hand and brief exams, for the tests of exams."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from playground.evaluation.config import ExamSettings
 from playground.evaluation.questions import LITERAL, Question
 from playground.evaluation.results import ArmResult
 from retrieval.build import build
@@ -23,6 +27,15 @@ ROWS = (
     ("Salt", 1947, "Karl Weber", "Hallein", 63),
 )
 TEXT = "\n\n".join(PARAGRAPH.format(*row, row[1] + 9) for row in ROWS)
+
+
+def brief(create_draft: Callable[..., Any]) -> Callable[..., Any]:
+    """`Exams.create_draft` of a service, with answers of a few tokens and few facts."""
+
+    def create(visitor: str, run: str, settings: ExamSettings, file: Path | None) -> Any:
+        return create_draft(visitor, run, replace(settings, answer_tokens=4, facts=4), file)
+
+    return create
 
 
 def document() -> Document:

@@ -1,4 +1,7 @@
-"""True worker processes on the tiny model: to the end, stopped, killed, adopted and orphaned."""
+"""True worker processes on the tiny model: to the end, stopped, killed, adopted and orphaned.
+
+The first and the orphan are started as a server starts them; the others are forked, which is faster.
+"""
 
 import os
 import signal
@@ -12,12 +15,21 @@ import psutil
 import pytest
 
 from playground.errors import UserError
+from playground.jobs import supervisor as supervising
 from playground.jobs import worker
 from playground.jobs.queue import JobQueue
 from playground.jobs.supervisor import Supervisor
 from playground.settings import Settings
 from playground.storage.store import Store, new_secret
+from tests.fakes.forked_worker import fork_worker, start_server
 from tests.fakes.runs import LONG, TEXT, config, ended, steps, training, wait_unwatched, watch
+
+
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that need not import everything first."""
+    start_server()
+    monkeypatch.setattr(supervising, "start_worker", fork_worker)
 
 
 def test_a_run_trains_to_its_end(started: JobQueue, visitor: str) -> None:
@@ -30,6 +42,7 @@ def test_a_run_trains_to_its_end(started: JobQueue, visitor: str) -> None:
     assert (seen.folder / "adapter" / "adapter_model.safetensors").exists()
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_killed_worker_fails_its_run_alone_and_the_run_can_be_resumed(started: JobQueue, visitor: str) -> None:
     run = started.submit(visitor, config(LONG, max_seconds=4), TEXT)
     pid = watch(started, visitor, run, training).pid
@@ -47,6 +60,7 @@ def test_a_killed_worker_fails_its_run_alone_and_the_run_can_be_resumed(started:
     assert len(steps(done)) > len(steps(failed))
 
 
+@pytest.mark.usefixtures("forked")
 def test_stop_leaves_a_checkpoint_to_go_on_from(started: JobQueue, store: Store, visitor: str) -> None:
     run = started.submit(visitor, config(LONG), TEXT)
     watch(started, visitor, run, training)
@@ -60,6 +74,7 @@ def test_stop_leaves_a_checkpoint_to_go_on_from(started: JobQueue, store: Store,
     assert steps(again)[: len(steps(stopped))] == steps(stopped)
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_worker_that_does_not_stop_is_killed(started: JobQueue, store: Store, visitor: str) -> None:
     run = started.submit(visitor, config(LONG), TEXT)
     pid = watch(started, visitor, run, training).pid
@@ -75,6 +90,7 @@ def test_a_worker_that_does_not_stop_is_killed(started: JobQueue, store: Store, 
     assert not psutil.pid_exists(pid)
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_restarted_server_adopts_the_worker(
     store: Store, settings: Settings, jobs: JobQueue, visitor: str, supervisor: Supervisor
 ) -> None:
@@ -131,6 +147,7 @@ def test_an_orphan_ends_at_its_lease_and_the_next_server_knows(settings: Setting
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_signal_that_ends_worker_and_server_leaves_the_run_to_the_next_server(
     jobs: JobQueue, store: Store, settings: Settings, visitor: str
 ) -> None:

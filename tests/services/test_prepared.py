@@ -18,6 +18,7 @@ from playground.services.app import Services
 from playground.services.preparing import pieces_of
 from playground.settings import Settings
 from playground.storage.store import new_secret
+from tests.fakes.exams import brief
 from tests.fakes.prepared import prepare, train
 from tests.fakes.texts import CLUB_RULES
 
@@ -147,11 +148,14 @@ def test_where_nothing_is_prepared_an_example_is_only_its_text(services: Service
 
 @pytest.mark.slow
 def test_all_of_an_example_is_prepared_once(
-    settings: Settings, long_window_folder: Path, short: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, long_window_folder: Path, short: str, monkeypatch: pytest.MonkeyPatch, forked_workers: None
 ) -> None:
     monkeypatch.setattr(supervisor, "LOWEST", 0)  # beside other tests it would hardly get a core
     monkeypatch.setattr(preparing, "QUESTIONS", 4)
+    monkeypatch.setattr(preparing, "STEPS", 4)
+    monkeypatch.setattr(preparing, "LOOK_SECONDS", 0.1)
     services = Services(replace(settings, chat_model=str(long_window_folder), prepare="lora exam"))
+    monkeypatch.setattr(services.exams, "create_draft", brief(services.exams.create_draft))
     assert services.preparing.state(short) == "preparing"
     services.supervisor.start()
     closing = threading.Event()

@@ -24,7 +24,7 @@ from playground.storage.run_folder import read_events
 from playground.ui.exam.exam_view import CELL_CHARS, QUALITY, question_table, state_line, table_updates, verdict_text
 from playground.ui.exam.tab import ExamTab
 from tests.conftest import Write
-from tests.fakes.exams import TEXT
+from tests.fakes.exams import TEXT, brief
 from tests.fakes.page import page_request, served_page
 
 EVIL = '<img src="http://127.0.0.1:9/x.png">'
@@ -32,7 +32,9 @@ SMALL = ExamSettings(limit=8, answer_tokens=4)
 
 
 @pytest.fixture(scope="module")
-def app(long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Services]]:
+def app(
+    long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory, forked_workers: None
+) -> Iterator[tuple[str, Services]]:
     """The whole page on a free port, jobs running, a tiny model whose window holds passages."""
     folder = tmp_path_factory.mktemp("data")
     services = Services(Settings(data=folder, chat_model=str(long_window_folder), port=free_port()))
@@ -63,8 +65,11 @@ def ended(services: Services, id_: str, exam: str) -> str:
     raise TimeoutError(state)
 
 
-def test_an_exam_is_drawn_up_taken_and_told_of(app: tuple[str, Services], visitor: Visitor) -> None:
+def test_an_exam_is_drawn_up_taken_and_told_of(
+    app: tuple[str, Services], visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
+    monkeypatch.setattr(services.exams, "create_draft", brief(services.exams.create_draft))
     assert told(visitor.client.predict("", 10, 0, None, api_name="/draw_exam")) == ""
     assert len(services.exams.draft(id_).own_questions) == 10
     assert told(visitor.client.predict(["base", "rag", "gold"], "Mine", False, 6, api_name="/take_exam")) == ""

@@ -29,7 +29,9 @@ ATTACK = '<img src="http://127.0.0.1:9/x.png"><script>alert(1)</script>![](http:
 
 
 @pytest.fixture(scope="module")
-def app(long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Services]]:
+def app(
+    long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory, forked_workers: None
+) -> Iterator[tuple[str, Services]]:
     """The whole page on a free port, jobs running, the tiny model resident."""
     settings = Settings(
         data=tmp_path_factory.mktemp("data"), chat_model=str(long_window_folder), port=free_port(), text_chars=50_000
@@ -379,5 +381,5 @@ def _wait_for(visitor: Visitor, words: str, seconds: float = 90) -> str:
     while time.monotonic() < ends:
         if words in (line := visitor.run_line()):
             return line
-        time.sleep(0.5)
+        time.sleep(0.2)
     raise AssertionError(f"waited {seconds} s for {words!r}; the page says {line!r}")

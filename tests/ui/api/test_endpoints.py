@@ -21,6 +21,7 @@ from playground.models.registry import ModelSource
 from playground.services.app import Services
 from playground.settings import Settings
 from playground.ui.api.endpoints import Endpoints
+from tests.fakes.exams import brief
 from tests.fakes.page import served_page
 from tests.fakes.texts import CLUB_RULES
 
@@ -35,7 +36,7 @@ App = tuple[str, Services]
 
 
 @pytest.fixture(scope="module")
-def app(long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+def app(long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory, forked_workers: None) -> Iterator[App]:
     """The whole page, jobs running, the tiny model resident."""
     data = tmp_path_factory.mktemp("data")
     yield from _served(Settings(data=data, chat_model=str(long_window_folder), port=free_port()))
@@ -43,6 +44,7 @@ def app(long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 
 def _served(settings: Settings) -> Iterator[App]:
     services = Services(settings)
+    services.exams.create_draft = brief(services.exams.create_draft)  # type: ignore[method-assign]
     services.supervisor.start()
     with closing(services.supervisor), served_page(services) as url:
         yield url, services

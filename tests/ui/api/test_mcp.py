@@ -18,6 +18,7 @@ from playground.services.app import Services
 from playground.settings import Settings
 from playground.ui.api import mcp as mcp_setting
 from playground.ui.api.endpoints import Endpoints
+from tests.fakes.exams import brief
 from tests.fakes.page import served_page
 from tests.fakes.texts import CLUB_RULES
 
@@ -68,13 +69,16 @@ def run(url: str, job: Job) -> None:
 
 def _served(data: Path, model: Path, **more: Any) -> Iterator[tuple[str, Services]]:
     services = Services(Settings(data=data, chat_model=str(model), port=free_port(), mcp=True, **more))
+    services.exams.create_draft = brief(services.exams.create_draft)  # type: ignore[method-assign]
     services.supervisor.start()
     with closing(services.supervisor), served_page(services) as url:
         yield url, services
 
 
 @pytest.fixture(scope="module")
-def app(long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Services]]:
+def app(
+    long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory, forked_workers: None
+) -> Iterator[tuple[str, Services]]:
     """The page with the tiny model, which offers its endpoints to assistants."""
     yield from _served(tmp_path_factory.mktemp("data"), long_window_folder)
 
