@@ -1,8 +1,8 @@
 """What watching costs: a timer sends only news, and a page at rest asks for no frames."""
 
+import asyncio
 import time
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,6 +10,7 @@ from typing import Any, cast
 import gradio as gr
 import pandas as pd
 import pytest
+from gradio import queueing
 from gradio.queueing import Queue
 from playwright.sync_api import Page
 
@@ -21,13 +22,14 @@ from playground.ui.compat import QUEUE_SECONDS
 from playground.ui.shared.client_scripts import PACE, PATIENCE
 from playground.ui.shared.polling import FRESH_SECONDS, Poll
 from tests.fakes.page import chromium, served_page
+from tests.fakes.waiting import wait_until
 
 VISITOR = cast(gr.Request, SimpleNamespace(session_hash="session"))
 # Real frames, counted below whatever the page's own scripts put in their place.
 COUNT = """const real = window.requestAnimationFrame.bind(window);
 window.frames_drawn = 0;
 window.requestAnimationFrame = draw => real(time => { window.frames_drawn += 1; draw(time); });"""
-LOOKS = 40  # of the queue
+LOOKS = 20  # of the queue
 ANIMATE = """() => new Promise(done => {
   let left = 30;
   const draw = () => { left -= 1; left ? requestAnimationFrame(draw) : done(performance.now() - began); };
@@ -118,16 +120,20 @@ def test_the_queue_of_an_app_at_rest_looks_a_few_times_a_second(
 ) -> None:
     services = Services(Settings(data=tmp_path, chat_model=str(tiny_model_folder), port=free_port()))
     built = ui.build(services)
-    looks: list[float] = []
+    looks: list[Queue] = []
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> Coroutine[Any, Any, None]:
+        pauses.append(seconds)
+        return asyncio.sleep(seconds)
+
     length = Queue.__len__
-    monkeypatch.setattr(Queue, "__len__", lambda queue: looks.append(time.monotonic()) or length(queue))
+    monkeypatch.setattr(Queue, "__len__", lambda queue: looks.append(queue) or length(queue))
+    monkeypatch.setattr(queueing, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": sleep}))
     ui.launch(built, services, prevent_thread_lock=True, quiet=True)
     looks.clear()
-    began = time.monotonic()
-    while len(looks) < LOOKS:
-        assert time.monotonic() - began < 30
-        time.sleep(0.1)
+    pauses.clear()
+    assert wait_until(lambda: len(looks) >= LOOKS)
     built.close()
-    # It looks twice at a time.
-    moments = [look for before, look in pairwise([0.0, *looks]) if look - before > QUEUE_SECONDS[0] / 5]
-    assert moments[-1] - moments[0] > 0.9 * (len(moments) - 1) * QUEUE_SECONDS[0]
+    assert set(pauses) <= set(QUEUE_SECONDS), "each as long as was set"
+    assert len(looks) <= 2 * pauses.count(QUEUE_SECONDS[0]) + 4, "none without a pause after two looks"
