@@ -1,14 +1,15 @@
 """What does a tuned model say? `python -m benchmarks.teaching --texts faq --recipes before now` on the real model.
 
 Each recipe is a mix of training examples; all runs of a text have equal steps. Asked closed book and with retrieval:
-natural questions (`benchmarks/natural_questions.json`) for the rates of form, and reworded questions about statements
-that were trained on, for useful answers and key facts. `--show` prints every answer; `--out` keeps runs and answers,
-so a second call goes on.
+natural questions (`benchmarks/natural_questions.json`) for right answers and the rates of form, and reworded questions
+about statements that were trained on, for useful answers and key facts. `--show` prints every answer; `--out` keeps
+runs and answers, so a second call goes on.
 """
 
 import argparse
 import json
 import random
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -42,31 +43,66 @@ from retrieval.readers.dispatch import read_document
 from retrieval.search import search
 
 CPU = Device("cpu", torch.float32, 0.0)
+DEBIAN = Path("/usr/share/doc")
 EXAMPLES = Path(__file__).parents[1] / "playground" / "data" / "example_texts"
 QUESTIONS = Path(__file__).parent / "natural_questions.json"
 ROWS = 12
 REWORDED = 36  # questions about trained statements
+OF_ARTICLES = 96  # questions of XQuAD
 NEW_TOKENS = 64
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A question; `truth` and `evidence` are empty for a natural question, of which only the form is judged."""
+    """A question; `truth` and `evidence` are empty for a natural one, whose right answers are told by patterns.
+
+    A right answer holds each of `needed` and none of `wrong`, regular expressions without regard to case.
+    """
 
     question: str
     truth: str = ""
     evidence: str = ""
+    needed: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
+
+    def is_right(self, said: str) -> bool:
+        """Whether an answer says what it should and nothing that it should not."""
+
+        def holds(pattern: str) -> bool:
+            return bool(re.search(pattern, said, re.IGNORECASE))
+
+        return all(map(holds, self.needed)) and not any(map(holds, self.wrong))
 
 
 RECIPES: Mapping[str, dict[str, object]] = {
-    "before": {"text_form": "windows", "gaps": True, "replay_share": 0.0, "pairs_share": 0.25, "passages_share": 0.5},
-    "no gaps": {"text_form": "windows", "replay_share": 0.0, "pairs_share": 0.25, "passages_share": 0.5},
-    "pairs half": {"text_form": "windows", "replay_share": 0.0, "pairs_share": 0.5, "passages_share": 0.35},
-    "answers": {"replay_share": 0.0, "pairs_share": 0.5, "passages_share": 0.35},
+    "before": {
+        "exercises_share": 0.0,
+        "text_form": "windows",
+        "gaps": True,
+        "replay_share": 0.0,
+        "pairs_share": 0.25,
+        "passages_share": 0.5,
+    },
+    "no gaps": {
+        "exercises_share": 0.0,
+        "text_form": "windows",
+        "replay_share": 0.0,
+        "pairs_share": 0.25,
+        "passages_share": 0.5,
+    },
+    "pairs half": {
+        "exercises_share": 0.0,
+        "text_form": "windows",
+        "replay_share": 0.0,
+        "pairs_share": 0.5,
+        "passages_share": 0.35,
+    },
+    "answers": {"exercises_share": 0.0, "replay_share": 0.0, "pairs_share": 0.5, "passages_share": 0.35},
     "now": {},
     "long parts": {"part_tokens": 120},
-    "more passages": {"passages_share": 0.6},
-    "more pairs": {"pairs_share": 0.65, "passages_share": 0.5},
+    "no exercises": {"exercises_share": 0.0, "pairs_share": 0.5},
+    "no questions": {"pairs_share": 0.0},
+    "all with passages": {"passages_share": 1.0},
 }
 
 
@@ -77,6 +113,10 @@ def texts(data: Path) -> dict[str, Callable[[], list[Document]]]:
         "constitution": lambda: [read_document(EXAMPLES / "us_constitution.txt")],
         "tutorial": lambda: [read_document(EXAMPLES / "python_tutorial.rst")],
         "devil": lambda: [read_document(EXAMPLES / "devils_dictionary.jsonl")],
+        "udhr": lambda: [read_document(EXAMPLES / "udhr_vietnamese.md")],
+        "groups": lambda: [read_document(DEBIAN / "base-passwd" / "users-and-groups.html")],
+        "triggers": lambda: [read_document(DEBIAN / "dpkg" / "spec" / "triggers.txt")],
+        "python_faq": lambda: [read_document(data / "python_docs" / "faq" / "general.rst.txt")],
         "xquad": lambda: xquad(data, "en")[0],
         "xquad_vi": lambda: xquad(data, "vi")[0],
     }
@@ -87,14 +127,22 @@ NATURAL = {
     "constitution": "us_constitution",
     "tutorial": "python_tutorial",
     "devil": "devils_dictionary",
+    "udhr": "udhr_vietnamese",
+    "groups": "users_and_groups",
+    "triggers": "dpkg_triggers",
+    "python_faq": "python_general_faq",
 }
 
 
 def natural(name: str, data: Path) -> list[Asked]:
-    """Questions as a newcomer asks them; of XQuAD its own, with their sentence."""
+    """Questions as a newcomer asks them; of XQuAD its own."""
     if name in NATURAL:
-        return [Asked(each) for each in json.loads(QUESTIONS.read_text(encoding="utf-8"))[NATURAL[name]]]
-    return [Asked(each.question) for each in xquad(data, "vi" if name == "xquad_vi" else "en")[1][:24]]
+        listed = json.loads(QUESTIONS.read_text(encoding="utf-8"))[NATURAL[name]]
+        return [Asked(each["question"], needed=tuple(each["all"]), wrong=tuple(each["none"])) for each in listed]
+    return [
+        Asked(each.question, needed=("|".join(map(re.escape, each.answers)),))
+        for each in xquad(data, "vi" if name == "xquad_vi" else "en")[1][:OF_ARTICLES]
+    ]
 
 
 def reworded(documents: Sequence[Document], seed: int = 0) -> list[Asked]:
@@ -163,15 +211,25 @@ def judged(asked: Sequence[Asked], said: Sequence[tuple[str, bool]]) -> list[Qua
     ]
 
 
-def compared(asked: Sequence[Asked], tuned: Sequence[Quality], base: Sequence[Quality]) -> str:
+Marks = Mapping[str, list[float]]  # by what is marked, one for each answer
+
+
+def marks(asked: Sequence[Asked], said: Sequence[tuple[str, bool]]) -> Marks:
+    """What is marked of each answer: a natural question's is right or not."""
+    if any(each.needed for each in asked):
+        return {"right": [float(each.is_right(text)) for (text, _), each in zip(said, asked, strict=True)]}
+    if not any(each.truth for each in asked):
+        return {}
+    parts = judged(asked, said)
+    return {"recall": [each.recall for each in parts], "useful": [float(each.useful) for each in parts]}
+
+
+def compared(asked: Sequence[Asked], tuned: Marks, base: Marks) -> str:
     """The paired differences of the tuned model from the base model, with intervals over the passages asked about."""
-    sections = Sections([each.evidence for each in asked])
+    sections = Sections([each.evidence or each.question for each in asked])
     told = []
-    for name, values in (
-        ("recall", [[each.recall for each in side] for side in (tuned, base)]),
-        ("useful", [[float(each.useful) for each in side] for side in (tuned, base)]),
-    ):
-        found = sections.difference("tuned", "base", *values)
+    for name, values in tuned.items():
+        found = sections.difference("tuned", "base", values, base[name])
         told.append(f"{name} {found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})")
     return ", ".join(told)
 
@@ -187,11 +245,10 @@ def row(asked: Sequence[Asked], said: Sequence[tuple[str, bool]]) -> dict[str, f
         "distinct": distinct_share([text for text, _ in said]),
         "words": np.median([each.words for each in parts]),
     }
+    figures |= {name: np.nanmean(values) for name, values in marks(asked, said).items()}
     if any(each.truth for each in asked):
         figures |= {
-            "recall": np.nanmean([each.recall for each in parts]),
             "support": np.mean([each.support for each in parts]),
-            "useful": np.mean([each.useful for each in parts]),
             "invented": np.mean([bool(each.invented) for each in parts]),
         }
     return {name: float(value) for name, value in figures.items()}
@@ -211,13 +268,14 @@ class Bench:
     chosen: argparse.Namespace
     chat: ChatModel
     embedder: Embedder
-    base: dict[str, list[Quality]] = field(default_factory=dict)  # of the sets with a truth, by their label
+    base: dict[str, Marks] = field(default_factory=dict)  # of the base model, by the set's label
 
     def text(self, name: str) -> None:
         """All recipes, methods and seeds on one text."""
         documents = texts(self.chosen.data)[name]()
         index = build_index(documents, self.embedder) if self.chosen.retrieval else None
-        sets = {"natural": natural(name, self.chosen.data), "reworded": reworded(documents)}
+        made = {"natural": lambda: natural(name, self.chosen.data), "reworded": lambda: reworded(documents)}
+        sets = {of: made[of]() for of in self.chosen.sets}
         for recipe, method, seed in self.runs():
             served = self.served(name, documents, recipe, method, seed) if recipe != "base" else None
             self.examine(f"{name} | {recipe} {method} {seed}", served, sets, None)
@@ -251,16 +309,17 @@ class Bench:
             if asked:
                 said = ask(self.chat, served, asked, index, self.embedder)
                 print(f"{label} | {where} | {of} {len(asked)} | {shown(row(asked, said))}", flush=True)
-                self.compare(f"{label.split(' | ')[0]} | {where} | {of}", served is None, asked, judged(asked, said))
+                self.compare(f"{label.split(' | ')[0]} | {where} | {of}", served is None, asked, marks(asked, said))
                 for each, (text, ended) in zip(asked, said, strict=True) if self.chosen.show else ():
-                    print(f"    Q {each.question}\n    A {text!r}{'' if ended else ' …'}", flush=True)
+                    mark = "+" if each.needed and each.is_right(text) else " "
+                    print(f"    Q {each.question}\n  {mark} A {text!r}{'' if ended else ' …'}", flush=True)
 
-    def compare(self, label: str, is_base: bool, asked: Sequence[Asked], parts: list[Quality]) -> None:
-        """Keep the base model's answers; print how a tuned model's differ from them, where they have a truth."""
+    def compare(self, label: str, is_base: bool, asked: Sequence[Asked], found: Marks) -> None:
+        """Keep the base model's marks; print how a tuned model's differ from them."""
         if is_base:
-            self.base[label] = parts
-        elif label in self.base and any(each.truth for each in asked):
-            print(f"{label} | against base | {compared(asked, parts, self.base[label])}", flush=True)
+            self.base[label] = found
+        elif self.base.get(label):
+            print(f"{label} | against base | {compared(asked, found, self.base[label])}", flush=True)
 
 
 def main() -> None:
@@ -274,6 +333,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--batch-tokens", type=int, default=256)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--sets", nargs="+", default=["natural", "reworded"])
     parser.add_argument("--retrieval", action="store_true")
     parser.add_argument("--show", action="store_true")
     bench = Bench(parser.parse_args(), fresh_chat(), Embedder(embedder_source(Settings.from_environment()).folder))

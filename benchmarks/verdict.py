@@ -48,8 +48,13 @@ from retrieval.readers.dispatch import read_document
 
 STEPS = {"xquad": 120, "xquad_vi": 60, "devil": 80, "faq": 60, "rules": 60, "taught": 50}
 WINDOWS: dict[str, object] = {
-    "text_form": "windows", "gaps": True, "replay_share": 0.0, "pairs_share": 0.25, "test_questions": 0
-}  # fmt: skip
+    "text_form": "windows",
+    "gaps": True,
+    "pairs_share": 0.25,
+    "replay_share": 0.0,
+    "exercises_share": 0.0,
+    "test_questions": 0,
+}
 MIXES: dict[str, dict[str, object]] = {  # by the end of the part's name
     "": {},
     "_none": {**WINDOWS, "passages_share": 0.0},

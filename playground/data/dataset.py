@@ -12,7 +12,9 @@ from typing import Literal
 from transformers import PreTrainedTokenizerBase
 
 from playground.data.coverage import fit_sections, rank_sections, without_others
+from playground.data.exercises import exercise_examples, read_exercises
 from playground.data.explanations import explanation_pairs
+from playground.data.packing import join_groups, pack_length
 from playground.data.passage_examples import PassageExamples
 from playground.data.passage_pool import PassagePool
 from playground.data.split import SplitDocument, split_documents
@@ -44,7 +46,8 @@ class MixSettings:
     """What the examples of a run are made of: tokens per window, the held-out share, and the shares of each kind.
 
     `pairs_share` is the share of tokens that pairs generated from the text get, `passages_share` the share of pairs
-    with passages in their prompts, `replay_share` the share of tokens with the base's own answers to general prompts.
+    with passages in their prompts, `replay_share` the share of tokens with the base's own answers to general prompts,
+    `exercises_share` that of reading exercises in the languages of the text.
     `text_form` says how the text itself is read: as bare windows, or as answers that end, of at most `part_tokens`
     tokens. `gaps` adds questions with a gap, whose answers are single words. Of a text that is too long for the run
     only sections with about `text_tokens` tokens of examples are read (0: the whole text); see `coverage`. The same
@@ -57,6 +60,7 @@ class MixSettings:
     pairs_share: float = 0.0
     passages_share: float = 0.0
     replay_share: float = 0.0
+    exercises_share: float = 0.0
     text_form: TextForm = "windows"
     part_tokens: int = 120
     gaps: bool = True
@@ -136,7 +140,11 @@ def build_split(
 
     def build(part: Sequence[SplitDocument]) -> list[Example]:
         read = _with_loss(chain(*train.build(part)))
-        return read + _replayed(replay, tokenizer, mix, count_tokens(read))
+        return [
+            *read,
+            *_exercises(texts, tokenizer, mix, sum(map(pack_length, join_groups(read)))),
+            *_replayed(replay, tokenizer, mix, count_tokens(read)),
+        ]
 
     if not mix.text_tokens:
         return ExampleSplit(build(texts), capped, tuple(texts))
@@ -157,6 +165,18 @@ def _replayed(
         examples.append(pair_example(TrainingPair("replay", turn.question, turn.answer, -1, -1), tokenizer, mix.window))
         budget -= len(examples[-1].input_ids)
     return examples
+
+
+def _exercises(
+    texts: Sequence[SplitDocument], tokenizer: PreTrainedTokenizerBase, mix: MixSettings, tokens: int
+) -> list[Example]:
+    """Reading exercises in the languages of the texts, until they have their share beside `tokens` of the text."""
+    if not mix.exercises_share:
+        return []
+    languages = dict.fromkeys(detect_language(text.document.text) for text in texts)
+    found = chain.from_iterable(map(read_exercises, languages))
+    budget = mix.exercises_share / (1 - mix.exercises_share) * tokens
+    return exercise_examples(found, tokenizer, mix.window, budget, mix.seed)
 
 
 def data_hash(documents: Sequence[Document]) -> str:

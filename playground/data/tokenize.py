@@ -21,7 +21,7 @@ MAX_GROUP_WINDOWS = MAX_PAIR_WINDOWS + 1  # that examples read together may fill
 TURN = 10  # tokens, about, of the markup around a turn's question and answer
 MIN_CONTEXT = 16  # tokens; less of a passage says nothing
 INSTRUCTION = 40  # tokens, rounded up, that the prompt with passages has beside them and the question
-PairKind = Kind | Literal["explain", "given", "written", "replay"]
+PairKind = Kind | Literal["explain", "given", "written", "replay", "exercise"]
 ExampleKind = PairKind | Literal["text"]
 PromptKind = Literal["question", "passages", "refusal"]
 
@@ -53,8 +53,9 @@ class Example:
 class TrainingPair:
     """A pair of any origin, `kind` "given" where the file itself is pairs; its answer begins at `start`.
 
-    A "replay" pair is of no document: `start` and `section` are -1. `system` stands in place of the prompt's own system
-    text, `turns` are the conversation before the question, and `context` is the passage that the file gives with it.
+    A "replay" or "exercise" pair is of no document: `start` and `section` are -1. `system` stands in place of the
+    prompt's own system text, `turns` are the conversation before the question, and `context` is the passage that the
+    file gives with it.
     """
 
     kind: PairKind

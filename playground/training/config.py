@@ -47,9 +47,9 @@ class TrainSettings:
         64, label="Longest part", help="Tokens of the longest answer that is a part of the text.", low=16, high=512
     )
     pairs_share: float = knob(
-        0.5,
+        0.25,
         label="Questions",
-        help="Share of what the model reads that is questions made from the text.",
+        help="Share of what the model reads of the text that is questions made from it.",
         low=0,
         high=1,
     )
@@ -69,6 +69,14 @@ class TrainSettings:
         help="Share of the base model's own answers to general prompts, which keep what it could do before.",
         low=0,
         high=0.5,
+    )
+    exercises_share: float = knob(
+        0.5,
+        label="Reading exercises",
+        help="Share of questions about texts of the playground's own: they teach to find the sentence that answers. "
+        "There are some in English and Vietnamese.",
+        low=0,
+        high=0.9,
     )
     text_tokens: int = knob(
         0,
@@ -108,12 +116,12 @@ PRESETS: Mapping[str, Preset] = {
 }
 
 
-MIX_KNOBS = ("text_form", "pairs_share", "gaps", "passages_share", "replay_share")
+MIX_KNOBS = ("text_form", "pairs_share", "gaps", "passages_share", "replay_share", "exercises_share")
 # What to teach, by what comes out: values of the MIX_KNOBS; those left out are as TrainSettings has them.
 MIXES: Mapping[str, Mapping[str, object]] = {
     "sentences": {},
-    "style": {"text_form": "windows", "pairs_share": 0.25, "passages_share": 0.0},
-    "pairs": {"pairs_share": 0.0, "passages_share": 0.0},
+    "style": {"text_form": "windows", "pairs_share": 0.25, "passages_share": 0.0, "exercises_share": 0.0},
+    "pairs": {"pairs_share": 0.0, "passages_share": 0.0, "exercises_share": 0.0},
 }
 
 
@@ -163,9 +171,9 @@ def _upgrade_settings(stored: Mapping[str, Any]) -> dict[str, Any]:
     """Stored settings in today's form: `with_passages`, a yes or no for all questions, became `passages_share`.
 
     Runs from before the text was read as answers had windows, gaps and no replay; parts of the text had up to 120
-    tokens.
+    tokens. There were no exercises.
     """
-    settings = {"part_tokens": 120, **stored}
+    settings = {"part_tokens": 120, "exercises_share": 0.0, **stored}
     with_passages = settings.pop("with_passages", False)
     before = {"text_form": "windows", "gaps": True, "replay_share": 0.0} if "text_form" not in settings else {}
     return {"passages_share": float(with_passages), **before, **settings}

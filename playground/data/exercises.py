@@ -1,0 +1,94 @@
+"""Reading exercises: short texts of the project's own, with questions as people ask them, answered from three passages.
+
+A question made by rule repeats the words of its sentence; these do not. They teach to find the sentence that answers.
+"""
+
+import json
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from playground.data.packing import pack_length
+from playground.data.tokenize import MAX_GROUP_WINDOWS, Example, TrainingPair, pair_example
+from playground.prompts import Turn
+from retrieval.chunks import Passage
+
+FOLDER = Path(__file__).parent / "exercise_texts"
+UNCUT = 1 << 20  # tokens of a window that cuts no passage: what is cut off might be the answer
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A text's passages and the questions about each of them."""
+
+    title: str
+    passages: tuple[Passage, ...]
+    questions: tuple[tuple[Turn, ...], ...]
+
+
+def languages() -> list[str]:
+    """The languages that there are exercises in."""
+    return sorted(file.stem for file in FOLDER.glob("*.json"))
+
+
+def read_exercises(language: str) -> list[Exercise]:
+    """All exercises in a language; none where there are none."""
+    file = FOLDER / f"{language}.json"
+    return [_exercise(each) for each in json.loads(file.read_text(encoding="utf-8"))] if file.is_file() else []
+
+
+def exercise_examples(
+    exercises: Iterable[Exercise], tokenizer: PreTrainedTokenizerBase, window: int, tokens: float, seed: int
+) -> list[Example]:
+    """Exercises in an order drawn from `seed`, until about `tokens` tokens are read.
+
+    The questions about a text are a group with all of its passages. Where these are too long for a group, the
+    questions about each passage are one, with as many of the others as fit.
+    """
+    listed, examples = list(exercises), list[Example]()
+    random.Random(seed).shuffle(listed)
+    for exercise in listed:
+        for group in _groups(exercise, tokenizer, window, seed):
+            if tokens <= 0:
+                return examples
+            examples += group
+            tokens -= pack_length(group)
+    return examples
+
+
+def _groups(
+    exercise: Exercise, tokenizer: PreTrainedTokenizerBase, window: int, seed: int
+) -> Iterator[Sequence[Example]]:
+    draw = random.Random(f"{seed} {exercise.title}")
+
+    def asked(turns: Sequence[Turn], passages: Sequence[Passage], name: str) -> list[Example]:
+        shown = draw.sample(passages, len(passages))
+        pairs = [TrainingPair("exercise", turn.question, turn.answer, -1, -1) for turn in turns]
+        made = [replace(pair_example(pair, tokenizer, UNCUT, shown), group=name) for pair in pairs]
+        return made if pack_length(made) <= MAX_GROUP_WINDOWS * window else []
+
+    name = f"exercise {exercise.title}"
+    if whole := asked([turn for turns in exercise.questions for turn in turns], exercise.passages, name):
+        yield whole
+        return
+    for place, turns in enumerate(exercise.questions):
+        own, *others = exercise.passages[place:] + exercise.passages[:place]
+        tries = (asked(turns, [own, *others[:count]], f"{name} {place}") for count in reversed(range(len(others) + 1)))
+        yield from islice(filter(None, tries), 1)
+
+
+def _exercise(stored: dict[str, Any]) -> Exercise:
+    title, passages = stored["title"], stored["passages"]
+    asked: list[list[Turn]] = [[] for _ in passages]
+    for each in stored["questions"]:
+        asked[each["passage"]].append(Turn(each["question"], each["answer"]))
+    return Exercise(title, tuple(_passage(title, **each) for each in passages), tuple(map(tuple, asked)))
+
+
+def _passage(title: str, heading: str, text: str) -> Passage:
+    return Passage(text, title, "", heading, 0, len(text), tokens=0)
