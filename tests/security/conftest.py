@@ -12,6 +12,8 @@ import pytest
 
 from benchmarks.journey import free_port
 from playground.chat.answer import Decoding
+from playground.data import examples as texts
+from playground.data.examples import examples
 from playground.services.app import Services
 from playground.settings import Settings
 from playground.storage.exchange import DOWNLOADS, UPLOADS
@@ -21,6 +23,7 @@ from tests.fakes.page import served_page
 from tests.fakes.texts import CLUB_RULES
 
 CANARY = "marzipan4711"  # in all that Ann wrote
+LINES = 60  # of an example
 SHORT = Decoding(max_new_tokens=3)
 
 
@@ -93,6 +96,25 @@ def everything(services: Services, visitor: str) -> str:
 def _folders(services: Services, visitor: str) -> list[Path]:
     data = services.settings.data
     return [*(data / "visitors" / visitor).rglob("*"), *(data / "exchange" / visitor).rglob("*")]
+
+
+@pytest.fixture(scope="session")
+def short_texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The beginning of each example."""
+    folder = tmp_path_factory.mktemp("examples")
+    for each in examples().values():
+        lines = each.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        (folder / each.path.name).write_text("".join(lines[:LINES]), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def short_examples(short_texts: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """To index the whole examples, which the page's buttons bring, takes longer than all other calls."""
+    monkeypatch.setattr(texts, "TEXTS", short_texts)
+    examples.cache_clear()
+    yield
+    examples.cache_clear()
 
 
 @pytest.fixture(scope="session")
