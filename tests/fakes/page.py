@@ -16,6 +16,13 @@ from playground.ui.shared.session import COOKIE
 
 CHROMIUM = "/usr/bin/chromium"
 MINUTES = 60_000  # one minute in Playwright's milliseconds
+# Until nothing of the document has changed for 300 ms, at most three seconds.
+QUIET = """() => new Promise(done => {
+  let still = setTimeout(done, 300);
+  setTimeout(done, 3000);
+  new MutationObserver(() => { clearTimeout(still); still = setTimeout(done, 300); })
+    .observe(document, {subtree: true, childList: true, attributes: true, characterData: true});
+})"""
 
 
 def page_request(secret: str | None = None, **headers: str) -> Any:
@@ -51,6 +58,11 @@ def chromium(locale: str = "en-GB", **context: Any) -> Iterator[Page]:
             yield browser.new_context(locale=locale, **context).new_page()
         finally:
             browser.close()
+
+
+def settle(tab: Page) -> None:
+    """Wait until the page is drawn."""
+    tab.evaluate(QUIET)
 
 
 def foreign_requests(tab: Page, url: str) -> list[str]:

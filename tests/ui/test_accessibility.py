@@ -12,7 +12,8 @@ from benchmarks.journey import free_port
 from playground.data.examples import examples
 from playground.services.app import Services
 from playground.settings import Settings
-from tests.fakes.page import MINUTES, chromium, served_page
+from tests.fakes.answers import answer_briefly
+from tests.fakes.page import MINUTES, chromium, served_page, settle
 from tests.fakes.prepared import prepare
 
 NAME = "us_constitution"
@@ -25,6 +26,7 @@ def url(long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     data = tmp_path_factory.mktemp("data")
     services = Services(Settings(data=data, chat_model=str(long_window_folder), port=free_port()))
     prepare(services, NAME)
+    answer_briefly(services.conversations)
     with served_page(services) as address:
         yield address
 
@@ -36,7 +38,7 @@ def test_nothing_serious_is_found_on_any_tab(url: str, scheme: str, width: int) 
     with chromium(viewport={"width": width, "height": 900}, bypass_csp=True) as tab:
         tab.goto(f"{url}?__theme={scheme}")
         expect(tab.get_by_role("button", name="Ask this text").first).to_be_visible(timeout=2 * MINUTES)
-        tab.wait_for_timeout(1_000)
+        settle(tab)
         tab.evaluate(AXE_FILE_PATH.read_text(encoding="utf-8"))
         found = list(_serious(tab))
         tab.get_by_role("button", name="Ask this text").first.click()
@@ -45,7 +47,7 @@ def test_nothing_serious_is_found_on_any_tab(url: str, scheme: str, width: int) 
         found += _serious(tab)
         for name in ("Text", "Fine-tune", "Exam", "Learn"):
             tab.get_by_role("tab", name=name).click()
-            tab.wait_for_timeout(1_000)
+            settle(tab)
             found += _serious(tab)
     assert found == []
 

@@ -12,6 +12,7 @@ from playground.services.app import Services
 from playground.settings import Settings
 from playground.storage.store import new_secret
 from playground.ui.shared.session import COOKIE
+from tests.fakes.answers import answer_briefly
 from tests.fakes.page import MINUTES, chromium, served_page
 from tests.fakes.texts import CLUB_RULES
 
@@ -22,6 +23,7 @@ QUESTION = "What does rule 3 say?"
 def test_an_answer_is_drawn_asked_again_drawn_anew_and_saved(long_window_folder: Path, tmp_path: Path) -> None:
     services = Services(Settings(data=tmp_path, chat_model=str(long_window_folder), port=free_port()))
     assert services.chat
+    answer_briefly(services.conversations)
     secret = new_secret()
     services.library.add_text(services.store.visitor(secret), CLUB_RULES)
     services.indexes.index(services.store.visitor(secret))

@@ -22,16 +22,20 @@ ESTIMATE = re.compile(r"^[\d,]+ trainable .* steps ")
 SLOW = 2.0  # seconds that the first estimate takes longer than the next
 
 
-@pytest.fixture
-def services(tiny_model_folder: Path, tmp_path: Path) -> Services:
-    """With the tiny model, nothing loaded yet."""
-    return Services(Settings(data=tmp_path, chat_model=str(tiny_model_folder), port=free_port()))
+@pytest.fixture(scope="module")
+def app(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Services]]:
+    """The page with the tiny model."""
+    data = tmp_path_factory.mktemp("data")
+    services = Services(Settings(data=data, chat_model=str(tiny_model_folder), port=free_port()))
+    with served_page(services) as url:
+        yield url, services
 
 
 @pytest.fixture
-def form(services: Services) -> Iterator[Page]:
-    """The Fine-tune tab with its knobs open, beside a text that was added."""
-    with served_page(services) as url, chromium() as tab:
+def form(app: tuple[str, Services]) -> Iterator[Page]:
+    """The Fine-tune tab of a new visitor with its knobs open, beside a text that was added."""
+    url, _ = app
+    with chromium() as tab:
         tab.goto(url)
         tab.get_by_role("tab", name="Text").click(timeout=MINUTES)
         tab.get_by_label("paste a text").fill(CLUB_RULES)
@@ -48,8 +52,9 @@ def put(form: Page, label: str, value: str) -> None:
 
 
 def test_a_late_estimate_of_an_older_form_does_not_stay(
-    form: Page, services: Services, monkeypatch: pytest.MonkeyPatch
+    form: Page, app: tuple[str, Services], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    services = app[1]
     plan, asked = services.runs.plan, list[str]()
 
     def slow(visitor: str, method: str, preset: str, values: Mapping[str, Any], run_values: Mapping[str, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from playwright.sync_api import Page, expect
 from benchmarks.journey import free_port
 from playground.services.app import Services
 from playground.settings import Settings
-from tests.fakes.page import MINUTES, chromium, served_page
+from tests.fakes.answers import answer_briefly
+from tests.fakes.page import MINUTES, chromium, served_page, settle
 from tests.fakes.texts import CLUB_RULES
 
 WORDS = Path("playground/ui/shared/words")
@@ -23,6 +24,17 @@ FOCUSED = """() => {
   const names = [each.ariaLabel, each.labels?.[0]?.innerText, each.placeholder, each.innerText];
   return each === document.body ? [] : names.filter(Boolean).map(name => name.trim());
 }"""
+
+
+@pytest.fixture(scope="module")
+def url(long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory, forked_workers: None) -> Iterator[str]:
+    """The page with the tiny model, its jobs running."""
+    data = tmp_path_factory.mktemp("data")
+    services = Services(Settings(data=data, chat_model=str(long_window_folder), port=free_port()))
+    answer_briefly(services.conversations)
+    services.supervisor.start()
+    with closing(services.supervisor), served_page(services) as address:
+        yield address
 
 
 def reach(tab: Page, name: str) -> None:
@@ -39,14 +51,12 @@ def reach(tab: Page, name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("locale", "language"), [("en-GB", "en"), ("vi-VN", "vi")])
-def test_the_main_job_needs_no_mouse(locale: str, language: str, long_window_folder: Path, tmp_path: Path) -> None:
+def test_the_main_job_needs_no_mouse(locale: str, language: str, url: str) -> None:
     words: Mapping[str, str] = json.loads((WORDS / f"{language}.json").read_text(encoding="utf-8"))
-    services = Services(Settings(data=tmp_path, chat_model=str(long_window_folder), port=free_port()))
-    services.supervisor.start()
-    with closing(services.supervisor), served_page(services) as url, chromium(locale=locale) as tab:
+    with chromium(locale=locale) as tab:
         tab.goto(url)
         expect(tab.get_by_role("tab", name=words["tab.text"])).to_be_visible(timeout=2 * MINUTES)
-        tab.wait_for_timeout(1_000)
+        settle(tab)
         press(tab, words["tab.text"])
         reach(tab, words["text.paste"])
         tab.keyboard.insert_text(CLUB_RULES)

@@ -16,6 +16,7 @@ from playground.settings import Settings
 from playground.ui.compare.pane import PANES
 from playground.ui.compare.tab import CompareTab
 from playground.ui.shared.session import visitor_of
+from tests.fakes.answers import answer_briefly
 from tests.fakes.page import MINUTES, chromium, page_request, served_page
 from tests.fakes.prepared import prepare
 
@@ -28,6 +29,7 @@ def app(long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     data = tmp_path_factory.mktemp("data")
     services = Services(Settings(data=data, chat_model=str(long_window_folder), port=free_port()))
     prepare(services, NAME)
+    answer_briefly(services.conversations)
     with served_page(services) as url:
         yield url, services
 
