@@ -11,6 +11,7 @@ from typing import Any
 from unittest import mock
 
 from playground.cli.main import main
+from playground.training import throughput
 
 ROOT = Path(__file__).parents[2]
 TEXT = ROOT / "playground" / "data" / "example_texts" / "us_constitution.txt"
@@ -50,7 +51,8 @@ class RealRuns:
             words += WINDOWS
             words += ["--learning-rate", RATES[method]] if method in RATES else []
             command = run_command if method == "lora" else run_command_here
-            with mock.patch.dict(os.environ, PLAYGROUND_CHAT_MODEL=str(self._model)):
+            model = mock.patch.dict(os.environ, PLAYGROUND_CHAT_MODEL=str(self._model))
+            with model, mock.patch.object(throughput, "REPEATS", 1):  # how fast it would be does not matter here
                 self._ends[method] = command("train", str(TEXT), "--method", method, *words)[-1]
         return self._ends[method]
 
