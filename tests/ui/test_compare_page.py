@@ -1,22 +1,42 @@
-"""The Compare tab in Chromium with the tiny model: frames are drawn until the answer is complete, then Ask is back."""
+"""The Compare tab with the tiny model: what can be asked at once, and in Chromium the frames until the answer is whole."""
 
 import json
 import re
 from pathlib import Path
 
+import gradio as gr
 import pytest
 from playwright.sync_api import expect
 
 from benchmarks.journey import free_port
+from benchmarks.page_client import Sheet
 from playground.services.app import Services
 from playground.settings import Settings
 from playground.storage.store import new_secret
+from playground.ui.compare.tab import CompareTab
 from playground.ui.shared.session import COOKIE
 from tests.fakes.answers import answer_briefly
-from tests.fakes.page import MINUTES, chromium, served_page
+from tests.fakes.page import MINUTES, chromium, page_request, served_page
 from tests.fakes.texts import CLUB_RULES
 
 QUESTION = "What does rule 3 say?"
+
+
+def test_a_question_is_answered_before_the_page_knows_the_adapters(long_window_folder: Path, tmp_path: Path) -> None:
+    services = Services(Settings(data=tmp_path, chat_model=str(long_window_folder)))
+    assert services.chat
+    secret = new_secret()
+    services.library.add_text(services.store.visitor(secret), CLUB_RULES)
+    services.indexes.index(services.store.visitor(secret))
+    with gr.Blocks() as page:
+        tab = CompareTab(services)
+    asked = next(each for each in page.fns.values() if each.fn and (tab.ask._id, "click") in each.targets)
+    shown, first_values = Sheet(), [part.value for part in asked.inputs[1:]]
+    for updates in asked.fn(page_request(secret), QUESTION, *first_values):
+        shown.read(updates if isinstance(updates, str) else updates[0])
+    assert shown.updates()[0] == {"value": "", "visible": False}
+    turns = services.conversations.load(services.store.visitor(secret))
+    assert {arm: [turn.done for turn in each] for arm, each in turns.items()} == {"base": [True], "rag": [True]}
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ NONE = "none"
 PANES = 4
 FIGURES = 7  # the place of the figures among a pane's outputs
 ALWAYS = (BASE, RAG, FEW_SHOT)  # arms that need no adapter
+AT_FIRST = (BASE, RAG, NONE, NONE)  # so that a question can be asked before the page knows the visitor's adapters
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,11 @@ class Pane:
 
 
 def build_pane(number: int) -> Pane:
-    """Draw an empty pane."""
-    with gr.Column(elem_classes=["pane", "arm-none"], min_width=240) as column:
+    """Draw a pane without answers."""
+    first = AT_FIRST[number - 1]
+    with gr.Column(elem_classes=column_classes(first), min_width=240) as column:
         always = [(mark(f"compare.{kind}"), kind) for kind in (NONE, *ALWAYS)]
-        arm = gr.Dropdown(always, value=NONE, label=mark(f"compare.pane_{number}"))
+        arm = gr.Dropdown(always, value=first, label=mark(f"compare.pane_{number}"))
         chat = gr.Chatbot(
             label=mark("compare.answers"),
             placeholder=mark("compare.empty"),
