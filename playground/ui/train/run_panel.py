@@ -13,7 +13,7 @@ from playground.ui.shared.handlers import guard
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import QUEUED, UNQUEUED, bump
-from playground.ui.train.reading_view import mix_picture, part_report, part_sentence
+from playground.ui.train.reading_view import part_report, part_sentence
 from playground.ui.train.run_view import plot_update, state_line
 
 PAUSE = 4  # the place of the pause button among the panel's outputs
@@ -112,11 +112,9 @@ class RunPanel:
 
 
 def _reading_update(language: str, run: RunRow) -> Any:
-    """What the run reads; hidden where that was not recorded."""
+    """Which part of the text the run reads; hidden where it reads all, or where that was not recorded."""
     reading = Reading.from_dict(read_reading(run.folder))
-    shown = mix_picture(language, reading)
-    if reading.chapters:
-        shown += part_report(language, part_sentence(language, "part.run", reading), reading)
+    shown = part_report(language, part_sentence(language, "part.run", reading), reading) if reading.chapters else ""
     return gr.update(value=shown, visible=bool(shown))
 
 
