@@ -127,8 +127,17 @@ class JobQueue:
 
     def active_run(self, visitor: str, kind: str = "train") -> RunRow | None:
         """The visitor's run of a kind that is at work, else the first that waits, if there is one."""
-        rows = [row for row in self._store.runs.all(visitor, kind) if row.state in ACTIVE]
-        return min(rows, key=lambda row: row.state == "queued", default=None)
+        return next((row for row in self.active_runs(visitor) if row.kind == kind), None)
+
+    def active_runs(self, visitor: str) -> list[RunRow]:
+        """The visitor's runs of all kinds that are at work, then those that wait."""
+        rows = [row for row in self._store.runs.all(visitor, kind=None) if row.state in ACTIVE]
+        return sorted(rows, key=lambda row: row.state == "queued")
+
+    def newest_run(self, visitor: str) -> RunRow | None:
+        """The visitor's run, of whatever kind, that is at work, else waits, else was queued last."""
+        queued_last = max(self._store.runs.all(visitor, kind=None), key=lambda row: row.queued, default=None)
+        return next(iter(self.active_runs(visitor)), queued_last)
 
     def bundled_runs(self, visitor: str, run: str) -> list[RunRow]:
         """The runs that were queued together with this one, in order, including itself."""
@@ -171,6 +180,17 @@ class JobQueue:
             self._store.runs.transition(visitor, run, ["stopped", "failed"], "queued")
         if not row.prepared:
             self.pause_prepared()
+
+    def stop_bundle(self, visitor: str, run: str, within: float = PAUSE_SECONDS) -> None:
+        """Stop a run and those that were queued together with it."""
+        for row in self.bundled_runs(visitor, run):
+            self.stop(visitor, row.id, within)
+
+    def resume_bundle(self, visitor: str, run: str) -> None:
+        """Resume those of a run, and of the runs that were queued together with it, that stopped or failed."""
+        for row in self.bundled_runs(visitor, run):
+            if row.state in ("stopped", "failed"):
+                self.resume(visitor, row.id)
 
     def keep(self, visitor: str, run: str, kept: bool) -> None:
         """Let a run and those queued with it go on without a page, or let them end with their lease again."""

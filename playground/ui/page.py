@@ -28,7 +28,6 @@ from playground.ui.shared.theme import FAVICON, css, theme
 from playground.ui.start.tab import StartTab
 from playground.ui.status_bar import StatusBar
 from playground.ui.text.tab import TextTab
-from playground.ui.train.run_panel import PAUSE
 from playground.ui.train.tab import TrainTab
 
 log = logging.getLogger(__name__)
@@ -64,9 +63,9 @@ def build(services: Services) -> gr.Blocks:
             button.click(None, None, tabs, js=open_tab(tab), **UNQUEUED)
         of_text = [text.tab, text.quality.tab, text.written.tab]
         all_tabs = [bar.tab, start.tab, *of_text, train.tab, train.preview.tab, compare.tab, exam.tab]
-        run_state = _poll_runs(services, page, bar, train)
+        run_state = _poll_runs(services, page, bar, train, exam)
         _redraw_on_change(page, all_tabs, run_state)
-        send_session_names(page, [text.index.poll, train.sweep.poll, exam.poll])
+        send_session_names(page, [text.index.poll, train.sweep.poll])
         compat.hide_events(page, offered)
     page.queue(api_open=False, max_size=EVENTS * services.settings.queue_size, default_concurrency_limit=4)
     compat.slow_down_queue(page)
@@ -150,22 +149,22 @@ def _skip_unknown_visitor(tab: Tab) -> Callable[..., Any]:
     return refresh
 
 
-def _poll_runs(services: Services, page: gr.Blocks, bar: StatusBar, train: TrainTab) -> gr.Textbox:
-    """Update the bar and the plot while a run is active. The box that is returned changes with the run's state."""
+def _poll_runs(services: Services, page: gr.Blocks, bar: StatusBar, train: TrainTab, exam: ExamTab) -> gr.Textbox:
+    """Update what tells of runs while one is active. The box that is returned changes with the runs' states."""
     timer = gr.Timer(TICK_SECONDS, active=False)
     run_state = gr.Textbox(visible="hidden")  # unlike a gr.State's, its change reaches the page without the queue
 
     def tick(request: gr.Request) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(services.visitors, request)
-        active = services.jobs.active_run(visitor)
-        state = f"{active.id} {active.state}" if active else ""
-        follow = train.panel.follow(language, visitor)
-        of_bar = bar.job_line(language, visitor), {**follow[PAUSE]}  # a copy: Gradio takes values out of an update
-        return *of_bar, *follow, state, gr.update(active=active is not None)
+        active = services.jobs.active_runs(visitor)
+        states = " ".join(f"{run.id} {run.state}" for run in active)
+        of_tabs = *train.panel.follow(language, visitor), *exam.state_updates(language, visitor)
+        return *bar.job_updates(language, visitor), *of_tabs, states, gr.update(active=bool(active))
 
-    poll = Poll("run", tick, [bar.job, bar.pause, *train.panel.outputs, run_state, timer])
-    train.panel.wire_pause(bar.pause, bar.notice, train.changed)
+    parts = [*bar.job_outputs, *train.panel.outputs, *exam.state_outputs]
+    poll = Poll("run", tick, [*parts, run_state, timer])
     poll.follow(timer)
     page.load(poll.all_values, None, poll.outputs, **UNQUEUED)
-    train.changed.change(poll.all_values, None, poll.outputs, **UNQUEUED)
+    changed = [tab.changed.change for tab in (bar, train, exam)]
+    gr.on(changed, poll.all_values, None, poll.outputs, **UNQUEUED)
     return run_state

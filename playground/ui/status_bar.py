@@ -5,7 +5,10 @@ from typing import Any
 import gradio as gr
 
 from playground.errors import UserError
+from playground.jobs.queue import Snapshot
 from playground.services.app import Services
+from playground.services.experiments import SWEEP
+from playground.storage.store import ACTIVE
 from playground.ui.shared.client_scripts import SWITCH_LANGUAGE
 from playground.ui.shared.format import count, duration
 from playground.ui.shared.handlers import Notice, guard, notice_box, notice_update
@@ -13,6 +16,7 @@ from playground.ui.shared.i18n import languages, mark, say
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import QUEUED, UNQUEUED, Tab, bump
 from playground.ui.shared.translation import translate
+from playground.ui.train.run_panel import pause_button, pause_or_resume
 from playground.ui.train.run_view import percent, seconds_left
 
 
@@ -42,10 +46,15 @@ class StatusBar:
         """What the page redraws of it."""
         return Tab(
             "visit",
-            [self.notice, self.text, self.model, self.adapters, self.job, self.language],
+            [self.notice, self.text, self.model, self.adapters, *self.job_outputs, self.language],
             self.refresh,
             self.changed,
         )
+
+    @property
+    def job_outputs(self) -> list[Any]:
+        """The components that tell of the visitor's run, and pause it."""
+        return [self.job, self.pause]
 
     def _build_field(self, name: str, scale: int) -> gr.Textbox:
         return gr.Textbox(label=mark(f"bar.{name}"), interactive=False, max_lines=1, scale=scale, min_width=120)
@@ -60,6 +69,8 @@ class StatusBar:
             [self.notice, self.changed, *confirming],
             **QUEUED,
         )
+        pause = guard(2)(self._pause_or_resume)
+        self.pause.click(pause, [self.changed, self.pause], [self.notice, self.changed], **QUEUED)
         self.language.input(None, self.language, None, js=SWITCH_LANGUAGE)
 
     def refresh(self, request: gr.Request) -> tuple[Any, ...]:
@@ -67,7 +78,7 @@ class StatusBar:
         try:
             return gr.skip(), *self._bar_updates(request)
         except UserError as error:
-            return notice_update(translate(language_of(request), str(error))), *[gr.skip()] * 5
+            return notice_update(translate(language_of(request), str(error))), *[gr.skip()] * 6
 
     def _bar_updates(self, request: gr.Request) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
@@ -75,36 +86,21 @@ class StatusBar:
         ready = (
             say(language, "bar.adapters_value", count=len(adapters)) if adapters else say(language, "bar.no_adapters")
         )
-        text, job = self._text_summary(language, visitor), self.job_line(language, visitor)
-        return text, self.model_line(language), ready, job, language
+        text, model = self._text_summary(language, visitor), self.model_line(language)
+        return text, model, ready, *self.job_updates(language, visitor), language
 
     def model_line(self, language: str) -> str:
         """The chat model's name, and whether its architecture makes it slower."""
         name = self.services.settings.chat_model.rpartition("/")[2]
         return say(language, "bar.slow_model", name=name) if self.services.chat_lacks_fast_passes else name
 
-    def job_line(self, language: str, visitor: str) -> str:
-        """The state of the visitor's active or paused run, in a few words."""
-        active = self.services.jobs.active_run(visitor)
-        if active is None:
-            return self._paused_line(language, visitor)
-        run = self.services.jobs.snapshot(visitor, active.id)
-        if run.state == "queued":
-            return say(language, "bar.job_queued", name=run.name, place=run.position + 1)
-        left = seconds_left(run.events)
-        if left is None:
-            return say(language, "bar.job_starting", name=run.name)
-        return say(
-            language, "bar.job_running", name=run.name, percent=percent(run.events), left=duration(language, left)
-        )
-
-    def _paused_line(self, language: str, visitor: str) -> str:
-        """That the latest run is paused, if it is; else that nothing runs."""
-        latest = self.services.runs.latest(visitor)
-        if latest is None or latest.state != "stopped":
-            return say(language, "bar.no_job")
-        run = self.services.jobs.snapshot(visitor, latest.id)
-        return say(language, "bar.job_paused", name=run.name, percent=percent(run.events))
+    def job_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
+        """Updates for `job_outputs`: the run of whatever kind that is at work, waits or is paused; renews its lease."""
+        newest = self.services.jobs.newest_run(visitor)
+        if newest is None or newest.state not in (*ACTIVE, "stopped"):
+            return say(language, "bar.no_job"), gr.update(visible=False)
+        run = self.services.jobs.snapshot(visitor, newest.id)
+        return _job_line(language, run), pause_button(language, run.state)
 
     def _text_summary(self, language: str, visitor: str) -> str:
         rows = self.services.library.rows(visitor)
@@ -115,9 +111,28 @@ class StatusBar:
             return say(language, "bar.text_value", name=rows[0].name, tokens=tokens)
         return say(language, "bar.text_values", count=len(rows), tokens=tokens)
 
+    def _pause_or_resume(self, request: gr.Request, changed: int, seen: str) -> tuple[Any, ...]:
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
+        if run := self.services.jobs.newest_run(visitor):
+            pause_or_resume(self.services.jobs, run, resuming=seen == say(language, "train.resume"))
+        return (bump(changed),)
+
     def _start_over(self, request: gr.Request, changed: int) -> tuple[Any, ...]:
         self.services.visitors.forget(visitor_of(self.services.visitors, request))
         return Notice(say(language_of(request), "bar.started_over")), bump(changed), *_confirm_updates(False)
+
+
+def _job_line(language: str, run: Snapshot) -> str:
+    """The state of an active or paused run, in a few words."""
+    name = say(language, "bar.sweep", name=run.name) if run.kind == SWEEP else run.name
+    if run.state == "queued":
+        return say(language, "bar.job_queued", name=name, place=run.position + 1)
+    left, done = seconds_left(run.events), percent(run.events)
+    if run.state == "stopped":
+        return say(language, "bar.job_paused", name=name, percent=done)
+    if left is None:
+        return say(language, "bar.job_going" if done else "bar.job_starting", name=name, percent=done)
+    return say(language, "bar.job_running", name=name, percent=done, left=duration(language, left))
 
 
 def _confirm_updates(confirming: bool) -> tuple[dict[str, Any], ...]:

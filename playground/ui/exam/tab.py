@@ -26,11 +26,9 @@ from playground.ui.exam.exam_view import (
 from playground.ui.shared.format import run_name
 from playground.ui.shared.handlers import guard, notice_box
 from playground.ui.shared.i18n import mark, say
-from playground.ui.shared.polling import Poll
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import NO_PROGRESS, QUEUED, UNQUEUED, Tab, bump
 
-TICK_SECONDS = 2.0
 FILES = (".jsonl", ".csv", ".tsv")
 NO_RUN = ""
 
@@ -68,7 +66,7 @@ class ExamTab:
     @property
     def state_outputs(self) -> list[Any]:
         """The components that follow the queued or running exam."""
-        return [self.state, self.stop, self.resume, self.timer, self.run_state]
+        return [self.state, self.stop, self.resume]
 
     @property
     def verdict_outputs(self) -> list[Any]:
@@ -120,8 +118,6 @@ class ExamTab:
         with gr.Row():
             self.stop = gr.Button(mark("exam.stop"), variant="stop", visible=False)
             self.resume = gr.Button(mark("exam.resume"), visible=False)
-        self.timer = gr.Timer(TICK_SECONDS, active=False)
-        self.run_state = gr.Textbox(visible="hidden")
 
     def _build_verdict(self) -> None:
         with gr.Row(elem_classes="ask"):
@@ -141,9 +137,6 @@ class ExamTab:
         self.start.click(guard(3)(self._start), start_form, after_start, api_name="take_exam", **NO_PROGRESS)
         for button, act in ((self.stop, self._stop), (self.resume, self._resume)):
             button.click(guard(2)(act), self.changed, outputs, **QUEUED)
-        self.poll = Poll("exam_run", self._tick, self.state_outputs)
-        self.poll.follow(self.timer)
-        self.run_state.change(self._redraw_exams, None, self.exam_outputs, **UNQUEUED)
         shown = [self.notice, *self.verdict_outputs]
         self.history.input(guard(len(shown))(self._show_exam), self.history, shown, **UNQUEUED)
         self.forget.click(guard(2)(self._forget), [self.changed, self.history], outputs, **QUEUED)
@@ -199,13 +192,13 @@ class ExamTab:
         history = gr.update(choices=choices, value=newest, visible=bool(taken))
         forget = gr.update(visible=bool(taken))
         return (
-            *self._state_updates(language, visitor),
+            *self.state_updates(language, visitor),
             history,
             forget,
             *self._verdict_updates(language, visitor, newest),
         )
 
-    def _state_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
+    def state_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `state_outputs`; looking renews the lease."""
         taken = self.services.exams.all(visitor)
         newest = self.services.jobs.active_run(visitor, KIND) or (taken[-1] if taken else None)
@@ -215,8 +208,6 @@ class ExamTab:
             state_line(language, run),
             gr.update(visible=state in ("queued", "running")),
             gr.update(visible=state in ("stopped", "failed")),
-            gr.update(active=state in ("queued", "running", "stopping")),
-            f"{run.id} {state}" if run else "",
         )
 
     def _verdict_updates(self, language: str, visitor: str, exam: str | None) -> tuple[Any, ...]:
@@ -280,12 +271,6 @@ class ExamTab:
         if exam:
             self.services.runs.delete(visitor_of(self.services.visitors, request), exam)
         return (bump(changed),)
-
-    def _tick(self, request: gr.Request) -> tuple[Any, ...]:
-        return self._state_updates(language_of(request), visitor_of(self.services.visitors, request))
-
-    def _redraw_exams(self, request: gr.Request) -> tuple[Any, ...]:
-        return self._exam_updates(language_of(request), visitor_of(self.services.visitors, request))
 
     def _show_exam(self, request: gr.Request, exam: str | None) -> tuple[Any, ...]:
         return self._verdict_updates(language_of(request), visitor_of(self.services.visitors, request), exam)

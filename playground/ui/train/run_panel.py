@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 
 from playground.data.reading import Reading
-from playground.jobs.queue import CANCEL_SECONDS, Snapshot
+from playground.jobs.queue import CANCEL_SECONDS, JobQueue, Snapshot
 from playground.services.app import Services
 from playground.storage.run_folder import read_reading
 from playground.storage.store import ACTIVE, RunRow
@@ -15,8 +15,6 @@ from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import QUEUED, UNQUEUED, bump
 from playground.ui.train.reading_view import part_report, part_sentence
 from playground.ui.train.run_view import plot_update, state_line
-
-PAUSE = 4  # the place of the pause button among the panel's outputs
 
 
 class RunPanel:
@@ -46,15 +44,10 @@ class RunPanel:
 
     def wire(self, notice: gr.Textbox, changed: gr.State) -> None:
         """Errors appear in `notice`; a new `changed` makes the page redraw."""
-        self.wire_pause(self.pause, notice, changed)
         after = [notice, *self.outputs, changed]
+        self.pause.click(guard(len(after))(self._pause_or_resume), [changed, self.pause], after, **QUEUED)
         self.cancel.click(guard(len(after))(self._cancel), changed, after, **QUEUED)
         self.kept.input(guard(1)(self._keep), self.kept, notice, **UNQUEUED)
-
-    def wire_pause(self, button: gr.Button, notice: gr.Textbox, changed: gr.State) -> None:
-        """Let a button pause the followed run, or resume it, whichever it says."""
-        after = [notice, *self.outputs, changed]
-        button.click(guard(len(after))(self._pause_or_resume), [changed, button], after, **QUEUED)
 
     def follow(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `outputs` with the visitor's active run, else the newest; also renews its lease."""
@@ -84,25 +77,16 @@ class RunPanel:
         return self.services.jobs.active_run(visitor) or self.services.runs.latest(visitor)
 
     def _pause_or_resume(self, request: gr.Request, changed: int, seen: str) -> tuple[Any, ...]:
-        """Does what the button said when it was pressed, so that a second press does not undo the first."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
-        resuming = seen == say(language, "train.resume")
-        for run in self._grouped_runs(visitor):
-            if resuming and run.state in ("stopped", "failed"):
-                self.services.jobs.resume(visitor, run.id)
-            elif not resuming and run.state in ("queued", "running"):
-                self.services.jobs.stop(visitor, run.id)
+        if run := self._followed_run(visitor):
+            pause_or_resume(self.services.jobs, run, resuming=seen == say(language, "train.resume"))
         return *self.follow(language, visitor), bump(changed)
 
     def _cancel(self, request: gr.Request, changed: int) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
-        for run in self._grouped_runs(visitor):
-            self.services.jobs.stop(visitor, run.id, CANCEL_SECONDS)
+        if run := self._followed_run(visitor):
+            self.services.jobs.stop_bundle(visitor, run.id, CANCEL_SECONDS)
         return *self.follow(language, visitor), bump(changed)
-
-    def _grouped_runs(self, visitor: str) -> list[RunRow]:
-        followed = self._followed_run(visitor)
-        return self.services.jobs.bundled_runs(visitor, followed.id) if followed else []
 
     def _keep(self, request: gr.Request, kept: bool) -> tuple[Any, ...]:
         visitor = visitor_of(self.services.visitors, request)
@@ -116,6 +100,11 @@ def _reading_update(language: str, run: RunRow) -> Any:
     reading = Reading.from_dict(read_reading(run.folder))
     shown = part_report(language, part_sentence(language, "part.run", reading), reading) if reading.chapters else ""
     return gr.update(value=shown, visible=bool(shown))
+
+
+def pause_or_resume(jobs: JobQueue, run: RunRow, resuming: bool) -> None:
+    """Do what the button said when it was pressed, so that a second press does not undo the first."""
+    (jobs.resume_bundle if resuming else jobs.stop_bundle)(run.visitor, run.id)
 
 
 def pause_button(language: str, state: str) -> Any:

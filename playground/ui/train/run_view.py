@@ -92,7 +92,7 @@ def trend_sentence(language: str, events: Events) -> str:
 def percent(events: Events) -> int:
     """Progress of the run, 0 to 100."""
     steps = _steps(events)
-    return round(100 * steps[-1]["step"] / steps[-1]["steps"]) if steps else 0
+    return round(100 * steps[-1]["step"] / steps[-1]["steps"]) if steps and steps[-1]["steps"] else 0
 
 
 def seconds_left(events: Events) -> float | None:

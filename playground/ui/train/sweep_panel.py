@@ -18,9 +18,9 @@ from playground.ui.shared.handlers import guard
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.polling import Poll
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import NO_PROGRESS, UNQUEUED
+from playground.ui.shared.tab import NO_PROGRESS, QUEUED, UNQUEUED, bump
 from playground.ui.shared.translation import translate
-from playground.ui.train.run_panel import pause_button
+from playground.ui.train.run_panel import pause_button, pause_or_resume
 
 TICK_SECONDS = 2.0
 COLOURS = {"loss": "#8a8f98", "smoothed": "#d9730d"}
@@ -29,10 +29,10 @@ COLOURS = {"loss": "#8a8f98", "smoothed": "#d9730d"}
 class SweepPanel:
     """The components and their events; a sweep is a run of its own kind, followed here."""
 
-    def __init__(self, services: Services, notice: gr.Textbox) -> None:
-        """Draw it, collapsed."""
+    def __init__(self, services: Services, notice: gr.Textbox, changed: gr.State) -> None:
+        """Draw it, collapsed. Errors appear in `notice`; a new `changed` makes the page redraw."""
         self.services = services
-        self.notice = notice
+        self.notice, self.changed = notice, changed
         with gr.Accordion(mark("sweep.title"), open=False):
             gr.Markdown(mark("sweep.intro"))
             with gr.Row(elem_classes="ask"):
@@ -53,10 +53,12 @@ class SweepPanel:
     def wire(self, method: gr.Radio, controls: Controls, form: Sequence[Any], kept: gr.Checkbox) -> None:
         """`form` is the method, the preset and all controls; the winner is written into it."""
         self.controls = controls
-        after = [self.notice, *self.outputs]
-        self.start.click(guard(len(after))(self._start), [kept, *form], after, api_name="sweep", **NO_PROGRESS)
-        self.pause.click(guard(len(after))(self._pause_or_resume), self.pause, after, **UNQUEUED)
-        self.poll = Poll("sweep_run", guard(len(after))(self._tick), after)
+        shown = [self.notice, *self.outputs]
+        after = [*shown, self.changed]
+        start_form = [self.changed, kept, *form]
+        self.start.click(guard(len(after))(self._start), start_form, after, api_name="sweep", **NO_PROGRESS)
+        self.pause.click(guard(len(after))(self._pause_or_resume), [self.changed, self.pause], after, **QUEUED)
+        self.poll = Poll("sweep_run", guard(len(shown))(self._tick), shown)
         self.poll.follow(self.timer)
         filled = [self.notice, method, *controls.flat]
         self.use.click(guard(len(filled))(self._use), None, filled, **UNQUEUED)
@@ -77,18 +79,19 @@ class SweepPanel:
             gr.update(active=active),
         )
 
-    def _start(self, request: gr.Request, kept: bool, method: str, preset: str, *values: Any) -> tuple[Any, ...]:
+    def _start(
+        self, request: gr.Request, changed: int, kept: bool, method: str, preset: str, *values: Any
+    ) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         options, run_values = self.controls.read(method, values)
         self.services.experiments.start_sweep(visitor, method, preset, options, run_values, kept)
-        return self.refresh(language, visitor)
+        return *self.refresh(language, visitor), bump(changed)
 
-    def _pause_or_resume(self, request: gr.Request, seen: str) -> tuple[Any, ...]:
+    def _pause_or_resume(self, request: gr.Request, changed: int, seen: str) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         if run := self.services.experiments.last_sweep(visitor):
-            act = self.services.jobs.resume if seen == say(language, "train.resume") else self.services.jobs.stop
-            act(visitor, run.id)
-        return self.refresh(language, visitor)
+            pause_or_resume(self.services.jobs, run, resuming=seen == say(language, "train.resume"))
+        return *self.refresh(language, visitor), bump(changed)
 
     def _tick(self, request: gr.Request) -> tuple[Any, ...]:
         return self.refresh(language_of(request), visitor_of(self.services.visitors, request))

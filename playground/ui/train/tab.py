@@ -41,7 +41,7 @@ class TrainTab:
         self._build_form()
         self.lease = gr.Markdown(elem_classes="fine-print")
         self.bakeoff = ComparisonPanel(services, self.panel, self.notice, self.changed)
-        self.sweep = SweepPanel(services, self.notice)
+        self.sweep = SweepPanel(services, self.notice, self.changed)
         self.list: AdaptersList = build_adapters_list(services, self.notice, self.changed)
         self.history = History(services, self.panel, self.notice, self.changed)
         self._wire()
