@@ -14,6 +14,7 @@ from playground.evaluation.error_analysis import CAUSES
 from playground.evaluation.exam import Report
 from playground.evaluation.fact_test import FactTest
 from playground.evaluation.figures import ArmFigures
+from playground.evaluation.headline import draw_headline
 from playground.evaluation.order_test import OrderTest
 from playground.evaluation.questions import OF_THE_TEXT, RECALL, REWORDED, Question
 from playground.evaluation.results import ArmResult
@@ -26,7 +27,7 @@ table{border-collapse:collapse;font-size:var(--text-sm);display:block;overflow-x
 td,th{border:1px solid #d1d5db;padding:.25rem .5rem;text-align:left;vertical-align:top}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(20rem,100%),1fr));gap:1.5rem 2.5rem;margin:2rem 0}
 .charts h4{margin:0 0 .5rem}.charts .drawing{max-width:28rem}
-.right{background:#dcfce7}.who{font-size:1.15rem}
+.right{background:#dcfce7}.who{font-size:1.15rem}.headline{font-size:1.4rem;font-weight:600}
 """
 Words = Mapping[str, str]
 
@@ -42,7 +43,10 @@ def render_html(report: Report, command: str, language: str) -> str:
 
 
 def _verdict(report: Report, language: str) -> Iterator[str]:
+    """The verdict in one sentence, then all of it by topic."""
     words = catalogue(language)
+    if headline := draw_headline(report.verdict):
+        yield f'<p class="headline">{escape(render_statement(headline, language))}</p>'
     for topic in TOPICS:
         sentences = [render_statement(each, language) for each in report.verdict if each.topic == topic]
         if sentences:

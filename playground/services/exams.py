@@ -4,6 +4,7 @@ import json
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from playground.evaluation.arms import ARMS
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.contamination import QuestionFault
 from playground.evaluation.exam import QUESTIONS, Plan
+from playground.evaluation.headline import draw_headline
 from playground.evaluation.paraphrase import completer
 from playground.evaluation.question_set import QuestionSet
 from playground.evaluation.questions import GENERAL, Question
+from playground.evaluation.statements import Statement
 from playground.files import write_text
 from playground.jobs.queue import Job, JobQueue
 from playground.models.chat_model import ChatModel
@@ -178,6 +181,11 @@ class Exams:
         file = self._store.runs.usable(visitor, exam).folder / report.JSON
         return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 
+    def headline_of(self, example: str) -> Statement | None:
+        """The verdict of an example's prepared exam in one sentence; None without one."""
+        exam = self._prepared.exam(example)
+        return _headline(exam.folder / report.JSON) if exam else None
+
     def files(self, visitor: str, exam: str) -> list[Path]:
         """The files of a finished exam's report and its questions; none while it is not finished."""
         folder = self._store.runs.usable(visitor, exam).folder
@@ -212,3 +220,10 @@ class Exams:
         }
         write_text(folder / DRAFT, json.dumps(stored))
         return draft
+
+
+@lru_cache(maxsize=64)
+def _headline(file: Path) -> Statement | None:
+    """Read once: the record of a finished exam never changes, and a page asks for it at every redraw."""
+    recorded = json.loads(file.read_text(encoding="utf-8"))["verdict"] if file.exists() else []
+    return draw_headline([Statement(each["topic"], each["key"], each["values"]) for each in recorded])

@@ -30,6 +30,10 @@ class Prepared:
         rows = self._store.runs.all(owner, kind=None) if owner else []
         return [EXAM if row.kind == EXAM else row.method for row in rows if row.state == "done"]
 
+    def exam(self, example: str) -> RunRow | None:
+        """The finished exam of an example."""
+        return next(iter(self._finished(example, EXAM)), None) if example in self._owners else None
+
     def runs(self, visitor: str) -> list[RunRow]:
         """The prepared adapters of the examples in a visitor's text, the one made first at the end.
 

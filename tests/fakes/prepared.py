@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from playground.evaluation.config import ExamSettings
 from playground.jobs.worker import work
 from playground.services.app import Services
 from playground.storage.store import RunRow
@@ -23,13 +24,22 @@ def train(services: Services, visitor: str, method: str = "lora") -> RunRow:
     """A finished run of two steps on a visitor's text, or an owner's, worked through in this process."""
     made = config(steps=2)
     made = made if method == made.method else replace(made, method=method, options=options_of(method))
-    run = services.runs.start(visitor, made, method.upper())
+    return _work_through(services, services.runs.start(visitor, made, method.upper()))
+
+
+def examine(services: Services, visitor: str) -> RunRow:
+    """A finished exam of a few questions, without an adapter, worked through in this process."""
+    services.exams.create_draft(visitor, "", ExamSettings(limit=8, answer_tokens=4, facts=0), None)
+    return _work_through(services, services.exams.start(visitor, ["base", "rag"], "", "en"))
+
+
+def _work_through(services: Services, run: str) -> RunRow:
     claimed = services.store.runs.claim_next()
     assert claimed
     assert claimed.id == run
     assert work(claimed.folder, services.settings) == "finished"
     services.supervisor.record_ending(claimed, 0)
-    return services.runs.get(visitor, run)
+    return services.store.runs.get(claimed.visitor, run)
 
 
 def options_of(method: str) -> object:

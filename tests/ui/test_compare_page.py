@@ -1,4 +1,4 @@
-"""The Compare tab with the tiny model: what can be asked at once, and in Chromium the frames until the answer is whole."""
+"""The Compare tab with the tiny model: asked at once, and in Chromium, where frames are drawn until it is answered."""
 
 import json
 import re

@@ -21,7 +21,15 @@ from playground.services.app import Services
 from playground.services.exams import KIND
 from playground.settings import Settings
 from playground.storage.run_folder import read_events
-from playground.ui.exam.exam_view import CELL_CHARS, QUALITY, question_table, state_line, table_updates, verdict_text
+from playground.ui.exam.exam_view import (
+    CELL_CHARS,
+    QUALITY,
+    headline_text,
+    question_table,
+    state_line,
+    table_updates,
+    why_text,
+)
 from playground.ui.exam.tab import ExamTab
 from tests.conftest import Write
 from tests.fakes.exams import TEXT, brief
@@ -236,6 +244,19 @@ def test_the_form_of_the_answers_is_a_table_of_its_own() -> None:
     assert (cells["repeats the question"], cells["words"]) == ("not measured", "12")
 
 
+def test_a_winner_is_named_first_but_not_before_a_warning() -> None:
+    better = {"better": "rag", "worse": "tuned", "one": "80 %", "two": "40 %", "gap": "40", "low": "20", "high": "60"}
+    verdict = [
+        {"topic": "form", "key": "form.short", "values": {"arm": "rag", "fault": "short", "share": "90 %"}},
+        {"topic": "who", "key": "who.better", "values": {**better, "p": "0.001", "questions": 40}},
+    ]
+    told = headline_text("en", {"verdict": verdict}).splitlines()
+    assert told[0].startswith("### No winner yet: retrieval makes most choices right")
+    assert told[-1].startswith("- Warning: retrieval answers 90 %")
+    assert "Warning" not in why_text("en", {"verdict": verdict})
+    assert headline_text("en", {"verdict": verdict[1:]}).startswith("### Best for this text: retrieval, with 80 %")
+
+
 def test_an_exam_from_before_the_form_was_measured_shows_no_such_table() -> None:
     assert [each["visible"] for each in table_updates("vi", outcome())] == [True, False, False]
     assert [each["visible"] for each in table_updates("vi", None)] == [False, False, False]
@@ -262,7 +283,7 @@ def test_a_long_question_is_cut_in_the_table_and_no_verdict_is_no_text(app: tupl
     draft = services.exams.edit(id_, draft.own_questions[0].id, f"{EVIL} {'x' * 900}", ["y"])
     cell = question_table("en", draft)["value"]["data"][0][2]
     assert len(cell) == CELL_CHARS + 1
-    assert verdict_text("en", None) == ""
+    assert headline_text("en", None) == why_text("en", None) == ""
 
 
 def test_a_deleted_adapter_is_said_to_be_missing(app: tuple[str, Services], visitor: Visitor, tmp_path: Path) -> None:

@@ -11,14 +11,16 @@ from playwright.sync_api import expect
 
 from benchmarks.journey import Visitor, free_port
 from playground.data.examples import examples
+from playground.evaluation.config import ExamSettings
 from playground.services.app import Services
 from playground.settings import Settings
 from playground.ui.compare.pane import PANES
 from playground.ui.compare.tab import CompareTab
+from playground.ui.exam.verdict_panel import VerdictPanel
 from playground.ui.shared.session import visitor_of
 from tests.fakes.answers import answer_briefly
 from tests.fakes.page import MINUTES, chromium, page_request, served_page
-from tests.fakes.prepared import prepare
+from tests.fakes.prepared import examine, prepare
 
 NAME = "us_constitution"
 
@@ -28,7 +30,7 @@ def app(long_window_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     """The whole page, with one example prepared."""
     data = tmp_path_factory.mktemp("data")
     services = Services(Settings(data=data, chat_model=str(long_window_folder), port=free_port()))
-    prepare(services, NAME)
+    examine(services, prepare(services, NAME))
     answer_briefly(services.conversations)
     with served_page(services) as url:
         yield url, services
@@ -38,13 +40,34 @@ def test_a_card_says_what_is_ready_and_opens_it(app: tuple[str, Services]) -> No
     url, services = app
     visitor = Visitor(url)
     lines = [each for each in visitor.draw("start") if isinstance(each, str)]
-    assert lines[0] == "✓ Ready to try: search index, LoRA"
+    assert lines[0].startswith("✓ Ready to try: search index, LoRA, exam\n\n**Too close to call: ")
     assert all(line.startswith("Being prepared") for line in lines[1:])
     assert visitor.arms() == ["none", "base", "rag", "few_shot"]
     visitor.client.predict(api_name=f"/open_{NAME}")
     (run,) = services.runs.with_adapter(services.store.visitor(visitor.secret))
     assert visitor.arms()[-2:] == [f"tuned:{run.id}", f"both:{run.id}"]
     assert visitor.draw("start")[1] == lines[0]
+
+
+def test_the_verdict_of_an_example_is_shown_before_an_exam_of_ones_own(app: tuple[str, Services]) -> None:
+    url, services = app
+    visitor = Visitor(url)
+    visitor.client.predict(api_name=f"/open_{NAME}")
+    id_ = services.store.visitor(visitor.secret)
+    with gr.Blocks():
+        panel = VerdictPanel(services)
+    shown = dict(zip(panel.outputs, panel.refresh("en", id_), strict=True))
+    assert shown[panel.panel]["visible"]
+    assert shown[panel.history]["choices"][0][0] == "Prepared exam (done)"
+    assert shown[panel.headline].startswith("### Too close to call: ")
+    assert "<svg" in shown[panel.picture]["value"]
+    assert "## Which serves this text better" in shown[panel.why]
+    assert (shown[panel.prepared]["visible"], shown[panel.forget]["visible"]) == (True, False)
+    services.exams.create_draft(id_, "", ExamSettings(limit=8), None)
+    services.exams.start(id_, ["base"], "mine", "en")
+    waiting = dict(zip(panel.outputs, panel.refresh("en", id_), strict=True))
+    assert [name for name, _ in waiting[panel.history]["choices"]] == ["mine (waiting)", "Prepared exam (done)"]
+    assert waiting[panel.headline] == shown[panel.headline], "until the visitor's own is done"
 
 
 def test_no_question_is_offered_before_the_arms_that_it_asks(

@@ -7,7 +7,9 @@ import gradio as gr
 import pandas as pd
 
 from playground.charts.bars import IntervalBar, draw_interval_bars
+from playground.evaluation.degenerate import TOPIC as FORM
 from playground.evaluation.exam import DRILL, FACTS
+from playground.evaluation.headline import draw_headline
 from playground.evaluation.order_test import ORDERS
 from playground.evaluation.questions import RECALL, REWORDED
 from playground.evaluation.statements import TOPICS, Statement, catalogue, render_statement
@@ -19,7 +21,6 @@ from playground.ui.shared.translation import translate
 
 COLUMNS = ("number", "kind", "question", "answers", "faults")
 CELL_CHARS = 300
-PLOTS = ("choice", "learnt", "even")
 QUALITY = ("useful", "fact_recall", "term_support", "short", "unended", "looping", "echo", "same", "new_names")
 LEARNT = (RECALL, REWORDED)
 CHANCE = 0.25  # one of four
@@ -70,37 +71,59 @@ def _state_before_estimate(last: Mapping[str, Any]) -> str:
     return others.get(last["arm"], "asking" if last["steps"] else "starting")
 
 
-def verdict_text(language: str, outcome: Outcome | None) -> str:
-    """The sentences under their headings. They hold arm names and figures, never text of the visitor or the model."""
-    if outcome is None:
-        return ""
-    words = catalogue(language)
-    statements = [Statement(each["topic"], each["key"], each["values"]) for each in outcome["verdict"]]
+def headline_text(language: str, outcome: Outcome | None) -> str:
+    """The verdict in one sentence and the warnings about answers, without which no winner is named.
+
+    Like `why_text` it holds names of arms and figures, never text of the visitor or the model.
+    """
+    statements = _statements(outcome)
+    headline = draw_headline(statements)
+    first = [f"### {render_statement(headline, language)}"] if headline else []
+    warnings = [f"- {render_statement(each, language)}" for each in statements if each.topic == FORM]
+    return "\n".join([*first, "", *warnings]).strip()
+
+
+def why_text(language: str, outcome: Outcome | None) -> str:
+    """All other sentences of the verdict, under the headings of their topics."""
+    words, statements = catalogue(language), _statements(outcome)
     parts = []
     for topic in TOPICS:
-        lines = [f"- {render_statement(each, language)}" for each in statements if each.topic == topic]
+        lines = [f"- {render_statement(each, language)}" for each in statements if each.topic == topic != FORM]
         if lines:
             parts.append("\n".join([f"### {words[f'topic.{topic}']}", *lines]))
     return "\n\n".join(parts)
 
 
+def _statements(outcome: Outcome | None) -> list[Statement]:
+    recorded = outcome["verdict"] if outcome else []
+    return [Statement(each["topic"], each["key"], each["values"]) for each in recorded]
+
+
+def choice_picture(language: str, outcome: Outcome | None) -> Any:
+    """The picture of the verdict: one bar per arm, the share of multiple-choice questions it got right."""
+    arms: Mapping[str, Outcome] = outcome["figures"]["arms"] if outcome else {}
+    rows = [
+        _bar(say(language, f"exam.arm.{name}"), name, arm["choice"])
+        for name, arm in arms.items()
+        if arm["choice"]["questions"]
+    ]
+    drawn = draw_interval_bars(catalogue(language)["plot.choice"], rows, CHANCE)
+    return gr.update(value=drawn, visible=bool(rows))
+
+
 def build_plots() -> list[Any]:
-    """In the order of PLOTS."""
-    with gr.Row():
-        charts = []
-        for _ in range(2):
-            with gr.Column(min_width=300):
-                charts.append(gr.HTML(visible=False, elem_classes="told"))
-    return [*charts, gr.LinePlot(x="edits", y="questions", show_label=False, height=260, visible=False)]
+    """What was learnt, and from when fine-tuning costs less."""
+    learnt = gr.HTML(visible=False, elem_classes="told")
+    return [learnt, gr.LinePlot(x="edits", y="questions", show_label=False, height=260, visible=False)]
 
 
 def plot_updates(language: str, outcome: Outcome | None) -> list[Any]:
-    """What the plots show; hidden where there is nothing to draw."""
+    """What the plots show, in the order of `build_plots`; hidden where there is nothing to draw."""
     if outcome is None:
-        return [gr.update(visible=False)] * len(PLOTS)
+        return [gr.update(visible=False)] * 2
     words = catalogue(language)
     arms: Mapping[str, Outcome] = outcome["figures"]["arms"]
-    return [_choice(language, arms, words), _recall(language, arms, words), _break_even(outcome, words)]
+    return [_recall(language, arms, words), _break_even(outcome, words)]
 
 
 def build_tables() -> list[Any]:
@@ -181,16 +204,6 @@ def show_interval(figure: Outcome, none: str = "–") -> str:
     if not figure["questions"]:
         return none
     return f"{100 * figure['value']:.0f} % ({100 * figure['low']:.0f}–{100 * figure['high']:.0f})"
-
-
-def _choice(language: str, arms: Mapping[str, Outcome], words: Mapping[str, str]) -> Any:
-    """One bar per arm: the share of multiple-choice questions it got right."""
-    rows = [
-        _bar(say(language, f"exam.arm.{name}"), name, arm["choice"])
-        for name, arm in arms.items()
-        if arm["choice"]["questions"]
-    ]
-    return gr.update(value=draw_interval_bars(words["plot.choice"], rows, CHANCE), visible=bool(rows))
 
 
 def _recall(language: str, arms: Mapping[str, Outcome], words: Mapping[str, str]) -> Any:

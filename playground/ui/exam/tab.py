@@ -1,6 +1,5 @@
-"""The Exam tab: draw up questions, edit them, ask every arm, read the verdict, download the report."""
+"""The Exam tab: the verdict on top; below it draw up questions, edit them, and ask every arm."""
 
-import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -12,17 +11,8 @@ from playground.evaluation.config import ExamSettings
 from playground.jobs.queue import Snapshot
 from playground.services.app import Services
 from playground.services.exams import KIND, ExamDraft
-from playground.storage.exchange import DOWNLOADS
-from playground.storage.store import RunRow
-from playground.ui.exam.exam_view import (
-    build_plots,
-    build_tables,
-    plot_updates,
-    question_table,
-    state_line,
-    table_updates,
-    verdict_text,
-)
+from playground.ui.exam.exam_view import question_table, state_line
+from playground.ui.exam.verdict_panel import VerdictPanel
 from playground.ui.shared.format import run_name
 from playground.ui.shared.handlers import guard, notice_box
 from playground.ui.shared.i18n import mark, say
@@ -41,10 +31,11 @@ class ExamTab:
         self.services = services
         self.changed = gr.State(0)
         gr.Markdown(mark("exam.intro"))
+        self.verdict = VerdictPanel(services)
+        gr.Markdown(mark("exam.your_own"))
         self._build_form()
         self._build_questions()
         self._build_exam()
-        self._build_verdict()
         self._wire()
         opening.select(guard(2, clears=False)(self.offer_runs), self.run, [self.notice, self.run], **UNQUEUED)
 
@@ -61,17 +52,12 @@ class ExamTab:
     @property
     def exam_outputs(self) -> list[Any]:
         """The components that show the started exams, and the verdict of the chosen one."""
-        return [*self.state_outputs, self.history, self.forget, *self.verdict_outputs]
+        return [*self.state_outputs, *self.verdict.outputs]
 
     @property
     def state_outputs(self) -> list[Any]:
         """The components that follow the queued or running exam."""
         return [self.state, self.stop, self.resume]
-
-    @property
-    def verdict_outputs(self) -> list[Any]:
-        """The components that show one finished exam."""
-        return [self.verdict, *self.plots, *self.tables, self.keep, self.file]
 
     def _build_form(self) -> None:
         with gr.Row():
@@ -119,16 +105,6 @@ class ExamTab:
             self.stop = gr.Button(mark("exam.stop"), variant="stop", visible=False)
             self.resume = gr.Button(mark("exam.resume"), visible=False)
 
-    def _build_verdict(self) -> None:
-        with gr.Row(elem_classes="ask"):
-            self.history = gr.Dropdown([], label=mark("exam.history"), visible=False, min_width=220)
-            self.forget = gr.Button(mark("exam.forget"), size="sm", visible=False, min_width=160)
-        self.verdict = gr.Markdown()
-        self.plots = build_plots()
-        self.tables = build_tables()
-        self.keep = gr.Button(mark("exam.keep"), size="sm", visible=False)
-        self.file = gr.File(label=mark("exam.files"), interactive=False, visible=False, file_count="multiple")
-
     def _wire(self) -> None:
         outputs = [self.notice, self.changed]
         self._wire_questions(outputs)
@@ -137,10 +113,7 @@ class ExamTab:
         self.start.click(guard(3)(self._start), start_form, after_start, api_name="take_exam", **NO_PROGRESS)
         for button, act in ((self.stop, self._stop), (self.resume, self._resume)):
             button.click(guard(2)(act), self.changed, outputs, **QUEUED)
-        shown = [self.notice, *self.verdict_outputs]
-        self.history.input(guard(len(shown))(self._show_exam), self.history, shown, **UNQUEUED)
-        self.forget.click(guard(2)(self._forget), [self.changed, self.history], outputs, **QUEUED)
-        self.keep.click(guard(2)(self._prepare_report), self.history, [self.notice, self.file], **UNQUEUED)
+        self.verdict.wire(self.changed)
 
     def _wire_questions(self, outputs: list[Any]) -> None:
         form = [self.changed, self.run, self.limit, self.seed, self.own]
@@ -153,7 +126,8 @@ class ExamTab:
     def refresh(self, request: gr.Request) -> tuple[Any, ...]:
         """Updates for the draft, the active exam and the newest verdict."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
-        return *self.draft_updates(language, visitor), *self._exam_updates(language, visitor)
+        of_exams = *self.state_updates(language, visitor), *self.verdict.refresh(language, visitor)
+        return *self.draft_updates(language, visitor), *of_exams
 
     def draft_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `draft_outputs`."""
@@ -184,20 +158,6 @@ class ExamTab:
         value = shown if shown in [id_ for _, id_ in runs[1:]] else runs[-1][1]
         return (gr.update(choices=runs, value=value),)
 
-    def _exam_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
-        """Updates for `exam_outputs`: the newest exam is shown."""
-        taken = self.services.exams.listed(visitor)
-        choices = [(_exam_label(language, each), each.id) for each in reversed(taken)]
-        newest = taken[-1].id if taken else None
-        history = gr.update(choices=choices, value=newest, visible=bool(taken))
-        forget = gr.update(visible=bool(taken))
-        return (
-            *self.state_updates(language, visitor),
-            history,
-            forget,
-            *self._verdict_updates(language, visitor, newest),
-        )
-
     def state_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `state_outputs`; looking renews the lease."""
         taken = self.services.exams.all(visitor)
@@ -208,17 +168,6 @@ class ExamTab:
             state_line(language, run),
             gr.update(visible=state in ("queued", "running")),
             gr.update(visible=state in ("stopped", "failed")),
-        )
-
-    def _verdict_updates(self, language: str, visitor: str, exam: str | None) -> tuple[Any, ...]:
-        """Updates for `verdict_outputs`."""
-        outcome = self.services.exams.outcome(visitor, exam) if exam else None
-        return (
-            verdict_text(language, outcome),
-            *plot_updates(language, outcome),
-            *table_updates(language, outcome),
-            gr.update(visible=outcome is not None),
-            gr.update(value=None, visible=False),
         )
 
     def _draw_up(
@@ -266,24 +215,3 @@ class ExamTab:
         if newest:
             act(visitor, newest.id)
         return (bump(changed),)
-
-    def _forget(self, request: gr.Request, changed: int, exam: str | None) -> tuple[Any, ...]:
-        if exam:
-            self.services.runs.delete(visitor_of(self.services.visitors, request), exam)
-        return (bump(changed),)
-
-    def _show_exam(self, request: gr.Request, exam: str | None) -> tuple[Any, ...]:
-        return self._verdict_updates(language_of(request), visitor_of(self.services.visitors, request), exam)
-
-    def _prepare_report(self, request: gr.Request, exam: str | None) -> tuple[Any, ...]:
-        """Copies of the report's files in a download folder."""
-        visitor = visitor_of(self.services.visitors, request)
-        files = self.services.exams.files(visitor, exam) if exam else []
-        folder = self.services.exchange.new_folder(visitor, DOWNLOADS)
-        copies = [str(shutil.copy(each, folder)) for each in files]
-        return (gr.update(value=copies, visible=bool(copies)),)
-
-
-def _exam_label(language: str, exam: RunRow) -> str:
-    name = say(language, "exam.prepared") if exam.prepared else exam.name
-    return f"{name} ({say(language, f'exam.is.{exam.state}')})"

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from playground.data.examples import Example, examples
+from playground.evaluation.statements import render_statement
 from playground.services.app import Services
 from playground.services.prepared import EXAM
 from playground.ui.shared.format import method_name
@@ -66,10 +67,13 @@ class StartTab:
         return tuple(updates)
 
     def _state_words(self, language: str, name: str) -> str:
+        """What is ready of an example, and the verdict of its exam."""
         done = self.services.prepared.done(name)
         parts = [say(language, "start.exam") if each == EXAM else method_name(each) for each in done]
         ready = ", ".join([say(language, "start.index"), *parts])
-        return say(language, STATES[self.services.preparing.state(name)], what=ready)
+        state = say(language, STATES[self.services.preparing.state(name)], what=ready)
+        headline = self.services.exams.headline_of(name)
+        return f"{state}\n\n**{render_statement(headline, language)}**" if headline else state
 
     def _example_opener(self, name: str) -> Callable[[gr.Request, int], tuple[Any, ...]]:
         def open_example(request: gr.Request, changed: int) -> tuple[Any, ...]:
