@@ -101,6 +101,12 @@ def chosen_arms(before: Sequence[str], runs: Sequence[RunRow]) -> list[str]:
     return [missing.pop(0) if arm == NONE and missing else arm for arm in still_there]
 
 
+def arms_of_two(runs: Sequence[RunRow]) -> list[str]:
+    """The arms of the two newest adapters: each alone, then each with retrieval."""
+    newest = list(reversed(runs_with_adapter(runs)))[:2]
+    return [arm_id(kind, run.id) for kind in (TUNED, BOTH) for run in newest]
+
+
 def column_classes(arm: str) -> list[str]:
     """CSS classes that give one kind of arm the same colour everywhere."""
     return ["pane", f"arm-{arm.partition(':')[0]}"]

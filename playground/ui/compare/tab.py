@@ -11,12 +11,22 @@ from playground.chat.turns import Conversation
 from playground.services.app import Services
 from playground.storage.exchange import DOWNLOADS
 from playground.ui.compare.answer_stream import stream_updates
-from playground.ui.compare.pane import NONE, PANES, arm_choices, build_pane, chosen_arms, column_classes, draw_pane
+from playground.ui.compare.difference_panel import DifferencePanel
+from playground.ui.compare.pane import (
+    NONE,
+    PANES,
+    arm_choices,
+    arms_of_two,
+    build_pane,
+    chosen_arms,
+    column_classes,
+    draw_pane,
+)
 from playground.ui.compare.reader import Reader, ReaderState, close_updates
 from playground.ui.compare.self_test_panel import build_self_test
 from playground.ui.compare.suggestions import build_suggestions, suggestion_updates
 from playground.ui.compare.voting import Voting
-from playground.ui.shared.client_scripts import FOCUS_CITATION, FOCUS_READER, SHOW_ASK, SHOW_STOP
+from playground.ui.shared.client_scripts import FOCUS_CITATION, FOCUS_READER, NOW, SHOW_ASK, SHOW_STOP
 from playground.ui.shared.controls import knob_control
 from playground.ui.shared.frames import Frames
 from playground.ui.shared.handlers import guard, guarded_stream, notice_box, refuse_if_full
@@ -57,7 +67,7 @@ class CompareTab:
         """What the page redraws: the panes with their turns, the suggestions, and the reader if its text is gone."""
         columns = [pane.column for pane in self.panes]
         outputs = [*self.arms, *columns, *self.pane_outputs, *self.suggestions, *self.reader.outputs]
-        outputs += self.voting.outputs
+        outputs += [*self.voting.outputs, self.two]
         return Tab("panes", outputs, self.refresh, self.changed, [self.reader.place, *self.arms])
 
     def _build_question(self) -> None:
@@ -73,8 +83,11 @@ class CompareTab:
             self.retry = gr.Button(mark("compare.retry"), size="sm", min_width=110, scale=0)
             self.clear = gr.Button(mark("compare.clear"), size="sm", min_width=110, scale=0)
             self.save = gr.Button(mark("compare.save"), size="sm", min_width=110, scale=0)
+            self.two = gr.Button(mark("compare.two_adapters"), size="sm", min_width=150, scale=0, visible=False)
+            switch = gr.Checkbox(label=mark("compare.differ"), value=False, min_width=180, container=False)
             self.anyway = gr.Checkbox(label=mark("compare.ask_anyway"), value=False, min_width=240, container=False)
         self.saved = gr.File(label=mark("compare.saved"), interactive=False, visible=False, file_count="multiple")
+        self.differences = DifferencePanel(self.services, switch)
 
     def _build_decoding(self) -> None:
         with gr.Accordion(mark("compare.decoding"), open=False), gr.Row(elem_classes="knobs"):
@@ -107,9 +120,14 @@ class CompareTab:
             answer = frames.stream(safe(self._anyway_handler(number)))
             events.append(button.click(answer, inputs, frames.outputs, api_visibility="private", **shared))
         for event in events:
-            event.then(None, None, [self.ask, self.stop], js=SHOW_ASK, **UNQUEUED)
+            event.then(None, None, [self.ask, self.stop, self.differences.answered], js=SHOW_ASK, **UNQUEUED)
         self.stop.click(guard(1)(self._stop), None, [self.notice], **UNQUEUED)
-        self.clear.click(guard(len(outputs))(self._clear), self.arms, outputs, **UNQUEUED)
+        cleared = self.clear.click(guard(len(outputs))(self._clear), self.arms, outputs, **UNQUEUED)
+        shown = [self.notice, *self.arms, *(pane.column for pane in self.panes), *self.pane_outputs]
+        arranged = self.two.click(guard(len(shown))(self._show_two_adapters), None, shown, **UNQUEUED)
+        self.differences.wire(self.arms, self.notice)
+        for event in (cleared, arranged):
+            event.then(None, None, self.differences.answered, js=NOW, **UNQUEUED)
         self.save.click(guard(2)(self._save), None, [self.notice, self.saved], **UNQUEUED)
         for pane in self.panes:
             shown = [self.notice, pane.column, *pane.outputs]
@@ -137,13 +155,19 @@ class CompareTab:
         stored = self.services.conversations.load(visitor)
         self.services.answers.prepare(visitor, arms)
         dropdowns = [gr.update(choices=choices, value=arm) for arm in arms]
-        columns = [gr.update(elem_classes=column_classes(arm)) for arm in arms]
         panes, reader = self._draw(language, arms, stored), self.reader.redraw(visitor, place)
-        voting = self.voting.refresh(language, visitor)
-        return *dropdowns, *columns, *panes, *suggestions, *reader, *voting
+        voting, two = self.voting.refresh(language, visitor), gr.update(visible=len(runs) > 1)
+        return *dropdowns, *_column_updates(arms), *panes, *suggestions, *reader, *voting, two
 
     def _draw(self, language: str, arms: Sequence[str], stored: Conversation) -> list[Any]:
         return [update for arm in arms for update in draw_pane(language, arm, stored)]
+
+    def _show_two_adapters(self, request: gr.Request) -> tuple[Any, ...]:
+        """Updates with the two newest adapters side by side, without retrieval and with it."""
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
+        arms = arms_of_two(self.services.runs.with_adapter(visitor))
+        self.services.answers.prepare(visitor, arms)
+        return *arms, *_column_updates(arms), *self._draw(language, arms, self.services.conversations.load(visitor))
 
     def _ask(self, request: gr.Request, question: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         arms, anyway, decoding = self._read_form(values)
@@ -202,3 +226,7 @@ class CompareTab:
         self.services.answers.prepare(visitor, [arm])
         stored = self.services.conversations.load(visitor)
         return gr.update(elem_classes=column_classes(arm)), *draw_pane(language_of(request), arm, stored)
+
+
+def _column_updates(arms: Sequence[str]) -> list[Any]:
+    return [gr.update(elem_classes=column_classes(arm)) for arm in arms]

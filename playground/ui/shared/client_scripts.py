@@ -60,10 +60,12 @@ FOCUS_READER = """() => {
 }"""
 FOCUS_CITATION = "() => { window.citedFrom?.focus(); }"
 
-# Of Ask and Stop, only the one that can be pressed is visible.
+NOW = "() => String(Date.now())"  # for a box whose change is an event
+
+# Of Ask and Stop, only the one that can be pressed is visible; with Ask comes a change of such a box.
 SHOW_STOP, SHOW_ASK = (
-    f"""() => [{shown}, !{shown}].map(visible => ({{__type__: "{UNCHANGED["__type__"]}", visible}}))"""
-    for shown in ("false", "true")
+    f"""() => [...[{shown}, !{shown}].map(visible => ({{__type__: "{UNCHANGED["__type__"]}", visible}})){more}]"""
+    for shown, more in (("false", ""), ("true", ", String(Date.now())"))
 )
 
 
