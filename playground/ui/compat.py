@@ -49,6 +49,8 @@ STYLED_CLASSES = ("fillable", "gradio-container", "html-container", "line-break"
 # Messages of a chat, which Gradio gives a label and no role, so that a screen reader may skip the label. If Gradio
 # renames them, the accessibility test notices and the start does not.
 MESSAGES = '[data-testid="bot"], [data-testid="user"]'
+# A table: its headers have the name of their column as title and, like its cells, their column's number.
+TABLES = '[role="grid"].table-wrap'
 QUEUE_ATTRIBUTES = ("sleep_when_free", "progress_update_sleep_when_free")
 # Of `launch`: do not ask for the page from the same process and give up after three seconds, which a machine that
 # loads a model at the same time may need.

@@ -1,6 +1,6 @@
 """All JavaScript of the page."""
 
-from playground.ui.compat import MESSAGES, RUN_ROUTE, UNCHANGED
+from playground.ui.compat import MESSAGES, RUN_ROUTE, TABLES, UNCHANGED
 
 LANGUAGE_COOKIE = "playground_language"
 
@@ -37,7 +37,26 @@ new MutationObserver(() => {{
   for (const each of document.querySelectorAll('{MESSAGES}')) if (!each.role) each.role = "group";
 }}).observe(document, {{childList: true, subtree: true}});
 </script>"""
-FIRST_PAGE_SCRIPTS = CHOOSE_LANGUAGE + SLOW_DOWN_FRAMES + GIVE_ROLES
+
+# On a phone a table's rows are cards, see style.css: each cell says its column's name.
+NARROW = "(max-width: 640px)"
+LABEL_CELLS = f"""<script>(() => {{
+const narrow = window.matchMedia("{NARROW}");
+const label = () => {{
+  if (!narrow.matches) return;
+  for (const table of document.querySelectorAll('{TABLES}')) {{
+    const names = {{}};
+    for (const head of table.querySelectorAll('[role="columnheader"]')) names[head.ariaColIndex] = head.title;
+    for (const cell of table.querySelectorAll('[role="gridcell"]')) {{
+      const name = names[cell.ariaColIndex] ?? "";
+      if (cell.dataset.label !== name) cell.dataset.label = name;
+    }}
+  }}
+}};
+narrow.addEventListener("change", label);
+new MutationObserver(label).observe(document, {{childList: true, subtree: true}});
+}})();</script>"""
+FIRST_PAGE_SCRIPTS = CHOOSE_LANGUAGE + SLOW_DOWN_FRAMES + GIVE_ROLES + LABEL_CELLS
 
 # Gradio also calls it when the choice loses the focus unchanged, as for whoever goes through the page by keyboard.
 SWITCH_LANGUAGE = f"""(language) => {{
