@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -40,6 +41,9 @@ CONFIG_SCRIPT = b"window.gradio_config = "
 UNCHANGED = {"__type__": "update"}  # the update that leaves a component as it is; the browser writes it too
 # The page's own scripts go in front of this tag: after Gradio's configuration, before Gradio's first script.
 SCRIPTS_BEFORE = b'<link rel="manifest"'
+# Tags for other sites that show a link to the page: Gradio's name Gradio and a picture of its own.
+SOCIAL_TAGS = re.compile(rb'<meta\s+(?:property|name)="(?:og|twitter):[^>]*>')
+ADDRESS = re.compile(rb'"root": ?"([^"]*)"')  # of the page, in its configuration
 TEMPLATE = Path(STATIC_TEMPLATE_LIB) / "frontend" / "index.html"
 # Seconds between two looks at the queue, and between two progress updates. Gradio's default on Linux, a thousand looks
 # per second, costs a twelfth of a core that a training run needs. These are Gradio's values on Windows.
@@ -105,6 +109,13 @@ def insert_scripts(html: bytes, scripts: str) -> bytes:
     if not _has_place_for_scripts(html):
         raise IncompatibleGradioError([_PLACE_FOR_SCRIPTS])
     return html.replace(SCRIPTS_BEFORE, scripts.encode() + SCRIPTS_BEFORE)
+
+
+def replace_social_tags(html: bytes, make: Callable[[str], str]) -> bytes:
+    """Gradio's HTML with tags of the page's own, which `make` gives for the page's address."""
+    found = ADDRESS.search(html)
+    tags = make(found.group(1).decode() if found else "")
+    return SOCIAL_TAGS.sub(b"", html).replace(b"</head>", tags.encode() + b"</head>", 1)
 
 
 class _UploadFolder(os.PathLike[str]):

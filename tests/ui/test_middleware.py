@@ -1,5 +1,6 @@
 """Every request's way to Gradio, over loopback: uploads, other sites' pages, other visitors' files and sessions."""
 
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -9,12 +10,14 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
 from benchmarks.journey import free_port
 from playground.services.app import Services
 from playground.settings import Settings
 from playground.storage.exchange import DOWNLOADS, LINKS, UNCLAIMED
 from playground.storage.store import new_secret
+from playground.ui.shared.http.social_card import SIZE
 from playground.ui.shared.session import COOKIE
 from tests.fakes.page import served_page
 
@@ -268,3 +271,17 @@ def test_the_page_has_a_policy_that_runs_its_own_scripts_alone(site: Site) -> No
     assert "frame-ancestors 'self'" in policy
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert json.dumps(policy).isascii()
+
+
+def test_a_link_to_the_page_is_shown_with_its_own_title_and_picture(site: Site) -> None:
+    html = site.get("/").text
+    tags = dict(re.findall(r'<meta property="og:(\w+)" content="([^"]*)"', html))
+    assert tags["title"].startswith("Fine-tuning or retrieval?")
+    assert len(re.findall('og:image"', html)) == 1
+    assert "twitter:creator" not in html
+    assert tags["image"] == f"{site.url}/social-card.png"
+    picture = httpx.get(tags["image"])
+    assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
+    assert "set-cookie" not in picture.headers
+    with Image.open(io.BytesIO(picture.content)) as shown:
+        assert shown.size == SIZE

@@ -13,6 +13,7 @@ from playground.ui.shared.http.origin import OwnOrigin
 from playground.ui.shared.http.own_things import OwnThings
 from playground.ui.shared.http.page_cache import PageCache
 from playground.ui.shared.http.request_id import RequestId
+from playground.ui.shared.http.social_card import SocialCard
 from playground.ui.shared.http.upload_limit import UploadLimit
 
 JSON_BYTES = 12  # the most that one character of a text takes in a request: a pair of escapes
@@ -29,6 +30,7 @@ def middleware(services: Services) -> list[Middleware]:
         Middleware(RequestId),
         Middleware(MoreHeaders),
         Middleware(Operations, monitoring=services.monitoring, metrics=settings.metrics),
+        Middleware(SocialCard),
         Middleware(OwnOrigin, listed=listed),
         Middleware(
             CORSMiddleware, allow_origins=listed, allow_credentials=True, allow_methods=["*"], allow_headers=["*"]

@@ -1,4 +1,4 @@
-"""The first page: gives a new browser its secret, and puts the page's own scripts into Gradio's HTML."""
+"""The first page: gives a new browser its secret, and puts the page's own scripts and tags into Gradio's HTML."""
 
 import base64
 import hashlib
@@ -6,9 +6,10 @@ import os
 import re
 import secrets
 
-from playground.ui.compat import insert_scripts
+from playground.ui.compat import insert_scripts, replace_social_tags
 from playground.ui.shared.client_scripts import FIRST_PAGE_SCRIPTS
 from playground.ui.shared.http.asgi import AsgiApp, Message, Receive, Send, secret_of
+from playground.ui.shared.http.social_card import social_tags
 from playground.ui.shared.session import COOKIE
 
 COOKIE_SECONDS = 2_592_000  # 30 days, renewed at every visit
@@ -48,7 +49,9 @@ class _FirstPageResponse:
         self.body += message.get("body", b"")
         if message.get("more_body"):
             return
-        body = insert_scripts(self.body, FIRST_PAGE_SCRIPTS) if self.start["status"] == OK else self.body
+        body = self.body
+        if self.start["status"] == OK:
+            body = insert_scripts(replace_social_tags(body, social_tags), FIRST_PAGE_SCRIPTS)
         headers = [(name, value) for name, value in self.start["headers"] if name.lower() != b"content-length"]
         headers += [
             (b"content-length", str(len(body)).encode()),
