@@ -1,7 +1,7 @@
 """Pictures of the page for `docs/`: every tab, wide and as on a phone, light and dark; and the main job as a film.
 
-`python -m benchmarks.pictures --data FOLDER [--out docs/pictures]` starts the app on a data folder whose examples are
-prepared (`benchmarks.first_minute --data FOLDER` makes one) and writes JPEG files and one GIF.
+`python -m benchmarks.pictures --data FOLDER [--out docs/pictures] [--film]` starts the app on a data folder whose
+examples are prepared (`benchmarks.first_minute --data FOLDER` makes one) and writes JPEG files and one GIF.
 """
 
 import argparse
@@ -26,16 +26,22 @@ EXAMPLE = "us_constitution"
 QUALITY = 55  # of the JPEG files, which are to be looked at and not to be printed
 MINUTE = 60_000  # milliseconds
 FILM_SIZE, FILM_WIDTH, FRAME, COLOURS = (1100, 760), 760, 0.4, 48  # of the page, of the film; seconds per frame
+FILM_SECONDS = 20  # at most; a slow machine's film runs faster
 STEPS = 6  # of the run in the film: it shows what a visitor does, not how long training takes
 STAMPED = re.compile("stamp")
 
 
-def ask_example(page: Page, url: str, scheme: str = "light") -> None:
-    """Open the example's card and ask its first question; returns once four panes have answered."""
+def open_example(page: Page, url: str, scheme: str = "light") -> None:
+    """Open the page and click on the example's card, once its adapter is offered."""
     page.goto(f"{url}?__theme={scheme}")
     card = page.locator(".examples > .card").nth(list(examples()).index(EXAMPLE))
     expect(card).to_contain_text("LoRA", timeout=MINUTE)
     card.get_by_role("button").click()
+
+
+def ask_example(page: Page, url: str, scheme: str = "light") -> None:
+    """Open the example's card and ask its first question; returns once four panes have answered."""
+    open_example(page, url, scheme)
     page.get_by_role("button", name=examples()[EXAMPLE].questions[0]).click(timeout=MINUTE)
     expect(page.get_by_label("Figures").nth(3)).to_have_value(STAMPED, timeout=3 * MINUTE)
 
@@ -76,6 +82,7 @@ def main_job(page: Page, url: str) -> Iterator[Callable[[], bool]]:
     yield lambda: "Fine-tuned" in page.get_by_label("Fourth pane").input_value()
     page.get_by_label("Your question").fill(examples()[EXAMPLE].questions[0])
     page.get_by_role("button", name="Ask", exact=True).click()
+    page.get_by_label("Your question").evaluate("each => each.scrollIntoView({block: 'start'})")
     yield (
         lambda: (
             page.get_by_label("Figures").count() > 3
@@ -97,7 +104,8 @@ def film(browser: Browser, url: str, file: Path) -> None:
         for _ in range(3):
             _add(frames, page, again=True)
     context.close()
-    frames[0].save(file, save_all=True, append_images=frames[1:], duration=round(1_000 * FRAME), loop=0, optimize=True)
+    pause = round(1_000 * min(FRAME, FILM_SECONDS / len(frames)))
+    frames[0].save(file, save_all=True, append_images=frames[1:], duration=pause, loop=0, optimize=True)
 
 
 def _add(frames: list[Image.Image], page: Page, again: bool = False) -> None:
@@ -114,6 +122,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="a data folder whose examples are prepared")
     parser.add_argument("--out", type=Path, default=Path("docs/pictures"))
+    parser.add_argument("--film", action="store_true", help="the film alone")
     asked = parser.parse_args(words)
     asked.out.mkdir(parents=True, exist_ok=True)
     models = os.fspath(Settings.from_environment().models.resolve())
@@ -122,7 +131,8 @@ def main(words: Sequence[str] | None = None) -> None:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        take_tabs(browser, url, asked.out)
+        if not asked.film:
+            take_tabs(browser, url, asked.out)
         film(browser, url, asked.out / "main-job.gif")
         browser.close()
 
