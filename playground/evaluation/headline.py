@@ -60,13 +60,11 @@ def _unbeaten(ways: Sequence[str], contests: Sequence[Statement]) -> list[str]:
 
 
 def _beats_base(leaders: Sequence[str], contests: Sequence[Statement]) -> bool:
-    """Whether a leader is clearly better than the base model; yes where none was compared with it, or it leads."""
-    against = [each for each in contests if BASE in _pair(each) and set(_pair(each)) & set(leaders)]
-    return (
-        BASE in leaders
-        or not against
-        or any(each.key == "who.better" and _pair(each)[0] in leaders for each in against)
-    )
+    """Whether a leader is clearly better than the base model, leads with it, or was not compared with it."""
+    outcomes = {way: [each for each in contests if set(_pair(each)) == {way, BASE}] for way in leaders}
+    if BASE in leaders or not all(outcomes.values()):
+        return True
+    return any(each.key == "who.better" and _pair(each)[0] == way for way, found in outcomes.items() for each in found)
 
 
 def _fault(warning: Statement) -> dict[str, Value]:

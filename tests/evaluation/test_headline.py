@@ -44,6 +44,14 @@ RAG_WINS = [contest(BETTER, "rag", "tuned"), contest(BETTER, "rag", "base"), con
             "none",
             "No way of answering is measurably better than the base model here: retrieval",
         ),
+        (  # which of them is better than the base model was tested of two of three
+            [
+                contest(CLOSE, one, two)
+                for one, two in (("both", "rag"), ("both", "tuned"), ("rag", "tuned"), ("rag", "base"))
+            ],
+            "close",
+            "Too close to call: the fine-tuned model with retrieval, retrieval, the fine-tuned model. The highest",
+        ),
         ([contest(BETTER, "base", "tuned")], "best", "Best for this text: the base model"),
         ([contest(BETTER, "tuned", "rag"), contest(BETTER, "base", "tuned")], "none", "No way of answering"),
     ],

@@ -129,7 +129,7 @@ def plot_updates(language: str, outcome: Outcome | None) -> list[Any]:
 def build_tables() -> list[Any]:
     """The figures of every arm, what its free answers are worth, and which planted orders it follows."""
     widths: Sequence[list[str | int]] = (
-        ["190px", *["125px"] * 6, *["90px"] * 3],
+        ["190px", *["125px"] * 6, *["115px"] * 3],
         ["190px", *["125px"] * len(QUALITY), "90px"],
         ["190px", "220px", "160px", "320px"],
     )
