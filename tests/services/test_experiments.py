@@ -157,9 +157,9 @@ def test_a_sweep_s_winner_is_put_into_the_form(visit: Visit, tab: TrainTab) -> N
     assert visit.services.jobs.active_run(visit.id) is None, "a sweep stands in no training run's way"
     assert tab.services.experiments.start_sweep(visit.id, "vera", "quick", {}, values, False) == run
     assert visit.services.store.runs.get(visit.id, run).expected > 0
-    visit.act(tab.sweep.pause, "Pause")
+    visit.act(tab.sweep.pause, 0, "Pause")
     assert visit.states("sweep") == ["stopped"]
-    visit.act(tab.sweep.pause, "Resume")
+    visit.act(tab.sweep.pause, 0, "Resume")
     visit.finish()
     start, pause, use, line, plot, table, timer = tab.sweep.refresh("en", visit.id)
     assert [each["visible"] for each in (start, pause, use, plot, table)] == [True, False, True, True, True]

@@ -17,7 +17,6 @@ from playground.settings import Settings
 from playground.ui.compare.pane import PANES
 from playground.ui.compare.tab import CompareTab
 from playground.ui.exam.verdict_panel import VerdictPanel
-from playground.ui.shared.i18n import catalogue
 from playground.ui.shared.session import visitor_of
 from tests.fakes.answers import answer_briefly
 from tests.fakes.page import MINUTES, chromium, page_request, served_page
@@ -111,20 +110,3 @@ def test_two_clicks_bring_four_answers(app: tuple[str, Services], width: int) ->
         expect(tab.locator(".pane").nth(3)).to_contain_text(question)
         tab.get_by_role("button", name="Bring your own text").click()
         expect(tab.get_by_placeholder("Paste here")).to_be_visible(timeout=MINUTES)
-
-
-@pytest.mark.slow
-def test_on_a_phone_all_tabs_fit_and_a_table_is_cards(app: tuple[str, Services]) -> None:
-    words = catalogue("vi")
-    with chromium(locale="vi-VN", viewport={"width": 390, "height": 844}) as tab:
-        tab.set_default_timeout(2 * MINUTES)
-        tab.goto(app[0])
-        expect(tab.get_by_role("tab")).to_have_count(6, timeout=2 * MINUTES)
-        tab.get_by_role("button", name=words["start.try"]).nth(list(examples()).index(NAME)).click()
-        tab.get_by_role("tab", name=words["tab.train"]).click()
-        cell = tab.locator('[role="gridcell"][aria-colindex="2"]')
-        expect(cell).to_have_text("LoRA", timeout=2 * MINUTES)
-        name = cell.evaluate("each => getComputedStyle(each, '::before').content")
-        assert name.strip('"') == words["train.column.method"]
-        places = [each.bounding_box() for each in tab.get_by_role("gridcell").all()]
-        assert all(each and each["x"] >= 0 and each["x"] + each["width"] <= 390 for each in places)
