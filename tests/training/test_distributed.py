@@ -12,6 +12,7 @@ import pytest
 import adapters
 from adapters.options import build
 from playground.storage.run_folder import CONFIG, DOCUMENTS, read_events
+from playground.training.__main__ import main
 from playground.training.config import RunConfig, TrainSettings
 from tests.fakes.texts import house_rules
 
@@ -25,8 +26,13 @@ def planned(folder: Path, method: str) -> Path:
     return folder
 
 
-def launch(folder: Path, model: Path, processes: int) -> list[float]:
-    """The losses of a run on so many processes, told apart as a launcher does."""
+def losses(folder: Path) -> list[float]:
+    """The losses of a run's steps."""
+    return [event["loss"] for event in read_events(folder) if event["event"] == "progress" and event["step"]]
+
+
+def launch(folder: Path, model: Path, processes: int) -> None:
+    """Let so many processes, told apart as a launcher does, share a run."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -41,14 +47,18 @@ def launch(folder: Path, model: Path, processes: int) -> list[float]:
         for rank in range(processes)
     ]
     assert [each.wait(120) for each in started] == [0] * processes
-    return [event["loss"] for event in read_events(folder) if event["event"] == "progress" and event["step"]]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["lora", "adalora"])
-def test_two_processes_train_as_one_does(method: str, tmp_path: Path, tiny_model_folder: Path) -> None:
-    alone = launch(planned(tmp_path / "alone", method), tiny_model_folder, 1)
-    together = launch(planned(tmp_path / "together", method), tiny_model_folder, 2)
-    assert len(alone) == 4
-    assert together == pytest.approx(alone, rel=1e-4)
+def test_two_processes_train_as_one_does(
+    method: str, tmp_path: Path, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone, together = (planned(tmp_path / each, method) for each in ("alone", "together"))
+    with monkeypatch.context() as patch:
+        patch.setenv("PLAYGROUND_CHAT_MODEL", str(tiny_model_folder))
+        main(alone)  # in this process
+    launch(together, tiny_model_folder, 2)
+    assert len(losses(alone)) == 4
+    assert losses(together) == pytest.approx(losses(alone), rel=1e-4)
     assert (tmp_path / "together" / "adapter" / "adapter_model.safetensors").exists()
