@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from playground.services.app import Services
 from playground.settings import Settings
 from playground.storage.exchange import DOWNLOADS, UPLOADS
 from playground.storage.store import new_secret
+from playground.ui import compat
 from playground.ui.shared.session import COOKIE
 from tests.fakes.page import served_page
 from tests.fakes.texts import CLUB_RULES
@@ -122,7 +123,10 @@ def playground(long_window_folder: Path, tmp_path_factory: pytest.TempPathFactor
     """The whole page; no run is at work, so that nothing changes by itself."""
     settings = Settings(data=tmp_path_factory.mktemp("data"), chat_model=str(long_window_folder), port=free_port())
     services = Services(settings)
-    with served_page(services) as url:
+    with ExitStack() as opened:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(compat, "QUEUE_SECONDS", (0.005, 0.1))  # hundreds of calls wait for the queue's next look
+            url = opened.enter_context(served_page(services))
         yield url, services
 
 
