@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -23,13 +24,13 @@ from playground.errors import UserError
 from playground.jobs import supervisor
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import ModelSource, chat_source
-from playground.services import method_costs
+from playground.services import embedders, method_costs
 from playground.services.app import Services
 from playground.services.library import Library
 from playground.settings import NOTHING, Settings
 from playground.storage.store import Store, new_secret
 from tests.fakes.chat_model import small_chat
-from tests.fakes.embedders import LetterEmbedder
+from tests.fakes.embedders import LetterEmbedder, RememberingEmbedder
 from tests.fakes.forked_worker import fork_worker, start_server
 from tests.fakes.real_runs import RealRuns
 from tests.fakes.tiny_model import save_tiny_model, tiny_llama, tiny_tokenizer
@@ -57,6 +58,14 @@ def one_certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     file.write_text(first + end)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(file))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def embedder_loaded_once() -> Iterator[None]:
+    """The services of all tests share each embedder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedders, "Embedder", cache(RememberingEmbedder))
         yield
 
 

@@ -1,12 +1,32 @@
-"""Embedders made in code: near means sharing words, or sharing letters."""
+"""Embedders made in code: near means sharing words, or sharing letters. And the real one, which remembers."""
 
 import string
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from zlib import crc32
 
 import numpy as np
 
+from retrieval.embed import Embedder
+
 DIMENSION = 64
+
+
+class RememberingEmbedder(Embedder):
+    """The real encoder, which embeds the same texts once for all tests."""
+
+    @cached_property
+    def known(self) -> dict[tuple[str, ...], np.ndarray]:
+        """The vectors of what was embedded."""
+        return {}
+
+    def encode(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> np.ndarray:
+        """See Embedder."""
+        if (key := tuple(texts)) not in self.known:
+            self.known[key] = super().encode(texts, progress)
+        elif progress:
+            progress(len(texts), len(texts))
+        return self.known[key].copy()
 
 
 class CountingEmbedder:
