@@ -9,6 +9,7 @@ from functools import cache
 from time import perf_counter
 from typing import Any, TypeVar
 
+import psutil
 import torch
 
 from adapters.measure import run_in_child
@@ -19,6 +20,7 @@ SIZES = {"cpu": 256, "mps": 1024, "cuda": 2048}  # rows of the timed square prod
 REPEATS = 20
 BUDGET_SECONDS = 0.1
 CHILD_SECONDS = 120.0  # most that a busy machine may take to start Python and import torch
+READ_BYTES, READ_COLUMNS, READ_REPEATS = 1 << 27, 2048, 5  # of the matrix by which reading is timed: no cache holds it
 ASSUMED_GFLOPS = 20_000.0  # on ZeroGPU, which has no card to time before one is lent for a call
 
 ARENA_MAX, POOLS = -8, 2  # glibc's M_ARENA_MAX, and its value
@@ -93,6 +95,21 @@ def product_gflops(name: str, dtype: torch.dtype) -> float:
         seconds = _product_seconds(left, right)
         best, spent, done = min(best, seconds), spent + seconds, done + 1
     return 2 * size**3 / best / 1e9
+
+
+@cache
+def read_rate(device: Device) -> float:
+    """Bytes of weights per second that a product with one row reads, which bounds how fast a single answer comes."""
+    weights = torch.ones(READ_BYTES // (READ_COLUMNS * device.dtype.itemsize), READ_COLUMNS, dtype=device.dtype)
+    weights, row = weights.to(device.name), torch.ones(READ_COLUMNS, dtype=device.dtype, device=device.name)
+    return READ_BYTES / min(_product_seconds(weights, row[:, None]) for _ in range(READ_REPEATS))
+
+
+def free_memory(device: Device) -> int:
+    """Bytes that a model could take on this device now."""
+    if device.name == "cuda":
+        return int(torch.cuda.mem_get_info()[0])
+    return int(psutil.virtual_memory().available)
 
 
 def gpu(duration: int) -> Callable[[Function], Function]:

@@ -49,7 +49,8 @@ def messages(
 def render(tokenizer: PreTrainedTokenizerBase, conversation: Messages) -> list[int]:
     """Token ids of a conversation that ends where the assistant answers; control tokens in its texts are defused."""
     defused = [{**message, "content": defuse(tokenizer, message["content"])} for message in conversation]
-    text = tokenizer.apply_chat_template(defused, tokenize=False, add_generation_prompt=True)
+    # A template with a thinking mode, such as Qwen3's, thinks unless it is told not to; others do not read the word.
+    text = tokenizer.apply_chat_template(defused, tokenize=False, add_generation_prompt=True, enable_thinking=False)
     return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 

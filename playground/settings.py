@@ -13,7 +13,7 @@ MEGABYTE = 1_000_000
 
 
 NO_OCR = "none"
-NOTHING = "none"  # is prepared
+NOTHING = "none"  # is prepared, or offered beside the default
 
 
 def setting(default: Any, *, env: str, help: str, choices: tuple[int, ...] = ()) -> Any:  # noqa: A002 - the field's word
@@ -44,6 +44,12 @@ class Settings:
     )
     chat_model: str = setting(
         "HuggingFaceTB/SmolLM2-135M-Instruct", env="PLAYGROUND_CHAT_MODEL", help="A folder, or a model id on the Hub."
+    )
+    chat_models: str = setting(
+        "",
+        env="PLAYGROUND_CHAT_MODELS",
+        help="Further chat models that a visitor may choose: folders and ids on the Hub, commas between them; when "
+        "empty, known small ones that fit the memory; `none` for no choice.",
     )
     embedder: str = setting(
         "sentence-transformers/all-MiniLM-L6-v2", env="PLAYGROUND_EMBEDDER", help="A folder, or a model id on the Hub."

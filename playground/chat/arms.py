@@ -25,12 +25,16 @@ MAX_HISTORY_TOKENS = 2048  # of a prompt with history: a longer prefill takes lo
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to answer: with or without an adapter; with passages, with example pairs of the text, or with neither."""
+    """One way to answer: with or without an adapter; with passages, with example pairs of the text, or with neither.
+
+    `base` names the chat model that answers; empty is the host's own.
+    """
 
     name: str
     adapter: ServedAdapter | None = None
     retrieval: bool = False
     few_shot: bool = False
+    base: str = ""
 
 
 @dataclass(frozen=True)

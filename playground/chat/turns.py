@@ -14,6 +14,7 @@ BASE, FEW_SHOT, RAG, TUNED, BOTH = ARM_KINDS = ("base", "few_shot", "rag", "tune
 RETRIEVING = (RAG, BOTH)
 TUNING = (TUNED, BOTH)
 SEPARATOR = ":"  # between the kind of an arm and its run
+OVER = "@"  # between the kind of an arm and its base model, where that is not the host's own
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,24 @@ class Record:
 Conversation = dict[str, list[Record]]  # an arm's id -> its turns, oldest first
 
 
-def arm_id(kind: str, run_id: str = "") -> str:
-    """`base`, `rag`, `few_shot`, `tuned:RUN` or `both:RUN`: what a pane shows, and the key of its turns."""
-    return f"{kind}{SEPARATOR}{run_id}" if run_id else kind
+def arm_id(kind: str, run_id: str = "", base: str = "") -> str:
+    """`base`, `rag`, `few_shot`, `tuned:RUN` or `both:RUN`: what a pane shows, and the key of its turns.
+
+    Without a run it may name a base, as `rag@BASE`; a run has its own.
+    """
+    own = f"{kind}{SEPARATOR}{run_id}" if run_id else kind
+    return f"{own}{OVER}{base}" if base else own
 
 
 def split_arm_id(id_: str) -> tuple[str, str]:
     """The kind of an arm and its run's id, empty without one."""
-    kind, _, run = id_.partition(SEPARATOR)
+    kind, _, run = id_.partition(OVER)[0].partition(SEPARATOR)
     return kind, run
+
+
+def arm_base(id_: str) -> str:
+    """The base model that an arm's id names; empty where it names none."""
+    return id_.partition(OVER)[2]
 
 
 def record(

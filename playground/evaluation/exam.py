@@ -52,7 +52,7 @@ class Plan:
     """The plan of an exam. `adapter` and `index` are folders, `hashes` identify their content at planning time.
 
     If the index has been deleted since, it is built again with the embedder of the name `embedder`, or with the host's
-    own where that is empty.
+    own where that is empty. `base` names the chat model; empty is the host's own.
     """
 
     settings: ExamSettings
@@ -63,6 +63,7 @@ class Plan:
     hashes: Mapping[str, str] | None = None
     embedder: str = ""
     drill: bool = False
+    base: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form as in the exam's folder; `kind` distinguishes it from a training run's config."""
@@ -81,6 +82,7 @@ class Plan:
             hashes=stored["hashes"],
             embedder=stored["embedder"],
             drill=stored["drill"],
+            base=stored.get("base", ""),
         )
 
 

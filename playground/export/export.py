@@ -3,6 +3,7 @@
 import shutil
 import zipfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from playground.errors import UserError
 from playground.export.gguf import write_gguf
 from playground.export.model_card import CARD, render_card
 from playground.inference.served_adapter import DEFAULT_METHOD, load_adapter
+from playground.models.chat_choice import listed_source
 from playground.models.chat_model import ChatModel, load_chat
-from playground.models.registry import chat_source
+from playground.models.registry import ModelSource
 from playground.settings import Settings
 from playground.storage.run_folder import read_record
 
@@ -25,9 +27,13 @@ WHOLE = ("merged", "gguf")  # as large as the base model
 GGUF = "model.gguf"
 COPIED = (".json", ".safetensors")
 
+Source = Callable[[], ModelSource]  # where the base model is; asked only by the forms that hold it
 
-def write_export(form: str, adapter: Path, out: Path, settings: Settings, name: str = "") -> None:
+
+def write_export(form: str, adapter: Path, out: Path, settings: Settings, name: str = "", base: str = "") -> None:
     """Write an adapter in one of FORMS and a model card into the folder `out`; `name` is the card's title.
+
+    `base` names the chat model that it was trained on; empty is the host's own.
 
     Raises:
         UserError: there is no such form, or the base model is another one or cannot be written in it.
@@ -36,10 +42,10 @@ def write_export(form: str, adapter: Path, out: Path, settings: Settings, name: 
     if form not in FORMS:
         raise UserError(f"There is no form {form!r} to export. Choose one of {', '.join(FORMS)}.")
     record = read_record(adapter)
-    _WRITERS[form](adapter, out, settings)
-    base = record.get("base", {}).get("name") or settings.chat_model
+    _WRITERS[form](adapter, out, partial(listed_source, settings, base))
+    trained_on = record.get("base", {}).get("name") or base or settings.chat_model
     (out / CARD).write_text(
-        render_card(form, record, base, name or adapters.get(_method(record)).label), encoding="utf-8"
+        render_card(form, record, trained_on, name or adapters.get(_method(record)).label), encoding="utf-8"
     )
 
 
@@ -54,37 +60,37 @@ def _method(record: Mapping[str, Any]) -> str:
     return str(record.get("method", DEFAULT_METHOD))
 
 
-def _copy_native(adapter: Path, out: Path, settings: Settings) -> None:
+def _copy_native(adapter: Path, out: Path, source: Source) -> None:
     for path in adapter.iterdir():
         if path.suffix in COPIED:
             shutil.copyfile(path, out / path.name)
 
 
-def _write_plain(adapter: Path, out: Path, settings: Settings) -> None:
+def _write_plain(adapter: Path, out: Path, source: Source) -> None:
     """Write the plain LoRA; the adapter's config names the base model, so that is not loaded."""
     plain = adapters.get(_method(read_record(adapter))).as_lora(adapter)
     config, _, _ = read_adapter(adapter)
     plain.save(out, config.get("base_model_name_or_path") or "")
 
 
-def _write_merged(adapter: Path, out: Path, settings: Settings) -> None:
-    chat = _load_merged(adapter, settings)
+def _write_merged(adapter: Path, out: Path, source: Source) -> None:
+    chat = _load_merged(adapter, source())
     chat.model.save_pretrained(out)
     chat.tokenizer.save_pretrained(out)
 
 
-def _write_gguf(adapter: Path, out: Path, settings: Settings) -> None:
-    chat = _load_merged(adapter, settings)
+def _write_gguf(adapter: Path, out: Path, source: Source) -> None:
+    chat = _load_merged(adapter, source())
     write_gguf(chat.model, chat.tokenizer, out / GGUF, chat.name)
     chat.tokenizer.save_pretrained(out)  # GGUF only names the pre-tokenizer
 
 
-def _load_merged(adapter: Path, settings: Settings) -> ChatModel:
+def _load_merged(adapter: Path, source: ModelSource) -> ChatModel:
     """A chat model of its own with the adapter merged into its weights.
 
     In float32, whatever the type served here: a smaller type would round the change away.
     """
-    chat = load_chat(chat_source(settings), Device("cpu", torch.float32, 0.0))
+    chat = load_chat(source, Device("cpu", torch.float32, 0.0))
     served = load_adapter(adapter, chat)
     if served.model:
         chat.model = served.model
@@ -93,7 +99,7 @@ def _load_merged(adapter: Path, settings: Settings) -> ChatModel:
     return chat
 
 
-_WRITERS: Mapping[str, Callable[[Path, Path, Settings], None]] = {
+_WRITERS: Mapping[str, Callable[[Path, Path, Source], None]] = {
     "native": _copy_native,
     "plain": _write_plain,
     "merged": _write_merged,

@@ -17,6 +17,7 @@ from playground.errors import UserError
 from playground.files import is_full, write_text
 from playground.settings import Settings
 from playground.storage.run_folder import (
+    BASE,
     CONFIG,
     DOCUMENTS,
     EVENTS,
@@ -50,7 +51,7 @@ class Job:
     """What can be queued: the name of a module in `tasks/`, its config, and further files of its folder (name -> text).
 
     `method` is shown in the list of runs and replaces a blank `name`. `expected` is the estimate in seconds, 0 if
-    there is none; a `kept` run goes on when its page is closed.
+    there is none; a `kept` run goes on when its page is closed. `base` names the chat model, or is the host's own.
     """
 
     kind: str
@@ -60,6 +61,7 @@ class Job:
     name: str = ""
     expected: float = 0.0
     kept: bool = False
+    base: str = ""
 
 
 class JobQueue:
@@ -82,9 +84,10 @@ class JobQueue:
         name: str = "",
         expected: float = 0.0,
         kept: bool = False,
+        base: str = "",
     ) -> str:
         """Queue a training run and return its id; if one is queued or running already, return that one's id."""
-        return self.add(visitor, [training_job(config, documents, name, expected, kept)])[0]
+        return self.add(visitor, [training_job(config, documents, name, expected, kept, base)])[0]
 
     def add(self, visitor: str, jobs: Sequence[Job]) -> list[str]:
         """Queue jobs of one kind and return their runs' ids.
@@ -206,13 +209,14 @@ class JobQueue:
 
     def _add(self, visitor: str, job: Job, bundle: str) -> RunRow:
         until = self._lease(job.kept)
-        config = json.dumps({"kind": job.kind, **job.config})
+        config = json.dumps({"kind": job.kind, BASE: job.base, **job.config})
         files = {**job.files, CONFIG: config, EVENTS: "", LEASE: str(until)}
         columns: dict[str, str | float] = {
             "lease_until": until,
             "bundle": bundle,
             "expected": job.expected,
             "kept": job.kept,
+            "base": job.base,
         }
         return self._store.runs.add(visitor, job.kind, job.name, job.method, files, **columns)
 
@@ -255,7 +259,12 @@ class JobQueue:
 
 
 def training_job(
-    config: RunConfig, documents: Sequence[Document], name: str = "", expected: float = 0.0, kept: bool = False
+    config: RunConfig,
+    documents: Sequence[Document],
+    name: str = "",
+    expected: float = 0.0,
+    kept: bool = False,
+    base: str = "",
 ) -> Job:
     """A training run as a job.
 
@@ -265,7 +274,7 @@ def training_job(
     if not documents:
         raise UserError("There is no text to train on. Add a file, paste a text or choose an example first.")
     files = {DOCUMENTS: documents_text(documents)}
-    return Job("train", config.to_dict(), files, config.method, name, expected, kept)
+    return Job("train", config.to_dict(), files, config.method, name, expected, kept, base)
 
 
 def _seconds_left(row: RunRow) -> float | None:

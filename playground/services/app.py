@@ -9,13 +9,14 @@ from functools import partial
 
 import adapters
 from adapters.cost import YARDSTICK
-from playground.data.replay import shipped_turns
 from playground.device import choose
 from playground.inference.forward import forward_of
 from playground.jobs.queue import JobQueue
 from playground.jobs.supervisor import Supervisor
 from playground.models.chat_model import ChatModel
 from playground.services.answers import Answers
+from playground.services.chat_changes import ChatChanges
+from playground.services.chat_models import ChatModels
 from playground.services.conversations import Conversations
 from playground.services.embedders import Embedders
 from playground.services.exams import Exams
@@ -26,7 +27,6 @@ from playground.services.monitoring import Monitoring
 from playground.services.prepared import Prepared
 from playground.services.preparing import Preparing
 from playground.services.question_writer import QuestionWriter
-from playground.services.resident_chat import ResidentChat
 from playground.services.runs import Runs, memory_advice
 from playground.services.search_indexes import SearchIndexes
 from playground.services.self_tests import SelfTests
@@ -51,28 +51,28 @@ class Services:
         self.store = Store(settings)
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._resident = ResidentChat(settings)
-        chat = self._resident.get
+        self.chats = ChatModels(settings, self.store)
         self.jobs = JobQueue(self.store, settings)
         self.exchange = Exchange(settings.data)
         self.supervisor = Supervisor(
-            self.store, settings, lambda row: memory_advice(row, chat()), resume=self.jobs.resume
+            self.store, settings, lambda row: memory_advice(row, self.chats.config(row.base)), resume=self.jobs.resume
         )
         self.embedders = Embedders(self.store, settings)
         self.library = Library(self.store, settings)
         self.indexes = SearchIndexes(self.store, self.library, self.embedders)
-        self.training_text = TrainingText(
-            self.library, self.store, lambda: chat().tokenizer, lambda: shipped_turns(chat().hash)
-        )
-        self.self_tests = SelfTests(chat, self._resident.folder)
-        self.adapters = ServedAdapters(self.store, self.self_tests, chat)
+        self.training_text = TrainingText(self.library, self.store, self.chats)
+        self.self_tests = SelfTests(self.chats)
+        self.chat_changes = ChatChanges(settings, self.store, self.chats, self.self_tests)
+        self.adapters = ServedAdapters(self.store, self.self_tests, self.chats)
         self.prepared = Prepared(self.store, self.library)
-        self.runs = Runs(settings, self.store, self.jobs, self.training_text, self.adapters, chat, self.prepared)
-        self.answers = Answers(settings, self.library, self.indexes, self.embedders, self.runs, self.adapters, chat)
+        self.runs = Runs(settings, self.store, self.jobs, self.training_text, self.adapters, self.chats, self.prepared)
+        self.answers = Answers(
+            settings, self.library, self.indexes, self.embedders, self.runs, self.adapters, self.chats
+        )
         self.conversations = Conversations(self.store, self.answers, self.self_tests)
         self.votes = Votes(self.store, self.answers, self.library, self.runs)
-        self.experiments = Experiments(self.store, self.jobs, self.runs, self.training_text)
-        self.exams = Exams(self.store, self.library, self.jobs, chat, self.prepared)
+        self.experiments = Experiments(self.store, self.jobs, self.runs, self.training_text, self.chats)
+        self.exams = Exams(self.store, self.library, self.jobs, self.chats, self.prepared)
         self.preparing = Preparing(
             settings,
             self.store,
@@ -85,9 +85,9 @@ class Services:
             self.jobs,
             self.prepared,
         )
-        self.monitoring = Monitoring(settings, self.store, self.answers, self._resident)
-        self.method_costs = MethodCostTable(chat)
-        self.question_writer = QuestionWriter(self.library, self.store, self._resident.complete)
+        self.monitoring = Monitoring(settings, self.store, self.answers, self.chats)
+        self.method_costs = MethodCostTable(self.chats)
+        self.question_writer = QuestionWriter(self.library, self.store, self.chats.complete)
         self.visitors = Visitors(
             self.store,
             [
@@ -99,20 +99,16 @@ class Services:
                 self.embedders.forget,
                 self.indexes.forget,
                 self.training_text.forget,
-                self._resident.forget,
+                self.chats.forget,
+                self.chat_changes.cancel,
                 self.exchange.forget,
             ],
         )
 
     @property
     def chat(self) -> ChatModel:
-        """The resident chat model; loaded at the first use, which takes seconds."""
-        return self._resident.get()
-
-    @property
-    def chat_lacks_fast_passes(self) -> bool:
-        """Whether the chat model's architecture is one that trains and answers slower; loads nothing."""
-        return self._resident.lacks_fast_passes
+        """The host's own chat model; loaded at the first use, which takes seconds."""
+        return self.chats.get()
 
     def start(self) -> None:
         """Resume the queue; on threads, load the models, time the device, ask the Hub, prepare examples, sweep."""
@@ -123,7 +119,7 @@ class Services:
             "warm-up": self._warm_up_and_prepare,
             "sweep": sweep,
             "leftovers": partial(self._sweep_leftovers, self._closing),
-            "hub": self.embedders.ask_hub,
+            "hub": self._ask_hub,
         }
         self._threads = [threading.Thread(target=task, daemon=True, name=name) for name, task in tasks.items()]
         for thread in self._threads:
@@ -164,6 +160,10 @@ class Services:
         free, reserve = shutil.disk_usage(self.settings.data).free, self.settings.reserve_bytes
         if free < reserve:
             log.warning("disk_free_bytes=%d is below the reserve of %d: make room or runs will pause", free, reserve)
+
+    def _ask_hub(self) -> None:
+        self.embedders.ask_hub()
+        self.chats.ask_hub()
 
     def _warm_up_and_prepare(self) -> None:
         """One after the other: two models that are loaded at once spoil each other."""

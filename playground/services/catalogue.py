@@ -10,6 +10,7 @@ from adapters.cost import MethodCost
 from adapters.options import Knob, knobs
 from playground.device import choose
 from playground.models.chat_model import ChatModel
+from playground.services.chat_models import ChatOffer
 from playground.services.embedders import Offer
 
 
@@ -49,8 +50,8 @@ def method_records(costs: Mapping[str, MethodCost]) -> list[dict[str, Any]]:
     ]
 
 
-def model_records(chat: ChatModel, embedders: list[Offer]) -> list[dict[str, Any]]:
-    """The chat model, then the embedders on offer, the host's own first."""
+def model_records(chat: ChatModel, others: list[ChatOffer], embedders: list[Offer]) -> list[dict[str, Any]]:
+    """The host's own chat model, the others on offer, then the embedders on offer, the host's own first."""
     device = choose()
     answers: dict[str, Any] = {
         "role": "chat",
@@ -61,7 +62,13 @@ def model_records(chat: ChatModel, embedders: list[Offer]) -> list[dict[str, Any
         "dtype": str(device.dtype).removeprefix("torch."),
         "gflops": device.gflops,
     }
-    return [answers, *(_embedder_record(each) for each in embedders)]
+    return [answers, *(_chat_record(each) for each in others), *(_embedder_record(each) for each in embedders)]
+
+
+def _chat_record(offer: ChatOffer) -> dict[str, Any]:
+    """What is known of a chat model; `memory` is in bytes, `speed` estimated in tokens per second, 0 is not known."""
+    sizes = {"memory": offer.memory, "speed": round(offer.speed, 1)}
+    return {"role": "chat", "name": offer.name, "available": offer.here, **asdict(offer.facts), **sizes}
 
 
 def _embedder_record(offer: Offer) -> dict[str, Any]:

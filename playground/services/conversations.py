@@ -125,7 +125,7 @@ class Conversations:
         self, visitor: str, question: str, arm: Arm, turns: Sequence[Turn], left_out: Sequence[str]
     ) -> "_AskedArm":
         kind, _ = split_arm_id(arm.name)
-        report = self._self_tests.report(arm.adapter)
+        report = self._self_tests.report(arm.adapter, arm.base)
         return _AskedArm(
             question=question,
             earlier=turns,

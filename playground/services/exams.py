@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +23,7 @@ from playground.evaluation.questions import GENERAL, Question
 from playground.evaluation.statements import Statement
 from playground.files import write_text
 from playground.jobs.queue import Job, JobQueue
-from playground.models.chat_model import ChatModel
+from playground.services.chat_models import ChatModels
 from playground.services.library import Library
 from playground.services.prepared import Prepared
 from playground.storage.run_folder import DOCUMENTS, adapter_folder, documents_text
@@ -53,15 +53,13 @@ class ExamDraft:
 
 
 class Exams:
-    """Draws up, changes, queues and reports every visitor's exams; `chat` gives the resident model."""
+    """Draws up, changes, queues and reports every visitor's exams; `base` says of which chat model an exam is."""
 
-    def __init__(
-        self, store: Store, library: Library, jobs: JobQueue, chat: Callable[[], ChatModel], prepared: Prepared
-    ) -> None:
+    def __init__(self, store: Store, library: Library, jobs: JobQueue, chats: ChatModels, prepared: Prepared) -> None:
         self._store = store
         self._library = library
         self._jobs = jobs
-        self._chat = chat
+        self._chats = chats
         self._prepared = prepared
 
     def create_draft(self, visitor: str, run: str, settings: ExamSettings, file: Path | None) -> ExamDraft:
@@ -70,7 +68,7 @@ class Exams:
         Raises:
             UserError, RetrievalError: no text, no question found, or a file that cannot be used.
         """
-        documents, chat = self._documents(visitor), self._chat()
+        documents, chat = self._documents(visitor), self._chats.get(self.base(visitor, run))
         rows = (
             contamination.read_taught_items(self._store.runs.usable(visitor, run).folder, chat.tokenizer) if run else []
         )
@@ -85,6 +83,11 @@ class Exams:
         if not draft.own_questions:
             raise UserError("No question could be made from this text. Add more text, or bring questions in a file.")
         return self._save(visitor, draft)
+
+    def base(self, visitor: str, run: str) -> str:
+        """The chat model that an exam of this run examines, with "" that of the visitor's choice."""
+        chosen = self._store.runs.usable(visitor, run).base if run else self._chats.name(visitor)
+        return chosen or self._chats.default
 
     def draft(self, visitor: str) -> ExamDraft:
         """The draft of the next exam; without questions where there is none."""
@@ -159,6 +162,7 @@ class Exams:
             tuple(draft.question_set.findings),
             embedder=self._store.embedder(visitor),
             drill=drill and BOTH in chosen,
+            base=self.base(visitor, draft.run),
         )
         documents = self._documents(visitor)
         files = {
@@ -166,7 +170,7 @@ class Exams:
             DOCUMENTS: documents_text(documents),
             LANGUAGE: language,
         }
-        return self._jobs.add(visitor, [Job(KIND, plan.to_dict(), files, KIND, name, kept=kept)])[0]
+        return self._jobs.add(visitor, [Job(KIND, plan.to_dict(), files, KIND, name, kept=kept, base=plan.base)])[0]
 
     def all(self, visitor: str) -> list[RunRow]:
         """This visitor's exams, oldest first."""

@@ -6,6 +6,7 @@ from dataclasses import asdict
 import adapters
 from playground.errors import UserError
 from playground.jobs.queue import Job, JobQueue, training_job
+from playground.services.chat_models import ChatModels
 from playground.services.runs import Runs
 from playground.services.training_text import TrainingText
 from playground.storage.records import RunRow
@@ -23,11 +24,14 @@ LOADS = sum(lr_sweep.ARMS_PER_RUNG)  # an arm loads the model again at each rung
 class Experiments:
     """What a visitor may start beside a single run. Every method refuses what is another's."""
 
-    def __init__(self, store: Store, jobs: JobQueue, runs: Runs, training_text: TrainingText) -> None:
+    def __init__(
+        self, store: Store, jobs: JobQueue, runs: Runs, training_text: TrainingText, chats: ChatModels
+    ) -> None:
         self._store = store
         self._jobs = jobs
         self._runs = runs
         self._training_text = training_text
+        self._chats = chats
 
     def plan_bake_off(
         self, visitor: str, methods: Sequence[str], preset: str, run_values: Mapping[str, object]
@@ -50,9 +54,9 @@ class Experiments:
         """Queue a run per method; returns the runs' ids, or those of what is active already."""
         time_again()
         planned = self.plan_bake_off(visitor, methods, preset, run_values)
-        documents = self._training_text.documents(visitor)
+        documents, base = self._training_text.documents(visitor), self._chats.name(visitor)
         jobs = [
-            training_job(config, documents, adapters.get(config.method).label, seconds, kept)
+            training_job(config, documents, adapters.get(config.method).label, seconds, kept, base)
             for config, seconds in planned
         ]
         return self._jobs.add(visitor, jobs)
@@ -80,7 +84,8 @@ class Experiments:
         seconds = START_SECONDS * (1 + LOADS) + (cost.seconds - START_SECONDS) * read / tokens
         job = training_job(config, self._training_text.documents(visitor), "", seconds, kept)
         label = adapters.get(method).label
-        return self._jobs.add(visitor, [Job(SWEEP, job.config, job.files, method, label, seconds, kept)])[0]
+        base = self._chats.name(visitor)
+        return self._jobs.add(visitor, [Job(SWEEP, job.config, job.files, method, label, seconds, kept, base)])[0]
 
     def last_sweep(self, visitor: str) -> RunRow | None:
         """The sweep that was queued last."""
@@ -92,7 +97,7 @@ class Experiments:
         if not holds_run(row.folder):
             raise UserError(f"The run {row.name!r} was trained elsewhere, so its text is not here. Train a new run.")
         config = RunConfig.from_dict(read_config(row.folder))
-        return self._jobs.submit(visitor, config, read_documents(row.folder), row.name, row.expected, kept)
+        return self._jobs.submit(visitor, config, read_documents(row.folder), row.name, row.expected, kept, row.base)
 
 
 def _steps(config: RunConfig) -> list[tuple[RunConfig, float]]:

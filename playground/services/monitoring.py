@@ -10,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from playground.services.answers import Answers
-from playground.services.resident_chat import ResidentChat
+from playground.services.chat_models import ChatModels
 from playground.settings import Settings
 from playground.storage.store import Store
 
@@ -20,11 +20,11 @@ RECENT_SECONDS = 900  # a visitor seen within these counts as here; the store no
 class Monitoring(Collector):
     """Looks at the services when it is asked, and keeps nothing itself."""
 
-    def __init__(self, settings: Settings, store: Store, answers: Answers, resident: ResidentChat) -> None:
+    def __init__(self, settings: Settings, store: Store, answers: Answers, chats: ChatModels) -> None:
         self._settings = settings
         self._store = store
         self._answers = answers
-        self._resident = resident
+        self._chats = chats
 
     def health(self) -> dict[str, Any]:
         """Whether the server takes questions, whether its model is loaded, and how long its queues are.
@@ -34,7 +34,7 @@ class Monitoring(Collector):
         """
         return {
             "status": "ending" if self._answers.is_ending else "up",
-            "model_loaded": self._resident.is_loaded,
+            "model_loaded": self._chats.is_loaded(),
             "questions": len(self._answers),
             "runs_waiting": self._store.runs.counts().get("queued", 0),
         }
@@ -52,8 +52,8 @@ class Monitoring(Collector):
                 lambda: self._store.visitor_count(since=time.time() - RECENT_SECONDS),
             ),
             "questions": ("Questions that wait or are answered.", lambda: len(self._answers)),
-            "questions_waiting": ("Questions that wait for their turn.", lambda: self._resident.waiting),
-            "model_loaded": ("1 once the chat model is loaded.", lambda: self._resident.is_loaded),
+            "questions_waiting": ("Questions that wait for their turn.", lambda: self._chats.waiting),
+            "model_loaded": ("1 once the chat model is loaded.", self._chats.is_loaded),
             "disk_free_bytes": ("Room in the data folder.", lambda: shutil.disk_usage(self._settings.data).free),
         }
         for name, (help_, value) in now.items():

@@ -5,6 +5,7 @@ from typing import Any
 
 from playground.evaluation.statements import Statement, render_statement
 from playground.jobs.queue import Snapshot
+from playground.services.chat_changes import ChatChange, ChatChanges
 from playground.services.search_indexes import SearchIndexes
 from playground.services.summary import Summary
 from playground.storage.run_folder import has_adapter
@@ -31,6 +32,14 @@ def index_record(indexes: SearchIndexes, visitor: str) -> dict[str, Any]:
     if building:
         return {"state": "building", "done": building.done, "total": building.total}
     return {"state": "missing"}
+
+
+def model_record(name: str, change: ChatChange | None, changes: ChatChanges) -> dict[str, Any]:
+    """The chat model in use, the one that is being made ready, if any, and why one could not be."""
+    done, total = changes.fetched(change.name) if change else (0, 0)
+    coming = change.name if change and change.under_way else None
+    error = change.error if change else ""
+    return {"model": name, "coming": coming, "error": error, "fetched_bytes": done, "bytes": total}
 
 
 def run_record(run: Snapshot) -> dict[str, Any]:

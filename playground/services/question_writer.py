@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from playground.data.qa.synthetic import QuestionDraft, sections_worth_asking, write_drafts
 from playground.errors import UserError
@@ -45,13 +46,14 @@ class _Work:
     pairs: list[Pair]
 
 
-Complete = Callable[[Sequence[Messages], Callable[[], bool]], Sequence[str]]
+Complete = Callable[[str, Sequence[Messages], Callable[[], bool]], Sequence[str]]
 
 
 class QuestionWriter:
     """All visitors' written questions. Every method takes the visitor's id and sees nothing of another's.
 
-    `complete` gives the model's answer to each request; it may end early once its second argument returns True.
+    `complete` gives the answer of a visitor's model to each request; it may end early once its last argument
+    returns True.
     """
 
     def __init__(self, library: Library, store: Store, complete: Complete) -> None:
@@ -136,10 +138,11 @@ class QuestionWriter:
     def _drafts(self, work: Sequence[_Work], stop: StopSignal) -> Iterator[tuple[_Work, list[QuestionDraft]]]:
         for each in work:
             kept = list(each.pairs)
-            for some in write_drafts(
-                each.document, each.places, lambda asked: self._complete(asked, stop.is_set), kept
-            ):
+            for some in write_drafts(each.document, each.places, partial(self._ask, each.row.visitor, stop), kept):
                 yield each, some
+
+    def _ask(self, visitor: str, stop: StopSignal, asked: Sequence[Messages]) -> Sequence[str]:
+        return self._complete(visitor, asked, stop.is_set)
 
     def _take(self, work: _Work, some: Sequence[QuestionDraft]) -> None:
         """Keep some drafts' pairs beside those that are there by now: one may have been deleted meanwhile."""

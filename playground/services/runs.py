@@ -1,19 +1,20 @@
 """A visitor's training runs: planning, starting, importing, exporting and deleting them."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import psutil
+from transformers import PretrainedConfig
 
 from playground.device import choose
 from playground.errors import UserError
 from playground.evaluation.answer_warnings import mostly_short
 from playground.export import export, import_adapter
 from playground.jobs.queue import JobQueue
-from playground.models.chat_model import ChatModel
+from playground.services.chat_models import ChatModels
 from playground.services.prepared import Prepared
 from playground.services.served_adapters import ServedAdapters
 from playground.services.training_text import TrainingText
@@ -33,7 +34,7 @@ FLOAT32_BYTES = 4
 class Runs:
     """Runs of all visitors. Every method takes the visitor's id and refuses what is another's.
 
-    `chat` gives the resident model.
+    A run belongs to the chat model that its visitor had chosen.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Runs:
         jobs: JobQueue,
         training_text: TrainingText,
         adapters: ServedAdapters,
-        chat: Callable[[], ChatModel],
+        chats: ChatModels,
         prepared: Prepared,
     ) -> None:
         self._settings = settings
@@ -51,7 +52,7 @@ class Runs:
         self._jobs = jobs
         self._training_text = training_text
         self._adapters = adapters
-        self._chat = chat
+        self._chats = chats
         self._prepared = prepared
 
     def get(self, visitor: str, run: str) -> RunRow:
@@ -83,7 +84,7 @@ class Runs:
             UserError, MethodError: nothing to train on, a value out of range, or more than the host allows.
         """
         load = self._training_text.workload(visitor, training_config.preset_settings(PRESETS[preset], run_values))
-        model = self._chat().model
+        model = self._chats.of(visitor).model
         speed = throughput.training_speed(model, choose())
         config = estimate.plan_run(method, PRESETS[preset], values, run_values, load, model.config, speed)
         config = replace(config, settings=replace(config.settings, max_seconds=float(self._settings.max_seconds)))
@@ -105,13 +106,14 @@ class Runs:
 
         `expected` is the estimate in seconds; a `kept` run goes on when its page is closed.
         """
-        return self._jobs.submit(visitor, config, self._training_text.documents(visitor), name, expected, kept)
+        documents, base = self._training_text.documents(visitor), self._chats.name(visitor)
+        return self._jobs.submit(visitor, config, documents, name, expected, kept, base)
 
     def import_adapter(self, visitor: str, files: Sequence[tuple[str, Path]], name: str) -> str:
         """Keep an adapter that a visitor brings, given as names and paths of its files or a zip; returns the run's id.
 
         Raises:
-            UserError, MethodError: too many runs, or nothing that can be read and fits the base model.
+            UserError, MethodError: too many runs, or nothing that can be read and fits the chosen chat model.
         """
         kept = len(self.all(visitor))
         if kept >= self._settings.visitor_runs:
@@ -121,10 +123,11 @@ class Runs:
         brought = import_adapter.read_adapter(files, self._settings.adapter_bytes, self._settings.max_rank)
 
         def fill(folder: Path) -> None:
-            import_adapter.write_adapter(brought, adapter_folder(folder), self._chat())
+            import_adapter.write_adapter(brought, adapter_folder(folder), self._chats.get(base))
             (folder / EVENTS).write_text("")
 
-        return self._store.runs.add_imported(visitor, "train", name, brought.method, brought.figures, fill).id
+        base = self._chats.name(visitor)
+        return self._store.runs.add_imported(visitor, "train", name, brought.method, brought.figures, fill, base).id
 
     def export(self, visitor: str, run: str, form: str, out: Path) -> None:
         """Fill a folder with what one of this visitor's runs learnt, in one of the forms of `export`.
@@ -135,11 +138,11 @@ class Runs:
         row = self.get(visitor, run)
         if not has_adapter(row.folder):
             raise UserError(f"The run {row.name!r} has left no adapter yet. Let it make a step first, then export it.")
-        parameters = self._chat().model.num_parameters() if form in export.WHOLE else 0
+        parameters = self._chats.get(row.base).model.num_parameters() if form in export.WHOLE else 0
         needed = WHOLE_MODEL_COPIES * FLOAT32_BYTES * parameters
         if shutil.disk_usage(self._settings.data).free < needed:
             raise UserError(f"The disk has no room for a whole model ({needed / 1e9:.1f} GB). Take the adapter alone.")
-        export.write_export(form, adapter_folder(row.folder), out, self._settings, row.name)
+        export.write_export(form, adapter_folder(row.folder), out, self._settings, row.name, row.base)
 
     def zip_export(self, visitor: str, run: str, form: str, folder: Path) -> Path:
         """The same as a zip in a folder, named after the run; raises as `export` does."""
@@ -193,9 +196,9 @@ def _has_short_pairs(folder: Path) -> bool:
     return mostly_short([pair.answer for document in documents for pair in document.pairs])
 
 
-def memory_advice(row: RunRow, chat: ChatModel) -> str:
+def memory_advice(row: RunRow, model: PretrainedConfig) -> str:
     """For a training run that lacked memory, now that its worker is gone: what would have fitted."""
     if row.kind != "train":
         return ""
     config = RunConfig.from_dict(read_config(row.folder))
-    return describe_shortage(config, chat.model.config, psutil.virtual_memory().available)
+    return describe_shortage(config, model, psutil.virtual_memory().available)

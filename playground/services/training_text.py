@@ -1,7 +1,7 @@
 """The part of a visitor's text that is used for training: findings, what is left out, and what the model will see."""
 
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -10,9 +10,11 @@ from transformers import PreTrainedTokenizerBase
 from playground.data import quality
 from playground.data.preview import ExampleText, KindPreview, decode_example, first_examples, preview_examples
 from playground.data.quality import Finding
+from playground.data.replay import shipped_turns
 from playground.data.short_answers import short_answer_files
 from playground.errors import UserError
 from playground.prompts import Turn
+from playground.services.chat_models import ChatModels
 from playground.services.keyed_locks import KeyedLocks
 from playground.services.library import Library, read_document
 from playground.storage.store import Store
@@ -27,22 +29,14 @@ Made = TypeVar("Made")
 class TrainingText:
     """All visitors' choices. Every method takes the visitor's id and sees nothing of another's."""
 
-    def __init__(
-        self,
-        library: Library,
-        store: Store,
-        tokenizer: Callable[[], PreTrainedTokenizerBase],
-        replay: Callable[[], Sequence[Turn]] = tuple,
-    ) -> None:
-        """`replay` gives the base model's own answers to general prompts."""
+    def __init__(self, library: Library, store: Store, chats: ChatModels) -> None:
         self._library = library
         self._store = store
-        self._tokenizer = tokenizer
-        self._replay = replay
+        self._chats = chats
         self._making = KeyedLocks()
         self._lock = threading.Lock()  # of the two below
         self._made: dict[tuple[str, Hashable], Any] = {}
-        self._tokens: dict[str, dict[str, int]] = {}
+        self._tokens: dict[str, dict[tuple[str, str], int]] = {}  # by model and content
 
     def findings(self, visitor: str) -> list[Finding]:
         """What may harm training on the visitor's text as it is now."""
@@ -84,7 +78,7 @@ class TrainingText:
 
     def first_examples(self, visitor: str, document: str, settings: TrainSettings) -> list[ExampleText]:
         """The first examples of one document as the model will see them."""
-        tokenizer = self._tokenizer()
+        tokenizer = self._chats.of(visitor).tokenizer
         found = first_examples(self._library.document(visitor, document), tokenizer, settings.mix)
         return [decode_example(each, tokenizer) for each in found]
 
@@ -105,20 +99,25 @@ class TrainingText:
             UserError: there is no text, or too little.
         """
         key = (self._key("workload", visitor, settings), settings.batch_tokens)
-        return self._once(
-            visitor,
-            key,
-            lambda: measure_workload(self._some_documents(visitor), self._tokenizer(), settings, self._replay()),
-        )
+        return self._once(visitor, key, lambda: self._measure_workload(visitor, settings))
 
     def _key(self, what: str, visitor: str, settings: TrainSettings) -> Hashable:
-        """For what is made of the text as it is now, cut as these settings say."""
+        """For what is made of the text as it is now, cut as these settings say, as the visitor's model reads it."""
         text = (self._library.text_hash(visitor), *self._questions(visitor))
-        return (what, text, *sorted(self.excluded_kinds(visitor)), settings.mix)
+        return (what, text, self._chats.name(visitor), *sorted(self.excluded_kinds(visitor)), settings.mix)
 
     def _make_preview(self, visitor: str, settings: TrainSettings) -> list[KindPreview]:
-        documents, tokenizer = self._some_documents(visitor), self._tokenizer()
-        return preview_examples(split_for(documents, tokenizer, settings, self._replay()).train, tokenizer)
+        documents, (tokenizer, replay) = self._some_documents(visitor), self._reader(visitor)
+        return preview_examples(split_for(documents, tokenizer, settings, replay).train, tokenizer)
+
+    def _measure_workload(self, visitor: str, settings: TrainSettings) -> Workload:
+        documents, (tokenizer, replay) = self._some_documents(visitor), self._reader(visitor)
+        return measure_workload(documents, tokenizer, settings, replay)
+
+    def _reader(self, visitor: str) -> tuple[PreTrainedTokenizerBase, list[Turn]]:
+        """The tokenizer of the visitor's model, and that model's own answers to general prompts."""
+        chat = self._chats.of(visitor)
+        return chat.tokenizer, shipped_turns(chat.hash)
 
     def _some_documents(self, visitor: str) -> list[Document]:
         documents = self.documents(visitor)
@@ -133,13 +132,16 @@ class TrainingText:
 
     def token_counts(self, visitor: str) -> dict[str, int]:
         """How many of the model's tokens each document of this visitor has, by its id; counted once per content."""
-        rows = self._library.rows(visitor)
+        rows, base = self._library.rows(visitor), self._chats.name(visitor)
         with self._lock:
             known = self._tokens.get(visitor, {})
-        counts = {row.digest: known.get(row.digest) or self._count_tokens(read_document(row)) for row in rows}
+        counts = {
+            (base, row.digest): known.get((base, row.digest)) or self._count_tokens(visitor, read_document(row))
+            for row in rows
+        }
         with self._lock:
             self._tokens[visitor] = counts
-        return {row.id: counts[row.digest] for row in rows}
+        return {row.id: counts[base, row.digest] for row in rows}
 
     def forget(self, visitor: str) -> None:
         """Drop what is in memory of a visitor's text."""
@@ -148,8 +150,8 @@ class TrainingText:
             for key in [key for key in self._made if key[0] == visitor]:
                 del self._made[key]
 
-    def _count_tokens(self, document: Document) -> int:
-        return len(self._tokenizer()(document.text, add_special_tokens=False)["input_ids"])
+    def _count_tokens(self, visitor: str, document: Document) -> int:
+        return len(self._chats.of(visitor).tokenizer(document.text, add_special_tokens=False)["input_ids"])
 
     def _once(self, visitor: str, key: Hashable, make: Callable[[], Made]) -> Made:
         """What was made for this key before, else made now, one at a time per visitor; the oldest result is dropped."""

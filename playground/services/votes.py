@@ -15,7 +15,7 @@ from typing import get_args
 
 from playground.chat.answer import Answer, Decoding
 from playground.chat.bradley_terry import Game
-from playground.chat.turns import SEPARATOR, split_arm_id
+from playground.chat.turns import arm_base, arm_id, split_arm_id
 from playground.errors import UserError
 from playground.files import spreadsheet_cell
 from playground.prompts import Turn
@@ -110,7 +110,8 @@ class Votes:
         for side, id_, answer in zip(SIDES, ids, answers, strict=True):
             kind, run = split_arm_id(id_)
             sides[f"{side}_arm"] = id_
-            sides[f"{side}_kind"] = f"{kind}{SEPARATOR}{runs[run].method}" if run else kind
+            base = arm_base(id_) or (self._answers.named_base(runs[run].base) if run else "")
+            sides[f"{side}_kind"] = arm_id(kind, runs[run].method if run else "", base)
             sides[f"{side}_name"] = runs[run].name if run else ""
             sides[f"{side}_answer"] = answer.text
         stamps = [each.stamp.to_dict() for each in answers]

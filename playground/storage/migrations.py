@@ -53,6 +53,12 @@ def _m006_visits(db: sqlite3.Connection) -> None:
     db.execute("CREATE UNIQUE INDEX visitors_by_secret ON visitors (secret)")
 
 
+def _m007_base(db: sqlite3.Connection) -> None:
+    """A visitor may choose a chat model, and a run belongs to one; empty is the host's own."""
+    db.execute("ALTER TABLE visitors ADD COLUMN base TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE runs ADD COLUMN base TEXT NOT NULL DEFAULT ''")
+
+
 MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     _m001_initial,
     _m002_kinds_of_runs,
@@ -60,6 +66,7 @@ MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [
     _m004_left_out,
     _m005_votes,
     _m006_visits,
+    _m007_base,
 ]
 
 

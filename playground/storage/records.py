@@ -26,7 +26,7 @@ class RunRow:
     """One run of a kind. `folder` holds all of it; times are unix seconds; `pid_started` tells a reused pid apart.
 
     Runs of one `bundle` were queued together; `expected` is the estimate in seconds, 0 without one; a `kept` run goes
-    on without its page.
+    on without its page. `base` names its chat model; empty is the host's own.
     """
 
     id: str
@@ -45,6 +45,7 @@ class RunRow:
     bundle: str
     expected: float
     kept: bool
+    base: str
     prepared: bool
     folder: Path
 

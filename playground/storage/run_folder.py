@@ -15,6 +15,7 @@ from retrieval.document import Document
 CONFIG, DOCUMENTS = "config.json", "documents.json"
 EVENTS, LEASE, STOP, WORKER_LOG = "events.jsonl", "lease", "stop", "worker.log"
 CHECKPOINT, ADAPTER = "checkpoint", "adapter"
+BASE = "base"  # in a run's config, the name of its chat model; without it, or empty, the host's own
 READING = "reading.json"  # what a run reads of its text
 RECORD = "run.json"  # how an adapter came to be, beside its weights
 RUN_FILES = (CONFIG, DOCUMENTS, EVENTS, CHECKPOINT, ADAPTER, READING, WORKER_LOG, LEASE, STOP)
@@ -77,6 +78,11 @@ def holds_run(folder: Path) -> bool:
 def read_config(folder: Path) -> dict[str, Any]:
     """A run's config; without a kind it is a training run's."""
     return {"kind": "train", **json.loads((folder / CONFIG).read_text(encoding="utf-8"))}
+
+
+def read_base(folder: Path) -> str:
+    """The name of a run's chat model; empty for the host's own."""
+    return str(read_config(folder).get(BASE, ""))
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:

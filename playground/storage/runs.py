@@ -32,7 +32,7 @@ class RunTable:
     ) -> RunRow:
         """Queue a run whose folder holds `files` (name -> text); the run is in the queue once its folder is complete.
 
-        Further columns: lease_until, bundle, expected, kept.
+        Further columns: lease_until, bundle, expected, kept, base.
         """
 
         def fill(folder: Path) -> None:
@@ -42,10 +42,17 @@ class RunTable:
         return self._insert({"visitor": visitor, "kind": kind, "method": method, **columns}, name, fill)
 
     def add_imported(
-        self, visitor: str, kind: str, name: str, method: str, figures: Mapping[str, Any], fill: Callable[[Path], None]
+        self,
+        visitor: str,
+        kind: str,
+        name: str,
+        method: str,
+        figures: Mapping[str, Any],
+        fill: Callable[[Path], None],
+        base: str = "",
     ) -> RunRow:
         """Keep an adapter that was trained elsewhere as a finished run; `fill` writes its folder, or raises."""
-        done = {"state": "done", "figures": json.dumps(figures), "lease_until": time.time()}
+        done = {"state": "done", "figures": json.dumps(figures), "lease_until": time.time(), "base": base}
         return self._insert({"visitor": visitor, "kind": kind, "method": method, **done}, name, fill)
 
     def get(self, visitor: str, run: str) -> RunRow:

@@ -20,13 +20,14 @@ from playground.settings import Settings
 from playground.storage.connection import IS_PREPARED, Database, insert_row, owned_row
 from playground.storage.prepared import PreparedTable
 from playground.storage.records import NAME_CHARS, Ballot, Choice, DocumentRow, RunRow, VoteRow, clean_name
-from playground.storage.runs import ACTIVE, AT_WORK, RunTable
+from playground.storage.runs import ACTIVE, AT_WORK, WORKING, RunTable
 from playground.storage.staging import Staging
 
 __all__ = [  # the one door to what is kept
     "ACTIVE",
     "DAY",
     "NAME_CHARS",
+    "WORKING",
     "DocumentRow",
     "RunRow",
     "Store",
@@ -262,6 +263,16 @@ class Store:
         """Keep which embedder a visitor chose."""
         with self._database.write(visitor) as db:
             db.execute("UPDATE visitors SET embedder = ? WHERE id = ?", (name, visitor))
+
+    def base(self, visitor: str) -> str:
+        """The name of the chat model that a visitor chose; empty where none was."""
+        with self._database.read(visitor) as db:
+            return str(db.execute("SELECT base FROM visitors WHERE id = ?", (visitor,)).fetchone()["base"])
+
+    def choose_base(self, visitor: str, name: str) -> None:
+        """Keep which chat model a visitor chose."""
+        with self._database.write(visitor) as db:
+            db.execute("UPDATE visitors SET base = ? WHERE id = ?", (name, visitor))
 
     def _document_path(self, visitor: str, document: str) -> Path:
         return self._database.folder(visitor) / "documents" / f"{document}.json"

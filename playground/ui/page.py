@@ -12,10 +12,11 @@ import gradio as gr
 from playground.errors import UserError
 from playground.services.app import Services
 from playground.ui import compat
-from playground.ui.api.endpoints import offer
+from playground.ui.api.offer import offer
 from playground.ui.compare.tab import CompareTab
 from playground.ui.exam.tab import ExamTab
 from playground.ui.learn.tab import LearnTab
+from playground.ui.model_choice import ModelChoice
 from playground.ui.shared.client_scripts import open_tab
 from playground.ui.shared.frames import Frames
 from playground.ui.shared.i18n import i18n, mark, say
@@ -44,6 +45,7 @@ def build(services: Services) -> gr.Blocks:
         offered = offer(services)  # before the page's own events, which would take its names
         gr.Markdown(mark("page.heading"), elem_classes="heading")
         bar = StatusBar(services)
+        model = ModelChoice(services)
         with gr.Tabs() as tabs:
             with gr.Tab(mark("tab.start"), id="start"):
                 start = StartTab(services)
@@ -62,10 +64,11 @@ def build(services: Services) -> gr.Blocks:
         for button, tab in ways.items():
             button.click(None, None, tabs, js=open_tab(tab), **UNQUEUED)
         of_text = [text.tab, text.quality.tab, text.written.tab]
-        all_tabs = [bar.tab, start.tab, *of_text, train.tab, train.preview.tab, compare.tab, exam.tab]
+        all_tabs = [bar.tab, model.tab, start.tab, *of_text, train.tab, train.preview.tab, compare.tab, exam.tab]
+        train.choice.follow(model.state)
         run_state = _poll_runs(services, page, bar, train, exam)
-        _redraw_on_change(page, all_tabs, run_state)
-        send_session_names(page, [text.index.poll, train.sweep.poll])
+        _redraw_on_change(page, all_tabs, [run_state, model.state])
+        send_session_names(page, [model.poll, text.index.poll, train.sweep.poll])
         compat.hide_events(page, offered)
     page.queue(api_open=False, max_size=EVENTS * services.settings.queue_size, default_concurrency_limit=4)
     compat.slow_down_queue(page)
@@ -99,15 +102,19 @@ def launch(page: gr.Blocks, services: Services, **more: Any) -> Any:
     )
 
 
-def _redraw_on_change(page: gr.Blocks, tabs: list[Tab], run_state: gr.Textbox) -> None:
-    """Redraw every tab when the page opens, when a tab changed the store, and when the followed run changes state."""
+def _redraw_on_change(page: gr.Blocks, tabs: list[Tab], states: list[gr.Textbox]) -> None:
+    """Redraw every tab when the page opens, when a tab changed the store, and when one of the states changes."""
     tabs = [_framed(tab) for tab in tabs]
     for tab in tabs:
         page.load(tab.refresh, tab.inputs, tab.outputs, api_name=tab.name, **NO_PROGRESS)
     # One event for all tabs: each event takes the browser 0.1 s, so the last tab would be redrawn a second late.
     inputs, outputs = [each for tab in tabs for each in tab.inputs], [each for tab in tabs for each in tab.outputs]
     gr.on(
-        [*(tab.changed.change for tab in tabs), run_state.change], redraw_all(tabs), inputs, outputs, **UNQUEUED_LATEST
+        [*(tab.changed.change for tab in tabs), *(state.change for state in states)],
+        redraw_all(tabs),
+        inputs,
+        outputs,
+        **UNQUEUED_LATEST,
     )
 
 

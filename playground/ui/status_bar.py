@@ -10,7 +10,7 @@ from playground.services.app import Services
 from playground.services.experiments import SWEEP
 from playground.storage.store import ACTIVE
 from playground.ui.shared.client_scripts import SWITCH_LANGUAGE
-from playground.ui.shared.format import count, duration
+from playground.ui.shared.format import count, duration, model_name
 from playground.ui.shared.handlers import Notice, guard, notice_box, notice_update
 from playground.ui.shared.i18n import languages, mark, say
 from playground.ui.shared.session import language_of, visitor_of
@@ -86,13 +86,14 @@ class StatusBar:
         ready = (
             say(language, "bar.adapters_value", count=len(adapters)) if adapters else say(language, "bar.no_adapters")
         )
-        text, model = self._text_summary(language, visitor), self.model_line(language)
+        text, model = self._text_summary(language, visitor), self.model_line(language, visitor)
         return text, model, ready, *self.job_updates(language, visitor), language
 
-    def model_line(self, language: str) -> str:
-        """The chat model's name, and whether its architecture makes it slower."""
-        name = self.services.settings.chat_model.rpartition("/")[2]
-        return say(language, "bar.slow_model", name=name) if self.services.chat_lacks_fast_passes else name
+    def model_line(self, language: str, visitor: str) -> str:
+        """The chosen chat model's name, and whether its architecture makes it slower."""
+        name = self.services.chats.name(visitor)
+        slow, short = self.services.chats.lacks_fast_passes(name), model_name(name)
+        return say(language, "bar.slow_model", name=short) if slow else short
 
     def job_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `job_outputs`: the run of whatever kind that is at work, waits or is paused; renews its lease."""

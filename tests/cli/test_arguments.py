@@ -8,9 +8,12 @@ import pytest
 
 import adapters
 from adapters.options import knobs
+from playground.models.known_chat import CHAT_MODELS
 from playground.models.registry import EMBEDDERS
+from playground.settings import NOTHING
 from playground.training.config import TrainSettings
 from tests.fakes.command_line import RunCommand
+from tests.fakes.tiny_model import tiny_llama
 
 
 def test_help_and_bad_arguments_meet_nothing_heavy(tmp_path: Path) -> None:
@@ -114,6 +117,7 @@ def test_bad_input_is_one_sentence_and_exit_2(run: RunCommand, tmp_path: Path, w
 def test_models_says_what_there_is_and_what_is_missing(
     run: RunCommand, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PLAYGROUND_CHAT_MODELS", NOTHING)
     chat, embedder, *others = run("models", "--json").lines
     assert (chat["role"], chat["origin"], chat["folder"]) == ("chat", "folder", str(tiny_model_folder))
     assert chat["available"]
@@ -126,6 +130,20 @@ def test_models_says_what_there_is_and_what_is_missing(
     assert missing.code == 0
     assert [each["available"] for each in missing.lines] == [False, True, False]
     assert "which is no folder" in run("models").out
+
+
+def test_models_lists_the_known_chat_models_or_those_of_the_host(
+    run: RunCommand, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLAYGROUND_CHAT_MODEL", CHAT_MODELS[0].name)
+    listed = [each for each in run("models", "--json").lines if each["role"] == "chat"]
+    assert {each["name"] for each in listed} <= {each.name for each in CHAT_MODELS}
+    assert len(listed) > 1
+    assert listed[1]["licence"]
+    monkeypatch.setenv("PLAYGROUND_CHAT_MODELS", str(tiny_model_folder))
+    _, mine, *_ = run("models", "--json").lines
+    parameters = sum(each.numel() for each in tiny_llama().parameters())
+    assert (mine["name"], mine["available"], mine["parameters"]) == (tiny_model_folder.name, True, parameters)
 
 
 def test_methods_lists_every_method_with_its_options(run: RunCommand) -> None:

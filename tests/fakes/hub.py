@@ -16,10 +16,14 @@ COMMIT = "a" * 40
 
 
 class SmallHub:
-    """Folders by model name. Weights wait for `go_on`; a `broken` Hub gives no weights; `asked` are the paths."""
+    """Folders by model name. Weights wait for `go_on`; a `broken` Hub gives no weights; `asked` are the paths.
+
+    What is `gated` needs a login that nobody has; of what is `wrong` another byte comes than was announced.
+    """
 
     def __init__(self, folders: Mapping[str, Path]) -> None:
         self.folders, self.asked, self.broken = dict(folders), list[str](), False
+        self.gated, self.wrong = set[str](), set[str]()
         self.go_on = threading.Event()
         self.go_on.set()
 
@@ -63,17 +67,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.hub.asked.append(path)
         name = next((each for each in self.hub.folders if f"/{each}/" in f"{path}/"), None)
         if name is None:
-            self._send(404, b"{}", "application/json")
+            self._send(404, b"{}", "application/json", {"X-Error-Code": "RepoNotFound"})
         elif path.startswith("/api/models/"):
             listed = self._tree(name) if "/tree/" in path else self._model(name)
             self._send(200, json.dumps(listed).encode(), "application/json")
+        elif name in self.hub.gated:
+            self._send(401, b"", "text/plain", {"X-Error-Code": "GatedRepo"})
         else:
-            self._file(self.hub.folders[name] / path.split(f"/resolve/{COMMIT}/")[-1].split("/resolve/main/")[-1])
+            self._file(name, self.hub.folders[name] / path.split(f"/resolve/{COMMIT}/")[-1].split("/resolve/main/")[-1])
 
     def _model(self, name: str) -> dict[str, Any]:
         root = self.hub.folders[name]
-        siblings = [{"rfilename": str(path.relative_to(root))} for path in self.hub.files(name)]
-        return {"id": name, "modelId": name, "sha": COMMIT, "siblings": siblings, "tags": []}
+        siblings = [{"rfilename": str(path.relative_to(root)), **_hashes(path)} for path in self.hub.files(name)]
+        gated = "manual" if name in self.hub.gated else False
+        return {"id": name, "modelId": name, "sha": COMMIT, "siblings": siblings, "tags": [], "gated": gated}
 
     def _tree(self, name: str) -> list[dict[str, Any]]:
         root = self.hub.folders[name]
@@ -87,17 +94,21 @@ class _Handler(BaseHTTPRequestHandler):
             for path in self.hub.files(name)
         ]
 
-    def _file(self, path: Path) -> None:
+    def _file(self, name: str, path: Path) -> None:
         weights = path.suffix == ".safetensors"
         if weights and self.command == "GET":
             self.hub.go_on.wait(60)
         if (weights and self.hub.broken) or not path.is_file():
             self._send(404, b"", "text/plain")
         else:
-            self._send(200, path.read_bytes(), "application/octet-stream")
+            body = path.read_bytes()
+            body = body[:-1] + bytes([body[-1] ^ 1]) if weights and name in self.hub.wrong else body
+            self._send(200, body, "application/octet-stream")
 
-    def _send(self, code: int, body: bytes, kind: str) -> None:
+    def _send(self, code: int, body: bytes, kind: str, more: Mapping[str, str] | None = None) -> None:
         self.send_response(code)
+        for header, value in (more or {}).items():
+            self.send_header(header, value)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("ETag", f'"{hashlib.sha1(body).hexdigest()}"')
@@ -105,6 +116,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "GET":
             self.wfile.write(body)
+
+
+def _hashes(path: Path) -> dict[str, Any]:
+    """A file's size and hash, as the Hub gives them: of weights the SHA-256, of others Git's."""
+    content = path.read_bytes()
+    found: dict[str, Any] = {"size": len(content)}
+    if path.suffix == ".safetensors":
+        found["lfs"] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "pointerSize": 134}
+    found["blobId"] = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+    return found
 
 
 def put_in_cache(cache: Path, name: str, *files: str) -> Path:

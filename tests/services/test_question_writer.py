@@ -15,8 +15,9 @@ from playground.errors import UserError
 from playground.inference.engine import complete
 from playground.prompts import Messages
 from playground.services.app import Services
+from playground.services.chat_models import ChatModels
 from playground.services.library import Library
-from playground.services.question_writer import TRIED, Complete, QuestionWriter
+from playground.services.question_writer import TRIED, QuestionWriter
 from playground.services.training_text import TrainingText
 from playground.settings import Settings
 from playground.storage.store import Store, new_secret
@@ -156,12 +157,13 @@ def visitor(visitor: str, library: Library) -> str:
     return visitor
 
 
-Begin = Callable[[Complete], QuestionWriter]
+Answer = Callable[[Sequence[Messages], Callable[[], bool]], Sequence[str]]
+Begin = Callable[[Answer], QuestionWriter]
 
 
 @pytest.fixture
 def begin(store: Store, library: Library) -> Begin:
-    return lambda complete: QuestionWriter(library, store, complete)
+    return lambda complete: QuestionWriter(library, store, lambda _, *request: complete(*request))
 
 
 def test_a_model_whose_drafts_mostly_fail_is_refused_with_what_was_measured(begin: Begin, visitor: str) -> None:
@@ -215,15 +217,16 @@ def test_written_pairs_are_deleted_alone_and_with_their_document(
 
 
 def test_a_run_learns_written_pairs_of_its_own_side_only_and_the_preview_shows_them(
-    begin: Begin, visitor: str, store: Store, library: Library, tokenizer: PreTrainedTokenizerFast
+    begin: Begin, visitor: str, store: Store, library: Library, tokenizer: PreTrainedTokenizerFast, settings: Settings
 ) -> None:
-    text, settings = TrainingText(library, store, lambda: tokenizer), TrainSettings(window=256, pairs_share=0.5)
-    assert "written" not in {row.kind for row in text.preview(visitor, settings)}
+    text = TrainingText(library, store, ChatModels(settings, store))
+    mix = TrainSettings(window=256, pairs_share=0.5)
+    assert "written" not in {row.kind for row in text.preview(visitor, mix)}
     plain = dataset.data_hash(text.documents(visitor))
     list(begin(capable).write(visitor))
     documents = text.documents(visitor)
     assert dataset.data_hash(documents) != plain
-    made = dataset.build_split(documents, tokenizer, dataset.MixSettings(256, settings.heldout_share, 0, 0.9))
+    made = dataset.build_split(documents, tokenizer, dataset.MixSettings(256, mix.heldout_share, 0, 0.9))
     names = [
         {str(tokenizer.decode(each.input_ids)).split("Brown")[-1][:-10] for each in side if each.kind == "written"}
         for side in (made.train, made.heldout)
@@ -237,7 +240,7 @@ def test_a_run_learns_written_pairs_of_its_own_side_only_and_the_preview_shows_t
         [Document.from_dict(each.to_dict()) for each in documents], tokenizer, dataset.MixSettings(256, 0.1, 0, 0.9)
     )
     assert again.train == dataset.build_split(documents, tokenizer, dataset.MixSettings(256, 0.1, 0, 0.9)).train
-    (row,) = [row for row in text.preview(visitor, settings) if row.kind == "written"]
+    (row,) = [row for row in text.preview(visitor, mix) if row.kind == "written"]
     assert row.shown[0].pieces[-1][0].startswith("Captain Brown")
 
 
@@ -261,7 +264,7 @@ def test_the_page_refuses_a_weak_model_in_a_sentence_and_shows_what_a_capable_on
     assert "cannot write good questions" in last[0]["value"]
     assert view.refresh(request)[3] == "None yet."
     assert [each["visible"] for each in view.refresh(request)[1:3]] == [True, False], "Write again, nothing to stop"
-    services.question_writer = QuestionWriter(services.library, services.store, capable)
+    services.question_writer = QuestionWriter(services.library, services.store, lambda _, *request: capable(*request))
     *lines, last = write(request, 0)
     assert [each["visible"] for each in lines[0][1:3]] == [False, True]
     assert lines[0][3].startswith("0 of ")

@@ -14,6 +14,7 @@ from playground.data.preview import preview_examples
 from playground.data.sampler import BatchSampler
 from playground.data.tokenize import NO_LOSS
 from playground.errors import UserError
+from playground.services.chat_models import ChatModels
 from playground.services.library import Library
 from playground.services.training_text import TrainingText
 from playground.settings import Settings
@@ -29,8 +30,8 @@ SETTINGS = TrainSettings(window=256, pairs_share=0.3)
 
 
 @pytest.fixture
-def text(library: Library, store: Store, tokenizer: PreTrainedTokenizerFast) -> TrainingText:
-    return TrainingText(library, store, lambda: tokenizer)
+def text(library: Library, store: Store, settings: Settings) -> TrainingText:
+    return TrainingText(library, store, ChatModels(settings, store))
 
 
 @pytest.fixture
@@ -57,12 +58,11 @@ def test_a_choice_outlives_the_server_and_is_one_visitors_alone(
     store: Store,
     settings: Settings,
     visitor: str,
-    tokenizer: PreTrainedTokenizerFast,
 ) -> None:
     other = store.visitor(new_secret())
     library.add_text(other, f"{CLUB_RULES}\n\n{MAIL}")
     text.exclude_kind(visitor, "email", True)
-    later = TrainingText(library, Store(settings), lambda: tokenizer)
+    later = TrainingText(library, Store(settings), ChatModels(settings, store))
     assert later.excluded_kinds(visitor) == {"email"}
     assert "keeper@" not in later.documents(visitor)[0].text
     assert MAIL in later.documents(other)[0].text

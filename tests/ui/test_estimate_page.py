@@ -90,9 +90,9 @@ def test_a_value_out_of_range_takes_the_place_of_the_estimate(form: Page) -> Non
 def test_a_refusal_stays_when_the_page_has_measured_the_methods(form: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     refused, measure, told = threading.Event(), method_choice.measured_costs, list[str]()
 
-    def slowly(services: Services) -> Iterator[Any]:
+    def slowly(services: Services, base: str) -> Iterator[Any]:
         assert refused.wait(MINUTES / 1_000)
-        yield from measure(services)
+        yield from measure(services, base)
         told.append("measured")
 
     monkeypatch.setattr(method_choice, "measured_costs", slowly)

@@ -16,7 +16,7 @@ from benchmarks.journey import Visitor, drawn, free_port
 from playground.services.app import Services
 from playground.settings import Settings
 from playground.storage.store import new_secret
-from playground.ui.compare.pane import NONE, chosen_arms
+from playground.ui.compare.arm_choice import NONE, BasesInPlay, chosen_arms
 from playground.ui.shared.client_scripts import LANGUAGE_COOKIE
 from playground.ui.shared.format import escape_html
 from playground.ui.shared.session import COOKIE
@@ -340,9 +340,10 @@ def test_what_a_text_or_a_model_says_cannot_become_markup() -> None:
 
 
 def test_empty_panes_take_the_newest_adapter_and_chosen_ones_stay() -> None:
-    assert chosen_arms([NONE] * 4, []) == ["base", "rag", NONE, NONE]
-    assert chosen_arms(["rag", "base", NONE, NONE], []) == ["rag", "base", NONE, NONE]
-    assert chosen_arms(["tuned:gone", "base", NONE, NONE], []) == [NONE, "base", NONE, NONE]
+    alone = BasesInPlay(("tiny",), "tiny")
+    assert chosen_arms([NONE] * 4, [], alone) == ["base", "rag", NONE, NONE]
+    assert chosen_arms(["rag", "base", NONE, NONE], [], alone) == ["rag", "base", NONE, NONE]
+    assert chosen_arms(["tuned:gone", "base", NONE, NONE], [], alone) == [NONE, "base", NONE, NONE]
 
 
 def test_the_line_of_a_run_claims_no_memorising_after_one_noisy_test() -> None:

@@ -40,6 +40,7 @@ KEPT = [
     *(("playground/jobs/worker.py", name) for name in ("NO_ROOM", "FAULT", "NO_MEMORY", "KILLED")),
     ("playground/jobs/supervisor.py", "EXPIRED"),
     ("playground/services/embedders.py", "FAULT"),
+    ("playground/services/chat_changes.py", "FAULT"),
     ("playground/training/memory_advice.py", "describe_shortage"),
 ]
 DISGUISED = "refuse_disguised"  # is given the words for the kind of file that is wanted

@@ -10,14 +10,25 @@ import torch
 from playground.cli.commands.arguments import Line
 from playground.device import Device, choose
 from playground.errors import UserError
-from playground.models.registry import EMBEDDERS, KnownEmbedder, ModelSource, chat_source, embedder_source, is_installed
+from playground.models.chat_choice import ChatEntry, facts_of, listed_chats, memory_bytes
+from playground.models.registry import (
+    EMBEDDERS,
+    KnownEmbedder,
+    ModelSource,
+    chat_source,
+    embedder_source,
+    find_chat,
+    is_installed,
+)
 from playground.settings import Settings
 
 
 def run(args: Namespace, settings: Settings) -> Iterator[Line]:
-    """One line for the chat model, one for the embedder, which runs on the CPU, and one per further known embedder."""
+    """One line for the chat model, one per further listed one, and the same for the embedders, which run on the CPU."""
     here = choose()
     yield _model_line("chat", settings.chat_model, chat_source, settings, here, here.gflops)
+    for entry in listed_chats(settings)[1:]:
+        yield _chat_line(entry, settings, here)
     processor = Device("cpu", torch.float32, here.gflops)
     gflops = here.gflops if here == processor else None
     yield _model_line("embedder", settings.embedder, embedder_source, settings, processor, gflops)
@@ -45,6 +56,18 @@ def _model_line(
     record |= {"dtype": dtype, "device": device.name, "gflops": gflops}
     speed = f" at {gflops:.0f} GFLOP/s" if gflops else ""
     return record, f"{text}\n  runs on {device.name} in {dtype}{speed}"
+
+
+def _chat_line(entry: ChatEntry, settings: Settings, device: Device) -> Line:
+    """The line of another chat model that the host lists."""
+    source = find_chat(settings, entry.wanted)
+    facts = facts_of(entry.name, source)
+    needed = memory_bytes(facts.parameters, device, settings.answer_bits)
+    record = {**asdict(facts), "role": "chat", "name": entry.name, "available": source is not None, "memory": needed}
+    text = f"chat: {entry.name}, {facts.parameters / 1e6:,.0f} million parameters, {needed / 1e9:.1f} GB of memory"
+    text += f", {facts.licence}" if facts.licence else ""
+    where = "on this machine" if source else "to be fetched from the Hub"
+    return record, f"{text}\n  {where}; `PLAYGROUND_CHAT_MODEL={entry.wanted}` uses it"
 
 
 def _embedder_line(known: KnownEmbedder, settings: Settings) -> Line:

@@ -9,8 +9,8 @@ from playground.evaluation import exam as evaluation_exam
 from playground.evaluation import report
 from playground.evaluation.exam import Report
 from playground.models import registry
+from playground.models.chat_choice import listed_source
 from playground.models.chat_model import load_chat
-from playground.models.registry import chat_source
 from playground.settings import Settings
 from playground.storage.run_folder import read_documents
 from retrieval.embed import Embedder
@@ -21,7 +21,7 @@ LANGUAGE = "language"  # a file in the folder with the language of the report
 def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
     """See `playground.jobs.tasks`; a step is an answer. Each answer is written at once, so no checkpoint is needed."""
     plan, _ = evaluation_exam.read_exam(folder)
-    chat = load_chat(chat_source(settings), device.choose(), settings.answer_bits)
+    chat = load_chat(listed_source(settings, plan.base), device.choose(), settings.answer_bits)
     documents = read_documents(folder)
     at_hand = evaluation_exam.load_material(plan, documents, chat, lambda name: _embedder(name, settings))
     last: dict[str, Any] = {"step": 0, "steps": 0}

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from playground import device
+from playground.models.chat_choice import listed_source
 from playground.models.chat_model import ChatModel, load_chat
-from playground.models.registry import chat_source
 from playground.settings import Settings
-from playground.storage.run_folder import CHECKPOINT, read_config, read_documents, read_events
+from playground.storage.run_folder import CHECKPOINT, read_base, read_config, read_documents, read_events
 from playground.training import lr_sweep
 from playground.training.config import RunConfig
 from playground.training.interrupt import Interrupted
@@ -25,10 +25,9 @@ def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> It
     """
     config = RunConfig.from_dict(read_config(folder))
     documents = read_documents(folder)
+    base = listed_source(settings, read_base(folder))
     try:
-        yield from _events(
-            config, documents, folder, lambda: load_chat(chat_source(settings), device.choose()), should_stop
-        )
+        yield from _events(config, documents, folder, lambda: load_chat(base, device.choose()), should_stop)
     except Interrupted:
         yield {"event": "finished", "reason": "stopped"}
 

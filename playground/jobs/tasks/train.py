@@ -6,10 +6,10 @@ from typing import Any
 
 from playground import device
 from playground.evaluation.answer_quality import mark_answer
+from playground.models.chat_choice import listed_source
 from playground.models.chat_model import load_chat
-from playground.models.registry import chat_source
 from playground.settings import Settings
-from playground.storage.run_folder import CHECKPOINT, read_config, read_documents, shared_folder
+from playground.storage.run_folder import CHECKPOINT, read_base, read_config, read_documents, shared_folder
 from playground.training import loop as training_loop
 from playground.training import tracking
 from playground.training.config import RunConfig
@@ -19,7 +19,7 @@ def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> It
     """See `playground.jobs.tasks`; a step is an optimizer step."""
     config = RunConfig.from_dict(read_config(folder))
     documents = read_documents(folder)
-    chat = load_chat(chat_source(settings), device.choose())
+    chat = load_chat(listed_source(settings, read_base(folder)), device.choose())
     resume, shared = (folder / CHECKPOINT).exists(), shared_folder(folder)
     events = training_loop.train(config, chat, documents, folder, should_stop, resume, shared, mark_answer)
     del chat  # the training loop decides how long the base model stays in memory

@@ -3,7 +3,7 @@
 The docstrings are what a program and an assistant read of an endpoint.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -22,9 +22,8 @@ from playground.services.exams import KIND as EXAM
 from playground.services.library import Added
 from playground.storage.exchange import LINKS
 from playground.training.config import MAX_STEPS, PRESETS, fitting_mix, mix_values
-from playground.ui.api.checks import check_choice, check_knobs, check_range, endpoint
+from playground.ui.api.checks import check_choice, check_knobs, check_range
 from playground.ui.shared.handlers import refuse_if_full
-from playground.ui.shared.tab import EXPORTS, QUESTIONS
 from playground.ui.train.tab import FIRST_METHOD, FIRST_PRESET
 from retrieval.search import search
 
@@ -103,8 +102,25 @@ class Endpoints:
         return catalogue.method_records(self._services.method_costs.measure())
 
     def models(self) -> list[Record]:
-        """The chat model that answers and is fine-tuned, and the embedders that search."""
-        return catalogue.model_records(self._services.chat, self._services.embedders.offers())
+        """The chat models that answer and are fine-tuned, the host's own first, and the embedders that search."""
+        chats = self._services.chats
+        others = [chats.offer(name) for name in chats.offered_names()[1:]]
+        return catalogue.model_records(self._services.chat, others, self._services.embedders.offers())
+
+    def use_model(self, visit: str, model: str = "") -> Record:
+        """Answer and fine-tune with another chat model from now on. Returns at once: call again to see how far it is.
+
+        It is fetched where it is not on this machine, then loaded, while the one before answers. Runs and exams keep
+        the model that they began with.
+
+        Args:
+            visit: What open_visit returned.
+            model: One of the chat models that models lists; empty only tells which one is in use or on its way.
+        """
+        visitor, changes = self._visitor(visit), self._services.chat_changes
+        if model:
+            changes.choose(visitor, model)
+        return progress.model_record(self._services.chats.name(visitor), changes.change(visitor), changes)
 
     def train(self, visit: str, method: str = FIRST_METHOD, preset: str = FIRST_PRESET, max_steps: int = 0) -> str:
         """Fine-tune the chat model on the visit's texts, and return at once; `run_state` tells how far it is.
@@ -184,7 +200,9 @@ class Endpoints:
         chosen = self._chosen_arms(visitor, arms, run, ARM_KINDS)
         question = answers.check_question(question, chosen, decoding)
         refuse_if_full(self._services, "en")
-        ready = [answers.arm(visitor, arm_id(kind, run if kind in TUNING else "")) for kind in chosen]
+        base = self._services.chats.name(visitor)
+        ids = [arm_id(kind, run) if kind in TUNING else answers.untuned_id(kind, base) for kind in chosen]
+        ready = [answers.arm(visitor, each) for each in ids]
         if {*RETRIEVING} & set(chosen):
             self._services.indexes.index(visitor)  # a program that has just added a text asks about that text
         for each in answers.stream(visitor, ready, question, [[] for _ in ready], decoding, ask_anyway=False):
@@ -278,17 +296,3 @@ class Endpoints:
             if arm in TUNING and not run:
                 raise UserError(f"The arm {arm!r} needs a run. Name one that train returned, or leave the arm out.")
         return list(dict.fromkeys(arms))
-
-
-def offer(services: Services) -> list[str]:
-    """Let programs call every endpoint of the page that is being built, by its method's name; returns the names."""
-    api = Endpoints(services)
-    at_once: list[Callable[..., Any]] = [api.open_visit, api.texts, api.run_state, api.stop, api.resume]
-    at_once += [api.exam_state, api.forget]
-    queued: list[Callable[..., Any]] = [api.add_text, api.add_file, api.search, api.methods, api.models]
-    queued += [api.train, api.exam]
-    lines = [(each, {"queue": False}) for each in at_once] + [(each, {}) for each in queued]
-    lines += [(api.ask, QUESTIONS), (api.export, EXPORTS)]
-    for handler, line in lines:
-        gr.api(endpoint(handler), api_name=handler.__name__, **line)
-    return [handler.__name__ for handler, _ in lines]

@@ -8,7 +8,8 @@ import gradio as gr
 from playground.chat.differences import OWN, mark_own_words
 from playground.chat.turns import Conversation
 from playground.services.app import Services
-from playground.ui.compare.pane import PANES, arm_choices
+from playground.ui.compare.arm_choice import arm_choices, bases_in_play
+from playground.ui.compare.pane import PANES
 from playground.ui.shared.handlers import guard
 from playground.ui.shared.i18n import mark
 from playground.ui.shared.session import language_of, visitor_of
@@ -54,7 +55,9 @@ class DifferencePanel:
         if not on:
             return gr.update(visible=False), gr.skip(), gr.skip()
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
-        names = {id_: name for name, id_ in arm_choices(language, self.services.runs.with_adapter(visitor))}
+        runs = self.services.runs.with_adapter(visitor)
+        bases = bases_in_play(self.services, visitor, runs)
+        names = {id_: name for name, id_ in arm_choices(language, runs, bases)}
         stored = self.services.conversations.load(visitor)
         shown = answer_updates(stored, names, (arms[one], arms[other]))
         return gr.update(visible=True), *shown

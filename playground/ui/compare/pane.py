@@ -7,20 +7,16 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
-from playground.chat.turns import BASE, BOTH, FEW_SHOT, RAG, TUNED, Conversation, Record, arm_id
+from playground.chat.turns import Conversation, Record, split_arm_id
 from playground.inference.fp16_weights import FP16
-from playground.services.runs import runs_with_adapter
-from playground.storage.store import RunRow
 from playground.ui.compare.answer_notes import AnswerNotes, build_notes, draw_notes
+from playground.ui.compare.arm_choice import ALWAYS, AT_FIRST, NONE
 from playground.ui.compare.sources import Sources, abstains, build_sources, draw_sources, pieces
-from playground.ui.shared.format import decimal, duration, escape_html, run_name
+from playground.ui.shared.format import decimal, duration, escape_html
 from playground.ui.shared.i18n import mark, say
 
-NONE = "none"
 PANES = 4
 FIGURES = 7  # the place of the figures among a pane's outputs
-ALWAYS = (BASE, RAG, FEW_SHOT)  # arms that need no adapter
-AT_FIRST = (BASE, RAG, NONE, NONE)  # so that a question can be asked before the page knows the visitor's adapters
 
 
 @dataclass(frozen=True)
@@ -81,35 +77,9 @@ def build_pane(number: int) -> Pane:
     return Pane(column, arm, chat, notes, sources, figures, stamp_panel, stamp, prompt_panel, prompt)
 
 
-def arm_choices(language: str, runs: Sequence[RunRow]) -> list[tuple[str, str]]:
-    """(label, arm id) of all arms that can be asked; runs without an adapter are left out."""
-    choices = [(say(language, f"compare.{kind}"), kind) for kind in (NONE, *ALWAYS)]
-    for run in reversed(runs_with_adapter(runs)):
-        choices.append((say(language, "compare.tuned", name=run_name(language, run)), arm_id(TUNED, run.id)))
-        choices.append((say(language, "compare.both", name=run_name(language, run)), arm_id(BOTH, run.id)))
-    return choices
-
-
-def chosen_arms(before: Sequence[str], runs: Sequence[RunRow]) -> list[str]:
-    """The arm of each pane: the one that was chosen, if it still exists; empty panes take the newest adapter's arms."""
-    ready = runs_with_adapter(runs)
-    known = {arm_id(kind, run.id) for run in ready for kind in (TUNED, BOTH)} | set(ALWAYS)
-    still_there = [arm if arm in known else NONE for arm in before]
-    wanted = [arm_id(BASE), arm_id(RAG)] if all(arm == NONE for arm in still_there) else []
-    wanted += [arm_id(TUNED, ready[-1].id), arm_id(BOTH, ready[-1].id)] if ready else []
-    missing = [arm for arm in wanted if arm not in still_there]
-    return [missing.pop(0) if arm == NONE and missing else arm for arm in still_there]
-
-
-def arms_of_two(runs: Sequence[RunRow]) -> list[str]:
-    """The arms of the two newest adapters: each alone, then each with retrieval."""
-    newest = list(reversed(runs_with_adapter(runs)))[:2]
-    return [arm_id(kind, run.id) for kind in (TUNED, BOTH) for run in newest]
-
-
 def column_classes(arm: str) -> list[str]:
     """CSS classes that give one kind of arm the same colour everywhere."""
-    return ["pane", f"arm-{arm.partition(':')[0]}"]
+    return ["pane", f"arm-{split_arm_id(arm)[0]}"]
 
 
 def draw_pane(language: str, arm: str, conversation: Conversation) -> tuple[Any, ...]:

@@ -24,8 +24,9 @@ def build_self_test(services: Services, line: dict[str, Any]) -> None:
 
     def test(request: gr.Request) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(services.visitors, request)
-        adapters = services.adapters.in_memory(visitor)
-        proof = services.self_tests.run(list(adapters.values()))
+        base = services.chats.name(visitor)
+        adapters = services.adapters.in_memory(visitor, base)
+        proof = services.self_tests.run(list(adapters.values()), base)
         runs = {run.id: run.name for run in services.runs.all(visitor)}
         names = {each.hash: runs.get(id_, "") for id_, each in adapters.items()}
         key = "test.passed" if proof.passed else "test.failed"

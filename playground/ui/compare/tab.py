@@ -11,17 +11,9 @@ from playground.chat.turns import Conversation
 from playground.services.app import Services
 from playground.storage.exchange import DOWNLOADS
 from playground.ui.compare.answer_stream import stream_updates
+from playground.ui.compare.arm_choice import NONE, arm_choices, arms_of_two, bases_in_play, chosen_arms
 from playground.ui.compare.difference_panel import DifferencePanel
-from playground.ui.compare.pane import (
-    NONE,
-    PANES,
-    arm_choices,
-    arms_of_two,
-    build_pane,
-    chosen_arms,
-    column_classes,
-    draw_pane,
-)
+from playground.ui.compare.pane import PANES, build_pane, column_classes, draw_pane
 from playground.ui.compare.reader import Reader, ReaderState, close_updates
 from playground.ui.compare.self_test_panel import build_self_test
 from playground.ui.compare.suggestions import build_suggestions, suggestion_updates
@@ -151,7 +143,8 @@ class CompareTab:
         # Before the adapters: a card may give text and adapters now, and a question shown beside fewer arms asks fewer.
         suggestions = suggestion_updates(self.services, visitor)
         runs = self.services.runs.with_adapter(visitor)
-        choices, arms = arm_choices(language, runs), chosen_arms(arms_before, runs)
+        bases = bases_in_play(self.services, visitor, runs)
+        choices, arms = arm_choices(language, runs, bases), chosen_arms(arms_before, runs, bases)
         stored = self.services.conversations.load(visitor)
         self.services.answers.prepare(visitor, arms)
         dropdowns = [gr.update(choices=choices, value=arm) for arm in arms]
@@ -214,7 +207,8 @@ class CompareTab:
     def _save(self, request: gr.Request) -> tuple[Any, ...]:
         """Files of the whole conversation in a download folder."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
-        choices = arm_choices(language, self.services.runs.with_adapter(visitor))
+        runs = self.services.runs.with_adapter(visitor)
+        choices = arm_choices(language, runs, bases_in_play(self.services, visitor, runs))
         words = {part: say(language, f"compare.saved_{part}") for part in ("title", "stamps", "passages")}
         folder = self.services.exchange.new_folder(visitor, DOWNLOADS)
         names = {id_: name for name, id_ in choices}

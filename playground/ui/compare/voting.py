@@ -10,13 +10,13 @@ from adapters.options import build, knobs
 from playground.chat.anonymize import anonymize
 from playground.chat.answer import Decoding
 from playground.chat.bradley_terry import rank_players
-from playground.chat.turns import SEPARATOR
+from playground.chat.turns import arm_base, split_arm_id
 from playground.services import votes as votes_service
 from playground.services.app import Services
 from playground.storage.exchange import DOWNLOADS
 from playground.storage.records import Ballot, VoteRow
-from playground.ui.compare.pane import arm_choices
-from playground.ui.shared.format import method_name
+from playground.ui.compare.arm_choice import arm_choices, bases_in_play
+from playground.ui.shared.format import method_name, model_name
 from playground.ui.shared.frames import Frames
 from playground.ui.shared.handlers import guard, guarded_stream, notice_box, refuse_if_full
 from playground.ui.shared.i18n import mark, say
@@ -99,7 +99,8 @@ class Voting:
     def refresh(self, language: str, visitor: str) -> tuple[Any, ...]:
         """Updates for `outputs`: this visitor's arms, and the standings on their current text."""
         runs = self.services.runs.with_adapter(visitor)
-        choices = [(say(language, "vote.any"), ANY), *arm_choices(language, runs)[1:]]
+        bases = bases_in_play(self.services, visitor, runs)
+        choices = [(say(language, "vote.any"), ANY), *arm_choices(language, runs, bases)[1:]]
         dropdowns = [gr.update(choices=choices, value=ANY) for _ in self.wanted]
         return *dropdowns, *self._standing_updates(language, visitor, "text")
 
@@ -181,5 +182,6 @@ def _names(language: str, votes: Sequence[VoteRow], everyone: bool) -> dict[str,
 
 
 def _name(language: str, kind: str, run: str) -> str:
-    way, _, method = kind.partition(SEPARATOR)
-    return say(language, f"compare.{way}", **({"name": run or method_name(method)} if method else {}))
+    (way, method), base = split_arm_id(kind), arm_base(kind)
+    name = say(language, f"compare.{way}", **({"name": run or method_name(method)} if method else {}))
+    return f"{name} · {model_name(base)}" if base else name

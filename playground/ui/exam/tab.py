@@ -13,7 +13,7 @@ from playground.services.app import Services
 from playground.services.exams import KIND, ExamDraft
 from playground.ui.exam.exam_view import question_table, state_line
 from playground.ui.exam.verdict_panel import VerdictPanel
-from playground.ui.shared.format import run_name
+from playground.ui.shared.format import run_names
 from playground.ui.shared.handlers import guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
@@ -149,8 +149,8 @@ class ExamTab:
 
     def _run_choices(self, language: str, visitor: str) -> list[tuple[str, str]]:
         """(name, id) of what an exam can examine: nothing, or a run with an adapter; the newest last."""
-        runs = self.services.runs.with_adapter(visitor)
-        return [(say(language, "exam.no_run"), NO_RUN), *((run_name(language, run), run.id) for run in runs)]
+        names = run_names(language, self.services.runs.with_adapter(visitor), self.services.chats.default)
+        return [(say(language, "exam.no_run"), NO_RUN), *((name, id_) for id_, name in names.items())]
 
     def offer_runs(self, request: gr.Request, shown: str | None) -> tuple[Any, ...]:
         """Offer the adapters as the tab opens: one may have become ready since the page last polled its run."""

@@ -28,10 +28,10 @@ class MethodCosts:
     side: int
 
 
-def measured_costs(services: Services) -> Iterator[MethodCosts]:
-    """Empty costs at once, then all of them when the model is loaded and the methods are measured."""
+def measured_costs(services: Services, base: str = "") -> Iterator[MethodCosts]:
+    """Empty costs at once, then all of them once the methods are measured on a chat model, the host's own with ""."""
     yield MethodCosts({}, 0)
-    yield MethodCosts(services.method_costs.measure(), services.chat.model.config.hidden_size)
+    yield MethodCosts(services.method_costs.measure(base), services.chats.get(base).model.config.hidden_size)
 
 
 def picture(language: str, method: Method[Any], known: MethodCosts) -> str:

@@ -1,6 +1,7 @@
 """Figures and texts as a visitor reads them; escapes what a visitor or a model wrote."""
 
 import html
+from collections.abc import Sequence
 
 import adapters
 from playground.storage.store import RunRow
@@ -18,12 +19,14 @@ def decimal(language: str, number: float, places: int) -> str:
 
 
 def parameters(language: str, number: float) -> str:
-    """A number of parameters: 1234 -> 1,234; 460800 -> 461 k; 2442240 -> 2.4 M."""
+    """A number of parameters: 1234 -> 1,234; 460800 -> 461 k; 2442240 -> 2.4 M; 1235814400 -> 1.2 B."""
     if number < 10_000:
         return count(language, number)
     if number < 1_000_000:
         return f"{decimal(language, number / 1e3, 0)} k"
-    return f"{decimal(language, number / 1e6, 1)} M"
+    if number < 1_000_000_000:
+        return f"{decimal(language, number / 1e6, 1)} M"
+    return f"{decimal(language, number / 1e9, 1)} B"
 
 
 def duration(language: str, seconds: float) -> str:
@@ -48,6 +51,18 @@ def escape_html(text: str) -> str:
 def run_name(language: str, run: RunRow) -> str:
     """A run's name; of one that the host prepared, with a word that says so."""
     return say(language, "run.prepared", name=run.name) if run.prepared else run.name
+
+
+def run_names(language: str, runs: Sequence[RunRow], default: str) -> dict[str, str]:
+    """The runs' names by their ids, each with its chat model where they are of several; `default` is the host's own."""
+    several = len({run.base or default for run in runs}) > 1
+    more = {run.id: f" · {model_name(run.base or default)}" if several else "" for run in runs}
+    return {run.id: f"{run_name(language, run)}{more[run.id]}" for run in runs}
+
+
+def model_name(name: str) -> str:
+    """A model's name without its owner."""
+    return name.rpartition("/")[2]
 
 
 def method_name(id_: str) -> str:

@@ -1,6 +1,6 @@
 """The visitor's runs as a table, with renaming and a deletion that must be confirmed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import gradio as gr
 from playground.services.app import Services
 from playground.storage.run_folder import adapter_folder, adapter_weights
 from playground.storage.store import RunRow
-from playground.ui.shared.format import count, decimal, method_name, run_name, size
+from playground.ui.shared.format import count, decimal, method_name, size
 from playground.ui.shared.handlers import guard
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import visitor_of
@@ -75,31 +75,33 @@ def build_adapters_list(services: Services, notice: gr.Textbox, changed: gr.Stat
     return AdaptersList(empty, table, manage, chosen)
 
 
-def list_updates(language: str, runs: Sequence[RunRow], chosen: str | None) -> tuple[Any, ...]:
-    """Updates for empty, table, manage and chosen."""
+def list_updates(
+    language: str, runs: Sequence[RunRow], names: Mapping[str, str], chosen: str | None
+) -> tuple[Any, ...]:
+    """Updates for empty, table, manage and chosen; `names` are the runs' by their ids."""
     ids = [run.id for run in runs]
-    choices = [(run_name(language, run), run.id) for run in runs]
+    choices = [(names[run.id], run.id) for run in runs]
     kept = chosen if chosen in ids else (ids[-1] if ids else None)
     return (
         gr.update(visible=not runs),
-        gr.update(value=_table(language, runs), visible=bool(runs)),
+        gr.update(value=_table(language, runs, names), visible=bool(runs)),
         gr.update(visible=bool(runs)),
         gr.update(choices=choices, value=kept),
     )
 
 
-def _table(language: str, runs: Sequence[RunRow]) -> dict[str, Any]:
+def _table(language: str, runs: Sequence[RunRow], names: Mapping[str, str]) -> dict[str, Any]:
     headers = [say(language, f"train.column.{each}") for each in COLUMNS]
-    return {"headers": headers, "data": [_row(language, run) for run in runs]}
+    return {"headers": headers, "data": [_row(language, run, names[run.id]) for run in runs]}
 
 
-def _row(language: str, run: RunRow) -> list[str]:
+def _row(language: str, run: RunRow, name: str) -> list[str]:
     figures = run.figures
     file = adapter_weights(adapter_folder(run.folder))
     tested = figures.get("heldout_after") is not None
     losses = [decimal(language, figures[f"heldout_{when}"], 3) for when in ("before", "after") if tested]
     return [
-        run_name(language, run),
+        name,
         method_name(run.method),
         say(language, f"state.{run.state}"),
         f"{figures['step']} / {figures['steps']}" if "steps" in figures else "–",

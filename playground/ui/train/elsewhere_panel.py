@@ -6,7 +6,6 @@ import gradio as gr
 
 import adapters
 from playground.export import snippets
-from playground.models.registry import chat_source
 from playground.services.app import Services
 from playground.ui.shared.handlers import guard, notice_box
 from playground.ui.shared.i18n import mark, say
@@ -38,7 +37,7 @@ def _show(services: Services) -> Any:
         settings = services.settings
         address = request.headers.get("origin") or f"http://{settings.host}:{settings.port}"
         return (
-            snippets.with_peft(adapters.get(run.method), chat_source(settings).name, form["native"]),
+            snippets.with_peft(adapters.get(run.method), services.chats.source(run.base).name, form["native"]),
             snippets.with_servers(form["merged"], form["gguf"]),
             snippets.with_endpoints(address, run.id, say(language, "elsewhere.visit")),
         )

@@ -1,6 +1,7 @@
 """The choice of a method: the cards, facts about the chosen one, and its rival; knows no method by name."""
 
 from collections.abc import Iterator
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -10,13 +11,14 @@ import adapters
 from adapters.base import Rival
 from adapters.errors import MethodError
 from adapters.options import build
+from playground.errors import UserError
 from playground.services.app import Services
 from playground.ui.learn.method_details import MethodCosts, facts, legend, measured_costs
 from playground.ui.shared.controls import Controls
 from playground.ui.shared.frames import Frames
 from playground.ui.shared.handlers import guard, guarded_stream
 from playground.ui.shared.i18n import mark, say
-from playground.ui.shared.session import language_of
+from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import NO_PROGRESS, UNQUEUED, UNQUEUED_LATEST
 from playground.ui.train.method_cards import build_cards, card_classes, pictures
 
@@ -50,7 +52,14 @@ class MethodChoice:
         drawn = [notice, self.legend, *[card.picture for card in self.cards.values()], self.about, self.rival]
         frames = Frames(drawn)
         show = frames.stream(guarded_stream(len(drawn), clears=False)(self._show))
-        page.load(show, form, frames.outputs, api_visibility="private", **NO_PROGRESS)
+        self._draw = partial(
+            gr.on, fn=show, inputs=form, outputs=frames.outputs, api_visibility="private", **NO_PROGRESS
+        )
+        self._draw(page.load)
+
+    def follow(self, chat_model: gr.Textbox) -> None:
+        """Draw the cards again when this, which tells the chosen chat model, has changed."""
+        self._draw(chat_model.change)
 
     def _mark_chosen(self, chosen: str) -> list[Any]:
         cards = [gr.update(elem_classes=card_classes(id_ == chosen)) for id_ in self.cards]
@@ -59,13 +68,20 @@ class MethodChoice:
     def _show(self, request: gr.Request, *form: Any) -> Iterator[tuple[Any, ...]]:
         """Updates at once without figures, then with the measured ones."""
         language = language_of(request)
-        for known in measured_costs(self.services):
+        for known in measured_costs(self.services, self._base(request)):
             described = _method_facts(language, form[0], known), self._rival_button(language, *form)
             yield legend(language), *pictures(language, known), *described
 
     def _describe(self, request: gr.Request, *form: Any) -> tuple[Any, ...]:
-        language, (*_, known) = language_of(request), measured_costs(self.services)
+        language, (*_, known) = language_of(request), measured_costs(self.services, self._base(request))
         return _method_facts(language, form[0], known), self._rival_button(language, *form)
+
+    def _base(self, request: gr.Request) -> str:
+        """The chat model that the visitor would train; the host's own for one who is not known yet."""
+        try:
+            return self.services.chats.name(visitor_of(self.services.visitors, request))
+        except UserError:
+            return ""
 
     def _choose_rival(self, _request: gr.Request, *form: Any) -> tuple[Any, ...]:
         rival = self._rival(*form)

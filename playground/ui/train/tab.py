@@ -11,7 +11,7 @@ from playground.services.app import Services
 from playground.training.config import PRESETS, RunConfig
 from playground.training.estimate import Estimate
 from playground.ui.shared.controls import Controls, build_controls
-from playground.ui.shared.format import count, decimal, duration
+from playground.ui.shared.format import count, decimal, duration, run_names
 from playground.ui.shared.handlers import Notice, guard, notice_box, notice_update
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
@@ -159,7 +159,8 @@ class TrainTab:
         return f"{lease} {most}"
 
     def _list_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
-        return list_updates(language, self.services.runs.listed(visitor), None)
+        runs = self.services.runs.listed(visitor)
+        return list_updates(language, runs, run_names(language, runs, self.services.chats.default), None)
 
     def _estimate(self, request: gr.Request, method: str, preset: str, *values: Any) -> tuple[Any, ...]:
         """What the run would take, or why there is no estimate; a warning about the text; what of it would be read."""
@@ -168,7 +169,7 @@ class TrainTab:
             return Notice(say(language, "train.needs_text")), notice_update(""), gr.update(visible=False)
         options, run_values = self.controls.read(method, values)
         config, cost = self.services.runs.plan(visitor, method, preset, options, run_values)
-        sentence = estimate_sentence(language, config, cost, self.services.chat.model.num_parameters())
+        sentence = estimate_sentence(language, config, cost, self.services.chats.of(visitor).model.num_parameters())
         short = self.services.training_text.short_answer_files(visitor)
         warning = say(language, "train.short_answers", files=", ".join(short), count=SHORT_WORDS) if short else ""
         shown = self._reading(language, visitor, config, cost)

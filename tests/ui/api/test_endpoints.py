@@ -28,7 +28,7 @@ from tests.fakes.texts import CLUB_RULES
 
 NAMES = (
     "open_visit", "add_text", "add_file", "texts", "search", "methods", "models", "train", "run_state", "stop",
-    "resume", "ask", "exam", "exam_state", "export", "forget",
+    "resume", "ask", "exam", "exam_state", "export", "forget", "use_model",
 )  # fmt: skip
 PART = 12_000  # characters of the text that the real model is taught
 ASK_KEYS = (
