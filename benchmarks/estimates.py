@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from playground.device import choose
-from playground.jobs.supervisor import start_worker
+from playground.jobs.processes import start_worker
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings

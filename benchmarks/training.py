@@ -26,7 +26,7 @@ from adapters.peft_method import unwrap
 from playground.data import dataset
 from playground.data.tokenize import NO_LOSS, Example, count_tokens
 from playground.device import Device
-from playground.jobs.supervisor import WORKER
+from playground.jobs.processes import WORKER
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings

@@ -102,6 +102,11 @@ class Settings:
     lease_seconds: int = setting(
         180, env="PLAYGROUND_LEASE_SECONDS", help="How long a run goes on after its page was last seen."
     )
+    spare_worker: bool = setting(
+        True,
+        env="PLAYGROUND_SPARE_WORKER",
+        help="Keep a process ready that has imported what a run needs, so that runs begin sooner; it takes memory.",
+    )
     prepare: str = setting(
         "lora exam vera",
         env="PLAYGROUND_PREPARE",

@@ -97,8 +97,14 @@ def forked_workers() -> Iterator[None]:
 
 @pytest.fixture
 def settings(tmp_path: Path, tiny_model_folder: Path) -> Settings:
-    """The tiny chat model alone, a data folder of this test's own, and no example that is prepared meanwhile."""
-    return Settings(data=tmp_path / "data", chat_model=str(tiny_model_folder), chat_models=NOTHING, prepare=NOTHING)
+    """The tiny chat model alone and a data folder of this test's own; nothing is prepared and no worker kept."""
+    return Settings(
+        data=tmp_path / "data",
+        chat_model=str(tiny_model_folder),
+        chat_models=NOTHING,
+        prepare=NOTHING,
+        spare_worker=False,
+    )
 
 
 @pytest.fixture

@@ -3,32 +3,27 @@
 import errno
 import json
 import logging
-import os
 import shutil
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import fields
-from pathlib import Path
 
 import psutil
 
 from playground import device
 from playground.errors import UserError
 from playground.jobs.oom import oom_kills
+from playground.jobs.processes import SpareWorker, give_lowest_priority, start_worker
 from playground.jobs.worker import FAULT, KILLED, NO_MEMORY, NO_ROOM, work
 from playground.settings import Settings
-from playground.storage.run_folder import ENDINGS, WORKER_LOG, read_events, time_to_end
+from playground.storage.run_folder import ENDINGS, read_events, time_to_end
 from playground.storage.store import RunRow, Store
 
 POLL_SECONDS = 0.25
 LOOK_SECONDS = 5.0  # between two looks whether the disk has room for the runs that paused
-# The worker's threads spin only briefly, so that the page gets the cores; freed memory is kept for the next pass.
-WORKER = {"GOMP_SPINCOUNT": "20000"} | dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(1 << 32))
-LOWEST = 19 if psutil.POSIX else psutil.IDLE_PRIORITY_CLASS  # of what the host prepares: it takes what is left
+IDLE_SECONDS = 15.0  # without work before a spare worker is started, so that it disturbs neither a start nor a run
 TOGETHER_SECONDS = 2.0  # between two processes' ends that belong together
 GRACE_SECONDS = 10.0  # from the end of a lease until the worker is killed
 SLICE_SECONDS, STEP_SECONDS = 60, 42  # of a lent GPU per call; of that for steps, the rest is for loading and saving
@@ -65,6 +60,7 @@ class Supervisor:
         self._advise = advise
         self._resume = resume
         self._next_look = 0.0
+        self._spare = SpareWorker(settings)
         self._oom_kills = oom_kills()  # when the worker of now was started
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._supervise, daemon=True, name="jobs")
@@ -104,17 +100,27 @@ class Supervisor:
         for row in self._store.runs.active():
             if row.state != "queued":
                 self._run_safely(row, self.take_over)
+        idle_since = time.monotonic()
         while not self._closing.is_set():
             try:
-                if time.monotonic() >= self._next_look:
-                    self._next_look = time.monotonic() + LOOK_SECONDS
-                    self.resume_paused()
-                claimed = self._store.runs.claim_next()
-                if claimed:
-                    self._run_safely(claimed, self._carry_out)
+                if self._work_off():
+                    idle_since = time.monotonic()
+                elif time.monotonic() - idle_since > IDLE_SECONDS and not device.on_zero_gpu():
+                    self._spare.keep()
             except Exception:  # such as a full disk: the queue goes on once there is room
                 logger.exception("no run could be claimed")
             self._closing.wait(POLL_SECONDS)
+        self._spare.close()
+
+    def _work_off(self) -> bool:
+        """See the next run of the queue to its end; whether there was one."""
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + LOOK_SECONDS
+            self.resume_paused()
+        claimed = self._store.runs.claim_next()
+        if claimed:
+            self._run_safely(claimed, self._carry_out)
+        return claimed is not None
 
     def resume_paused(self) -> None:
         """Queue again what paused for lack of disk space, if there is some now."""
@@ -142,9 +148,11 @@ class Supervisor:
 
     def _spawn(self, row: RunRow) -> psutil.Process:
         self._oom_kills = oom_kills()
-        worker = start_worker(row.folder, self._settings)
-        if row.prepared:
-            _give_lowest_priority(worker)
+        if row.prepared:  # nobody waits for it, and a spare has threads of its priority already
+            worker = start_worker(row.folder, self._settings)
+            give_lowest_priority(worker)
+        else:
+            worker = self._spare.take(row.folder) or start_worker(row.folder, self._settings)
         self._store.runs.update(row.visitor, row.id, pid=worker.pid, pid_started=worker.create_time())
         return worker
 
@@ -202,23 +210,6 @@ class Supervisor:
         except Exception:  # the ending is recorded with or without advice
             logger.exception("advice for run %s", row.id)
             return ""
-
-
-def start_worker(folder: Path, settings: Settings) -> psutil.Popen:
-    """Start the process that does the run in a folder; it outlives this one."""
-    command = [sys.executable, "-m", "playground.jobs.worker", str(folder)]
-    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-    own = {each.metadata["env"]: str(vars(settings)[each.name]) for each in fields(Settings)}
-    environment = {**os.environ, **own, **WORKER, "PYTHONPATH": path}
-    with (folder / WORKER_LOG).open("ab") as log:
-        return psutil.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
-
-
-def _give_lowest_priority(worker: psutil.Process) -> None:
-    """Before it starts a thread: each inherits this. Linux weighs sessions, so the worker's own session is set, too."""
-    worker.nice(LOWEST)
-    with suppress(OSError):
-        Path(f"/proc/{worker.pid}/autogroup").write_text(str(LOWEST))
 
 
 def living_worker(row: RunRow) -> psutil.Process | None:

@@ -1,12 +1,14 @@
 """The worker process: does the run in a folder and logs it there; opens no database and knows no task by name.
 
-`python -m playground.jobs.worker FOLDER` outlives the server that started it and ends at the run's lease.
+`python -m playground.jobs.worker FOLDER` outlives the server that started it and ends at the run's lease. Without a
+folder it imports what the tasks need and waits for a line with one; it ends where none comes.
 """
 
 import errno
 import logging
 import math
 import os
+import pkgutil
 import shutil
 import sys
 import time
@@ -19,8 +21,9 @@ from typing import Any
 import torch
 
 from playground.errors import USER_FACING
+from playground.jobs import tasks
 from playground.settings import Settings
-from playground.storage.run_folder import CHECKPOINT, asked_to_stop, log_event, read_config, read_events
+from playground.storage.run_folder import CHECKPOINT, WORKER_LOG, asked_to_stop, log_event, read_config, read_events
 
 NO_ROOM = "The disk is full, so the run pauses; all up to its last checkpoint is safe. It goes on once there is room."
 FAULT = "The run failed through a fault of this program, not of your text. Resume it, or start it again."
@@ -81,12 +84,28 @@ def _ending(folder: Path) -> str:
     return "stopped" if asked_to_stop(folder) else "slice"
 
 
+def _wait_for_folder() -> Path | None:
+    """Import every task, then read a run's folder from the standard input; from then on log into that folder."""
+    for task in pkgutil.iter_modules(tasks.__path__):
+        import_module(f"{tasks.__name__}.{task.name}")
+    given = sys.stdin.readline().strip()
+    if not given:
+        return None
+    with (Path(given) / WORKER_LOG).open("ab") as log:
+        for stream in (1, 2):
+            os.dup2(log.fileno(), stream)
+    return Path(given)
+
+
 def main() -> int:
     """The exit code: 0, 1 for a failed run, or ENOSPC if the disk had no room even for the run's last event."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(EASY_TO_END))
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else _wait_for_folder()
+    if folder is None:
+        return 0
     try:
-        return int(work(Path(sys.argv[1]), Settings.from_environment()) == "failed")
+        return int(work(folder, Settings.from_environment()) == "failed")
     except OSError as error:
         if error.errno not in FULL:
             raise

@@ -6,7 +6,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from playground.jobs import supervisor
+from playground.jobs import processes
 from playground.jobs.queue import JobQueue
 from playground.settings import Settings
 from playground.storage.run_folder import STOP
@@ -69,8 +69,8 @@ def test_two_owners_runs_keep_their_order(jobs: JobQueue, store: Store, owner: s
 def test_it_is_paused_within_moments_and_goes_on_from_its_checkpoint(
     started: JobQueue, store: Store, owner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert supervisor.LOWEST > 1
-    monkeypatch.setattr(supervisor, "LOWEST", 1)  # beside other tests it would hardly get a core
+    assert processes.LOWEST > 1
+    monkeypatch.setattr(processes, "LOWEST", 1)  # beside other tests it would hardly get a core
     run = started.submit(owner, config(steps=LONG), TEXT)
     before = watch(started, owner, run, training)
     assert psutil.Process(before.pid or 0).nice() == 1

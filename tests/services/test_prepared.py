@@ -12,7 +12,7 @@ from playground.chat.answer import Decoding
 from playground.data import examples as texts
 from playground.data.examples import examples
 from playground.errors import UserError
-from playground.jobs import supervisor
+from playground.jobs import processes
 from playground.services import preparing
 from playground.services.app import Services
 from playground.services.preparing import pieces_of
@@ -150,7 +150,7 @@ def test_where_nothing_is_prepared_an_example_is_only_its_text(services: Service
 def test_all_of_an_example_is_prepared_once(
     settings: Settings, long_window_folder: Path, short: str, monkeypatch: pytest.MonkeyPatch, forked_workers: None
 ) -> None:
-    monkeypatch.setattr(supervisor, "LOWEST", 0)  # beside other tests it would hardly get a core
+    monkeypatch.setattr(processes, "LOWEST", 0)  # beside other tests it would hardly get a core
     monkeypatch.setattr(preparing, "QUESTIONS", 4)
     monkeypatch.setattr(preparing, "STEPS", 4)
     monkeypatch.setattr(preparing, "LOOK_SECONDS", 0.1)

@@ -14,7 +14,7 @@ from playground.data.dataset import data_hash
 from playground.data.replay import shipped_turns
 from playground.device import choose
 from playground.errors import UserError
-from playground.jobs.supervisor import start_worker
+from playground.jobs.processes import start_worker
 from playground.models.chat_model import load_chat
 from playground.models.registry import chat_source
 from playground.settings import Settings
