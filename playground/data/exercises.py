@@ -14,7 +14,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from playground.data.packing import pack_length
-from playground.data.tokenize import MAX_GROUP_WINDOWS, Example, TrainingPair, pair_example
+from playground.data.tokenize import INSTRUCTION, MAX_GROUP_WINDOWS, Example, TrainingPair, pair_example
 from playground.prompts import Turn
 from retrieval.chunks import Passage
 
@@ -65,6 +65,9 @@ def _groups(
     exercise: Exercise, tokenizer: PreTrainedTokenizerBase, window: int, seed: int
 ) -> Iterator[Sequence[Example]]:
     draw = random.Random(f"{seed} {exercise.title}")
+    room = MAX_GROUP_WINDOWS * window - INSTRUCTION
+    texts = [each.text for each in exercise.passages]
+    sizes = [len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
 
     def asked(turns: Sequence[Turn], passages: Sequence[Passage], name: str) -> list[Example]:
         shown = draw.sample(passages, len(passages))
@@ -73,12 +76,16 @@ def _groups(
         return made if pack_length(made) <= MAX_GROUP_WINDOWS * window else []
 
     name = f"exercise {exercise.title}"
-    if whole := asked([turn for turns in exercise.questions for turn in turns], exercise.passages, name):
+    everything = [turn for turns in exercise.questions for turn in turns]
+    if sum(sizes) <= room and (whole := asked(everything, exercise.passages, name)):
         yield whole
         return
     for place, turns in enumerate(exercise.questions):
-        own, *others = exercise.passages[place:] + exercise.passages[:place]
-        tries = (asked(turns, [own, *others[:count]], f"{name} {place}") for count in reversed(range(len(others) + 1)))
+        shown = [*range(place, len(sizes)), *range(place)]
+        counts = [count for count in range(len(shown), 0, -1) if sum(sizes[each] for each in shown[:count]) <= room]
+        tries = (
+            asked(turns, [exercise.passages[each] for each in shown[:count]], f"{name} {place}") for count in counts
+        )
         yield from islice(filter(None, tries), 1)
 
 

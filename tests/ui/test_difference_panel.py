@@ -46,6 +46,9 @@ def test_one_click_puts_two_adapters_side_by_side(services: Services) -> None:
     visitor = services.store.visitor(secret)
     services.library.add_text(visitor, CLUB_RULES)
     older = train(services, visitor)
+    told, *rest = event_handler(page, tab.two, "click")(request)
+    assert "takes two adapters" in told["value"]
+    assert all(each == gr.skip() for each in rest)
     *_, offered = tab.refresh(request, None, *["none"] * PANES)
     assert offered["visible"] is False, "with one adapter there are no two"
     newer = train(services, visitor)

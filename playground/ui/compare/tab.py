@@ -8,6 +8,7 @@ import gradio as gr
 from adapters.options import build, knobs
 from playground.chat.answer import Decoding
 from playground.chat.turns import Conversation
+from playground.errors import UserError
 from playground.services.app import Services
 from playground.storage.exchange import DOWNLOADS
 from playground.ui.compare.answer_stream import stream_updates
@@ -159,6 +160,8 @@ class CompareTab:
         """Updates with the two newest adapters side by side, without retrieval and with it."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         arms = arms_of_two(self.services.runs.with_adapter(visitor))
+        if len(arms) < PANES:
+            raise UserError("Side by side takes two adapters, and there are fewer. Train or import another one first.")
         self.services.answers.prepare(visitor, arms)
         return *arms, *_column_updates(arms), *self._draw(language, arms, self.services.conversations.load(visitor))
 
