@@ -44,6 +44,7 @@ def ask_example(page: Page, url: str, scheme: str = "light") -> None:
     open_example(page, url, scheme)
     page.get_by_role("button", name=examples()[EXAMPLE].questions[0]).click(timeout=MINUTE)
     expect(page.get_by_label("Figures").nth(3)).to_have_value(STAMPED, timeout=3 * MINUTE)
+    expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible(timeout=3 * MINUTE)
 
 
 def take_tabs(browser: Browser, url: str, out: Path) -> None:
@@ -83,12 +84,8 @@ def main_job(page: Page, url: str) -> Iterator[Callable[[], bool]]:
     page.get_by_label("Your question").fill(examples()[EXAMPLE].questions[0])
     page.get_by_role("button", name="Ask", exact=True).click()
     page.get_by_label("Your question").evaluate("each => each.scrollIntoView({block: 'start'})")
-    yield (
-        lambda: (
-            page.get_by_label("Figures").count() > 3
-            and all(STAMPED.search(page.get_by_label("Figures").nth(pane).input_value()) for pane in range(4))
-        )
-    )
+    page.get_by_role("button", name="Stop", exact=True).wait_for(state="visible")
+    yield lambda: page.get_by_role("button", name="Ask", exact=True).is_visible()  # in place of Stop: all have ended
 
 
 def film(browser: Browser, url: str, file: Path) -> None:

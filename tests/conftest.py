@@ -32,8 +32,10 @@ from playground.storage.store import Store, new_secret
 from tests.fakes.chat_model import small_chat
 from tests.fakes.embedders import LetterEmbedder, RememberingEmbedder
 from tests.fakes.forked_worker import fork_worker, start_server
+from tests.fakes.hub import SmallHub, small_hub, use
 from tests.fakes.real_runs import RealRuns
 from tests.fakes.tiny_model import save_tiny_model, tiny_llama, tiny_tokenizer
+from tests.fakes.two_bases import LISTED_ON_HUB, OTHER, two_bases
 
 Write = Callable[[str, "str | bytes"], Path]
 
@@ -220,3 +222,17 @@ def real_chat(real_source: ModelSource) -> ChatModel:
 def real_runs(real_source: ModelSource, tmp_path_factory: pytest.TempPathFactory) -> RealRuns:
     """Six steps of each method on the real model, each trained once."""
     return RealRuns(tmp_path_factory.mktemp("real-runs"), real_source.folder)
+
+
+@pytest.fixture(scope="session")
+def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with further tiny chat models."""
+    return two_bases(tmp_path_factory.mktemp("bases"))
+
+
+@pytest.fixture
+def hub(bases: Path, hub_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallHub]:
+    """A Hub with the model that is not here."""
+    with small_hub({LISTED_ON_HUB: bases / OTHER}) as (hub, address):
+        use(address, monkeypatch)
+        yield hub

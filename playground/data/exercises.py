@@ -7,7 +7,7 @@ import json
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, cycle
 from pathlib import Path
 from typing import Any
 
@@ -45,48 +45,45 @@ def read_exercises(language: str) -> list[Exercise]:
 def exercise_examples(
     exercises: Iterable[Exercise], tokenizer: PreTrainedTokenizerBase, window: int, tokens: float, seed: int
 ) -> list[Example]:
-    """Exercises in an order drawn from `seed`, until about `tokens` tokens are read.
+    """Exercises in an order drawn from `seed`, until about `tokens` tokens are read; again from the first if need be.
 
     The questions about a text are a group with all of its passages. Where these are too long for a group, the
     questions about each passage are one, with as many of the others as fit.
     """
     listed, examples = list(exercises), list[Example]()
     random.Random(seed).shuffle(listed)
-    for exercise in listed:
-        for group in _groups(exercise, tokenizer, window, seed):
-            if tokens <= 0:
-                return examples
-            examples += group
-            tokens -= pack_length(group)
+    groups = chain.from_iterable(_groups(each, tokenizer, window, seed) for each in listed)
+    for place, group in enumerate(cycle(groups)):
+        if tokens <= 0:
+            break
+        examples += [replace(each, group=f"exercise {place}") for each in group]
+        tokens -= pack_length(group)
     return examples
 
 
-def _groups(
-    exercise: Exercise, tokenizer: PreTrainedTokenizerBase, window: int, seed: int
-) -> Iterator[Sequence[Example]]:
+def _groups(exercise: Exercise, tokenizer: PreTrainedTokenizerBase, window: int, seed: int) -> Iterator[list[Example]]:
     draw = random.Random(f"{seed} {exercise.title}")
-    room = MAX_GROUP_WINDOWS * window - INSTRUCTION
+    room = MAX_GROUP_WINDOWS * window
     texts = [each.text for each in exercise.passages]
     sizes = [len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
 
-    def asked(turns: Sequence[Turn], passages: Sequence[Passage], name: str) -> list[Example]:
-        shown = draw.sample(passages, len(passages))
+    def fitting(turns: Sequence[Turn], places: Sequence[int]) -> list[Example]:
+        """The examples of questions about these passages; none where they do not fit."""
+        if sum(sizes[place] for place in places) > room - INSTRUCTION:
+            return []
+        shown = [exercise.passages[place] for place in draw.sample(places, len(places))]
         pairs = [TrainingPair("exercise", turn.question, turn.answer, -1, -1) for turn in turns]
-        made = [replace(pair_example(pair, tokenizer, UNCUT, shown), group=name) for pair in pairs]
-        return made if pack_length(made) <= MAX_GROUP_WINDOWS * window else []
+        made = [pair_example(pair, tokenizer, UNCUT, shown) for pair in pairs]
+        return made if pack_length(made) <= room else []
 
-    name = f"exercise {exercise.title}"
-    everything = [turn for turns in exercise.questions for turn in turns]
-    if sum(sizes) <= room and (whole := asked(everything, exercise.passages, name)):
+    if whole := fitting(list(chain(*exercise.questions)), range(len(sizes))):
         yield whole
         return
     for place, turns in enumerate(exercise.questions):
-        shown = [*range(place, len(sizes)), *range(place)]
-        counts = [count for count in range(len(shown), 0, -1) if sum(sizes[each] for each in shown[:count]) <= room]
-        tries = (
-            asked(turns, [exercise.passages[each] for each in shown[:count]], f"{name} {place}") for count in counts
-        )
-        yield from islice(filter(None, tries), 1)
+        own_first = [*range(place, len(sizes)), *range(place)]
+        tries = (fitting(turns, own_first[:count]) for count in range(len(sizes), 0, -1))
+        if group := next(filter(None, tries), None):
+            yield group
 
 
 def _exercise(stored: dict[str, Any]) -> Exercise:

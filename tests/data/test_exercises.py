@@ -63,7 +63,7 @@ def test_every_passage_is_asked_for_twice_and_answered_in_a_sentence(shipped: li
 
 
 def test_a_group_asks_all_questions_of_the_same_passages(tokenizer: PreTrainedTokenizerFast) -> None:
-    groups = join_groups(exercise_examples([made()], tokenizer, WINDOW, 10_000, seed=0))
+    groups = join_groups(exercise_examples([made()], tokenizer, WINDOW, 1, seed=0))
     assert [len(each) for each in groups] == [6]
     prompt = tokenizer.decode(groups[0][0].input_ids)
     assert all(passage.text in prompt for passage in made().passages)
@@ -71,11 +71,17 @@ def test_a_group_asks_all_questions_of_the_same_passages(tokenizer: PreTrainedTo
 
 def test_of_long_passages_each_group_has_the_one_that_answers(tokenizer: PreTrainedTokenizerFast) -> None:
     long = made(words=70)
-    groups = join_groups(exercise_examples([long], tokenizer, WINDOW, 10_000, seed=0))
+    groups = join_groups(exercise_examples([long], tokenizer, WINDOW, 5 * MAX_GROUP_WINDOWS * WINDOW, seed=0))[:3]
     assert [len(each) for each in groups] == [2, 2, 2]
     for place, group in enumerate(groups):
         assert all(long.passages[place].text in tokenizer.decode(each.input_ids) for each in group)
         assert pack_length(group) <= MAX_GROUP_WINDOWS * WINDOW
+
+
+def test_few_exercises_are_read_again_as_groups_of_their_own(tokenizer: PreTrainedTokenizerFast) -> None:
+    groups = join_groups(exercise_examples([made()], tokenizer, WINDOW, 4 * MAX_GROUP_WINDOWS * WINDOW, seed=0))
+    assert len(groups) >= 4
+    assert all([each.input_ids for each in group] == [each.input_ids for each in groups[0]] for group in groups)
 
 
 def test_passages_that_fit_nowhere_are_left_out(tokenizer: PreTrainedTokenizerFast) -> None:

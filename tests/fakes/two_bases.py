@@ -7,6 +7,7 @@ from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM
 from tests.fakes.tiny_model import tiny_llama, tiny_tokenizer
 
 OTHER, THIRD = "other", "third"
+LISTED_ON_HUB = "owner/tiny-chat"  # a model that the tests' Hub gives
 
 
 def two_bases(folder: Path) -> Path:

@@ -1,7 +1,6 @@
 """A visitor changes the chat model: fetched from a Hub on this machine, with progress, cancelled, or refused."""
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,31 +12,15 @@ from playground.services.app import Services
 from playground.services.chat_changes import ChatChanges
 from playground.settings import Settings
 from playground.storage.store import new_secret
-from tests.fakes.hub import SmallHub, small_hub, use
-from tests.fakes.two_bases import OTHER, two_bases
+from tests.fakes.hub import SmallHub
+from tests.fakes.two_bases import LISTED_ON_HUB, OTHER
 from tests.fakes.waiting import wait_until
-
-NAME = "owner/tiny-chat"
-
-
-@pytest.fixture(scope="session")
-def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with further tiny chat models."""
-    return two_bases(tmp_path_factory.mktemp("bases"))
 
 
 @pytest.fixture
 def settings(settings: Settings, bases: Path) -> Settings:
     """A host that lists a folder, and a model of the Hub."""
-    return replace(settings, chat_models=f"{bases / OTHER},{NAME}", reserve_bytes=1)
-
-
-@pytest.fixture
-def hub(bases: Path, hub_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallHub]:
-    """A Hub with the model that is not here."""
-    with small_hub({NAME: bases / OTHER}) as (hub, address):
-        use(address, monkeypatch)
-        yield hub
+    return replace(settings, chat_models=f"{bases / OTHER},{LISTED_ON_HUB}", reserve_bytes=1)
 
 
 @pytest.fixture
@@ -66,7 +49,7 @@ def settled(changes: ChatChanges, visitor: str) -> str:
 def test_a_model_on_this_machine_is_loaded_and_then_it_is_the_visitors(
     services: Services, changes: ChatChanges, visitor: str
 ) -> None:
-    assert services.chats.offered_names() == [services.chats.default, OTHER, NAME]
+    assert services.chats.offered_names() == [services.chats.default, OTHER, LISTED_ON_HUB]
     changes.choose(visitor, OTHER)
     assert settled(changes, visitor) == ""
     assert services.chats.name(visitor) == OTHER
@@ -80,31 +63,31 @@ def test_a_model_is_fetched_with_progress_while_the_one_before_answers(
     services: Services, changes: ChatChanges, visitor: str, hub: SmallHub
 ) -> None:
     hub.go_on.clear()
-    changes.choose(visitor, NAME)
-    assert wait_until(lambda: changes.fetched(NAME)[0] > 0)
-    done, total = changes.fetched(NAME)
+    changes.choose(visitor, LISTED_ON_HUB)
+    assert wait_until(lambda: changes.fetched(LISTED_ON_HUB)[0] > 0)
+    done, total = changes.fetched(LISTED_ON_HUB)
     assert done < total
     assert services.chats.name(visitor) == services.chats.default
     hub.go_on.set()
     assert settled(changes, visitor) == ""
-    assert services.chats.name(visitor) == services.chats.of(visitor).name == NAME
-    assert changes.fetched(NAME) == (0, 0)
+    assert services.chats.name(visitor) == services.chats.of(visitor).name == LISTED_ON_HUB
+    assert changes.fetched(LISTED_ON_HUB) == (0, 0)
 
 
 def test_a_cancelled_transfer_leaves_nothing_and_can_begin_anew(
     services: Services, changes: ChatChanges, visitor: str, hub: SmallHub, settings: Settings
 ) -> None:
     hub.go_on.clear()
-    changes.choose(visitor, NAME)
-    assert wait_until(lambda: changes.fetched(NAME)[0] > 0)
+    changes.choose(visitor, LISTED_ON_HUB)
+    assert wait_until(lambda: changes.fetched(LISTED_ON_HUB)[0] > 0)
     changes.cancel(visitor)
     hub.go_on.set()
-    folder = fetched_folder(settings, NAME).parent
-    assert wait_until(lambda: changes.fetched(NAME) == (0, 0) and not list(folder.iterdir()))
+    folder = fetched_folder(settings, LISTED_ON_HUB).parent
+    assert wait_until(lambda: changes.fetched(LISTED_ON_HUB) == (0, 0) and not list(folder.iterdir()))
     assert services.chats.name(visitor) == services.chats.default
-    changes.choose(visitor, NAME)
+    changes.choose(visitor, LISTED_ON_HUB)
     assert settled(changes, visitor) == ""
-    assert services.chats.name(visitor) == NAME
+    assert services.chats.name(visitor) == LISTED_ON_HUB
 
 
 def test_one_who_cancels_does_not_end_the_transfer_of_another(
@@ -113,32 +96,32 @@ def test_one_who_cancels_does_not_end_the_transfer_of_another(
     other = services.store.visitor(new_secret())
     hub.go_on.clear()
     for each in (visitor, other):
-        changes.choose(each, NAME)
+        changes.choose(each, LISTED_ON_HUB)
     changes.cancel(visitor)
     hub.go_on.set()
     assert settled(changes, other) == ""
-    assert services.chats.name(other) == NAME
+    assert services.chats.name(other) == LISTED_ON_HUB
     assert services.chats.name(visitor) == services.chats.default
 
 
 def test_a_model_that_is_refused_says_why_and_the_one_before_stays(
     services: Services, changes: ChatChanges, visitor: str, hub: SmallHub
 ) -> None:
-    hub.gated.add(NAME)
-    changes.choose(visitor, NAME)
-    assert settled(changes, visitor).startswith(f"{NAME} is gated: its authors ask for a login")
+    hub.gated.add(LISTED_ON_HUB)
+    changes.choose(visitor, LISTED_ON_HUB)
+    assert settled(changes, visitor).startswith(f"{LISTED_ON_HUB} is gated: its authors ask for a login")
     assert services.chats.name(visitor) == services.chats.default
     hub.gated.clear()
-    hub.wrong.add(NAME)
-    changes.choose(visitor, NAME)
+    hub.wrong.add(LISTED_ON_HUB)
+    changes.choose(visitor, LISTED_ON_HUB)
     assert "is not the file that the Hub announced" in settled(changes, visitor)
 
 
 def test_a_model_that_cannot_chat_is_refused_when_it_is_chosen(
     services: Services, changes: ChatChanges, visitor: str, hub: SmallHub, tmp_path: Path
 ) -> None:
-    hub.folders[NAME] = Path(shutil.copytree(hub.folders[NAME], tmp_path / "mute"))
+    hub.folders[LISTED_ON_HUB] = Path(shutil.copytree(hub.folders[LISTED_ON_HUB], tmp_path / "mute"))
     (tmp_path / "mute" / "chat_template.jinja").unlink()
-    changes.choose(visitor, NAME)
-    assert settled(changes, visitor).startswith(f"The chat model {NAME} has no chat template.")
+    changes.choose(visitor, LISTED_ON_HUB)
+    assert settled(changes, visitor).startswith(f"The chat model {LISTED_ON_HUB} has no chat template.")
     assert services.chats.name(visitor) == services.chats.default

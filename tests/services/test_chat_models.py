@@ -20,15 +20,9 @@ from playground.settings import Settings
 from playground.storage.store import Store, new_secret
 from tests.fakes.runs import config
 from tests.fakes.texts import CLUB_RULES
-from tests.fakes.two_bases import OTHER, THIRD, two_bases
+from tests.fakes.two_bases import OTHER, THIRD
 
 GIGABYTE = 1_000_000_000
-
-
-@pytest.fixture(scope="session")
-def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with further tiny chat models."""
-    return two_bases(tmp_path_factory.mktemp("bases"))
 
 
 @pytest.fixture

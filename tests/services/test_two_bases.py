@@ -16,16 +16,10 @@ from playground.storage.run_folder import adapter_folder, read_base, read_record
 from playground.storage.store import RunRow, new_secret
 from tests.fakes.prepared import train
 from tests.fakes.texts import CLUB_RULES
-from tests.fakes.two_bases import OTHER, THIRD, two_bases
+from tests.fakes.two_bases import OTHER, THIRD
 
 QUESTION = "What does rule 3 say?"
 SHORT = Decoding(max_new_tokens=8)
-
-
-@pytest.fixture(scope="module")
-def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with further tiny chat models."""
-    return two_bases(tmp_path_factory.mktemp("bases"))
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The choice of the chat model through the page's handlers: hidden without one, cards, progress, and the way back."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,36 +15,21 @@ from playground.settings import NOTHING, Settings
 from playground.ui.api.endpoints import Endpoints
 from playground.ui.compare.arm_choice import BasesInPlay, arm_choices, bases_in_play, chosen_arms
 from playground.ui.model_choice import ModelChoice, card, offer_label
-from tests.fakes.hub import SmallHub, small_hub, use
+from tests.fakes.hub import SmallHub
 from tests.fakes.page import event_handler, page_request
 from tests.fakes.prepared import prepare, train
 from tests.fakes.texts import CLUB_RULES
-from tests.fakes.two_bases import OTHER, two_bases
+from tests.fakes.two_bases import LISTED_ON_HUB, OTHER
 from tests.fakes.waiting import wait_until
 
-NAME = "owner/tiny-chat"
 PARTS = ("panel", "listed", "card", "use", "misfit", "back", "progress", "cancel", "state", "timer")
 TINY = ChatOffer("owner/Big-1B", False, ChatFacts(1_000_000_000, 2_000, "MIT", 8, 4_096, gated=True), 4 * 10**9, 8.76)
-
-
-@pytest.fixture(scope="session")
-def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with further tiny chat models."""
-    return two_bases(tmp_path_factory.mktemp("bases"))
 
 
 @pytest.fixture
 def settings(settings: Settings, bases: Path) -> Settings:
     """A host that lists a folder, and a model of the Hub."""
-    return replace(settings, chat_models=f"{bases / OTHER},{NAME}", reserve_bytes=1)
-
-
-@pytest.fixture
-def hub(bases: Path, hub_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallHub]:
-    """A Hub with the model that is not here."""
-    with small_hub({NAME: bases / OTHER}) as (hub, address):
-        use(address, monkeypatch)
-        yield hub
+    return replace(settings, chat_models=f"{bases / OTHER},{LISTED_ON_HUB}", reserve_bytes=1)
 
 
 class Visit:
@@ -100,17 +84,17 @@ def test_a_choice_shows_its_card_and_then_the_page_is_drawn_anew(services: Servi
 def test_a_model_is_fetched_with_progress_and_a_button_that_cancels(services: Services, hub: SmallHub) -> None:
     services.chats.ask_hub()
     visit = Visit(services)
-    assert visit.shown()["listed"]["choices"][-1] == ("tiny-chat · to be fetched", NAME)
+    assert visit.shown()["listed"]["choices"][-1] == ("tiny-chat · to be fetched", LISTED_ON_HUB)
     hub.go_on.clear()
-    visit.press(visit.choice.use, NAME)
+    visit.press(visit.choice.use, LISTED_ON_HUB)
     assert wait_until(lambda: visit.shown()["progress"]["value"].startswith("Fetching tiny-chat: 0 of 1 MB"))
     assert visit.shown()["cancel"]["visible"]
     visit.press(visit.choice.cancel)
     hub.go_on.set()
     assert visit.settle()["progress"]["visible"] is False
-    hub.gated.add(NAME)
-    visit.press(visit.choice.use, NAME)
-    assert visit.settle()["progress"]["value"].startswith(f"{NAME} is gated")
+    hub.gated.add(LISTED_ON_HUB)
+    visit.press(visit.choice.use, LISTED_ON_HUB)
+    assert visit.settle()["progress"]["value"].startswith(f"{LISTED_ON_HUB} is gated")
     assert visit.shown()["listed"]["value"] == services.chats.default
 
 
