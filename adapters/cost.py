@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
+from itertools import cycle, islice
 from typing import Any
 from weakref import WeakSet
 
@@ -173,11 +174,18 @@ def few_blocks(method: Method[Any], options: Options, config: PretrainedConfig, 
 def bare_blocks(config: PretrainedConfig, blocks: int = 1) -> PreTrainedModel:
     """Blocks of the model's shape behind a tiny vocabulary."""
     small = deepcopy(config)
+    per_block = {name: kinds for name, kinds in config.to_dict().items() if _is_per_block(kinds, config)}
+    small.update({name: list(islice(cycle(kinds), blocks)) for name, kinds in per_block.items()})
     small.num_hidden_layers, small.vocab_size = blocks, 8
     small.bos_token_id = small.eos_token_id = small.pad_token_id = 0
     with torch.random.fork_rng(devices=[]):
         base: PreTrainedModel = AutoModelForCausalLM.from_config(small, dtype=torch.float32)
     return base
+
+
+def _is_per_block(value: object, config: PretrainedConfig) -> bool:
+    """Whether a field of the configuration says something of each block, such as its kind of attention."""
+    return isinstance(value, list) and len(value) == config.num_hidden_layers
 
 
 class _SavedTensor:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -38,6 +39,7 @@ class ChatChanges:
         self._settings, self._store, self._chats, self._self_tests = settings, store, chats, self_tests
         self._lock = threading.Lock()
         self._changes: dict[str, ChatChange] = {}
+        self._made: Counter[str] = Counter()
         self._at_work: set[str] = set()  # the models that a thread makes ready
         self._fetched: dict[str, tuple[int, int]] = {}
 
@@ -60,6 +62,10 @@ class ChatChanges:
     def change(self, visitor: str) -> ChatChange | None:
         """The visitor's change that is under way or failed, if there is one."""
         return self._changes.get(visitor)
+
+    def count(self, visitor: str) -> int:
+        """How many changes of the visitor have been made since the start."""
+        return self._made[visitor]
 
     def fetched(self, name: str) -> tuple[int, int]:
         """The bytes of a model that have been fetched, and all of them; zeros where nothing is fetched now."""
@@ -127,4 +133,5 @@ class ChatChanges:
                 self._store.choose_base(visitor, change.name)
             except (UserError, OSError):  # the visitor is gone, or the disk is full
                 log.info("a choice of a chat model could not be kept", exc_info=True)
+            self._made[visitor] += 1
             del self._changes[visitor]  # last: whoever sees no change finds the new model

@@ -13,7 +13,7 @@ from playground.ui.shared.handlers import guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.polling import Poll
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import UNQUEUED, Tab
+from playground.ui.shared.tab import UNQUEUED, UNQUEUED_LATEST, Tab
 from playground.ui.shared.translation import translate
 
 WATCH_SECONDS = 1.0
@@ -45,19 +45,19 @@ class ModelChoice:
             )
             self.back = gr.Button(visible=False, size="sm", min_width=200)
         self.notice = notice_box()
-        self.state = gr.Textbox(visible="hidden")  # its change redraws the page without the queue
+        self.state = gr.Textbox("0", visible="hidden")  # the changes made; a new one redraws the page without the queue
         self.timer = gr.Timer(WATCH_SECONDS, active=False)
         self._wire()
 
     @property
     def tab(self) -> Tab:
         """What the page redraws of it."""
-        return Tab("chat_models", self.outputs, self.refresh, self.changed)
+        return Tab("chat_models", self.outputs, self.refresh, self.changed, [self.listed])
 
     @property
     def outputs(self) -> list[Any]:
         """All that depends on the visitor's choice."""
-        chosen = [self.panel, self.listed, self.card, self.use, self.misfit, self.back]
+        chosen = [self.panel, self.listed, self.misfit, self.back]
         return [*chosen, *self.progress_outputs]
 
     @property
@@ -68,32 +68,41 @@ class ModelChoice:
     def _wire(self) -> None:
         self.poll = Poll("chat_model", self._watch, self.progress_outputs)
         self.poll.follow(self.timer)
-        shown = [self.notice, self.card, self.use]
-        self.listed.input(guard(len(shown))(self._show), self.listed, shown, **UNQUEUED)
+        shown = [self.card, self.use]
+        # Of the list's value alone, so that no redraw shows the card of another model than the list does.
+        gr.on([self.listed.change, self.state.change], self._show, self.listed, shown, **UNQUEUED_LATEST)
         changing = [self.notice, *self.progress_outputs]
         safe = guard(len(changing))
         self.use.click(safe(self._choose), self.listed, changing, **UNQUEUED)
-        self.back.click(safe(self._go_back), None, changing, **UNQUEUED)
+        self.back.click(guard(1 + len(changing))(self._go_back), None, [*changing, self.listed], **UNQUEUED)
         self.cancel.click(safe(self._cancel), None, changing, **UNQUEUED)
 
-    def refresh(self, request: gr.Request) -> tuple[Any, ...]:
-        """Updates for `outputs`."""
+    def refresh(self, request: gr.Request, listed: str | None = None) -> tuple[Any, ...]:
+        """Updates for `outputs`; a model that is `listed`, chosen or not, stays so."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         names, now = self.services.chats.offered_names(), self.services.chats.name(visitor)
         if len(names) < 2:
             hidden = gr.update(visible=False)
-            return hidden, gr.skip(), gr.skip(), gr.skip(), hidden, hidden, *self._progress(language, visitor)
+            return hidden, gr.skip(), hidden, hidden, *self._progress(language, visitor)
         offers = [self.services.chats.offer(name) for name in names]
         title = say(language, "model.title_value", name=model_name(now))
         return (
             gr.update(label=title, visible=True),
-            gr.update(choices=[(offer_label(language, each), each.name) for each in offers], value=now),
-            *self._card(language, now, now),
+            gr.update(
+                choices=[(offer_label(language, each), each.name) for each in offers],
+                value=listed if listed in names else now,
+            ),
             *self._misfit(language, visitor, now),
             *self._progress(language, visitor),
         )
 
-    def _card(self, language: str, shown: str, now: str) -> tuple[Any, ...]:
+    def _show(self, request: gr.Request, name: str | None) -> tuple[Any, ...]:
+        """The card of a model, and whether its button is for use, for fetching, or says that it is in use."""
+        language, names = language_of(request), self.services.chats.offered_names()
+        if len(names) < 2:
+            return gr.skip(), gr.skip()
+        now = self.services.chats.name(visitor_of(self.services.visitors, request))
+        shown = name if name in names else now
         offer = self.services.chats.offer(shown)
         key = "model.in_use" if shown == now else "model.use" if offer.here else "model.fetch"
         return card(language, offer), gr.update(value=say(language, key), interactive=shown != now)
@@ -112,13 +121,13 @@ class ModelChoice:
         return bases[-1] if bases and now not in bases and chats.is_here(bases[-1]) else ""
 
     def _progress(self, language: str, visitor: str) -> tuple[Any, ...]:
-        change, now = self.services.chat_changes.change(visitor), self.services.chats.name(visitor)
+        change = self.services.chat_changes.change(visitor)
         under_way = change is not None and change.under_way
         words = self._progress_line(language, change) if change else ""
         return (
             gr.update(value=words, visible=bool(words)),
             gr.update(visible=under_way),
-            f"{now} {change.error if change else ''}",
+            str(self.services.chat_changes.count(visitor)),
             gr.update(active=under_way),
         )
 
@@ -133,19 +142,16 @@ class ModelChoice:
     def _watch(self, request: gr.Request) -> tuple[Any, ...]:
         return self._progress(language_of(request), visitor_of(self.services.visitors, request))
 
-    def _show(self, request: gr.Request, name: str | None) -> tuple[Any, ...]:
-        now = self.services.chats.name(visitor_of(self.services.visitors, request))
-        return self._card(language_of(request), name if name in self.services.chats.offered_names() else now, now)
-
     def _choose(self, request: gr.Request, name: str | None) -> tuple[Any, ...]:
         self.services.chat_changes.choose(visitor_of(self.services.visitors, request), name or "")
         return self._watch(request)
 
     def _go_back(self, request: gr.Request) -> tuple[Any, ...]:
         visitor = visitor_of(self.services.visitors, request)
-        if base := self._other_base(visitor, self.services.chats.name(visitor)):
+        base = self._other_base(visitor, self.services.chats.name(visitor))
+        if base:
             self.services.chat_changes.choose(visitor, base)
-        return self._watch(request)
+        return *self._watch(request), gr.update(value=base) if base else gr.skip()
 
     def _cancel(self, request: gr.Request) -> tuple[Any, ...]:
         self.services.chat_changes.cancel(visitor_of(self.services.visitors, request))

@@ -64,10 +64,11 @@ def build(services: Services) -> gr.Blocks:
         for button, tab in ways.items():
             button.click(None, None, tabs, js=open_tab(tab), **UNQUEUED)
         of_text = [text.tab, text.quality.tab, text.written.tab]
-        all_tabs = [bar.tab, model.tab, start.tab, *of_text, train.tab, train.preview.tab, compare.tab, exam.tab]
-        train.choice.follow(model.state)
+        all_tabs = [bar.tab, model.tab, start.tab, *of_text, train.tab, train.preview.tab, exam.tab]
+        all_tabs.append(compare.tab)  # last, as an answer may end while the others are redrawn
         run_state = _poll_runs(services, page, bar, train, exam)
         _redraw_on_change(page, all_tabs, [run_state, model.state])
+        train.choice.follow(model.state)  # last, as the browser runs a change's events one after another
         send_session_names(page, [model.poll, text.index.poll, train.sweep.poll])
         compat.hide_events(page, offered)
     page.queue(api_open=False, max_size=EVENTS * services.settings.queue_size, default_concurrency_limit=4)
@@ -140,7 +141,33 @@ def redraw_all(tabs: list[Tab]) -> Callable[..., list[Any]]:
 def _framed(tab: Tab) -> Tab:
     """The tab with its updates as one text, and as they are only where the server must know them."""
     frames = Frames(tab.outputs)
-    return replace(tab, outputs=frames.outputs, refresh=frames.once(_skip_unknown_visitor(tab)))
+    return replace(tab, outputs=frames.outputs, refresh=frames.once(leave_newer(tab, _skip_unknown_visitor(tab))))
+
+
+def leave_newer(tab: Tab, refresh: Callable[..., Any]) -> Callable[..., Any]:
+    """A redraw that leaves what a visitor may have done since it was asked for.
+
+    It says no value to a control which had that value, and stops no timer, as what it follows may have begun.
+    """
+    controls = {tab.outputs.index(each): number for number, each in enumerate(tab.inputs) if each in tab.outputs}
+    timers = [place for place, each in enumerate(tab.outputs) if isinstance(each, gr.Timer)]
+
+    @functools.wraps(refresh)
+    def leave(request: gr.Request, *values: Any) -> list[Any]:
+        updates = list(refresh(request, *values))
+        for place, number in controls.items():
+            updates[place] = _without(updates[place], "value", values[number])
+        for place in timers:
+            updates[place] = _without(updates[place], "active", False)
+        return updates
+
+    return leave
+
+
+def _without(update: Any, name: str, value: Any) -> Any:
+    """The update without a property, if it has this value."""
+    is_said = isinstance(update, dict) and name in update and update[name] == value
+    return {key: each for key, each in update.items() if key != name} if is_said else update
 
 
 def _skip_unknown_visitor(tab: Tab) -> Callable[..., Any]:

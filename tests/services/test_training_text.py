@@ -19,6 +19,7 @@ from playground.services.library import Library
 from playground.services.training_text import TrainingText
 from playground.settings import Settings
 from playground.storage.store import Store, new_secret
+from playground.training import workload
 from playground.training.config import TrainSettings
 from playground.training.losses import count_targets
 from retrieval.readers.dispatch import read_document
@@ -105,8 +106,13 @@ def test_the_preview_is_of_the_examples_that_training_gets(
 
 
 def test_the_workload_is_of_the_packs_that_training_reads(
-    text: TrainingText, library: Library, visitor: str, tokenizer: PreTrainedTokenizerFast
+    text: TrainingText,
+    library: Library,
+    visitor: str,
+    tokenizer: PreTrainedTokenizerFast,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(workload, "SAMPLE_TOKENS", 10**6)
     settings = TrainSettings(window=256, batch_tokens=600, pairs_share=0.5, seed=3)
     library.add_text(visitor, Path("playground/data/example_texts/us_constitution.txt").read_text()[:3_000])
     load = text.workload(visitor, settings)

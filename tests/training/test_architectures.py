@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import adapters
+from adapters.base import target_layers, top_blocks
 from adapters.cost import bare_blocks
 from adapters.peft_method import unwrap
 from playground.models.architectures import architecture_of, row_of
@@ -78,3 +79,10 @@ def test_a_pass_whose_logits_are_others_is_left(kind: str, monkeypatch: pytest.M
 @pytest.mark.parametrize("kind", sorted(OURS))
 def test_the_blocks_that_are_timed_have_a_row_too(kind: str) -> None:
     assert fused_decoder.is_supported(bare_blocks(strong(kind).config, 1))
+
+
+@pytest.mark.parametrize("kind", sorted(OURS))
+def test_more_blocks_can_be_timed_than_the_model_has(kind: str) -> None:
+    config = strong(kind).config
+    blocks = bare_blocks(config, config.num_hidden_layers + 3)
+    assert len(top_blocks(target_layers(blocks), 0)) == config.num_hidden_layers + 3

@@ -82,6 +82,7 @@ def test_two_models_in_one_visit_with_an_adapter_on_each(services: Services) -> 
         for pane, name in (("Second pane", "Base + retrieval"), ("Fourth pane", "Fine-tuned · mine")):
             tab.get_by_label(pane).click()
             tab.get_by_role("option", name=f"{name} · {own}", exact=True).click()
+            expect(tab.get_by_role("option")).to_have_count(0)
         tab.get_by_label("Your question").fill(QUESTION)
         tab.get_by_role("button", name="Ask", exact=True).click()
         expect(tab.get_by_role("button", name="Ask", exact=True)).to_be_visible(timeout=2 * MINUTES)

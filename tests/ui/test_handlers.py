@@ -7,7 +7,7 @@ import gradio as gr
 import pytest
 
 from playground.errors import UserError
-from playground.ui.page import redraw_all
+from playground.ui.page import leave_newer, redraw_all
 from playground.ui.shared.handlers import Notice, guard, guarded_stream
 from playground.ui.shared.tab import Tab
 
@@ -69,3 +69,15 @@ def test_a_tab_that_cannot_be_drawn_keeps_no_other_from_being_redrawn(caplog: py
         ]
     assert redraw_all(tabs)(REQUEST, "drawn") == [gr.skip(), gr.skip(), "drawn!"]
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_redraw_leaves_what_a_visitor_may_have_done_since_it_was_asked_for() -> None:
+    with gr.Blocks():
+        control, other, timer = gr.Dropdown(), gr.Dropdown(), gr.Timer()
+
+    def refresh(_: gr.Request, value: str) -> tuple[Any, ...]:
+        return gr.update(value="a"), gr.update(value="a"), gr.update(active=value == "b")
+
+    redraw = leave_newer(Tab("one", [other, control, timer], refresh, gr.State(0), [control]), refresh)
+    assert [shown(each) for each in redraw(REQUEST, "a")] == [{"value": "a"}, {}, {}]
+    assert [shown(each) for each in redraw(REQUEST, "b")] == [{"value": "a"}, {"value": "a"}, {"active": True}]

@@ -22,7 +22,7 @@ from tests.fakes.texts import CLUB_RULES
 from tests.fakes.two_bases import LISTED_ON_HUB, OTHER
 from tests.fakes.waiting import wait_until
 
-PARTS = ("panel", "listed", "card", "use", "misfit", "back", "progress", "cancel", "state", "timer")
+PARTS = ("panel", "listed", "misfit", "back", "progress", "cancel", "state", "timer")
 TINY = ChatOffer("owner/Big-1B", False, ChatFacts(1_000_000_000, 2_000, "MIT", 8, 4_096, gated=True), 4 * 10**9, 8.76)
 
 
@@ -45,6 +45,10 @@ class Visit:
     def shown(self) -> dict[str, Any]:
         """What stands there, by its parts."""
         return dict(zip(PARTS, self.choice.refresh(self.request), strict=True))
+
+    def card(self, listed: str | None) -> tuple[Any, ...]:
+        """The card and the button while a model is chosen in the list."""
+        return event_handler(self.page, self.choice.listed, "change")(self.request, listed)
 
     def press(self, button: gr.Button, *values: Any) -> tuple[Any, ...]:
         """The updates that follow a click."""
@@ -69,8 +73,8 @@ def test_a_choice_shows_its_card_and_then_the_page_is_drawn_anew(services: Servi
     assert before["panel"]["visible"]
     assert before["panel"]["label"] == f"Chat model: {own}"
     assert [name for _, name in before["listed"]["choices"]] == [own, OTHER]
-    assert before["use"] == gr.update(value="In use", interactive=False)
-    _, shown, use_it = event_handler(visit.page, visit.choice.listed, "input")(visit.request, OTHER)
+    assert visit.card(own)[1] == visit.card(None)[1] == gr.update(value="In use", interactive=False)
+    shown, use_it = visit.card(OTHER)
     assert shown.startswith(f"**{OTHER}**")
     assert "tokens per second here, estimated" in shown
     assert use_it == gr.update(value="Use this model", interactive=True)
@@ -79,6 +83,15 @@ def test_a_choice_shows_its_card_and_then_the_page_is_drawn_anew(services: Servi
     assert after["panel"]["label"] == f"Chat model: {OTHER}"
     assert after["listed"]["value"] == OTHER
     assert after["state"] != before["state"]
+    assert visit.card(OTHER)[1] == gr.update(value="In use", interactive=False)
+
+
+def test_a_redraw_keeps_the_model_that_is_chosen_in_the_list(services: Services) -> None:
+    visit = Visit(services)
+    own = services.chats.default
+    for listed, kept in ((OTHER, OTHER), (own, own), (None, own), ("gone", own)):
+        shown = dict(zip(PARTS, visit.choice.refresh(visit.request, listed), strict=True))
+        assert shown["listed"]["value"] == kept
 
 
 def test_a_model_is_fetched_with_progress_and_a_button_that_cancels(services: Services, hub: SmallHub) -> None:
@@ -113,7 +126,7 @@ def test_what_is_ready_for_another_model_says_so_and_offers_the_switch(services:
     own, shown = services.chats.default, visit.shown()
     assert shown["misfit"]["value"].startswith(f"The adapters that are ready for you belong to {own}, and you have")
     assert shown["back"] == gr.update(value=f"Switch to {own}", visible=True)
-    visit.press(visit.choice.back)
+    assert visit.press(visit.choice.back)[-1] == gr.update(value=own)
     assert visit.settle()["listed"]["value"] == own
     assert visit.shown()["misfit"]["visible"] is False
 

@@ -16,6 +16,7 @@ from playground.services.app import Services
 from playground.settings import Settings
 from playground.ui.compare.pane import PANES
 from playground.ui.compare.tab import CompareTab
+from playground.ui.compare.voting import ANY
 from playground.ui.exam.verdict_panel import VerdictPanel
 from playground.ui.shared.session import visitor_of
 from tests.fakes.answers import answer_briefly
@@ -87,7 +88,7 @@ def test_no_question_is_offered_before_the_arms_that_it_asks(
 
     monkeypatch.setattr(services.library, "documents", lambda of: given(of, documents))
     monkeypatch.setattr(services.runs, "with_adapter", lambda of: given(of, with_adapter))
-    drawn = list(zip(compare.tab.outputs, compare.refresh(request, None, *["none"] * PANES), strict=True))
+    drawn = list(zip(compare.tab.outputs, compare.refresh(request, None, *["none"] * PANES, ANY, ANY), strict=True))
     arms = [update["value"] for part, update in drawn if part in compare.arms]
     offered = [update["visible"] for part, update in drawn if part in compare.suggestions]
     assert "none" not in arms or not any(offered)

@@ -61,7 +61,7 @@ class CompareTab:
         columns = [pane.column for pane in self.panes]
         outputs = [*self.arms, *columns, *self.pane_outputs, *self.suggestions, *self.reader.outputs]
         outputs += [*self.voting.outputs, self.two]
-        return Tab("panes", outputs, self.refresh, self.changed, [self.reader.place, *self.arms])
+        return Tab("panes", outputs, self.refresh, self.changed, [self.reader.place, *self.arms, *self.voting.wanted])
 
     def _build_question(self) -> None:
         with gr.Row(equal_height=False, elem_classes="ask"):
@@ -138,19 +138,22 @@ class CompareTab:
             None, js=FOCUS_CITATION, **UNQUEUED
         )
 
-    def refresh(self, request: gr.Request, place: ReaderState | None, *arms_before: str) -> tuple[Any, ...]:
-        """Updates with the current choices, every stored turn, and the newest adapter in empty panes."""
+    def refresh(self, request: gr.Request, place: ReaderState | None, *before: str) -> tuple[Any, ...]:
+        """Updates with the current choices, every stored turn, and the newest adapter in empty panes.
+
+        `before` is what is chosen: the panes' arms and the two of the vote. A question under way draws the panes.
+        """
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         # Before the adapters: a card may give text and adapters now, and a question shown beside fewer arms asks fewer.
         suggestions = suggestion_updates(self.services, visitor)
         runs = self.services.runs.with_adapter(visitor)
         bases = bases_in_play(self.services, visitor, runs)
-        choices, arms = arm_choices(language, runs, bases), chosen_arms(arms_before, runs, bases)
+        choices, arms = arm_choices(language, runs, bases), chosen_arms(before[:PANES], runs, bases)
         stored = self.services.conversations.load(visitor)
         self.services.answers.prepare(visitor, arms)
         dropdowns = [gr.update(choices=choices, value=arm) for arm in arms]
         panes, reader = self._draw(language, arms, stored), self.reader.redraw(visitor, place)
-        voting, two = self.voting.refresh(language, visitor), gr.update(visible=len(runs) > 1)
+        voting, two = self.voting.refresh(language, visitor, before[PANES:]), gr.update(visible=len(runs) > 1)
         return *dropdowns, *_column_updates(arms), *panes, *suggestions, *reader, *voting, two
 
     def _draw(self, language: str, arms: Sequence[str], stored: Conversation) -> list[Any]:

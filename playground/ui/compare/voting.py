@@ -96,12 +96,13 @@ class Voting:
         prepare = guard(1 + len(self.files))(self._prepare_files)
         self.make.click(prepare, None, [self.notice, *self.files], api_name="votes")
 
-    def refresh(self, language: str, visitor: str) -> tuple[Any, ...]:
-        """Updates for `outputs`: this visitor's arms, and the standings on their current text."""
+    def refresh(self, language: str, visitor: str, wanted: Sequence[str]) -> tuple[Any, ...]:
+        """Updates for `outputs`: this visitor's arms, those `wanted` kept, and the standings on their current text."""
         runs = self.services.runs.with_adapter(visitor)
         bases = bases_in_play(self.services, visitor, runs)
         choices = [(say(language, "vote.any"), ANY), *arm_choices(language, runs, bases)[1:]]
-        dropdowns = [gr.update(choices=choices, value=ANY) for _ in self.wanted]
+        known = {id_ for _, id_ in choices}
+        dropdowns = [gr.update(choices=choices, value=each if each in known else ANY) for each in wanted]
         return *dropdowns, *self._standing_updates(language, visitor, "text")
 
     def _ask(self, request: gr.Request, question: str, *values: Any) -> Iterator[tuple[Any, ...]]:
