@@ -1,7 +1,7 @@
 # The playground's commands; `make` alone lists them.
 
 PORT ?= 7860
-FREE_MB := 3500
+FREE_MB := 4200
 VENV := .venv
 PY := $(VENV)/bin/python
 PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder  # a file's tests share their fixtures on one worker
@@ -19,7 +19,7 @@ run: install  ## set up what is missing and open the playground on http://127.0.
 	@echo "Starting the playground on http://$${HOST:-127.0.0.1}:$(PORT) (Ctrl-C ends it)"
 	@PORT=$(PORT) exec $(PY) app.py
 
-install: $(VENV)/.models  ## set up alone: the environment in .venv and the two models
+install: $(VENV)/.models  ## set up alone: the environment in .venv and the models
 	@echo "The environment and the models are ready."
 
 test: install $(VENV)/.testing chromium  ## run every test, with the real models and a real browser

@@ -30,7 +30,8 @@ class Counting:
         self._embedder = embedder
         self.texts = 0
         self.name, self.hash = embedder.name, embedder.hash
-        self.dimension, self.window, self.multilingual = embedder.dimension, embedder.window, embedder.multilingual
+        self.dimension, self.window = embedder.dimension, embedder.window
+        self.multilingual, self.prompted = embedder.multilingual, embedder.prompted
         self.count_tokens = embedder.count_tokens
 
     def encode(self, texts: Sequence[str], progress: Any = None) -> np.ndarray:

@@ -109,7 +109,7 @@ def _orders(
     name: Callable[[Hit], str],
 ) -> Orders:
     """The mean measure of each order; a measure takes the names of the ten passages, best first."""
-    embedder.encode([text for text, _ in asked])
+    embedder.encode_queries([text for text, _ in asked])
     measured = []
     for text, measure in asked:
         hits = search(index, embedder, text, TOP).hits

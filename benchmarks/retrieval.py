@@ -8,7 +8,7 @@ import argparse
 import re
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +74,7 @@ def reported(data: Path, language: str) -> list[Question]:
 def scifact_lines(bench: Bench) -> Iterable[Line]:
     """NDCG@10 over whole abstracts."""
     index, claims = scifact(bench.data, bench.embedder), scifact_claims(bench.data, "test")
-    bench.embedder.encode([text for text, _ in claims])
+    bench.embedder.encode_queries([text for text, _ in claims])
     found = [search(index, bench.embedder, text, 10).hits for text, _ in claims]
     gains = [ndcg([hit.passage.source for hit in hits], cited) for hits, (_, cited) in zip(found, claims, strict=True)]
     yield Line(f"SciFact test, {len(claims)} claims: nDCG@10", f"{np.mean(gains):.4f}", "≥ 0.73", "SciFact train")
@@ -84,9 +84,21 @@ def paragraph_lines(bench: Bench, language: str, reach: str) -> Iterable[Line]:
     """The authors' paragraphs as passages."""
     index = whole_paragraphs(xquad(bench.data, language)[0], bench.embedder, language)
     questions = reported(bench.data, language)
-    bench.embedder.encode([each.text for each in questions])
+    bench.embedder.encode_queries([each.text for each in questions])
     ranks = paragraph_ranks([search(index, bench.embedder, each.text, 10).hits for each in questions], questions)
     yield Line(f"XQuAD-{language}, {len(questions)} questions: {RANKS}", _rank_figures(ranks), reach, EVEN)
+
+
+def crossed_lines(bench: Bench, asked: str, written: str) -> Iterable[Line]:
+    """Questions in one language over the same paragraphs in another."""
+    (own, _), (others, _) = xquad(bench.data, asked), xquad(bench.data, written)
+    index = whole_paragraphs(others, bench.embedder, written)
+    paragraphs = [[text for each in side for text in each.text.split("\n\n")] for side in (own, others)]
+    same = dict(zip(*paragraphs, strict=True))
+    questions = [replace(each, paragraph=same[each.paragraph]) for each in reported(bench.data, asked)]
+    bench.embedder.encode_queries([each.text for each in questions])
+    ranks = paragraph_ranks([search(index, bench.embedder, each.text, 10).hits for each in questions], questions)
+    yield Line(f"XQuAD, questions in {asked}, text in {written}: {RANKS}", _rank_figures(ranks), chosen=EVEN)
 
 
 def _rank_figures(ranks: np.ndarray) -> str:
@@ -99,7 +111,7 @@ def faq_lines(bench: Bench, name: str) -> Iterable[Line]:
     """The answer to each question of a FAQ, whose headings are taken away."""
     documents, every = faq(bench.data, name)
     index, questions = build(documents, bench.embedder), [each for each in every if each.reported]
-    bench.embedder.encode([each.text for each in questions])
+    bench.embedder.encode_queries([each.text for each in questions])
     results = [search(index, bench.embedder, each.text, 10) for each in questions]
     ranks = answer_ranks([result.hits for result in results], questions)
     figure = f"{_rank_figures(ranks)}; {1 - share(each.found for each in results):.1%} said to be absent"
@@ -110,7 +122,7 @@ def answer_lines(bench: Bench) -> Iterable[Line]:
     """Whether the best passages hold the answer, with whole articles cut as the app does."""
     documents, _ = xquad(bench.data, "en")
     index, questions = build(documents, bench.embedder), reported(bench.data, "en")
-    bench.embedder.encode([each.text for each in questions])
+    bench.embedder.encode_queries([each.text for each in questions])
     within = share(has_answer(search(index, bench.embedder, each.text, HITS), each) for each in questions)
     longest = max(passage.tokens for passage in index.passages)
     cut = f"XQuAD-en in {len(index.passages)} passages of at most {longest} tokens"
@@ -149,7 +161,7 @@ def debian_lines(bench: Bench) -> Iterable[Line]:
     document = read_document(bench.data / "debian_faq/debian-faq.en.txt")
     index = build([document], bench.embedder)
     pairs = list(json_lines(bench.data / "debian_faq/debian_faq.jsonl"))
-    bench.embedder.encode([each["question"] for each in pairs])
+    bench.embedder.encode_queries([each["question"] for each in pairs])
     results = [search(index, bench.embedder, each["question"]) for each in pairs]
     within = share(
         any(_in_section(hit.passage.heading, each["id"]) for hit in result.hits)
@@ -211,6 +223,8 @@ ROWS: dict[str, Callable[[Bench], Iterable[Line]]] = {
     "scifact": scifact_lines,
     "xquad-en": lambda bench: paragraph_lines(bench, "en", "≥ 0.95, ≥ 0.99"),
     "xquad-vi": lambda bench: paragraph_lines(bench, "vi", "R@5 ≥ 0.97"),
+    "crossed-vi-en": lambda bench: crossed_lines(bench, "vi", "en"),
+    "crossed-en-vi": lambda bench: crossed_lines(bench, "en", "vi"),
     "answer": answer_lines,
     "removed-en": lambda bench: removed_lines(bench, "en"),
     "removed-vi": lambda bench: removed_lines(bench, "vi"),

@@ -8,7 +8,7 @@ import argparse
 import json
 import math
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -37,20 +37,33 @@ class Remembering:
         self._file = cache / f"{embedder.hash}.npz" if cache else None
         self._vectors = _cached(self._file) if self._file else {}
         self.name, self.hash = embedder.name, embedder.hash
-        self.dimension, self.window, self.multilingual = embedder.dimension, embedder.window, embedder.multilingual
+        self.dimension, self.window = embedder.dimension, embedder.window
+        self.multilingual, self.prompted = embedder.multilingual, embedder.prompted
 
     def encode(self, texts: Sequence[str], progress: Any = None) -> np.ndarray:
         """Vectors (n, dimension)."""
-        fresh = [text for text in dict.fromkeys(texts) if chunk_hash(text) not in self._vectors]
-        for start in range(0, len(fresh), SLICE):
-            part = fresh[start : start + SLICE]
-            self._vectors.update(zip(map(chunk_hash, part), self._embedder.encode(part), strict=True))
-            self._write()
-        return np.stack([self._vectors[chunk_hash(text)] for text in texts])
+        return self._remember(texts, chunk_hash, self._embedder.encode)
+
+    def encode_queries(self, questions: Sequence[str]) -> np.ndarray:
+        """Vectors of questions (n, dimension), with the encoder's prompt for questions where it has one."""
+        return self._remember(questions, self._query_key, lambda part: [*map(self._embedder.encode_query, part)])
 
     def encode_query(self, question: str) -> np.ndarray:
         """The vector of a question (dimension,)."""
-        return self.encode([question])[0]
+        return self.encode_queries([question])[0]
+
+    def _remember(
+        self, texts: Sequence[str], key: Callable[[str], str], encode: Callable[[Sequence[str]], Iterable[np.ndarray]]
+    ) -> np.ndarray:
+        fresh = [text for text in dict.fromkeys(texts) if key(text) not in self._vectors]
+        for start in range(0, len(fresh), SLICE):
+            part = fresh[start : start + SLICE]
+            self._vectors.update(zip(map(key, part), encode(part), strict=True))
+            self._write()
+        return np.stack([self._vectors[key(text)] for text in texts])
+
+    def _query_key(self, question: str) -> str:
+        return f"query {chunk_hash(question)}"
 
     def count_tokens(self, texts: list[str]) -> list[int]:
         """Tokens of each text."""
@@ -175,7 +188,7 @@ def gate_scores(
     """The gate scores of the questions, and those with the question's article removed from the index."""
     documents, _ = xquad(data, language)
     index = build(documents, embedder)
-    embedder.encode([each.text for each in questions])
+    embedder.encode_queries([each.text for each in questions])
     names = {document.name for document in documents}
     without = {name: index.restrict_to(names - {name}) for name in names}
     kept = [search(index, embedder, each.text, 1, mix).gate for each in questions]

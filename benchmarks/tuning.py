@@ -30,7 +30,7 @@ from benchmarks.sets import (
     xquad,
 )  # fmt: skip
 from retrieval.build import build
-from retrieval.search import FOREIGN, TRUSTED, Mix, mix_for, search
+from retrieval.search import FOREIGN, PROMPTED, TRUSTED, Mix, mix_for, search
 
 DENSE = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)
 SENTENCE = (0.0, 0.2, 0.4, 0.6, 0.8, 1.2)
@@ -46,7 +46,7 @@ def xquad_weights(data: Path, embedder: Remembering, language: str, mix: Mix) ->
     """R@1, R@5 and mean reciprocal rank of the paragraph for every weight of the cosine."""
     index = whole_paragraphs(xquad(data, language)[0], embedder, language)
     questions = tuning_half(data, language)
-    embedder.encode([each.text for each in questions])
+    embedder.encode_queries([each.text for each in questions])
     for dense in DENSE:
         changed = replace(mix, dense=dense)
         found = [search(index, embedder, each.text, 10, changed).hits for each in questions]
@@ -61,7 +61,7 @@ def sentence_weights(data: Path, embedder: Remembering) -> None:
         documents, every = faq(data, name) if name in FAQS else xquad(data, name)
         index = build(documents, embedder) if name in FAQS else whole_paragraphs(documents, embedder, name)
         questions = [each for each in every if not each.reported]
-        embedder.encode([each.text for each in questions])
+        embedder.encode_queries([each.text for each in questions])
         for weight in SENTENCE:
             mix = replace(mix_for(index, embedder), sentence=weight)
             found = [search(index, embedder, each.text, 10, mix).hits for each in questions]
@@ -72,7 +72,7 @@ def sentence_weights(data: Path, embedder: Remembering) -> None:
 def scifact_weights(data: Path, embedder: Remembering) -> None:
     """nDCG@10 of the train claims for every weight of the cosine."""
     index, claims = scifact(data, embedder), scifact_claims(data, "train")
-    embedder.encode([text for text, _ in claims])
+    embedder.encode_queries([text for text, _ in claims])
     for dense in DENSE:
         mix = replace(TRUSTED, dense=dense)
         found = [search(index, embedder, text, 10, mix).hits for text, _ in claims]
@@ -97,12 +97,15 @@ def main() -> None:
     add_folders(parser)
     asked = parser.parse_args()
     embedder = embedder_in(asked.embedder, asked.cache)
+    both = embedder.multilingual and embedder.prompted
+    english, foreign = (PROMPTED, PROMPTED) if both else (TRUSTED, FOREIGN)
+    coverage = [each / 10 for each in COVERAGE] if both else COVERAGE  # its cosines lie in a tenth of the room
     sentence_weights(asked.data, embedder)
-    xquad_weights(asked.data, embedder, "en", TRUSTED)
-    xquad_weights(asked.data, embedder, "vi", FOREIGN)
+    xquad_weights(asked.data, embedder, "en", english)
+    xquad_weights(asked.data, embedder, "vi", foreign)
     scifact_weights(asked.data, embedder)
-    gates(asked.data, embedder, "en", [replace(TRUSTED, coverage=each) for each in COVERAGE])
-    gates(asked.data, embedder, "vi", [FOREIGN, *(replace(FOREIGN, cosine=1.0, coverage=each) for each in COVERAGE)])
+    gates(asked.data, embedder, "en", [replace(english, coverage=each) for each in coverage])
+    gates(asked.data, embedder, "vi", [foreign, *(replace(foreign, cosine=1.0, coverage=each) for each in coverage)])
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ class Embedder:
     """Unit vectors of texts, and the encoder's count of tokens.
 
     `name` is for the user, `hash` (16 hex digits of the weights' SHA-256) for comparison; `window` is the most tokens
-    of a text that the encoder reads, two special tokens included.
+    of a text that the encoder reads, two special tokens included; `prompted` is whether it puts words before a text.
     """
 
     def __init__(self, folder: Path, device: str = "cpu", name: str = "") -> None:
@@ -55,6 +55,7 @@ class Embedder:
         self.hash = weights_hash(folder)
         self.dimension = int(self._model.get_embedding_dimension() or 0)
         prompts = [prompt for prompt in self._model.prompts.values() if prompt]
+        self.prompted = bool(prompts)
         self.window = int(self._model.max_seq_length or 0) - max(self.count_tokens(prompts), default=0)
         self.multilingual = self._tokenizer.get_vocab_size() > MULTILINGUAL_VOCABULARY
 

@@ -38,6 +38,7 @@ class Encoder(Protocol):
     dimension: int
     window: int
     multilingual: bool
+    prompted: bool
 
     def encode(self, texts: Sequence[str], progress: Any = None) -> np.ndarray:
         """Unit vectors of passages (n, dimension), float32."""

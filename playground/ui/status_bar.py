@@ -57,7 +57,7 @@ class StatusBar:
         return [self.job, self.pause]
 
     def _build_field(self, name: str, scale: int) -> gr.Textbox:
-        return gr.Textbox(label=mark(f"bar.{name}"), interactive=False, max_lines=1, scale=scale, min_width=120)
+        return gr.Textbox(label=mark(f"bar.{name}"), interactive=False, max_lines=2, scale=scale, min_width=140)
 
     def _wire(self) -> None:
         confirming = [self.over, self.sure, self.keep]

@@ -32,7 +32,7 @@ class RememberingEmbedder(Embedder):
 class CountingEmbedder:
     """Vectors that count something of each text; `encoded` holds every text that was embedded."""
 
-    name, hash, dimension, window, multilingual = "counts", "0" * 16, 0, 256, False
+    name, hash, dimension, window, multilingual, prompted = "counts", "0" * 16, 0, 256, False, False
 
     def __init__(self) -> None:
         self.encoded: list[str] = []

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 TEXT = ROOT / "playground" / "data" / "example_texts" / "us_constitution.txt"
 RATES = {"vera": "0.1"}  # at its default rate six steps would not change what it says
 # Six steps are few: of one kind of example alone every method learns from them.
-WINDOWS = ["--text-form", "windows", "--pairs-share", "0", "--replay-share", "0"]
+WINDOWS = ["--text-form", "windows", "--pairs-share", "0", "--replay-share", "0", "--exercises-share", "0"]
 SECONDS = 600  # a busy machine is slow; only a hanging command shall end this way
 
 

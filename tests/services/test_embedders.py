@@ -27,7 +27,7 @@ from tests.fakes.hub import SmallHub, put_in_cache, small_hub, use
 from tests.fakes.page import event_handler, page_request
 from tests.fakes.waiting import wait_until
 
-ENGLISH, MANY = (each.name for each in EMBEDDERS)
+ENGLISH, MANY = (each.name for each in EMBEDDERS if each.on_hub)
 PROSE = "The bakery is in Rose Street and it opens at seven.\n\nThe mill is by the river, and it is closed on Sundays."
 VIETNAMESE = "Tiệm bánh ở phố Hoa Hồng và mở cửa lúc bảy giờ.\n\nCối xay ở bên sông, và đóng cửa vào các ngày chủ nhật."
 

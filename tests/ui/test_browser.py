@@ -19,6 +19,8 @@ QUESTION = "What is the difference between Debian and Ubuntu?"
 PAGES = 24  # of the PDF: the one that answers is the 19th
 TOKENS = 16  # of an answer
 HOSTILE = '<img src="http://127.0.0.1:9/x.png" onerror="window.ran=1">'
+COLUMNS_SAID = """[...document.querySelectorAll(".table-wrap .body-cell")].filter(each => each.offsetParent)
+  .map(each => getComputedStyle(each, "::before").content)"""
 BEES = (
     f"<nav><a href=x>Home</a> <a href=y>Shop</a> {HOSTILE.replace('<', '&lt;')}</nav>"
     "<h1>Bees</h1><p>Bees fly from flower to flower, all day long.</p>"
@@ -152,6 +154,12 @@ def test_a_dropped_part_is_taken_back_and_left_out_again(page: Page, tmp_path: P
     expect(parts.first).to_have_value(re.compile("Taken back"), timeout=MINUTES)
     expect(text).to_contain_text("Home Shop")
     expect(page.get_by_label("Search index")).to_have_value(re.compile("Ready to search"), timeout=MINUTES)
+    said = page.evaluate(COLUMNS_SAID)  # on a phone each cell of a table's row says its column
+    assert said[:3] == ['"File"', '"Characters"', '"Tokens"']
+    assert not {'""', "none", "normal"} & set(said)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert set(page.evaluate(COLUMNS_SAID)) == {"none"}, "where there is room the header says it"
+    page.set_viewport_size({"width": 390, "height": 844})
     page.reload()
     page.get_by_role("tab", name="Text").click(timeout=MINUTES)
     expect(text).to_contain_text("Home Shop", timeout=MINUTES)
