@@ -114,6 +114,7 @@ class Method(ABC, Generic[OptionsT]):
     baseline = False  # whether the others are measured against it; listed last
     core = False  # whether it is in a comparison of methods by default
     weights_file = "adapter_model.safetensors"
+    from_stored = False  # whether it takes a base in the numbers of its file, narrower than those it computes in
     frozen_form = "exact"  # number format of the frozen weights while it trains: equal forms give equal activations
 
     @property

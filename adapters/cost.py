@@ -34,7 +34,8 @@ class MethodFootprint:
 
     `file_bytes` is the size of what a finished run leaves, at most. For the backward pass all blocks together keep
     `activation_bytes_per_token` per token, and `activation_bytes_fixed` for any number of tokens. `read_bytes` is the
-    size of the frozen weights as they are read, before quantisation; `frozen_bytes` is their size after it.
+    size of the frozen weights as they are read, before quantisation: as their file stores them, for a method that takes
+    them so. `frozen_bytes` is their size after it.
     """
 
     trainable: int
@@ -87,7 +88,7 @@ def measure_footprint(method: Method[Any], config: PretrainedConfig, options: Op
         parameters=empty.num_parameters(),
         file_bytes=_file_bytes(method, empty, options),
         frozen_bytes=_frozen_bytes(method, empty, options, trainable),
-        read_bytes=_read_bytes(method, empty, trainable),
+        read_bytes=_read_size(method, config) * _frozen_numbers(method, empty, trainable),
         activation_bytes_per_token=blocks * per_token,
         activation_bytes_fixed=blocks * (whole - PROBE_TOKENS * per_token),
     )
@@ -152,11 +153,16 @@ def _frozen_bytes(method: Method[Any], empty: PreTrainedModel, options: Options,
     shapes = target_layers(empty).values()
     weights = [part for shape in shapes for part in method.parts(*shape, options)[:1]]
     saved = sum(part.size * (FLOAT - part.bits / 8) for part in weights)
-    return round(_read_bytes(method, empty, trainable) - saved)
+    return round(FLOAT * _frozen_numbers(method, empty, trainable) - saved)
 
 
-def _read_bytes(method: Method[Any], empty: PreTrainedModel, trainable: int) -> int:
-    return FLOAT * (empty.num_parameters() - (trainable if method.baseline else 0))
+def _frozen_numbers(method: Method[Any], empty: PreTrainedModel, trainable: int) -> int:
+    return empty.num_parameters() - (trainable if method.baseline else 0)
+
+
+def _read_size(method: Method[Any], config: PretrainedConfig) -> int:
+    """Bytes per number of the weights that a run begins with."""
+    return config.dtype.itemsize if method.from_stored and isinstance(config.dtype, torch.dtype) else FLOAT
 
 
 def _adapted_layers(empty: nn.Module, options: Options) -> dict[str, tuple[int, int]]:

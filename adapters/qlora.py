@@ -32,6 +32,7 @@ class QLora(LoraFamily[QLoraOptions]):
     rule = "h = NF4(W)·x + (α/r)·B·A·x, training A and B"
     paper = Paper("QLoRA: Efficient Finetuning of Quantized LLMs", "2305.14314")
     Options = QLoraOptions
+    from_stored = True
     frozen_form = "nf4"
     caveat = "It trains on the rounded model but answers here with the exact one, which differs a little."
 
@@ -42,7 +43,10 @@ class QLora(LoraFamily[QLoraOptions]):
         return f"QLoRA needs the package {compat.KERNELS}, which is not installed here; LoRA trains the same adapter."
 
     def frozen_base(self, base: PreTrainedModel) -> PreTrainedModel:
-        """A copy whose linear layers in the blocks are NF4; it shares all other tensors with the base."""
+        """A copy whose linear layers in the blocks are NF4; it shares all other tensors with the base.
+
+        On a CPU these become float32, in the base too: what its file stores in fewer bits is never whole in more.
+        """
         if reason := self.unavailable():
             raise MethodError(reason)
         compat.check_bitsandbytes()
@@ -51,7 +55,7 @@ class QLora(LoraFamily[QLoraOptions]):
         for name in target_layers(base):
             parent, _, own = name.rpartition(".")
             setattr(model.get_submodule(parent), own, NF4Linear(base.get_submodule(name)))
-        return model
+        return model.float() if base.device.type == "cpu" else model
 
     def parts(self, inputs: int, outputs: int, options: QLoraOptions) -> tuple[Part, ...]:
         """LoRA's parts, W in four bits."""
@@ -69,7 +73,8 @@ class NF4Linear(nn.Linear):
     def __init__(self, linear: Any) -> None:
         super().__init__(linear.in_features, linear.out_features, bias=False, device="meta")
         self.bias = linear.bias
-        weight, self.quantisation = compat.quantize_nf4(linear.weight.detach())
+        exact = linear.weight.detach()
+        weight, self.quantisation = compat.quantize_nf4(exact.float() if exact.device.type == "cpu" else exact)
         self.weight = nn.Parameter(weight, requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -39,8 +39,10 @@ class ChatModel:
     bits: int = 32
 
 
-def load_chat(source: ModelSource, device: Device, bits: int = 32) -> ChatModel:
+def load_chat(source: ModelSource, device: Device, bits: int = 32, stored: bool = False) -> ChatModel:
     """Load the chat model, to generate with and to train adapters on; `bits` are those of the weights that answer.
+
+    With `stored`, on a CPU, its weights keep the numbers of their file, for a method that is `from_stored`.
 
     Raises UserError for a damaged folder, an architecture that transformers does not know or that needs its author's
     code, and a model without a chat template.
@@ -51,7 +53,10 @@ def load_chat(source: ModelSource, device: Device, bits: int = 32) -> ChatModel:
     try:
         with LOADING:
             model = AutoModelForCausalLM.from_pretrained(
-                source.folder, dtype=device.dtype, use_safetensors=True, **LOCAL
+                source.folder,
+                dtype="auto" if stored and device.name == "cpu" else device.dtype,
+                use_safetensors=True,
+                **LOCAL,
             )
     except (OSError, ValueError, KeyError, SafetensorError) as fault:
         raise UserError(f"The chat model in {source.folder} cannot be loaded: {first_line(fault)}.") from fault

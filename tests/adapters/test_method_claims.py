@@ -290,6 +290,25 @@ def test_qlora_s_frozen_weights_take_little_more_than_four_bits() -> None:
     plain = measure_footprint(adapters.get("lora"), tiny_llama().config, make("lora")[1])
     assert cost.frozen_bytes < plain.frozen_bytes
     assert cost.read_bytes == plain.read_bytes, "the weights are read whole before they are squeezed"
+    half = tiny_llama().config
+    half.dtype = torch.bfloat16
+    narrow = measure_footprint(run.method, half, run.options)
+    assert 2 * narrow.read_bytes == cost.read_bytes, "as they are stored"
+    assert measure_footprint(adapters.get("lora"), half, make("lora")[1]).read_bytes == plain.read_bytes
+
+
+def test_qlora_takes_a_base_in_the_numbers_of_its_file_and_makes_the_same_of_it(tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    method, options = make("qlora")
+    tiny_llama().to(torch.bfloat16).save_pretrained(tmp_path)
+    whole, stored = (
+        LlamaForCausalLM.from_pretrained(tmp_path, dtype=kind).eval() for kind in (torch.float32, torch.bfloat16)
+    )
+    assert method.from_stored
+    made = [method.attach(each, options, seed=0, steps=1).eval() for each in (whole, stored)]
+    assert torch.equal(logits(made[0]), logits(made[1]))
+    narrow = [each for each in made[1].parameters() if each.dtype == torch.bfloat16]
+    assert narrow == [], "all that is not in four bits computes in float32"
 
 
 def test_qlora_s_base_is_the_same_whether_a_gradient_is_asked_for_or_not() -> None:

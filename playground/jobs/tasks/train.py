@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import adapters
 from playground import device
 from playground.evaluation.answer_quality import mark_answer
 from playground.models.chat_choice import listed_source
@@ -19,7 +20,8 @@ def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> It
     """See `playground.jobs.tasks`; a step is an optimizer step."""
     config = RunConfig.from_dict(read_config(folder))
     documents = read_documents(folder)
-    chat = load_chat(listed_source(settings, read_base(folder)), device.choose())
+    stored = adapters.get(config.method).from_stored
+    chat = load_chat(listed_source(settings, read_base(folder)), device.choose(), stored=stored)
     resume, shared = (folder / CHECKPOINT).exists(), shared_folder(folder)
     events = training_loop.train(config, chat, documents, folder, should_stop, resume, shared, mark_answer)
     del chat  # the training loop decides how long the base model stays in memory
