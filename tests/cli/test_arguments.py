@@ -128,7 +128,7 @@ def test_models_says_what_there_is_and_what_is_missing(
     monkeypatch.setenv("PLAYGROUND_CHAT_MODEL", "./nowhere")
     missing = run("--json", "models")
     assert missing.code == 0
-    assert [each["available"] for each in missing.lines] == [False, True, False]
+    assert [each["available"] for each in missing.lines] == [False, True, *(False for _ in EMBEDDERS[1:])]
     assert "which is no folder" in run("models").out
 
 

