@@ -1,7 +1,8 @@
 """What the card of a chat model says against what is so: memory and speed of the default and of random larger models.
 
-`python -m benchmarks.chat_choice`; each model is in a process of its own, answers alone, and is then dropped, as when
-another one takes its place. Random weights in the shape of a known model are as large and as fast as the true ones.
+`python -m benchmarks.chat_choice --folder DIR`; each model is in a process of its own, answers alone, and is then
+dropped, as when another one takes its place. Random weights in the shape of a known model are as large and as fast as
+the true ones.
 """
 
 import argparse

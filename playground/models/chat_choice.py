@@ -15,6 +15,7 @@ from playground.models.known_chat import CHAT_MODELS, KnownChat
 from playground.models.registry import ModelSource, chat_source, find_chat
 from playground.settings import MEGABYTE, NOTHING, Settings
 
+RESIDENT = 1.55  # what a model takes while it answers, over its weights: three models took 1.51 to 1.63 (docs/log.md)
 HALF_COPY = 1.5  # a model with its copy in 16 bits, over the model alone
 TRAINED_COPIES = 2  # of a model while it is trained: the page's, and the worker's
 
@@ -84,7 +85,7 @@ def fits(parameters: int, memory: int) -> bool:
 def memory_bytes(parameters: int, device: Device, bits: int) -> int:
     """What a model takes while it answers with weights of so many bits."""
     whole = parameters * device.dtype.itemsize
-    return round(whole * HALF_COPY) if bits < 8 * device.dtype.itemsize else whole
+    return round(whole * (HALF_COPY if bits < 8 * device.dtype.itemsize else RESIDENT))
 
 
 def facts_of(name: str, source: ModelSource | None) -> ChatFacts:

@@ -32,6 +32,7 @@ from playground.storage.store import WORKING, Store
 
 GPU_SECONDS = 60  # for which a GPU is lent for one batch of requests
 SPARE_BYTES = 700_000_000  # that must stay free beside a further model: keys and values of a batch, and the page
+READ_SHARE = 0.45  # of the rate at which weights can be read: a single answer had .35 to .52 of it (docs/log.md)
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +140,8 @@ class ChatModels:
         """What is known of a model that is on offer."""
         here, device = self.is_here(name), choose()
         facts = facts_of(name, self.source(name) if here else None)
-        speed = read_rate(device) / (facts.parameters * device.dtype.itemsize) if facts.parameters else 0.0
+        weights = facts.parameters * device.dtype.itemsize
+        speed = READ_SHARE * read_rate(device) / weights if weights else 0.0
         return ChatOffer(name, here, facts, memory_bytes(facts.parameters, device, self._settings.answer_bits), speed)
 
     def is_here(self, name: str) -> bool:
