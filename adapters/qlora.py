@@ -45,7 +45,7 @@ class QLora(LoraFamily[QLoraOptions]):
     def frozen_base(self, base: PreTrainedModel) -> PreTrainedModel:
         """A copy whose linear layers in the blocks are NF4; it shares all other tensors with the base.
 
-        On a CPU these become float32, in the base too: what its file stores in fewer bits is never whole in more.
+        On a CPU these become float32, in the base too. Layers that are quantised are made float32 one at a time.
         """
         if reason := self.unavailable():
             raise MethodError(reason)

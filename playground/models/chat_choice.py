@@ -15,7 +15,7 @@ from playground.models.known_chat import CHAT_MODELS, KnownChat
 from playground.models.registry import ModelSource, chat_source, find_chat
 from playground.settings import MEGABYTE, NOTHING, Settings
 
-RESIDENT = 1.55  # what a model takes while it answers, over its weights: three models took 1.51 to 1.63 (docs/log.md)
+RESIDENT = 1.55  # what a model takes while it answers, over its weights: 1.51 to 1.63 on a CPU (docs/log.md)
 HALF_COPY = 1.5  # a model with its copy in 16 bits, over the model alone
 TRAINED_COPIES = 2  # of a model while it is trained: the page's, and the worker's
 

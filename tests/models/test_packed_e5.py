@@ -80,36 +80,36 @@ def wheel(packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def download(wheel: str, folder: Path, options: Sequence[str] = ()) -> Path:
         assert "--only-binary=:all:" in options
         with ZipFile(folder / "tiny.whl", "w") as archive:
-            archive.write(packed, wheels.MANY_FILE)
+            archive.write(packed, wheels.MULTILINGUAL_FILE)
         return folder / "tiny.whl"
 
     monkeypatch.setattr(wheels, "download_wheel", download)
-    monkeypatch.setattr(wheels, "MANY_SHA256", sha256([packed]))
+    monkeypatch.setattr(wheels, "MULTILINGUAL_SHA256", sha256([packed]))
 
 
 @pytest.mark.usefixtures("wheel")
 def test_a_text_in_another_language_is_searched_with_it_and_an_english_one_is_not(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wheels, "MANY_BYTES", 1)
+    monkeypatch.setattr(wheels, "MULTILINGUAL_BYTES", 1)
     settings = replace(settings, models=tmp_path / "models")
     services = Services(settings)
     visitor = services.store.visitor(new_secret())
     own = services.embedders.name(visitor)
     services.library.add_text(visitor, VIETNAMESE)
     assert services.embedders.name(visitor) == own, "where it is not here, the host's own serves"
-    wheels.install_many_embedder(settings.models, len)
-    assert services.embedders.name(visitor) == wheels.MANY_EMBEDDER
-    assert services.indexes.index(visitor).embedder == wheels.MANY_EMBEDDER
+    wheels.install_multilingual_embedder(settings.models, len)
+    assert services.embedders.name(visitor) == wheels.MULTILINGUAL_EMBEDDER
+    assert services.indexes.index(visitor).embedder == wheels.MULTILINGUAL_EMBEDDER
     services.library.remove(visitor, services.library.rows(visitor)[0].id)
     services.library.add_text(visitor, ENGLISH)
     assert services.embedders.name(visitor) == own
-    services.store.choose_embedder(visitor, wheels.MANY_EMBEDDER)
-    assert services.embedders.name(visitor) == wheels.MANY_EMBEDDER, "a visitor's choice comes first"
+    services.store.choose_embedder(visitor, wheels.MULTILINGUAL_EMBEDDER)
+    assert services.embedders.name(visitor) == wheels.MULTILINGUAL_EMBEDDER, "a visitor's choice comes first"
     services.store.choose_embedder(visitor, own)
     services.library.add_text(visitor, VIETNAMESE * 3)
     assert services.embedders.name(visitor) == own
-    assert registry.many_languages_source(replace(settings, embedder="own/encoder")) is None, "nor does it replace this"
+    assert registry.multilingual_source(replace(settings, embedder="own/encoder")) is None, "nor does it replace this"
 
 
 @pytest.mark.slow
@@ -123,30 +123,30 @@ def test_a_text_in_another_language_is_searched_with_it_and_an_english_one_is_no
     ],
 )
 def test_the_real_one_finds_what_answers_in_the_texts_language_and_in_english(
-    real_many: Embedder, declaration: Index, question: str, holds: str, mix: Mix
+    real_encoder: Embedder, declaration: Index, question: str, holds: str, mix: Mix
 ) -> None:
-    found = search(declaration, real_many, question)
+    found = search(declaration, real_encoder, question)
     assert found.threshold == mix.threshold
     assert found.found
     assert any(holds in hit.passage.text for hit in found.hits[:3])
-    absent = search(declaration, real_many, "Thủ đô của Mông Cổ là thành phố nào?")
+    absent = search(declaration, real_encoder, "Thủ đô của Mông Cổ là thành phố nào?")
     assert not absent.found
 
 
 @pytest.fixture(scope="module")
-def real_many() -> Embedder:
+def real_encoder() -> Embedder:
     """The embedder that the installation made of its wheel."""
-    source = registry.many_languages_source(Settings.from_environment())
+    source = registry.multilingual_source(Settings.from_environment())
     if source is None:
-        pytest.skip(f"{wheels.MANY_WHEEL} is not installed: `make install` brings it")
+        pytest.skip(f"{wheels.MULTILINGUAL_WHEEL} is not installed: `make install` brings it")
     return Embedder(source.folder)
 
 
 @pytest.fixture(scope="module")
-def declaration(real_many: Embedder) -> Index:
+def declaration(real_encoder: Embedder) -> Index:
     """The example in Vietnamese."""
     return build(
-        [read_document(next(each.path for name, each in examples().items() if "vietnamese" in name))], real_many
+        [read_document(next(each.path for name, each in examples().items() if "vietnamese" in name))], real_encoder
     )
 
 
@@ -154,10 +154,10 @@ def declaration(real_many: Embedder) -> Index:
 def test_a_wheel_with_another_model_is_left_out_and_said(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wheels, "MANY_SHA256", "0" * 64)
-    monkeypatch.setattr(wheels, "MANY_BYTES", 1)
+    monkeypatch.setattr(wheels, "MULTILINGUAL_SHA256", "0" * 64)
+    monkeypatch.setattr(wheels, "MULTILINGUAL_BYTES", 1)
     with pytest.raises(UserError, match="carries an unknown model"):
-        wheels.install_many_embedder(tmp_path, len)
+        wheels.install_multilingual_embedder(tmp_path, len)
     lines: list[str] = []
     registry.install_models(replace(settings, models=tmp_path), lines.append)
     assert lines[-1].startswith("  is left out: tiny.whl carries an unknown model")

@@ -141,7 +141,7 @@ class CompareTab:
     def refresh(self, request: gr.Request, place: ReaderState | None, *before: str) -> tuple[Any, ...]:
         """Updates with the current choices, every stored turn, and the newest adapter in empty panes.
 
-        `before` is what is chosen: the panes' arms and the two of the vote. A question under way draws the panes.
+        `before` is what is chosen: the panes' arms and the two of the vote.
         """
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         # Before the adapters: a card may give text and adapters now, and a question shown beside fewer arms asks fewer.
