@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import psutil
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from playground.jobs.queue import JobQueue
 from playground.jobs.supervisor import Supervisor
 from playground.jobs.tasks import train as train_task
+from playground.models.chat_model import load_chat
 from playground.settings import Settings
 from playground.storage.store import Store
 from tests.fakes.runs import TEXT, config
@@ -42,5 +44,5 @@ def started(jobs: JobQueue, supervisor: Supervisor) -> Iterator[JobQueue]:
 @pytest.fixture
 def folder(jobs: JobQueue, store: Store, visitor: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A queued run's folder, and no model to wait for."""
-    monkeypatch.setattr(train_task, "load_chat", lambda source, device: None)
+    monkeypatch.setattr(train_task, "load_chat", create_autospec(load_chat, return_value=None))
     return store.runs.get(visitor, jobs.submit(visitor, config(), TEXT)).folder
