@@ -18,6 +18,7 @@ WITH_PASSAGES = (
 PASSAGE = "[{number}] {heading}\n{text}"
 PASSAGE_BARE = "[{number}] {text}"
 READ_PASSAGES = 3  # at most: a small model finds less in more of them (docs/log.md)
+THOUGHTS, THOUGHTS_END = "<think>", "</think>"  # as Qwen3, SmolLM3 and DeepSeek-R1 write them
 _NUMBERED = re.compile(r"\W*(?:[^\W\d]+\W+)?(?:\d+|[IVXLC]+)[.\d]*\W*")  # Section 8, § 3, Điều 12, IV.
 
 Messages = list[dict[str, str]]
@@ -46,12 +47,27 @@ def messages(
     return [*conversation, {"role": "user", "content": _question_with_passages(question, passages)}]
 
 
-def render(tokenizer: PreTrainedTokenizerBase, conversation: Messages) -> list[int]:
-    """Token ids of a conversation that ends where the assistant answers; control tokens in its texts are defused."""
+def render(tokenizer: PreTrainedTokenizerBase, conversation: Messages, thinking: bool = False) -> list[int]:
+    """Token ids of a conversation that ends where the assistant answers; control tokens in its texts are defused.
+
+    A model that can think first does so only with `thinking`.
+    """
     defused = [{**message, "content": defuse(tokenizer, message["content"])} for message in conversation]
     # A template with a thinking mode, such as Qwen3's, thinks unless it is told not to; others do not read the word.
-    text = tokenizer.apply_chat_template(defused, tokenize=False, add_generation_prompt=True, enable_thinking=False)
+    text = tokenizer.apply_chat_template(defused, tokenize=False, add_generation_prompt=True, enable_thinking=thinking)
     return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
+def split_thoughts(said: str, prompt: str) -> tuple[str, str]:
+    """What a model thought and what it answered, of what it said so far behind a prompt.
+
+    Thoughts that have no end yet are no answer. A template may have opened them already.
+    """
+    begun = said.lstrip()
+    if not (prompt.rstrip().endswith(THOUGHTS) or begun.startswith(THOUGHTS)):
+        return "", "" if begun and THOUGHTS.startswith(begun) else said
+    thoughts, _, answer = begun.removeprefix(THOUGHTS).partition(THOUGHTS_END)
+    return thoughts.strip(), answer.lstrip()
 
 
 def defuse(tokenizer: PreTrainedTokenizerBase, text: str) -> str:

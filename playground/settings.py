@@ -43,13 +43,15 @@ class Settings:
         Path(), env="PLAYGROUND_MODELS", help="Folder for converted models; `models` inside the data folder when empty."
     )
     chat_model: str = setting(
-        "HuggingFaceTB/SmolLM2-135M-Instruct", env="PLAYGROUND_CHAT_MODEL", help="A folder, or a model id on the Hub."
+        "HuggingFaceTB/SmolLM2-135M-Instruct",
+        env="PLAYGROUND_CHAT_MODEL",
+        help="A folder, a GGUF file, or a model id on the Hub.",
     )
     chat_models: str = setting(
         "",
         env="PLAYGROUND_CHAT_MODELS",
-        help="Further chat models that a visitor may choose: folders and ids on the Hub, commas between them; when "
-        "empty, known small ones that fit the memory; `none` for no choice.",
+        help="Further chat models that a visitor may choose: folders, GGUF files and ids on the Hub, commas between "
+        "them; when empty, known small ones that fit the memory; `none` for no choice.",
     )
     embedder: str = setting(
         "sentence-transformers/all-MiniLM-L6-v2", env="PLAYGROUND_EMBEDDER", help="A folder, or a model id on the Hub."

@@ -21,7 +21,7 @@ from playground.files import never
 from playground.inference.engine import Decoding, Prompt, Token, open_request
 from playground.inference.served_adapter import ServedAdapter, load_adapter
 from playground.models.chat_model import ChatModel
-from playground.prompts import Turn
+from playground.prompts import Turn, split_thoughts
 from retrieval.search import Hit, SearchResult
 
 __all__ = ["Answer", "Arm", "Decoding", "ServedAdapter", "Stamp", "answer", "load_adapter"]
@@ -39,7 +39,7 @@ class Answer:
     prompts; `tokens_per_second` is the pace after the prefill of all prompts, which the arms share. `dropped_turns` is
     how many turns of the history had no room in the prompt. `ahead` is how many questions are answered before this
     one, and `wait` the seconds that this takes, if they can be told. `prompt` is the text of exactly the tokens that
-    the model read, control tokens included.
+    the model read, control tokens included. `thoughts` are what a thinking model said before its answer.
     """
 
     arm: str
@@ -58,6 +58,7 @@ class Answer:
     stopped: bool
     ahead: int = 0
     wait: float | None = None
+    thoughts: str = ""
 
 
 def answer(
@@ -154,9 +155,11 @@ class _Pane:
         """The answer so far; `prefill_end` is when the last of all prompts had been read."""
         generating = self.latest - prefill_end if prefill_end is not None else 0.0
         evidence = self.context.evidence
+        thoughts, text = split_thoughts(visible_text(self.tokenizer, self.ids), self.prepared.text)
         return Answer(
             arm=self.arm.name,
-            text=visible_text(self.tokenizer, self.ids),
+            text=text,
+            thoughts=thoughts,
             tokens=len(self.ids),
             prompt=self.prepared.text,
             prompt_tokens=len(self.prompt.ids),

@@ -158,7 +158,7 @@ def prepare_prompt(
     """
     ids, dropped = list[int](), 0
     if not context.abstains:
-        ids, dropped = _fit_window(chat, question, history, context, decoding.max_new_tokens)
+        ids, dropped = _fit_window(chat, question, history, context, decoding)
     text = str(chat.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
     own = arm.adapter.model if arm.adapter else None
     prompt = Prompt(ids, arm.adapter.lora if arm.adapter else None, own, scope)
@@ -185,20 +185,22 @@ def _stamp(chat: ChatModel, arm: Arm, context: PromptContext, ids: Sequence[int]
 
 
 def _fit_window(
-    chat: ChatModel, question: str, history: Sequence[Turn], context: PromptContext, new_tokens: int
+    chat: ChatModel, question: str, history: Sequence[Turn], context: PromptContext, decoding: Decoding
 ) -> tuple[list[int], int]:
     """The prompt's ids, and how many of the oldest turns were dropped to leave room for the answer."""
     answered = [turn for turn in history if turn.answer]
-    window = chat.window - new_tokens
+    length = decoding.max_new_tokens
+    window = chat.window - length
 
     def with_turns(turns: Sequence[Turn]) -> list[int]:
-        return prompts.render(chat.tokenizer, prompts.messages(question, turns, context.passages, context.turns))
+        conversation = prompts.messages(question, turns, context.passages, context.turns)
+        return prompts.render(chat.tokenizer, conversation, decoding.thinking)
 
     ids = with_turns(())
     if len(ids) > window:
         raise UserError(
             f"The question does not fit: with what stands before it it is {len(ids)} tokens long, and beside an answer "
-            f"of {new_tokens} tokens {chat.name} reads {max(window, 0)}. Shorten the question or the answer length."
+            f"of {length} tokens {chat.name} reads {max(window, 0)}. Shorten the question or the answer length."
         )
     for kept in range(1, len(answered) + 1):
         longer = with_turns(answered[-kept:])

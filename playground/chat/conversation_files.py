@@ -34,7 +34,7 @@ def conversation_html(
 ) -> str:
     """A page with the arms' answers to each question side by side, their passages folded, and the stamps below.
 
-    `words` are its title, the heading of the stamps, and the name of the passages: "title", "stamps", "passages".
+    `words` are its "title", the heading of the "stamps", and the names of "passages" and "thoughts".
     """
     body = "".join(_question(question, turns, names, words) for question, turns in _by_question(conversation))
     stamps = {turn.stamp_id: turn.stamp for turns in conversation.values() for turn in turns}
@@ -63,9 +63,14 @@ def _arm(arm: str, turn: Record, names: Mapping[str, str], words: Mapping[str, s
         f"{escape(each['text'])}</p>"
         for number, each in enumerate(turn.passages, start=1)
     )
-    folded = f'<details class="note"><summary>{escape(words["passages"])}</summary>{passages}</details>'
+    thoughts = f"<p>{escape(turn.thoughts)}</p>" if turn.thoughts else ""
     return (
         f'<section class="arm arm-{escape(split_arm_id(arm)[0])}"><h3>{escape(names.get(arm, arm))}</h3>'
-        f'<p class="answer">{escape(turn.answer)}</p>{folded if passages else ""}'
+        f'{_folded(words["thoughts"], thoughts)}<p class="answer">{escape(turn.answer)}</p>'
+        f"{_folded(words['passages'], passages)}"
         f'<p class="note">{escape(turn.stamp_id)}</p></section>'
     )
+
+
+def _folded(title: str, html: str) -> str:
+    return f'<details class="note"><summary>{escape(title)}</summary>{html}</details>' if html else ""

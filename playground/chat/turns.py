@@ -26,7 +26,7 @@ class Record:
     `same` says that the text has this very question, whose pair was not shown. `ahead` questions are answered first,
     which takes `wait` seconds. `tested` is what the last self-test before the answer said of the arm's adapter and the
     base. `left_out` are words of earlier questions that the arm's search added to a follow-up; `warning` says what is
-    wrong with the answer's form (`answer_warnings`), if anything is.
+    wrong with the answer's form (`answer_warnings`), if anything is; `thoughts` are what stood before the answer.
     """
 
     question: str
@@ -50,6 +50,7 @@ class Record:
     tested: Mapping[str, Any] | None = None
     left_out: Sequence[str] = field(default_factory=list)
     warning: str = ""
+    thoughts: str = ""
 
 
 Conversation = dict[str, list[Record]]  # an arm's id -> its turns, oldest first
@@ -112,6 +113,7 @@ def record(
         wait=answer.wait,
         tested=tested,
         left_out=list(left_out),
+        thoughts=answer.thoughts,
     )
 
 
@@ -119,6 +121,7 @@ def _grown(question: str, answer: Answer, before: Record, left_out: Sequence[str
     return replace(
         before,
         answer=answer.text,
+        thoughts=answer.thoughts,
         seconds_to_first_token=answer.seconds_to_first_token,
         tokens_per_second=answer.tokens_per_second,
         done=answer.done,
@@ -134,6 +137,7 @@ def answer_record(answer: Answer) -> dict[str, Any]:
     return {
         "arm": split_arm_id(answer.arm)[0],
         "answer": answer.text,
+        "thoughts": answer.thoughts,
         "tokens": answer.tokens,
         "stopped": answer.stopped,
         "found": answer.found,

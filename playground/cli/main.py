@@ -230,6 +230,7 @@ def _ask(commands: Any) -> None:
     parser.add_argument(
         "--temperature", type=arguments.number, metavar="T", help="0 (default) always takes the likeliest token"
     )
+    parser.add_argument("--thinking", action="store_true", help="let a model that can think do so before it answers")
     parser.add_argument(
         "--seed",
         type=arguments.seed,

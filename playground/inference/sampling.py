@@ -11,7 +11,7 @@ from adapters.options import knob
 
 @dataclass(frozen=True)
 class Decoding:
-    """How the next token is chosen; the same for all arms of a question."""
+    """How an answer is written, token by token; the same for all arms of a question."""
 
     max_new_tokens: int = knob(128, label="Answer length", help="Most tokens in one answer.", low=1, high=512)
     temperature: float = knob(
@@ -34,6 +34,12 @@ class Decoding:
         help="Above 1, tokens that the answer already contains become less likely; tokens of the prompt do not count.",
         low=1,
         high=2,
+    )
+    thinking: bool = knob(
+        False,
+        label="Think first",
+        help="A model that can, such as Qwen3, writes down thoughts before it answers. They are shown apart and count "
+        "as tokens of the answer, so allow more of them. Other models answer as always.",
     )
     seed: int = knob(
         0, label="Seed", help="The same seed gives the same answer; unused at temperature 0.", low=0, high=2**31 - 1

@@ -11,7 +11,7 @@ from adapters.base import PlainLora
 from adapters.lora_weights import saved_scale
 from playground.errors import UserError
 from playground.models.chat_model import ChatModel
-from playground.models.wheels import weights_digest
+from playground.models.weights import weights_digest
 from playground.storage.run_folder import read_record
 
 DEFAULT_METHOD = "lora"

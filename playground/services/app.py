@@ -62,7 +62,7 @@ class Services:
         self.indexes = SearchIndexes(self.store, self.library, self.embedders)
         self.training_text = TrainingText(self.library, self.store, self.chats)
         self.self_tests = SelfTests(self.chats)
-        self.chat_changes = ChatChanges(settings, self.store, self.chats, self.self_tests)
+        self.chat_changes = ChatChanges(self.store, self.chats, self.self_tests)
         self.adapters = ServedAdapters(self.store, self.self_tests, self.chats)
         self.prepared = Prepared(self.store, self.library)
         self.runs = Runs(settings, self.store, self.jobs, self.training_text, self.adapters, self.chats, self.prepared)

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 
 from playground.errors import USER_FACING, UserError
 from playground.inference.forward import forward_of
-from playground.models.fetch import FetchCancelled, fetch_chat
+from playground.models.fetch import FetchCancelled, check_access
 from playground.services.chat_models import ChatModels
 from playground.services.self_tests import SelfTests
-from playground.settings import Settings
 from playground.storage.store import Store
 
 FAULT = "The chat model could not be made ready through a fault of this program. Choose it again, or another one."
@@ -35,27 +34,35 @@ class ChatChange:
 class ChatChanges:
     """The changes of all visitors. Every method takes the visitor's id and sees nothing of another's."""
 
-    def __init__(self, settings: Settings, store: Store, chats: ChatModels, self_tests: SelfTests) -> None:
-        self._settings, self._store, self._chats, self._self_tests = settings, store, chats, self_tests
+    def __init__(self, store: Store, chats: ChatModels, self_tests: SelfTests) -> None:
+        self._store, self._chats, self._self_tests = store, chats, self_tests
         self._lock = threading.Lock()
         self._changes: dict[str, ChatChange] = {}
         self._made: Counter[str] = Counter()
         self._at_work: set[str] = set()  # the models that a thread makes ready
         self._fetched: dict[str, tuple[int, int]] = {}
+        self._tokens: dict[str, str] = {}  # of the visitors with whose login a model is being fetched
 
-    def choose(self, visitor: str, name: str) -> None:
+    def choose(self, visitor: str, name: str, token: str = "") -> None:
         """Change a visitor's chat model on a thread, once it is fetched and loaded.
 
+        `token` is the visitor's own for the Hub, or empty; it is kept in memory, as long as the transfer takes. What
+        came with one visitor's login is given to those alone who may read it too.
+
         Raises:
-            UserError: it is not on offer.
+            UserError: it is not on offer, or it came by another visitor's login and this one has no access.
         """
         offered = self._chats.offered_names()
         if name not in offered:
             raise UserError(f"There is no chat model {name!r} here. Choose one of {', '.join(offered)}.")
+        if name in self._tokens or self._chats.came_by_login(name):
+            check_access(name, token)
         with self._lock:
             self._changes[visitor] = ChatChange(name)
             begun = name in self._at_work
             self._at_work.add(name)
+            if token and not begun:
+                self._tokens[name] = token
         if not begun:
             threading.Thread(target=self._bring, args=(name,), daemon=True, name="chat model").start()
 
@@ -93,6 +100,7 @@ class ChatChanges:
                 if error is None and waiting:
                     continue
                 self._at_work.discard(name)
+                self._tokens.pop(name, None)
             for visitor, change in waiting.items():
                 self._settle(visitor, change, error or "")
             return
@@ -101,8 +109,8 @@ class ChatChanges:
         """Make a model ready; returns why it is not, in a sentence, or nothing; None where it was cancelled."""
         try:
             if not self._chats.is_here(name):
-                fetch_chat(name, self._settings, self._reporter(name), lambda: self._is_unwanted(name))
-                self._chats.look_again()
+                token = self._tokens.get(name, "")
+                self._chats.bring(name, self._reporter(name), lambda: self._is_unwanted(name), token)
             chat = self._chats.get(name)
             forward_of(chat.model, chat.bits)
             self._self_tests.run_after_load([], name)

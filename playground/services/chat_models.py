@@ -24,7 +24,9 @@ from playground.models.chat_choice import (
     memory_bytes,
 )
 from playground.models.chat_model import ChatModel, load_chat, load_config
-from playground.models.registry import ModelSource, find_chat
+from playground.models.fetch import BY_LOGIN, Report, fetch_chat
+from playground.models.gguf_model import is_gguf, unpack_gguf
+from playground.models.registry import ModelSource, fetched_folder, find_chat, gguf_file
 from playground.prompts import Messages
 from playground.services.keyed_locks import KeyedLocks
 from playground.settings import Settings
@@ -41,7 +43,8 @@ log = logging.getLogger(__name__)
 class ChatOffer:
     """A chat model to choose: `here` on this machine, or to be fetched; what it takes, and how fast it answers here.
 
-    `memory` is in bytes and `speed` in tokens per second, estimated; 0 is not known.
+    `memory` is in bytes and `speed` in tokens per second, estimated; 0 is not known. One that came `by_login` of a
+    visitor is given to those alone who may read it too.
     """
 
     name: str
@@ -49,6 +52,7 @@ class ChatOffer:
     facts: ChatFacts
     memory: int
     speed: float
+    by_login: bool = False
 
 
 class ChatModels:
@@ -132,17 +136,37 @@ class ChatModels:
         with self._lock:
             self._here = None
 
+    def came_by_login(self, name: str) -> bool:
+        """Whether a model was fetched with the login of a visitor."""
+        return (fetched_folder(self._settings, name) / BY_LOGIN).is_file()
+
+    def bring(self, name: str, report: Report, should_stop: Callable[[], bool], token: str = "") -> None:
+        """Bring a listed model that is not ready here: fetch it, or make it of its GGUF file; raises as these do."""
+        wanted = self._entries[name].wanted
+        if is_gguf(wanted):
+            unpack_gguf(gguf_file(registry.LISTED, wanted), self._settings.models)
+        else:
+            fetch_chat(name, self._settings, report, should_stop, token)
+        self.look_again()
+
     def offered_names(self) -> list[str]:
         """The host's own model, then those on this machine, then those that the Hub would give."""
-        return list(dict.fromkeys([self.default, *self.here(), *self._on_hub]))
+        return list(dict.fromkeys([self.default, *self.here(), *self._in_files, *self._on_hub]))
 
     def offer(self, name: str) -> ChatOffer:
         """What is known of a model that is on offer."""
-        here, device = self.is_here(name), choose()
-        facts = facts_of(name, self.source(name) if here else None)
+        ready, device = self.is_here(name), choose()
+        facts = facts_of(name, self.source(name) if ready else None)
         weights = facts.parameters * device.dtype.itemsize
         speed = READ_SHARE * read_rate(device) / weights if weights else 0.0
-        return ChatOffer(name, here, facts, memory_bytes(facts.parameters, device, self._settings.answer_bits), speed)
+        return ChatOffer(
+            name,
+            ready or name in self._in_files,
+            facts,
+            memory_bytes(facts.parameters, device, self._settings.answer_bits),
+            speed,
+            self.came_by_login(name),
+        )
 
     def is_here(self, name: str) -> bool:
         """Whether a model is on this machine, as far as was looked; the host's own is."""
@@ -151,7 +175,9 @@ class ChatModels:
     def ask_hub(self) -> None:
         """Ask the Hub, within seconds, which of the listed models that are not here it would give."""
         here = self.here()
-        self._on_hub = registry.available_on_hub([each.wanted for each in self._others if each.name not in here])
+        self._on_hub = registry.available_on_hub(
+            [each.wanted for each in self._others if not (each.name in here or is_gguf(each.wanted))]
+        )
 
     def in_memory(self) -> list[str]:
         """The names of the models in memory, the latest used last."""
@@ -181,6 +207,11 @@ class ChatModels:
     def complete(self, visitor: str, requests: Sequence[Messages], should_stop: Callable[[], bool]) -> list[str]:
         """The greedy answer of a visitor's model to each request, all in one batch; cut off once `should_stop`."""
         return self._complete_on_gpu(self.name(visitor), requests, should_stop)
+
+    @property
+    def _in_files(self) -> list[str]:
+        """The listed models in GGUF files, made ready or not."""
+        return [each.name for each in self._others if is_gguf(each.wanted)]
 
     @property
     def _others(self) -> list[ChatEntry]:

@@ -126,8 +126,8 @@ def ask(
 ) -> dict[str, Answer]:
     """One answer by each of these arms, or by all but `few_shot` that can answer; all are computed as one batch.
 
-    `decoding` holds `max_new_tokens`, `temperature` and `seed`. Where the text does not seem to hold the answer, the
-    arms with retrieval say nothing, unless `ask_anyway`.
+    `decoding` holds knobs of `Decoding`, such as `max_new_tokens`, `temperature`, `thinking` and `seed`. Where the text
+    does not seem to hold the answer, the arms with retrieval say nothing, unless `ask_anyway`.
 
     Raises:
         UserError: an arm cannot answer, or the question is empty or too long.

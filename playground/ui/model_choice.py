@@ -12,7 +12,7 @@ from playground.ui.shared.format import count, decimal, model_name, parameters
 from playground.ui.shared.handlers import guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.polling import Poll
-from playground.ui.shared.session import language_of, visitor_of
+from playground.ui.shared.session import language_of, offers_login, visitor_of
 from playground.ui.shared.tab import UNQUEUED, UNQUEUED_LATEST, Tab
 from playground.ui.shared.translation import translate
 
@@ -32,6 +32,10 @@ class ModelChoice:
                 self.listed = gr.Dropdown([], label=mark("model.listed"), scale=2, min_width=260)
                 with gr.Column(scale=3, min_width=260):
                     self.card = gr.Markdown(elem_classes="model-card")
+                    self.token = gr.Textbox(
+                        label=mark("model.token"), info=mark("model.token_help"), type="password", max_lines=1,
+                        visible=False,
+                    )  # fmt: skip
                     self.use = gr.Button(mark("model.use"), size="sm", variant="primary")
         with gr.Row(elem_classes="ask"):
             self.progress = gr.Textbox(
@@ -68,14 +72,29 @@ class ModelChoice:
     def _wire(self) -> None:
         self.poll = Poll("chat_model", self._watch, self.progress_outputs)
         self.poll.follow(self.timer)
-        shown = [self.card, self.use]
+        shown = [self.card, self.use, self.token]
         # Of the list's value alone, so that no redraw shows the card of another model than the list does.
         gr.on([self.listed.change, self.state.change], self._show, self.listed, shown, **UNQUEUED_LATEST)
         changing = [self.notice, *self.progress_outputs]
         safe = guard(len(changing))
-        self.use.click(safe(self._choose), self.listed, changing, **UNQUEUED)
+        self._wire_use(changing)
         self.back.click(guard(1 + len(changing))(self._go_back), None, [*changing, self.listed], **UNQUEUED)
         self.cancel.click(safe(self._cancel), None, changing, **UNQUEUED)
+
+    def _wire_use(self, changing: list[Any]) -> None:
+        """A gated model is fetched with the visitor's login: on a Space theirs, else a token, which leaves the page."""
+        choose = guard(len(changing))(self._choose)
+
+        def by_token(request: gr.Request, name: str | None, token: str) -> tuple[Any, ...]:
+            return *choose(request, name, token), ""
+
+        def by_login(request: gr.Request, name: str | None, login: gr.OAuthToken | None) -> Any:
+            return choose(request, name, login.token if login else "")
+
+        if offers_login():
+            self.use.click(by_login, self.listed, changing, **UNQUEUED)
+        else:
+            self.use.click(by_token, [self.listed, self.token], [*changing, self.token], **UNQUEUED)
 
     def refresh(self, request: gr.Request, listed: str | None = None) -> tuple[Any, ...]:
         """Updates for `outputs`; a model that is `listed`, chosen or not, stays so."""
@@ -100,12 +119,14 @@ class ModelChoice:
         """The card of a model, and whether its button is for use, for fetching, or says that it is in use."""
         language, names = language_of(request), self.services.chats.offered_names()
         if len(names) < 2:
-            return gr.skip(), gr.skip()
+            return gr.skip(), gr.skip(), gr.skip()
         now = self.services.chats.name(visitor_of(self.services.visitors, request))
         shown = name if name in names else now
         offer = self.services.chats.offer(shown)
         key = "model.in_use" if shown == now else "model.use" if offer.here else "model.fetch"
-        return card(language, offer), gr.update(value=say(language, key), interactive=shown != now)
+        button = gr.update(value=say(language, key), interactive=shown != now)
+        wanted = shown != now and not offers_login() and _may_need_login(offer)
+        return card(language, offer), button, gr.update(visible=wanted)
 
     def _misfit(self, language: str, visitor: str, now: str) -> tuple[Any, ...]:
         """That all adapters are of another model, and the button that goes back to it."""
@@ -142,8 +163,9 @@ class ModelChoice:
     def _watch(self, request: gr.Request) -> tuple[Any, ...]:
         return self._progress(language_of(request), visitor_of(self.services.visitors, request))
 
-    def _choose(self, request: gr.Request, name: str | None) -> tuple[Any, ...]:
-        self.services.chat_changes.choose(visitor_of(self.services.visitors, request), name or "")
+    def _choose(self, request: gr.Request, name: str | None, token: str) -> tuple[Any, ...]:
+        visitor = visitor_of(self.services.visitors, request)
+        self.services.chat_changes.choose(visitor, name or "", (token or "").strip())
         return self._watch(request)
 
     def _go_back(self, request: gr.Request) -> tuple[Any, ...]:
@@ -184,10 +206,15 @@ def card(language: str, offer: ChatOffer) -> str:
             say(language, "model.speed", count=_rounded(offer.speed)) if offer.speed else "",
         ],
         [say(language, "model.here" if offer.here else "model.away_long")],
-        [say(language, "model.gated") if facts.gated and not offer.here else ""],
+        [say(language, "model.gated") if offer.by_login or (facts.gated and not offer.here) else ""],
     ]
     shown = [" · ".join(filter(None, line)) for line in lines]
     return "\n".join([f"**{model_name(offer.name)}**\n", *(f"- {line}" for line in shown if line)])
+
+
+def _may_need_login(offer: ChatOffer) -> bool:
+    """Whether a model is gated, or to be fetched and nothing is known of it."""
+    return offer.by_login or (not offer.here and (offer.facts.gated or not offer.facts.licence))
 
 
 def _languages(language: str, number: int) -> str:

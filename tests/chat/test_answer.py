@@ -14,6 +14,7 @@ from adapters.base import PlainLora
 from playground import prompts
 from playground.chat import answer as chat_module
 from playground.chat.answer import Answer, Arm, Decoding, ServedAdapter, answer, load_adapter, visible_text
+from playground.chat.turns import answered, record
 from playground.errors import USER_FACING, UserError
 from playground.models.chat_model import ChatModel
 from playground.prompts import Turn
@@ -60,6 +61,22 @@ def test_four_arms_answer_as_each_would_alone(chat: ChatModel) -> None:
     assert len({each.text for each in answers}) == 4
     assert all(each.done and not each.stopped and each.tokens == 12 for each in answers)
     assert untouched(chat)
+
+
+def test_a_model_that_can_think_does_so_where_it_is_asked_to_and_its_thoughts_are_no_answer() -> None:
+    chat = small_chat()
+    chat.tokenizer.chat_template += "{% if enable_thinking %}<think>\n{% endif %}"
+    (at_once,) = ask(chat, [Arm("base")])
+    (thinking,) = ask(chat, [Arm("base")], decoding=replace(SETTINGS, thinking=True))
+    assert at_once.text
+    assert not at_once.thoughts
+    assert not at_once.prompt.endswith("<think>\n")
+    assert thinking.prompt.endswith("<think>\n")
+    assert (thinking.text, bool(thinking.thoughts), thinking.tokens) == ("", True, 12)
+    assert thinking.stamp.id != at_once.stamp.id
+    kept = record("When?", thinking)
+    assert kept.thoughts == thinking.thoughts
+    assert answered([kept]) == [], "the next question is asked without them"
 
 
 def test_a_whole_model_and_scaled_rows_answer_beside_the_others_as_they_would_alone(chat: ChatModel) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from playground.chat.conversation_files import conversation_html, conversation_jsonl
 from playground.chat.turns import Record
 
-WORDS = {"title": "Kept", "stamps": "Stamps", "passages": "Passages"}
+WORDS = {"title": "Kept", "stamps": "Stamps", "passages": "Passages", "thoughts": "Thoughts"}
 NAMES = {"base": "Base", "rag": "Base + retrieval"}
 PASSAGE = {"text": "Lamp <b>lit</b>", "source": "a.txt", "page": "", "heading": "Lamps", "score": 0.5}
 
@@ -34,9 +34,18 @@ def test_a_page_sets_the_answers_to_each_question_side_by_side() -> None:
     assert "a.txt · Lamps" in first
 
 
+def test_thoughts_are_folded_before_the_answer() -> None:
+    asked = {"base": [turn("Why?", "So.", thoughts="Hm <b>."), turn("Who?", "She.")]}
+    page = conversation_html(asked, NAMES, WORDS, "en")
+    assert (
+        '<details class="note"><summary>Thoughts</summary><p>Hm &lt;b&gt;.</p></details><p class="answer">So.' in page
+    )
+    assert page.count("<details") == 1
+
+
 def test_no_text_of_a_visitor_or_a_model_is_markup() -> None:
     attack = "<script>ran = 1</script><img src=x onerror=ran()>"
-    asked = {attack: [turn(attack, attack, passages=[{**PASSAGE, "text": attack, "source": attack}])]}
+    asked = {attack: [turn(attack, attack, thoughts=attack, passages=[{**PASSAGE, "text": attack, "source": attack}])]}
     page = conversation_html(asked, {}, WORDS, "en")
     assert "<script" not in page
     assert "<img" not in page

@@ -81,6 +81,24 @@ def test_a_template_that_can_think_is_told_not_to() -> None:
     ending = "{% if enable_thinking is defined and enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}"
     tokenizer.chat_template += ending  # as Qwen3's ends
     assert tokenizer.decode(prompts.render(tokenizer, asked)) == f"{plain}<think>\n\n</think>\n\n"
+    assert tokenizer.decode(prompts.render(tokenizer, asked, thinking=True)) == plain
+
+
+@pytest.mark.parametrize(
+    ("said", "prompt", "expected"),
+    [
+        ("Ann keeps it.", "assistant\n", ("", "Ann keeps it.")),
+        ("Ann keeps it.", "<think>\n\n</think>\n\n", ("", "Ann keeps it.")),
+        ("<thi", "assistant\n", ("", "")),
+        ("<think>\nWho has", "assistant\n", ("Who has", "")),
+        ("<think>\nWho has it?\n</think>\n\nAnn <think>", "assistant\n", ("Who has it?", "Ann <think>")),
+        ("Who has", "assistant\n<think>\n", ("Who has", "")),
+        ("Who has it?\n</think>\n\nAnn", "assistant\n<think>\n", ("Who has it?", "Ann")),
+        ("<this> is a tag", "assistant\n", ("", "<this> is a tag")),
+    ],
+)
+def test_thoughts_are_told_from_the_answer(said: str, prompt: str, expected: tuple[str, str]) -> None:
+    assert prompts.split_thoughts(said, prompt) == expected
 
 
 def test_ordinary_text_is_left_alone(tokenizer: PreTrainedTokenizerFast) -> None:

@@ -24,7 +24,7 @@ from playground.export import export, snippets
 from playground.export.gguf import write_gguf
 from playground.export.model_card import render_card
 from playground.models.registry import ModelSource
-from playground.models.wheels import weights_digest
+from playground.models.weights import weights_digest
 from playground.settings import Settings
 from tests.fakes.tiny_model import tiny_llama, tiny_tokenizer
 from tests.fakes.trained import Trained, make

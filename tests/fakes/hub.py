@@ -18,12 +18,12 @@ COMMIT = "a" * 40
 class SmallHub:
     """Folders by model name. Weights wait for `go_on`; a `broken` Hub gives no weights; `asked` are the paths.
 
-    What is `gated` needs a login that nobody has; of what is `wrong` another byte comes than was announced.
+    What is `gated` needs one of the `tokens`; of what is `wrong` another byte comes than was announced.
     """
 
     def __init__(self, folders: Mapping[str, Path]) -> None:
         self.folders, self.asked, self.broken = dict(folders), list[str](), False
-        self.gated, self.wrong = set[str](), set[str]()
+        self.gated, self.wrong, self.tokens = set[str](), set[str](), set[str]()
         self.go_on = threading.Event()
         self.go_on.set()
 
@@ -68,13 +68,18 @@ class _Handler(BaseHTTPRequestHandler):
         name = next((each for each in self.hub.folders if f"/{each}/" in f"{path}/"), None)
         if name is None:
             self._send(404, b"{}", "application/json", {"X-Error-Code": "RepoNotFound"})
-        elif path.startswith("/api/models/"):
+        elif path.startswith("/api/models/") and not path.endswith("/auth-check"):
             listed = self._tree(name) if "/tree/" in path else self._model(name)
             self._send(200, json.dumps(listed).encode(), "application/json")
-        elif name in self.hub.gated:
+        elif name in self.hub.gated and self._token() not in self.hub.tokens:
             self._send(401, b"", "text/plain", {"X-Error-Code": "GatedRepo"})
+        elif path.endswith("/auth-check"):
+            self._send(200, b"{}", "application/json")
         else:
             self._file(name, self.hub.folders[name] / path.split(f"/resolve/{COMMIT}/")[-1].split("/resolve/main/")[-1])
+
+    def _token(self) -> str:
+        return self.headers.get("Authorization", "").removeprefix("Bearer ")
 
     def _model(self, name: str) -> dict[str, Any]:
         root = self.hub.folders[name]

@@ -85,7 +85,9 @@ def test_a_file_that_is_not_the_announced_one_is_refused(host: Settings, hub: Sm
 
 def test_a_gated_model_says_what_its_authors_ask_for(host: Settings, hub: SmallHub) -> None:
     hub.gated.add(NAME)
-    with pytest.raises(UserError, match="owner/tiny-chat is gated: its authors ask for a login .*`hf auth login`"):
+    with pytest.raises(
+        UserError, match="owner/tiny-chat is gated: its authors ask for a login .*ask the host to log in"
+    ):
         fetch_chat(NAME, host, lambda done, total: None)
     assert nothing_is_left(host)
 

@@ -20,6 +20,7 @@ from playground.errors import UserError
 from playground.files import sha256
 from playground.models import chat_model, install, registry, wheels
 from playground.models.chat_model import ChatModel
+from playground.models.gguf_model import convert_gguf
 from playground.settings import Settings
 from tests.fakes.hub import put_in_cache
 
@@ -273,7 +274,7 @@ def test_install_prints_the_reason_and_fails(
 
 
 def test_conversion_keeps_every_weight(tiny_gguf: Path, tiny_model_folder: Path, tmp_path: Path) -> None:
-    wheels.convert_gguf(tiny_gguf, tmp_path / "made")
+    convert_gguf(tiny_gguf, tmp_path / "made")
     made = AutoModelForCausalLM.from_pretrained(tmp_path / "made")
     original = AutoModelForCausalLM.from_pretrained(tiny_model_folder)
     assert made.dtype == torch.float32

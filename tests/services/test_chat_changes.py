@@ -117,6 +117,41 @@ def test_a_model_that_is_refused_says_why_and_the_one_before_stays(
     assert "is not the file that the Hub announced" in settled(changes, visitor)
 
 
+def test_a_gated_model_comes_with_a_visitors_login_and_goes_to_those_alone_who_have_access(
+    services: Services, changes: ChatChanges, visitor: str, hub: SmallHub, settings: Settings
+) -> None:
+    hub.gated.add(LISTED_ON_HUB)
+    hub.tokens.add("hf_ann")
+    other = services.store.visitor(new_secret())
+    changes.choose(visitor, LISTED_ON_HUB, "hf_ann")
+    assert settled(changes, visitor) == ""
+    assert services.chats.of(visitor).name == LISTED_ON_HUB
+    assert services.chats.offer(LISTED_ON_HUB).by_login
+    for token in ("", "hf_eve"):
+        with pytest.raises(UserError, match=r"is gated: .* choose it again with a token of yours that may read it"):
+            changes.choose(other, LISTED_ON_HUB, token)
+    assert services.chats.name(other) == services.chats.default
+    hub.tokens.add("hf_bob")
+    changes.choose(other, LISTED_ON_HUB, "hf_bob")
+    assert settled(changes, other) == ""
+    kept = [path.read_bytes() for path in settings.data.rglob("*") if path.is_file()]
+    assert not any(b"hf_ann" in each or b"hf_bob" in each for each in kept), "no token is kept"
+
+
+def test_a_visitor_without_access_does_not_join_anothers_transfer(
+    services: Services, changes: ChatChanges, visitor: str, hub: SmallHub
+) -> None:
+    hub.gated.add(LISTED_ON_HUB)
+    hub.tokens.add("hf_ann")
+    hub.go_on.clear()
+    changes.choose(visitor, LISTED_ON_HUB, "hf_ann")
+    assert wait_until(lambda: changes.fetched(LISTED_ON_HUB)[0] > 0)
+    with pytest.raises(UserError, match="is gated"):
+        changes.choose(services.store.visitor(new_secret()), LISTED_ON_HUB)
+    hub.go_on.set()
+    assert settled(changes, visitor) == ""
+
+
 def test_a_model_that_cannot_chat_is_refused_when_it_is_chosen(
     services: Services, changes: ChatChanges, visitor: str, hub: SmallHub, tmp_path: Path
 ) -> None:

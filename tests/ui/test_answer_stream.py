@@ -74,6 +74,25 @@ def test_a_pane_that_answers_draws_its_chat_and_its_figures_alone(sent: list[lis
     assert others == [SKIP] * (PARTS - 2)
 
 
+def test_thoughts_grow_in_a_fold_before_the_answer() -> None:
+    def drawn(thoughts: str, answer: str, done: bool = False) -> dict[str, list[Record]]:
+        return {"base": [EARLIER, replace(LATEST, answer=answer, thoughts=thoughts, done=done)]}
+
+    frames = [drawn("", ""), drawn("Hm", ""), drawn("Hm.", "In"), drawn("Hm.", "In a box.", True)]
+    sent = [each[0]["value"] for each in stream_updates("en", ["base"], iter(frames), lambda: frames[-1])]
+    folds = [[each["metadata"]["status"] for each in value if "metadata" in each] for value in sent]
+    assert folds == [[], ["pending"], ["done"], ["done"], ["done"]]
+    assert [value[-1]["content"] for value in sent] == ["…", "…", "In", "In a box.", "In a box."]
+    assert all([each["content"] for each in value[:3]] == ["Who?", "She.", "Where?"] for value in sent)
+    assert sent[1][3]["content"] == "Hm"
+    assert sent[1] == draw_pane("en", "base", frames[1])[0]["value"]
+
+
+def test_thoughts_that_took_every_token_are_said_to_be_no_answer() -> None:
+    ended = {"base": [replace(LATEST, thoughts="Hm", done=True)]}
+    assert draw_pane("en", "base", ended)[0]["value"][-1]["content"].startswith("No answer: the thoughts took all")
+
+
 @pytest.mark.parametrize(
     ("language", "wait", "line"),
     [

@@ -74,11 +74,12 @@ def test_a_choice_shows_its_card_and_then_the_page_is_drawn_anew(services: Servi
     assert before["panel"]["label"] == f"Chat model: {own}"
     assert [name for _, name in before["listed"]["choices"]] == [own, OTHER]
     assert visit.card(own)[1] == visit.card(None)[1] == gr.update(value="In use", interactive=False)
-    shown, use_it = visit.card(OTHER)
+    shown, use_it, token = visit.card(OTHER)
+    assert token == gr.update(visible=False)
     assert shown.startswith(f"**{OTHER}**")
     assert "tokens per second here, estimated" in shown
     assert use_it == gr.update(value="Use this model", interactive=True)
-    visit.press(visit.choice.use, OTHER)
+    visit.press(visit.choice.use, OTHER, "")
     after = visit.settle()
     assert after["panel"]["label"] == f"Chat model: {OTHER}"
     assert after["listed"]["value"] == OTHER
@@ -99,21 +100,26 @@ def test_a_model_is_fetched_with_progress_and_a_button_that_cancels(services: Se
     visit = Visit(services)
     assert visit.shown()["listed"]["choices"][-1] == ("tiny-chat · to be fetched", LISTED_ON_HUB)
     hub.go_on.clear()
-    visit.press(visit.choice.use, LISTED_ON_HUB)
+    visit.press(visit.choice.use, LISTED_ON_HUB, "")
     assert wait_until(lambda: visit.shown()["progress"]["value"].startswith("Fetching tiny-chat: 0 of 1 MB"))
     assert visit.shown()["cancel"]["visible"]
     visit.press(visit.choice.cancel)
     hub.go_on.set()
     assert visit.settle()["progress"]["visible"] is False
     hub.gated.add(LISTED_ON_HUB)
-    visit.press(visit.choice.use, LISTED_ON_HUB)
+    visit.press(visit.choice.use, LISTED_ON_HUB, "")
     assert visit.settle()["progress"]["value"].startswith(f"{LISTED_ON_HUB} is gated")
     assert visit.shown()["listed"]["value"] == services.chats.default
+    assert visit.card(LISTED_ON_HUB)[2] == gr.update(visible=True)
+    hub.tokens.add("hf_ann")
+    *_, token = visit.press(visit.choice.use, LISTED_ON_HUB, " hf_ann ")
+    assert token == "", "it leaves the page"
+    assert visit.settle()["listed"]["value"] == LISTED_ON_HUB
 
 
 def test_a_model_that_is_not_on_offer_is_refused_beside_the_choice(services: Services) -> None:
     visit = Visit(services)
-    notice, *_ = visit.press(visit.choice.use, "owner/other")
+    notice, *_ = visit.press(visit.choice.use, "owner/other", "")
     assert notice["value"].startswith("There is no chat model 'owner/other' here.")
 
 

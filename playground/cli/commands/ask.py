@@ -18,7 +18,7 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
         UserError, MethodError, RetrievalError: a model, an adapter or the index cannot be used.
     """
     arms = Arms(adapter=args.adapter, other=args.other, index=args.index, settings=settings)
-    values = {name: vars(args)[name] for name in ("max_new_tokens", "temperature", "seed")}
+    values = {name: vars(args)[name] for name in ("max_new_tokens", "temperature", "thinking", "seed")}
     decoding = {name: value for name, value in values.items() if value is not None}
     answers = ask(arms, args.question, args.arms, args.ask_anyway, **decoding)
     for each in answers.values():
@@ -37,5 +37,6 @@ def _text(answer: Answer, show_prompt: bool) -> str:
         f"stamp {answer.stamp.id}",
     ]
     passages_text = f"\nIt was given:{passages}" if passages else ""
+    thoughts = f"It thought:\n{answer.thoughts}\nand said:\n" if answer.thoughts else ""
     prompt_text = f"\nIt was sent:\n{answer.prompt}" if show_prompt else ""
-    return f"{answer.arm} ({', '.join(filter(None, figures))})\n{answer.text}{passages_text}{prompt_text}\n"
+    return f"{answer.arm} ({', '.join(filter(None, figures))})\n{thoughts}{answer.text}{passages_text}{prompt_text}\n"

@@ -134,6 +134,7 @@ def _short(value: Any) -> str:
 KINDS: Mapping[Any, Kind] = {
     str: Kind("a text", _is_text),
     int: Kind("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool)),
+    bool: Kind("true or false", lambda value: isinstance(value, bool)),
     list[str] | None: Kind("a list of texts", lambda value: value is None or _is_texts(value)),
     gr.FileData: Kind("an uploaded file", _is_file),
 }

@@ -107,7 +107,7 @@ class Endpoints:
         others = [chats.offer(name) for name in chats.offered_names()[1:]]
         return catalogue.model_records(self._services.chat, others, self._services.embedders.offers())
 
-    def use_model(self, visit: str, model: str = "") -> Record:
+    def use_model(self, visit: str, model: str = "", token: str = "") -> Record:
         """Answer and fine-tune with another chat model from now on. Returns at once: call again to see how far it is.
 
         It is fetched where it is not on this machine, then loaded, while the one before answers. Runs and exams keep
@@ -116,10 +116,11 @@ class Endpoints:
         Args:
             visit: What open_visit returned.
             model: One of the chat models that models lists; empty only tells which one is in use or on its way.
+            token: For a gated model, a token of the Hub that may read it; it is not kept.
         """
         visitor, changes = self._visitor(visit), self._services.chat_changes
         if model:
-            changes.choose(visitor, model)
+            changes.choose(visitor, model, token)
         return progress.model_record(self._services.chats.name(visitor), changes.change(visitor), changes)
 
     def train(self, visit: str, method: str = FIRST_METHOD, preset: str = FIRST_PRESET, max_steps: int = 0) -> str:
@@ -183,6 +184,7 @@ class Endpoints:
         run: str = "",
         max_new_tokens: int = Decoding().max_new_tokens,
         seed: int = Decoding().seed,
+        thinking: bool = Decoding().thinking,
     ) -> Iterator[list[Record]]:
         """Ask one question in several ways at once; a list with one record per way, which grows until it is complete.
 
@@ -193,10 +195,11 @@ class Endpoints:
             run: What train returned, for tuned and both.
             max_new_tokens: The most tokens of an answer.
             seed: The same seed gives the same answers.
+            thinking: Let a model that can think do so first; its thoughts stand in the record.
         """
         visitor, answers = self._visitor(visit), self._services.answers
-        check_knobs(Decoding, {"max_new_tokens": max_new_tokens, "seed": seed})
-        decoding = Decoding(max_new_tokens=max_new_tokens, seed=seed)
+        check_knobs(Decoding, {"max_new_tokens": max_new_tokens, "seed": seed, "thinking": thinking})
+        decoding = Decoding(max_new_tokens=max_new_tokens, seed=seed, thinking=thinking)
         chosen = self._chosen_arms(visitor, arms, run, ARM_KINDS)
         question = answers.check_question(question, chosen, decoding)
         refuse_if_full(self._services, "en")

@@ -9,7 +9,14 @@ import gradio as gr
 from playground.chat.turns import Conversation, Record
 from playground.ui.compare.pane import draw_answer, draw_pane
 
-GROWING = ("answer", "ahead", "wait", "seconds_to_first_token", "tokens_per_second")  # of a turn that goes on
+GROWING = (
+    "answer",
+    "thoughts",
+    "ahead",
+    "wait",
+    "seconds_to_first_token",
+    "tokens_per_second",
+)  # of a turn that goes on
 
 
 def stream_updates(

@@ -113,7 +113,8 @@ def draw_pane(language: str, arm: str, conversation: Conversation) -> tuple[Any,
 
 def draw_answer(language: str, turn: Record, drawn: Sequence[Any]) -> list[Any]:
     """Updates for `Pane.outputs` where only the last answer has grown since the updates `drawn`."""
-    messages = [*drawn[0]["value"][:-1], {"role": "assistant", "content": _answer_text(language, turn)}]
+    asked = max(place for place, each in enumerate(drawn[0]["value"]) if each["role"] == "user")
+    messages = [*drawn[0]["value"][:asked], *_messages(language, turn, last=True)]
     updates = [gr.skip()] * len(drawn)
     updates[0], updates[FIGURES] = {**drawn[0], "value": messages}, _figures_update(language, turn)
     return updates
@@ -131,11 +132,13 @@ def _stamp_title(language: str, turn: Record) -> str:
 
 
 def _messages(language: str, turn: Record, last: bool) -> list[dict[str, Any]]:
-    """A turn as chat messages. Its passages are a folded message, except for the last turn, which has a list."""
-    messages: list[dict[str, Any]] = [
-        {"role": "user", "content": escape_html(turn.question)},
-        {"role": "assistant", "content": _answer_text(language, turn)},
-    ]
+    """A turn as chat messages: thoughts are folded, and so are passages, except for the last turn, which has a list."""
+    messages: list[dict[str, Any]] = [{"role": "user", "content": escape_html(turn.question)}]
+    if turn.thoughts:
+        state = "done" if turn.answer or turn.done else "pending"
+        folded = {"title": say(language, "compare.thoughts"), "status": state}
+        messages.append({"role": "assistant", "content": escape_html(turn.thoughts), "metadata": folded})
+    messages.append({"role": "assistant", "content": _answer_text(language, turn)})
     if turn.passages and not last:
         key = "compare.nearest" if turn.found is False else "compare.passages"
         title = say(language, key, count=len(turn.passages))
@@ -149,6 +152,8 @@ def _answer_text(language: str, turn: Record) -> str:
         return say(language, "compare.not_found")
     if turn.ahead:
         return _place_line(language, turn.ahead, turn.wait)
+    if turn.thoughts and turn.done and not turn.answer:
+        return say(language, "compare.only_thoughts")
     text = escape_html(_with_citations(turn)) or "…"
     return f"{text} {say(language, 'compare.stopped')}" if turn.stopped else text
 

@@ -215,7 +215,7 @@ class CompareTab:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         runs = self.services.runs.with_adapter(visitor)
         choices = arm_choices(language, runs, bases_in_play(self.services, visitor, runs))
-        words = {part: say(language, f"compare.saved_{part}") for part in ("title", "stamps", "passages")}
+        words = {part: say(language, f"compare.saved_{part}") for part in ("title", "stamps", "passages", "thoughts")}
         folder = self.services.exchange.new_folder(visitor, DOWNLOADS)
         names = {id_: name for name, id_ in choices}
         files = self.services.conversations.write_files(visitor, folder, names, words, language)

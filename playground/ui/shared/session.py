@@ -1,5 +1,6 @@
-"""Who is asking, and in which language: both come from cookies."""
+"""Who is asking, and in which language: both come from cookies. And whether a visitor can log in here."""
 
+import os
 from collections.abc import Mapping
 
 import gradio as gr
@@ -33,3 +34,8 @@ def language_in(cookies: Mapping[str, str], accepted: str) -> str:
     """The code of a language that the page knows, from a request's cookies and its Accept-Language."""
     wanted = (cookies.get(LANGUAGE_COOKIE) or accepted).lower()
     return next((code for code in languages() if wanted.startswith(code)), ENGLISH)
+
+
+def offers_login() -> bool:
+    """Whether this runs as a Space whose front matter asks for a login with Hugging Face."""
+    return bool(os.environ.get("SPACE_ID") and os.environ.get("OAUTH_CLIENT_ID"))

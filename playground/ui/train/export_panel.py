@@ -1,6 +1,5 @@
 """A run's export: a zip to download, or an upload to the Hub with the visitor's own login."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from playground.services.app import Services
 from playground.storage.exchange import DOWNLOADS
 from playground.ui.shared.handlers import Notice, guard, notice_box
 from playground.ui.shared.i18n import mark, say
-from playground.ui.shared.session import language_of, visitor_of
+from playground.ui.shared.session import language_of, offers_login, visitor_of
 from playground.ui.shared.tab import EXPORTS, UNQUEUED
 
 
@@ -62,11 +61,6 @@ def _build_push(services: Services, chosen: gr.Dropdown, form: gr.Dropdown) -> N
     push.click(
         _by_token(services), typed, [notice, token], show_progress_on=notice, api_visibility="private", **EXPORTS
     )
-
-
-def offers_login() -> bool:
-    """Whether this runs as a Space whose front matter asks for a login with Hugging Face."""
-    return bool(os.environ.get("SPACE_ID") and os.environ.get("OAUTH_CLIENT_ID"))
 
 
 def _export_handler(services: Services) -> Callable[..., tuple[Any, ...]]:

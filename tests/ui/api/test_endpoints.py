@@ -32,7 +32,8 @@ NAMES = (
 )  # fmt: skip
 PART = 12_000  # characters of the text that the real model is taught
 ASK_KEYS = (
-    "arm answer tokens stopped found seconds_to_first_token tokens_per_second prompt prompt_tokens stamp passages"
+    "arm answer thoughts tokens stopped found seconds_to_first_token tokens_per_second prompt prompt_tokens stamp "
+    "passages"
 ).split()
 App = tuple[str, Services]
 
@@ -185,6 +186,7 @@ def test_what_can_be_chosen_is_listed_with_its_cost_and_names_no_folder(app: App
         ("ask", ("Why?", []), "No pane"),
         ("ask", ("Why?", ["base"], "", 0), "max_new_tokens must be from 1 to 512, got 0"),
         ("ask", ("Why?", ["base"], "", 8, 2**40), "seed must be from 0"),
+        ("ask", ("Why?", ["base"], "", 8, 0, "yes"), "thinking must be true or false, got 'yes'"),
         ("ask", ("x" * 3_000, ["base"]), "2000"),
         ("exam", ("", 10**30), "limit must be from 4 to 1000"),
         ("exam", (), "no text"),
