@@ -20,6 +20,7 @@ CountTokens = Callable[[list[str]], list[int]]
 MAX_CHARS_PER_TOKEN = 12
 MAX_TRAIL = 200  # characters of a heading trail that a passage is found by: inner headings first
 SENTENCE, PARAGRAPH, SECTION = 0, 1, 2
+_ANNOUNCES = re.compile(r"[:：][\"”’)\s]*(?:\[\d+\]\s*)*$")
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’）]*|\n(?=\s*(?:[-*•‣–]|\d{1,3}[.)])\s)")
 _WEAK_BREAKS = [re.compile(mark) for mark in (r"[;:]\s", r"\n", r",\s", r"\s")]
@@ -106,6 +107,11 @@ def sentences(text: str) -> list[tuple[int, int]]:
     """Start and end of every sentence, list entry and heading of a text."""
     paragraphs = _split_at(text, 0, len(text), _BLANK_LINE)
     return [each for start, end in paragraphs for each in _sentences(text, start, end)]
+
+
+def announces_more(sentence: str) -> bool:
+    """Whether a sentence ends in a colon, be there citations behind it: what it announces follows, or is missing."""
+    return bool(_ANNOUNCES.search(sentence))
 
 
 def _units(document: Document, tables: Sequence[TextTable]) -> Iterator[_Unit]:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from retrieval.chunks import Passage, sentences
+from retrieval.chunks import Passage, announces_more, sentences
 from retrieval.language import Terms, detect_language
 from retrieval.question_form import asks_for_explanation
 
@@ -75,7 +75,8 @@ def claims_with_evidence(
 ) -> list[Claim]:
     """Every sentence of the answer that has a term, with the passages' sentences that support it.
 
-    A question claims nothing. `left_out` are words that the question leaves out as a follow-up; they count as its own.
+    A question claims nothing, nor does a last sentence that announces more. `left_out` are words that the question
+    leaves out as a follow-up; they count as its own.
     """
     language = detect_language("\n".join(each.text for each in passages))
     terms = Terms(language)
@@ -84,15 +85,25 @@ def claims_with_evidence(
     weights = {term: rarity(term) for term in terms(" ".join([question, *left_out]))}
     asked = _Asked(weights, asks_for_explanation(question), BARE_SYLLABLES if language == "vi" else BARE_TERMS)
     claims = []
-    for start, end in sentences(answer):
+    for start, end in _claiming(answer):
         claim_terms = {
             term: rarity(term) * (QUESTION_WEIGHT if term in weights else 1) for term in terms(answer[start:end])
         }
-        if claim_terms and not answer[start:end].rstrip('"”’) ').endswith(("?", "？")):
+        if claim_terms:
             phrase = len(answer[start:end].split()) <= PHRASE_WORDS
             evidence, too_short = _checked_evidence(claim_terms, asked, candidates, phrase)
             claims.append(Claim(start, end, evidence, too_short))
     return claims
+
+
+def _claiming(answer: str) -> Iterator[tuple[int, int]]:
+    """Start and end of every sentence but questions and a last one that announces more."""
+    spans = sentences(answer)
+    if announces_more(answer):
+        spans.pop()
+    for start, end in spans:
+        if not answer[start:end].rstrip('"”’) ').endswith(("?", "？")):
+            yield start, end
 
 
 def _checked_evidence(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from playground.data.qa.sentences import UPPER
 from playground.data.tokenize import TrainingPair
 from playground.evaluation.metrics import abstains, normalise
+from retrieval.chunks import announces_more
 from retrieval.language import Terms, detect_language
 
 SHORT_WORDS = 4  # an answer with fewer words is called short
@@ -80,7 +81,7 @@ def judge(answer: str, question: str, truth: str, evidence: str, ended: bool, ri
         truth: the true answer, best as a full sentence.
         evidence: the text that holds the truth; every true statement of the answer should stand there. Without any,
             support is not judged.
-        ended: whether the answer ended by itself.
+        ended: whether the answer ended by itself. One that ends in a colon has not: it only announces what is asked.
         right: whether it holds the expected answer. One who asks for a year is served by a sentence with that year,
             although the true sentence has more facts.
     """
@@ -93,7 +94,7 @@ def judge(answer: str, question: str, truth: str, evidence: str, ended: bool, ri
         recall=recall,
         support=_support(said, asked, set(terms(evidence))) if evidence else math.nan,
         repeated=repeated_share(answer),
-        ended=ended,
+        ended=ended and not announces_more(answer),
         echo=bool(said) and not recall > 0 and len(asked.intersection(said)) >= ECHO * len(set(said)),
         abstained=abstains(answer),
         invented=invented(answer, f"{question}\n{evidence}\n{truth}", terms),
@@ -108,7 +109,7 @@ def mark_answer(pair: TrainingPair, answer: str, ended: bool) -> float:
     """
     quality = judge(answer, pair.question, pair.answer, pair.answer, ended)
     enough = quality.words >= min(SHORT_WORDS, len(pair.answer.split()))
-    if not enough or not ended or quality.loops or quality.echo:
+    if not enough or not quality.ended or quality.loops or quality.echo:
         return 0.0
     return 1.0 if math.isnan(quality.recall) or quality.recall >= USEFUL_RECALL else 0.5
 

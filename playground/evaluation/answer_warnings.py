@@ -1,4 +1,4 @@
-"""What is wrong with an answer in a conversation: it only asks, repeats another answer, or is hardly a word.
+"""What is wrong with an answer in a conversation: it only asks, announces, repeats another one, or is hardly a word.
 
 This is what a model says that has learnt to stop early, to answer everything alike, or not to read its passages. Pure
 rules; asks no model.
@@ -10,17 +10,17 @@ from collections.abc import Sequence
 from playground.evaluation.answer_quality import SHORT_WORDS
 from playground.evaluation.metrics import abstains, normalise
 from playground.prompts import Turn
-from retrieval.chunks import sentences
+from retrieval.chunks import announces_more, sentences
 from retrieval.follow_up import content_words
 from retrieval.question_form import asks_for_name_or_number
 
-ECHO, SAME, SHORT = "echo", "same", "short"
+ECHO, OPEN, SAME, SHORT = "echo", "open", "same", "short"
 _CITATION = re.compile(r"\[\d+\]")
 ALIKE = 0.5  # share of common content words from which on two questions ask the same
 
 
 def answer_warning(question: str, answer: str, earlier: Sequence[Turn], taught_short: bool = False) -> str:
-    """ECHO, SAME, SHORT, or an empty string.
+    """ECHO, OPEN, SAME, SHORT, or an empty string.
 
     Args:
         question: what was asked.
@@ -33,6 +33,8 @@ def answer_warning(question: str, answer: str, earlier: Sequence[Turn], taught_s
         return ""
     if _only_asks(question, answer):
         return ECHO
+    if announces_more(answer):
+        return OPEN
     if any(normalise(turn.answer) == said and not _same_question(turn.question, question) for turn in earlier):
         return SAME
     short = len(answer.split()) < SHORT_WORDS

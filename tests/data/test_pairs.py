@@ -101,6 +101,19 @@ def test_a_list_is_asked_for_by_its_leading_line_and_answered_whole(write: Write
     assert asked(write, text)["What types of lamps are there?"] == ("item", "* oil lamps, which smoke\n* arc lamps")
 
 
+@pytest.mark.parametrize(
+    ("lead", "question"),
+    [
+        ("A report contains the following:", "What does a report contain?"),
+        ("A report should contain the following:", "What should a report contain?"),
+        ("A complaint must usually include:", "What must a complaint include?"),
+    ],
+)
+def test_a_list_answers_what_its_leading_line_announces(write: Write, lead: str, question: str) -> None:
+    found = asked(write, f"Faults\n======\n\n{lead}\n\n- the exact version\n- the whole command\n\nThank you.\n")
+    assert found[question] == ("item", "- the exact version\n- the whole command")
+
+
 def test_a_gap_takes_a_figure_or_a_name_that_stands_nowhere_else_in_the_sentence(write: Write) -> None:
     text = "In the spring the old tower was struck by Lightning twice within a week and a day."
     (pair,) = made(write, text)

@@ -4,8 +4,9 @@ import math
 
 import pytest
 
+from playground.data.tokenize import TrainingPair
 from playground.evaluation import answer_quality
-from playground.evaluation.answer_quality import distinct_share, judge, repeated_share
+from playground.evaluation.answer_quality import distinct_share, judge, mark_answer, repeated_share
 from retrieval.language import Terms
 
 QUESTION = "When was the stock exchange of Warsaw established?"
@@ -51,6 +52,14 @@ def test_without_evidence_support_is_not_judged() -> None:
 
 def test_an_answer_that_never_ended_is_not_useful() -> None:
     assert not judge(GOOD, QUESTION, TRUTH, EVIDENCE, ended=False).useful
+
+
+def test_an_answer_that_ends_in_a_colon_has_not_ended() -> None:
+    truth = "A report should contain the version and the exact command."
+    stem = "A report of a fault should contain the following:"
+    assert not judge(stem, "What belongs in it?", truth, f"{stem} {truth}", ended=True).ended
+    assert judge(f"{stem} the version.", "What belongs in it?", truth, truth, ended=True).ended
+    assert mark_answer(TrainingPair("given", "What belongs in it?", truth, 0, 0), stem, ended=True) == 0.0
 
 
 def test_a_wrong_number_is_invented_and_costs_recall() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from playground.evaluation.answer_warnings import ECHO, SAME, SHORT, answer_warning, mostly_short
+from playground.evaluation.answer_warnings import ECHO, OPEN, SAME, SHORT, answer_warning, mostly_short
 from playground.prompts import Turn
 
 DIFFERENCE = "What is the difference between apt-get and dpkg?"
@@ -31,6 +31,13 @@ def test_an_answer_that_only_repeats_the_question_is_marked(answer: str) -> None
     assert answer_warning(INSTALL, answer, []) == ECHO
     assert answer_warning(INSTALL, f"{answer} {SENTENCE}", []) == "", "it goes on"
     assert answer_warning("Is it free?", "It is free.", []) == "", "an answer may say the question's words"
+
+
+@pytest.mark.parametrize("end", [":", ": [1]", "：", ":\n"])
+def test_an_answer_that_only_announces_is_marked(end: str) -> None:
+    stem = f"A report should contain the following{end}"
+    assert answer_warning("What should a report contain?", stem, []) == OPEN
+    assert answer_warning("What should a report contain?", f"{stem} the version.", []) == ""
 
 
 @pytest.mark.parametrize("answer", ["apt", "apt [1] [3]", "the package manager"])

@@ -158,6 +158,14 @@ def test_what_a_follow_up_leaves_out_counts_as_asked() -> None:
     assert [claim.too_short for claim in found] == [True, False]
 
 
+def test_an_answer_that_only_announces_claims_nothing() -> None:
+    text = "A report should contain the following: the version and the exact command."
+    stem = "A report should contain the following:"
+    assert quoted(text, stem, "What should a report contain?") == []
+    assert len(quoted(text, f"Reports help. {stem}", "What should a report contain?")) == 1
+    assert quoted(text, f"{stem} the version and the exact command.") == [[text]]
+
+
 def test_a_question_in_an_answer_claims_nothing() -> None:
     asked = "When was the club founded?"
     assert quoted(TEXT, asked, asked) == []

@@ -107,7 +107,7 @@ ENGLISH = Language(
         (r"^(?P<subject>The [^:,]+?) (?P<be>are|were):$", "What {be} {subject}?"),
         (r"^(?P<subject>[^:,]+?) can be used (?:to|for):$", "What can {subject} be used for?"),
         (
-            r"^(?P<subject>[^:,]+?) (?P<aux>)(?:usually )?"
+            r"^(?P<subject>[^:,]+?) (?P<aux>(?:can|may|must|shall|should|will) )?(?:usually )?"
             r"(?P<verb>include|comprise|contain|provide|offer|require|support|need)(?P<s>s?)(?: the following[^:]*)?:$",
             "What {do} {subject} {verb}?",
         ),
