@@ -1,7 +1,8 @@
 # The playground for those who host it themselves, as a user of its own. One volume holds all that is written:
 #   docker build -t playground .
 #   docker run --read-only --tmpfs /tmp -v playground:/data -p 127.0.0.1:7860:7860 playground
-# One container per volume: queue and database are for a single server. The first start fetches the models into it.
+# One container per volume: queue and database are for a single server, and a second one ends with that sentence. The
+# first start fetches the models into it.
 FROM python:3.12-slim
 
 ENV PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 GRADIO_ANALYTICS_ENABLED=False

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import ExitStack
 from types import FrameType
 
 # Read by torch when it is imported. A waiting thread spins briefly: long enough for the next product of a step, short
@@ -20,6 +21,7 @@ from playground.models.registry import install_models
 from playground.services.app import Services
 from playground.services.preparing import pieces_of
 from playground.settings import Settings
+from playground.storage.ownership import owned
 from playground.training import tracking
 from playground.ui.api import mcp
 from playground.ui.page import build, launch
@@ -29,13 +31,15 @@ LAST_SECONDS = 2.0  # that the server's own threads get to end
 
 
 def main() -> None:
-    """Bring what is missing, start the jobs, serve the page."""
+    """Claim the data folder, bring what is missing, start the jobs, serve the page."""
     log_with_request_ids()
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it advises a package that is not needed here
     settings = Settings.from_environment()
     logging.getLogger("playground").info("settings: %s", settings.line())
     share_freed_memory()
+    claim = ExitStack()
     try:
+        claim.enter_context(owned(settings.data))  # until this process ends
         tracking.check(settings)
         mcp.check(settings)
         pieces_of(settings)
@@ -53,6 +57,7 @@ def main() -> None:
         page.close(verbose=False)
     finally:
         has_ended = services.close(LAST_SECONDS)
+        claim.close()
     if not has_ended:  # such as one that still loads a model; nothing that it does is kept
         logging.shutdown()
         os._exit(0)
