@@ -128,6 +128,8 @@ def _search(question: Question, material: Material) -> SearchResult:
     if question.withheld:
         withheld = {(each.source, each.start) for each in _section_passages(question, material)}
         kept = [n for n, each in enumerate(index.passages) if (each.source, each.start) not in withheld]
+        if not kept:  # a short text is one passage: without it there is nothing to find
+            return SearchResult(question.question, False, (), 0.0, index_hash=index.hash)
         index = Index(
             [index.passages[n] for n in kept], index.vectors[kept], index.embedder, index.embedder_hash, index.language
         )

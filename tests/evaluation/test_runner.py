@@ -26,6 +26,7 @@ from playground.storage.run_folder import CONFIG
 from playground.training import loop as training_loop
 from playground.training.config import RunConfig, TrainSettings
 from retrieval.document import Document, Pair, Span
+from retrieval.index import Index
 from tests.fakes.chat_model import lora, small_chat
 from tests.fakes.embedders import WordEmbedder
 from tests.fakes.exams import TEXT, document, index, question
@@ -123,6 +124,16 @@ def test_a_withheld_section_is_not_found(chat: ChatModel, material: Material) ->
     hidden = build_input("rag", withheld, material, chat, 512)
     assert not hidden.ranks
     assert not any("1884" in each.text for each in hidden.given.passages)
+
+
+def test_a_text_of_one_passage_holds_nothing_once_that_is_withheld(chat: ChatModel, material: Material) -> None:
+    index = material.index
+    assert index is not None
+    (holds,) = [n for n, each in enumerate(index.passages) if "1884" in each.text]
+    alone = Index([index.passages[holds]], index.vectors[[holds]], index.embedder, index.embedder_hash, index.language)
+    short = replace(material, index=alone)
+    withheld = Question(**{**vars(year()), "kind": UNANSWERABLE, "withheld": True})
+    assert build_input("rag", withheld, short, chat, 512).given.abstains
 
 
 def test_general_questions_go_to_arms_without_passages_and_gold_only_to_what_has_a_place(material: Material) -> None:
