@@ -109,6 +109,16 @@ class Settings:
         env="PLAYGROUND_SPARE_WORKER",
         help="Keep a process ready that has imported what a run needs, so that runs begin sooner; it takes memory.",
     )
+    ray: str = setting(
+        "",
+        env="PLAYGROUND_RAY",
+        help="A Ray cluster for training runs and sweeps: `auto`, `host:port` or `ray://host:port`; when empty, all "
+        "runs stay on this machine. Needs the package `ray`, here and on the nodes.",
+    )
+    ray_cpus: int = setting(1, env="PLAYGROUND_RAY_CPUS", help="Cores of the Ray cluster that one run takes.")
+    ray_gpu: bool = setting(
+        False, env="PLAYGROUND_RAY_GPU", help="Whether a run takes a GPU of the Ray cluster, where a node has one."
+    )
     prepare: str = setting(
         "lora exam vera",
         env="PLAYGROUND_PREPARE",

@@ -19,13 +19,21 @@ WORKER = {"GOMP_SPINCOUNT": "20000"} | dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", 
 LOWEST = 19 if psutil.POSIX else psutil.IDLE_PRIORITY_CLASS  # of what the host prepares: it takes what is left
 PAUSE_SECONDS = 60.0  # between two starts of a spare
 NEEDED_BYTES = 3_000_000_000  # of free memory, or there is no spare
+MODULE = "playground.jobs.worker"
 SPARE_LOG = "spare_worker.log"  # in the data folder: what a worker says before it has a run
 
 
-def start_worker(folder: Path, settings: Settings) -> psutil.Popen:
-    """Start the process that does the run in a folder; it outlives this one."""
+def start_worker(folder: Path, settings: Settings, module: str = MODULE) -> psutil.Popen:
+    """Start the process that does the run in a folder, or has it done elsewhere; it outlives this one."""
     with (folder / WORKER_LOG).open("ab") as log:
-        return _start([str(folder)], settings, log)
+        return _start(module, [str(folder)], settings, log)
+
+
+def worker_environment(settings: Settings) -> dict[str, str]:
+    """The environment of a worker: that of this process, the settings, our packages, and what makes it fast."""
+    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    own = {each.metadata["env"]: str(vars(settings)[each.name]) for each in fields(Settings)}
+    return {**os.environ, **own, **WORKER, "PYTHONPATH": path}
 
 
 def give_lowest_priority(worker: psutil.Process) -> None:
@@ -54,7 +62,7 @@ class SpareWorker:
         if psutil.virtual_memory().available < NEEDED_BYTES:
             return
         with (self._settings.data / SPARE_LOG).open("wb") as log:
-            self._waiting = _start([], self._settings, log, wait=True)
+            self._waiting = _start(MODULE, [], self._settings, log, wait=True)
 
     def take(self, folder: Path) -> psutil.Popen | None:
         """Give the spare the run in a folder; None if there is none that lives."""
@@ -78,10 +86,7 @@ class SpareWorker:
         return self._waiting is not None and self._waiting.poll() is None
 
 
-def _start(arguments: list[str], settings: Settings, log: IO[bytes], wait: bool = False) -> psutil.Popen:
-    command = [sys.executable, "-m", "playground.jobs.worker", *arguments]
-    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-    own = {each.metadata["env"]: str(vars(settings)[each.name]) for each in fields(Settings)}
-    environment = {**os.environ, **own, **WORKER, "PYTHONPATH": path}
+def _start(module: str, arguments: list[str], settings: Settings, log: IO[bytes], wait: bool = False) -> psutil.Popen:
+    command, environment = [sys.executable, "-m", module, *arguments], worker_environment(settings)
     stdin = subprocess.PIPE if wait else None
     return psutil.Popen(command, stdin=stdin, stdout=log, stderr=log, env=environment, start_new_session=True)

@@ -1,4 +1,7 @@
-"""Works through the queue: claims the next run, starts its worker, watches it and records how the run ended."""
+"""Works through the queue: claims the next run, starts its worker, watches it and records how the run ended.
+
+On this machine one run works at a time; beside it, as many as a Ray cluster takes work there.
+"""
 
 import errno
 import json
@@ -7,6 +10,7 @@ import shutil
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -14,6 +18,7 @@ import psutil
 
 from playground import device
 from playground.errors import UserError
+from playground.jobs.cluster import LOST, MOST_LOSSES, Cluster, stands_in
 from playground.jobs.oom import oom_kills
 from playground.jobs.processes import SpareWorker, give_lowest_priority, start_worker
 from playground.jobs.worker import FAULT, KILLED, NO_MEMORY, NO_ROOM, work
@@ -43,9 +48,10 @@ def keep_paused(visitor: str, run: str) -> None:
 
 
 class Supervisor:
-    """Runs one worker at a time. `advise` gives a sentence of advice for a run that ended for lack of memory.
+    """Runs one worker at a time, and those of a cluster beside it.
 
-    `resume` queues a run again that paused for lack of disk space.
+    `advise` gives a sentence of advice for a run that ended for lack of memory; `resume` queues a run again that paused
+    for lack of disk space.
     """
 
     def __init__(
@@ -61,22 +67,28 @@ class Supervisor:
         self._resume = resume
         self._next_look = 0.0
         self._spare = SpareWorker(settings)
+        self._cluster = Cluster(settings)
+        self._losses = Counter[str]()  # of runs on the cluster, in a row without a step
         self._oom_kills = oom_kills()  # when the worker of now was started
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._supervise, daemon=True, name="jobs")
+        self._threads = [threading.Thread(target=self._supervise, daemon=True, name="jobs")]
+        if settings.ray:
+            self._threads.append(threading.Thread(target=self._supervise_cluster, daemon=True, name="cluster jobs"))
 
     def start(self) -> None:
-        """Take over what an earlier server left running, then work through the queue, all on a thread."""
-        self._thread.start()
+        """Take over what an earlier server left running, then work through the queue, all on threads."""
+        for each in self._threads:
+            each.start()
 
     def leave(self) -> None:
         """Start no more workers and watch none."""
         self._closing.set()
 
     def close(self) -> None:
-        """Stop the thread. A running worker goes on: the next server adopts it, or it ends at its lease."""
+        """Stop the threads. A running worker goes on: the next server adopts it, or it ends at its lease."""
         self.leave()
-        self._thread.join()
+        for each in self._threads:
+            each.join()
 
     def take_over(self, row: RunRow) -> None:
         """Adopt the worker of an earlier server; if it is dead, record how its run ended."""
@@ -97,9 +109,8 @@ class Supervisor:
         self._store.runs.transition(row.visitor, row.id, ["running", "stopping"], state, error)
 
     def _supervise(self) -> None:
-        for row in self._store.runs.active():
-            if row.state != "queued":
-                self._run_safely(row, self.take_over)
+        for row in self._left_running(on_cluster=False):
+            self._run_safely(row, self.take_over)
         idle_since = time.monotonic()
         while not self._closing.is_set():
             try:
@@ -117,10 +128,37 @@ class Supervisor:
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + LOOK_SECONDS
             self.resume_paused()
-        claimed = self._store.runs.claim_next()
+        claimed = self._store.runs.claim_next(lambda row: not self._cluster.takes(row))
         if claimed:
             self._run_safely(claimed, self._carry_out)
         return claimed is not None
+
+    def _supervise_cluster(self) -> None:
+        """Keep as many runs at work on the cluster as it takes, each watched on a thread."""
+        watched = [self._on_thread(row, self.take_over) for row in self._left_running(on_cluster=True)]
+        while not self._closing.is_set():
+            watched = [each for each in watched if each.is_alive()]
+            try:
+                self._cluster.ask()
+                free = len(watched) < self._cluster.slots
+                if free and (claimed := self._store.runs.claim_next(self._cluster.takes)):
+                    watched.append(self._on_thread(claimed, self._carry_out_on_cluster))
+                    continue
+            except Exception:  # such as a full disk: the queue goes on once there is room
+                logger.exception("no run could be sent to the cluster")
+            self._closing.wait(POLL_SECONDS)
+        for each in watched:
+            each.join()
+
+    def _left_running(self, on_cluster: bool) -> list[RunRow]:
+        """The runs that an earlier server left running, here or on the cluster."""
+        rows = [row for row in self._store.runs.active() if row.state != "queued"]
+        return [row for row in rows if stands_in(living_worker(row)) == on_cluster]
+
+    def _on_thread(self, row: RunRow, act: Callable[[RunRow], None]) -> threading.Thread:
+        thread = threading.Thread(target=self._run_safely, args=(row, act), daemon=True, name=f"run {row.id}")
+        thread.start()
+        return thread
 
     def resume_paused(self) -> None:
         """Queue again what paused for lack of disk space, if there is some now."""
@@ -146,6 +184,23 @@ class Supervisor:
         else:
             self._watch(row, self._spawn(row))
 
+    def _carry_out_on_cluster(self, row: RunRow) -> None:
+        """See a run to its end on the cluster; one whose node is lost is queued again, and resumes on another."""
+        if row.lease_until <= time.time():
+            self._store.runs.transition(row.visitor, row.id, ["running", "stopping"], "stopped", EXPIRED)
+            return
+        reached = _steps_reached(row)
+        worker = self._cluster.start(row.folder)
+        self._store.runs.update(row.visitor, row.id, pid=worker.pid, pid_started=worker.create_time())
+        self._watch(row, worker)
+        if self._store.runs.get(row.visitor, row.id).state != "queued":
+            self._losses.pop(row.id, None)
+            return
+        self._cluster.ask_again()
+        self._losses[row.id] = self._losses[row.id] + 1 if _steps_reached(row) <= reached else 0
+        if self._losses[row.id] >= MOST_LOSSES:
+            self._store.runs.transition(row.visitor, row.id, ["queued"], "failed", FAULT)
+
     def _spawn(self, row: RunRow) -> psutil.Process:
         self._oom_kills = oom_kills()
         if row.prepared:  # nobody waits for it, and a spare has threads of its priority already
@@ -157,14 +212,20 @@ class Supervisor:
         return worker
 
     def _watch(self, row: RunRow, worker: psutil.Process) -> None:
-        """Wait until a worker ends; kill it when its time is up."""
+        """Wait until a worker ends; kill it when its time is up.
+
+        One that stood for a run on the cluster and ends without a word has lost its node.
+        """
+        is_out = stands_in(worker)
         while not self._closing.is_set():
             try:
                 code = worker.wait(POLL_SECONDS)
             except psutil.TimeoutExpired:
                 pass
             else:
-                return None if self._ended_with_the_server(code) else self.record_ending(row, code)
+                if self._ended_with_the_server(code):
+                    return None
+                return self.record_ending(row, LOST if is_out else code)
             if time.time() > time_to_end(row.folder, GRACE_SECONDS):
                 self._store.runs.transition(row.visitor, row.id, ["running"], "stopping")
                 worker.kill()
@@ -194,7 +255,7 @@ class Supervisor:
             return "stopped", ""
         if code == errno.ENOSPC:
             return "stopped", NO_ROOM
-        if code is None:
+        if code in (None, LOST):
             return "queued", ""
         return "failed", self._explain_exit(code)
 
@@ -210,6 +271,11 @@ class Supervisor:
         except Exception:  # the ending is recorded with or without advice
             logger.exception("advice for run %s", row.id)
             return ""
+
+
+def _steps_reached(row: RunRow) -> int:
+    """The last step that a run has logged; 0 before the first."""
+    return max((event["step"] for event in read_events(row.folder) if event["event"] == "progress"), default=0)
 
 
 def living_worker(row: RunRow) -> psutil.Process | None:

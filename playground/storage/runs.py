@@ -91,10 +91,10 @@ class RunTable:
         with self._database.connect() as db:
             return [self._row(row) for row in db.execute(query, (error,))]
 
-    def claim_next(self) -> RunRow | None:
-        """Mark the waiting run whose turn it is as running and return it; None when nothing waits."""
+    def claim_next(self, wanted: Callable[[RunRow], bool] = lambda _: True) -> RunRow | None:
+        """Mark the `wanted` waiting run whose turn it is as running and return it; None when none waits."""
         with self._database.write() as db:
-            row = next((each for each in self._in_turn(db) if each.state == "queued"), None)
+            row = next((each for each in self._in_turn(db) if each.state == "queued" and wanted(each)), None)
             if row:
                 db.execute("UPDATE runs SET state = 'running', pid = NULL WHERE id = ?", (row.id,))
         return self.get(row.visitor, row.id) if row else None

@@ -1,0 +1,144 @@
+"""What of a run's folder travels between two machines: its log's tail, and the files and folders that changed.
+
+A folder with files, such as a checkpoint or the adapter, gets its name by one rename and is then left alone. So it
+travels as a whole and is put in place as a whole. Knows no cluster and no kind of run.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playground import files
+from playground.storage.run_folder import CONFIG, DOCUMENTS, EVENTS, LEASE, STOP
+
+Stamp = tuple[tuple[str, int, int], ...]  # name, bytes and time of each file
+FROM_SERVER = (CONFIG, DOCUMENTS, LEASE, STOP)  # written on the server's side alone
+HERE = "."  # the run's folder itself, whose files travel one by one
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is new in a run's folder: `log` since an offset, folders and single files by name, relative to it.
+
+    `stamps` tell what has been seen of each, to be given to the next `collect`; a folder without one is gone.
+    """
+
+    log: bytes = b""
+    folders: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    stamps: Mapping[str, Stamp] = field(default_factory=dict)
+
+
+def collect(folder: Path, offset: int, seen: Mapping[str, Stamp]) -> Changes:
+    """What changed in a folder where a worker is at work; what changes while it is read comes the next time.
+
+    The log is read first, so what an event announces is among the rest.
+    """
+    log = _log_tail(folder, offset)
+    folders: dict[str, dict[str, bytes]] = {}
+    single: dict[str, bytes] = {}
+    stamps: dict[str, Stamp] = {}
+    for name, stamp in _stamps(folder).items():
+        stamps[name] = seen.get(name, ())
+        if stamps[name] == stamp:
+            continue
+        content = _read(folder / name, stamp)
+        if content is None:
+            continue
+        stamps[name] = stamp
+        if name == HERE:
+            before = {each[0]: each for each in seen.get(HERE, ())}
+            single = {each[0]: content[each[0]] for each in stamp if before.get(each[0]) != each}
+        else:
+            folders[name] = content
+    return Changes(log, folders, single, stamps)
+
+
+def apply(folder: Path, changes: Changes) -> None:
+    """Put what `collect` found on the other side into this folder, the log last."""
+    for name, content in changes.folders.items():
+        final = folder / name
+        draft = final.with_name(f".{final.name}-arriving")
+        shutil.rmtree(draft, ignore_errors=True)
+        _write(draft, content)
+        files.swap_in(draft, final)
+    for name in _stamps(folder):
+        if name not in changes.stamps and name != HERE:
+            shutil.rmtree(folder / name, ignore_errors=True)
+    for name, data in changes.files.items():
+        draft = folder / f".{name}-arriving"
+        draft.write_bytes(data)
+        draft.replace(folder / name)
+    if changes.log:
+        with (folder / EVENTS).open("ab") as log:
+            log.write(changes.log)
+
+
+def whole(folder: Path) -> dict[str, dict[str, bytes]]:
+    """Every file of a run's folder that nobody writes to, by its folder's name: what another machine goes on from."""
+    content = {HERE: {path.name: path.read_bytes() for path in _files_of(folder)}}
+    for name, stamp in _stamps(folder).items():
+        if name != HERE:
+            content[name] = _read(folder / name, stamp) or {}
+    return content
+
+
+def unpack(folder: Path, content: Mapping[str, Mapping[str, bytes]]) -> None:
+    """Write what `whole` read into a new folder, in place of an older one."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, held in content.items():
+        _write(folder / name, held)
+
+
+def _stamps(folder: Path) -> dict[str, Stamp]:
+    """What lies in every folder with files; hidden ones are being built."""
+    found = {}
+    for each in (folder, *(path for path in sorted(folder.rglob("*")) if path.is_dir())):
+        name = each.relative_to(folder).as_posix()
+        if not any(part.startswith(".") for part in each.relative_to(folder).parts):
+            stamp = tuple(_stamp_of(path) for path in _files_of(each) if not (name == HERE and _stays(path.name)))
+            if stamp:
+                found[name] = stamp
+    return found
+
+
+def _stays(name: str) -> bool:
+    return name == EVENTS or name in FROM_SERVER
+
+
+def _files_of(folder: Path) -> Iterator[Path]:
+    try:
+        return iter(sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")))
+    except FileNotFoundError:
+        return iter(())
+
+
+def _stamp_of(path: Path) -> tuple[str, int, int]:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return path.name, -1, 0
+    return path.name, stat.st_size, stat.st_mtime_ns
+
+
+def _read(folder: Path, stamp: Stamp) -> dict[str, bytes] | None:
+    """The files of a stamp; None where one of them has changed since."""
+    try:
+        content = {name: (folder / name).read_bytes() for name, *_ in stamp}
+    except FileNotFoundError:
+        return None
+    return content if all(_stamp_of(folder / name) == each for each in stamp for name in each[:1]) else None
+
+
+def _write(folder: Path, content: Mapping[str, bytes]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in content.items():
+        (folder / name).write_bytes(data)
+        files.sync(folder / name)
+
+
+def _log_tail(folder: Path, offset: int) -> bytes:
+    with (folder / EVENTS).open("rb") as log:
+        log.seek(offset)
+        return log.read()

@@ -1,0 +1,147 @@
+"""Does a run on a Ray cluster, in the place of a worker: `python -m playground.jobs.ray_worker FOLDER`.
+
+An actor on a node does the run; this process sends it the run's folder and its orders, and brings back events,
+checkpoints and the adapter. It is a process of its own, because Ray ends a process whose cluster is gone. Without a
+folder it prints how many runs the cluster takes at once.
+"""
+
+import logging
+import secrets
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from playground.files import BLOCK_BYTES
+from playground.jobs import mirror
+from playground.jobs.cluster import LOST
+from playground.jobs.node_run import NodeRun
+from playground.jobs.processes import WORKER
+from playground.models.chat_choice import listed_source
+from playground.models.weights import weights_digest
+from playground.settings import Settings
+from playground.storage.run_folder import EVENTS, LEASE, STOP, read_base
+
+PACKAGES = ("playground", "retrieval", "adapters")  # what a node needs of ours; the libraries are there
+REPORT_SECONDS = 0.2  # between two reports of a node
+CALL_SECONDS = 60.0  # for an answer of a node
+PART_BYTES = 64 * BLOCK_BYTES  # of a model's file per message
+
+logger = logging.getLogger(__name__)
+
+
+def connect(settings: Settings) -> None:
+    """Join the cluster of the settings. Ray sends each of PACKAGES to every node once.
+
+    Raises:
+        ConnectionError: it is out of reach.
+    """
+    packages = [str(Path(__file__).parents[2] / each) for each in PACKAGES]
+    environment = {"py_modules": packages, "env_vars": {**WORKER, "OMP_NUM_THREADS": str(settings.ray_cpus)}}
+    ray.init(settings.ray, log_to_driver=False, configure_logging=False, runtime_env=environment)
+
+
+def slots(settings: Settings) -> int:
+    """How many runs the cluster takes at once by its cores and GPUs."""
+    have = ray.cluster_resources()
+    by_cores = int(have.get("CPU", 0) // settings.ray_cpus)
+    return min(by_cores, int(have.get("GPU", 0))) if settings.ray_gpu else by_cores
+
+
+class RemoteWorker:
+    """The run in a folder of this machine, at work on a node of the cluster that this process has joined."""
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self._folder, self._settings = folder, settings
+        # `work` blocks one of its threads; reports and orders come beside it.
+        actor: Any = ray.remote(NodeRun).options(
+            num_cpus=settings.ray_cpus, num_gpus=int(settings.ray_gpu), max_concurrency=2
+        )
+        self._node = actor.remote(settings, folder.absolute().relative_to(settings.data.absolute()).as_posix())
+        self._orders: dict[str, str] = {}
+        self._seen: dict[str, mirror.Stamp] = {}
+        self._shared = False
+
+    def run(self) -> str:
+        """Do the run; returns the name of its last event.
+
+        Raises:
+            RayError: the node, or the cluster, is gone; what came back until then is in the folder.
+        """
+        self._shared = self._shares_disk()
+        if not self._shared:
+            self._move_in()
+        working = self._node.work.remote()
+        while not ray.wait([working], timeout=REPORT_SECONDS)[0]:
+            self._exchange()
+        self._exchange()
+        if not self._shared:
+            self._call("move_out")
+        return str(ray.get(working))
+
+    def _shares_disk(self) -> bool:
+        """Whether the node sees the run's folder; then nothing has to travel."""
+        token = secrets.token_hex(16)
+        probe = self._folder / f".probe-{token[:8]}"
+        probe.write_text(token)
+        try:
+            return bool(self._call("shares_disk", probe.name, token, seconds=None))  # it may wait for a free node
+        finally:
+            probe.unlink()
+
+    def _move_in(self) -> None:
+        """Send the chat model, unless an earlier run has brought it to this node, then the run's folder."""
+        source = listed_source(self._settings, read_base(self._folder))
+        digest = weights_digest(source.folder)
+        if self._call("move_in", source.name, digest, source.origin in ("hub", "wheel")):
+            for file in sorted(each for each in source.folder.iterdir() if each.is_file()):
+                with file.open("rb") as content:
+                    while part := content.read(PART_BYTES):
+                        self._call("receive", file.name, part)
+            self._call("keep_model", digest)
+        self._call("unpack", mirror.whole(self._folder))
+        self._orders = self._read_orders()
+
+    def _exchange(self) -> None:
+        """Send orders that are new, and bring back what is new in the run's folder."""
+        if self._shared:
+            return
+        orders = self._read_orders()
+        for name, text in orders.items():
+            if self._orders.get(name) != text:
+                self._call("put", name, text)
+        self._orders = orders
+        changes = self._call("collect", (self._folder / EVENTS).stat().st_size, self._seen)
+        mirror.apply(self._folder, changes)
+        self._seen = dict(changes.stamps)
+
+    def _read_orders(self) -> dict[str, str]:
+        found = {}
+        for name in (LEASE, STOP):
+            with suppress(FileNotFoundError):
+                found[name] = (self._folder / name).read_text()
+        return found
+
+    def _call(self, method: str, *arguments: Any, seconds: float | None = CALL_SECONDS) -> Any:
+        return ray.get(getattr(self._node, method).remote(*arguments), timeout=seconds)
+
+
+def main() -> int:
+    """The exit code: 0, 1 for a failed run, or LOST where the node or the cluster is gone."""
+    settings = Settings.from_environment()
+    try:
+        connect(settings)
+        if len(sys.argv) < 2:
+            print(slots(settings))  # noqa: T201 - the answer to the process that asked
+            return 0
+        return int(RemoteWorker(Path(sys.argv[1]), settings).run() == "failed")
+    except (RayError, ConnectionError, TimeoutError):
+        logger.exception("the node failed, or it or the cluster is gone")
+        return LOST
+
+
+if __name__ == "__main__":
+    sys.exit(main())

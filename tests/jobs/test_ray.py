@@ -1,0 +1,264 @@
+"""Runs on a Ray cluster of two nodes on this machine: side by side, stopped, lost with a node or the cluster."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import psutil
+import pytest
+
+import adapters
+from benchmarks.journey import free_port
+from playground.device import choose
+from playground.evaluation.answer_quality import mark_answer
+from playground.jobs import cluster as cluster_module
+from playground.jobs.cluster import Cluster
+from playground.jobs.node_run import OWN, NodeRun
+from playground.jobs.queue import JobQueue
+from playground.jobs.supervisor import Supervisor
+from playground.models.chat_model import load_chat
+from playground.models.registry import chat_source
+from playground.settings import Settings
+from playground.storage.store import Store
+from playground.training.__main__ import main
+from playground.training.config import RunConfig, TrainSettings
+from playground.training.loop import train
+from tests.fakes.runs import LONG, TEXT, config, ended, steps, training, watch
+from tests.fakes.waiting import wait_until
+from tests.training.test_distributed import losses, planned
+
+ray_cluster = pytest.importorskip("ray.cluster_utils", reason="the package ray is not installed")
+pytestmark = pytest.mark.slow
+NODE_MEMORY = 80_000_000  # bytes of a node's object store
+LOST_SECONDS = "4"  # until Ray takes a cluster for gone
+
+
+class Machines:
+    """The cluster: a head without cores, and nodes of one core."""
+
+    def __init__(self, nodes: int = 2) -> None:
+        self.cluster = ray_cluster.Cluster(
+            initialize_head=True,
+            head_node_args={"num_cpus": 0, "include_dashboard": False, "object_store_memory": NODE_MEMORY},
+        )
+        for _ in range(nodes):
+            self.add_node()
+        self.address = self.cluster.address
+
+    def add_node(self) -> None:
+        """One more node."""
+        self.cluster.add_node(num_cpus=1, object_store_memory=NODE_MEMORY)
+
+    def busy_nodes(self) -> list[psutil.Process]:
+        """The process of each node that has a run at work."""
+        found = [each.parent() for each in psutil.process_iter(["cmdline"]) if _does_a_run(each)]
+        return [each for each in found if each is not None]
+
+
+def _does_a_run(process: psutil.Process) -> bool:
+    return any("NodeRun" in each for each in process.info["cmdline"] or [])
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(OWN, str(tmp_path_factory.mktemp("node")))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", LOST_SECONDS)
+        made = Machines()
+        yield made
+        made.cluster.shutdown()
+
+
+@pytest.fixture
+def settings(settings: Settings, machines: Machines) -> Settings:
+    """A host with the cluster."""
+    return replace(settings, ray=machines.address)
+
+
+@pytest.fixture
+def jobs(store: Store, settings: Settings) -> Iterator[JobQueue]:
+    supervisor = Supervisor(store, settings)
+    supervisor.start()
+    yield JobQueue(store, settings)
+    for row in store.runs.active():
+        JobQueue(store, settings).stop(row.visitor, row.id, 0.0)
+    assert wait_until(lambda: not store.runs.active())
+    supervisor.close()
+
+
+def fixed(method: str, count: int) -> RunConfig:
+    """A run of so many steps, with a checkpoint every twenty."""
+    settings = TrainSettings(
+        steps=count, max_seconds=600, batch_tokens=32, window=32, checkpoint_every=20, evaluations=1
+    )
+    return RunConfig(method, adapters.get(method).Options(), settings)
+
+
+def weights(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder / "adapter").glob("*.safetensors")}
+
+
+@cache
+def done_here(folder: Path, model: str, method: str, count: int) -> dict[str, bytes]:
+    """The weights of the same run in this process."""
+    chat = load_chat(chat_source(Settings(chat_model=model)), choose())
+    for _ in train(fixed(method, count), chat, TEXT, folder / f"{method}-{count}", judge=mark_answer):
+        pass
+    return weights(folder / f"{method}-{count}")
+
+
+@pytest.fixture
+def here(settings: Settings, tmp_path: Path) -> Callable[[str, int], dict[str, bytes]]:
+    """The weights that a run of a method has after so many steps on this machine."""
+    return lambda method, count: done_here(tmp_path.parent, settings.chat_model, method, count)
+
+
+def test_two_runs_work_on_two_nodes_at_once_and_bring_back_what_they_would_here(
+    jobs: JobQueue, visitor: str, stranger: str, machines: Machines, here: Callable[[str, int], dict[str, bytes]]
+) -> None:
+    runs = [(each, jobs.submit(each, fixed("lora", 200), TEXT)) for each in (visitor, stranger)]
+    both = [watch(jobs, *each, training) for each in runs]
+    assert [each.state for each in both] == ["running", "running"]
+    assert len({each.pid for each in machines.busy_nodes()}) == 2
+    seen = [watch(jobs, *each, ended) for each in runs]
+    assert [(each.state, each.error, each.events[-1]["reason"]) for each in seen] == [("done", "", "done")] * 2
+    assert steps(seen[0]) == list(range(201))
+    assert weights(seen[0].folder) == weights(seen[1].folder) == here("lora", 200)
+    node = Path(os.environ[OWN])
+    assert not list((node / "data").rglob("config.json")), "nothing of a run is left on a node"
+    assert list((node / "models").rglob("*.safetensors")), "the model is, for the next run"
+
+
+@pytest.mark.parametrize("method", ["lora", "delta_lora"])
+def test_a_run_whose_node_is_killed_ends_elsewhere_with_the_same_bytes(
+    jobs: JobQueue, visitor: str, machines: Machines, method: str, here: Callable[[str, int], dict[str, bytes]]
+) -> None:
+    run = jobs.submit(visitor, fixed(method, 400), TEXT)
+    watch(jobs, visitor, run, lambda seen: bool(steps(seen)) and steps(seen)[-1] >= 40)
+    (node,) = machines.busy_nodes()
+    os.kill(node.pid, signal.SIGKILL)
+    machines.add_node()
+    seen = watch(jobs, visitor, run, ended, seconds=240)
+    assert (seen.state, seen.error) == ("done", "")
+    assert [each["resumed"] for each in seen.events if each["event"] == "started"] == [False, True]
+    assert weights(seen.folder) == here(method, 400)
+
+
+def test_a_run_stops_within_two_seconds_and_resumes(jobs: JobQueue, visitor: str) -> None:
+    run = jobs.submit(visitor, config(LONG), TEXT)
+    watch(jobs, visitor, run, training)
+    began = time.monotonic()
+    jobs.stop(visitor, run)
+    stopped = watch(jobs, visitor, run, ended)
+    assert time.monotonic() - began < 2.0
+    assert (stopped.state, stopped.error) == ("stopped", "")
+    assert (stopped.folder / "adapter" / "adapter_model.safetensors").exists()
+    jobs.resume(visitor, run)
+    again = watch(jobs, visitor, run, lambda seen: steps(seen)[-1] > steps(stopped)[-1])
+    assert steps(again)[: len(steps(stopped))] == steps(stopped)
+
+
+def test_a_restarted_server_adopts_a_run_on_the_cluster(store: Store, settings: Settings, visitor: str) -> None:
+    first, second = Supervisor(store, settings), Supervisor(Store(settings), settings)
+    queue = JobQueue(store, settings)
+    first.start()
+    run = queue.submit(visitor, config(LONG, max_seconds=12), TEXT)
+    before = watch(queue, visitor, run, training)
+    first.close()
+    second.start()
+    after = watch(queue, visitor, run, ended)
+    second.close()
+    assert (after.state, after.pid) == ("done", before.pid)
+    assert [event["event"] for event in after.events].count("started") == 1
+
+
+def test_a_run_whose_cluster_is_gone_goes_on_here_with_the_same_bytes(
+    store: Store,
+    settings: Settings,
+    visitor: str,
+    monkeypatch: pytest.MonkeyPatch,
+    here: Callable[[str, int], dict[str, bytes]],
+) -> None:
+    gone = Machines(nodes=1)
+    supervisor = Supervisor(store, replace(settings, ray=gone.address))
+    queue = JobQueue(store, settings)
+    supervisor.start()
+    run = queue.submit(visitor, fixed("lora", 400), TEXT)
+    there = watch(queue, visitor, run, lambda seen: bool(steps(seen)) and steps(seen)[-1] >= 40)
+    assert cluster_module.stands_in(psutil.Process(there.pid))
+    monkeypatch.setattr(cluster_module, "ANSWER_SECONDS", 6.0)
+    gone.cluster.shutdown()
+    seen = watch(queue, visitor, run, ended, seconds=240)
+    supervisor.close()
+    assert (seen.state, seen.error) == ("done", "")
+    assert [each["resumed"] for each in seen.events if each["event"] == "started"] == [False, True]
+    assert weights(seen.folder) == here("lora", 400)
+
+
+PARALLEL = """
+import os, sys
+import ray
+from pathlib import Path
+
+address, port, model, root, folder = sys.argv[1:]
+ray.init(address, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": root}})
+
+@ray.remote(num_cpus=1, max_calls=1, scheduling_strategy="SPREAD")
+def part(rank):
+    own = {"PLAYGROUND_CHAT_MODEL": model, "WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank)}
+    os.environ.update(own, MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
+    from playground.training.__main__ import main
+    main(Path(folder))
+    return ray.get_runtime_context().get_node_id()
+
+print(len(set(ray.get([part.remote(rank) for rank in range(2)]))))
+"""
+
+
+def test_two_nodes_train_one_run_as_one_process_does(
+    machines: Machines, tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone, together = (planned(tmp_path / each, "lora") for each in ("alone", "together"))
+    with monkeypatch.context() as patch:
+        patch.setenv("PLAYGROUND_CHAT_MODEL", str(tiny_model_folder))
+        main(alone)
+    given = [machines.address, str(free_port()), str(tiny_model_folder), str(Path(__file__).parents[2]), str(together)]
+    done = subprocess.run([sys.executable, "-c", PARALLEL, *given], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == "2", "each part on a node of its own"
+    assert losses(together) == pytest.approx(losses(alone), rel=1e-4)
+
+
+def test_a_node_works_in_the_servers_folder_where_it_sees_it_and_has_none_of_its_own(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (settings.data / "run").mkdir(parents=True)
+    (settings.data / "run" / ".probe").write_text("token")
+    assert not NodeRun(settings, "run").shares_disk(".probe", "token"), "as the nodes of these tests"
+    monkeypatch.delenv(OWN)
+    assert NodeRun(settings, "run").shares_disk(".probe", "token")
+    assert not NodeRun(settings, "run").shares_disk(".probe", "another server's")
+    assert not NodeRun(replace(settings, data=tmp_path / "elsewhere"), "run").shares_disk(".probe", "token")
+
+
+def test_a_cluster_that_is_away_is_said_and_runs_stay_here(
+    settings: Settings, store: Store, visitor: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_module, "ANSWER_SECONDS", 6.0)
+    away = replace(settings, ray="127.0.0.1:9")
+    with caplog.at_level("WARNING"):
+        cluster = Cluster(away)
+        cluster.ask()
+    assert cluster.slots == 0
+    assert "The Ray cluster 127.0.0.1:9 is out of reach, so runs stay on this machine until it is back" in caplog.text
+    supervisor = Supervisor(store, away)
+    supervisor.start()
+    queue = JobQueue(store, away)
+    assert watch(queue, visitor, queue.submit(visitor, config(), TEXT), ended).state == "done"
+    supervisor.close()
