@@ -120,35 +120,50 @@ def here(settings: Settings, tmp_path: Path) -> Callable[[str, int], dict[str, b
     return lambda method, count: done_here(tmp_path.parent, settings.chat_model, method, count)
 
 
-def test_two_runs_work_on_two_nodes_at_once_and_bring_back_what_they_would_here(
-    jobs: JobQueue, visitor: str, stranger: str, machines: Machines, here: Callable[[str, int], dict[str, bytes]]
+def test_two_runs_work_on_two_nodes_at_once_under_a_restarted_server_as_they_would_here(
+    store: Store,
+    settings: Settings,
+    visitor: str,
+    stranger: str,
+    machines: Machines,
+    here: Callable[[str, int], dict[str, bytes]],
 ) -> None:
-    runs = [(each, jobs.submit(each, fixed("lora", 200), TEXT)) for each in (visitor, stranger)]
-    both = [watch(jobs, *each, training) for each in runs]
-    assert [each.state for each in both] == ["running", "running"]
+    first, second, jobs = Supervisor(store, settings), Supervisor(Store(settings), settings), JobQueue(store, settings)
+    first.start()
+    runs = [(each, jobs.submit(each, fixed("lora", 400), TEXT)) for each in (visitor, stranger)]
+    before = [watch(jobs, *each, training) for each in runs]
+    assert [each.state for each in before] == ["running", "running"]
     assert len({each.pid for each in machines.busy_nodes()}) == 2
+    first.close()
+    second.start()
     seen = [watch(jobs, *each, ended) for each in runs]
+    second.close()
     assert [(each.state, each.error, each.events[-1]["reason"]) for each in seen] == [("done", "", "done")] * 2
-    assert steps(seen[0]) == list(range(201))
-    assert weights(seen[0].folder) == weights(seen[1].folder) == here("lora", 200)
+    assert [each.pid for each in seen] == [each.pid for each in before], "the second server has adopted them"
+    assert steps(seen[0]) == list(range(401))
+    assert weights(seen[0].folder) == weights(seen[1].folder) == here("lora", 400)
     node = Path(os.environ[OWN])
     assert not list((node / "data").rglob("config.json")), "nothing of a run is left on a node"
     assert list((node / "models").rglob("*.safetensors")), "the model is, for the next run"
 
 
-@pytest.mark.parametrize("method", ["lora", "delta_lora"])
-def test_a_run_whose_node_is_killed_ends_elsewhere_with_the_same_bytes(
-    jobs: JobQueue, visitor: str, machines: Machines, method: str, here: Callable[[str, int], dict[str, bytes]]
+def test_runs_whose_nodes_are_killed_end_elsewhere_with_the_same_bytes(
+    jobs: JobQueue, visitor: str, stranger: str, machines: Machines, here: Callable[[str, int], dict[str, bytes]]
 ) -> None:
-    run = jobs.submit(visitor, fixed(method, 400), TEXT)
-    watch(jobs, visitor, run, lambda seen: bool(steps(seen)) and steps(seen)[-1] >= 40)
-    (node,) = machines.busy_nodes()
-    os.kill(node.pid, signal.SIGKILL)
-    machines.add_node()
-    seen = watch(jobs, visitor, run, ended, seconds=240)
-    assert (seen.state, seen.error) == ("done", "")
-    assert [each["resumed"] for each in seen.events if each["event"] == "started"] == [False, True]
-    assert weights(seen.folder) == here(method, 400)
+    methods = {visitor: "lora", stranger: "delta_lora"}
+    runs = {each: jobs.submit(each, fixed(method, 400), TEXT) for each, method in methods.items()}
+    for each, run in runs.items():
+        watch(jobs, each, run, lambda seen: bool(steps(seen)) and steps(seen)[-1] >= 40)
+    nodes = {each.pid for each in machines.busy_nodes()}
+    assert len(nodes) == 2
+    for node in nodes:
+        os.kill(node, signal.SIGKILL)
+        machines.add_node()
+    for each, run in runs.items():
+        seen = watch(jobs, each, run, ended, seconds=240)
+        assert (seen.state, seen.error) == ("done", "")
+        assert [event["resumed"] for event in seen.events if event["event"] == "started"] == [False, True]
+        assert weights(seen.folder) == here(methods[each], 400)
 
 
 def test_a_run_stops_within_two_seconds_and_resumes(jobs: JobQueue, visitor: str) -> None:
@@ -163,20 +178,6 @@ def test_a_run_stops_within_two_seconds_and_resumes(jobs: JobQueue, visitor: str
     jobs.resume(visitor, run)
     again = watch(jobs, visitor, run, lambda seen: steps(seen)[-1] > steps(stopped)[-1])
     assert steps(again)[: len(steps(stopped))] == steps(stopped)
-
-
-def test_a_restarted_server_adopts_a_run_on_the_cluster(store: Store, settings: Settings, visitor: str) -> None:
-    first, second = Supervisor(store, settings), Supervisor(Store(settings), settings)
-    queue = JobQueue(store, settings)
-    first.start()
-    run = queue.submit(visitor, config(LONG, max_seconds=12), TEXT)
-    before = watch(queue, visitor, run, training)
-    first.close()
-    second.start()
-    after = watch(queue, visitor, run, ended)
-    second.close()
-    assert (after.state, after.pid) == ("done", before.pid)
-    assert [event["event"] for event in after.events].count("started") == 1
 
 
 def test_a_run_whose_cluster_is_gone_goes_on_here_with_the_same_bytes(
