@@ -40,15 +40,17 @@ class NodeRun:
         root = Path(os.environ.get(OWN) or Path(tempfile.gettempdir()) / ROOT)
         own = replace(self._settings, data=root / "data", models=root / "models", chat_models=NOTHING)
         self._model = fetched_folder(own, model) if from_hub else root / "models" / digest[:16] / model
+        # Several runs may bring it to a node at once.
+        self._draft = self._model.with_name(f"{LEFTOVER}{Path(self._place).name}")
+        shutil.rmtree(self._draft, ignore_errors=True)
         self._settings = replace(own, chat_model=model if from_hub else str(self._model))
         self._folder = root / "data" / self._place
-        return not (self._model.is_dir() and weights_digest(self._model) == digest)
+        return not self._has_model(digest)
 
     def receive(self, name: str, part: bytes) -> None:
         """A part of a model's file, in order."""
-        draft = self._model.with_name(f"{LEFTOVER}{self._model.name}")
-        draft.mkdir(parents=True, exist_ok=True)
-        with (draft / name).open("ab") as file:
+        self._draft.mkdir(parents=True, exist_ok=True)
+        with (self._draft / name).open("ab") as file:
             file.write(part)
 
     def keep_model(self, digest: str) -> None:
@@ -57,12 +59,14 @@ class NodeRun:
         Raises:
             ValueError: it is not what the server sent.
         """
-        draft = self._model.with_name(f"{LEFTOVER}{self._model.name}")
-        if weights_digest(draft) != digest:
-            shutil.rmtree(draft)
+        if weights_digest(self._draft) != digest:
+            shutil.rmtree(self._draft)
             raise ValueError("the chat model arrived damaged")
+        if self._has_model(digest):  # another run was faster
+            shutil.rmtree(self._draft)
+            return
         shutil.rmtree(self._model, ignore_errors=True)
-        draft.rename(self._model)
+        self._draft.rename(self._model)
 
     def unpack(self, content: Mapping[str, Mapping[str, bytes]]) -> None:
         """The run's folder as the server has it."""
@@ -83,3 +87,6 @@ class NodeRun:
     def move_out(self) -> None:
         """Delete the run's folder on this node."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _has_model(self, digest: str) -> bool:
+        return self._model.is_dir() and weights_digest(self._model) == digest

@@ -5,6 +5,7 @@ checkpoints and the adapter. It is a process of its own, because Ray ends a proc
 folder it prints how many runs the cluster takes at once.
 """
 
+import errno
 import logging
 import secrets
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from playground.files import BLOCK_BYTES
+from playground.files import BLOCK_BYTES, is_full
 from playground.jobs import mirror
 from playground.jobs.cluster import LOST
 from playground.jobs.node_run import NodeRun
@@ -130,7 +131,7 @@ class RemoteWorker:
 
 
 def main() -> int:
-    """The exit code: 0, 1 for a failed run, or LOST where the node or the cluster is gone."""
+    """The exit code: 0, 1 for a failed run, ENOSPC on a full disk here, or LOST without the node or the cluster."""
     settings = Settings.from_environment()
     try:
         connect(settings)
@@ -141,6 +142,10 @@ def main() -> int:
     except (RayError, ConnectionError, TimeoutError):
         logger.exception("the node failed, or it or the cluster is gone")
         return LOST
+    except OSError as error:
+        if not is_full(error):
+            raise
+        return errno.ENOSPC
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import shutil
 import signal
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -68,7 +67,7 @@ class Supervisor:
         self._next_look = 0.0
         self._spare = SpareWorker(settings)
         self._cluster = Cluster(settings)
-        self._losses = Counter[str]()  # of runs on the cluster, in a row without a step
+        self._starts: dict[str, tuple[int, int]] = {}  # of runs on the cluster: the step reached, and starts from there
         self._oom_kills = oom_kills()  # when the worker of now was started
         self._closing = threading.Event()
         self._threads = [threading.Thread(target=self._supervise, daemon=True, name="jobs")]
@@ -189,17 +188,18 @@ class Supervisor:
         if row.lease_until <= time.time():
             self._store.runs.transition(row.visitor, row.id, ["running", "stopping"], "stopped", EXPIRED)
             return
-        reached = _steps_reached(row)
+        reached, (before, starts) = _steps_reached(row), self._starts.get(row.id, (0, 0))
+        starts = starts + 1 if reached <= before else 1
+        if starts > MOST_LOSSES:
+            raise RuntimeError(f"{MOST_LOSSES} nodes in a row were lost before the next step")
+        self._starts[row.id] = reached, starts
         worker = self._cluster.start(row.folder)
         self._store.runs.update(row.visitor, row.id, pid=worker.pid, pid_started=worker.create_time())
         self._watch(row, worker)
-        if self._store.runs.get(row.visitor, row.id).state != "queued":
-            self._losses.pop(row.id, None)
-            return
-        self._cluster.ask_again()
-        self._losses[row.id] = self._losses[row.id] + 1 if _steps_reached(row) <= reached else 0
-        if self._losses[row.id] >= MOST_LOSSES:
-            self._store.runs.transition(row.visitor, row.id, ["queued"], "failed", FAULT)
+        if self._store.runs.get(row.visitor, row.id).state in ENDINGS.values():
+            self._starts.pop(row.id, None)
+        else:
+            self._cluster.ask_again()
 
     def _spawn(self, row: RunRow) -> psutil.Process:
         self._oom_kills = oom_kills()
@@ -225,7 +225,7 @@ class Supervisor:
             else:
                 if self._ended_with_the_server(code):
                     return None
-                return self.record_ending(row, LOST if is_out else code)
+                return self.record_ending(row, LOST if is_out and code != errno.ENOSPC else code)
             if time.time() > time_to_end(row.folder, GRACE_SECONDS):
                 self._store.runs.transition(row.visitor, row.id, ["running"], "stopping")
                 worker.kill()

@@ -12,8 +12,9 @@ from typing import Any
 import psutil
 import pytest
 
+from playground.jobs import cluster, worker
 from playground.jobs import supervisor as supervising
-from playground.jobs import worker
+from playground.jobs.cluster import LOST, MOST_LOSSES
 from playground.jobs.queue import JobQueue
 from playground.jobs.supervisor import Supervisor
 from playground.settings import Settings
@@ -123,3 +124,22 @@ def test_a_run_whose_page_was_closed_before_its_turn_is_not_started(
     run = store.runs.add(visitor, "train", "late", "lora", files, lease_until=0.0).id
     seen = wait_unwatched(store, visitor, run)
     assert (seen.state, seen.error, seen.pid) == ("stopped", supervising.EXPIRED, None)
+
+
+def test_a_run_that_every_node_loses_before_a_step_fails(
+    jobs: JobQueue, store: Store, settings: Settings, visitor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Path] = []
+
+    def lose(folder: Path, settings: Settings, module: str = "") -> psutil.Popen:
+        started.append(folder)
+        return psutil.Popen([sys.executable, "-c", f"import sys; sys.exit({LOST})", cluster.MODULE])
+
+    monkeypatch.setattr(cluster, "start_worker", lose)
+    monkeypatch.setattr(cluster.Cluster, "_answer", lambda _: (2, ""))
+    supervisor = Supervisor(store, replace(settings, ray="a cluster of the test"))
+    supervisor.start()
+    seen = watch(jobs, visitor, jobs.submit(visitor, config(), TEXT), ended)
+    supervisor.close()
+    assert (seen.state, seen.error) == ("failed", worker.FAULT)
+    assert len(started) == MOST_LOSSES
