@@ -223,6 +223,7 @@ def _forward_backward(blocks: nn.Module, probe: Example) -> None:
 
 def _weight_counts(model: PretrainedConfig) -> tuple[int, int]:
     """Weights that every token meets in one block, and in the vocabulary head, of a Llama-like decoder."""
-    hidden, head = model.hidden_size, model.hidden_size // model.num_attention_heads
-    attention = 2 * hidden * hidden + 2 * hidden * head * model.num_key_value_heads
+    hidden, heads = model.hidden_size, model.num_attention_heads
+    head = model.to_dict().get("head_dim") or hidden // heads  # Qwen3 and Gemma 3 choose it freely
+    attention = 2 * hidden * head * (heads + model.num_key_value_heads)
     return attention + 3 * hidden * model.intermediate_size, model.vocab_size * hidden

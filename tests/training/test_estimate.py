@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import LlamaConfig
+from transformers import LlamaConfig, Qwen3Config, Qwen3ForCausalLM
 
 import adapters
 from adapters.options import build
@@ -207,3 +207,15 @@ def test_a_run_that_starts_is_planned_by_a_timing_of_that_moment(monkeypatch: py
     assert throughput.current_era() == shown + 1
     now[0] += throughput.VALID_SECONDS + 1
     assert throughput.current_era() == shown + 2
+
+
+@pytest.mark.parametrize("head_dim", [None, 32])
+def test_the_weights_that_a_token_meets_are_the_models_own_whatever_the_width_of_its_heads(
+    head_dim: int | None,
+) -> None:
+    shape = {"vocab_size": 100, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 1}
+    config = Qwen3Config(**shape, num_attention_heads=4, num_key_value_heads=2, head_dim=head_dim or 16)
+    model = Qwen3ForCausalLM(config)
+    block, head = throughput._weight_counts(config)
+    matrices = [each.numel() for name, each in model.model.layers[0].named_parameters() if each.dim() == 2]
+    assert (block, head) == (sum(matrices), model.lm_head.weight.numel())
