@@ -1,6 +1,6 @@
 """The Ray cluster of the settings, as the server sees it: how many runs it takes, and what starts one there.
 
-Imports no Ray: all that talks to the cluster is a process of its own, `ray_worker`.
+Imports no Ray: all that talks to the cluster is a process of its own, `ray_connection` or `ray_worker`.
 """
 
 import logging
@@ -17,10 +17,11 @@ from playground.storage.records import RunRow
 
 KINDS = ("train", "sweep")  # what can go out: all else that these need is in the run's folder
 MODULE = "playground.jobs.ray_worker"
+QUESTION = "playground.jobs.ray_connection"
 LOST = 75  # the exit code of a worker whose node, or cluster, is gone
 MOST_LOSSES = 3  # of a run without a step in between, after which it fails
 ASK_SECONDS = 60.0  # between two questions to the cluster
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS = 60.0
 AWAY = "The Ray cluster %s is out of reach, so runs stay on this machine until it is back: %s"
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class Cluster:
 
     def _answer(self) -> tuple[int, str]:
         """The number of runs, and why there is none."""
-        command = [sys.executable, "-m", MODULE]
+        command = [sys.executable, "-m", QUESTION]
         try:
             done = subprocess.run(
                 command, env=worker_environment(self._settings), capture_output=True, text=True,

@@ -1,8 +1,7 @@
 """Does a run on a Ray cluster, in the place of a worker: `python -m playground.jobs.ray_worker FOLDER`.
 
 An actor on a node does the run; this process sends it the run's folder and its orders, and brings back events,
-checkpoints and the adapter. It is a process of its own, because Ray ends a process whose cluster is gone. Without a
-folder it prints how many runs the cluster takes at once.
+checkpoints and the adapter. It is a process of its own, because Ray ends a process whose cluster is gone.
 """
 
 import errno
@@ -20,36 +19,17 @@ from playground.files import BLOCK_BYTES, is_full
 from playground.jobs import mirror
 from playground.jobs.cluster import LOST
 from playground.jobs.node_run import NodeRun
-from playground.jobs.processes import WORKER
+from playground.jobs.ray_connection import connect
 from playground.models.chat_choice import listed_source
 from playground.models.weights import weights_digest
 from playground.settings import Settings
 from playground.storage.run_folder import EVENTS, LEASE, STOP, read_base
 
-PACKAGES = ("playground", "retrieval", "adapters")  # what a node needs of ours; the libraries are there
 REPORT_SECONDS = 0.2  # between two reports of a node
 CALL_SECONDS = 60.0  # for an answer of a node
 PART_BYTES = 64 * BLOCK_BYTES  # of a model's file per message
 
 logger = logging.getLogger(__name__)
-
-
-def connect(settings: Settings) -> None:
-    """Join the cluster of the settings. Ray sends each of PACKAGES to every node once.
-
-    Raises:
-        ConnectionError: it is out of reach.
-    """
-    packages = [str(Path(__file__).parents[2] / each) for each in PACKAGES]
-    environment = {"py_modules": packages, "env_vars": {**WORKER, "OMP_NUM_THREADS": str(settings.ray_cpus)}}
-    ray.init(settings.ray, log_to_driver=False, configure_logging=False, runtime_env=environment)
-
-
-def slots(settings: Settings) -> int:
-    """How many runs the cluster takes at once by its cores and GPUs."""
-    have = ray.cluster_resources()
-    by_cores = int(have.get("CPU", 0) // settings.ray_cpus)
-    return min(by_cores, int(have.get("GPU", 0))) if settings.ray_gpu else by_cores
 
 
 class RemoteWorker:
@@ -135,9 +115,6 @@ def main() -> int:
     settings = Settings.from_environment()
     try:
         connect(settings)
-        if len(sys.argv) < 2:
-            print(slots(settings))  # noqa: T201 - the answer to the process that asked
-            return 0
         return int(RemoteWorker(Path(sys.argv[1]), settings).run() == "failed")
     except (RayError, ConnectionError, TimeoutError):
         logger.exception("the node failed, or it or the cluster is gone")
