@@ -6,7 +6,8 @@ come out are the numbers that llama.cpp computes with, not those from before the
 
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from playground.models.weights import check_room, is_complete, keep
 
 ENDING = ".gguf"
 FOLDER = "gguf"  # the folder, among the models, of those that were made of such files
-MOST_EXPANSION = 9  # float32 against about 4 bits per weight, and some more
+MARGIN = 1.05  # of the room for the weights: tokenizer and the like
 BYTE_LEVEL = "gpt2"  # what GGUF calls every byte-level BPE
 _PART = re.compile(r"-\d{5}-of-\d{5}$")
 _WORDS = (
@@ -67,7 +68,9 @@ def unpack_gguf(file: Path, models: Path) -> Path:
     """
     if _PART.search(file.stem):
         raise UserError(f"{file.name} is one part of a model. Join the parts with llama.cpp's gguf-split first.")
-    check_room(models, MOST_EXPANSION * file.stat().st_size, file.name)
+    with _told(file):
+        needed = MARGIN * torch.float32.itemsize * sum(int(each.n_elements) for each in gguf.GGUFReader(file).tensors)
+    check_room(models, int(needed), file.name)
     with tempfile.TemporaryDirectory(dir=models, prefix=".bringing-") as scratch:
         made = Path(scratch) / "model"
         convert_gguf(file, made)
@@ -80,17 +83,24 @@ def convert_gguf(file: Path, folder: Path) -> None:
 
     Raises UserError where transformers does not know the architecture, or nobody here how its tokenizer cuts a text.
     """
-    try:
+    with _told(file):
         tokenizer = _tokenizer(file)
         model = _plain_model(file)
+    tokenizer.model_max_length = model.config.max_position_embeddings
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
+    """Turn what the libraries raise for a file that they cannot read into a sentence."""
+    try:
+        yield
     except (OSError, ValueError, KeyError, NotImplementedError) as fault:
         reason = (str(fault).strip() or type(fault).__name__).splitlines()[0].rstrip(".")
         raise UserError(
             f"{file.name} cannot be read as a chat model: {reason}. Name another file, or a folder."
         ) from fault
-    tokenizer.model_max_length = model.config.max_position_embeddings
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
 
 
 def _plain_model(file: Path) -> PreTrainedModel:

@@ -144,15 +144,21 @@ def test_what_cannot_be_read_is_refused_in_a_sentence(tmp_path: Path, file: Path
     noise.write_bytes(b"this is no model" * 20)
     with pytest.raises(UserError, match=r"noise\.gguf cannot be read as a chat model: .*\. Name another file"):
         gguf_model.unpack_gguf(noise, tmp_path / "models")
-    assert [each.name for each in (tmp_path / "models").iterdir()] == []
+    assert not (tmp_path / "models").exists(), "nothing is left"
 
 
 def test_a_file_without_room_or_that_is_not_there_is_said(
     tmp_path: Path, file: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gguf_model, "MOST_EXPANSION", 1 << 40)
+    monkeypatch.setattr(gguf_model, "MARGIN", 1e9)
     with pytest.raises(UserError, match=r"MB free and three-layers\.gguf needs"):
         gguf_model.unpack_gguf(file, tmp_path / "models")
+    asked: list[int] = []
+    monkeypatch.setattr(gguf_model, "MARGIN", 1.0)
+    monkeypatch.setattr(gguf_model, "check_room", lambda models, needed, what: asked.append(needed) or models.mkdir())
+    folder = gguf_model.unpack_gguf(file, tmp_path / "roomy")
+    weights = AutoModelForCausalLM.from_pretrained(folder)
+    assert asked == [sum(each.nbytes for each in weights.parameters())]
     with pytest.raises(UserError, match=r"PLAYGROUND_CHAT_MODELS names .*gone\.gguf, which is no file\. Correct it"):
         check_list(replace(settings, chat_models=str(tmp_path / "gone.gguf")))
 
