@@ -11,7 +11,9 @@ from typing import Any
 
 import psutil
 import pytest
+import torch
 
+from playground.device import Device
 from playground.jobs import cluster, worker
 from playground.jobs import supervisor as supervising
 from playground.jobs.cluster import LOST, MOST_LOSSES
@@ -31,6 +33,8 @@ def lend(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(supervising.device, "on_zero_gpu", lambda: True)
     monkeypatch.setattr(supervising.device, "gpu", gpu)
+    # Found while it pretends, a GPU would be remembered for all later tests of this process.
+    monkeypatch.setattr(supervising.device, "choose", lambda: Device("cpu", torch.float32, 1.0))
     monkeypatch.setattr(supervising, "STEP_SECONDS", 0.1)
     return asked
 
@@ -106,10 +110,10 @@ def test_the_queue_goes_on_after_a_fault_of_the_disk(
     replace_training(monkeypatch, counted(2))
     claim, faults = store.runs.claim_next, [sqlite3.OperationalError("database or disk is full")]
 
-    def failing() -> RunRow | None:
+    def failing(wanted: Callable[[RunRow], bool]) -> RunRow | None:
         if faults:
             raise faults.pop()
-        return claim()
+        return claim(wanted)
 
     monkeypatch.setattr(store.runs, "claim_next", failing)
     supervisor.start()

@@ -128,6 +128,10 @@ def is_wrong(name: str, parameter: str, value: Any) -> bool:
         return not is_text  # without an arm that needs one, a run is not looked for
     if parameter == "model":
         return value != ""  # which only asks for the state
+    if parameter == "token":
+        return not is_text
+    if parameter == "thinking":
+        return not isinstance(value, bool)
     if parameter == "arms":
         return value is not None and value != []
     return not (parameter == "question" and is_text and value.strip())
