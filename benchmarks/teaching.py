@@ -134,14 +134,14 @@ NATURAL = {
 }
 
 
-def natural(name: str, data: Path) -> list[Asked]:
-    """Questions as a newcomer asks them; of XQuAD its own."""
+def natural(name: str, data: Path, count: int = OF_ARTICLES) -> list[Asked]:
+    """Questions as a newcomer asks them; of XQuAD the first `count` of its own."""
     if name in NATURAL:
         listed = json.loads(QUESTIONS.read_text(encoding="utf-8"))[NATURAL[name]]
         return [Asked(each["question"], needed=tuple(each["all"]), wrong=tuple(each["none"])) for each in listed]
     return [
         Asked(each.question, needed=("|".join(map(re.escape, each.answers)),))
-        for each in xquad(data, "vi" if name == "xquad_vi" else "en")[1][:OF_ARTICLES]
+        for each in xquad(data, "vi" if name == "xquad_vi" else "en")[1][:count]
     ]
 
 
@@ -269,12 +269,16 @@ class Bench:
     chat: ChatModel
     embedder: Embedder
     base: dict[str, Marks] = field(default_factory=dict)  # of the base model, by the set's label
+    right: dict[str, dict[str, list[list[float]]]] = field(default_factory=dict)  # by recipe and label, one per seed
 
     def text(self, name: str) -> None:
         """All recipes, methods and seeds on one text."""
         documents = texts(self.chosen.data)[name]()
         index = build_index(documents, self.embedder) if self.chosen.retrieval else None
-        made = {"natural": lambda: natural(name, self.chosen.data), "reworded": lambda: reworded(documents)}
+        made = {
+            "natural": lambda: natural(name, self.chosen.data, self.chosen.questions),
+            "reworded": lambda: reworded(documents),
+        }
         sets = {of: made[of]() for of in self.chosen.sets}
         for recipe, method, seed in self.runs():
             served = self.served(name, documents, recipe, method, seed) if recipe != "base" else None
@@ -309,7 +313,13 @@ class Bench:
             if asked:
                 said = ask(self.chat, served, asked, index, self.embedder)
                 print(f"{label} | {where} | {of} {len(asked)} | {shown(row(asked, said))}", flush=True)
-                self.compare(f"{label.split(' | ')[0]} | {where} | {of}", served is None, asked, marks(asked, said))
+                found = marks(asked, said)
+                self.compare(f"{label.split(' | ')[0]} | {where} | {of}", served is None, asked, found)
+                if served and "right" in found:
+                    run = label.split(" | ")[1].rpartition(" ")[0]
+                    self.right.setdefault(f"{run} | {where}", {}).setdefault(
+                        f"{label.split(' | ')[0]} | {where} | {of}", []
+                    ).append(found["right"])
                 for each, (text, ended) in zip(asked, said, strict=True) if self.chosen.show else ():
                     mark = "+" if each.needed and each.is_right(text) else " "
                     print(f"    Q {each.question}\n  {mark} A {text!r}{'' if ended else ' …'}", flush=True)
@@ -320,6 +330,20 @@ class Bench:
             self.base[label] = found
         elif self.base.get(label):
             print(f"{label} | against base | {compared(asked, found, self.base[label])}", flush=True)
+
+    def mean_of_seeds(self) -> None:
+        """Print how often a recipe is right over all texts, as the mean of its seeds, against the base model."""
+        for run, sets in self.right.items():
+            known = [label for label in sets if label in self.base]
+            tuned = [value for label in known for value in np.mean(sets[label], axis=0)]
+            base = [value for label in known for value in self.base[label]["right"]]
+            if base:
+                asked = [f"{label} {number}" for label in known for number in range(len(self.base[label]["right"]))]
+                found = Sections(asked).difference("tuned", "base", tuned, base)
+                print(
+                    f"{run} | mean of seeds | {len(base)} questions | right {np.mean(tuned):.3f}, base "
+                    f"{np.mean(base):.3f}, {found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
+                )
 
 
 def main() -> None:
@@ -334,11 +358,13 @@ def main() -> None:
     parser.add_argument("--batch-tokens", type=int, default=256)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--sets", nargs="+", default=["natural", "reworded"])
+    parser.add_argument("--questions", type=int, default=OF_ARTICLES, help="of XQuAD")
     parser.add_argument("--retrieval", action="store_true")
     parser.add_argument("--show", action="store_true")
     bench = Bench(parser.parse_args(), fresh_chat(), Embedder(embedder_source(Settings.from_environment()).folder))
     for name in bench.chosen.texts:
         bench.text(name)
+    bench.mean_of_seeds()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How the next token is chosen from a model's logits: the knobs and the rule. Knows no model and no batch."""
+"""How an answer is written: its knobs, and the rule that chooses the next token. Knows no model and no batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -104,6 +104,7 @@ def _stamps(folder: Path) -> dict[str, Stamp]:
 
 
 def _stays(name: str) -> bool:
+    """Whether a file of the run's own folder is none of those that come back by their stamps."""
     return name == EVENTS or name in FROM_SERVER
 
 
@@ -128,7 +129,7 @@ def _read(folder: Path, stamp: Stamp) -> dict[str, bytes] | None:
         content = {name: (folder / name).read_bytes() for name, *_ in stamp}
     except FileNotFoundError:
         return None
-    return content if all(_stamp_of(folder / name) == each for each in stamp for name in each[:1]) else None
+    return content if all(_stamp_of(folder / each[0]) == each for each in stamp) else None
 
 
 def _write(folder: Path, content: Mapping[str, bytes]) -> None:

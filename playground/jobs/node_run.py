@@ -3,7 +3,9 @@
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from playground.models.registry import fetched_folder
 from playground.models.weights import weights_digest
 from playground.settings import NOTHING, Settings
 
+LEFT_SECONDS = 86_400  # after which a run's folder that nobody touched was left by one that was killed
 OWN = "PLAYGROUND_NODE_FOLDER"  # a node's own folder for runs and models, in the environment of its Ray
 ROOT = "playground-node"  # where none is named, among the temporary files
 
@@ -45,6 +48,7 @@ class NodeRun:
         shutil.rmtree(self._draft, ignore_errors=True)
         self._settings = replace(own, chat_model=model if from_hub else str(self._model))
         self._folder = root / "data" / self._place
+        _sweep(root)
         return not self._has_model(digest)
 
     def receive(self, name: str, part: bytes) -> None:
@@ -90,3 +94,12 @@ class NodeRun:
 
     def _has_model(self, digest: str) -> bool:
         return self._model.is_dir() and weights_digest(self._model) == digest
+
+
+def _sweep(root: Path) -> None:
+    """Delete what runs left on this node whose process was killed: folders with texts, and parts of models."""
+    left = [*(root / "data").glob("visitors/*/runs/*"), *(root / "models").rglob(f"{LEFTOVER}*")]
+    for each in left:
+        with suppress(FileNotFoundError):
+            if time.time() - each.stat().st_mtime > LEFT_SECONDS:
+                shutil.rmtree(each, ignore_errors=True)

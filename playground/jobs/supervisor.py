@@ -191,6 +191,7 @@ class Supervisor:
         reached, (before, starts) = _steps_reached(row), self._starts.get(row.id, (0, 0))
         starts = starts + 1 if reached <= before else 1
         if starts > MOST_LOSSES:
+            del self._starts[row.id]  # whoever resumes it tries anew
             raise RuntimeError(f"{MOST_LOSSES} nodes in a row were lost before the next step")
         self._starts[row.id] = reached, starts
         worker = self._cluster.start(row.folder)

@@ -4,6 +4,7 @@ llama.cpp's format keeps quantised weights, the tokenizer's parts and the chat t
 come out are the numbers that llama.cpp computes with, not those from before the file was quantised.
 """
 
+import logging
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -43,6 +44,8 @@ CUTS: Mapping[str, list[Any]] = {
     "lfm2": _split(_WORDS % "{1,3}"),
 }
 COMPOSED = ("qwen2",)  # those that compose letters and their marks first
+
+log = logging.getLogger(__name__)
 
 
 def is_gguf(name: str) -> bool:
@@ -97,6 +100,7 @@ def _told(file: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, KeyError, NotImplementedError) as fault:
+        log.info("%s could not be read", file, exc_info=True)
         reason = (str(fault).strip() or type(fault).__name__).splitlines()[0].rstrip(".")
         raise UserError(
             f"{file.name} cannot be read as a chat model: {reason}. Name another file, or a folder."

@@ -1,5 +1,6 @@
 """The chat model on a node: brought once, by several runs at once, and only as the server has it."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -54,3 +55,14 @@ def test_a_model_that_arrives_damaged_is_not_kept(settings: Settings, tiny_model
     assert not list((node / "models").rglob("*.safetensors"))
     assert run.move_in("tiny", digest, False), "it is asked for again"
     shutil.rmtree(node)
+
+
+def test_what_a_killed_run_left_on_a_node_goes_after_a_day(settings: Settings, node: Path) -> None:
+    old, new = (node / "data" / "visitors" / "v" / "runs" / name for name in ("old", "new"))
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+        (folder / "documents.json").write_text("a visitor's text")
+    os.utime(old, (1, 1))
+    NodeRun(settings, "visitors/w/runs/next").move_in("tiny", "0" * 64, False)
+    assert not old.exists()
+    assert new.exists()

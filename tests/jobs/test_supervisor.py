@@ -143,7 +143,11 @@ def test_a_run_that_every_node_loses_before_a_step_fails(
     monkeypatch.setattr(cluster.Cluster, "_answer", lambda _: (2, ""))
     supervisor = Supervisor(store, replace(settings, ray="a cluster of the test"))
     supervisor.start()
-    seen = watch(jobs, visitor, jobs.submit(visitor, config(), TEXT), ended)
-    supervisor.close()
+    run = jobs.submit(visitor, config(), TEXT)
+    seen = watch(jobs, visitor, run, ended)
     assert (seen.state, seen.error) == ("failed", worker.FAULT)
     assert len(started) == MOST_LOSSES
+    jobs.resume(visitor, run)
+    assert watch(jobs, visitor, run, ended).state == "failed"
+    supervisor.close()
+    assert len(started) == 2 * MOST_LOSSES, "one that is resumed gets its nodes anew"
