@@ -9,6 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from retrieval.chunks import Passage
 from retrieval.document import TRAIL
+from retrieval.line_wrapping import join_wrapped_lines
 
 SYSTEM = "You answer questions in a few clear sentences. If you do not know the answer, say that you do not know."
 WITH_PASSAGES = (
@@ -87,12 +88,14 @@ def template_hash(tokenizer: PreTrainedTokenizerBase) -> str:
 def list_passage(number: int, passage: Passage) -> str:
     """A passage as a prompt shows it, under its innermost heading; a bare number has the one above it.
 
-    A small model copies a whole trail of headings into its answer. A text that begins with its heading has it already.
+    A small model copies a whole trail of headings into its answer, and stumbles at a line break inside a sentence.
+    A text that begins with its heading has it already.
     """
     trail = passage.heading.split(TRAIL)
     heading = TRAIL.join(trail[-2:] if _NUMBERED.fullmatch(trail[-1]) else trail[-1:])
     bare = passage.text.lstrip().casefold().startswith(heading.casefold())  # so does every text with an empty heading
-    return (PASSAGE_BARE if bare else PASSAGE).format(number=number, heading=heading, text=passage.text)
+    text = join_wrapped_lines(passage.text)
+    return (PASSAGE_BARE if bare else PASSAGE).format(number=number, heading=heading, text=text)
 
 
 def _question_with_passages(question: str, passages: Sequence[Passage]) -> str:

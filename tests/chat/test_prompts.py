@@ -52,6 +52,11 @@ def test_a_passage_that_begins_with_its_heading_does_not_show_it_twice() -> None
     assert prompts.list_passage(1, passage("Basics\n\nOne.", "Part > Basics")) == "[1] Basics\n\nOne."
 
 
+def test_a_line_break_inside_a_sentence_is_not_shown() -> None:
+    wrapped = "When a package activates a trigger in which another is\ninterested, that package is added to the list."
+    assert prompts.list_passage(1, passage(wrapped, "")) == f"[1] {wrapped.replace(chr(10), ' ')}"
+
+
 def test_rendering_waits_for_the_assistant(tokenizer: PreTrainedTokenizerFast) -> None:
     text = tokenizer.decode(prompts.render(tokenizer, prompts.messages("Ai?")))
     assert text.endswith("<|im_start|>user\nAi?<|im_end|>\n<|im_start|>assistant\n")
