@@ -25,6 +25,7 @@ from playground.evaluation import contamination, question_set, report
 from playground.evaluation import exam as evaluation_exam
 from playground.evaluation.aggregate import aggregate_results
 from playground.evaluation.answer_quality import mark_answer
+from playground.evaluation.arm_models import ArmModels
 from playground.evaluation.arms import ARMS, Material
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.contamination import TaughtItem
@@ -111,7 +112,7 @@ class Bench:
         if not (folder / CONFIG).exists():
             evaluation_exam.write_exam(folder, plan, drawn, at_hand.documents)
         outcome = None
-        for outcome in evaluation_exam.run_exam(folder, self.chat, at_hand, self.should_stop):
+        for outcome in evaluation_exam.run_exam(folder, ArmModels.one(self.chat), at_hand, self.should_stop):
             if not isinstance(outcome, Report) and outcome.arm:
                 print(f"{name}: {outcome.done} of {outcome.total} ({outcome.arm}), {outcome.seconds:.0f} s", flush=True)
         if not isinstance(outcome, Report):

@@ -275,6 +275,13 @@ def _exam(commands: Any) -> None:
         help="instructions planted in passages, to count those that are followed, up to 30 (default: 0)",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the exam and its report")
+    parser.add_argument(
+        "--untuned-model",
+        default="",
+        metavar="NAME|FOLDER",
+        help="the chat model of the arms without an adapter: one that `models` lists, a folder or a GGUF file "
+        "(default: that of the adapter)",
+    )
     parser.add_argument("--judge", type=arguments.folder, metavar="DIR", help="folder of a stronger chat model")
     parser.add_argument(
         "--drill", action="store_true", help="also change a fact, index and train again, and repeat the questions"

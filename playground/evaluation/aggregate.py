@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 
 from playground.chat.turns import BASE, RAG, RETRIEVING, TUNED, TUNING
+from playground.evaluation.arm_models import ONE_MODEL, ModelNames, counterparts
 from playground.evaluation.arms import GOLD
 from playground.evaluation.bootstrap import Difference, Figure, holm
 from playground.evaluation.figures import ArmFigures, Figures
@@ -16,12 +17,16 @@ from playground.evaluation.results_by_arm import ResultsByArm, Values
 
 
 def aggregate_results(
-    questions: Sequence[Question], results: Sequence[ArmResult], leaked: set[str], seed: int
+    questions: Sequence[Question],
+    results: Sequence[ArmResult],
+    leaked: set[str],
+    seed: int,
+    models: ModelNames = ONE_MODEL,
 ) -> Figures:
     """All figures of an exam.
 
     `leaked` are the ids of the questions that the adapter was trained on; the seed is the bootstrap's. A figure over
-    no question is NaN.
+    no question is NaN. Forgetting is measured only where the same of the `models` answers with and without adapter.
     """
     data = ResultsByArm(questions, results, seed)
     names = list(data.by_arm)
@@ -34,7 +39,7 @@ def aggregate_results(
         qualities=compare_quality(data),
         by_kind=_compare_kinds(data, names),
         reworded={name: _recall_minus_reworded(data, name) for name in names if name != GOLD},
-        forgetting=_measure_forgetting(data, names),
+        forgetting=_measure_forgetting(data, names) if counterparts(models) else {},
         on_leaks={name: data.figure(_select(choices[name], leaked, inside=True)) for name in tuned},
         without_leaks={name: data.figure(_select(choices[name], leaked, inside=False)) for name in tuned},
     )

@@ -5,6 +5,7 @@ Words overlap well with a short true answer, so such an arm can win a comparison
 
 from collections.abc import Iterator, Mapping
 
+from playground.evaluation.arm_models import ONE_MODEL, ModelNames, counterparts
 from playground.evaluation.arms import UNTUNED
 from playground.evaluation.bootstrap import Figure
 from playground.evaluation.figures import ArmFigures, Figures
@@ -18,20 +19,19 @@ BY_TRAINING = 0.1  # above the share of the same arm without its adapter, from w
 ENOUGH = 5  # answers
 
 
-def warn_of_degenerate(figures: Figures) -> Iterator[Statement]:
+def warn_of_degenerate(figures: Figures, models: ModelNames = ONE_MODEL) -> Iterator[Statement]:
     """One warning per arm and fault, with what to do where training caused it."""
+    untuned = counterparts(models)
     for name, arm in figures.arms.items():
         for fault, most in MOST_FAULTY.items():
             found = arm.quality.shares[fault]
             if found.questions >= ENOUGH and found.value >= most:
-                key = fault if _is_by_training(fault, found, name, figures.arms) else "manner"
+                before = figures.arms.get(untuned.get(name, ""))
+                key = fault if name in UNTUNED and _is_by_training(fault, found, before) else "manner"
                 yield Statement(TOPIC, f"form.{key}", {"arm": name, "fault": fault, "share": share_text(found)})
 
 
-def _is_by_training(fault: str, found: Figure, name: str, arms: Mapping[str, ArmFigures]) -> bool:
-    """Whether the arm has the fault clearly more often than without its adapter; yes where that was not examined."""
-    if name not in UNTUNED:
-        return False
-    before = arms.get(UNTUNED[name])
+def _is_by_training(fault: str, found: Figure, before: ArmFigures | None) -> bool:
+    """Whether a tuned arm has the fault clearly more often than it had `before`; yes where that was not examined."""
     share = before.quality.shares[fault] if before else None
     return share is None or not share.questions or found.value >= share.value + BY_TRAINING

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from playground.chat.turns import RETRIEVING
+from playground.evaluation.arm_models import ONE_MODEL, ModelNames, counterparts
 from playground.evaluation.arms import UNTUNED
 from playground.evaluation.metrics import ABSTAINED, BROKEN
 from playground.evaluation.questions import OF_THE_TEXT, Question
@@ -40,14 +41,19 @@ def error_cause(result: ArmResult, question: Question, before: ArmResult | None,
 
 
 def count_causes(
-    questions: Sequence[Question], results: Sequence[ArmResult], not_in_text: set[str]
+    questions: Sequence[Question],
+    results: Sequence[ArmResult],
+    not_in_text: set[str],
+    models: ModelNames = ONE_MODEL,
 ) -> Mapping[str, Counter[str]]:
     """Wrong answers per arm and cause, over the questions that the text should answer.
 
-    `not_in_text` are the ids of the questions whose answer no passage contains.
+    `not_in_text` are the ids of the questions whose answer no passage contains. What training lost is told only where
+    the same of the `models` answers with and without adapter.
     """
     by_id = {each.id: each for each in questions if each.kind in OF_THE_TEXT}
     by_key = {(each.arm, each.question): each for each in results}
+    untuned = counterparts(models)
     counts: dict[str, Counter[str]] = {}
     for result in results:
         question = by_id.get(result.question)
@@ -55,6 +61,6 @@ def count_causes(
             continue
         mine = counts.setdefault(result.arm, Counter())
         if not result.right:
-            before = by_key.get((UNTUNED.get(result.arm, ""), result.question))
+            before = by_key.get((untuned.get(result.arm, ""), result.question))
             mine[error_cause(result, question, before, result.question not in not_in_text)] += 1
     return counts

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from playground import prompts
 from playground.errors import UserError
-from playground.evaluation.exam import Report
+from playground.evaluation.exam import SECOND, Report
 from playground.evaluation.likelihood import Continuations, likelihoods
 from playground.evaluation.questions import OF_THE_TEXT, Question
 from playground.evaluation.results import ArmResult
@@ -28,9 +28,9 @@ def add_judgements(outcome: Report, judge: ChatModel) -> Report:
     """The report with the judge's opinion of all free answers to questions of the text.
 
     Raises:
-        UserError: the judge is the examined model itself.
+        UserError: the judge is an examined model itself.
     """
-    if outcome.stamp["base"] == judge.hash:
+    if judge.hash in (outcome.stamp["base"], outcome.stamp.get(SECOND)):
         raise UserError(f"{judge.name} is the model that is examined; it cannot judge itself. Name a stronger one.")
     by_id = {each.id: each for each in outcome.questions if each.kind in OF_THE_TEXT and each.id not in outcome.known}
     opinions = dict(_judge_answers(judge, by_id.values(), outcome.results))

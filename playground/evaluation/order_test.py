@@ -15,6 +15,7 @@ from typing import Any
 
 from playground.chat.arms import PromptContext, prepare_prompt
 from playground.chat.turns import RAG, RETRIEVING
+from playground.evaluation.arm_models import ArmModels
 from playground.evaluation.arms import GOLD, Material, build_input, right_passages
 from playground.evaluation.bootstrap import Figure, wilson
 from playground.evaluation.config import ExamSettings
@@ -99,7 +100,7 @@ class _Asked:
 
 
 def measure_orders(
-    chat: ChatModel,
+    models: ArmModels,
     arms: Sequence[str],
     questions: Sequence[Question],
     material: Material,
@@ -117,13 +118,14 @@ def measure_orders(
     if not settings.orders:
         return
     reading = [arm for arm in arms if arm in RETRIEVING]
-    asked = _plant_orders(chat, questions, material, settings) if reading else []
+    asked = _plant_orders(models.of(RAG), questions, material, settings) if reading else []
     finished = {(each.arm, each.question): each for each in _read(folder)}
     for arm in reading:
         open_ones = [each for each in asked if (arm, each.question.id) not in finished]
         for first in range(0, len(open_ones), settings.rows):
             yield ORDERS
-            found = _answer(chat, arm, open_ones[first : first + settings.rows], material, settings, should_stop)
+            part = open_ones[first : first + settings.rows]
+            found = _answer(models.of(arm), arm, part, material, settings, should_stop)
             if found is None:
                 return
             _append(folder, found)

@@ -29,6 +29,7 @@ def reproduce_command(plan: Plan, questions: Path) -> str:
     words += [f"--adapter={plan.adapter}"] if plan.adapter else []
     words += [f"--index={plan.index}"] if plan.index else []
     words += [f"--questions={questions}", f"--arms={','.join(plan.arms)}"]
+    words += [f"--untuned-model={plan.untuned_base}"] if plan.untuned_base else []
     words += ["--drill"] if plan.drill else []
     words += [f"--facts={plan.settings.facts}"] if plan.settings.facts != ExamSettings().facts else []
     words += [f"--orders={plan.settings.orders}"] if plan.settings.orders != ExamSettings().orders else []
@@ -38,7 +39,8 @@ def reproduce_command(plan: Plan, questions: Path) -> str:
 def hide_paths(plan: Plan) -> Plan:
     """The plan with placeholders for its folders: a report does not show where the host keeps them."""
     adapter, index = Path("ADAPTER") if plan.adapter else None, Path("INDEX") if plan.index else None
-    return replace(plan, adapter=adapter, index=index)
+    untuned = "MODEL" if Path(plan.untuned_base).is_absolute() else plan.untuned_base
+    return replace(plan, adapter=adapter, index=index, untuned_base=untuned)
 
 
 def write_report(report: Report, folder: Path, command: str, language: str = "en") -> None:
@@ -58,7 +60,8 @@ def record(report: Report, command: str) -> dict[str, Any]:
             "command": command,
             "stamp": dict(report.stamp),
             "plan": hide_paths(report.plan).to_dict(),
-            "verdict": [statement_record(each) for each in report.verdict],
+            "models": dict(report.models),
+            "verdict": [statement_record(each, report.models) for each in report.verdict],
             "figures": report.figures.to_dict(),
             "causes": {arm: dict(counted) for arm, counted in report.causes.items()},
             "costs": asdict(report.costs),

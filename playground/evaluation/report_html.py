@@ -8,6 +8,8 @@ from html import escape
 from playground.charts.bars import IntervalBar, draw_interval_bars, draw_stacked_bars
 from playground.charts.html_page import html_page
 from playground.charts.line import ChartPoint, draw_line
+from playground.chat.turns import BASE
+from playground.evaluation.arm_models import OWN_BASE
 from playground.evaluation.bootstrap import Figure
 from playground.evaluation.costs import BreakEven
 from playground.evaluation.error_analysis import CAUSES
@@ -18,7 +20,7 @@ from playground.evaluation.headline import draw_headline
 from playground.evaluation.order_test import OrderTest
 from playground.evaluation.questions import OF_THE_TEXT, RECALL, REWORDED, Question
 from playground.evaluation.results import ArmResult
-from playground.evaluation.statements import TOPICS, catalogue, render_statement, share_text
+from playground.evaluation.statements import TOPICS, render_statement, share_text, words_with_models
 
 OTHERS = ("perplexity", "recall", "abstention", "general", "seconds", "tokens", "prompt_tokens", "megabytes")
 CHANCE = 0.25  # one of four
@@ -34,7 +36,7 @@ Words = Mapping[str, str]
 
 def render_html(report: Report, command: str, language: str) -> str:
     """The whole page in one language; `command` is what would give the same exam again."""
-    words = catalogue(language)
+    words = words_with_models(language, report.models)
     charts = "".join(f"<div>{each}</div>" for each in _charts(report, words) if each)
     body = "".join([*_verdict(report, language), f'<div class="charts">{charts}</div>', *_numbers(report, words)])
     stamp = escape(json.dumps(dict(report.stamp), indent=1, ensure_ascii=False))
@@ -44,11 +46,11 @@ def render_html(report: Report, command: str, language: str) -> str:
 
 def _verdict(report: Report, language: str) -> Iterator[str]:
     """The verdict in one sentence, then all of it by topic."""
-    words = catalogue(language)
+    words = words_with_models(language, report.models)
     if headline := draw_headline(report.verdict):
-        yield f'<p class="headline">{escape(render_statement(headline, language))}</p>'
+        yield f'<p class="headline">{escape(render_statement(headline, language, report.models))}</p>'
     for topic in TOPICS:
-        sentences = [render_statement(each, language) for each in report.verdict if each.topic == topic]
+        sentences = [render_statement(each, language, report.models) for each in report.verdict if each.topic == topic]
         if sentences:
             items = "".join(f"<li>{escape(each)}</li>" for each in sentences)
             yield f'<h2>{escape(words[f"topic.{topic}"])}</h2><ul class="{topic}">{items}</ul>'
@@ -140,11 +142,12 @@ def _qualities(arms: Sequence[ArmFigures], names: Sequence[str], words: Words) -
 
 def _facts(found: FactTest, words: Words) -> str:
     """Each arm's share of true sentences that were likelier, and all sentences, folded away."""
+    names = {arm: words[f"name.{OWN_BASE if arm == BASE else arm}"] for arm in found.losses}
     shares = [
-        [words[f"name.{arm}"], _share(each), f"{margin.value:+.3f} ({margin.low:+.3f} – {margin.high:+.3f})"]
+        [names[arm], _share(each), f"{margin.value:+.3f} ({margin.low:+.3f} – {margin.high:+.3f})"]
         for (arm, each), margin in zip(found.shares.items(), found.margins.values(), strict=True)
     ]
-    heads = [words["column.true"], words["column.exchanged"], *(words[f"name.{arm}"] for arm in found.losses)]
+    heads = [words["column.true"], words["column.exchanged"], *names.values()]
     rows = [
         [pair.true, f"{pair.true_part} → {pair.false_part}", *(f"{true:.2f} / {false:.2f}" for true, false in losses)]
         for pair, *losses in zip(found.pairs, *found.losses.values(), strict=True)

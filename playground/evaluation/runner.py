@@ -12,11 +12,11 @@ from typing import Any
 from playground.errors import UserError
 from playground.evaluation import results
 from playground.evaluation.answer import answer_questions
+from playground.evaluation.arm_models import ArmModels
 from playground.evaluation.arms import Material, is_asked
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.questions import Question
 from playground.files import never
-from playground.models.chat_model import ChatModel
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ExamProgress:
 
 
 def run_arms(
-    chat: ChatModel,
+    models: ArmModels,
     questions: Sequence[Question],
     names: Sequence[str],
     material: Material,
@@ -58,7 +58,7 @@ def run_arms(
     done = before
     yield ExamProgress("", done, len(asked), 0.0, None)
     for name, part in _batches(open_questions, settings.rows):
-        found = answer_questions(chat, name, part, material, settings, should_stop)
+        found = answer_questions(models.of(name), name, part, material, settings, should_stop)
         if found is None:
             return
         results.append_results(answers, found)

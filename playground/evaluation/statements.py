@@ -7,10 +7,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from playground.evaluation.arm_models import ONE_MODEL, ModelNames
+from playground.evaluation.arms import ARMS
 from playground.evaluation.bootstrap import Figure
 
 Value = str | int | float | Sequence[str]
-TOPICS = ("form", "who", "words", "kinds", "learnt", "why", "cost", "change", "mind")  # in the order of the report
+FIRST = ("models", "form")  # what must be known before a winner is named
+TOPICS = (*FIRST, "who", "words", "kinds", "learnt", "why", "cost", "change", "mind")  # in the order of the report
 
 
 @dataclass(frozen=True)
@@ -22,11 +25,16 @@ class Statement:
     values: Mapping[str, Value] = field(default_factory=dict)
 
 
-def render_statement(statement: Statement, language: str = "en") -> str:
-    """The sentence in a language; ids of arms, kinds and causes among its values are translated too."""
-    words = catalogue(language)
+def render_statement(statement: Statement, language: str = "en", models: ModelNames = ONE_MODEL) -> str:
+    """The sentence in a language; ids of arms, kinds and causes among its values are translated too.
+
+    An arm's name says its model where there are two. The sentences may hold the arms' ids as further values.
+    """
+    words = words_with_models(language, models)
+    names = {arm: words[f"name.{arm}"] for arm in ARMS}
     values = {name: _in_words(value, words) for name, value in statement.values.items()}
-    return words[statement.key].format(**values).replace("p = <", "p <")  # a p too small to print starts with "<"
+    sentence = words[statement.key].format(**{**names, **values})
+    return sentence.replace("p = <", "p <")  # a p too small to print starts with "<"
 
 
 def _in_words(value: Value, words: Mapping[str, str]) -> Value:
@@ -36,10 +44,16 @@ def _in_words(value: Value, words: Mapping[str, str]) -> Value:
     return ", ".join(words.get(f"name.{each}", each) for each in value)
 
 
-def statement_record(statement: Statement) -> dict[str, Any]:
+def statement_record(statement: Statement, models: ModelNames = ONE_MODEL) -> dict[str, Any]:
     """JSON form, with the English sentence beside the key."""
-    text = render_statement(statement)
+    text = render_statement(statement, models=models)
     return {"topic": statement.topic, "key": statement.key, "values": dict(statement.values), "text": text}
+
+
+def words_with_models(language: str, models: ModelNames) -> dict[str, str]:
+    """The words of one language; the name of each of these arms says its model, as “retrieval (SmolLM2-360M)”."""
+    words = catalogue(language)
+    return {**words, **{f"name.{arm}": f"{words[f'name.{arm}']} ({model})" for arm, model in models.items()}}
 
 
 @cache

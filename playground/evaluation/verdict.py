@@ -6,9 +6,10 @@ It is a list of statements without words; none claims more than the intervals al
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from playground.chat.turns import BASE, BOTH, FEW_SHOT, RAG, TUNED, TUNING
+from playground.evaluation.arm_models import OWN_BASE, ModelNames
 from playground.evaluation.arms import GOLD
 from playground.evaluation.bootstrap import Difference
 from playground.evaluation.costs import BreakEven, Costs
@@ -27,7 +28,11 @@ EDITS = 10  # per month, of the sentence on costs
 
 @dataclass(frozen=True)
 class VerdictInput:
-    """All that the verdict rests on; `leaked` and `known` count questions, `undrilled` says that a drill failed."""
+    """All that the verdict rests on; `undrilled` says that a drill failed.
+
+    `leaked`, `known` and `kept` count questions: those that the adapter was trained on, those left out because the base
+    model knows them, and those that it knows and that count all the same. `models` names each arm's if there are two.
+    """
 
     figures: Figures
     causes: Mapping[str, Counter[str]]
@@ -38,12 +43,15 @@ class VerdictInput:
     drill: Drill | None = None
     undrilled: bool = False
     facts: FactTest | None = None
+    kept: int = 0
+    models: ModelNames = field(default_factory=dict)
 
 
 def draw_verdict(found: VerdictInput) -> list[Statement]:
     """The statements by topic, the most important topic first: no winner is named before the warnings."""
     return [
-        *warn_of_degenerate(found.figures),
+        *_two_models(found.models),
+        *warn_of_degenerate(found.figures, found.models),
         *_compare_choices(found.figures),
         *_compare_free_answers(found.figures),
         *_compare_kinds(found.figures),
@@ -58,6 +66,12 @@ def draw_verdict(found: VerdictInput) -> list[Statement]:
         *_advice(found),
         *_caveats(found),
     ]
+
+
+def _two_models(models: ModelNames) -> Iterator[Statement]:
+    """That the arms with and without an adapter answered with different models, which every contest mixes up."""
+    if models:
+        yield Statement("models", "models.two", {"with_adapter": models[TUNED], "without_adapter": models[BASE]})
 
 
 def _compare_choices(figures: Figures) -> Iterator[Statement]:
@@ -176,12 +190,13 @@ def _memorisation(figures: Figures) -> Iterator[Statement]:
 
 
 def _facts_told_apart(found: FactTest | None) -> Iterator[Statement]:
-    """Whether fine-tuning made true sentences likelier than the same with a fact exchanged."""
+    """Whether fine-tuning made true sentences likelier than the same with a fact exchanged, in the adapter's model."""
     if found is None or found.gain is None:
         return
     better, worse = _rank(found.gain)
     shares = {"one": share_text(found.shares[better]), "two": share_text(found.shares[worse])}
-    values: dict[str, Value] = {"better": better, "worse": worse, **_gap(found.gain), **shares}
+    names = {TUNED: TUNED, BASE: OWN_BASE}
+    values: dict[str, Value] = {"better": names[better], "worse": names[worse], **_gap(found.gain), **shares}
     yield Statement("learnt", "facts.better" if found.gain.differs else "facts.close", values)
 
 
@@ -276,6 +291,8 @@ def _caveats(found: VerdictInput) -> Iterator[Statement]:
         yield from _leak_scores(figures)
     if found.known:
         yield Statement("mind", "mind.known", {"count": found.known})
+    if found.kept:
+        yield Statement("mind", "mind.kept", {"count": found.kept})
     most = max((each.questions for each in figures.choices), default=0)
     if most < ENOUGH:
         yield Statement("mind", "mind.few", {"count": most})

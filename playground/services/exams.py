@@ -89,6 +89,15 @@ class Exams:
         chosen = self._store.runs.usable(visitor, run).base if run else self._chats.name(visitor)
         return chosen or self._chats.default
 
+    def untuned_bases(self, visitor: str) -> list[str]:
+        """The chat models on this machine that the arms without an adapter can answer with, the host's own first.
+
+        One that came by the login of a visitor is among them only where this one uses it, or has trained on it.
+        """
+        mine = {self._chats.name(visitor), *(run.base for run in self._store.runs.all(visitor))}
+        here = [name for name in self._chats.offered_names() if self._chats.is_here(name)]
+        return [name for name in here if name in mine or not self._chats.came_by_login(name)]
+
     def draft(self, visitor: str) -> ExamDraft:
         """The draft of the next exam; without questions where there is none."""
         file = self._store.exam_folder(visitor) / DRAFT
@@ -135,13 +144,16 @@ class Exams:
         drill: bool = False,
         orders: float = 0,
         kept: bool = False,
+        untuned_base: str = "",
     ) -> str:
         """Queue the exam as it was drawn up, with that many planted orders; returns its id.
 
-        The drill needs fine-tuning with retrieval among the arms. A `kept` exam goes on when its page is closed.
+        The drill needs fine-tuning with retrieval among the arms. A `kept` exam goes on when its page is closed. The
+        arms without an adapter answer with the chat model `untuned_base`, or with that of the adapter.
 
         Raises:
-            UserError, MethodError: no questions, no arm that can be asked, or no such number of orders.
+            UserError, MethodError: no questions, no arm that can be asked, no such number of orders, a model that
+                cannot be asked, or a drill with two.
         """
         if len(self.all(visitor)) >= MAX_EXAMS:
             raise UserError(f"You keep {MAX_EXAMS} exams, the most allowed. Delete one first.")
@@ -163,6 +175,7 @@ class Exams:
             embedder=self._store.embedder(visitor),
             drill=drill and BOTH in chosen,
             base=self.base(visitor, draft.run),
+            untuned_base=self._other_base(visitor, draft.run, untuned_base),
         )
         documents = self._documents(visitor)
         files = {
@@ -170,7 +183,8 @@ class Exams:
             DOCUMENTS: documents_text(documents),
             LANGUAGE: language,
         }
-        return self._jobs.add(visitor, [Job(KIND, plan.to_dict(), files, KIND, name, kept=kept, base=plan.base)])[0]
+        job = Job(KIND, plan.to_dict(), files, KIND, name, kept=kept, base=plan.models[0])
+        return self._jobs.add(visitor, [job])[0]
 
     def all(self, visitor: str) -> list[RunRow]:
         """This visitor's exams, oldest first."""
@@ -206,6 +220,15 @@ class Exams:
             for file in files:
                 packed.write(file, f"{archive.stem}/{file.name}")
         return archive
+
+    def _other_base(self, visitor: str, run: str, name: str) -> str:
+        """This name, or "" where it is that of the exam's own model. Raises UserError where it cannot be asked."""
+        if name and name not in self.untuned_bases(visitor):
+            raise UserError(
+                f"The chat model {name} is not on this machine, or asks for a login first. Choose it above the tabs "
+                "once, or let all ways of answering use the same model."
+            )
+        return "" if name == self.base(visitor, run) else name
 
     def _documents(self, visitor: str) -> list[Document]:
         documents = self._library.documents(visitor)

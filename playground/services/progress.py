@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from playground.evaluation.arm_models import ONE_MODEL, ModelNames
 from playground.evaluation.statements import Statement, render_statement
 from playground.jobs.queue import Snapshot
 from playground.services.chat_changes import ChatChange, ChatChanges
@@ -60,10 +61,11 @@ def exam_record(exam: Snapshot, outcome: Mapping[str, Any] | None) -> dict[str, 
     """Where an exam stands; a finished one has its verdict in sentences and the figures of every arm."""
     done = outcome or {}
     said = [Statement(each["topic"], each["key"], each["values"]) for each in done.get("verdict", [])]
+    models: ModelNames = done.get("models", ONE_MODEL)
     return {
         "exam": exam.id,
         **_job_record(exam),
-        "verdict": [render_statement(each) for each in said],
+        "verdict": [render_statement(each, models=models) for each in said],
         "figures": done.get("figures"),
         "costs": done.get("costs"),
     }

@@ -51,9 +51,9 @@ class Arms:
         index: Path | str | None = None,
         settings: Settings | None = None,
     ) -> None:
-        self._settings = settings or Settings.from_environment()
+        self.settings = settings or Settings.from_environment()
         self._text, self.folder = text, Path(index) if index else None
-        self.chat: ChatModel = load_chat(chat_source(self._settings), choose(), self._settings.answer_bits)
+        self.chat: ChatModel = load_chat(chat_source(self.settings), choose(), self.settings.answer_bits)
         given = {"adapter": adapter, "other": other}
         self.adapter_folders = {name: find_adapter(Path(each)) for name, each in given.items() if each}
         self.adapters: Mapping[str, ServedAdapter] = {
@@ -77,8 +77,8 @@ class Arms:
         """What the index was built with."""
         if self.folder:
             name, digest = saved_encoder(self.folder)
-            return Embedder(embedder_by_hash(self._settings, name, digest).folder, name=name)
-        source = embedder_source(self._settings)
+            return Embedder(embedder_by_hash(self.settings, name, digest).folder, name=name)
+        source = embedder_source(self.settings)
         return Embedder(source.folder, name=source.name)
 
     @cached_property

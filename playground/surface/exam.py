@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapters.options import build
+from playground.device import choose
 from playground.evaluation import contamination, exam, question_set, questions, report
+from playground.evaluation.arm_models import ArmModels
 from playground.evaluation.arms import ARMS, Material
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.exam import Plan, Report
@@ -13,7 +15,10 @@ from playground.evaluation.paraphrase import completer
 from playground.evaluation.question_set import QuestionSet
 from playground.evaluation.runner import ExamProgress
 from playground.evaluation.statements import render_statement
-from playground.models.chat_model import ChatModel
+from playground.models.chat_choice import listed_chats
+from playground.models.chat_model import ChatModel, load_chat
+from playground.models.registry import ModelSource, chat_source
+from playground.settings import Settings
 from playground.storage.run_folder import EXAM_FILES
 from playground.surface.arms import Arms
 from playground.surface.training import remove_files
@@ -32,7 +37,7 @@ class Examined:
     @property
     def verdict(self) -> list[str]:
         """The verdict in English, warnings first."""
-        return [render_statement(each) for each in self.report.verdict]
+        return [render_statement(each, models=self.report.models) for each in self.report.verdict]
 
 
 def examine(
@@ -41,26 +46,30 @@ def examine(
     names: Sequence[str] = (),
     file: Path | str | None = None,
     on_progress: Callable[[ExamProgress], object] = lambda _: None,
+    untuned_model: str = "",
     **settings: object,
 ) -> Examined:
     """Ask these arms, or all that can answer, questions made from the text or read from a `file`; grade and compare.
 
-    The folder gets the questions, the answers and report.html; an earlier exam there is replaced. `settings` holds
-    `limit` (of questions), `seed`, `facts` and others of `ExamSettings`.
+    The folder gets the questions, the answers and report.html; an earlier exam there is replaced. The arms without an
+    adapter answer with the chat model `untuned_model` (a name of the host's list, a folder or a GGUF file), or with
+    that of the adapter. `settings` holds `limit` (of questions), `seed`, `facts` and others of `ExamSettings`.
 
     Raises:
-        UserError: a setting, the file or an arm cannot be used.
+        UserError: a setting, the file, the model or an arm cannot be used.
     """
     folder, index = Path(out), arms.index
     place = arms.folder
     if index is not None and place is None:
         place = folder / INDEX
         save(index, place)
-    plan = Plan(build(ExamSettings, settings), tuple(names), arms.adapter_folders.get("adapter"), place)
+    adapter, other = arms.adapter_folders.get("adapter"), name_other_model(arms.settings, untuned_model)
+    plan = Plan(build(ExamSettings, settings), tuple(names), adapter, place, untuned_base=other)
+    models = load_models(plan, arms.settings, arms.chat)
     embedder = arms.embedder if index is not None else None
     material = Material(arms.documents, index, embedder, arms.adapters.get("adapter"))
-    begin_exam(folder, plan, material, arms.chat, Path(file) if file else None, plan.settings.limit)
-    for outcome in exam.run_exam(folder, arms.chat, material):
+    begin_exam(folder, plan, material, models, Path(file) if file else None, plan.settings.limit)
+    for outcome in exam.run_exam(folder, models, material):
         if isinstance(outcome, Report):
             write_report(outcome, folder)
             return Examined(folder, outcome)
@@ -68,20 +77,45 @@ def examine(
     raise RuntimeError("The exam ended without a report.")
 
 
+def name_other_model(settings: Settings, wanted: str) -> str:
+    """How a plan names a second chat model; "" where that is the host's own. A path is made absolute, for a resumption.
+
+    Raises:
+        UserError: it is not on this machine.
+    """
+    if not wanted or _source(settings, wanted).folder == chat_source(settings).folder:
+        return ""
+    path = Path(wanted).expanduser()
+    return str(path.resolve()) if path.exists() else wanted
+
+
+def load_models(plan: Plan, settings: Settings, own: ChatModel | None = None) -> ArmModels:
+    """The plan's chat models, each loaded once; `own` is the host's, where it is loaded already.
+
+    Raises:
+        UserError: one cannot be loaded.
+    """
+
+    def load(name: str) -> ChatModel:
+        return own if own and not name else load_chat(_source(settings, name), choose(), settings.answer_bits)
+
+    return ArmModels.load(plan.models, load)
+
+
 def begin_exam(
-    out: Path, plan: Plan, material: Material, chat: ChatModel, file: Path | None, most: int | None = None
+    out: Path, plan: Plan, material: Material, models: ArmModels, file: Path | None, most: int | None = None
 ) -> QuestionSet:
     """Generate the questions, or read at most so many, and write the exam's folder in place of an earlier exam's."""
     remove_files(out, EXAM_FILES)
-    rows = contamination.read_taught_items(plan.adapter.parent, chat.tokenizer) if plan.adapter else []
+    rows = contamination.read_taught_items(plan.adapter.parent, models.tuned.tokenizer) if plan.adapter else []
     if file is not None:
         own = questions.read_questions(file, material.documents)[:most]
         drawn = question_set.from_file(own, material.documents, plan.settings.seed, rows)
     else:
         limit, seed = plan.settings.limit, plan.settings.seed
-        drawn = question_set.from_text(material.documents, limit, seed, rows, completer(chat))
+        drawn = question_set.from_text(material.documents, limit, seed, rows, completer(models.tuned))
     arms = plan.arms or tuple(arm for arm in ARMS if arm in material.available_arms())
-    hashes = exam.content_hashes(chat, material)
+    hashes = exam.content_hashes(models, material)
     plan = replace(plan, arms=arms, findings=tuple(drawn.findings), hashes=hashes)
     exam.write_exam(out, plan, drawn, material.documents)
     return drawn
@@ -90,3 +124,9 @@ def begin_exam(
 def write_report(found: Report, out: Path) -> None:
     """Write the report's files into the exam's folder."""
     report.write_report(found, out, report.reproduce_command(found.plan, out / exam.QUESTIONS))
+
+
+def _source(settings: Settings, wanted: str) -> ModelSource:
+    """Where a chat model is: one of the host's list by its name, or any by its folder, GGUF file or id."""
+    listed = {each.name: each.wanted for each in listed_chats(settings)}
+    return chat_source(settings, listed.get(wanted, wanted))

@@ -10,6 +10,7 @@ import pytest
 
 from playground.evaluation import exam as evaluation_exam
 from playground.evaluation import order_test, question_set
+from playground.evaluation.arm_models import ArmModels
 from playground.evaluation.arms import Material
 from playground.evaluation.bootstrap import wilson
 from playground.evaluation.config import ExamSettings
@@ -74,7 +75,7 @@ def squeezed(text: str) -> str:
 def measured(
     chat: ChatModel, material: Material, asked: list[Question], folder: Path, settings: ExamSettings = SETTINGS
 ) -> OrderTest:
-    *_, found = measure_orders(chat, ("base", "rag", "both"), asked, material, settings, folder)
+    *_, found = measure_orders(ArmModels.one(chat), ("base", "rag", "both"), asked, material, settings, folder)
     assert isinstance(found, OrderTest)
     return found
 
@@ -176,7 +177,7 @@ def test_without_an_arm_that_reads_passages_nothing_is_planted_and_that_is_said(
     chat: ChatModel, asked: list[Question], tmp_path: Path
 ) -> None:
     bare = Material([document()])
-    (found,) = measure_orders(chat, ("base", "gold"), asked, bare, SETTINGS, tmp_path)
+    (found,) = measure_orders(ArmModels.one(chat), ("base", "gold"), asked, bare, SETTINGS, tmp_path)
     assert isinstance(found, OrderTest)
     assert (found.shares, found.without) == ({}, ["base"])
     assert [each.key for each in tell_orders(found)] == ["orders.unplanted"]
@@ -184,14 +185,14 @@ def test_without_an_arm_that_reads_passages_nothing_is_planted_and_that_is_said(
 
 def begun(folder: Path, chat: ChatModel, material: Material, settings: ExamSettings = SETTINGS) -> Path:
     drawn = question_set.from_text([document()], 12, 0)
-    hashes = evaluation_exam.content_hashes(chat, material)
+    hashes = evaluation_exam.content_hashes(ArmModels.one(chat), material)
     plan = Plan(settings, ("few_shot", "rag"), None, None, tuple(drawn.findings), hashes)
     evaluation_exam.write_exam(folder, plan, drawn, [document()])
     return folder
 
 
 def finished(folder: Path, chat: ChatModel, material: Material) -> Report:
-    *_, outcome = evaluation_exam.run_exam(folder, chat, material)
+    *_, outcome = evaluation_exam.run_exam(folder, ArmModels.one(chat), material)
     assert isinstance(outcome, Report)
     return outcome
 
@@ -205,7 +206,7 @@ def test_stopped_between_two_batches_and_resumed_it_is_the_same_test(
     assert len(whole.answers) > 2
     folder = begun(tmp_path / "parts", chat, material, settings)
     batches = 0
-    steps = evaluation_exam.run_exam(folder, chat, material, lambda: batches > 1)
+    steps = evaluation_exam.run_exam(folder, ArmModels.one(chat), material, lambda: batches > 1)
     for step in steps:
         assert not isinstance(step, Report)
         batches += step.arm == ORDERS

@@ -11,6 +11,7 @@ import adapters
 from playground.errors import UserError
 from playground.evaluation import exam as evaluation_exam
 from playground.evaluation import question_set, results
+from playground.evaluation.arm_models import ArmModels
 from playground.evaluation.arms import ARMS, Material, build_input, is_asked, right_passages
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.exam import Plan, Report
@@ -47,13 +48,15 @@ def material() -> Material:
 
 def begun(folder: Path, chat: ChatModel, material: Material, arms: tuple[str, ...] = ARMS) -> Path:
     drawn = question_set.from_text([document()], SETTINGS.limit, 0)
-    plan = Plan(SETTINGS, arms, None, None, tuple(drawn.findings), evaluation_exam.content_hashes(chat, material))
+    plan = Plan(
+        SETTINGS, arms, None, None, tuple(drawn.findings), evaluation_exam.content_hashes(ArmModels.one(chat), material)
+    )
     evaluation_exam.write_exam(folder, plan, drawn, [document()])
     return folder
 
 
 def finished(folder: Path, chat: ChatModel, material: Material) -> Report:
-    *_, outcome = evaluation_exam.run_exam(folder, chat, material)
+    *_, outcome = evaluation_exam.run_exam(folder, ArmModels.one(chat), material)
     assert isinstance(outcome, Report)
     return outcome
 
@@ -184,7 +187,7 @@ def test_a_stop_in_the_fact_test_leaves_the_report_for_later(
 ) -> None:
     folder = begun(tmp_path, chat, material, ("base", "tuned"))
     stopped: list[str] = []
-    for step in evaluation_exam.run_exam(folder, chat, material, lambda: bool(stopped)):
+    for step in evaluation_exam.run_exam(folder, ArmModels.one(chat), material, lambda: bool(stopped)):
         assert not isinstance(step, Report)
         if step.arm == evaluation_exam.FACTS:
             stopped.append(step.arm)
@@ -207,7 +210,7 @@ def test_stopped_and_gone_on_with_it_is_the_same_exam(tmp_path: Path, chat: Chat
     whole = finished(begun(tmp_path / "whole", chat, material), chat, material)
     folder = begun(tmp_path / "parts", chat, material)
     for _ in range(3):
-        steps = evaluation_exam.run_exam(folder, chat, material)
+        steps = evaluation_exam.run_exam(folder, ArmModels.one(chat), material)
         next(steps)
         next(steps)
         steps.close()
@@ -229,23 +232,24 @@ def test_a_stop_ends_it_before_the_next_answer_and_keeps_what_there_is(
     tmp_path: Path, chat: ChatModel, material: Material
 ) -> None:
     folder = begun(tmp_path, chat, material)
-    steps = list(evaluation_exam.run_exam(folder, chat, material, lambda: (folder / evaluation_exam.ANSWERS).exists()))
+    answers = folder / evaluation_exam.ANSWERS
+    steps = list(evaluation_exam.run_exam(folder, ArmModels.one(chat), material, answers.exists))
     assert not isinstance(steps[-1], Report)
-    assert len(results.read_results(folder / evaluation_exam.ANSWERS)) == SETTINGS.rows
+    assert len(results.read_results(answers)) == SETTINGS.rows
 
 
 def test_another_adapter_may_not_go_on_with_an_exam(tmp_path: Path, chat: ChatModel, material: Material) -> None:
     folder = begun(tmp_path, chat, material)
     other = Material([document()], index(), WordEmbedder(), ServedAdapter("LoRA", "b" * 16, "lora", lora(2)))
     with pytest.raises(UserError, match="has changed since"):
-        list(evaluation_exam.run_exam(folder, chat, other))
+        list(evaluation_exam.run_exam(folder, ArmModels.one(chat), other))
 
 
 def test_an_arm_that_lacks_its_index_is_refused(tmp_path: Path, chat: ChatModel, material: Material) -> None:
     bare = Material([document()])
     folder = begun(tmp_path, chat, bare, ("base", "rag"))
     with pytest.raises(UserError, match="The arm rag lacks"):
-        list(evaluation_exam.run_exam(folder, chat, bare))
+        list(evaluation_exam.run_exam(folder, ArmModels.one(chat), bare))
     assert bare.available_arms() == ["base", "gold"]
 
 
@@ -385,7 +389,7 @@ def test_a_damaged_exam_says_so(tmp_path: Path, chat: ChatModel, material: Mater
     folder = begun(tmp_path, chat, material)
     (folder / CONFIG).write_text(json.dumps({"kind": "exam"}))
     with pytest.raises(UserError, match="damaged"):
-        list(evaluation_exam.run_exam(folder, chat, material))
+        list(evaluation_exam.run_exam(folder, ArmModels.one(chat), material))
 
 
 def facts(report: Report) -> list[dict]:

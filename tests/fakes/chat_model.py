@@ -13,18 +13,19 @@ from playground.models.chat_model import ChatModel
 from tests.fakes.tiny_model import tiny_llama, tiny_tokenizer
 
 
-def lively() -> LlamaForCausalLM:
+def lively(seed: int = 0) -> LlamaForCausalLM:
     """The tiny model with stronger layers: as made, it would say its last token for ever."""
-    model = tiny_llama()
+    model = tiny_llama(seed)
     with torch.no_grad():
         for layer in _layers(model).values():
             layer.weight.mul_(20)
     return model
 
 
-def small_chat(window: int = 2048) -> ChatModel:
-    """A fresh chat model; the same weights every time."""
-    return ChatModel(lively(), tiny_tokenizer(), hash="0" * 16, name="tiny", device=torch.device("cpu"), window=window)
+def small_chat(window: int = 2048, seed: int = 0, name: str = "tiny") -> ChatModel:
+    """A fresh chat model; the same weights every time, others for another `seed` below 10."""
+    own = str(seed) * 16
+    return ChatModel(lively(seed), tiny_tokenizer(), hash=own, name=name, device=torch.device("cpu"), window=window)
 
 
 def tiny_chat() -> ChatModel:

@@ -2,17 +2,20 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from playground import device
 from playground.chat.answer import Answer, Decoding
 from playground.chat.turns import arm_id
 from playground.errors import UserError
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.exam import read_exam
+from playground.jobs.worker import work
 from playground.services.app import Services
 from playground.settings import Settings
-from playground.storage.run_folder import adapter_folder, read_base, read_record
+from playground.storage.run_folder import adapter_folder, read_base, read_events, read_record
 from playground.storage.store import RunRow, new_secret
 from tests.fakes.prepared import train
 from tests.fakes.texts import CLUB_RULES
@@ -104,6 +107,96 @@ def test_an_exam_is_of_the_model_of_its_run_else_of_the_chosen_one(
         row = services.store.runs.get(visitor, exam)
         assert row.base == read_exam(row.folder)[0].base == base
         services.jobs.delete(visitor, exam)
+
+
+def begin(services: Services, visitor: str, run: str, arms: list[str], other: str, drill: bool = False) -> RunRow:
+    """A queued exam of a few short answers, in which the arms without an adapter answer with another model."""
+    services.exams.create_draft(visitor, run, ExamSettings(limit=4, answer_tokens=4, facts=0), None)
+    exam = services.exams.start(visitor, arms, "", "vi", drill, untuned_base=other)
+    return services.store.runs.get(visitor, exam)
+
+
+def work_through(services: Services, exam: RunRow) -> list[dict[str, Any]]:
+    """The exam's events; it is worked through in this process."""
+    claimed = services.store.runs.claim_next()
+    assert claimed
+    work(claimed.folder, services.settings)
+    services.supervisor.record_ending(claimed, 0)
+    return read_events(exam.folder)
+
+
+def test_the_arms_of_an_exam_without_an_adapter_answer_with_another_model(
+    services: Services, visitor: str, runs: tuple[RunRow, RunRow]
+) -> None:
+    exam = begin(services, visitor, runs[0].id, ["base", "tuned"], OTHER)
+    assert (exam.base, read_exam(exam.folder)[0].untuned_base) == (services.chats.default, OTHER)
+    events = work_through(services, exam)
+    assert events[-1]["reason"] == "done", events
+    named = {(each["arm"], each["model"]) for each in events if each["event"] == "progress" and each["arm"]}
+    own = services.chats.default
+    assert named == {("base", OTHER), ("tuned", own)}
+    stored = services.exams.outcome(visitor, exam.id)
+    assert stored
+    assert stored["stamp"]["base"] == services.chats.get(own).hash
+    assert stored["stamp"]["untuned_base"] == services.chats.get(OTHER).hash
+    assert f"--untuned-model={OTHER}" in stored["command"]
+    assert "Có hai mô hình trò chuyện trả lời" in (exam.folder / "report.html").read_text()
+
+
+def test_an_exam_loads_no_model_that_none_of_its_arms_asks(
+    services: Services, visitor: str, runs: tuple[RunRow, RunRow]
+) -> None:
+    default = services.chats.default
+    for run, arms, other, models in (
+        ("", ["base"], THIRD, (THIRD, THIRD)),
+        (runs[0].id, ["base"], THIRD, (THIRD, THIRD)),
+        (runs[0].id, ["tuned"], THIRD, (default, default)),
+        (runs[0].id, ["base", "tuned"], default, (default, default)),
+        (runs[1].id, ["base", "tuned"], default, (OTHER, default)),
+    ):
+        exam = begin(services, visitor, run, arms, other)
+        assert (read_exam(exam.folder)[0].models, exam.base) == (models, models[0])
+        services.jobs.delete(visitor, exam.id)
+
+
+def test_a_model_that_is_not_here_cannot_be_asked_in_an_exam(
+    services: Services, visitor: str, runs: tuple[RunRow, RunRow]
+) -> None:
+    assert services.exams.untuned_bases(visitor) == [services.chats.default, OTHER, THIRD]
+    for name in ("nowhere", "Qwen/Qwen3-0.6B", "../other"):
+        with pytest.raises(UserError, match=f"The chat model {name} is not on this machine, or asks for a login"):
+            begin(services, visitor, runs[0].id, ["base", "tuned"], name)
+    assert services.exams.all(visitor) == []
+
+
+def test_a_model_that_came_by_a_login_is_for_those_who_use_it(
+    services: Services, visitor: str, runs: tuple[RunRow, RunRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services.chats, "came_by_login", lambda name: name in (OTHER, THIRD))
+    assert services.exams.untuned_bases(visitor) == [services.chats.default, OTHER]  # which they trained on
+    stranger = services.store.visitor(new_secret())
+    assert services.exams.untuned_bases(stranger) == [services.chats.default]
+    with pytest.raises(UserError, match="asks for a login first"):
+        begin(services, visitor, runs[0].id, ["base", "tuned"], THIRD)
+    services.store.choose_base(visitor, THIRD)
+    assert services.exams.untuned_bases(visitor) == [services.chats.default, OTHER, THIRD]
+
+
+def test_a_drill_is_of_one_model(services: Services, visitor: str, runs: tuple[RunRow, RunRow]) -> None:
+    with pytest.raises(UserError, match="The edit-a-fact drill trains and asks one chat model"):
+        begin(services, visitor, runs[0].id, ["base", "both"], OTHER, drill=True)
+    assert services.exams.all(visitor) == []
+    assert begin(services, visitor, runs[1].id, ["base", "both"], OTHER, drill=True)
+
+
+def test_two_models_without_room_for_both_are_refused_before_they_are_loaded(
+    services: Services, visitor: str, runs: tuple[RunRow, RunRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exam = begin(services, visitor, runs[0].id, ["base", "tuned"], OTHER)
+    monkeypatch.setattr(device, "free_memory", lambda _: 1000)
+    (failed,) = [each for each in work_through(services, exam) if each["event"] == "failed"]
+    both = f"{services.chats.default} and {OTHER}"
+    assert failed["error"].startswith(f"The memory has no room for {both} at once (0.0 GB)")
 
 
 def test_the_arms_of_a_blind_vote_are_all_of_the_chosen_model(

@@ -11,6 +11,7 @@ from playground.errors import UserError
 from playground.surface.training import Trained
 from tests.fakes.command_line import TEXT
 from tests.fakes.texts import CLUB_RULES
+from tests.fakes.two_bases import OTHER
 
 ROOT = Path(__file__).parents[2]
 FAST = {"steps": 4, "batch_tokens": 64, "window": 64, "evaluations": 1, "rank": 4}
@@ -91,6 +92,19 @@ def test_an_exam_gives_a_verdict_and_a_report(run: Trained, tmp_path: Path) -> N
     assert set(found.report.figures.arms) == {"base", "rag"}
     assert (tmp_path / "report.html").is_file()
     assert told[0] == 0 < told[-1]
+
+
+def test_the_arms_without_an_adapter_may_be_of_another_model(run: Trained, bases: Path, tmp_path: Path) -> None:
+    arms = playground.Arms(playground.Text.of(CLUB_RULES), adapter=run.folder)
+    named = ["base", "tuned"]
+    found = playground.examine(arms, tmp_path, named, untuned_model=str(bases / OTHER), limit=4, facts=0)
+    assert found.verdict[0].startswith("Two chat models answered")
+    assert found.report.models["base"] == OTHER
+    assert found.report.stamp["base"] == arms.chat.hash != found.report.stamp["untuned_base"]
+    same = playground.examine(arms, tmp_path, named, untuned_model=str(arms.settings.chat_model), limit=4, facts=0)
+    assert not same.report.models
+    with pytest.raises(UserError, match="nowhere is not on this machine"):
+        playground.examine(arms, tmp_path, named, untuned_model="owner/nowhere")
 
 
 def test_what_cannot_be_used_is_named(arms: playground.Arms, text: playground.Text, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -33,7 +34,8 @@ from playground.ui.exam.exam_view import (
 from playground.ui.exam.tab import ExamTab
 from tests.conftest import Write
 from tests.fakes.exams import TEXT, brief
-from tests.fakes.page import page_request, served_page
+from tests.fakes.page import event_handler, page_request, served_page
+from tests.fakes.two_bases import OTHER
 
 EVIL = '<img src="http://127.0.0.1:9/x.png">'
 SMALL = ExamSettings(limit=8, answer_tokens=4)
@@ -204,6 +206,65 @@ def test_opening_the_tab_offers_an_adapter_that_has_just_become_ready(
     assert ended(services, id_, run) == "done"
     assert none["value"] != run
     assert [opened(request, shown)[1]["value"] for shown in ("", run, "gone")] == [run, run, run]
+
+
+@pytest.fixture(scope="module")
+def page_of_two(
+    long_window_folder: Path, bases: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Services]]:
+    """The page of a host that lists a second chat model; jobs wait in the queue."""
+    listed = Settings(data=tmp_path_factory.mktemp("two"), chat_model=str(long_window_folder), port=free_port())
+    services = Services(replace(listed, chat_models=str(bases / OTHER)))
+    with served_page(services) as url:
+        yield url, services
+
+
+def test_the_arms_without_an_adapter_can_be_of_another_model_that_the_page_offers(
+    page_of_two: tuple[str, Services],
+) -> None:
+    url, services = page_of_two
+    visitor = Visitor(url)
+    visitor.add_text(TEXT)
+    id_ = services.store.visitor(visitor.secret)
+    services.exams.create_draft(id_, "", SMALL, None)
+    offered = next(each for each in visitor.client.predict(api_name="/exams") if "the same model" in str(each))
+    assert offered["visible"]
+    own = services.chats.default
+    assert [tuple(each) for each in offered["choices"]] == [("the same model", ""), (own, own), (OTHER, OTHER)]
+    assert told(visitor.client.predict(["base"], "Other", False, 0, OTHER, api_name="/take_exam")) == ""
+    (exam,) = services.exams.all(id_)
+    assert (exam.name, exam.base) == ("Other", OTHER)
+    services.jobs.delete(id_, exam.id)
+
+
+@pytest.mark.parametrize("wrong", ["none such", "../other", "Qwen/Qwen3-0.6B"])
+def test_a_model_that_the_page_does_not_offer_starts_no_exam(page_of_two: tuple[str, Services], wrong: str) -> None:
+    url, services = page_of_two
+    visitor = Visitor(url)
+    visitor.add_text(TEXT)
+    id_ = services.store.visitor(visitor.secret)
+    services.exams.create_draft(id_, "", SMALL, None)
+    with gr.Blocks() as blocks, gr.Tab() as opening:
+        tab = ExamTab(services, opening)
+    start = event_handler(blocks, tab.start, "click")
+    notice, *_ = start(page_request(visitor.secret), 0, ["base"], "", False, 0, wrong)
+    assert notice["value"].startswith(f"The chat model {wrong} is not on this machine, or asks for a login first.")
+    assert services.exams.all(id_) == []
+
+
+def test_with_one_chat_model_there_is_nothing_to_choose(app: tuple[str, Services], visitor: Visitor) -> None:
+    services, id_ = app[1], app[1].store.visitor(visitor.secret)
+    with gr.Blocks(), gr.Tab() as opening:
+        tab = ExamTab(services, opening)
+    shown = dict(zip(tab.draft_outputs, tab.draft_updates("en", id_), strict=True))
+    assert shown[tab.untuned]["visible"] is False
+
+
+def test_the_progress_names_the_model_of_the_arm_where_there_are_two() -> None:
+    event = {"event": "progress", "step": 8, "steps": 96, "seconds": 1.0, "seconds_left": 9.0, "arm": "rag"}
+    run = cast(Snapshot, SimpleNamespace(state="running", events=[{**event, "model": "SmolLM2-360M"}]))
+    assert "now retrieval (SmolLM2-360M);" in state_line("en", run)
+    assert "đang hỏi tra cứu (SmolLM2-360M);" in state_line("vi", run)
 
 
 @pytest.mark.parametrize(

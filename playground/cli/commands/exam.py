@@ -10,8 +10,9 @@ from adapters.options import build
 from playground.cli.commands.arguments import Line
 from playground.cli.commands.train import stoppable
 from playground.device import choose
-from playground.evaluation import degenerate, report
 from playground.evaluation import exam as evaluation_exam
+from playground.evaluation import report
+from playground.evaluation.arm_models import ArmModels, ModelNames
 from playground.evaluation.arms import Material
 from playground.evaluation.bootstrap import Difference
 from playground.evaluation.config import ExamSettings
@@ -20,12 +21,12 @@ from playground.evaluation.fact_test import FactTest
 from playground.evaluation.figures import ArmFigures
 from playground.evaluation.llm_judge import add_judgements
 from playground.evaluation.order_test import OrderTest
-from playground.evaluation.statements import render_statement, share_text, statement_record
-from playground.models.chat_model import ChatModel, load_chat
-from playground.models.registry import ModelSource, chat_source, embedder_source
+from playground.evaluation.statements import FIRST, render_statement, share_text, statement_record
+from playground.models.chat_model import load_chat
+from playground.models.registry import ModelSource, embedder_source
 from playground.settings import Settings
 from playground.storage.run_folder import DOCUMENTS, read_documents
-from playground.surface.exam import begin_exam, write_report
+from playground.surface.exam import begin_exam, load_models, name_other_model, write_report
 from retrieval.document import Document
 from retrieval.embed import Embedder
 
@@ -36,15 +37,15 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
     Raises:
         KeyboardInterrupt: Ctrl-C stopped the exam; all answers so far are kept.
     """
-    chat = load_chat(chat_source(settings), choose(), settings.answer_bits)
-    plan = evaluation_exam.read_exam(args.out)[0] if args.resume else _plan_exam(args)
+    plan = evaluation_exam.read_exam(args.out)[0] if args.resume else _plan_exam(args, settings)
+    models = load_models(plan, settings)
     documents = read_documents(args.out) if args.resume else _documents(args)
-    at_hand = evaluation_exam.load_material(plan, documents, chat, lambda _: _embedder(settings))
+    at_hand = evaluation_exam.load_material(plan, documents, models.tuned, lambda _: _embedder(settings))
     if not args.resume:
-        yield from _begin(args, plan, at_hand, chat)
+        yield from _begin(args, plan, at_hand, models)
     outcome = None
     with stoppable() as should_stop:
-        for outcome in evaluation_exam.run_exam(args.out, chat, at_hand, should_stop):
+        for outcome in evaluation_exam.run_exam(args.out, models, at_hand, should_stop):
             if not isinstance(outcome, Report) and outcome.arm:
                 remaining = f", {outcome.seconds_left:.0f} s left" if outcome.seconds_left else ""
                 yield None, f"{outcome.done} of {outcome.total} answers ({outcome.arm}){remaining}"
@@ -57,10 +58,11 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
     yield from _lines(outcome, args.out)
 
 
-def _plan_exam(args: Namespace) -> Plan:
+def _plan_exam(args: Namespace, settings: Settings) -> Plan:
     values = {name: vars(args)[name] for name in ("limit", "seed", "facts", "orders")}
-    settings = build(ExamSettings, {name: value for name, value in values.items() if value is not None})
-    return Plan(settings, tuple(args.arms or ()), args.adapter, args.index, drill=args.drill)
+    asked = build(ExamSettings, {name: value for name, value in values.items() if value is not None})
+    other = name_other_model(settings, args.untuned_model)
+    return Plan(asked, tuple(args.arms or ()), args.adapter, args.index, drill=args.drill, untuned_base=other)
 
 
 def _documents(args: Namespace) -> list[Document]:
@@ -74,21 +76,21 @@ def _embedder(settings: Settings) -> Embedder:
     return Embedder(source.folder, name=source.name)
 
 
-def _begin(args: Namespace, plan: Plan, at_hand: Material, chat: ChatModel) -> Iterator[Line]:
+def _begin(args: Namespace, plan: Plan, at_hand: Material, models: ArmModels) -> Iterator[Line]:
     """Generate or read the questions and write the exam's folder, in place of an earlier exam."""
-    drawn = begin_exam(args.out, plan, at_hand, chat, args.questions, args.limit)
+    drawn = begin_exam(args.out, plan, at_hand, models, args.questions, args.limit)
     total, leaked = len(drawn.questions), len(drawn.leaked_ids())
     yield None, f"{total} questions, of which {leaked} are in the training data"
 
 
 def _lines(outcome: Report, out: Path) -> Iterator[Line]:
     for arm in outcome.figures.arms.values():
-        yield _record(arm), _text(arm)
-    sentences = [render_statement(each) for each in outcome.verdict]
-    warnings = [each for each in outcome.verdict if each.topic == degenerate.TOPIC]
+        yield _record(arm), _text(arm, outcome.models)
+    sentences = [render_statement(each, models=outcome.models) for each in outcome.verdict]
+    warnings = [each for each in outcome.verdict if each.topic in FIRST]
     record = {
         "verdict": "\n".join(sentences[: len(warnings) + 1]),
-        "sentences": [statement_record(each) for each in outcome.verdict],
+        "sentences": [statement_record(each, outcome.models) for each in outcome.verdict],
         "differences": _differences(outcome.figures.choices),
         "causes": {arm: dict(counted) for arm, counted in outcome.causes.items()},
         "leaked": sorted(each.question for each in outcome.plan.findings if each.fault == "leak"),
@@ -98,6 +100,7 @@ def _lines(outcome: Report, out: Path) -> Iterator[Line]:
         "quality_differences": {name: _differences(found) for name, found in outcome.figures.qualities.items()},
         "facts": _fact_record(outcome.facts) if outcome.facts else None,
         "orders": _order_record(outcome.orders) if outcome.orders else None,
+        "models": dict(outcome.models),
         "report": str(out / report.HTML),
     }
     yield record, "\n".join([*sentences, f"The report is {out / report.HTML}"])
@@ -156,7 +159,8 @@ def _order_record(found: OrderTest) -> dict[str, Any]:
     return {name: each for name, each in found.to_dict().items() if name != "answers"}
 
 
-def _text(arm: ArmFigures) -> str:
+def _text(arm: ArmFigures, models: ModelNames) -> str:
+    name = f"{arm.arm} ({models[arm.arm]})" if arm.arm in models else arm.arm
     shares = {"choice": arm.choice, "free answer": arm.right, "F1": arm.f1, "useful": arm.quality.useful}
     shown_shares = [f"{name} {share_text(each)}" for name, each in shares.items()]
-    return f"{arm.arm:9} {', '.join(shown_shares)}, {arm.seconds:.1f} s per answer"
+    return f"{name:9} {', '.join(shown_shares)}, {arm.seconds:.1f} s per answer"

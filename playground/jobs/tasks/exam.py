@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from playground import device
+from playground.errors import UserError
 from playground.evaluation import exam as evaluation_exam
 from playground.evaluation import report
-from playground.evaluation.exam import Report
+from playground.evaluation.arm_models import ArmModels
+from playground.evaluation.exam import Plan, Report
 from playground.models import registry
-from playground.models.chat_choice import listed_source
+from playground.models.chat_choice import facts_of, listed_source, memory_bytes
 from playground.models.chat_model import load_chat
 from playground.settings import Settings
 from playground.storage.run_folder import read_documents
@@ -21,11 +23,11 @@ LANGUAGE = "language"  # a file in the folder with the language of the report
 def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
     """See `playground.jobs.tasks`; a step is an answer. Each answer is written at once, so no checkpoint is needed."""
     plan, _ = evaluation_exam.read_exam(folder)
-    chat = load_chat(listed_source(settings, plan.base), device.choose(), settings.answer_bits)
+    models = _load_models(plan, settings)
     documents = read_documents(folder)
-    at_hand = evaluation_exam.load_material(plan, documents, chat, lambda name: _embedder(name, settings))
+    at_hand = evaluation_exam.load_material(plan, documents, models.tuned, lambda name: _embedder(name, settings))
     last: dict[str, Any] = {"step": 0, "steps": 0}
-    for outcome in evaluation_exam.run_exam(folder, chat, at_hand, should_stop):
+    for outcome in evaluation_exam.run_exam(folder, models, at_hand, should_stop):
         if isinstance(outcome, Report):
             language = (folder / LANGUAGE).read_text(encoding="utf-8") if (folder / LANGUAGE).exists() else "en"
             again = report.reproduce_command(report.hide_paths(plan), Path(evaluation_exam.QUESTIONS))
@@ -33,8 +35,30 @@ def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> It
             yield {"event": "finished", "reason": "done", **last, **_figures(outcome)}
             return
         last = {"step": outcome.done, "steps": outcome.total, "seconds": outcome.seconds}
-        yield {"event": "progress", **last, "seconds_left": outcome.seconds_left, "arm": outcome.arm}
+        now = {"arm": outcome.arm, "model": models.names.get(outcome.arm, "")}
+        yield {"event": "progress", **last, "seconds_left": outcome.seconds_left, **now}
     yield {"event": "finished", "reason": "stopped", **last}
+
+
+def _load_models(plan: Plan, settings: Settings) -> ArmModels:
+    """The chat models of the plan, one or two. Raises UserError where one is not here, or two have no room."""
+    if len(set(plan.models)) > 1:
+        _check_room(plan.models, settings)
+    return ArmModels.load(
+        plan.models, lambda name: load_chat(listed_source(settings, name), device.choose(), settings.answer_bits)
+    )
+
+
+def _check_room(names: tuple[str, str], settings: Settings) -> None:
+    """Refuse two models that the memory cannot hold at once: the system would end the worker without a word."""
+    here = device.choose()
+    facts = [facts_of(name, listed_source(settings, name)) for name in names]
+    needed = sum(memory_bytes(each.parameters, here, settings.answer_bits) for each in facts)
+    if needed > device.free_memory(here):
+        raise UserError(
+            f"The memory has no room for {names[0]} and {names[1]} at once ({needed / 1e9:.1f} GB). Let the ways of "
+            "answering without an adapter use a smaller model, or the same one."
+        )
 
 
 def _figures(outcome: Report) -> dict[str, Any]:

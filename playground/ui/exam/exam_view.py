@@ -7,12 +7,19 @@ import gradio as gr
 import pandas as pd
 
 from playground.charts.bars import IntervalBar, draw_interval_bars
-from playground.evaluation.degenerate import TOPIC as FORM
+from playground.evaluation.arm_models import ONE_MODEL, ModelNames
 from playground.evaluation.exam import DRILL, FACTS
 from playground.evaluation.headline import draw_headline
 from playground.evaluation.order_test import ORDERS
 from playground.evaluation.questions import RECALL, REWORDED
-from playground.evaluation.statements import TOPICS, Statement, catalogue, render_statement
+from playground.evaluation.statements import (
+    FIRST,
+    TOPICS,
+    Statement,
+    catalogue,
+    render_statement,
+    words_with_models,
+)
 from playground.jobs.queue import Snapshot
 from playground.services.exams import ExamDraft
 from playground.ui.shared.format import count, decimal, duration
@@ -61,7 +68,8 @@ def state_line(language: str, run: Snapshot | None) -> str:
         state = _state_before_estimate(last) if run.state == "running" else "stopping"
         return say(language, f"exam.state.{state}", step=last["step"], steps=last["steps"])
     left = duration(language, last["seconds_left"] or 0)
-    arm = catalogue(language).get(f"name.{last['arm']}", "")
+    models = {last["arm"]: last["model"]} if last.get("model") else ONE_MODEL
+    arm = words_with_models(language, models).get(f"name.{last['arm']}", "")
     return say(language, f"exam.state.{run.state}", step=last["step"], steps=last["steps"], left=left, arm=arm)
 
 
@@ -72,23 +80,23 @@ def _state_before_estimate(last: Mapping[str, Any]) -> str:
 
 
 def headline_text(language: str, outcome: Outcome | None) -> str:
-    """The verdict in one sentence and the warnings about answers, without which no winner is named.
+    """The verdict in one sentence, and what must be known before a winner is named: two models, faulty answers.
 
     Like `why_text` it holds names of arms and figures, never text of the visitor or the model.
     """
-    statements = _statements(outcome)
+    statements, models = _statements(outcome), _models(outcome)
     headline = draw_headline(statements)
-    first = [f"### {render_statement(headline, language)}"] if headline else []
-    warnings = [f"- {render_statement(each, language)}" for each in statements if each.topic == FORM]
+    first = [f"### {render_statement(headline, language, models)}"] if headline else []
+    warnings = [f"- {render_statement(each, language, models)}" for each in statements if each.topic in FIRST]
     return "\n".join([*first, "", *warnings]).strip()
 
 
 def why_text(language: str, outcome: Outcome | None) -> str:
     """All other sentences of the verdict, under the headings of their topics."""
-    words, statements = catalogue(language), _statements(outcome)
+    words, statements, models = catalogue(language), _statements(outcome), _models(outcome)
     parts = []
-    for topic in TOPICS:
-        lines = [f"- {render_statement(each, language)}" for each in statements if each.topic == topic != FORM]
+    for topic in TOPICS[len(FIRST) :]:
+        lines = [f"- {render_statement(each, language, models)}" for each in statements if each.topic == topic]
         if lines:
             parts.append("\n".join([f"### {words[f'topic.{topic}']}", *lines]))
     return "\n\n".join(parts)
@@ -99,11 +107,22 @@ def _statements(outcome: Outcome | None) -> list[Statement]:
     return [Statement(each["topic"], each["key"], each["values"]) for each in recorded]
 
 
+def _models(outcome: Outcome | None) -> ModelNames:
+    """Each arm's model in short, if there are two; older exams have one."""
+    return outcome.get("models", ONE_MODEL) if outcome else ONE_MODEL
+
+
+def _arm_label(language: str, arm: str, models: ModelNames) -> str:
+    """The page's name of an arm, with its model if there are two."""
+    label = say(language, f"exam.arm.{arm}")
+    return f"{label} ({models[arm]})" if arm in models else label
+
+
 def choice_picture(language: str, outcome: Outcome | None) -> Any:
     """The picture of the verdict: one bar per arm, the share of multiple-choice questions it got right."""
     arms: Mapping[str, Outcome] = outcome["figures"]["arms"] if outcome else {}
     rows = [
-        _bar(say(language, f"exam.arm.{name}"), name, arm["choice"])
+        _bar(_arm_label(language, name, _models(outcome)), name, arm["choice"])
         for name, arm in arms.items()
         if arm["choice"]["questions"]
     ]
@@ -121,9 +140,7 @@ def plot_updates(language: str, outcome: Outcome | None) -> list[Any]:
     """What the plots show, in the order of `build_plots`; hidden where there is nothing to draw."""
     if outcome is None:
         return [gr.update(visible=False)] * 2
-    words = catalogue(language)
-    arms: Mapping[str, Outcome] = outcome["figures"]["arms"]
-    return [_recall(language, arms, words), _break_even(outcome, words)]
+    return [_recall(language, outcome), _break_even(outcome, catalogue(language))]
 
 
 def build_tables() -> list[Any]:
@@ -148,7 +165,7 @@ def _figure_table(language: str, outcome: Outcome | None) -> dict[str, Any]:
     """Every arm's figures with their intervals."""
     if outcome is None:
         return gr.update(visible=False)
-    words = catalogue(language)
+    words = words_with_models(language, _models(outcome))
     shares = ("choice", "right", "f1", "broken", "invention", "support")
     headers = ["", *(words[f"column.{each}"] for each in (*shares, "seconds", "tokens", "prompt_tokens"))]
     rows = [
@@ -167,7 +184,7 @@ def _figure_table(language: str, outcome: Outcome | None) -> dict[str, Any]:
 def _quality_table(language: str, outcome: Outcome | None) -> dict[str, Any]:
     """What every arm's free answers are worth, and their form; hidden for an exam from before that was measured."""
     arms: Mapping[str, Outcome] = outcome["figures"]["arms"] if outcome else {}
-    words = catalogue(language)
+    words = words_with_models(language, _models(outcome))
     rows = [
         [
             words[f"name.{name}"],
@@ -184,7 +201,7 @@ def _quality_table(language: str, outcome: Outcome | None) -> dict[str, Any]:
 def _order_table(language: str, outcome: Outcome | None) -> dict[str, Any]:
     """How many planted orders every arm follows and quotes; hidden for an exam without that test."""
     found: Outcome = (outcome or {}).get("orders") or {"shares": {}, "without": []}
-    words = catalogue(language)
+    words = words_with_models(language, _models(outcome))
     rows = [
         [
             words[f"name.{arm}"],
@@ -206,11 +223,12 @@ def show_interval(figure: Outcome, none: str = "–") -> str:
     return f"{100 * figure['value']:.0f} % ({100 * figure['low']:.0f}–{100 * figure['high']:.0f})"
 
 
-def _recall(language: str, arms: Mapping[str, Outcome], words: Mapping[str, str]) -> Any:
+def _recall(language: str, outcome: Outcome) -> Any:
     """Two bars per arm: sentences of the text continued, and questions that paraphrase it."""
-    rows, kinds = [], set()
+    arms: Mapping[str, Outcome] = outcome["figures"]["arms"]
+    rows, kinds, words = [], set(), catalogue(language)
     for name, arm in arms.items():
-        group = say(language, f"exam.arm.{name}")
+        group = _arm_label(language, name, _models(outcome))
         for kind in LEARNT:
             if arm["kinds"][kind]["questions"]:
                 rows.append(_bar(words[f"name.{kind}"], kind, arm["kinds"][kind], group))

@@ -13,7 +13,7 @@ from playground.services.app import Services
 from playground.services.exams import KIND, ExamDraft
 from playground.ui.exam.exam_view import question_table, state_line
 from playground.ui.exam.verdict_panel import VerdictPanel
-from playground.ui.shared.format import run_names
+from playground.ui.shared.format import model_name, run_names
 from playground.ui.shared.handlers import guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
@@ -21,6 +21,7 @@ from playground.ui.shared.tab import NO_PROGRESS, QUEUED, UNQUEUED, Tab, bump
 
 FILES = (".jsonl", ".csv", ".tsv")
 NO_RUN = ""
+SAME_MODEL = ""
 
 
 class ExamTab:
@@ -47,7 +48,7 @@ class ExamTab:
     @property
     def draft_outputs(self) -> list[Any]:
         """The components that show the draft."""
-        return [self.run, self.table, self.edit, self.chosen, self.begin, self.without]
+        return [self.run, self.table, self.edit, self.chosen, self.begin, self.untuned, self.without]
 
     @property
     def exam_outputs(self) -> list[Any]:
@@ -92,6 +93,8 @@ class ExamTab:
         with gr.Column(visible=False) as self.begin:
             arms = [(mark(f"exam.arm.{arm}"), arm) for arm in ARMS]
             self.arms = gr.CheckboxGroup(arms, value=list(ARMS), label=mark("exam.arms"))
+            same = [(mark("exam.same_model"), SAME_MODEL)]
+            self.untuned = gr.Dropdown(same, value=SAME_MODEL, label=mark("exam.untuned"), visible=False)
             self.without = gr.Markdown(mark("exam.without"), visible=False, elem_classes="fine-print")
             self.drill = gr.Checkbox(False, label=mark("exam.drill"))
             self.orders = gr.Slider(0, 30, value=ExamSettings().orders, step=1, label=mark("exam.orders"))
@@ -108,7 +111,7 @@ class ExamTab:
     def _wire(self) -> None:
         outputs = [self.notice, self.changed]
         self._wire_questions(outputs)
-        start_form = [self.changed, self.arms, self.name, self.drill, self.orders]
+        start_form = [self.changed, self.arms, self.name, self.drill, self.orders, self.untuned]
         after_start = [self.notice, self.name, self.changed]
         self.start.click(guard(3)(self._start), start_form, after_start, api_name="take_exam", **NO_PROGRESS)
         for button, act in ((self.stop, self._stop), (self.resume, self._resume)):
@@ -144,8 +147,15 @@ class ExamTab:
             gr.update(visible=has_questions),
             gr.update(choices=numbered, value=numbered[0][1] if numbered else None),
             gr.update(visible=has_questions),
+            self._untuned_update(language, visitor),
             gr.update(visible=has_questions and not draft.run),
         )
+
+    def _untuned_update(self, language: str, visitor: str) -> dict[str, Any]:
+        """The models that the arms without an adapter can answer with; hidden where there is no choice."""
+        names = self.services.exams.untuned_bases(visitor)
+        same = (say(language, "exam.same_model"), SAME_MODEL)
+        return gr.update(choices=[same, *((model_name(each), each) for each in names)], visible=len(names) > 1)
 
     def _run_choices(self, language: str, visitor: str) -> list[tuple[str, str]]:
         """(name, id) of what an exam can examine: nothing, or a run with an adapter; the newest last."""
@@ -194,11 +204,19 @@ class ExamTab:
         return (bump(changed),)
 
     def _start(
-        self, request: gr.Request, changed: int, arms: list[str], name: str, drill: bool, orders: float | None
+        self,
+        request: gr.Request,
+        changed: int,
+        arms: list[str],
+        name: str,
+        drill: bool,
+        orders: float | None,
+        untuned: str | None,
     ) -> tuple[Any, ...]:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         name = name or say(language, "exam.numbered", count=len(self.services.exams.all(visitor)) + 1)
-        self.services.exams.start(visitor, arms, name, language, drill, orders or 0)
+        other = untuned or SAME_MODEL
+        self.services.exams.start(visitor, arms, name, language, drill, orders or 0, untuned_base=other)
         return "", bump(changed)
 
     def _stop(self, request: gr.Request, changed: int) -> tuple[Any, ...]:
