@@ -22,7 +22,7 @@ from playground.evaluation.answer_quality import mark_answer
 from playground.jobs import cluster as cluster_module
 from playground.jobs.cluster import Cluster
 from playground.jobs.node_run import OWN, NodeRun
-from playground.jobs.queue import PAUSE_SECONDS, JobQueue
+from playground.jobs.queue import PAUSE_SECONDS, JobQueue, Snapshot
 from playground.jobs.supervisor import Supervisor
 from playground.models.chat_model import load_chat
 from playground.models.registry import chat_source
@@ -38,6 +38,7 @@ from tests.training.test_distributed import losses, planned
 ray_cluster = pytest.importorskip("ray.cluster_utils", reason="the package ray is not installed")
 pytestmark = pytest.mark.slow
 NODE_MEMORY = 80_000_000  # bytes of a node's object store
+NODE_BYTES = 4_000_000_000  # of memory that a node says it has
 PATIENCE = 300.0  # seconds for a run on a busy machine: four processes import everything
 LOST_SECONDS = "4"  # until Ray takes a cluster for gone
 
@@ -54,9 +55,9 @@ class Machines:
             self.add_node()
         self.address = self.cluster.address
 
-    def add_node(self) -> None:
+    def add_node(self, cores: int = 1, memory: int = NODE_BYTES) -> None:
         """One more node."""
-        self.cluster.add_node(num_cpus=1, object_store_memory=NODE_MEMORY)
+        self.cluster.add_node(num_cpus=cores, memory=memory, object_store_memory=NODE_MEMORY)
 
     def busy_nodes(self) -> list[psutil.Process]:
         """The process of each node that has a run at work."""
@@ -205,6 +206,35 @@ def test_a_run_whose_cluster_is_gone_goes_on_here_with_the_same_bytes(
     assert (seen.state, seen.error) == ("done", "")
     assert [each["resumed"] for each in seen.events if each["event"] == "started"] == [False, True]
     assert weights(seen.folder) == here("lora", 400)
+
+
+def asks_for_a_node(seen: Snapshot) -> bool:
+    """Whether the process that stands in waits for an answer of a node."""
+    return bool(list(seen.folder.glob(".probe-*")))
+
+
+def test_a_node_gets_no_more_runs_than_its_memory_holds_and_one_that_waits_stops_at_once(
+    store: Store, settings: Settings, visitor: str, stranger: str
+) -> None:
+    small = Machines(nodes=0)
+    small.add_node(cores=2, memory=1_000_000_000)
+    queue = JobQueue(store, settings)
+    with closing(Supervisor(store, replace(settings, ray=small.address))) as supervisor:
+        supervisor.start()
+        first = visitor, queue.submit(visitor, config(LONG), TEXT)
+        watch(queue, *first, training, seconds=PATIENCE)
+        second = stranger, queue.submit(stranger, config(LONG), TEXT)
+        watch(queue, *second, asks_for_a_node, seconds=PATIENCE)
+        time.sleep(2.0)  # a node with room would have begun by now
+        assert len(small.busy_nodes()) == 1
+        began = time.monotonic()
+        queue.stop(*second)
+        stopped = watch(queue, *second, ended)
+        assert (stopped.state, stopped.error, steps(stopped)) == ("stopped", "", [])
+        assert time.monotonic() - began < PAUSE_SECONDS  # 2 s where the cores are free
+        queue.stop(*first)
+        watch(queue, *first, ended)
+    small.cluster.shutdown()
 
 
 PARALLEL = """
