@@ -18,7 +18,7 @@ from playground.jobs.room import Room
 from playground.settings import Settings
 from playground.storage.records import RunRow
 
-KINDS = ("train", "sweep")  # what can go out: all else that these need is in the run's folder
+KINDS = ("train", "sweep", "exam")  # what can go out
 MODULE = "playground.jobs.ray_worker"
 QUESTION = "playground.jobs.ray_connection"
 MOST_LOSSES = 3  # of a run without a step in between, after which it fails

@@ -3,7 +3,8 @@
 BYTES is the memory that Ray keeps for it on its node.
 
 An actor on a node does the run; this process sends it the run's folder and its orders, and brings back events,
-checkpoints and the adapter. It is a process of its own, because Ray ends a process whose cluster is gone.
+checkpoints, the adapter and an exam's answers. It is a process of its own, because Ray ends a process whose cluster is
+gone.
 """
 
 import errno
@@ -19,14 +20,15 @@ import ray
 from ray.exceptions import RayError
 
 from playground.files import BLOCK_BYTES, is_full
-from playground.jobs import mirror
+from playground.jobs import belongings, mirror
 from playground.jobs.node_run import NodeRun
 from playground.jobs.ray_connection import connect, room
 from playground.jobs.room import LOST
 from playground.models.chat_choice import listed_source
+from playground.models.registry import ModelSource, installed_embedder
 from playground.models.weights import weights_digest
 from playground.settings import Settings
-from playground.storage.run_folder import EVENTS, LEASE, STOP, asked_to_stop, log_event, read_base
+from playground.storage.run_folder import LEASE, STOP, asked_to_stop, log_event, read_base
 
 REPORT_SECONDS = 0.2  # between two reports of a node
 LOOK_SECONDS = 5.0  # between two looks, while it waits, whether any node can hold the run
@@ -109,17 +111,24 @@ class RemoteWorker:
             raise NoNodeError(f"no node holds {self._memory} bytes; the largest has {now.memory}")
 
     def _move_in(self) -> None:
-        """Send the chat model, unless an earlier run has brought it to this node, then the run's folder."""
-        source = listed_source(self._settings, read_base(self._folder))
-        digest = weights_digest(source.folder)
-        if self._call("move_in", source.name, digest, source.origin in ("hub", "wheel")):
-            for file in sorted(each for each in source.folder.iterdir() if each.is_file()):
-                with file.open("rb") as content:
-                    while part := content.read(PART_BYTES):
-                        self._call("receive", file.name, part)
-            self._call("keep_model", digest)
-        self._call("unpack", mirror.whole(self._folder))
+        """Send the models, unless an earlier run has brought them to this node, then the run's folder."""
+        self._call("move_in")
+        self._send(listed_source(self._settings, read_base(self._folder)))
+        embedder = belongings.embedder_needed(self._folder)
+        if embedder is not None:
+            self._send(installed_embedder(self._settings, embedder))
+        self._seen = self._call("unpack", mirror.whole(self._folder), belongings.pack(self._folder))
         self._orders = self._read_orders()
+
+    def _send(self, model: ModelSource) -> None:
+        digest = weights_digest(model.folder)
+        if not self._call("lacks", model.role, model.name, digest, model.origin in ("hub", "wheel")):
+            return
+        for file in _files_of(model):
+            with file.open("rb") as content:
+                while part := content.read(PART_BYTES):
+                    self._call("receive", file.relative_to(model.folder).as_posix(), part)
+        self._call("keep_model", digest)
 
     def _exchange(self) -> None:
         """Send orders that are new, and bring back what is new in the run's folder."""
@@ -130,7 +139,7 @@ class RemoteWorker:
             if self._orders.get(name) != text:
                 self._call("put", name, text)
         self._orders = orders
-        changes = self._call("collect", (self._folder / EVENTS).stat().st_size, self._seen)
+        changes = self._call("collect", mirror.grown(self._folder), self._seen)
         mirror.apply(self._folder, changes)
         self._seen = dict(changes.stamps)
 
@@ -143,6 +152,12 @@ class RemoteWorker:
 
     def _call(self, method: str, *arguments: Any, seconds: float | None = CALL_SECONDS) -> Any:
         return ray.get(getattr(self._node, method).remote(*arguments), timeout=seconds)
+
+
+def _files_of(model: ModelSource) -> list[Path]:
+    """The files of a model; of its subfolders the texts alone, such as how an encoder pools."""
+    files = [each for each in model.folder.rglob("*") if each.is_file()]
+    return sorted(each for each in files if each.parent == model.folder or each.suffix == ".json")
 
 
 def main() -> int:
