@@ -5,7 +5,9 @@ from pathlib import Path
 import torch
 from transformers import AutoConfig, PretrainedConfig
 
+from adapters.cost import FLOAT
 from playground.device import Device
+from playground.evaluation.config import ExamSettings
 from playground.evaluation.exam import Plan
 from playground.models import chat_choice, registry
 from playground.models.chat_choice import facts_of, listed_source
@@ -15,6 +17,8 @@ from playground.storage.run_folder import holds_run, read_base, read_config
 from playground.training.config import RunConfig
 from playground.training.estimate import RUNTIME_BYTES, memory_needed
 
+PROMPT_TOKENS = 160  # of an exam's prompt beside its passages: instructions, chat template and question
+CHOICE_TOKENS = 64  # of a question's choices together
 NUMBERS = Device("cpu", torch.float32, 1.0)  # a node may have no GPU
 
 
@@ -32,9 +36,10 @@ def memory_of(folder: Path, settings: Settings) -> int:
 
 
 def _exam_memory(plan: Plan, model: PretrainedConfig, source: ModelSource, settings: Settings) -> int:
-    """The chat model while it answers and the embedder; a drill trains a copy beside them."""
+    """The chat model while it answers a batch, and the embedder; a drill trains a copy beside them."""
     parameters = facts_of(source.name, source).parameters
     needed = RUNTIME_BYTES + chat_choice.memory_bytes(parameters, NUMBERS, settings.answer_bits)
+    needed += _batch_bytes(plan.settings, model)
     if plan.index:
         embedder = registry.installed_embedder(settings, plan.embedder)
         needed += sum(each.stat().st_size for each in embedder.folder.glob("*.safetensors"))
@@ -42,3 +47,10 @@ def _exam_memory(plan: Plan, model: PretrainedConfig, source: ModelSource, setti
     if run and holds_run(run):
         needed += memory_needed(RunConfig.from_dict(read_config(run)), model) - RUNTIME_BYTES
     return needed
+
+
+def _batch_bytes(settings: ExamSettings, model: PretrainedConfig) -> int:
+    """Keys and values of all rows, and the logits of their choices."""
+    width = model.hidden_size // model.num_attention_heads * model.num_key_value_heads
+    cached = 2 * model.num_hidden_layers * width * (settings.passage_tokens + settings.answer_tokens + PROMPT_TOKENS)
+    return settings.rows * FLOAT * (cached + CHOICE_TOKENS * model.vocab_size)

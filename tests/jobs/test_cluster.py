@@ -114,7 +114,7 @@ def test_a_run_needs_what_its_visitor_is_told_after_a_shortage(settings: Setting
     assert memory_of(row.folder, settings) == memory_needed(config(), model)
 
 
-def test_an_exam_needs_more_with_an_index_and_with_a_drill(
+def test_an_exam_needs_more_with_an_index_more_rows_and_a_drill(
     settings: Settings, jobs: JobQueue, row: RunRow, store: Store, stranger: str
 ) -> None:
     def needed(**values: object) -> int:
@@ -127,4 +127,5 @@ def test_an_exam_needs_more_with_an_index_and_with_a_drill(
 
     plain, found, drilled = needed(), needed(index=Path("index")), needed(drill=True)
     assert RUNTIME_BYTES < plain < found
+    assert needed(settings=ExamSettings(rows=32)) > plain, "its answers are written side by side"
     assert drilled - plain == memory_of(row.folder, settings) - RUNTIME_BYTES
