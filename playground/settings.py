@@ -112,8 +112,8 @@ class Settings:
     ray: str = setting(
         "",
         env="PLAYGROUND_RAY",
-        help="A Ray cluster for training runs and sweeps: `auto`, `host:port` or `ray://host:port`; when empty, all "
-        "runs stay on this machine. Needs the package `ray`, here and on the nodes.",
+        help="A Ray cluster for training runs, sweeps and exams: `auto`, `host:port` or `ray://host:port`; when empty, "
+        "all runs stay on this machine. Needs the package `ray`, here and on the nodes.",
     )
     ray_cpus: int = setting(1, env="PLAYGROUND_RAY_CPUS", help="Cores of the Ray cluster that one run takes.")
     ray_gpu: bool = setting(

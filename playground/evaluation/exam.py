@@ -38,14 +38,23 @@ from playground.files import never
 from playground.inference.forward import forward_of
 from playground.inference.served_adapter import load_adapter
 from playground.models.chat_model import ChatModel
-from playground.storage.run_folder import holds_run, read_config, read_documents, write_config, write_documents
+from playground.storage.run_folder import (
+    ANSWERS,
+    holds_run,
+    read_config,
+    read_documents,
+    read_hashes,
+    write_config,
+    write_documents,
+    write_hashes,
+)
 from playground.training.config import RunConfig
 from retrieval.build import build as build_index
 from retrieval.document import Document
 from retrieval.embed import Embedder
 from retrieval.persistence import load
 
-QUESTIONS, ANSWERS = "questions.jsonl", "answers.jsonl"
+QUESTIONS = "questions.jsonl"
 SECOND = "untuned_base"  # the hash of the model of the arms without an adapter, where that is another one
 DRILL, FACTS = "drill", "facts"  # stand in the place of an arm in the progress of these, like ORDERS
 
@@ -175,6 +184,7 @@ def read_exam(folder: Path) -> tuple[Plan, list[Question]]:
     """
     try:
         plan = Plan.from_dict(read_config(folder))
+        plan = replace(plan, hashes=plan.hashes or read_hashes(folder))
         return plan, questions.read_questions(folder / QUESTIONS)
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise UserError(f"The exam in {folder} is damaged and cannot go on. Start it anew.") from fault
@@ -192,7 +202,7 @@ def run_exam(
     now = content_hashes(models, material)
     if plan.hashes is None:
         plan = replace(plan, hashes=now)
-        write_config(folder, plan.to_dict())
+        write_hashes(folder, now)
     elif not _is_same(plan.hashes, now):
         raise UserError(f"The model, adapter or index of the exam in {folder} has changed since. Start it anew.")
     step = None

@@ -1,4 +1,4 @@
-"""A run on a node of a cluster: its folder there, the model that it starts from, and its worker. Imports no Ray."""
+"""A run on a node of a cluster: its folder there, the models that it needs, and its worker. Imports no Ray."""
 
 import os
 import shutil
@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from playground.files import write_text
-from playground.jobs import mirror
+from playground.jobs import belongings, mirror
+from playground.jobs.belongings import Content
 from playground.jobs.mirror import Changes, Stamp
 from playground.jobs.worker import work
 from playground.models.fetch import LEFTOVER
@@ -29,33 +30,44 @@ class NodeRun:
     def __init__(self, settings: Settings, place: str) -> None:
         self._settings, self._place = settings, place
         self._folder = settings.data / place
+        self._root = Path(os.environ.get(OWN) or Path(tempfile.gettempdir()) / ROOT)
 
     def shares_disk(self, probe: str, token: str) -> bool:
         """Whether this node sees the server's data folder, where `probe` holds the token, and has none of its own."""
         file = self._settings.data / self._place / probe
         return OWN not in os.environ and file.is_file() and file.read_text() == token
 
-    def move_in(self, model: str, digest: str, from_hub: bool) -> bool:
-        """Work in a folder of this node; whether the chat model with this digest has to be sent first.
+    def move_in(self) -> None:
+        """Work in a folder of this node."""
+        data, models = self._root / "data", self._root / "models"
+        self._settings = replace(self._settings, data=data, models=models, chat_models=NOTHING)
+        self._folder = data / self._place
+        _sweep(self._root)
 
-        A model of the Hub keeps its name; one in a folder is named by that folder.
+    def lacks(self, role: str, model: str, digest: str, from_hub: bool) -> bool:
+        """Use the model with this digest in that role; whether it has to be sent first.
+
+        A chat model of the Hub keeps its name; one in a folder is named by that folder.
         """
-        root = Path(os.environ.get(OWN) or Path(tempfile.gettempdir()) / ROOT)
-        own = replace(self._settings, data=root / "data", models=root / "models", chat_models=NOTHING)
-        self._model = fetched_folder(own, model) if from_hub else root / "models" / digest[:16] / model
+        named = from_hub and role == "chat"
+        models = self._settings.models
+        self._model = fetched_folder(self._settings, model) if named else models / digest[:16] / model
         # Several runs may bring it to a node at once.
         self._draft = self._model.with_name(f"{LEFTOVER}{Path(self._place).name}")
         shutil.rmtree(self._draft, ignore_errors=True)
-        self._settings = replace(own, chat_model=model if from_hub else str(self._model))
-        self._folder = root / "data" / self._place
-        _sweep(root)
+        wanted = model if named else str(self._model)
+        if role == "chat":
+            self._settings = replace(self._settings, chat_model=wanted)
+        else:
+            self._settings = replace(self._settings, embedder=wanted)
         return not self._has_model(digest)
 
     def receive(self, name: str, part: bytes) -> None:
         """A part of a model's file, in order."""
-        self._draft.mkdir(parents=True, exist_ok=True)
-        with (self._draft / name).open("ab") as file:
-            file.write(part)
+        file = self._draft / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("ab") as content:
+            content.write(part)
 
     def keep_model(self, digest: str) -> None:
         """Put the model that was received in its place, for all later runs.
@@ -65,16 +77,18 @@ class NodeRun:
         """
         if weights_digest(self._draft) != digest:
             shutil.rmtree(self._draft)
-            raise ValueError("the chat model arrived damaged")
+            raise ValueError("a model arrived damaged")
         if self._has_model(digest):  # another run was faster
             shutil.rmtree(self._draft)
             return
         shutil.rmtree(self._model, ignore_errors=True)
         self._draft.rename(self._model)
 
-    def unpack(self, content: Mapping[str, Mapping[str, bytes]]) -> None:
-        """The run's folder as the server has it."""
-        mirror.unpack(self._folder, content)
+    def unpack(self, content: Content, brought: Content) -> dict[str, Stamp]:
+        """The run's folder as the server has it, and what it takes along; returns what the server knows of it."""
+        known = mirror.unpack(self._folder, content)
+        belongings.unpack(self._folder, brought)
+        return known
 
     def put(self, name: str, text: str) -> None:
         """An order of the server: its lease, or that it is to stop."""
@@ -84,9 +98,9 @@ class NodeRun:
         """Do the run; returns the name of its last event."""
         return work(self._folder, self._settings)
 
-    def collect(self, offset: int, seen: Mapping[str, Stamp]) -> Changes:
+    def collect(self, sizes: Mapping[str, int], seen: Mapping[str, Stamp]) -> Changes:
         """What is new in the run's folder."""
-        return mirror.collect(self._folder, offset, seen)
+        return mirror.collect(self._folder, sizes, seen)
 
     def move_out(self) -> None:
         """Delete the run's folder on this node."""

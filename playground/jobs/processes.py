@@ -23,10 +23,13 @@ MODULE = "playground.jobs.worker"
 SPARE_LOG = "spare_worker.log"  # in the data folder: what a worker says before it has a run
 
 
-def start_worker(folder: Path, settings: Settings, module: str = MODULE) -> psutil.Popen:
-    """Start the process that does the run in a folder, or has it done elsewhere; it outlives this one."""
+def start_worker(folder: Path, settings: Settings, module: str = MODULE, *more: str) -> psutil.Popen:
+    """Start the process that does the run in a folder, or has it done elsewhere; it outlives this one.
+
+    `more` are arguments of that module, after the folder.
+    """
     with (folder / WORKER_LOG).open("ab") as log:
-        return _start(module, [str(folder)], settings, log)
+        return _start(module, [str(folder), *more], settings, log)
 
 
 def worker_environment(settings: Settings) -> dict[str, str]:

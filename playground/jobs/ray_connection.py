@@ -1,14 +1,19 @@
-"""Joins the Ray cluster of the settings; `python -m playground.jobs.ray_connection` prints how many runs it takes.
+"""Joins the Ray cluster of the settings; `python -m playground.jobs.ray_connection` prints its room for runs as JSON.
 
 Imports no model: the answer must not wait for that on a busy machine.
 """
 
+import json
 import sys
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import ray
 
 from playground.jobs.processes import WORKER
+from playground.jobs.room import Room
 from playground.settings import Settings
 
 PACKAGES = ("playground", "retrieval", "adapters")  # what a node needs of ours; the libraries are there
@@ -25,18 +30,24 @@ def connect(settings: Settings) -> None:
     ray.init(settings.ray, log_to_driver=False, configure_logging=False, runtime_env=environment)
 
 
-def slots(settings: Settings) -> int:
-    """How many runs the cluster takes at once by its cores and GPUs."""
-    have = ray.cluster_resources()
-    by_cores = int(have.get("CPU", 0) // settings.ray_cpus)
-    return min(by_cores, int(have.get("GPU", 0))) if settings.ray_gpu else by_cores
+def room(settings: Settings) -> Room:
+    """How many runs the cluster takes at once by its cores and GPUs, and the memory of its largest node."""
+    have = [dict(each["Resources"]) for each in ray.nodes() if each["Alive"]]
+    slots = [_slots(each, settings) for each in have]
+    memory = [int(each.get("memory", 0)) for each, runs in zip(have, slots, strict=True) if runs]
+    return Room(sum(slots), max(memory, default=0))
+
+
+def _slots(node: Mapping[str, Any], settings: Settings) -> int:
+    by_cores = int(node.get("CPU", 0) // settings.ray_cpus)
+    return min(by_cores, int(node.get("GPU", 0))) if settings.ray_gpu else by_cores
 
 
 def main() -> int:
-    """Print the number; the exit code is 0. A cluster out of reach ends this with the error of Ray."""
+    """Print the room; the exit code is 0. A cluster out of reach ends this with the error of Ray."""
     settings = Settings.from_environment()
     connect(settings)
-    print(slots(settings))  # noqa: T201 - the answer to the process that asked
+    print(json.dumps(asdict(room(settings))))  # noqa: T201 - the answer to the process that asked
     return 0
 
 

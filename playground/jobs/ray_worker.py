@@ -1,13 +1,17 @@
-"""Does a run on a Ray cluster, in the place of a worker: `python -m playground.jobs.ray_worker FOLDER`.
+"""Does a run on a Ray cluster, in the place of a worker: `python -m playground.jobs.ray_worker FOLDER BYTES`.
+
+BYTES is the memory that Ray keeps for it on its node.
 
 An actor on a node does the run; this process sends it the run's folder and its orders, and brings back events,
-checkpoints and the adapter. It is a process of its own, because Ray ends a process whose cluster is gone.
+checkpoints, the adapter and an exam's answers. It is a process of its own, because Ray ends a process whose cluster is
+gone.
 """
 
 import errno
 import logging
 import secrets
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,30 +20,39 @@ import ray
 from ray.exceptions import RayError
 
 from playground.files import BLOCK_BYTES, is_full
-from playground.jobs import mirror
-from playground.jobs.cluster import LOST
+from playground.jobs import belongings, mirror
 from playground.jobs.node_run import NodeRun
-from playground.jobs.ray_connection import connect
+from playground.jobs.ray_connection import connect, room
+from playground.jobs.room import LOST
 from playground.models.chat_choice import listed_source
+from playground.models.registry import ModelSource, installed_embedder
 from playground.models.weights import weights_digest
 from playground.settings import Settings
-from playground.storage.run_folder import EVENTS, LEASE, STOP, read_base
+from playground.storage.run_folder import LEASE, STOP, asked_to_stop, log_event, read_base
 
 REPORT_SECONDS = 0.2  # between two reports of a node
+LOOK_SECONDS = 5.0  # between two looks, while it waits, whether any node can hold the run
 CALL_SECONDS = 60.0  # for an answer of a node
 PART_BYTES = 64 * BLOCK_BYTES  # of a model's file per message
 
 logger = logging.getLogger(__name__)
 
 
-class RemoteWorker:
-    """The run in a folder of this machine, at work on a node of the cluster that this process has joined."""
+class NoNodeError(Exception):
+    """No node that is there can hold the run."""
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
-        self._folder, self._settings = folder, settings
+
+class RemoteWorker:
+    """The run in a folder of this machine, at work on a node of the cluster that this process has joined.
+
+    Ray starts it where so many bytes of `memory` are not promised to others.
+    """
+
+    def __init__(self, folder: Path, settings: Settings, memory: int = 0) -> None:
+        self._folder, self._settings, self._memory = folder, settings, memory
         # `work` blocks one of its threads; reports and orders come beside it.
         actor: Any = ray.remote(NodeRun).options(
-            num_cpus=settings.ray_cpus, num_gpus=int(settings.ray_gpu), max_concurrency=2
+            num_cpus=settings.ray_cpus, num_gpus=int(settings.ray_gpu), memory=memory or None, max_concurrency=2
         )
         self._node = actor.remote(settings, folder.absolute().relative_to(settings.data.absolute()).as_posix())
         self._orders: dict[str, str] = {}
@@ -51,8 +64,20 @@ class RemoteWorker:
 
         Raises:
             RayError: the node, or the cluster, is gone; what came back until then is in the folder.
+            NoNodeError: the nodes that could hold it are gone.
         """
-        self._shared = self._shares_disk()
+        probe = self._folder / f".probe-{secrets.token_hex(4)}"
+        try:
+            shared = self._place(probe)
+        finally:
+            probe.unlink(missing_ok=True)
+        if shared is None:
+            log_event(self._folder, {"event": "stopped"})
+            return "stopped"
+        return self._work(shared)
+
+    def _work(self, shared: bool) -> str:
+        self._shared = shared
         if not self._shared:
             self._move_in()
         working = self._node.work.remote()
@@ -63,28 +88,47 @@ class RemoteWorker:
             self._call("move_out")
         return str(ray.get(working))
 
-    def _shares_disk(self) -> bool:
-        """Whether the node sees the run's folder; then nothing has to travel."""
+    def _place(self, probe: Path) -> bool | None:
+        """Wait for a node with room; whether it sees the run's folder, so that nothing has to travel.
+
+        None once the run is stopped before.
+        """
         token = secrets.token_hex(16)
-        probe = self._folder / f".probe-{token[:8]}"
         probe.write_text(token)
-        try:
-            return bool(self._call("shares_disk", probe.name, token, seconds=None))  # it may wait for a free node
-        finally:
-            probe.unlink()
+        answer = self._node.shares_disk.remote(probe.name, token)
+        look = time.monotonic()
+        while not ray.wait([answer], timeout=REPORT_SECONDS)[0]:
+            if asked_to_stop(self._folder):
+                return None
+            if time.monotonic() >= look:
+                look = time.monotonic() + LOOK_SECONDS
+                self._check_nodes()
+        return bool(ray.get(answer))
+
+    def _check_nodes(self) -> None:
+        now = room(self._settings)
+        if not now.slots or now.memory < self._memory:
+            raise NoNodeError(f"no node holds {self._memory} bytes; the largest has {now.memory}")
 
     def _move_in(self) -> None:
-        """Send the chat model, unless an earlier run has brought it to this node, then the run's folder."""
-        source = listed_source(self._settings, read_base(self._folder))
-        digest = weights_digest(source.folder)
-        if self._call("move_in", source.name, digest, source.origin in ("hub", "wheel")):
-            for file in sorted(each for each in source.folder.iterdir() if each.is_file()):
-                with file.open("rb") as content:
-                    while part := content.read(PART_BYTES):
-                        self._call("receive", file.name, part)
-            self._call("keep_model", digest)
-        self._call("unpack", mirror.whole(self._folder))
+        """Send the models, unless an earlier run has brought them to this node, then the run's folder."""
+        self._call("move_in")
+        self._send(listed_source(self._settings, read_base(self._folder)))
+        embedder = belongings.embedder_needed(self._folder)
+        if embedder is not None:
+            self._send(installed_embedder(self._settings, embedder))
+        self._seen = self._call("unpack", mirror.whole(self._folder), belongings.pack(self._folder))
         self._orders = self._read_orders()
+
+    def _send(self, model: ModelSource) -> None:
+        digest = weights_digest(model.folder)
+        if not self._call("lacks", model.role, model.name, digest, model.origin in ("hub", "wheel")):
+            return
+        for file in _files_of(model):
+            with file.open("rb") as content:
+                while part := content.read(PART_BYTES):
+                    self._call("receive", file.relative_to(model.folder).as_posix(), part)
+        self._call("keep_model", digest)
 
     def _exchange(self) -> None:
         """Send orders that are new, and bring back what is new in the run's folder."""
@@ -95,7 +139,7 @@ class RemoteWorker:
             if self._orders.get(name) != text:
                 self._call("put", name, text)
         self._orders = orders
-        changes = self._call("collect", (self._folder / EVENTS).stat().st_size, self._seen)
+        changes = self._call("collect", mirror.grown(self._folder), self._seen)
         mirror.apply(self._folder, changes)
         self._seen = dict(changes.stamps)
 
@@ -110,13 +154,19 @@ class RemoteWorker:
         return ray.get(getattr(self._node, method).remote(*arguments), timeout=seconds)
 
 
+def _files_of(model: ModelSource) -> list[Path]:
+    """The files of a model; of its subfolders the texts alone, such as how an encoder pools."""
+    files = [each for each in model.folder.rglob("*") if each.is_file()]
+    return sorted(each for each in files if each.parent == model.folder or each.suffix == ".json")
+
+
 def main() -> int:
     """The exit code: 0, 1 for a failed run, ENOSPC on a full disk here, or LOST without the node or the cluster."""
     settings = Settings.from_environment()
     try:
         connect(settings)
-        return int(RemoteWorker(Path(sys.argv[1]), settings).run() == "failed")
-    except (RayError, ConnectionError, TimeoutError):
+        return int(RemoteWorker(Path(sys.argv[1]), settings, int(sys.argv[2])).run() == "failed")
+    except (RayError, NoNodeError, ConnectionError, TimeoutError):
         logger.exception("the node failed, or it or the cluster is gone")
         return LOST
     except OSError as error:

@@ -17,9 +17,10 @@ import psutil
 
 from playground import device
 from playground.errors import UserError
-from playground.jobs.cluster import LOST, MOST_LOSSES, Cluster, stands_in
+from playground.jobs.cluster import MOST_LOSSES, Cluster, stands_in
 from playground.jobs.oom import oom_kills
 from playground.jobs.processes import SpareWorker, give_lowest_priority, start_worker
+from playground.jobs.room import LOST
 from playground.jobs.worker import FAULT, KILLED, NO_MEMORY, NO_ROOM, work
 from playground.settings import Settings
 from playground.storage.run_folder import ENDINGS, read_events, time_to_end
@@ -139,8 +140,9 @@ class Supervisor:
             watched = [each for each in watched if each.is_alive()]
             try:
                 self._cluster.ask()
+                self._cluster.weigh(self._store.runs.active())
                 free = len(watched) < self._cluster.slots
-                if free and (claimed := self._store.runs.claim_next(self._cluster.takes)):
+                if free and (claimed := self._store.runs.claim_next(self._cluster.is_ready_for)):
                     watched.append(self._on_thread(claimed, self._carry_out_on_cluster))
                     continue
             except Exception:  # such as a full disk: the queue goes on once there is room
@@ -178,6 +180,8 @@ class Supervisor:
     def _carry_out(self, row: RunRow) -> None:
         if row.lease_until <= time.time():
             self._store.runs.transition(row.visitor, row.id, ["running", "stopping"], "stopped", EXPIRED)
+        elif shortage := self._cluster.shortage(row):
+            self._store.runs.transition(row.visitor, row.id, ["running", "stopping"], "failed", shortage)
         elif device.on_zero_gpu():
             self._work_in_slices(row)
         else:
@@ -194,7 +198,7 @@ class Supervisor:
             del self._starts[row.id]  # whoever resumes it tries anew
             raise RuntimeError(f"{MOST_LOSSES} nodes in a row were lost before the next step")
         self._starts[row.id] = reached, starts
-        worker = self._cluster.start(row.folder)
+        worker = self._cluster.start(row)
         self._store.runs.update(row.visitor, row.id, pid=worker.pid, pid_started=worker.create_time())
         self._watch(row, worker)
         if self._store.runs.get(row.visitor, row.id).state in ENDINGS.values():

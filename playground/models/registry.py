@@ -128,6 +128,12 @@ def installed_embedders(settings: Settings) -> list[ModelSource]:
     return [own, *(each for each in others if each)]
 
 
+def installed_embedder(settings: Settings, name: str) -> ModelSource:
+    """The embedder of that name, or the settings' own where it is not on this machine. Uses no network."""
+    here = installed_embedders(settings)
+    return next((each for each in here if each.name == name), here[0])
+
+
 def available_on_hub(names: Sequence[str]) -> list[str]:
     """Which of these models the Hub offers as safetensors; none once it does not answer within `HUB_SECONDS`."""
     available = []

@@ -19,9 +19,12 @@ BASE = "base"  # in a run's config, the name of its chat model; without it, or e
 READING = "reading.json"  # what a run reads of its text
 RECORD = "run.json"  # how an adapter came to be, beside its weights
 RUN_FILES = (CONFIG, DOCUMENTS, EVENTS, CHECKPOINT, ADAPTER, READING, WORKER_LOG, LEASE, STOP)
+ANSWERS, ORDERS = "answers.jsonl", "orders.jsonl"  # of an exam
+HASHES = "hashes.json"  # of all that an exam's answers depend on
+GROWING = (EVENTS, ANSWERS, ORDERS)  # are appended to and never changed
 EXAM_FILES = (
-    *(CONFIG, DOCUMENTS, "questions.jsonl", "answers.jsonl", "report.html", "report.json", "answers.csv"),
-    *("facts.json", "orders.jsonl", "drill.json", EVENTS, LEASE, STOP, WORKER_LOG),
+    *(CONFIG, DOCUMENTS, HASHES, "questions.jsonl", ANSWERS, "report.html", "report.json", "answers.csv"),
+    *("facts.json", ORDERS, "drill.json", EVENTS, LEASE, STOP, WORKER_LOG),
 )
 WEIGHTS = "*.safetensors"  # of an adapter, or of a whole model
 ENDINGS = {"finished": "done", "stopped": "stopped", "failed": "failed"}  # a run's last event -> its state
@@ -83,6 +86,17 @@ def read_config(folder: Path) -> dict[str, Any]:
 def read_base(folder: Path) -> str:
     """The name of a run's chat model; empty for the host's own."""
     return str(read_config(folder).get(BASE, ""))
+
+
+def read_hashes(folder: Path) -> dict[str, str] | None:
+    """What an exam's answers depended on when its first was asked for; None before."""
+    file = folder / HASHES
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
+
+
+def write_hashes(folder: Path, hashes: Mapping[str, str]) -> None:
+    """Write what `read_hashes` reads."""
+    write_text(folder / HASHES, json.dumps(hashes))
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from playground.jobs.mirror import HERE, apply, collect, unpack, whole
+from playground.jobs.mirror import HERE, apply, collect, grown, unpack, whole
 
 
 @pytest.fixture
@@ -15,6 +15,7 @@ def there(tmp_path: Path) -> Path:
         "events.jsonl": "one\n",
         "config.json": "node's own",
         "lease": "1",
+        "worker.log": "node's own",
         "reading.json": "{}",
         "checkpoint/step-000002/state.safetensors": "weights",
         "checkpoint/step-000002/manifest.json": "hashes",
@@ -31,7 +32,8 @@ def here(tmp_path: Path) -> Path:
     folder = tmp_path / "here"
     folder.mkdir()
     (folder / "events.jsonl").write_text("")
-    (folder / "config.json").write_text("server's own")
+    for name in ("config.json", "worker.log"):
+        (folder / name).write_text("server's own")
     return folder
 
 
@@ -40,10 +42,11 @@ def texts(folder: Path) -> dict[str, str]:
 
 
 def test_what_is_whole_comes_back_and_the_servers_own_files_stay(here: Path, there: Path) -> None:
-    apply(here, collect(there, 0, {}))
+    apply(here, collect(there, {}, {}))
     assert texts(here) == {
         "events.jsonl": "one\n",
         "config.json": "server's own",
+        "worker.log": "server's own",
         "reading.json": "{}",
         "checkpoint/step-000002/state.safetensors": "weights",
         "checkpoint/step-000002/manifest.json": "hashes",
@@ -51,18 +54,18 @@ def test_what_is_whole_comes_back_and_the_servers_own_files_stay(here: Path, the
 
 
 def test_only_what_is_new_travels_and_what_is_gone_goes(here: Path, there: Path) -> None:
-    first = collect(there, 0, {})
+    first = collect(there, {}, {})
     apply(here, first)
-    again = collect(there, len("one\n"), first.stamps)
-    assert (again.log, again.folders, again.files) == (b"", {}, {})
+    again = collect(there, grown(here), first.stamps)
+    assert (again.tails, again.folders, again.files) == ({}, {}, {})
     (there / "checkpoint" / ".tmp-000004-9").rename(there / "checkpoint" / "step-000004")
     for file in (there / "checkpoint" / "step-000002").iterdir():
         file.unlink()
     (there / "checkpoint" / "step-000002").rmdir()
     with (there / "events.jsonl").open("a") as log:
         log.write("two\n")
-    changed = collect(there, len("one\n"), first.stamps)
-    assert changed.log == b"two\n"
+    changed = collect(there, grown(here), first.stamps)
+    assert changed.tails == {"events.jsonl": b"two\n"}
     assert list(changed.folders) == ["checkpoint/step-000004"]
     apply(here, changed)
     assert (here / "events.jsonl").read_text() == "one\ntwo\n"
@@ -83,16 +86,37 @@ def test_a_folder_that_changes_while_it_is_read_comes_the_next_time(
         return content
 
     monkeypatch.setattr(Path, "read_bytes", grows)
-    found = collect(there, 0, {})
+    found = collect(there, {}, {})
     assert "checkpoint/step-000002" not in found.folders
     monkeypatch.undo()
-    assert collect(there, 0, found.stamps).folders["checkpoint/step-000002"]["state.safetensors"] == b"weights+"
+    assert collect(there, {}, found.stamps).folders["checkpoint/step-000002"]["state.safetensors"] == b"weights+"
 
 
 def test_another_node_goes_on_from_all_that_came_back(here: Path, there: Path, tmp_path: Path) -> None:
-    apply(here, collect(there, 0, {}))
+    apply(here, collect(there, {}, {}))
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "left.txt").write_text("of an earlier run")
     unpack(tmp_path / "other", whole(here))
-    assert texts(tmp_path / "other") == texts(here)
+    log = texts(here).pop("worker.log")
+    assert texts(tmp_path / "other") | {"worker.log": log} == texts(here)
     assert set(whole(here)) == {HERE, "checkpoint/step-000002"}
+
+
+def test_answers_travel_by_their_ends_and_a_line_that_was_cut_is_completed(here: Path, there: Path) -> None:
+    (there / "answers.jsonl").write_text('{"a": 1}\n{"b"')
+    first = collect(there, grown(here), {})
+    apply(here, first)
+    with (there / "answers.jsonl").open("a") as file:
+        file.write(": 2}\n")
+    rest = collect(there, grown(here), first.stamps)
+    assert rest.tails == {"answers.jsonl": b": 2}\n"}
+    apply(here, rest)
+    assert (here / "answers.jsonl").read_text() == '{"a": 1}\n{"b": 2}\n'
+
+
+def test_what_another_node_was_sent_does_not_come_back(here: Path, there: Path, tmp_path: Path) -> None:
+    apply(here, collect(there, {}, {}))
+    known = unpack(tmp_path / "other", whole(here))
+    back = collect(tmp_path / "other", grown(here), known)
+    assert (back.tails, back.folders, back.files) == ({}, {}, {})
+    assert back.stamps == known

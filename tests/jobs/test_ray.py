@@ -1,5 +1,6 @@
 """Runs on a Ray cluster of two nodes on this machine: side by side, stopped, lost with a node or the cluster."""
 
+import json
 import os
 import signal
 import subprocess
@@ -18,19 +19,28 @@ import torch
 import adapters
 from benchmarks.journey import free_port
 from playground.device import Device
+from playground.evaluation import question_set, report
 from playground.evaluation.answer_quality import mark_answer
+from playground.evaluation.config import ExamSettings
+from playground.evaluation.exam import Plan
+from playground.evaluation.results import read_results
 from playground.jobs import cluster as cluster_module
 from playground.jobs.cluster import Cluster
 from playground.jobs.node_run import OWN, NodeRun
-from playground.jobs.queue import PAUSE_SECONDS, JobQueue
+from playground.jobs.queue import PAUSE_SECONDS, Job, JobQueue, Snapshot
 from playground.jobs.supervisor import Supervisor
 from playground.models.chat_model import load_chat
-from playground.models.registry import chat_source
+from playground.models.registry import chat_source, embedder_source
 from playground.settings import Settings
+from playground.storage.run_folder import ANSWERS, documents_text
 from playground.storage.store import Store
 from playground.training.__main__ import main
 from playground.training.config import RunConfig, TrainSettings
 from playground.training.loop import train
+from retrieval.build import build
+from retrieval.embed import Embedder
+from retrieval.persistence import save
+from tests.fakes.exams import document
 from tests.fakes.runs import LONG, TEXT, config, ended, steps, training, watch
 from tests.fakes.waiting import wait_until
 from tests.training.test_distributed import losses, planned
@@ -38,6 +48,7 @@ from tests.training.test_distributed import losses, planned
 ray_cluster = pytest.importorskip("ray.cluster_utils", reason="the package ray is not installed")
 pytestmark = pytest.mark.slow
 NODE_MEMORY = 80_000_000  # bytes of a node's object store
+NODE_BYTES = 4_000_000_000  # of memory that a node says it has
 PATIENCE = 300.0  # seconds for a run on a busy machine: four processes import everything
 LOST_SECONDS = "4"  # until Ray takes a cluster for gone
 
@@ -54,9 +65,9 @@ class Machines:
             self.add_node()
         self.address = self.cluster.address
 
-    def add_node(self) -> None:
+    def add_node(self, cores: int = 1, memory: int = NODE_BYTES) -> None:
         """One more node."""
-        self.cluster.add_node(num_cpus=1, object_store_memory=NODE_MEMORY)
+        self.cluster.add_node(num_cpus=cores, memory=memory, object_store_memory=NODE_MEMORY)
 
     def busy_nodes(self) -> list[psutil.Process]:
         """The process of each node that has a run at work."""
@@ -205,6 +216,77 @@ def test_a_run_whose_cluster_is_gone_goes_on_here_with_the_same_bytes(
     assert (seen.state, seen.error) == ("done", "")
     assert [each["resumed"] for each in seen.events if each["event"] == "started"] == [False, True]
     assert weights(seen.folder) == here("lora", 400)
+
+
+def asks_for_a_node(seen: Snapshot) -> bool:
+    """Whether the process that stands in waits for an answer of a node."""
+    return bool(list(seen.folder.glob(".probe-*")))
+
+
+def test_a_node_gets_no_more_runs_than_its_memory_holds_and_one_that_waits_stops_at_once(
+    store: Store, settings: Settings, visitor: str, stranger: str
+) -> None:
+    small = Machines(nodes=0)
+    small.add_node(cores=2, memory=1_000_000_000)
+    queue = JobQueue(store, settings)
+    with closing(Supervisor(store, replace(settings, ray=small.address))) as supervisor:
+        supervisor.start()
+        first = visitor, queue.submit(visitor, config(LONG), TEXT)
+        watch(queue, *first, training, seconds=PATIENCE)
+        second = stranger, queue.submit(stranger, config(LONG), TEXT)
+        watch(queue, *second, asks_for_a_node, seconds=PATIENCE)
+        time.sleep(2.0)  # a node with room would have begun by now
+        assert len(small.busy_nodes()) == 1
+        began = time.monotonic()
+        queue.stop(*second)
+        stopped = watch(queue, *second, ended)
+        assert (stopped.state, stopped.error, steps(stopped)) == ("stopped", "", [])
+        assert time.monotonic() - began < PAUSE_SECONDS  # 2 s where the cores are free
+        queue.stop(*first)
+        watch(queue, *first, ended)
+    small.cluster.shutdown()
+
+
+def examined(folder: Path, settings: Settings, adapter: Path) -> Job:
+    """An exam of a text with an index and an adapter, some minutes long."""
+    encoder = Embedder(embedder_source(settings).folder)
+    save(build([document()], encoder), folder / "index")
+    drawn = question_set.from_text([document()], 10, 0)
+    plan = Plan(ExamSettings(rows=4, facts=0, answer_tokens=8), ("base", "rag", "tuned"), adapter, folder / "index")
+    files = {
+        "questions.jsonl": "".join(f"{json.dumps(each.to_dict())}\n" for each in drawn.questions),
+        "documents.json": documents_text([document()]),
+    }
+    return Job("exam", plan.to_dict(), files, "exam")
+
+
+def test_an_exam_stops_there_and_ends_there_with_every_answer_it_had(
+    store: Store, settings: Settings, visitor: str, long_window_folder: Path, tmp_path: Path
+) -> None:
+    settings = replace(settings, chat_model=str(long_window_folder))
+    done_here(tmp_path, str(long_window_folder), "lora", 4)
+    jobs = JobQueue(store, settings)
+    with closing(Supervisor(store, settings)) as supervisor:
+        supervisor.start()
+        run = jobs.add(visitor, [examined(tmp_path, settings, tmp_path / "lora-4" / "adapter")])[0]
+        there = watch(jobs, visitor, run, lambda seen: bool(steps(seen)) and steps(seen)[-1] > 0, seconds=PATIENCE)
+        assert cluster_module.stands_in(psutil.Process(there.pid))
+        began = time.monotonic()
+        jobs.stop(visitor, run)
+        stopped = watch(jobs, visitor, run, ended)
+        assert time.monotonic() - began < PAUSE_SECONDS  # 2 s where the cores are free
+        assert (stopped.state, stopped.error) == ("stopped", "")
+        had = read_results(stopped.folder / ANSWERS)
+        assert len(had) == steps(stopped)[-1]
+        jobs.resume(visitor, run)
+        seen = watch(jobs, visitor, run, ended, seconds=PATIENCE)
+    assert (seen.state, seen.error, seen.events[-1]["reason"]) == ("done", "", "done")
+    assert read_results(seen.folder / ANSWERS)[: len(had)] == had
+    assert {each.arm for each in read_results(seen.folder / ANSWERS)} == {"base", "rag", "tuned"}
+    assert all((seen.folder / name).is_file() for name in report.FILES)
+    node = Path(os.environ[OWN])
+    assert not list((node / "data").rglob("*.json")), "nothing of an exam is left on a node"
+    assert list((node / "models").rglob("1_Pooling/config.json")), "the embedder is, for the next exam"
 
 
 PARALLEL = """

@@ -16,12 +16,15 @@ import torch
 from playground.device import Device
 from playground.jobs import cluster, worker
 from playground.jobs import supervisor as supervising
-from playground.jobs.cluster import LOST, MOST_LOSSES
+from playground.jobs.cluster import MOST_LOSSES
 from playground.jobs.queue import JobQueue
+from playground.jobs.room import LOST, Room
 from playground.jobs.supervisor import Supervisor
 from playground.settings import Settings
 from playground.storage.store import RunRow, Store
 from tests.fakes.runs import TEXT, config, counted, ended, replace_training, steps, wait_unwatched, watch
+
+ENOUGH = 1 << 40  # bytes of memory
 
 
 def lend(monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -135,12 +138,12 @@ def test_a_run_that_every_node_loses_before_a_step_fails(
 ) -> None:
     started: list[Path] = []
 
-    def lose(folder: Path, settings: Settings, module: str = "") -> psutil.Popen:
+    def lose(folder: Path, settings: Settings, *_: str) -> psutil.Popen:
         started.append(folder)
         return psutil.Popen([sys.executable, "-c", f"import sys; sys.exit({LOST})", cluster.MODULE])
 
     monkeypatch.setattr(cluster, "start_worker", lose)
-    monkeypatch.setattr(cluster.Cluster, "_answer", lambda _: (2, ""))
+    monkeypatch.setattr(cluster.Cluster, "_answer", lambda _: (Room(2, ENOUGH), ""))
     supervisor = Supervisor(store, replace(settings, ray="a cluster of the test"))
     supervisor.start()
     run = jobs.submit(visitor, config(), TEXT)

@@ -39,6 +39,7 @@ FOLLOWED = {
 KEPT = [
     *(("playground/jobs/worker.py", name) for name in ("NO_ROOM", "FAULT", "NO_MEMORY", "KILLED")),
     ("playground/jobs/supervisor.py", "EXPIRED"),
+    ("playground/jobs/cluster.py", "too_large"),
     ("playground/services/embedders.py", "FAULT"),
     ("playground/services/chat_changes.py", "FAULT"),
     ("playground/training/memory_advice.py", "describe_shortage"),

@@ -69,6 +69,5 @@ def _figures(outcome: Report) -> dict[str, Any]:
 
 def _embedder(name: str, settings: Settings) -> Embedder:
     """The embedder of that name, or the host's own."""
-    here = registry.installed_embedders(settings)
-    source = next((each for each in here if each.name == name), here[0])
+    source = registry.installed_embedder(settings, name)
     return Embedder(source.folder, name=source.name)
