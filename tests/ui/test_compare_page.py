@@ -21,7 +21,7 @@ from playground.ui.compare.pane import PANES
 from playground.ui.compare.tab import CompareTab
 from playground.ui.shared.session import COOKIE
 from tests.fakes.answers import answer_briefly, answer_of
-from tests.fakes.page import MINUTES, chromium, page_request, served_page
+from tests.fakes.page import MINUTES, chromium, event_handler, page_request, served_page
 from tests.fakes.texts import CLUB_RULES
 
 QUESTION = "What does rule 3 say?"
@@ -62,6 +62,14 @@ def test_a_redraw_keeps_the_answer_of_a_pane_that_is_done_while_another_goes_on(
     drawn = tab.refresh(page_request(secret), None, *arms, *[NONE] * (PANES - 2), *arms)
     chats = [drawn[tab.tab.outputs.index(pane.chat)]["value"] for pane in tab.panes[:2]]
     assert [chat[-1]["content"] for chat in chats] == ["At noon.", "At"]
+
+
+def test_nothing_to_save_leaves_no_folder(services: Services) -> None:
+    with gr.Blocks() as page:
+        tab = CompareTab(services)
+    notice, _ = event_handler(page, tab.save, "click")(page_request(new_secret()))
+    assert "no conversation to save" in notice["value"]
+    assert not list(services.exchange.folder.glob("*/downloads/*"))
 
 
 @pytest.mark.slow

@@ -216,9 +216,9 @@ class CompareTab:
         runs = self.services.runs.with_adapter(visitor)
         choices = arm_choices(language, runs, bases_in_play(self.services, visitor, runs))
         words = {part: say(language, f"compare.saved_{part}") for part in ("title", "stamps", "passages", "thoughts")}
-        folder = self.services.exchange.new_folder(visitor, DOWNLOADS)
         names = {id_: name for name, id_ in choices}
-        files = self.services.conversations.write_files(visitor, folder, names, words, language)
+        with self.services.exchange.filled_folder(visitor, DOWNLOADS) as folder:
+            files = self.services.conversations.write_files(visitor, folder, names, words, language)
         return (gr.update(value=[str(each) for each in files], visible=True),)
 
     def _show_arm(self, request: gr.Request, arm: str | None) -> tuple[Any, ...]:
