@@ -16,7 +16,7 @@ import numpy as np
 
 from retrieval.chunks import Passage
 from retrieval.errors import RetrievalError
-from retrieval.language import UNKNOWN, Terms
+from retrieval.language import UNKNOWN, MixedTerms, language_of_part, languages_of
 from retrieval.lexical import Lexical
 from retrieval.words import Word
 
@@ -26,6 +26,7 @@ PER_CELL = 1_000  # vectors per cell: larger cells take longer to read, more cel
 TRAIN_PER_CELL = 50
 OVERSAMPLE = 4  # candidates by 8-bit numbers per result; float32 vectors rank them
 FIRST_PROBES = 8  # cells read per search in the first trial
+LOOKED_AT = 500  # passages at most that tell the languages of the text
 RECALL = 0.95  # least share of the exact ten nearest vectors that must be found
 SAMPLE = 200  # queries that measure recall
 
@@ -134,7 +135,8 @@ def _simulated_queries(vectors: np.ndarray, generator: np.random.Generator) -> n
 class Index:
     """Passages with vectors (n, dimension) and BM25 weights; immutable, so any number of threads may search it.
 
-    `duplicates` is the number of repeated passages that were left out.
+    `language` is that of most of the text, `languages` has also the others that parts of it are in. `duplicates` is
+    the number of repeated passages that were left out.
     """
 
     def __init__(
@@ -163,7 +165,8 @@ class Index:
         self.embedder_hash = embedder_hash
         self.language = language
         self.duplicates = duplicates
-        self.terms = Terms(ENGLISH if language == UNKNOWN else language)
+        self.languages = _languages(passages, language)
+        self.terms = MixedTerms(self.languages)
         self._titles = _titles(passages)
         self._nearest = Nearest(vectors)
         self._lexical = Lexical([self._searched(passage) for passage in passages], self.terms)
@@ -197,6 +200,10 @@ class Index:
     def nearest(self, query: np.ndarray, count: int) -> np.ndarray:
         """Positions (count,) of the passages with the greatest inner product with a query (dimension,), in order."""
         return self._nearest.search(query, min(count, len(self.passages)))
+
+    def language_at(self, place: int) -> str:
+        """The language of the passage at a position."""
+        return language_of_part(self.passages[place].text, self.languages[0])
 
     def terms_of(self, place: int) -> set[str]:
         """The distinct terms of the passage at a position."""
@@ -251,6 +258,13 @@ def _held(word: Word, terms: Collection[str]) -> float:
     if word.whole in terms:
         return 1.0
     return sum(part in terms for part in word.parts) / len(word.parts) if word.parts else 0.0
+
+
+def _languages(passages: Sequence[Passage], language: str) -> tuple[str, ...]:
+    """The language of the text, English where none can be told, and others that parts of it are in."""
+    some = passages[:: max(1, len(passages) // LOOKED_AT)]
+    found = languages_of([each.text for each in some], language)
+    return tuple(dict.fromkeys(ENGLISH if each == UNKNOWN else each for each in found))
 
 
 def _titles(passages: Sequence[Passage]) -> dict[str, str]:

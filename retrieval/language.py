@@ -4,6 +4,8 @@ The language decides on stop words, a stemmer and how far an English encoder is 
 """
 
 import threading
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import Stemmer
@@ -17,6 +19,11 @@ SAMPLE_CHARS = 20_000
 # The share of the probability, over 139 languages, that the likeliest one needs; chosen on 2,700 sentences and 1,264
 # questions (docs/log.md): 0.9 % of the sentences get a wrong language, 2.4 % get none.
 MIN_PROBABILITY = 0.4
+# A part of a text is in another language than the whole only where that is sure, so that no text in one language is
+# taken for a mixed one.
+PART_CHARS = 80
+SURE, IMPROBABLE = 0.9, 0.01  # the least probability of the part's language, and the greatest of the whole's
+LEAST_SHARE = 0.01  # of a text's characters that are in another language, from which on it is one of the text's
 # Codes of py3langid that mean something simpler here: "zxx" is text in no language, "nn" is written Norwegian too.
 ALIASES = {"zxx": UNKNOWN, "nn": "no"}
 STEMMERS = {
@@ -44,13 +51,24 @@ class _Detector:
 
     def classify(self, text: str) -> str:
         """The code of the likeliest language, or "und" where none is likely enough."""
+        code, _ = self._loaded().classify(text)
+        return ALIASES.get(code, code)
+
+    def probabilities(self, text: str) -> dict[str, float]:
+        """The probability of every language, the likeliest first."""
+        found: dict[str, float] = {}
+        for code, probability in self._loaded().rank(text):
+            name = ALIASES.get(code, code)
+            found[name] = found.get(name, 0.0) + probability
+        return found
+
+    def _loaded(self) -> LanguageIdentifier:
         with self._loading:
             if self._model is None:
                 self._model = LanguageIdentifier.from_model_file(
                     MODEL_FILE, norm_probs=True, min_confidence=MIN_PROBABILITY
                 )
-        code, _ = self._model.classify(text)
-        return ALIASES.get(code, code)
+            return self._model
 
 
 _DETECTOR = _Detector()
@@ -63,6 +81,29 @@ def detect_language(text: str) -> str:
     code; nothing is fetched.
     """
     return _DETECTOR.classify(text[:SAMPLE_CHARS])
+
+
+def language_of_part(part: str, whole: str) -> str:
+    """The language of a part of a text in `whole`: another one only where the part is long enough and that is sure."""
+    if len(part) < PART_CHARS:
+        return whole
+    found = _DETECTOR.probabilities(part[:SAMPLE_CHARS])
+    likeliest = next(iter(found))
+    is_sure = found[likeliest] >= SURE and found.get(whole, 0.0) <= IMPROBABLE
+    return likeliest if is_sure and likeliest != UNKNOWN else whole
+
+
+def languages_of(parts: Sequence[str], whole: str) -> tuple[str, ...]:
+    """The languages of a text that is in `whole`, the first, by its parts.
+
+    Where no language of the whole can be told, it has others only if its parts are in several.
+    """
+    chars: Counter[str] = Counter()
+    for part in parts:
+        chars[language_of_part(part, whole)] += len(part)
+    least = LEAST_SHARE * chars.total()
+    others = [code for code, count in chars.most_common() if code != whole and count >= least]
+    return (whole, *others) if whole != UNKNOWN or len(others) > 1 else (whole,)
 
 
 class Terms:
@@ -104,6 +145,32 @@ class Terms:
         if self._stemmer is None:
             return parts
         return tuple(part if part.isupper() else self._stemmer.stemWord(part) for part in parts)
+
+
+class MixedTerms:
+    """The terms of a text in several languages.
+
+    A passage has its words as terms of each language, since a name or a command is asked for in any; a question has
+    those of its own language, or of the first.
+    """
+
+    def __init__(self, languages: Sequence[str]) -> None:
+        self._terms = {language: Terms(language) for language in languages}
+        self._first = languages[0]
+
+    def __call__(self, text: str) -> list[str]:
+        """The terms of a passage: those of the first language in order, then what the others add."""
+        first, *others = (terms(text) for terms in self._terms.values())
+        known = set(first)
+        return [*first, *(term for each in others for term in each if term not in known)]
+
+    def words(self, question: str) -> list[Word]:
+        """The words of a question, as `Terms.words` gives them."""
+        return self._terms[self._language(question)].words(question)
+
+    def _language(self, question: str) -> str:
+        asked = detect_language(question) if len(self._terms) > 1 else self._first
+        return asked if asked in self._terms else self._first
 
 
 def count_words(text: str) -> int:

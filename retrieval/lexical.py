@@ -14,7 +14,7 @@ import bm25s
 import numpy as np
 
 from retrieval.chunks import sentences
-from retrieval.language import Terms
+from retrieval.language import MixedTerms, Terms
 
 BM25_K1, BM25_B = 1.2, 0.75
 SPELT = 6  # letters from which on a word that no passage has is taken for a misspelling of one that some have
@@ -25,7 +25,7 @@ FEW = 20  # passages: among fewer, how many have a term says too little about it
 class Lexical:
     """The terms of passages; immutable. `frequency` is the number of passages that have a term."""
 
-    def __init__(self, texts: Sequence[str], terms: Terms) -> None:
+    def __init__(self, texts: Sequence[str], terms: Terms | MixedTerms) -> None:
         corpus = [terms(text) for text in texts]
         self.frequency = Counter(term for each in corpus for term in set(each))
         self._count = len(texts)
@@ -69,7 +69,7 @@ class Lexical:
             return term
         return next(iter(get_close_matches(term, self._words_by_letter.get(term[0], ()), 1, SIMILAR)), term)
 
-    def _add_sentences(self, text: str, terms: Terms) -> None:
+    def _add_sentences(self, text: str, terms: Terms | MixedTerms) -> None:
         parts = [text[start:end] for start, end in sentences(text)] or [text]
         for place, part in enumerate(parts, start=self._sentence_count):
             for term in set(terms(part)):

@@ -91,12 +91,22 @@ class SearchResult:
 
 
 def mix_for(index: Index, embedder: Encoder, question: str = "") -> Mix:
-    """The mix for the languages of the text, the question and the encoder."""
+    """The mix for the languages of the text, the question and the encoder.
+
+    In a text of several languages, that of the passage nearest to the question counts.
+    """
+    language = _nearest_language(index, embedder, question)
     if embedder.multilingual and embedder.prompted:
-        return CROSSED if _is_in_another(question, index.language) else PROMPTED
+        return CROSSED if _is_in_another(question, language) else PROMPTED
     if embedder.multilingual:
         return TRUSTED
-    return TRUSTED if index.language in ENGLISH and not _is_foreign(question) else FOREIGN
+    return TRUSTED if language in ENGLISH and not _is_foreign(question) else FOREIGN
+
+
+def _nearest_language(index: Index, embedder: Encoder, question: str) -> str:
+    if len(index.languages) == 1 or not question:
+        return index.language
+    return index.language_at(int(index.nearest(embedder.encode_query(question), 1)[0]))
 
 
 def _is_in_another(question: str, language: str) -> bool:

@@ -17,6 +17,7 @@ from playground.data.explanations import explanation_pairs
 from playground.data.packing import join_groups, pack_length
 from playground.data.passage_examples import PassageExamples
 from playground.data.passage_pool import PassagePool
+from playground.data.section_languages import SectionLanguages
 from playground.data.split import SplitDocument, split_documents
 from playground.data.tokenize import (
     MAX_PAIR_WINDOWS,
@@ -31,7 +32,6 @@ from playground.data.training_pairs import generated_pairs, given_pair
 from playground.errors import UserError
 from playground.prompts import Turn
 from retrieval.document import Document
-from retrieval.language import detect_language
 
 MIN_TOKENS = 128
 MAX_HELDOUT_TOKENS = 1_024
@@ -173,7 +173,7 @@ def _exercises(
     """Reading exercises in the languages of the texts, until they have their share beside `tokens` of the text."""
     if not mix.exercises_share:
         return []
-    languages = dict.fromkeys(detect_language(text.document.text) for text in texts)
+    languages = dict.fromkeys(each for text in texts for each in SectionLanguages(text.document).all)
     found = chain.from_iterable(map(read_exercises, languages))
     budget = mix.exercises_share / (1 - mix.exercises_share) * tokens
     return exercise_examples(found, tokenizer, mix.window, budget, mix.seed)
@@ -238,8 +238,9 @@ class _SideBuilder:
         for text in texts:
             if text.document.pairs:
                 continue
-            language = detect_language(text.document.text)
+            languages = SectionLanguages(text.document)
             for section in text.on_side(self._heldout):
+                language = languages.of(section[1])
                 found = list(
                     explanation_pairs(text.document, [section], language, self._count, mix.part_tokens, mix.seed)
                 )

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from playground.data.qa.sentences import is_prose, is_verse, sentences
+from playground.data.section_languages import SectionLanguages
 from playground.data.sections import cut_sections
 from playground.evaluation.mentions import Mention, find_mentions
 from playground.evaluation.question_generation import SectionNames
 from playground.evaluation.questions import AnswerSpan
 from retrieval.document import Document
-from retrieval.language import detect_language
 
 SIMILAR = 4  # of the names or numbers used most alike, from which the other one is drawn
 MOST_WORDS = 40  # of a sentence: among more, one name changes too little
@@ -65,8 +65,9 @@ def _sentences_of(documents: Sequence[Document]) -> Iterator[_Sentence]:
     """Every sentence of prose that is short enough."""
     names = SectionNames(documents)
     for document in documents:
-        language = "vi" if detect_language(document.text) == "vi" else "en"
+        languages = SectionLanguages(document)
         for section in cut_sections(document):
+            language = "vi" if languages.of(section) == "vi" else "en"
             for each in sentences(document.text, section.body, section.end):
                 short = len(each.words.split()) <= MOST_WORDS
                 if short and is_prose(each) and not is_verse(document.text[each.start : each.end]):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from playground.data import sections
 from playground.data.qa import pairs
+from playground.data.section_languages import SectionLanguages
 from playground.evaluation import paraphrase
 from playground.evaluation.distractors import Candidate, DistractorPool
 from playground.evaluation.mentions import FIGURE, NAME
@@ -131,12 +132,14 @@ def sample_facts(facts: Sequence[Fact], seed: int) -> list[Fact]:
 
 
 def _facts(document: Document, section_of: SectionNames, seed: int) -> Iterator[Fact]:
-    language = _language(document)
+    languages, cut = SectionLanguages(document), sections.cut_sections(document)
     for pair in standalone_pairs(document.pairs):
         place = AnswerSpan(document.name, pair.end - len(pair.answer), pair.end)
+        language = _language(languages.of(cut[sections.section_at(cut, pair.start)]))
         yield Fact(pair.question, pair.answer, place, section_of(place), language, "pairs")
     for made in pairs.generate_pairs(document, seed + OWN_SEED):
         place = AnswerSpan(document.name, made.start, made.end)
+        language = _language(languages.of(cut[made.section]))
         yield Fact(made.question, made.answer, place, section_of(place), language, "made")
 
 
@@ -149,7 +152,7 @@ def _recall(documents: Sequence[Document], section_of: SectionNames, seed: int) 
 
 def _split_sentences(document: Document, section_of: SectionNames) -> Iterator[Fact]:
     """Every sentence of prose: its first half is the question, the rest the answer."""
-    language, text = _language(document), document.text
+    languages, text = SectionLanguages(document), document.text
     for section in sections.cut_sections(document):
         for start, end in sentences(text[section.body : section.end]):
             words = list(re.finditer(r"\S+", text[section.body + start : section.body + end]))
@@ -160,6 +163,7 @@ def _split_sentences(document: Document, section_of: SectionNames) -> Iterator[F
             begin = words[cut].start()
             first, rest = " ".join(whole[:begin].split()), " ".join(whole[begin:].split())
             place = AnswerSpan(document.name, section.body + start + begin, section.body + end)
+            language = _language(languages.of(section))
             question = WORDS[language]["recall"].format(first=first)
             yield Fact(question, rest, place, section_of(place), language, "made")
 
@@ -219,7 +223,7 @@ class _SentenceIndex:
     """All sentences of a text, to check whether a name and the terms of a question occur in one of them."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
-        self._terms = Terms(_language(documents[0]) if documents else "en")
+        self._terms = Terms(_language(detect_language(documents[0].text)) if documents else "en")
         spans = [document.text[start:end] for document in documents for start, end in sentences(document.text)]
         self._sentences = [(each, set(self._terms(each))) for each in spans]
         self.names = sorted({match[0] for each in spans for match in NAME.finditer(" ".join(each.split()))})
@@ -235,8 +239,9 @@ def _is_whole_name(text: str, start: int) -> bool:
     return not text[:start].split()[-1][:1].isupper()
 
 
-def _language(document: Document) -> str:
-    return "vi" if detect_language(document.text) == "vi" else "en"
+def _language(code: str) -> str:
+    """The language of a question about a text in this language."""
+    return code if code in WORDS else "en"
 
 
 def _is_prose(sentence: str) -> bool:

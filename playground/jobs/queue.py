@@ -3,6 +3,7 @@
 What a run does is a module in `tasks/`, named by the run's config. The supervisor claims runs and starts workers.
 """
 
+import heapq
 import json
 import math
 import secrets
@@ -15,6 +16,8 @@ from typing import Any
 
 from playground.errors import UserError
 from playground.files import is_full, write_text
+from playground.jobs.cluster import KINDS, stands_in
+from playground.jobs.supervisor import living_worker
 from playground.settings import Settings
 from playground.storage.run_folder import (
     BASE,
@@ -39,7 +42,7 @@ STALE = 0.1  # share of a lease that must have passed before it is renewed
 
 @dataclass(frozen=True)
 class Snapshot(RunRow):
-    """A run as a page shows it, with the number of runs ahead of it and the seconds until it starts, where known."""
+    """A run as a page shows it, with how many runs end before it starts, and in how many seconds, where known."""
 
     position: int
     starts_in: float | None
@@ -249,13 +252,26 @@ class JobQueue:
                 raise
 
     def _place(self, row: RunRow) -> tuple[int, float | None]:
-        """How many runs are ahead of a waiting one, and in how many seconds they should be done, where known."""
+        """How many runs end before a waiting one starts, and in how many seconds it does, where known."""
         if row.state != "queued":
             return 0, None
         active = [each for each in self._store.runs.active() if row.prepared or not each.prepared]  # those give way
         ahead = list(takewhile(lambda each: each.id != row.id, active))
-        seconds = [_seconds_left(each) for each in ahead]
-        return len(ahead), None if None in seconds else math.fsum(each for each in seconds if each is not None)
+        out = self._on_cluster(active)
+        goes_out = bool(out) and _may_go_out(row)
+        same_way = [
+            each
+            for each in ahead
+            if goes_out == (each.id in out or (bool(out) and each.state == "queued" and _may_go_out(each)))
+        ]
+        slots = len(out) if goes_out else 1
+        return max(0, len(same_way) - slots + 1), _starts_in(same_way, slots)
+
+    def _on_cluster(self, active: Sequence[RunRow]) -> set[str]:
+        """The ids of the runs at work on a cluster; as many as it takes, as soon as one waits for it."""
+        if not self._settings.ray:
+            return set()
+        return {each.id for each in active if each.state != "queued" and stands_in(living_worker(each))}
 
 
 def training_job(
@@ -275,6 +291,21 @@ def training_job(
         raise UserError("There is no text to train on. Add a file, paste a text or choose an example first.")
     files = {DOCUMENTS: documents_text(documents)}
     return Job("train", config.to_dict(), files, config.method, name, expected, kept, base)
+
+
+def _may_go_out(row: RunRow) -> bool:
+    return row.kind in KINDS and not row.prepared
+
+
+def _starts_in(ahead: Sequence[RunRow], slots: int) -> float | None:
+    """In how many seconds one of the slots has done the runs ahead; None where that of a run is unknown."""
+    ends = [0.0] * slots
+    for row in ahead:
+        seconds = _seconds_left(row)
+        if seconds is None:
+            return None
+        heapq.heapreplace(ends, ends[0] + seconds)
+    return ends[0]
 
 
 def _seconds_left(row: RunRow) -> float | None:

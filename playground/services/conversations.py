@@ -1,7 +1,7 @@
 """A visitor's conversation: each arm keeps its own turns. A question goes to the chosen arms."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +37,20 @@ class Conversations:
         self._answers = answers
         self._self_tests = self_tests
         self._saving = KeyedLocks()
-        self._open: dict[str, list[object]] = {}
+        self._open: dict[str, list[_OpenQuestion]] = {}
 
     def load(self, visitor: str) -> Conversation:
         """The turns of every arm; empty for a new visitor."""
         stored = self._store.conversation(visitor)
         return {arm: [Record(**turn) for turn in turns] for arm, turns in stored.items()}
+
+    def shown(self, visitor: str) -> Conversation:
+        """`load` with the turns that are being written, as far as they are."""
+        with self._saving.hold(visitor):
+            conversation = self.load(visitor)
+            for question in self._open.get(visitor, []):
+                conversation = _with_turns(conversation, question.turns)
+        return conversation
 
     def ask(
         self, visitor: str, question: str, arm_ids: Sequence[str], decoding: Decoding, ask_anyway: bool
@@ -65,18 +73,19 @@ class Conversations:
             for arm, turns in zip(arms, answers_before, strict=True)
         ]
         latest: dict[str, Record] = {}
-        mark = self._begin(visitor)
+        question_open = self._begin(visitor)
         try:
             for answers in self._answers.stream(visitor, arms, question, histories, decoding, ask_anyway, left_out):
                 latest = {
                     each: of.turn(answer, latest.get(each))
                     for each, of, answer in zip(ids, asked, answers, strict=True)
                 }
-                if not self._is_open(visitor, mark):
+                question_open.turns = latest
+                if not self._is_open(visitor, question_open):
                     return
                 yield {**before, **{each: [*earlier[each], latest[each]] for each in ids}}
         finally:
-            self._end(visitor, mark, {each: closed_turn(turn) for each, turn in latest.items()})
+            self._end(visitor, question_open, {each: closed_turn(turn) for each, turn in latest.items()})
 
     def take_back(self, visitor: str, arm_ids: Sequence[str]) -> str:
         """Remove the last turn of the chosen arms and return its question, to be asked again.
@@ -134,25 +143,25 @@ class Conversations:
             learnt_short=self._answers.learnt_short_answers(visitor, arm.name),
         )
 
-    def _begin(self, visitor: str) -> object:
-        """A mark for a question that is being answered."""
-        mark = object()
+    def _begin(self, visitor: str) -> "_OpenQuestion":
+        """A question that is being answered."""
+        question = _OpenQuestion()
         with self._saving.hold(visitor):
-            self._open.setdefault(visitor, []).append(mark)
-        return mark
+            self._open.setdefault(visitor, []).append(question)
+        return question
 
-    def _is_open(self, visitor: str, mark: object) -> bool:
+    def _is_open(self, visitor: str, question: "_OpenQuestion") -> bool:
         """Whether the question's visitor has not started over since it was asked."""
-        return mark in self._open.get(visitor, [])
+        return question in self._open.get(visitor, [])
 
-    def _end(self, visitor: str, mark: object, turns: Mapping[str, Record]) -> None:
+    def _end(self, visitor: str, question: "_OpenQuestion", turns: Mapping[str, Record]) -> None:
         """Add a question's turns to the conversation as it is now: another question may have been asked meanwhile."""
         with self._saving.hold(visitor):
-            marks = self._open.get(visitor, [])
-            if mark not in marks:
+            questions = self._open.get(visitor, [])
+            if question not in questions:
                 return
-            marks.remove(mark)
-            if not marks:
+            questions.remove(question)
+            if not questions:
                 del self._open[visitor]
             if turns:
                 self._save(visitor, _with_turns(self.load(visitor), turns))
@@ -160,6 +169,13 @@ class Conversations:
     def _save(self, visitor: str, conversation: Conversation) -> None:
         stored = {arm: [asdict(turn) for turn in turns] for arm, turns in conversation.items()}
         self._store.save_conversation(visitor, stored)
+
+
+@dataclass(eq=False)
+class _OpenQuestion:
+    """The turns that answer one question, as far as they are written."""
+
+    turns: Mapping[str, Record] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def exam_record(exam: Snapshot, outcome: Mapping[str, Any] | None) -> dict[str, 
 
 
 def _job_record(job: Snapshot) -> dict[str, Any]:
-    """What all jobs have; `ahead` jobs come first, which takes `starts_in` seconds where that is known."""
+    """What all jobs have; `ahead` jobs end first, which takes `starts_in` seconds where that is known."""
     steps = [event for event in job.events if event["event"] == "progress"]
     last = steps[-1] if steps else {}
     return {

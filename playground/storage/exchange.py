@@ -7,7 +7,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from playground.errors import UserError
@@ -50,6 +50,18 @@ class Exchange:
         folder = self.folder / visitor / kind / secrets.token_urlsafe(32)
         folder.mkdir(parents=True)
         return folder
+
+    @contextmanager
+    def filled_folder(self, visitor: str, kind: str) -> Iterator[Path]:
+        """A new folder to fill; it is deleted where that fails, or nothing was put into it."""
+        folder = self.new_folder(visitor, kind)
+        try:
+            yield folder
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        with suppress(OSError):  # not empty
+            folder.rmdir()
 
     def take(self, visitor: str, path: str | Path) -> Path:
         """The path of a file that this visitor uploaded.

@@ -11,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.context import LocalContext
+from gradio.data_classes import BlocksConfigDict
 from gradio.route_utils import API_PREFIX, CustomCORSMiddleware
 from gradio.routes import STATIC_TEMPLATE_LIB, App
 
@@ -37,6 +38,7 @@ CLOSED_ROUTES = (
 _FOLDER_OF_REQUEST: ContextVar[str] = ContextVar("folder_of_request", default="")
 RUN_ROUTE = "/run"  # runs one endpoint: `…/run/NAME`
 CONFIG_KEYS = ("title", "api_prefix", "i18n_translations")  # client_scripts use them in window.gradio_config
+REPEATED = ("api_info_as_input", "api_info_as_output")  # of a component in the configuration
 CONFIG_SCRIPT = b"window.gradio_config = "
 UNCHANGED = {"__type__": "update"}  # the update that leaves a component as it is; the browser writes it too
 # The page's own scripts go in front of this tag: after Gradio's configuration, before Gradio's first script.
@@ -93,6 +95,19 @@ def hide_events(page: gr.Blocks, offered: Collection[str]) -> None:
     for event in page.fns.values():
         if event.api_visibility == "public" and event.api_name not in offered:
             event.api_visibility = "undocumented"
+
+
+def without_repeats(config: BlocksConfigDict) -> BlocksConfigDict:
+    """The page's configuration, which each browser gets, without what says again what a component takes and gives.
+
+    Gradio describes the endpoints by `api_info` where these two are missing, and makes the examples anew.
+    """
+    for component in config["components"]:
+        component.pop("example_inputs", None)
+        for name in REPEATED:
+            if name in component and component[name] == component.get("api_info"):
+                del component[name]
+    return config
 
 
 def slow_down_queue(page: gr.Blocks) -> None:

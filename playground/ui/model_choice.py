@@ -8,7 +8,7 @@ from playground.services.app import Services
 from playground.services.chat_changes import ChatChange
 from playground.services.chat_models import ChatOffer
 from playground.settings import MEGABYTE
-from playground.ui.shared.format import count, decimal, model_name, parameters
+from playground.ui.shared.format import count, decimal, escape_markdown, model_name, parameters
 from playground.ui.shared.handlers import guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.polling import Poll
@@ -195,7 +195,7 @@ def card(language: str, offer: ChatOffer) -> str:
         [
             say(language, "model.parameters", count=parameters(language, facts.parameters)) if facts.parameters else "",
             say(language, "count.bytes_mb", count=count(language, facts.megabytes)) if facts.megabytes else "",
-            say(language, "model.licence", name=facts.licence) if facts.licence else "",
+            say(language, "model.licence", name=escape_markdown(facts.licence)) if facts.licence else "",
         ],
         [
             _languages(language, facts.languages),
@@ -209,7 +209,7 @@ def card(language: str, offer: ChatOffer) -> str:
         [say(language, "model.gated") if offer.by_login or (facts.gated and not offer.here) else ""],
     ]
     shown = [" · ".join(filter(None, line)) for line in lines]
-    return "\n".join([f"**{model_name(offer.name)}**\n", *(f"- {line}" for line in shown if line)])
+    return "\n".join([f"**{escape_markdown(model_name(offer.name))}**\n", *(f"- {line}" for line in shown if line)])
 
 
 def _may_need_login(offer: ChatOffer) -> bool:

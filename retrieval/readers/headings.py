@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, groupby
 
 from retrieval.document import HeadingMark, is_contents
+from retrieval.readers.permalinks import without_permalink
 
 MAX_TITLE = 200
 _ATX = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*))?$")
@@ -29,11 +30,13 @@ def markdown_headings(text: str) -> list[HeadingMark]:
     previous: tuple[int, str] | None = None
     for start, line in _outside_code(text):
         atx, setext = _ATX.match(line), _SETEXT.match(line)
-        title = _without_closing(atx[2]) if atx and atx[2] else ""
+        title = without_permalink(_without_closing(atx[2])) if atx and atx[2] else ""
         if atx and title:
             marks.append(HeadingMark(start, len(atx[1]), title))
         elif setext and previous:
-            marks.append(HeadingMark(previous[0], 1 if setext[1][0] == "=" else 2, previous[1].strip()))
+            marks.append(
+                HeadingMark(previous[0], 1 if setext[1][0] == "=" else 2, without_permalink(previous[1].strip()))
+            )
         previous = None if _NOT_A_TITLE.match(line) or atx or setext else (start, line)
     return marks
 

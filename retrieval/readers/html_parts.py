@@ -10,6 +10,8 @@ from itertools import islice
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from retrieval.readers.permalinks import TITLES, permalinks
+
 SILENT = ""  # kind of what no person can see on any page; it is not counted
 MENU, COOKIES, FOOTER, HEADER, SIDEBAR = "Menus", "Cookie banners", "Page footers", "Page headers", "Sidebars"
 CONTROL, HIDDEN, STRUCK = "Form controls", "Hidden parts", "Struck-out parts"
@@ -22,7 +24,6 @@ _CERTAIN = {
     "del, s, strike": STRUCK,
     "rt": READING,
 }
-_TITLES = frozenset("h1 h2 h3 h4 h5 h6 summary dt legend th caption".split())
 HEADING_TAGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _MAIN = frozenset(("main", "article"))
 _INLINE = frozenset("span i b em strong a abbr small sup sub u svg img label code kbd".split())
@@ -72,6 +73,7 @@ def parts_left_out(tree: LexborHTMLParser) -> dict[int, str]:
         certain.setdefault(node.mem_id, "Texts for browsers without scripts")
     certain |= {node.mem_id: CONTROL for node in tree.css("button") if not _is_title(node)}
     certain |= dict(_hidden(tree))
+    certain |= dict.fromkeys(permalinks(tree), SILENT)
     guessed = dict(_guessed(tree, certain))
     both = {**guessed, **certain}
     return both if not guessed or _holds_a_sentence(tree, both) else certain
@@ -85,12 +87,12 @@ def is_toggle(node: LexborNode) -> bool:
     named = _TOGGLE.search(f"{values.get('class') or ''} {values.get('id') or ''}")
     opens = any(key in values for key in ("aria-controls", "aria-expanded", "data-toggle", "data-bs-toggle"))
     acts = node.tag == "button" or values.get("role") == "button"
-    return bool(acts and (named or opens) and not _above(node, _TITLES))
+    return bool(acts and (named or opens) and not _above(node, TITLES))
 
 
 def _is_title(button: LexborNode) -> bool:
     """Whether a button's words are text: in a heading, a tab's name, or the opener of a panel."""
-    return button.attributes.get("role") == "tab" or is_toggle(button) or _above(button, _TITLES) is not None
+    return button.attributes.get("role") == "tab" or is_toggle(button) or _above(button, TITLES) is not None
 
 
 def _above(node: LexborNode, tags: frozenset[str] | tuple[str, ...]) -> LexborNode | None:
@@ -157,7 +159,7 @@ def _earlier_element(node: LexborNode) -> LexborNode | None:
 
 def _follows_title(node: LexborNode) -> bool:
     earlier = _earlier_element(node)
-    return earlier is not None and (earlier.tag in _TITLES or earlier.tag == "button" or is_toggle(earlier))
+    return earlier is not None and (earlier.tag in TITLES or earlier.tag == "button" or is_toggle(earlier))
 
 
 # Parts recognised by their names, words and places

@@ -196,3 +196,17 @@ def test_no_vietnamese_question_is_cut_inside_a_word_or_asks_what_nobody_does() 
     )
     assert list(vietnamese_questions(cut, str)) == ["Tất cả mọi người đều được gì?"]
     assert list(vietnamese_questions("Không ai phải làm nô lệ hay bị cưỡng bức làm việc như nô lệ.", str)) == []
+
+
+def test_each_part_of_a_mixed_document_is_asked_about_in_its_own_language(write: Write) -> None:
+    english = (
+        "## Bees\n\nA queen is a bee that lays all the eggs of a hive. Karl von Frisch described the dance of the bees "
+        "in 1927.\n\n"
+    )
+    vietnamese = (
+        "## Thư viện\n\nThủ thư là người giữ sách của nhà trường. Thư viện mở cửa lúc bảy giờ sáng và đóng cửa lúc "
+        "chín giờ tối. Nhà trường được thành lập vào năm 1952 tại Huế, và học sinh được mượn năm quyển sách.\n\n"
+    )
+    both = list(asked(write, english + vietnamese, "both.md"))
+    assert both == [*asked(write, english, "en.md"), *asked(write, vietnamese, "vi.md")]
+    assert {"What is a queen?", "Thủ thư là ai?"} <= set(both)

@@ -1,12 +1,20 @@
-"""Answers of a few tokens, for tests of the page that are not about a long answer."""
+"""Answers of a few tokens, or of none that a model wrote, for tests that are not about a long answer."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 
+from playground.chat.answer import Answer
 from playground.inference.sampling import Decoding
 from playground.services.conversations import Conversation, Conversations
 
 TOKENS = 16
+STAMP = SimpleNamespace(id="0" * 12, to_dict=lambda: {})
+
+
+def answer_of(text: str, done: bool, ahead: int = 0) -> Answer:
+    """A snapshot of an answer with this text."""
+    return Answer("base", text, "", 1, 1, None, None, (), None, None, 0, STAMP, done, False, ahead)  # type: ignore[arg-type]
 
 
 def answer_briefly(conversations: Conversations) -> None:

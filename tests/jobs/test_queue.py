@@ -1,22 +1,34 @@
 """What may be queued, stopped and resumed, by whom, and in which order runs get their turn."""
 
 import json
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from playground.errors import UserError
-from playground.jobs.queue import JobQueue, training_job
+from playground.jobs.cluster import MODULE
+from playground.jobs.queue import Job, JobQueue, training_job
 from playground.settings import Settings
 from playground.storage.run_folder import asked_to_stop, read_events
 from playground.storage.store import Store, new_secret
 from playground.training.config import RunConfig
 from retrieval.document import Document
 from tests.fakes.runs import COUNT, TEXT, config
+
+
+@pytest.fixture
+def stand_in() -> Iterator[psutil.Popen]:
+    """A process that looks like one that has a run done on a cluster."""
+    process = psutil.Popen([sys.executable, "-c", "import time; time.sleep(60)", MODULE])
+    yield process
+    process.kill()
+    process.wait()
 
 
 def test_a_double_click_makes_one_run(jobs: JobQueue, store: Store, visitor: str) -> None:
@@ -63,6 +75,27 @@ def test_positions_count_the_runs_ahead_and_their_seconds(jobs: JobQueue, store:
     assert seen() == [(0, None), (1, 50.0), (2, 110.0), (3, None)]
     (first.folder / "events.jsonl").write_text(json.dumps({"event": "progress", "step": 1, "seconds_left": 7.0}))
     assert seen() == [(0, None), (1, 7.0), (2, 67.0), (3, None)]
+
+
+def test_runs_that_a_cluster_works_on_at_once_are_waited_for_together(
+    store: Store, settings: Settings, stand_in: psutil.Popen
+) -> None:
+    jobs = JobQueue(store, replace(settings, ray="auto"))
+    visitors = [store.visitor(new_secret()) for _ in range(6)]
+    asked = zip(visitors, [50.0, 30.0, 20.0, 40.0, 60.0], strict=False)
+    runs = [jobs.submit(visitor, config(), TEXT, expected=seconds) for visitor, seconds in asked]
+    exam = Job("exam", {}, {}, "exam", expected=10.0)
+    (taken,) = jobs.add(visitors[5], [exam])
+    for _ in range(2):
+        row = store.runs.claim_next()
+        assert row
+        store.runs.update(row.visitor, row.id, pid=stand_in.pid, pid_started=stand_in.create_time())
+
+    def seen(runs: Sequence[str]) -> list[tuple[int, float | None]]:
+        shots = [jobs.snapshot(*each) for each in zip(visitors[2:], runs, strict=True)]
+        return [(each.position, each.starts_in) for each in shots]
+
+    assert seen([*runs[2:], taken]) == [(1, 30.0), (2, 50.0), (3, 50.0), (0, 0.0)]
 
 
 def test_a_visitor_with_many_runs_lets_the_others_have_one_in_between(jobs: JobQueue, store: Store) -> None:

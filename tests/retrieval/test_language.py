@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from retrieval.language import Terms, detect_language
+from retrieval.language import MixedTerms, Terms, detect_language, language_of_part, languages_of
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,31 @@ def test_terms_are_stemmed_words_and_pairs_of_characters() -> None:
     assert Terms("zh")("祖国是 CD") == ["祖国", "国是", "cd"]
     assert Terms("en")("to be or not") == ["to", "be", "or", "not"]
     assert Terms("en")("?!") == []
+
+
+ENGLISH = "The installed packages are listed in the first table, together with the day on which they were installed."
+VIETNAMESE = "Các gói đã cài đặt được liệt kê trong bảng thứ nhất, cùng với ngày mà chúng được cài đặt vào máy."
+
+
+def test_a_part_has_another_language_only_where_it_is_long_and_sure() -> None:
+    assert language_of_part(VIETNAMESE, "en") == "vi"
+    assert language_of_part(ENGLISH, "vi") == "en"
+    assert language_of_part(VIETNAMESE[:40], "en") == "en"
+    assert language_of_part("| AB-1 | Bolt | 3.50 | 300 | Z1 |\n" * 8, "en") == "en"
+
+
+def test_a_text_has_the_languages_of_its_parts() -> None:
+    assert languages_of([VIETNAMESE, ENGLISH, VIETNAMESE], "vi") == ("vi", "en")
+    assert languages_of([ENGLISH] * 200 + [VIETNAMESE], "en") == ("en",)
+    assert languages_of([ENGLISH, ENGLISH], "und") == ("und",)
+    assert languages_of([ENGLISH, VIETNAMESE], "und") == ("und", "en", "vi")
+
+
+def test_a_mixed_texts_passages_have_terms_of_each_language_and_a_question_those_of_its_own() -> None:
+    terms = MixedTerms(("vi", "en"))
+    assert {"install", "packages", "packag", "the"} <= set(terms("Install the packages"))
+    asked = [term for word in terms.words("Which packages were installed?") for term in word.terms]
+    assert asked == ["packag", "instal"]
+    asked = [term for word in terms.words("Những gói nào đã được cài đặt?") for term in word.terms]
+    assert asked == Terms("vi")("Những gói nào đã được cài đặt?")
+    assert MixedTerms(("en",))("Install the packages") == Terms("en")("Install the packages")

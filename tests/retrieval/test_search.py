@@ -122,6 +122,21 @@ def test_a_language_the_encoder_does_not_know_leans_on_words(embedder: Embedder)
     assert not search(index, embedder, "Thủ đô của Mông Cổ tên gì?").found
 
 
+def test_each_part_of_a_mixed_text_is_searched_in_its_own_language(embedder: Embedder) -> None:
+    english = "Photosynthesis turns carbon dioxide and water into sugar. It takes place in the chloroplasts of plants."
+    index = indexed(f"{VIETNAMESE}\n\n{english}\n\n{VIETNAMESE.replace('Đa-nuýp', 'Hồng')}", embedder)
+    assert (index.language, index.languages) == ("vi", ("vi", "en"))
+    asked = "Where does photosynthesis take the place of sugars?"
+    assert index.terms("sugars")[-1] in index.terms_of(3), "an English passage has English stems"
+    found = search(index, embedder, asked)
+    assert "Photosynthesis" in found.hits[0].passage.text
+    assert found.found
+    assert found.threshold == TRUSTED.threshold
+    assert not search(index, embedder, "What is the capital of Mongolia?").found
+    assert search(index, embedder, "Bánh mì làm từ gì?").found
+    assert not search(index, embedder, "Thủ đô của Mông Cổ tên gì?").found
+
+
 def test_k_limits_the_hits(index: Index, embedder: Embedder) -> None:
     assert len(search(index, embedder, "water", k=2).hits) == 2
     assert len(search(index, embedder, "water", k=50).hits) == len(index.passages)

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,12 +20,8 @@ from retrieval.chunks import Passage
 from retrieval.document import Document, Pair
 from retrieval.grounding import Claim, claims_with_evidence
 from retrieval.search import Hit
-
-STAMP = SimpleNamespace(id="0" * 12, to_dict=lambda: {})
-
-
-def answer_of(text: str, done: bool, ahead: int = 0) -> Answer:
-    return Answer("base", text, "", 1, 1, None, None, (), None, None, 0, STAMP, done, False, ahead)  # type: ignore[arg-type]
+from tests.fakes.answers import answer_of
+from tests.fakes.texts import CLUB_RULES
 
 
 @pytest.fixture
@@ -279,3 +274,24 @@ def test_a_run_that_learnt_only_short_pairs_is_known(
         visitor, "train", "mine", "lora", {}, lambda folder: write_documents(folder, documents)
     )
     assert services.runs.learnt_short_answers(visitor, run.id) is short
+
+
+def test_what_is_shown_has_the_turns_that_are_being_written_and_the_store_does_not(
+    services: Services, visitor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stream(visitor: str, arms: Sequence[Any], question: str, *more: Any) -> Iterator[list[Answer]]:
+        yield [answer_of("At noon.", True), answer_of("At", False)]
+        yield [answer_of("At noon.", True), answer_of("At one.", True)]
+
+    ask(services, visitor, "Who?")
+    services.library.add_text(visitor, CLUB_RULES)
+    monkeypatch.setattr(services.answers, "stream", stream)
+    going = services.conversations.ask(visitor, "When?", ["base", "few_shot"], Decoding(), False)
+    next(going)
+    shown = services.conversations.shown(visitor)
+    assert {arm: [turn.answer for turn in turns] for arm, turns in shown.items()} == {
+        "base": ["Who? Yes.", "At noon."], "few_shot": ["At"],
+    }  # fmt: skip
+    assert questions(services, visitor) == ["Who?"]
+    list(going)
+    assert services.conversations.shown(visitor) == services.conversations.load(visitor)

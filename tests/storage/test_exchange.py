@@ -97,3 +97,19 @@ def test_whoever_starts_over_leaves_no_file(exchange: Exchange) -> None:
     exchange.forget(ANN)
     assert not any(file.exists() for file in files)
     assert others.exists()
+
+
+def test_a_folder_stays_only_if_it_was_filled(exchange: Exchange) -> None:
+    def fill(name: str, fault: str = "") -> Path:
+        with exchange.filled_folder(ANN, DOWNLOADS) as folder:
+            if name:
+                (folder / name).write_text("x")
+            if fault:
+                raise UserError(fault)
+        return folder
+
+    assert fill("a.txt").exists()
+    assert not fill("").exists()
+    with pytest.raises(UserError, match="no room"):
+        fill("half.zip", "no room")
+    assert len(list(exchange.folder.glob(f"{ANN}/*/*"))) == 1

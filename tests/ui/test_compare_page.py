@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import pytest
@@ -10,13 +12,16 @@ from playwright.sync_api import expect
 
 from benchmarks.journey import free_port
 from benchmarks.page_client import Sheet
+from playground.chat.answer import Answer, Decoding
 from playground.services.app import Services
 from playground.settings import Settings
 from playground.storage.store import new_secret
+from playground.ui.compare.arm_choice import NONE
+from playground.ui.compare.pane import PANES
 from playground.ui.compare.tab import CompareTab
 from playground.ui.shared.session import COOKIE
-from tests.fakes.answers import answer_briefly
-from tests.fakes.page import MINUTES, chromium, page_request, served_page
+from tests.fakes.answers import answer_briefly, answer_of
+from tests.fakes.page import MINUTES, chromium, event_handler, page_request, served_page
 from tests.fakes.texts import CLUB_RULES
 
 QUESTION = "What does rule 3 say?"
@@ -37,6 +42,34 @@ def test_a_question_is_answered_before_the_page_knows_the_adapters(long_window_f
     assert shown.updates()[0] == {"value": "", "visible": False}
     turns = services.conversations.load(services.store.visitor(secret))
     assert {arm: [turn.done for turn in each] for arm, each in turns.items()} == {"base": [True], "rag": [True]}
+
+
+def test_a_redraw_keeps_the_answer_of_a_pane_that_is_done_while_another_goes_on(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stream(visitor: str, arms: Sequence[Any], *more: Any) -> Iterator[list[Answer]]:
+        yield [answer_of("At noon.", True), answer_of("At", False)]
+        yield [answer_of("At noon.", True), answer_of("At one.", True)]
+
+    secret = new_secret()
+    monkeypatch.setattr(services.answers, "stream", stream)
+    with gr.Blocks():
+        tab = CompareTab(services)
+    arms = ["base", "few_shot"]
+    services.library.add_text(services.store.visitor(secret), CLUB_RULES)
+    going = services.conversations.ask(services.store.visitor(secret), QUESTION, arms, Decoding(), False)
+    next(going)
+    drawn = tab.refresh(page_request(secret), None, *arms, *[NONE] * (PANES - 2), *arms)
+    chats = [drawn[tab.tab.outputs.index(pane.chat)]["value"] for pane in tab.panes[:2]]
+    assert [chat[-1]["content"] for chat in chats] == ["At noon.", "At"]
+
+
+def test_nothing_to_save_leaves_no_folder(services: Services) -> None:
+    with gr.Blocks() as page:
+        tab = CompareTab(services)
+    notice, _ = event_handler(page, tab.save, "click")(page_request(new_secret()))
+    assert "no conversation to save" in notice["value"]
+    assert not list(services.exchange.folder.glob("*/downloads/*"))
 
 
 @pytest.mark.slow

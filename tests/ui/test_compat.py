@@ -1,5 +1,6 @@
 """Gradio as this page needs it: each part that is missing is named at the start, with the version to install."""
 
+import json
 import re
 from collections.abc import Callable
 from importlib.metadata import version
@@ -150,3 +151,12 @@ def test_gradio_has_the_classes_that_the_style_sheet_overrides() -> None:
     gradios = "".join(path.read_text(encoding="utf-8") for path in files)
     assert [name for name in compat.STYLED_CLASSES if f".{name}" not in css()] == []
     assert [name for name in compat.STYLED_CLASSES if not re.search(rf"(?<![\w-]){name}(?![\w-])", gradios)] == []
+
+
+def test_each_browser_gets_a_component_described_once_and_programs_are_told_the_same(services: Services) -> None:
+    page = ui.build(services)
+    told, sent = page.get_api_info(), len(json.dumps(page.config, default=str))
+    page.config = gr.Blocks.get_config_file(page)
+    whole = len(json.dumps(page.config, default=str))
+    assert page.get_api_info() == told
+    assert sent < min(850_000, 0.9 * whole)

@@ -195,5 +195,7 @@ def test_a_card_says_all_that_is_known_and_no_more() -> None:
         "not on this machine: fetched from the Hugging Face Hub when you choose it",
         "its authors ask for a login and a consent first",
     ]
+    named = card("en", ChatOffer("/m/![x](http://a.b/c.png)<img src=d>", True, ChatFacts(licence="[MIT](e)"), 0, 0.0))
+    assert not any(sign in named for sign in ("![", "](", "<", "http:"))
     unknown = ChatOffer("mine", True, ChatFacts(), 0, 0.0)
     assert card("en", unknown) == "**mine**\n\n- on this machine"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from playground.data.qa.rules import Kind, QuestionRules
 from playground.data.qa.sentences import spoken_text
+from playground.data.section_languages import SectionLanguages
 from playground.data.sections import cut_sections
 from retrieval.document import Document
 
@@ -58,10 +59,11 @@ def generate_pairs(document: Document, seed: int = 0, kinds: Collection[Kind] = 
     """
     if document.pairs:
         return []
-    rules = QuestionRules(document.text, seed)
+    languages = SectionLanguages(document)
+    rules = {each: QuestionRules(document.text, seed, each) for each in languages.all}
     pairs = []
     for number, section in enumerate(cut_sections(document)):
-        for found in rules.questions(section):
+        for found in rules[languages.of(section)].questions(section):
             if found.kind not in kinds:
                 continue
             answer = spoken_text(document.text, found.start, found.end)

@@ -25,7 +25,6 @@ from playground.data.qa.sentences import (
 from playground.data.qa.statements import connective_end, english_questions, parse, vietnamese_questions
 from playground.data.sections import Section
 from retrieval.document import TRAIL
-from retrieval.language import detect_language
 
 Kind = Literal["heading", "definition", "item", "statement", "topic", "cloze"]
 GAP = "____"
@@ -65,14 +64,13 @@ class FoundQuestion:
 
 
 class QuestionRules:
-    """The questions of one text: knows its language, and which words it writes small."""
+    """The questions of a text's parts in one language: knows which words the text writes small."""
 
-    def __init__(self, text: str, seed: int) -> None:
+    def __init__(self, text: str, seed: int, language: str) -> None:
         self._text = text
         self._seed = seed
-        code = detect_language(text)
-        self._has_rules = code in LANGUAGES  # of other languages, only headings that are questions
-        self._language = LANGUAGES.get(code, ENGLISH)
+        self._has_rules = language in LANGUAGES  # of other languages, only headings that are questions
+        self._language = LANGUAGES.get(language, ENGLISH)
         self._written = Counter(re.findall(r"(?<=[^\W\d_A-Z,]\s)\w+", text))
         self._common = max(4, self._written.total() // COMMON)
 

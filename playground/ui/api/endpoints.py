@@ -258,11 +258,11 @@ class Endpoints:
         visitor = self._visitor(visit)
         row = self._services.runs.get(visitor, run)
         check_choice("form", form, (REPORT,) if row.kind == EXAM else FORMS)
-        folder = self._services.exchange.new_folder(visitor, LINKS)
-        if row.kind == EXAM:
-            archive = self._services.exams.zip_report(visitor, run, folder)
-        else:
-            archive = self._services.runs.zip_export(visitor, run, form, folder)
+        with self._services.exchange.filled_folder(visitor, LINKS) as folder:
+            if row.kind == EXAM:
+                archive = self._services.exams.zip_report(visitor, run, folder)
+            else:
+                archive = self._services.runs.zip_export(visitor, run, form, folder)
         return gr.FileData(path=str(archive), orig_name=archive.name)
 
     def forget(self, visit: str) -> bool:

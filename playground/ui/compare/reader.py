@@ -56,7 +56,7 @@ class Reader:
     def open_passage(self, request: gr.Request, arm: str, event: gr.SelectData) -> tuple[Any, ...]:
         """Show the document around the passage that was clicked in this arm's pane."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
-        turns = self.services.conversations.load(visitor).get(arm, [])
+        turns = self.services.conversations.shown(visitor).get(arm, [])
         shown = pieces(language, turns[-1]) if turns else []
         if event.index >= len(shown) or shown[event.index].text != event.value[0]:
             raise UserError(say(language, "reader.unfinished"))

@@ -139,7 +139,7 @@ class CompareTab:
         )
 
     def refresh(self, request: gr.Request, place: ReaderState | None, *before: str) -> tuple[Any, ...]:
-        """Updates with the current choices, every stored turn, and the newest adapter in empty panes.
+        """Updates with the current choices, every turn, and the newest adapter in empty panes.
 
         `before` is what is chosen: the panes' arms and the two of the vote.
         """
@@ -149,7 +149,7 @@ class CompareTab:
         runs = self.services.runs.with_adapter(visitor)
         bases = bases_in_play(self.services, visitor, runs)
         choices, arms = arm_choices(language, runs, bases), chosen_arms(before[:PANES], runs, bases)
-        stored = self.services.conversations.load(visitor)
+        stored = self.services.conversations.shown(visitor)
         self.services.answers.prepare(visitor, arms)
         dropdowns = [gr.update(choices=choices, value=arm) for arm in arms]
         panes, reader = self._draw(language, arms, stored), self.reader.redraw(visitor, place)
@@ -166,7 +166,7 @@ class CompareTab:
         if len(arms) < PANES:
             raise UserError("Side by side takes two adapters, and there are fewer. Train or import another one first.")
         self.services.answers.prepare(visitor, arms)
-        return *arms, *_column_updates(arms), *self._draw(language, arms, self.services.conversations.load(visitor))
+        return *arms, *_column_updates(arms), *self._draw(language, arms, self.services.conversations.shown(visitor))
 
     def _ask(self, request: gr.Request, question: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         arms, anyway, decoding = self._read_form(values)
@@ -174,7 +174,7 @@ class CompareTab:
         refuse_if_full(self.services, language)
         wanted = [arm for arm in arms if arm != NONE]
         frames = self.services.conversations.ask(visitor, question, wanted, decoding, anyway)
-        yield from stream_updates(language, arms, frames, lambda: self.services.conversations.load(visitor))
+        yield from stream_updates(language, arms, frames, lambda: self.services.conversations.shown(visitor))
 
     def _retry(self, request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
         arms, _, _ = self._read_form(values)
@@ -192,7 +192,7 @@ class CompareTab:
             refuse_if_full(self.services, language)
             question = self.services.conversations.take_back(visitor, [arms[number]])
             frames = self.services.conversations.ask(visitor, question, [arms[number]], decoding, True)
-            yield from stream_updates(language, arms, frames, lambda: self.services.conversations.load(visitor))
+            yield from stream_updates(language, arms, frames, lambda: self.services.conversations.shown(visitor))
 
         return ask
 
@@ -216,15 +216,15 @@ class CompareTab:
         runs = self.services.runs.with_adapter(visitor)
         choices = arm_choices(language, runs, bases_in_play(self.services, visitor, runs))
         words = {part: say(language, f"compare.saved_{part}") for part in ("title", "stamps", "passages", "thoughts")}
-        folder = self.services.exchange.new_folder(visitor, DOWNLOADS)
         names = {id_: name for name, id_ in choices}
-        files = self.services.conversations.write_files(visitor, folder, names, words, language)
+        with self.services.exchange.filled_folder(visitor, DOWNLOADS) as folder:
+            files = self.services.conversations.write_files(visitor, folder, names, words, language)
         return (gr.update(value=[str(each) for each in files], visible=True),)
 
     def _show_arm(self, request: gr.Request, arm: str | None) -> tuple[Any, ...]:
         visitor, arm = visitor_of(self.services.visitors, request), arm or NONE
         self.services.answers.prepare(visitor, [arm])
-        stored = self.services.conversations.load(visitor)
+        stored = self.services.conversations.shown(visitor)
         return gr.update(elem_classes=column_classes(arm)), *draw_pane(language_of(request), arm, stored)
 
 

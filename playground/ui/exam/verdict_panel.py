@@ -102,8 +102,8 @@ class VerdictPanel:
         """Copies of the report's files in a download folder."""
         visitor = visitor_of(self.services.visitors, request)
         files = self.services.exams.files(visitor, exam) if exam else []
-        folder = self.services.exchange.new_folder(visitor, DOWNLOADS)
-        copies = [str(shutil.copy(each, folder)) for each in files]
+        with self.services.exchange.filled_folder(visitor, DOWNLOADS) as folder:
+            copies = [str(shutil.copy(each, folder)) for each in files]
         return (gr.update(value=copies, visible=bool(copies)),)
 
 

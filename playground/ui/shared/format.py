@@ -1,11 +1,14 @@
 """Figures and texts as a visitor reads them; escapes what a visitor or a model wrote."""
 
 import html
+import re
 from collections.abc import Sequence
 
 import adapters
 from playground.storage.store import RunRow
 from playground.ui.shared.i18n import say, write_number
+
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]()<>#!|~$&:@\"']")
 
 
 def count(language: str, number: float) -> str:
@@ -69,3 +72,8 @@ def method_name(id_: str) -> str:
     """A method's label, or its id if this version lacks the method."""
     known = adapters.methods()
     return known[id_].label if id_ in known else id_
+
+
+def escape_markdown(text: str) -> str:
+    """Text of a host or a visitor inside Markdown: no sign of it makes a link, a picture or an element."""
+    return _MARKDOWN.sub(lambda sign: f"&#{ord(sign[0])};", " ".join(text.split()))

@@ -9,9 +9,11 @@ from typing import Any
 
 import gradio as gr
 from gradio.blocks import Block, BlockFunction
+from gradio.data_classes import BlocksConfigDict
 
 from playground.errors import UserError
 from playground.files import is_full
+from playground.ui.compat import without_repeats
 from playground.ui.shared.i18n import ENGLISH, english, say
 from playground.ui.shared.session import language_of
 from playground.ui.shared.translation import translate
@@ -26,6 +28,10 @@ class CheckedPage(gr.Blocks):
 
     The page's own controls make no such values, but requests made by hand do, and a page that was left open.
     """
+
+    def get_config_file(self) -> BlocksConfigDict:
+        """See gradio; what each browser gets of the page, made smaller."""
+        return without_repeats(super().get_config_file())
 
     async def process_api(self, *args: Any, **named: Any) -> dict[str, Any]:
         """See gradio."""

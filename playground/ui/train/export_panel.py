@@ -66,7 +66,8 @@ def _build_push(services: Services, chosen: gr.Dropdown, form: gr.Dropdown) -> N
 def _export_handler(services: Services) -> Callable[..., tuple[Any, ...]]:
     def make(request: gr.Request, run: str, form: str) -> tuple[Any, ...]:
         visitor = visitor_of(services.visitors, request)
-        archive = services.runs.zip_export(visitor, run, form, services.exchange.new_folder(visitor, DOWNLOADS))
+        with services.exchange.filled_folder(visitor, DOWNLOADS) as folder:
+            archive = services.runs.zip_export(visitor, run, form, folder)
         return (gr.update(value=str(archive), visible=True),)
 
     return make

@@ -14,6 +14,13 @@ def test_markdown_headings_are_those_of_commonmark(write: Write) -> None:
     assert document.headings[1].end == document.headings[2].start
 
 
+def test_a_markdown_headings_link_to_itself_is_not_in_its_title(write: Write) -> None:
+    text = '# Install [¶](#install "Link to this heading")\n\n[#](#use)Use\n---\n\n## C#\n\n## See [it](#it)\n\nend'
+    document = read_document(write("a.md", text))
+    assert labels(document)[-1] == "Install > See [it](#it)"
+    assert labels(document)[1:3] == ["Install > Use", "Install > C#"]
+
+
 def test_underlined_headings_nest_in_the_order_of_their_styles(write: Write) -> None:
     document = read_document(write("a.txt", "=====\nTitle\n=====\n\nOne\n---\n\ntext\n\nTwo\n---\n\nmore\n\n---\n"))
     assert labels(document) == ["Title", "Title > One", "Title > Two"]

@@ -130,3 +130,43 @@ def test_terms_that_are_described_in_sentences_are_titles(write: Write) -> None:
         "<h1>Paint</h1><dl><dt>Colour</dt><dd>Red</dd></dl>"
     )
     assert labels(read_document(write("pumps.html", page))) == ["Pumps", "Pumps > Kelu", "Pumps > Moru", "Paint"]
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        '<h2 id="a">Install <a href="#a">¶</a></h2>',
+        '<h2 id="a"><a href="#a">#</a> Install</h2>',
+        '<h2><a href="#a">§</a><span id="a">Install</span></h2>',
+        '<h2 id="a">Install<a href="#a"> 🔗 </a></h2>',
+        '<h2 id="a">Install <a href="#a">Permanent link</a></h2>',
+        '<h2 id="a">Install <a class="anchor" href="page.html#a">¶ Link to this heading</a></h2>',
+        '<h2>Install <a class="permalink" href="/posts/install">#</a></h2>',
+        '<h2>Install <a class="header-anchor" href="#gone">\uf0c1</a></h2>',
+        '<h2 id="a">Install <a class="anchor" aria-hidden="true" href="#a">#</a></h2>',
+        '<section id="a"><div><h2>Install <a href="#a">¶</a></h2></div></section>',
+        '<a name="a"></a> <h2>Install <a href="#a">¶</a></h2>',
+        '<dl><dt id="a">Install <a href="#a">¶</a></dt></dl>',
+    ],
+)
+def test_the_link_of_a_heading_to_itself_is_no_text(write: Write, heading: str) -> None:
+    document = read_document(write("a.html", f"{heading}<p>Run the file.</p>"))
+    assert document.text.replace("\n\n", "\n") == "Install\nRun the file."
+    assert all(label == "Install" for label in labels(document))
+    assert document.left_out == ()
+
+
+@pytest.mark.parametrize(
+    ("heading", "title"),
+    [
+        ("<h2>C# basics</h2>", "C# basics"),
+        ("<h2>§ 3 ¶ 2</h2>", "§ 3 ¶ 2"),
+        ('<h2 id="c"><a class="anchor" href="#c">C# basics</a></h2>', "C# basics"),
+        ('<h2 id="a"><a href="#a">Link</a></h2>', "Link"),
+        ('<h2>Prices <a href="#note">*</a></h2>', "Prices *"),
+        ('<h2 id="a">The <a href="#a">anchor</a> <a href="#b">chain</a></h2>', "The anchor chain"),
+        ('<h2 id="a">The weakest <a href="#b">link</a></h2>', "The weakest link"),
+    ],
+)
+def test_signs_and_links_that_are_words_of_a_heading_stay(write: Write, heading: str, title: str) -> None:
+    assert labels(read_document(write("a.html", f"{heading}<p>Run the file.</p>"))) == [title]
