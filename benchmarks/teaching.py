@@ -104,7 +104,8 @@ RECIPES: Mapping[str, dict[str, object]] = {
     "no questions": {"pairs_share": 0.0},
     "all with passages": {"passages_share": 1.0},
     "none with passages": {"passages_share": 0.0},
-    "exercises and text": {"exercises_share": 0.7, "pairs_share": 0.0},
+    "half exercises": {"exercises_share": 0.5},
+    "exercises and text": {"pairs_share": 0.0},
 }
 
 

@@ -71,7 +71,7 @@ class TrainSettings:
         high=0.5,
     )
     exercises_share: float = knob(
-        0.5,
+        0.7,
         label="Reading exercises",
         help="Share of questions about texts of the playground's own: they teach to find the sentence that answers. "
         "There are some in English and Vietnamese.",
