@@ -123,7 +123,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_app(data: Path, **environment: str) -> Iterator[tuple[str, psutil.Process]]:
+def running_app(
+    data: Path, python: str | Path = sys.executable, **environment: str
+) -> Iterator[tuple[str, psutil.Process]]:
     """The app in a process of its own, ready to answer. No example is prepared.
 
     Ended afterwards with its children; one that has ended by itself leaves those that outlive it.
@@ -132,7 +134,7 @@ def running_app(data: Path, **environment: str) -> Iterator[tuple[str, psutil.Pr
     own = {"PLAYGROUND_DATA": str(data), "PORT": str(port), "PYTHONUNBUFFERED": "1", "PLAYGROUND_PREPARE": "none"}
     own |= environment
     with (data / "app.log").open("ab") as log:
-        app = psutil.Popen([sys.executable, "app.py"], cwd=ROOT, env={**os.environ, **own}, stdout=log, stderr=log)
+        app = psutil.Popen([python, "app.py"], cwd=ROOT, env={**os.environ, **own}, stdout=log, stderr=log)
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_until_up(url, app)

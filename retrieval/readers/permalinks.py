@@ -17,8 +17,8 @@ _SAYING = re.compile(
     r"lien permanent|enlace permanente|link permanente|liên kết cố định",
     re.I,
 )
-_MARKDOWN = r'\[[^\w\]]{1,3}\]\(#[^\s)]*(?: "[^"]*")?\)'
-_MARKDOWN_LINK = re.compile(rf"^{_MARKDOWN}\s*|\s*{_MARKDOWN}$")
+_MARKDOWN = r'\[[^\w\]]{1,3}\]\(#[^\s)]{0,200}(?: "[^"]{0,200}")?\)'
+_MARKDOWN_LINK = re.compile(rf"^{_MARKDOWN}|{_MARKDOWN}$")
 
 
 def permalinks(tree: LexborHTMLParser) -> Iterator[int]:
@@ -32,7 +32,7 @@ def permalinks(tree: LexborHTMLParser) -> Iterator[int]:
 
 def without_permalink(title: str) -> str:
     """A Markdown title without such a link, as programs write it that turn pages into Markdown."""
-    return _MARKDOWN_LINK.sub("", title) or title
+    return _MARKDOWN_LINK.sub("", title).strip() or title
 
 
 def _title(link: LexborNode) -> LexborNode:

@@ -95,7 +95,7 @@ def test_runs_that_a_cluster_works_on_at_once_are_waited_for_together(
         shots = [jobs.snapshot(*each) for each in zip(visitors[2:], runs, strict=True)]
         return [(each.position, each.starts_in) for each in shots]
 
-    assert seen([*runs[2:], taken]) == [(1, 30.0), (2, 50.0), (3, 50.0), (0, 0.0)]
+    assert seen([*runs[2:], taken]) == [(1, 30.0), (2, 50.0), (3, 50.0), (4, 90.0)]
 
 
 def test_a_visitor_with_many_runs_lets_the_others_have_one_in_between(jobs: JobQueue, store: Store) -> None:

@@ -285,7 +285,7 @@ def test_an_exam_stops_there_and_ends_there_with_every_answer_it_had(
     assert {each.arm for each in read_results(seen.folder / ANSWERS)} == {"base", "rag", "tuned"}
     assert all((seen.folder / name).is_file() for name in report.FILES)
     node = Path(os.environ[OWN])
-    assert not list((node / "data").rglob("*.json")), "nothing of an exam is left on a node"
+    assert not list((node / "data").rglob(f"{run}/*.json")), "nothing of an exam is left on a node"
     assert list((node / "models").rglob("1_Pooling/config.json")), "the embedder is, for the next exam"
 
 
