@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain, cycle
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,11 @@ def languages() -> list[str]:
     return sorted(file.stem for file in FOLDER.glob("*.json"))
 
 
-def read_exercises(language: str) -> list[Exercise]:
+@lru_cache
+def read_exercises(language: str) -> tuple[Exercise, ...]:
     """All exercises in a language; none where there are none."""
     file = FOLDER / f"{language}.json"
-    return [_exercise(each) for each in json.loads(file.read_text(encoding="utf-8"))] if file.is_file() else []
+    return tuple(_exercise(each) for each in json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else ()
 
 
 def exercise_examples(
@@ -61,7 +63,17 @@ def exercise_examples(
     return examples
 
 
-def _groups(exercise: Exercise, tokenizer: PreTrainedTokenizerBase, window: int, seed: int) -> Iterator[list[Example]]:
+@lru_cache(maxsize=1_024)
+def _groups(
+    exercise: Exercise, tokenizer: PreTrainedTokenizerBase, window: int, seed: int
+) -> tuple[list[Example], ...]:
+    """The examples that are read together; made once, as every text of a language has the same exercises."""
+    return tuple(_made_groups(exercise, tokenizer, window, seed))
+
+
+def _made_groups(
+    exercise: Exercise, tokenizer: PreTrainedTokenizerBase, window: int, seed: int
+) -> Iterator[list[Example]]:
     draw = random.Random(f"{seed} {exercise.title}")
     room = MAX_GROUP_WINDOWS * window
     texts = [each.text for each in exercise.passages]

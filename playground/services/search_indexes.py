@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from retrieval.errors import IndexingStopped, RetrievalError
 from retrieval.index import Index
 from retrieval.persistence import load, save, vectors_by_hash
 
-IN_MEMORY = 4  # indexes, of all visitors
+IN_MEMORY = 4  # indexes, of all visitors; one that several share counts once
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ class SearchIndexes:
         self._library = library
         self._embedders = embedders
         self._builders = KeyedLocks()
+        self._loading = KeyedLocks()
+        # By folder and embedder, as long as somebody uses it: visitors of an example share its index.
+        self._loaded: WeakValueDictionary[str, Index] = WeakValueDictionary()
         self._stops = StopSignals()
         self._lock = threading.Lock()  # of the three below
         self._cache: OrderedDict[str, tuple[str, Index]] = OrderedDict()
@@ -137,10 +141,19 @@ class SearchIndexes:
         if held and held[0] == text:
             return held[1]
         folder = self._store.saved_index(visitor, text)
-        index = _load_index(folder, self._embedders.of(visitor)) if folder.exists() else None
+        index = self._load(folder, self._embedders.of(visitor)) if folder.exists() else None
         if index:
             self._remember(visitor, text, index)
         return index
+
+    def _load(self, folder: Path, embedder: Embedder) -> Index | None:
+        """A saved index, loaded once however many ask for it; None for a damaged one or another embedder's."""
+        key = f"{folder} {embedder.hash}"
+        with self._loading.hold(key):
+            index = self._loaded.get(key)
+            if index is None and (index := _load_index(folder, embedder)):
+                self._loaded[key] = index
+            return index
 
     def _in_memory(self, visitor: str) -> tuple[str, Index] | None:
         """The index that is held and its text's hash, unless the visitor changed to another embedder since."""
@@ -153,7 +166,7 @@ class SearchIndexes:
     def _before(self, visitor: str) -> Index | None:
         """The index of the text as it was, without documents that are gone; None where nothing is left."""
         held, folder = self._in_memory(visitor), _newest_folder(self._store.index_folder(visitor))
-        index = held[1] if held else _load_index(folder, self._embedders.of(visitor)) if folder else None
+        index = held[1] if held else self._load(folder, self._embedders.of(visitor)) if folder else None
         index = index.restrict_to({row.name for row in self._library.rows(visitor)}) if index else None
         return index if index and index.passages else None
 
@@ -193,7 +206,7 @@ class SearchIndexes:
         with self._lock:
             self._cache[visitor] = (text, index)
             self._cache.move_to_end(visitor)
-            while len(self._cache) > IN_MEMORY:
+            while len({id(held) for _, held in self._cache.values()}) > IN_MEMORY:
                 self._cache.popitem(last=False)
 
 
@@ -203,7 +216,6 @@ def _newest_folder(folder: Path) -> Path | None:
 
 
 def _load_index(folder: Path, embedder: Embedder) -> Index | None:
-    """A saved index; None for a damaged one or another embedder's."""
     try:
         return load(folder, embedder)
     except RetrievalError:

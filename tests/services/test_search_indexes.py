@@ -1,6 +1,7 @@
 """When a search index is built, watched, cancelled and kept."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from playground.settings import Settings
 from playground.storage.store import Store, new_secret
 from retrieval import build as build_module
 from retrieval.errors import IndexingStopped
+from retrieval.persistence import load
 from tests.fakes.embedders import LetterEmbedder
 from tests.fakes.memory import held_in_memory
 
@@ -158,6 +160,44 @@ def test_the_oldest_index_leaves_the_memory(
     assert indexes.ready(visitors[1]) is second
     assert indexes.ready(visitors[0]) is not first
     assert len(embedder.encoded) == 3
+
+
+@pytest.fixture
+def shared(
+    library: Library,
+    indexes: SearchIndexes,
+    store: Store,
+    visitor: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> list[str]:
+    """Visitors of one example, whose index is on disk."""
+    visitors = [visitor, *(store.visitor(new_secret()) for _ in range(5))]
+    for each in visitors:
+        library.add_text(each, STREET)
+    indexes.index(visitor)
+    folder = store.index_folder(visitor)
+    monkeypatch.setattr(store, "saved_index", lambda _, text: folder / text)
+    return visitors
+
+
+def test_an_index_that_several_visitors_share_is_loaded_once(
+    make: Callable[[], SearchIndexes], shared: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[object] = []
+
+    def slow_load(*of: object) -> object:
+        loads.append(of)
+        time.sleep(0.2)
+        return load(*of)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(indexes_module, "load", slow_load)
+    monkeypatch.setattr(indexes_module, "IN_MEMORY", 1)
+    after = make()
+    with ThreadPoolExecutor(len(shared)) as pool:
+        found = list(pool.map(after.ready, shared))
+    assert len({id(index) for index in found}) == len(loads) == 1
+    assert [after.ready(each) for each in shared] == found
+    assert len(loads) == 1, "one index counts once, however many use it"
 
 
 def test_forget_drops_the_index_from_memory(
