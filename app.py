@@ -15,6 +15,9 @@ os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")  # bitsandbytes would load a c
 # Gradio would sum up its own log with pandas after every event; nobody reads it.
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000000")
 
+if os.environ.get("SPACES_ZERO_GPU"):  # it changes torch, and refuses to once anything has looked for a GPU
+    import spaces  # noqa: F401
+
 from playground.device import share_freed_memory
 from playground.errors import UserError
 from playground.models.registry import install_models

@@ -2,29 +2,55 @@
 
 Makes an environment of that Python with `requirements.txt` alone, or takes the one in `--folder`, starts `app.py` in
 it, and does the main job over HTTP with the real model. `--zero-gpu` lets the package `spaces`, which must be installed
-there beside a CUDA build of torch, take this machine for a ZeroGPU Space; what needs the GPU then ends with an error.
+there beside a CUDA build of torch, take this machine for a ZeroGPU Space whose platform lends no GPU.
 """
 
 import argparse
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from gradio_client import Client
+from gradio_client.exceptions import AppError
 
 from benchmarks.journey import running_app
 
 ROOT = Path(__file__).parents[1]
-TEXT = " ".join(f"Rule {n} of the club: member {n} brings cake number {n} on day {n}." for n in range(60))
+TEXT = "\n\n".join(f"Rule {n} of the club: member {n} brings cake number {n} on day {n}." for n in range(60))
 QUESTION = "Who brings cake number 7?"
 ARMS = ["base", "rag", "tuned", "both"]
-ZERO_GPU = {"SPACES_ZERO_GPU": "1", "SPACES_ZERO_DEVICE_API_URL": "http://127.0.0.1:9"}
 VERSIONS = (
     "import sys, torch, gradio, transformers as t; print(sys.version.split()[0], torch.__version__, t.__version__)"
 )
+
+
+class Platform(BaseHTTPRequestHandler):
+    """What a ZeroGPU Space asks its platform: it takes the report of a start, and has no GPU to lend."""
+
+    def do_POST(self) -> None:
+        """Print and answer a request."""
+        print(f"platform: POST {self.path}", flush=True)
+        self.send_response(200 if self.path == "/startup-report" else 404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """No second line per request."""
+
+
+@contextmanager
+def zero_gpu() -> Iterator[dict[str, str]]:
+    """The environment of a ZeroGPU Space, with its platform on loopback."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Platform) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield {"SPACES_ZERO_GPU": "1", "SPACES_ZERO_DEVICE_API_URL": f"http://127.0.0.1:{server.server_port}"}
+        server.shutdown()
 
 
 def environment(python: str, torch: str, folder: Path) -> Path:
@@ -69,10 +95,13 @@ def main() -> None:
         python = environment(chosen.python, chosen.torch, chosen.folder or Path(made) / "environment")
         print(subprocess.run([python, "-c", VERSIONS], capture_output=True, text=True, check=True).stdout.strip())
         data, began = Path(made), time.monotonic()
-        with running_app(data, python, **(ZERO_GPU if chosen.zero_gpu else {})) as (url, _):
+        with zero_gpu() if chosen.zero_gpu else nullcontext({}) as own, running_app(data, python, **own) as (url, _):
             print(f"page: served after {time.monotonic() - began:.0f} s", flush=True)
-            for line in main_job(url, chosen.steps):
-                print(line, flush=True)
+            try:
+                for line in main_job(url, chosen.steps):
+                    print(line, flush=True)
+            except AppError as fault:
+                print(f"refused: {fault}")
         print("".join(f"log: {line}\n" for line in (data / "app.log").read_text().splitlines() if "Error" in line))
 
 

@@ -1,6 +1,8 @@
 """The repository as a Hugging Face Space and as a package list: what must agree, agrees."""
 
 import ast
+import os
+import subprocess
 import sys
 from importlib.metadata import packages_distributions, requires, version
 from pathlib import Path
@@ -100,3 +102,12 @@ def test_the_models_wheels_and_texts_are_named_in_the_notice() -> None:
     for path in texts:
         assert path.name in notice
         assert path.with_name(f"{path.name}.license").is_file(), f"{path.name} has no licence beside it"
+
+
+def test_a_zero_gpu_space_imports_spaces_before_anything_can_look_for_a_gpu(tmp_path: Path) -> None:
+    (tmp_path / "spaces.py").write_text("import sys\nprint('torch' in sys.modules)\nraise SystemExit")
+    environment = {**os.environ, "SPACES_ZERO_GPU": "1", "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "app.py"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines() == ["False"], done.stderr

@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase
 from playground.data.coverage import fit_sections, rank_sections, without_others
 from playground.data.exercises import exercise_examples, read_exercises
 from playground.data.explanations import explanation_pairs
+from playground.data.mix import part_of
 from playground.data.packing import join_groups, pack_length
 from playground.data.passage_examples import PassageExamples
 from playground.data.passage_pool import PassagePool
@@ -112,9 +113,10 @@ def check_size(split: ExampleSplit) -> None:
     Raises:
         UserError: there is too little text to train on and hold some out.
     """
-    if not split.heldout or split.train_tokens < MIN_TOKENS:
+    own = count_tokens([each for each in split.train if part_of(each) not in ("exercise", "replay")])
+    if not split.heldout or own < MIN_TOKENS:
         raise UserError(
-            f"This text is too short to train on: {split.train_tokens} tokens are left beside what is held out, and at "
+            f"This text is too short to train on: {own} tokens are left beside what is held out, and at "
             f"least {MIN_TOKENS} in two sections that do not repeat each other are needed. Add more text."
         )
 

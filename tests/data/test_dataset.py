@@ -109,6 +109,11 @@ def test_too_little_text_is_refused_with_the_amount(tokenizer: PreTrainedTokeniz
         build(tokenizer, document(text))
 
 
+def test_exercises_do_not_count_as_text(tokenizer: PreTrainedTokenizerFast) -> None:
+    with pytest.raises(UserError, match=r"too short to train on: \d\d tokens"):
+        build(tokenizer, document("One paragraph only " * 3), exercises_share=0.7)
+
+
 def handbook(sections: int = 40) -> Document:
     """Sections that each define a thing of their own."""
     words = [
