@@ -9,7 +9,7 @@ from functools import partial
 
 import adapters
 from adapters.cost import YARDSTICK
-from playground.device import choose
+from playground.device import choose, on_zero_gpu
 from playground.inference.forward import forward_of
 from playground.jobs.queue import JobQueue
 from playground.jobs.supervisor import Supervisor
@@ -111,7 +111,12 @@ class Services:
         return self.chats.get()
 
     def start(self) -> None:
-        """Resume the queue; on threads, load the models, time the device, ask the Hub, prepare examples, sweep."""
+        """Resume the queue; on threads, load the models, time the device, ask the Hub, prepare examples, sweep.
+
+        On ZeroGPU the host's chat model is loaded first: only the main thread can place it on a GPU to borrow.
+        """
+        if on_zero_gpu():
+            self.chats.get()
         self.supervisor.start()
         sweep = partial(self.visitors.sweep_daily, self._closing)
         tasks: dict[str, Callable[[], object]] = {

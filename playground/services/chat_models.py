@@ -9,7 +9,7 @@ from pathlib import Path
 
 from transformers import PretrainedConfig
 
-from playground.device import choose, free_memory, gpu, read_rate
+from playground.device import choose, free_memory, gpu, on_zero_gpu, read_rate
 from playground.errors import UserError
 from playground.inference.engine import complete, scheduler_of
 from playground.models import registry
@@ -65,7 +65,9 @@ class ChatModels:
         self._settings, self._store = settings, store
         if settings.chat_models:
             check_list(settings)
-        self._entries = {each.name: each for each in listed_chats(settings)}
+        listed = listed_chats(settings)
+        # On ZeroGPU only what was loaded before the page was served can be placed on a GPU.
+        self._entries = {each.name: each for each in (listed[:1] if on_zero_gpu() else listed)}
         self.default = next(iter(self._entries))
         self._cache: OrderedDict[str, ChatModel] = OrderedDict()
         self._loading = KeyedLocks()

@@ -1,8 +1,18 @@
 """The container of all services: what starting it begins, closing it ends."""
 
 import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+import pytest
+
+from playground.models.chat_model import ChatModel
+from playground.services import app, chat_models
 from playground.services.app import Services
+from playground.services.chat_models import ChatModels
+from playground.settings import Settings
+from playground.storage.store import Store
 
 
 def test_no_thread_outlives_the_services(services: Services) -> None:
@@ -12,3 +22,29 @@ def test_no_thread_outlives_the_services(services: Services) -> None:
     assert started
     services.close()
     assert not [each.name for each in started if each.is_alive()]
+
+
+def test_on_zero_gpu_the_model_is_loaded_on_the_thread_that_starts_the_services(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loading: list[str] = []
+    load = chat_models.load_chat
+
+    def named_load(*given: Any) -> ChatModel:
+        loading.append(threading.current_thread().name)
+        return load(*given)
+
+    monkeypatch.setattr(chat_models, "load_chat", named_load)
+    monkeypatch.setattr(app, "on_zero_gpu", lambda: True)
+    services.start()
+    services.close()
+    assert loading == [threading.current_thread().name]
+
+
+def test_on_zero_gpu_no_other_model_is_offered(
+    settings: Settings, store: Store, long_window_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = replace(settings, chat_models=str(long_window_folder))
+    assert len(ChatModels(listed, store).offered_names()) == 2
+    monkeypatch.setattr(chat_models, "on_zero_gpu", lambda: True)
+    assert ChatModels(listed, store).offered_names() == [ChatModels(listed, store).default]
