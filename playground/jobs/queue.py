@@ -258,13 +258,12 @@ class JobQueue:
         active = [each for each in self._store.runs.active() if row.prepared or not each.prepared]  # those give way
         ahead = list(takewhile(lambda each: each.id != row.id, active))
         out = self._on_cluster(active)
-        goes_out = bool(out) and _may_go_out(row)
-        same_way = [
-            each
-            for each in ahead
-            if goes_out == (each.id in out or (bool(out) and each.state == "queued" and _may_go_out(each)))
-        ]
-        slots = len(out) if goes_out else 1
+
+        def goes_out(each: RunRow) -> bool:
+            return bool(out) and (each.id in out or (each.state == "queued" and _may_go_out(each)))
+
+        same_way = [each for each in ahead if goes_out(each) == goes_out(row)]
+        slots = len(out) if goes_out(row) else 1
         return max(0, len(same_way) - slots + 1), _starts_in(same_way, slots)
 
     def _on_cluster(self, active: Sequence[RunRow]) -> set[str]:

@@ -17,7 +17,8 @@ from playground.evaluation.runner import ExamProgress
 from playground.evaluation.statements import render_statement
 from playground.models.chat_choice import listed_chats
 from playground.models.chat_model import ChatModel, load_chat
-from playground.models.registry import ModelSource, chat_source
+from playground.models.gguf_model import find_unpacked, is_gguf, unpack_gguf
+from playground.models.registry import ModelSource, chat_source, gguf_file
 from playground.settings import Settings
 from playground.storage.run_folder import EXAM_FILES
 from playground.surface.arms import Arms
@@ -127,6 +128,14 @@ def write_report(found: Report, out: Path) -> None:
 
 
 def _source(settings: Settings, wanted: str) -> ModelSource:
-    """Where a chat model is: one of the host's list by its name, or any by its folder, GGUF file or id."""
+    """Where a chat model is: one of the host's list by its name, or any by its folder, GGUF file or id.
+
+    A GGUF file is made ready first, which takes a minute once.
+    """
     listed = {each.name: each.wanted for each in listed_chats(settings)}
-    return chat_source(settings, listed.get(wanted, wanted))
+    name = listed.get(wanted, wanted)
+    if is_gguf(name):
+        file = gguf_file("untuned_model", name)
+        if find_unpacked(file, settings.models) is None:
+            unpack_gguf(file, settings.models)
+    return chat_source(settings, name)
