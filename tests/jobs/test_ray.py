@@ -50,6 +50,7 @@ pytestmark = pytest.mark.slow
 NODE_MEMORY = 80_000_000  # bytes of a node's object store
 NODE_BYTES = 4_000_000_000  # of memory that a node says it has
 PATIENCE = 300.0  # seconds for a run on a busy machine: four processes import everything
+LOOKS = 10
 LOST_SECONDS = "4"  # until Ray takes a cluster for gone
 
 
@@ -70,9 +71,15 @@ class Machines:
         self.cluster.add_node(num_cpus=cores, memory=memory, object_store_memory=NODE_MEMORY)
 
     def busy_nodes(self) -> list[psutil.Process]:
-        """The process of each node that has a run at work."""
-        found = [each.parent() for each in psutil.process_iter(["cmdline"]) if _does_a_run(each)]
-        return [each for each in found if each is not None]
+        """The process of each node that has a run at work, once per run.
+
+        Looks several times: a process whose title Ray is just changing seems to have none.
+        """
+        found = {}
+        for _ in range(LOOKS):
+            found |= {each.pid: each.parent() for each in psutil.process_iter(["cmdline"]) if _does_a_run(each)}
+            time.sleep(0.02)
+        return [each for each in found.values() if each is not None]
 
 
 def _does_a_run(process: psutil.Process) -> bool:
