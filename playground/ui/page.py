@@ -51,14 +51,14 @@ def build(services: Services) -> gr.Blocks:
                 start = StartTab(services)
             with gr.Tab(mark("tab.text"), id="text"):
                 text = TextTab(services)
-            with gr.Tab(mark("tab.train"), id="train"):
-                train = TrainTab(services, page)
+            with gr.Tab(mark("tab.train"), id="train") as opening:
+                train = TrainTab(services, opening)
             with gr.Tab(mark("tab.compare"), id="compare"):
                 compare = CompareTab(services)
             with gr.Tab(mark("tab.exam"), id="exam") as opening:
                 exam = ExamTab(services, opening)
-            with gr.Tab(mark("tab.learn"), id="learn"):
-                LearnTab(services, page)
+            with gr.Tab(mark("tab.learn"), id="learn") as opening:
+                LearnTab(services, opening)
         start.wire(tabs)
         ways = {text.next: "train", start.own: "text", compare.train_own: "train", compare.bring_text: "text"}
         for button, tab in ways.items():

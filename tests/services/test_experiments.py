@@ -65,8 +65,8 @@ class Visit:
 def page(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[gr.Blocks, TrainTab]:
     settings = Settings(data=tmp_path_factory.mktemp("data"), chat_model=str(tiny_model_folder))
     services = Services(settings)
-    with gr.Blocks() as page:
-        tab = TrainTab(services, page)
+    with gr.Blocks() as page, gr.Tab() as opening:
+        tab = TrainTab(services, opening)
     return page, tab
 
 

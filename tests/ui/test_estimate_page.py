@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,36 @@ def form(app: tuple[str, Services]) -> Iterator[Page]:
 def put(form: Page, label: str, value: str) -> None:
     form.get_by_label(label, exact=True).filter(visible=True).fill(value)
     form.keyboard.press("Tab")
+
+
+def test_nothing_is_planned_or_measured_before_a_visitor_looks_at_the_tab(
+    app: tuple[str, Services], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, services = app
+    called = list[str]()
+    for owner, name in ((services.runs, "plan"), (services.method_costs, "measure")):
+        monkeypatch.setattr(owner, name, _noting(getattr(owner, name), name, called))
+    with chromium() as tab:
+        tab.goto(url)
+        tab.get_by_role("tab", name="Text").click(timeout=MINUTES)
+        tab.get_by_label("paste a text").fill(CLUB_RULES)
+        tab.get_by_role("button", name="Add this text").click()
+        onwards = tab.get_by_role("button", name="Next: fine-tune")
+        expect(onwards).to_be_visible(timeout=MINUTES)
+        tab.wait_for_timeout(1_000)
+        assert called == []
+        onwards.click()
+        expect(tab.get_by_label("Before you start")).to_have_value(ESTIMATE, timeout=MINUTES)
+        expect(tab.locator(".cards svg").first).to_be_visible(timeout=MINUTES)
+    assert {*called} == {"plan", "measure"}
+
+
+def _noting(act: Callable[..., Any], name: str, called: list[str]) -> Callable[..., Any]:
+    def note(*args: Any, **more: Any) -> Any:
+        called.append(name)
+        return act(*args, **more)
+
+    return note
 
 
 def test_a_late_estimate_of_an_older_form_does_not_stay(

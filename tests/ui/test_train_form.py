@@ -42,7 +42,7 @@ class Form:
         for name, value in {"window": 256, **run}.items():
             values[self.tab.controls.flat.index(self.tab.controls.for_run[name])] = value
         parts = ("estimate", "warning", "reading")
-        return dict(zip(parts, self.handler(self.tab.reading)(self.request, "lora", "quick", *values), strict=True))
+        return dict(zip(parts, self.handler(self.tab.reading)(self.request, "seen", "lora", "quick", *values), strict=True))
 
     def handler(self, output: Any) -> Callable[..., Any]:
         """What the page calls to fill a part of the form."""
@@ -52,8 +52,8 @@ class Form:
 @pytest.fixture(scope="module")
 def built(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[gr.Blocks, TrainTab]:
     services = Services(Settings(data=tmp_path_factory.mktemp("data"), chat_model=str(tiny_model_folder)))
-    with gr.Blocks() as page:
-        tab = TrainTab(services, page)
+    with gr.Blocks() as page, gr.Tab() as opening:
+        tab = TrainTab(services, opening)
     return page, tab
 
 

@@ -12,14 +12,14 @@ from playground.ui.learn.method_details import article, legend, measured_costs, 
 from playground.ui.shared.frames import Frames
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of
-from playground.ui.shared.tab import NO_PROGRESS
+from playground.ui.shared.tab import NO_PROGRESS, seen_box
 
 
 class LearnTab:
     """A tab to read; all its words and figures are our own."""
 
-    def __init__(self, services: Services, page: gr.Blocks) -> None:
-        """Draw the tab and wire it."""
+    def __init__(self, services: Services, opening: gr.Tab) -> None:
+        """Draw the tab and wire it; `opening` is what a visitor clicks to see it."""
         self.services = services
         gr.Markdown(mark("learn.intro"))
         with gr.Row():
@@ -33,7 +33,9 @@ class LearnTab:
         self.legend = gr.HTML(elem_classes="told")
         self.articles = gr.HTML(elem_classes="told")
         frames = Frames(self.outputs)
-        page.load(frames.stream(self._show), None, frames.outputs, api_visibility="private", **NO_PROGRESS)
+        seen_box(opening).change(
+            frames.stream(self._show), None, frames.outputs, api_visibility="private", **NO_PROGRESS
+        )
 
     @property
     def outputs(self) -> list[gr.HTML]:

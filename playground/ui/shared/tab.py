@@ -36,6 +36,13 @@ class Tab:
     inputs: Sequence[Component] = ()
 
 
+def seen_box(opening: gr.Tab) -> gr.Textbox:
+    """A hidden box that gets its only text when a visitor first opens a tab; what takes long to draw follows it."""
+    box = gr.Textbox("", visible="hidden")
+    opening.select(None, None, box, js="() => 'seen'", **UNQUEUED)
+    return box
+
+
 def bump(number: int) -> int:
     """The next value of a tab's `changed`; a new value makes the page redraw its tabs."""
     return number + 1

@@ -37,8 +37,8 @@ class MethodChoice:
             self.about = gr.HTML(elem_classes="told")
             self.rival = gr.Button(visible=False, size="sm")
 
-    def wire(self, page: gr.Blocks, controls: Controls, form: list[Any], notice: gr.Textbox) -> None:
-        """`form` is the choice, the preset and all controls; its errors appear in `notice`."""
+    def wire(self, seen: gr.Textbox, controls: Controls, form: list[Any], notice: gr.Textbox) -> None:
+        """Draw the cards once `seen` has a text. `form` is the choice, the preset and all controls."""
         self.controls = controls
         shown = [*[card.column for card in self.cards.values()], *controls.groups.values()]
         self.method.change(self._mark_chosen, self.method, shown, **UNQUEUED)
@@ -53,9 +53,9 @@ class MethodChoice:
         frames = Frames(drawn)
         show = frames.stream(guarded_stream(len(drawn), clears=False)(self._show))
         self._draw = partial(
-            gr.on, fn=show, inputs=form, outputs=frames.outputs, api_visibility="private", **NO_PROGRESS
+            gr.on, fn=show, inputs=[seen, *form], outputs=frames.outputs, api_visibility="private", **NO_PROGRESS
         )
-        self._draw(page.load)
+        self._draw(seen.change)
 
     def follow(self, chat_model: gr.Textbox) -> None:
         """Draw the cards again when this, which tells the chosen chat model, has changed."""
@@ -65,8 +65,10 @@ class MethodChoice:
         cards = [gr.update(elem_classes=card_classes(id_ == chosen)) for id_ in self.cards]
         return [*cards, *[gr.update(visible=id_ == chosen) for id_ in self.controls.groups]]
 
-    def _show(self, request: gr.Request, *form: Any) -> Iterator[tuple[Any, ...]]:
-        """Updates at once without figures, then with the measured ones."""
+    def _show(self, request: gr.Request, seen: str, *form: Any) -> Iterator[tuple[Any, ...]]:
+        """Updates at once without figures, then with the measured ones; none before the tab was seen."""
+        if not seen:
+            return
         language = language_of(request)
         for known in measured_costs(self.services, self._base(request)):
             described = _method_facts(language, form[0], known), self._rival_button(language, *form)

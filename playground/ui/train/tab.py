@@ -15,7 +15,7 @@ from playground.ui.shared.format import count, decimal, duration, run_names
 from playground.ui.shared.handlers import Notice, guard, notice_box, notice_update
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import NO_PROGRESS, UNQUEUED, UNQUEUED_LATEST, Tab, bump
+from playground.ui.shared.tab import NO_PROGRESS, UNQUEUED, UNQUEUED_LATEST, Tab, bump, seen_box
 from playground.ui.train.adapters_list import AdaptersList, build_adapters_list, list_updates
 from playground.ui.train.comparison_panel import ComparisonPanel
 from playground.ui.train.history import History
@@ -33,9 +33,10 @@ FIRST_METHOD, FIRST_PRESET = "lora", "quick"
 class TrainTab:
     """The tab's components and their events; every handler looks up the visitor."""
 
-    def __init__(self, services: Services, page: gr.Blocks) -> None:
-        """Draw the tab and wire it."""
+    def __init__(self, services: Services, opening: gr.Tab) -> None:
+        """Draw the tab and wire it; `opening` is what a visitor clicks to see it."""
         self.services = services
+        self.seen = seen_box(opening)
         self.changed = gr.State(0)
         gr.Markdown(mark("train.intro"))
         self._build_form()
@@ -45,7 +46,7 @@ class TrainTab:
         self.list: AdaptersList = build_adapters_list(services, self.notice, self.changed)
         self.history = History(services, self.panel, self.notice, self.changed)
         self._wire()
-        self.choice.wire(page, self.controls, self.form, self.notice)
+        self.choice.wire(self.seen, self.controls, self.form, self.notice)
 
     @property
     def tab(self) -> Tab:
@@ -106,7 +107,8 @@ class TrainTab:
         changed = [control.change for control in self.form]
         gr.on(changed, lambda: notice_update(""), None, self.notice, **UNQUEUED)
         told = [self.estimate, self.warning, self.reading]
-        gr.on([*changed, self.redrawn.change], guard(len(told))(self._estimate), self.form, told, **UNQUEUED_LATEST)
+        followed, asked = [*changed, self.redrawn.change, self.seen.change], [self.seen, *self.form]
+        gr.on(followed, guard(len(told), clears=False)(self._estimate), asked, told, **UNQUEUED_LATEST)
         started = [self.notice, self.name, *self.panel.outputs, self.changed]
         self.panel.start.click(
             guard(len(started))(self._start),
@@ -162,8 +164,13 @@ class TrainTab:
         runs = self.services.runs.listed(visitor)
         return list_updates(language, runs, run_names(language, runs, self.services.chats.default), None)
 
-    def _estimate(self, request: gr.Request, method: str, preset: str, *values: Any) -> tuple[Any, ...]:
-        """What the run would take, or why there is no estimate; a warning about the text; what of it would be read."""
+    def _estimate(self, request: gr.Request, seen: str, method: str, preset: str, *values: Any) -> tuple[Any, ...]:
+        """What the run would take, or why there is no estimate; a warning about the text; what of it would be read.
+
+        Nothing before the tab was seen: a new text takes seconds, in which its first answers are awaited.
+        """
+        if not seen:
+            return gr.skip(), gr.skip()
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         if not self.services.library.has_text(visitor):
             return Notice(say(language, "train.needs_text")), notice_update(""), gr.update(visible=False)
