@@ -20,6 +20,7 @@ PASSAGE = "[{number}] {heading}\n{text}"
 PASSAGE_BARE = "[{number}] {text}"
 READ_PASSAGES = 3  # at most: a small model finds less in more of them (docs/log.md)
 THOUGHTS, THOUGHTS_END = "<think>", "</think>"  # as Qwen3, SmolLM3 and DeepSeek-R1 write them
+_OWN_SENTENCES = (SYSTEM, *re.split(r"\{\w+\}", WITH_PASSAGES))
 _NUMBERED = re.compile(r"\W*(?:[^\W\d]+\W+)?(?:\d+|[IVXLC]+)[.\d]*\W*")  # Section 8, § 3, Điều 12, IV.
 
 Messages = list[dict[str, str]]
@@ -69,6 +70,12 @@ def split_thoughts(said: str, prompt: str) -> tuple[str, str]:
         return "", "" if begun and THOUGHTS.startswith(begun) else said
     thoughts, _, answer = begun.removeprefix(THOUGHTS).partition(THOUGHTS_END)
     return thoughts.strip(), answer.lstrip()
+
+
+def repeats_instructions(answer: str) -> bool:
+    """Whether an answer holds what only the prompt says, as a small model may that has lost its way."""
+    said = " ".join(answer.split())
+    return any(" ".join(each.split()).strip(" :") in said for each in _OWN_SENTENCES if each.strip())
 
 
 def defuse(tokenizer: PreTrainedTokenizerBase, text: str) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from playground.data.qa.sentences import UPPER
 from playground.data.tokenize import TrainingPair
 from playground.evaluation.metrics import abstains, normalise
+from playground.prompts import repeats_instructions
 from retrieval.chunks import announces_more
 from retrieval.language import Terms, detect_language
 
@@ -95,7 +96,8 @@ def judge(answer: str, question: str, truth: str, evidence: str, ended: bool, ri
         support=_support(said, asked, set(terms(evidence))) if evidence else math.nan,
         repeated=repeated_share(answer),
         ended=ended and not announces_more(answer),
-        echo=bool(said) and not recall > 0 and len(asked.intersection(said)) >= ECHO * len(set(said)),
+        echo=repeats_instructions(answer)
+        or (bool(said) and not recall > 0 and len(asked.intersection(said)) >= ECHO * len(set(said))),
         abstained=abstains(answer),
         invented=invented(answer, f"{question}\n{evidence}\n{truth}", terms),
         right=right,

@@ -1,4 +1,4 @@
-"""What is wrong with an answer in a conversation: it only asks, announces, repeats another one, or is hardly a word.
+"""What is wrong with the form of an answer in a conversation, such as one that only asks or is hardly a word.
 
 This is what a model says that has learnt to stop early, to answer everything alike, or not to read its passages. Pure
 rules; asks no model.
@@ -9,18 +9,18 @@ from collections.abc import Sequence
 
 from playground.evaluation.answer_quality import SHORT_WORDS
 from playground.evaluation.metrics import abstains, normalise
-from playground.prompts import Turn
+from playground.prompts import Turn, repeats_instructions
 from retrieval.chunks import announces_more, sentences
 from retrieval.follow_up import content_words
 from retrieval.question_form import asks_for_name_or_number
 
-ECHO, OPEN, SAME, SHORT = "echo", "open", "same", "short"
+ECHO, PROMPT, OPEN, SAME, SHORT = "echo", "prompt", "open", "same", "short"
 _CITATION = re.compile(r"\[\d+\]")
 ALIKE = 0.5  # share of common content words from which on two questions ask the same
 
 
 def answer_warning(question: str, answer: str, earlier: Sequence[Turn], taught_short: bool = False) -> str:
-    """ECHO, OPEN, SAME, SHORT, or an empty string.
+    """ECHO, PROMPT, OPEN, SAME, SHORT, or an empty string.
 
     Args:
         question: what was asked.
@@ -29,6 +29,8 @@ def answer_warning(question: str, answer: str, earlier: Sequence[Turn], taught_s
         taught_short: whether the arm learnt, or was shown, mostly short answers: then a short one is as wanted.
     """
     said = normalise(answer)
+    if repeats_instructions(answer):
+        return PROMPT
     if not said or abstains(answer):
         return ""
     if _only_asks(question, answer):

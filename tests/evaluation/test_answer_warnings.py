@@ -2,8 +2,11 @@
 
 import pytest
 
-from playground.evaluation.answer_warnings import ECHO, OPEN, SAME, SHORT, answer_warning, mostly_short
+from playground import prompts
+from playground.evaluation.answer_quality import judge
+from playground.evaluation.answer_warnings import ECHO, OPEN, PROMPT, SAME, SHORT, answer_warning, mostly_short
 from playground.prompts import Turn
+from retrieval.chunks import Passage
 
 DIFFERENCE = "What is the difference between apt-get and dpkg?"
 INSTALL = "How do I install Debian packages from the command line?"
@@ -31,6 +34,16 @@ def test_an_answer_that_only_repeats_the_question_is_marked(answer: str) -> None
     assert answer_warning(INSTALL, answer, []) == ECHO
     assert answer_warning(INSTALL, f"{answer} {SENTENCE}", []) == "", "it goes on"
     assert answer_warning("Is it free?", "It is free.", []) == "", "an answer may say the question's words"
+
+
+def test_an_answer_with_the_prompts_own_words_is_marked() -> None:
+    asked = prompts.messages(INSTALL, passages=[Passage("apt", "a.txt", "", "", 0, 3, tokens=1)])
+    instruction = asked[-1]["content"].split("\n\n")[-1].replace(INSTALL, "")
+    assert answer_warning(INSTALL, f"{SENTENCE} {instruction}How do I?", []) == PROMPT
+    assert answer_warning(INSTALL, prompts.SYSTEM, []) == PROMPT
+    assert judge(f"{SENTENCE}\n\n{instruction}", INSTALL, SENTENCE, SENTENCE, True).echo
+    assert not judge(SENTENCE, INSTALL, SENTENCE, SENTENCE, True).echo
+    assert answer_warning(INSTALL, "The passages answer this question in two sentences.", []) == ""
 
 
 @pytest.mark.parametrize("end", [":", ": [1]", "：", ":\n"])

@@ -42,7 +42,9 @@ class Form:
         for name, value in {"window": 256, **run}.items():
             values[self.tab.controls.flat.index(self.tab.controls.for_run[name])] = value
         parts = ("estimate", "warning", "reading")
-        return dict(zip(parts, self.handler(self.tab.reading)(self.request, "seen", "lora", "quick", *values), strict=True))
+        return dict(
+            zip(parts, self.handler(self.tab.reading)(self.request, "seen", "lora", "quick", *values), strict=True)
+        )
 
     def handler(self, output: Any) -> Callable[..., Any]:
         """What the page calls to fill a part of the form."""
