@@ -139,7 +139,9 @@ def _prompt_within(
     def prompt(question: str, turns: Sequence[Turn], given: Sequence[Passage]) -> list[int]:
         return render(tokenizer, messages(question, turns, given, system=pair.system))
 
-    turns = _latest_turns(pair.turns, room - len(prompt(pair.question, (), passages)), tokenizer)
+    turns: Sequence[Turn] = ()
+    if pair.turns:  # to render a prompt takes a millisecond, and most pairs have no turns
+        turns = _latest_turns(pair.turns, room - len(prompt(pair.question, (), passages)), tokenizer)
     while (over := len(ids := prompt(pair.question, turns, passages)) - room) > 0 and turns:
         turns = turns[1:]
     if over > 0 and len(passages) == 1:

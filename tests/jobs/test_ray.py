@@ -42,13 +42,13 @@ from retrieval.embed import Embedder
 from retrieval.persistence import save
 from tests.fakes.exams import document
 from tests.fakes.runs import LONG, TEXT, config, ended, steps, training, watch
-from tests.fakes.waiting import wait_until
 from tests.training.test_distributed import losses, planned
 
 ray_cluster = pytest.importorskip("ray.cluster_utils", reason="the package ray is not installed")
 pytestmark = pytest.mark.slow
 NODE_MEMORY = 80_000_000  # bytes of a node's object store
 NODE_BYTES = 4_000_000_000  # of memory that a node says it has
+STEPS = 800  # that take longer than a server needs to start again
 PATIENCE = 300.0  # seconds for a run on a busy machine: four processes import everything
 LOOKS = 10
 LOST_SECONDS = "4"  # until Ray takes a cluster for gone
@@ -106,16 +106,6 @@ def settings(settings: Settings, machines: Machines) -> Settings:
     return replace(settings, ray=machines.address)
 
 
-@pytest.fixture
-def jobs(store: Store, settings: Settings) -> Iterator[JobQueue]:
-    with closing(Supervisor(store, settings)) as supervisor:
-        supervisor.start()
-        yield JobQueue(store, settings)
-        for row in store.runs.active():
-            JobQueue(store, settings).stop(row.visitor, row.id, 0.0)
-        assert wait_until(lambda: not store.runs.active())
-
-
 def fixed(method: str, count: int) -> RunConfig:
     """A run of so many steps, with a checkpoint every twenty."""
     settings = TrainSettings(
@@ -143,7 +133,7 @@ def here(settings: Settings, tmp_path: Path) -> Callable[[str, int], dict[str, b
     return lambda method, count: done_here(tmp_path.parent, settings.chat_model, method, count)
 
 
-def test_two_runs_work_on_two_nodes_at_once_under_a_restarted_server_as_they_would_here(
+def test_two_runs_on_two_nodes_outlive_their_server_then_their_nodes_and_end_with_the_same_bytes(
     store: Store,
     settings: Settings,
     visitor: str,
@@ -151,56 +141,28 @@ def test_two_runs_work_on_two_nodes_at_once_under_a_restarted_server_as_they_wou
     machines: Machines,
     here: Callable[[str, int], dict[str, bytes]],
 ) -> None:
-    jobs = JobQueue(store, settings)
+    jobs, methods = JobQueue(store, settings), {visitor: "lora", stranger: "delta_lora"}
     with closing(Supervisor(store, settings)) as first:
         first.start()
-        runs = [(each, jobs.submit(each, fixed("lora", 400), TEXT)) for each in (visitor, stranger)]
-        before = [watch(jobs, *each, training, seconds=PATIENCE) for each in runs]
-        assert [each.state for each in before] == ["running", "running"]
-        assert len({each.pid for each in machines.busy_nodes()}) == 2
+        runs = {each: jobs.submit(each, fixed(method, STEPS), TEXT) for each, method in methods.items()}
+        before = [watch(jobs, *each, training, seconds=PATIENCE) for each in runs.items()]
+        nodes = {each.pid for each in machines.busy_nodes()}
+        assert len(nodes) == 2
     with closing(Supervisor(Store(settings), settings)) as second:
         second.start()
-        seen = [watch(jobs, *each, ended, seconds=PATIENCE) for each in runs]
-    assert [(each.state, each.error, each.events[-1]["reason"]) for each in seen] == [("done", "", "done")] * 2
-    assert [each.pid for each in seen] == [each.pid for each in before], "the second server has adopted them"
-    assert steps(seen[0]) == list(range(401))
-    assert weights(seen[0].folder) == weights(seen[1].folder) == here("lora", 400)
+        for old in before:
+            seen = watch(jobs, old.visitor, old.id, lambda seen, old=old: steps(seen)[-1] > steps(old)[-1])
+            assert (seen.state, seen.pid) == ("running", old.pid), "the second server has adopted it"
+        for node in nodes:
+            os.kill(node, signal.SIGKILL)
+            machines.add_node()
+        for each, run in runs.items():
+            seen = watch(jobs, each, run, ended, seconds=PATIENCE)
+            assert (seen.state, seen.error, seen.events[-1]["reason"]) == ("done", "", "done")
+            assert [event["resumed"] for event in seen.events if event["event"] == "started"] == [False, True]
+            assert weights(seen.folder) == here(methods[each], STEPS)
     node = Path(os.environ[OWN])
-    assert not list((node / "data").rglob("config.json")), "nothing of a run is left on a node"
-    assert list((node / "models").rglob("*.safetensors")), "the model is, for the next run"
-
-
-def test_runs_whose_nodes_are_killed_end_elsewhere_with_the_same_bytes(
-    jobs: JobQueue, visitor: str, stranger: str, machines: Machines, here: Callable[[str, int], dict[str, bytes]]
-) -> None:
-    methods = {visitor: "lora", stranger: "delta_lora"}
-    runs = {each: jobs.submit(each, fixed(method, 400), TEXT) for each, method in methods.items()}
-    for each, run in runs.items():
-        watch(jobs, each, run, lambda seen: bool(steps(seen)) and steps(seen)[-1] >= 40, seconds=PATIENCE)
-    nodes = {each.pid for each in machines.busy_nodes()}
-    assert len(nodes) == 2
-    for node in nodes:
-        os.kill(node, signal.SIGKILL)
-        machines.add_node()
-    for each, run in runs.items():
-        seen = watch(jobs, each, run, ended, seconds=PATIENCE)
-        assert (seen.state, seen.error) == ("done", "")
-        assert [event["resumed"] for event in seen.events if event["event"] == "started"] == [False, True]
-        assert weights(seen.folder) == here(methods[each], 400)
-
-
-def test_a_run_stops_by_itself_when_asked_and_resumes(jobs: JobQueue, visitor: str) -> None:
-    run = jobs.submit(visitor, config(LONG), TEXT)
-    watch(jobs, visitor, run, training, seconds=PATIENCE)
-    began = time.monotonic()
-    jobs.stop(visitor, run)
-    stopped = watch(jobs, visitor, run, ended)
-    assert time.monotonic() - began < PAUSE_SECONDS  # 2 s where the cores are free
-    assert (stopped.state, stopped.error) == ("stopped", "")
-    assert (stopped.folder / "adapter" / "adapter_model.safetensors").exists()
-    jobs.resume(visitor, run)
-    again = watch(jobs, visitor, run, lambda seen: steps(seen)[-1] > steps(stopped)[-1])
-    assert steps(again)[: len(steps(stopped))] == steps(stopped)
+    assert list((node / "models").rglob("*.safetensors")), "the model is there for the next run"
 
 
 def test_a_run_whose_cluster_is_gone_goes_on_here_with_the_same_bytes(
@@ -214,7 +176,7 @@ def test_a_run_whose_cluster_is_gone_goes_on_here_with_the_same_bytes(
     queue = JobQueue(store, settings)
     with closing(Supervisor(store, replace(settings, ray=gone.address))) as supervisor:
         supervisor.start()
-        run = queue.submit(visitor, fixed("lora", 400), TEXT)
+        run = queue.submit(visitor, fixed("lora", STEPS), TEXT)
         there = watch(queue, visitor, run, lambda seen: bool(steps(seen)) and steps(seen)[-1] >= 40, seconds=PATIENCE)
         assert cluster_module.stands_in(psutil.Process(there.pid))
         monkeypatch.setattr(cluster_module, "ANSWER_SECONDS", 6.0)
@@ -222,7 +184,7 @@ def test_a_run_whose_cluster_is_gone_goes_on_here_with_the_same_bytes(
         seen = watch(queue, visitor, run, ended, seconds=PATIENCE)
     assert (seen.state, seen.error) == ("done", "")
     assert [each["resumed"] for each in seen.events if each["event"] == "started"] == [False, True]
-    assert weights(seen.folder) == here("lora", 400)
+    assert weights(seen.folder) == here("lora", STEPS)
 
 
 def asks_for_a_node(seen: Snapshot) -> bool:
@@ -230,7 +192,7 @@ def asks_for_a_node(seen: Snapshot) -> bool:
     return bool(list(seen.folder.glob(".probe-*")))
 
 
-def test_a_node_gets_no_more_runs_than_its_memory_holds_and_one_that_waits_stops_at_once(
+def test_a_node_gets_no_more_runs_than_its_memory_holds_and_runs_stop_at_once_and_resume(
     store: Store, settings: Settings, visitor: str, stranger: str
 ) -> None:
     small = Machines(nodes=0)
@@ -249,6 +211,13 @@ def test_a_node_gets_no_more_runs_than_its_memory_holds_and_one_that_waits_stops
         stopped = watch(queue, *second, ended)
         assert (stopped.state, stopped.error, steps(stopped)) == ("stopped", "", [])
         assert time.monotonic() - began < PAUSE_SECONDS  # 2 s where the cores are free
+        queue.stop(*first)
+        stopped = watch(queue, *first, ended)
+        assert (stopped.state, stopped.error) == ("stopped", "")
+        assert (stopped.folder / "adapter" / "adapter_model.safetensors").exists()
+        queue.resume(*first)
+        again = watch(queue, *first, lambda seen: steps(seen)[-1] > steps(stopped)[-1], seconds=PATIENCE)
+        assert steps(again)[: len(steps(stopped))] == steps(stopped)
         queue.stop(*first)
         watch(queue, *first, ended)
     small.cluster.shutdown()
