@@ -8,6 +8,11 @@ _PARAGRAPH = re.compile(r"(\n[ \t]*\n)")
 _ITEM = re.compile(r"[ \t]*(?:[-*•‣–]|\(?(?:\d{1,3}|[a-z])[.)]|\d{1,3}(?:\.\d{1,3})+)[ \t]+")
 _CODE_INDENT = 4  # spaces: a line so far in is code, or a part of a list entry
 _KEPT = re.compile(r"\t|[^\s.!?] {2,}\S| {3}\S| \||^\s*(?:[|+>$%#]|\.\. )")  # columns, prompts, quotations, headings
+_CODE = re.compile(
+    r"```|\*/$|[{}\\]$|\)\s*;$|^[}\])]|^(?://|/\*|#\s*(?:include|define|if|endif)\b)|^\"[^\"]+\":\s"
+    r"|^[\w.\[\]'\"*-]+(?: \w+)? [+*/-]?= \S|^[\w.]+\(.*\)[;:]?$|^(?:def|class|return|const|let|var) .*[;:]$"
+    r"|^(?:for|if|while)\b.*\(.*[;:]$"
+)  # by how a line begins and ends: prose may name a call in its middle
 _ENDED = re.compile(r"[.!?;…][\"”’')\]]*$")
 
 
@@ -39,7 +44,7 @@ def _goes_on(line: str, following: str, width: int, entry: bool) -> bool:
     words = following.split()
     if not words or _ITEM.match(following) or line.rstrip().endswith(":"):
         return False
-    if _KEPT.search(line.strip()) or _KEPT.search(following.strip()):
+    if any(each.search(part.strip()) for each in (_KEPT, _CODE) for part in (line, following)):
         return False
     set_in = _indent(following) - _indent(line)
     aligned = set_in == 0 or (entry and set_in > 0)

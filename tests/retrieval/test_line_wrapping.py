@@ -36,6 +36,17 @@ def test_paragraphs_stay_apart() -> None:
             id="code",
         ),
         pytest.param(
+            "long qf_put(qf_buffer *b, const void *data, size_t n, int flags);\n"
+            "long qf_get(qf_buffer *b, void *out, size_t n, int flags);\n"
+            "const longest_name_of_the_table = names.at(-1).length_of;\n"
+            "for (const name of names) console.log(name, counts[name]);",
+            id="code at the margin",
+        ),
+        pytest.param(
+            '"name": "a picture of the harbour", "made": "2021-04-03",\n"width": 1600, "height": 1200}\n```',
+            id="a fence",
+        ),
+        pytest.param(
             "- the packages that were installed by an administrator\n"
             "- those that were installed because others needed it\n"
             "- and those that nobody needs, which can be removed now",
