@@ -106,17 +106,12 @@ def launch(page: gr.Blocks, services: Services, **more: Any) -> Any:
 def _redraw_on_change(page: gr.Blocks, tabs: list[Tab], states: list[gr.Textbox]) -> None:
     """Redraw every tab when the page opens, when a tab changed the store, and when one of the states changes."""
     tabs = [_framed(tab) for tab in tabs]
-    for tab in tabs:
-        page.load(tab.refresh, tab.inputs, tab.outputs, api_name=tab.name, **NO_PROGRESS)
-    # One event for all tabs: each event takes the browser 0.1 s, so the last tab would be redrawn a second late.
+    for tab in tabs:  # programs call a tab's own endpoint
+        gr.on([], tab.refresh, tab.inputs, tab.outputs, api_name=tab.name, **NO_PROGRESS)
+    # One event for all tabs: each event takes the browser 0.1 s, so the last tab would be drawn a second late.
     inputs, outputs = [each for tab in tabs for each in tab.inputs], [each for tab in tabs for each in tab.outputs]
-    gr.on(
-        [*(tab.changed.change for tab in tabs), *(state.change for state in states)],
-        redraw_all(tabs),
-        inputs,
-        outputs,
-        **UNQUEUED_LATEST,
-    )
+    changes = [*(tab.changed.change for tab in tabs), *(state.change for state in states)]
+    gr.on([page.load, *changes], redraw_all(tabs), inputs, outputs, **UNQUEUED_LATEST)
 
 
 def redraw_all(tabs: list[Tab]) -> Callable[..., list[Any]]:
