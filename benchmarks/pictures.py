@@ -1,7 +1,8 @@
 """Pictures of the page for `docs/`: every tab, wide and as on a phone, light and dark; and the main job as a film.
 
-`python -m benchmarks.pictures --data FOLDER [--out docs/pictures] [--film]` starts the app on a data folder whose
-examples are prepared (`benchmarks.first_minute --data FOLDER` makes one) and writes JPEG files and one GIF.
+`python -m benchmarks.pictures --data FOLDER [--out docs/pictures] [--language vi | --film]` starts the app on a data
+folder whose examples are prepared (`benchmarks.first_minute --data FOLDER` makes one) and writes JPEG files, in English
+one GIF too.
 """
 
 import argparse
@@ -18,11 +19,14 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from benchmarks.journey import running_app
 from playground.data.examples import examples
 from playground.settings import Settings
+from playground.ui.shared.i18n import say
 
 CHROMIUM = "/usr/bin/chromium"
 SIZES = {"wide": (1280, 900), "phone": (390, 844)}
-TABS = ("Start", "Text", "Fine-tune", "Compare", "Exam", "Learn")
+TABS = ("start", "text", "train", "compare", "exam", "learn")
 EXAMPLE = "us_constitution"
+EXAMPLES = {"en": EXAMPLE, "vi": "udhr_vietnamese"}  # by the page's language
+LOCALES = {"en": "en-GB", "vi": "vi-VN"}
 QUALITY = 55  # of the JPEG files, which are to be looked at and not to be printed
 MINUTE = 60_000  # milliseconds
 FILM_SIZE, FILM_WIDTH, FRAME, COLOURS = (1100, 760), 760, 0.4, 48  # of the page, of the film; seconds per frame
@@ -31,33 +35,35 @@ STEPS = 6  # of the run in the film: it shows what a visitor does, not how long 
 STAMPED = re.compile("stamp")
 
 
-def open_example(page: Page, url: str, scheme: str = "light") -> None:
+def open_example(page: Page, url: str, example: str, scheme: str) -> None:
     """Open the page and click on the example's card, once its adapter is offered."""
     page.goto(f"{url}?__theme={scheme}")
-    card = page.locator(".examples > .card").nth(list(examples()).index(EXAMPLE))
+    card = page.locator(".examples > .card").nth(list(examples()).index(example))
     expect(card).to_contain_text("LoRA", timeout=MINUTE)
     card.get_by_role("button").click()
 
 
-def ask_example(page: Page, url: str, scheme: str = "light") -> None:
+def ask_example(page: Page, url: str, language: str, scheme: str) -> None:
     """Open the example's card and ask its first question; returns once four panes have answered."""
-    open_example(page, url, scheme)
-    page.get_by_role("button", name=examples()[EXAMPLE].questions[0]).click(timeout=MINUTE)
-    expect(page.get_by_label("Figures").nth(3)).to_have_value(STAMPED, timeout=3 * MINUTE)
-    expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible(timeout=3 * MINUTE)
+    example = EXAMPLES[language]
+    open_example(page, url, example, scheme)
+    page.get_by_role("button", name=examples()[example].questions[0]).click(timeout=MINUTE)
+    expect(page.get_by_label(say(language, "compare.figures")).nth(3)).to_have_value(STAMPED, timeout=3 * MINUTE)
+    ask = page.get_by_role("button", name=say(language, "compare.ask"), exact=True)
+    expect(ask).to_be_visible(timeout=3 * MINUTE)
 
 
-def take_tabs(browser: Browser, url: str, out: Path) -> None:
+def take_tabs(browser: Browser, url: str, out: Path, language: str) -> None:
     """One picture of each tab at each size and in each colour scheme."""
     for size, (width, height) in SIZES.items():
         for scheme in ("light", "dark"):
-            context = browser.new_context(locale="en-GB", viewport={"width": width, "height": height})
+            context = browser.new_context(locale=LOCALES[language], viewport={"width": width, "height": height})
             page = context.new_page()
-            ask_example(page, url, scheme)
+            ask_example(page, url, language, scheme)
             for tab in TABS:
-                page.get_by_role("tab", name=tab).click()
+                page.get_by_role("tab", name=say(language, f"tab.{tab}")).click()
                 page.wait_for_timeout(1_500)
-                name = out / f"{tab.lower()}-{size}-{scheme}.jpg"
+                name = out / f"{tab}-{size}-{scheme}.jpg"
                 page.screenshot(path=name, type="jpeg", quality=QUALITY, full_page=True)
             context.close()
 
@@ -119,6 +125,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="a data folder whose examples are prepared")
     parser.add_argument("--out", type=Path, default=Path("docs/pictures"))
+    parser.add_argument("--language", choices=LOCALES, default="en", help="of the page, and of the example")
     parser.add_argument("--film", action="store_true", help="the film alone")
     asked = parser.parse_args(words)
     asked.out.mkdir(parents=True, exist_ok=True)
@@ -129,8 +136,9 @@ def main(words: Sequence[str] | None = None) -> None:
     ):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         if not asked.film:
-            take_tabs(browser, url, asked.out)
-        film(browser, url, asked.out / "main-job.gif")
+            take_tabs(browser, url, asked.out, asked.language)
+        if asked.language == "en":
+            film(browser, url, asked.out / "main-job.gif")
         browser.close()
 
 
