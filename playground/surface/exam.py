@@ -78,13 +78,15 @@ def examine(
     raise RuntimeError("The exam ended without a report.")
 
 
-def name_other_model(settings: Settings, wanted: str) -> str:
-    """How a plan names a second chat model; "" where that is the host's own. A path is made absolute, for a resumption.
+def name_other_model(settings: Settings, wanted: str, own: str = "") -> str:
+    """How a plan names a chat model; "" where that is `own`, or without this the host's own.
+
+    A path is made absolute, for a resumption.
 
     Raises:
         UserError: it is not on this machine.
     """
-    if not wanted or _source(settings, wanted).folder == chat_source(settings).folder:
+    if not wanted or _source(settings, wanted).folder == _source(settings, own).folder:
         return ""
     path = Path(wanted).expanduser()
     return str(path.resolve()) if path.exists() else wanted
@@ -137,7 +139,7 @@ def _source(settings: Settings, wanted: str) -> ModelSource:
     listed = {each.name: each.wanted for each in listed_chats(settings)}
     name = listed.get(wanted, wanted)
     if is_gguf(name):
-        file = gguf_file("untuned_model", name)
+        file = gguf_file("The exam", name)
         if find_unpacked(file, settings.models) is None:
             unpack_gguf(file, settings.models)
     return chat_source(settings, name)
