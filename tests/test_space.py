@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import packages_distributions, requires, version
@@ -102,6 +103,16 @@ def test_the_models_wheels_and_texts_are_named_in_the_notice() -> None:
     for path in texts:
         assert path.name in notice
         assert path.with_name(f"{path.name}.license").is_file(), f"{path.name} has no licence beside it"
+
+
+def test_the_variables_of_the_readme_put_data_models_and_the_hubs_cache_on_a_spaces_storage() -> None:
+    told = dict(re.findall(r"`(PLAYGROUND_DATA|HF_HOME)=(\S+)`", (ROOT / "README.md").read_text(encoding="utf-8")))
+    settings = Settings.from_environment(told)
+    code = "from huggingface_hub import constants; print(constants.HF_HUB_CACHE, constants.HF_XET_CACHE)"
+    environment = {"PATH": os.environ["PATH"], **told}
+    caches = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    places = [settings.data, settings.models, *map(Path, caches.stdout.split())]
+    assert [place for place in places if not place.is_relative_to("/data")] == []
 
 
 def test_a_zero_gpu_space_imports_spaces_before_anything_can_look_for_a_gpu(tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 # The base model, retrieval, a fine-tuned adapter, and both together, in one batch over one model.
 
 # %% A text and an adapter that is trained on it
+import sys
+
+sys.path.insert(0, "")  # the repository's folder, from which this is run
 import playground
 
 text = playground.Text.read("playground/data/example_texts/us_constitution.txt")

@@ -4,6 +4,9 @@
 # "too close to call"; 60, the usual number, take some minutes more.
 
 # %% A text and an adapter that is trained on it
+import sys
+
+sys.path.insert(0, "")  # the repository's folder, from which this is run
 import playground
 
 text = playground.Text.read("playground/data/example_texts/us_constitution.txt")

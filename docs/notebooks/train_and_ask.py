@@ -1,9 +1,12 @@
 # %% [markdown]
 # # Train on a text and ask
 # A few minutes on two cores. Run the cells in an editor that knows `# %%`, or all of it from the folder of the
-# repository: `PYTHONPATH=. .venv/bin/python docs/notebooks/train_and_ask.py`
+# repository: `.venv/bin/python docs/notebooks/train_and_ask.py`
 
 # %% A text, read as the page reads it
+import sys
+
+sys.path.insert(0, "")  # the repository's folder, from which this is run
 import playground
 
 text = playground.Text.read("playground/data/example_texts/us_constitution.txt")

@@ -276,6 +276,13 @@ def _exam(commands: Any) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the exam and its report")
     parser.add_argument(
+        "--model",
+        default="",
+        metavar="NAME|FOLDER",
+        help="the chat model, and that of the adapter: one that `models` lists, a folder or a GGUF file (default: "
+        "that of PLAYGROUND_CHAT_MODEL)",
+    )
+    parser.add_argument(
         "--untuned-model",
         default="",
         metavar="NAME|FOLDER",

@@ -29,6 +29,7 @@ def reproduce_command(plan: Plan, questions: Path) -> str:
     words += [f"--adapter={plan.adapter}"] if plan.adapter else []
     words += [f"--index={plan.index}"] if plan.index else []
     words += [f"--questions={questions}", f"--arms={','.join(plan.arms)}"]
+    words += [f"--model={plan.base}"] if plan.base in plan.models and plan.base else []
     words += [f"--untuned-model={plan.untuned_base}"] if plan.untuned_base else []
     words += ["--drill"] if plan.drill else []
     words += [f"--facts={plan.settings.facts}"] if plan.settings.facts != ExamSettings().facts else []
@@ -39,8 +40,9 @@ def reproduce_command(plan: Plan, questions: Path) -> str:
 def hide_paths(plan: Plan) -> Plan:
     """The plan with placeholders for its folders: a report does not show where the host keeps them."""
     adapter, index = Path("ADAPTER") if plan.adapter else None, Path("INDEX") if plan.index else None
+    base = "BASE" if Path(plan.base).is_absolute() else plan.base
     untuned = "MODEL" if Path(plan.untuned_base).is_absolute() else plan.untuned_base
-    return replace(plan, adapter=adapter, index=index, untuned_base=untuned)
+    return replace(plan, adapter=adapter, index=index, base=base, untuned_base=untuned)
 
 
 def write_report(report: Report, folder: Path, command: str, language: str = "en") -> None:

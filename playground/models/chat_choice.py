@@ -1,7 +1,7 @@
 """The chat models that a visitor may choose from: those that the host lists, what each is, and what it takes here."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import psutil
 import torch
 from safetensors import safe_open
 
+from playground import device
 from playground.device import Device
 from playground.errors import UserError
 from playground.models.gguf_model import is_gguf
@@ -83,10 +84,26 @@ def fits(parameters: int, memory: int) -> bool:
     return TRAINED_COPIES * parameters * torch.float32.itemsize < memory
 
 
-def memory_bytes(parameters: int, device: Device, bits: int) -> int:
+def memory_bytes(parameters: int, here: Device, bits: int) -> int:
     """What a model takes while it answers with weights of so many bits."""
-    whole = parameters * device.dtype.itemsize
-    return round(whole * (HALF_COPY if bits < 8 * device.dtype.itemsize else RESIDENT))
+    whole = parameters * here.dtype.itemsize
+    return round(whole * (HALF_COPY if bits < 8 * here.dtype.itemsize else RESIDENT))
+
+
+def check_room(sources: Sequence[ModelSource], here: Device, bits: int, loaded: int = 0) -> None:
+    """Refuse two chat models that the memory cannot hold at once: the system would end the process without a word.
+
+    The first `loaded` of them are in memory already. One alone is not refused.
+
+    Raises:
+        UserError: naming both, and what they take.
+    """
+    sizes = [memory_bytes(facts_of(each.name, each).parameters, here, bits) for each in sources]
+    if len(sources) > 1 and sum(sizes[loaded:]) > device.free_memory(here):
+        raise UserError(
+            f"The memory has no room for {sources[0].name} and {sources[1].name} at once ({sum(sizes) / 1e9:.1f} GB). "
+            "Let the ways of answering without an adapter use a smaller model, or the same one."
+        )
 
 
 def facts_of(name: str, source: ModelSource | None) -> ChatFacts:

@@ -15,7 +15,7 @@ from playground.evaluation.paraphrase import completer
 from playground.evaluation.question_set import QuestionSet
 from playground.evaluation.runner import ExamProgress
 from playground.evaluation.statements import render_statement
-from playground.models.chat_choice import listed_chats
+from playground.models.chat_choice import check_room, listed_chats
 from playground.models.chat_model import ChatModel, load_chat
 from playground.models.gguf_model import find_unpacked, is_gguf, unpack_gguf
 from playground.models.registry import ModelSource, chat_source, gguf_file
@@ -78,13 +78,15 @@ def examine(
     raise RuntimeError("The exam ended without a report.")
 
 
-def name_other_model(settings: Settings, wanted: str) -> str:
-    """How a plan names a second chat model; "" where that is the host's own. A path is made absolute, for a resumption.
+def name_other_model(settings: Settings, wanted: str, own: str = "") -> str:
+    """How a plan names a chat model; "" where that is `own`, or without this the host's own.
+
+    A path is made absolute, for a resumption.
 
     Raises:
         UserError: it is not on this machine.
     """
-    if not wanted or _source(settings, wanted).folder == chat_source(settings).folder:
+    if not wanted or _source(settings, wanted).folder == _source(settings, own).folder:
         return ""
     path = Path(wanted).expanduser()
     return str(path.resolve()) if path.exists() else wanted
@@ -94,11 +96,13 @@ def load_models(plan: Plan, settings: Settings, own: ChatModel | None = None) ->
     """The plan's chat models, each loaded once; `own` is the host's, where it is loaded already.
 
     Raises:
-        UserError: one cannot be loaded.
+        UserError: one cannot be loaded, or the memory has no room for two.
     """
+    sources, here = {name: _source(settings, name) for name in plan.models}, choose()
+    check_room([*sources.values()], here, settings.answer_bits, loaded=int(own is not None and not plan.models[0]))
 
     def load(name: str) -> ChatModel:
-        return own if own and not name else load_chat(_source(settings, name), choose(), settings.answer_bits)
+        return own if own and not name else load_chat(sources[name], here, settings.answer_bits)
 
     return ArmModels.load(plan.models, load)
 
@@ -135,7 +139,7 @@ def _source(settings: Settings, wanted: str) -> ModelSource:
     listed = {each.name: each.wanted for each in listed_chats(settings)}
     name = listed.get(wanted, wanted)
     if is_gguf(name):
-        file = gguf_file("untuned_model", name)
+        file = gguf_file("The exam", name)
         if find_unpacked(file, settings.models) is None:
             unpack_gguf(file, settings.models)
     return chat_source(settings, name)

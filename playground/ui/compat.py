@@ -3,17 +3,20 @@
 import inspect
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import orjson
 from gradio.context import LocalContext
 from gradio.data_classes import BlocksConfigDict
+from gradio.mcp import GradioMCPServer
 from gradio.route_utils import API_PREFIX, CustomCORSMiddleware
 from gradio.routes import STATIC_TEMPLATE_LIB, App
+from gradio_client.utils import is_file_obj_with_meta
 
 WRITTEN_FOR = "6.31.0"
 UPLOAD_ROUTE = "/upload"  # below API_PREFIX
@@ -61,6 +64,7 @@ QUEUE_ATTRIBUTES = ("sleep_when_free", "progress_update_sleep_when_free")
 # Of `launch`: do not ask for the page from the same process and give up after three seconds, which a machine that
 # loads a model at the same time may need.
 WITHOUT_LOOKING: Mapping[str, Any] = {"_frontend": False}
+TOOL_VALUES = ("data", "root_url")  # what GradioMCPServer.postprocess_output_data takes
 
 
 class IncompatibleGradioError(RuntimeError):
@@ -172,11 +176,33 @@ def keep_files_in(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def without_cross_origin(app: App) -> AsyncIterator[None]:
-    """A lifespan that takes away Gradio's answers to other origins; the page's own needs none."""
+async def adapted(app: App) -> AsyncIterator[None]:
+    """A lifespan that takes away Gradio's answers to other origins and lets it give assistants JSON."""
+    _remove_cross_origin(app)
+    if server := app.get_blocks().mcp_server_obj:
+        _answer_in_json(server)
+    yield
+
+
+def _remove_cross_origin(app: App) -> None:
+    """The page's own origin needs none of it."""
     app.user_middleware = [each for each in app.user_middleware if each.cls is not CustomCORSMiddleware]
     app.middleware_stack = app.build_middleware_stack()
-    yield
+
+
+def _answer_in_json(server: GradioMCPServer) -> None:
+    """Let tools return JSON; Gradio writes what is neither a text nor a file in Python's notation."""
+    write = server.postprocess_output_data
+
+    def write_json(data: Sequence[Any], root_url: str) -> list[Any]:
+        return write([_json_text(each) for each in data], root_url)
+
+    server.postprocess_output_data = write_json  # type: ignore[method-assign]
+
+
+def _json_text(value: Any) -> Any:
+    """A value as JSON, in which a number without a finite value is null; a text or a file as it is."""
+    return value if isinstance(value, str) or is_file_obj_with_meta(value) else orjson.dumps(value).decode()
 
 
 def _has_queue_attributes(page: gr.Blocks) -> bool:
@@ -209,6 +235,10 @@ def _answers_other_origins(page: gr.Blocks) -> bool:
     return any(each.cls is CustomCORSMiddleware for each in App.create_app(page).user_middleware)
 
 
+def _has_tool_values(page: gr.Blocks) -> bool:
+    return "mcp_server_obj" in vars(page) and _takes(GradioMCPServer.postprocess_output_data, TOOL_VALUES)
+
+
 def _has_place_for_scripts(html: bytes) -> bool:
     before, _, after = html.partition(SCRIPTS_BEFORE)
     return CONFIG_SCRIPT in before and html.count(SCRIPTS_BEFORE) == 1 and b"<script" in after
@@ -224,6 +254,7 @@ _CHECKS: Mapping[str, Callable[[gr.Blocks], bool]] = {
     "CustomCORSMiddleware in App.user_middleware": _answers_other_origins,
     "LocalContext.request": lambda _: "request" in vars(LocalContext),
     f"gr.skip() being {UNCHANGED}": lambda _: gr.skip() == UNCHANGED,
+    f"Blocks.mcp_server_obj, whose postprocess_output_data takes {' and '.join(TOOL_VALUES)}": _has_tool_values,
     f"{' and '.join(CONFIG_KEYS)} in the page's configuration": _has_config_keys,
     f"the routes {RUN_ROUTE} and {UPLOAD_ROUTE}": _has_routes,
     _PLACE_FOR_SCRIPTS: lambda _: TEMPLATE.is_file() and _has_place_for_scripts(TEMPLATE.read_bytes()),

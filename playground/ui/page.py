@@ -97,7 +97,7 @@ def launch(page: gr.Blocks, services: Services, **more: Any) -> Any:
         ssr_mode=False,
         mcp_server=settings.mcp,
         max_threads=settings.queue_size + THREADS,
-        app_kwargs={"middleware": middleware(services), "lifespan": compat.without_cross_origin},
+        app_kwargs={"middleware": middleware(services), "lifespan": compat.adapted},
         **compat.WITHOUT_LOOKING,
         **more,
     )

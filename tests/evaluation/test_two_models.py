@@ -262,6 +262,15 @@ def test_the_command_names_the_second_model_and_the_report_no_folder_of_the_host
     assert hide_paths(plan).untuned_base == "owner/other"
 
 
+def test_the_command_names_the_first_model_where_an_arm_asks_it() -> None:
+    plan = Plan(SETTINGS, ("base", "tuned"), Path("a"), None, base="owner/first", untuned_base="owner/other")
+    assert "--model=owner/first --untuned-model=owner/other" in reproduce_command(plan, Path("q.jsonl"))
+    assert "--model" not in reproduce_command(replace(plan, base=""), Path("q.jsonl"))
+    assert "--model" not in reproduce_command(replace(plan, adapter=None), Path("q.jsonl"))
+    assert hide_paths(replace(plan, base="/srv/models/first")).base == "BASE"
+    assert hide_paths(plan).base == "owner/first"
+
+
 def test_a_judge_may_be_neither_of_the_two_models(taken: dict[str, Report], models: ArmModels) -> None:
     for each in (models.tuned, models.untuned):
         with pytest.raises(UserError, match="cannot judge itself"):

@@ -139,7 +139,7 @@ def test_the_arms_of_an_exam_without_an_adapter_answer_with_another_model(
     assert stored
     assert stored["stamp"]["base"] == services.chats.get(own).hash
     assert stored["stamp"]["untuned_base"] == services.chats.get(OTHER).hash
-    assert f"--untuned-model={OTHER}" in stored["command"]
+    assert f"--model={own} --untuned-model={OTHER}" in stored["command"]
     assert "Có hai mô hình trò chuyện trả lời" in (exam.folder / "report.html").read_text()
 
 

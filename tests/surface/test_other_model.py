@@ -22,5 +22,5 @@ def test_a_gguf_file_is_made_ready_when_an_exam_names_it(settings: Settings, tmp
 
 
 def test_a_gguf_file_that_is_not_there_is_refused_by_its_name(settings: Settings) -> None:
-    with pytest.raises(UserError, match=r"untuned_model names /nowhere/a\.gguf, which is no file"):
+    with pytest.raises(UserError, match=r"The exam names /nowhere/a\.gguf, which is no file"):
         name_other_model(settings, "/nowhere/a.gguf")

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 import playground
+from playground import device
 from playground.errors import UserError
+from playground.evaluation.config import ExamSettings
+from playground.evaluation.exam import Plan
+from playground.models.chat_choice import facts_of, memory_bytes
+from playground.models.registry import chat_source
+from playground.surface.exam import load_models
 from playground.surface.training import Trained
 from tests.fakes.command_line import TEXT
 from tests.fakes.texts import CLUB_RULES
@@ -105,6 +111,23 @@ def test_the_arms_without_an_adapter_may_be_of_another_model(run: Trained, bases
     assert not same.report.models
     with pytest.raises(UserError, match="nowhere is not on this machine"):
         playground.examine(arms, tmp_path, named, untuned_model="owner/nowhere")
+
+
+def test_a_second_model_needs_room_beside_the_one_that_is_loaded(
+    arms: playground.Arms, bases: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = chat_source(arms.settings, str(bases / OTHER))
+    plan = Plan(
+        ExamSettings(), ("base", "tuned"), arms.adapter_folders["adapter"], None, untuned_base=str(other.folder)
+    )
+    needed = memory_bytes(facts_of(OTHER, other).parameters, device.choose(), arms.settings.answer_bits)
+    monkeypatch.setattr(device, "free_memory", lambda _: needed)
+    assert load_models(plan, arms.settings, arms.chat).are_two
+    with pytest.raises(UserError, match=f"no room for .* and {OTHER} at once"):
+        load_models(plan, arms.settings)
+    monkeypatch.setattr(device, "free_memory", lambda _: needed - 1)
+    with pytest.raises(UserError, match=f"no room for .* and {OTHER} at once"):
+        load_models(plan, arms.settings, arms.chat)
 
 
 def test_what_cannot_be_used_is_named(arms: playground.Arms, text: playground.Text, tmp_path: Path) -> None:

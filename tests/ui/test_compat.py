@@ -68,6 +68,10 @@ def _break_launch(patch: pytest.MonkeyPatch, _: Path) -> None:
     patch.setattr(gr.Blocks, "launch", lambda page: None)
 
 
+def _break_tools(patch: pytest.MonkeyPatch, _: Path) -> None:
+    patch.setattr(compat.GradioMCPServer, "postprocess_output_data", lambda server, output: [])
+
+
 PLACE = "once in its HTML"
 BREAKS: list[tuple[Break, str]] = [
     (_break_queue, "Blocks._queue with sleep_when_free"),
@@ -76,6 +80,7 @@ BREAKS: list[tuple[Break, str]] = [
     (_break_config, "i18n_translations in the page's configuration"),
     (_break_routes, "the routes /run and /upload"),
     (_break_launch, "_frontend of Blocks.launch"),
+    (_break_tools, "postprocess_output_data takes data and root_url"),
     (_break_place, PLACE),
     (_break_file, PLACE),
 ]

@@ -61,8 +61,10 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
 def _plan_exam(args: Namespace, settings: Settings) -> Plan:
     values = {name: vars(args)[name] for name in ("limit", "seed", "facts", "orders")}
     asked = build(ExamSettings, {name: value for name, value in values.items() if value is not None})
-    other = name_other_model(settings, args.untuned_model)
-    return Plan(asked, tuple(args.arms or ()), args.adapter, args.index, drill=args.drill, untuned_base=other)
+    base = name_other_model(settings, args.model)
+    other = name_other_model(settings, args.untuned_model, base)
+    arms = tuple(args.arms or ())
+    return Plan(asked, arms, args.adapter, args.index, drill=args.drill, base=base, untuned_base=other)
 
 
 def _documents(args: Namespace) -> list[Document]:

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from playground import device
-from playground.errors import UserError
 from playground.evaluation import exam as evaluation_exam
 from playground.evaluation import report
 from playground.evaluation.arm_models import ArmModels
 from playground.evaluation.exam import Plan, Report
 from playground.models import registry
-from playground.models.chat_choice import facts_of, listed_source, memory_bytes
+from playground.models.chat_choice import check_room, listed_source
 from playground.models.chat_model import load_chat
 from playground.settings import Settings
 from playground.storage.run_folder import read_documents
@@ -42,23 +41,9 @@ def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> It
 
 def _load_models(plan: Plan, settings: Settings) -> ArmModels:
     """The chat models of the plan, one or two. Raises UserError where one is not here, or two have no room."""
-    if len(set(plan.models)) > 1:
-        _check_room(plan.models, settings)
-    return ArmModels.load(
-        plan.models, lambda name: load_chat(listed_source(settings, name), device.choose(), settings.answer_bits)
-    )
-
-
-def _check_room(names: tuple[str, str], settings: Settings) -> None:
-    """Refuse two models that the memory cannot hold at once: the system would end the worker without a word."""
-    here = device.choose()
-    facts = [facts_of(name, listed_source(settings, name)) for name in names]
-    needed = sum(memory_bytes(each.parameters, here, settings.answer_bits) for each in facts)
-    if needed > device.free_memory(here):
-        raise UserError(
-            f"The memory has no room for {names[0]} and {names[1]} at once ({needed / 1e9:.1f} GB). Let the ways of "
-            "answering without an adapter use a smaller model, or the same one."
-        )
+    sources, here = {name: listed_source(settings, name) for name in plan.models}, device.choose()
+    check_room([*sources.values()], here, settings.answer_bits)
+    return ArmModels.load(plan.models, lambda name: load_chat(sources[name], here, settings.answer_bits))
 
 
 def _figures(outcome: Report) -> dict[str, Any]:

@@ -97,15 +97,22 @@ def _checked_stream(handler: Handler, kinds: Mapping[str, Kind]) -> Handler:
     return call
 
 
+class Refusal(gr.Error):
+    """Gradio's error, whose text is the sentence alone; Gradio's own puts it into quotation marks for assistants."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
 class _Refusals:
-    """Turns every fault inside it into Gradio's error with one sentence, and logs those that are ours."""
+    """Turns every fault inside it into a refusal of one sentence, and logs those that are ours."""
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, _: object, fault: BaseException | None, __: object) -> None:
         if isinstance(fault, Exception):
-            raise gr.Error(error_sentence(fault, "en"), print_exception=False) from fault
+            raise Refusal(error_sentence(fault, "en"), print_exception=False) from fault
 
 
 def _kinds_of(handler: Handler) -> dict[str, Kind]:

@@ -14,6 +14,7 @@ from playground.ui.shared.controls import Controls, build_controls
 from playground.ui.shared.format import count, decimal, duration, run_names
 from playground.ui.shared.handlers import Notice, guard, notice_box, notice_update
 from playground.ui.shared.i18n import mark, say
+from playground.ui.shared.kept import loss_warning
 from playground.ui.shared.session import language_of, visitor_of
 from playground.ui.shared.tab import NO_PROGRESS, UNQUEUED, UNQUEUED_LATEST, Tab, bump, seen_box
 from playground.ui.train.adapters_list import AdaptersList, build_adapters_list, list_updates
@@ -146,7 +147,7 @@ class TrainTab:
         return say(language, "train.estimating") if outdated else gr.skip()
 
     def _limits_text(self, language: str) -> str:
-        """When a run stops by itself, and the host's limits."""
+        """Whether a restart loses runs, when a run stops by itself, and the host's limits."""
         limits = self.services.settings
         lease = say(language, "train.lease", minutes=round(limits.lease_seconds / 60))
         most = say(
@@ -158,7 +159,7 @@ class TrainTab:
             runs=limits.visitor_runs,
             queued=limits.queued_runs,
         )
-        return f"{lease} {most}"
+        return " ".join(filter(None, (loss_warning(limits.data, language), lease, most)))
 
     def _list_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
         runs = self.services.runs.listed(visitor)

@@ -1,13 +1,14 @@
 """The endpoints as an assistant calls them: the official `mcp` client over HTTP."""
 
-import ast
 import asyncio
 import base64
+import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
+import gradio as gr
 import httpx
 import pytest
 
@@ -26,6 +27,7 @@ mcp = pytest.importorskip("mcp")
 from mcp.client.streamable_http import streamablehttp_client  # noqa: E402
 
 NAMES = {name for name in vars(Endpoints) if not name.startswith("_")}
+STRUCTURED = {name for name in NAMES if get_type_hints(getattr(Endpoints, name))["return"] not in (str, gr.FileData)}
 Job = Callable[["Assistant"], Awaitable[None]]
 
 
@@ -34,13 +36,15 @@ class Assistant:
 
     def __init__(self, session: Any) -> None:
         self.session = session
+        self.told: dict[str, str] = {}
 
     async def call(self, tool: str, /, **values: Any) -> Any:
-        """The value that a tool returns."""
+        """The value that a tool returns; its text is kept in `told`."""
         result = await self.session.call_tool(tool, values)
         told = result.content[0].text
         assert not result.isError, told
-        return ast.literal_eval(told) if told[:1] in "[{" else told
+        self.told[tool] = told
+        return json.loads(told) if tool in STRUCTURED else told
 
     async def refused(self, tool: str, /, **values: Any) -> str:
         """The sentence with which a tool refuses."""
@@ -50,7 +54,7 @@ class Assistant:
 
     async def wait(self, tool: str, /, **values: Any) -> Any:
         """The state of a run or an exam once it is no longer at work."""
-        while (state := await self.call(tool, **values))["state"] in ("queued", "running"):
+        while (state := await self.call(tool, **values))["state"] in ("queued", "running", "stopping"):
             await asyncio.sleep(0.2)
         return state
 
@@ -109,7 +113,38 @@ def test_the_main_job(app: tuple[str, Services]) -> None:
         assert (await assistant.wait("exam_state", visit=visit, exam=exam))["verdict"]
         address = await assistant.call("export", visit=visit, run=made, form="plain")
         assert httpx.get(address).content[:2] == b"PK"
-        assert await assistant.call("forget", visit=visit) == "True"
+        assert await assistant.call("forget", visit=visit) is True
+
+    run(app[0], work)
+
+
+def test_every_structure_is_json_in_the_letters_of_the_text(app: tuple[str, Services]) -> None:
+    words = CLUB_RULES.replace("Rule", "Quy định thứ").replace("cake", "bánh ngọt số")
+
+    async def work(assistant: Assistant) -> None:
+        visit = await assistant.call("open_visit")
+        await assistant.call("add_text", visit=visit, name="luật", text=words)
+        encoded = base64.b64encode("Hội trường màu đỏ.".encode()).decode()
+        await assistant.call("add_file", visit=visit, file=f"data:text/plain;base64,{encoded}")
+        await assistant.call("search", visit=visit, question="bánh ngọt số 3?", k=1)
+        await assistant.call("texts", visit=visit)
+        await assistant.call("methods")
+        await assistant.call("models")
+        assert (await assistant.call("use_model", visit=visit))["coming"] is None
+        made = await assistant.call("train", visit=visit, preset="thorough")
+        await assistant.call("stop", visit=visit, run=made)
+        assert (await assistant.wait("run_state", visit=visit, run=made))["state"] == "stopped"
+        await assistant.call("resume", visit=visit, run=made)
+        await assistant.call("ask", visit=visit, question="bánh ngọt số 3?", arms=["rag"], max_new_tokens=4)
+        exam = await assistant.call("exam", visit=visit, arms=["base"])
+        await assistant.call("exam_state", visit=visit, exam=exam)
+        for job in (exam, made):
+            await assistant.call("stop", visit=visit, run=job)
+            await assistant.wait("run_state", visit=visit, run=job)
+        await assistant.call("forget", visit=visit)
+        assert [tool for tool in STRUCTURED if tool not in assistant.told] == []
+        assert "bánh ngọt" in assistant.told["search"]
+        assert "luật.txt" in assistant.told["texts"]
 
     run(app[0], work)
 
@@ -154,7 +189,7 @@ def test_a_call_that_names_a_file_of_the_server_is_refused_before_any_tool(
 def test_a_refusal_is_one_sentence(app: tuple[str, Services]) -> None:
     async def work(assistant: Assistant) -> None:
         visit = await assistant.call("open_visit")
-        assert "no visit with this secret" in await assistant.refused("texts", visit="x" * 43)
+        assert (await assistant.refused("texts", visit="x" * 43)).startswith("There is no visit with this secret")
         assert "no method called 'x'" in await assistant.refused("train", visit=visit, method="x")
         assert "not found among yours" in await assistant.refused("run_state", visit=visit, run="x")
 
