@@ -1,6 +1,7 @@
 """An exam whose arms without an adapter answer with another chat model than the adapter's."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -76,9 +77,15 @@ def taken(models: ArmModels, material: Material, tmp_path_factory: pytest.TempPa
 
 
 def answers(report: Report, arms: Sequence[str]) -> list[dict[str, object]]:
-    """All that these arms answered, without how long it took."""
+    """All that these arms answered, without how long it took and without losses."""
     mine = [each.to_dict() for each in report.results if each.arm in arms]
-    return [{key: value for key, value in each.items() if key != "seconds"} for each in mine]
+    return [{key: value for key, value in each.items() if key not in ("seconds", "loss")} for each in mine]
+
+
+def losses(report: Report, arms: Sequence[str]) -> list[float]:
+    """The losses of these arms, NaN for none; other rows of a batch may change the order in which one is summed."""
+    mine = [each.loss for each in report.results if each.arm in arms]
+    return [math.nan if each is None else each for each in mine]
 
 
 def orders(report: Report, arm: str) -> list[str]:
@@ -90,6 +97,8 @@ def test_each_arm_answers_as_in_an_exam_of_its_model_alone(taken: dict[str, Repo
     with_adapter, without = ("tuned", "both"), ("base", "few_shot", "rag", "gold")
     assert answers(taken["both"], with_adapter) == answers(taken["tuned"], with_adapter) != []
     assert answers(taken["both"], without) == answers(taken["untuned"], without) != []
+    for name, arms in (("tuned", with_adapter), ("untuned", without)):
+        assert losses(taken["both"], arms) == pytest.approx(losses(taken[name], arms), rel=1e-5, nan_ok=True)
     texts = [[each["text"] for each in answers(taken[name], without)] for name in ("tuned", "untuned")]
     assert texts[0] != texts[1]
 
