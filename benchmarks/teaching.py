@@ -40,7 +40,7 @@ from retrieval.embed import Embedder
 from retrieval.index import Index
 from retrieval.language import detect_language
 from retrieval.readers.dispatch import read_document
-from retrieval.search import search
+from retrieval.search import near_best, search
 
 CPU = Device("cpu", torch.float32, 0.0)
 DEBIAN = Path("/usr/share/doc")
@@ -176,7 +176,7 @@ def trained(documents: Sequence[Document], config: RunConfig, folder: Path) -> P
 
 def retrieve(question: str, index: Index, embedder: Embedder) -> list[Passage]:
     """The passages that the app's prompt would have."""
-    return [hit.passage for hit in search(index, embedder, question, prompts.READ_PASSAGES).hits]
+    return [hit.passage for hit in near_best(search(index, embedder, question, prompts.READ_PASSAGES).hits)]
 
 
 def ask(

@@ -19,6 +19,7 @@ from retrieval.words import Word
 CANDIDATES = 200  # best passages of each retriever that are ranked together
 ENGLISH = ("en", UNKNOWN)  # text too short for detection is taken for English
 NAMED_DENSE = 0.2  # the encoder's greatest weight for a question with an identifier: vectors hardly tell those apart
+NEAR_BEST = 0.7  # share of the best score from which on a passage may have the answer too (docs/log.md)
 DUPLICATE = 0.95  # cosine from which on two passages say nearly the same
 
 
@@ -227,6 +228,11 @@ def _without_repeats(index: Index, places: np.ndarray, order: np.ndarray, k: int
         if not any(terms <= index.terms_of(places[each]) for each in near):
             chosen.append(int(row))
     return chosen
+
+
+def near_best(hits: Sequence[Hit]) -> tuple[Hit, ...]:
+    """The hits that score at least NEAR_BEST of the first one; the others hardly ever answer, and distract a model."""
+    return tuple(each for each in hits if each.score >= NEAR_BEST * hits[0].score)
 
 
 def within_budget(hits: Sequence[Hit], max_tokens: int) -> tuple[Hit, ...]:

@@ -18,7 +18,7 @@ from playground.inference.served_adapter import ServedAdapter
 from playground.models.chat_model import ChatModel
 from playground.prompts import Turn
 from retrieval.chunks import Passage
-from retrieval.search import Hit, SearchResult, within_budget
+from retrieval.search import Hit, SearchResult, near_best, within_budget
 
 MAX_HISTORY_TOKENS = 2048  # of a prompt with history: a longer prefill takes longer than a person waits
 
@@ -117,7 +117,9 @@ class PreparedPrompt:
 def retrieve_context(
     question: str, search: Callable[[str], SearchResult] | None, max_tokens: int, ask_anyway: bool
 ) -> RetrievedContext:
-    """The best hits, within the encoder's `max_tokens`; the model reads them if the search is sure or `ask_anyway`.
+    """The hits near the best one, within the encoder's `max_tokens`.
+
+    The model reads them if the search is sure or `ask_anyway`.
 
     Raises:
         UserError: there is nothing to search.
@@ -125,7 +127,7 @@ def retrieve_context(
     if search is None:
         raise UserError("This way of answering looks things up in your text, but there is none: add a text first.")
     result = search(question)
-    hits = within_budget(result.hits, max_tokens)[: prompts.READ_PASSAGES]
+    hits = within_budget(near_best(result.hits), max_tokens)[: prompts.READ_PASSAGES]
     return RetrievedContext(result.found, hits, used=result.found or ask_anyway, index_hash=result.index_hash)
 
 

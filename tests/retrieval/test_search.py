@@ -12,7 +12,7 @@ from retrieval.document import Document
 from retrieval.embed import Embedder
 from retrieval.errors import RetrievalError
 from retrieval.index import Index
-from retrieval.search import TRUSTED, Hit, search, within_budget
+from retrieval.search import NEAR_BEST, TRUSTED, Hit, near_best, search, within_budget
 
 TEXT = """The Danube rises in the Black Forest and flows through ten countries to the Black Sea.
 
@@ -168,3 +168,17 @@ def test_the_best_hits_that_fit_fill_the_budget() -> None:
     hits = [Hit(Passage(str(tokens), "", "", "", 0, 1, tokens), 1, 1, 1, 1) for tokens in (60, 50, 30, 5)]
     assert [hit.passage.tokens for hit in within_budget(hits, 100)] == [60, 30, 5]
     assert within_budget(hits, 4) == ()
+
+
+def test_hits_far_below_the_best_one_are_left_out() -> None:
+    best = 0.8
+    scores = [best, 1.01 * NEAR_BEST * best, 0.99 * NEAR_BEST * best, 0.0]
+    hits = [Hit(Passage(str(score), "", "", "", 0, 1, 1), score, 1, 1, 1) for score in scores]
+    assert near_best(hits) == tuple(hits[:2])
+    assert near_best([]) == ()
+
+
+def test_a_question_about_one_thing_is_near_one_passage_alone(index: Index, embedder: Embedder) -> None:
+    hits = search(index, embedder, "Where does the Danube rise?").hits
+    assert len(hits) > 1
+    assert [each.passage for each in near_best(hits)] == [hits[0].passage]
