@@ -36,11 +36,16 @@ class MixChoice:
         """What `refresh` gives updates for."""
         return [self.suggested, self.choice, *self.knobs]
 
+    @property
+    def unchanged(self) -> tuple[Any, ...]:
+        """Updates for `outputs` that change nothing."""
+        return (gr.skip(),) * len(self.outputs)
+
     def refresh(self, visitor: str, suggested: str) -> tuple[Any, ...]:
         """Choose what fits a text of another sort than before; a visitor's choice stays while the sort is the same."""
         fitting = self.services.training_text.fitting_mix(visitor)
         if fitting == suggested:
-            return (gr.skip(),) * len(self.outputs)
+            return self.unchanged
         return fitting, fitting, *_knob_updates(fitting)
 
 

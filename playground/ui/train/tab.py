@@ -7,6 +7,7 @@ import gradio as gr
 
 import adapters
 from playground.data.short_answers import SHORT_WORDS
+from playground.errors import UserError
 from playground.services.app import Services
 from playground.training.config import PRESETS, RunConfig
 from playground.training.estimate import Estimate
@@ -63,7 +64,7 @@ class TrainTab:
             self.lease,
         ]
         outputs += [output for part in parts for output in part.outputs]
-        asked = [self.estimate, self.mix.suggested, self.bakeoff.axis, self.history.one, self.history.other]
+        asked = [self.estimate, self.mix.suggested, self.bakeoff.axis, self.history.one, self.history.other, self.seen]
         return Tab("runs", outputs, self.refresh, self.changed, asked)
 
     def _build_form(self) -> None:
@@ -108,8 +109,10 @@ class TrainTab:
         changed = [control.change for control in self.form]
         gr.on(changed, lambda: notice_update(""), None, self.notice, **UNQUEUED)
         told = [self.estimate, self.warning, self.reading]
-        followed, asked = [*changed, self.redrawn.change, self.seen.change], [self.seen, *self.form]
-        gr.on(followed, guard(len(told), clears=False)(self._estimate), asked, told, **UNQUEUED_LATEST)
+        estimate = guard(len(told), clears=False)(self._estimate), [self.seen, *self.form], told
+        gr.on([*changed, self.redrawn.change], *estimate, **UNQUEUED_LATEST)
+        seen = self.seen.change(self._suggest_mix, self.mix.suggested, self.mix.outputs, **UNQUEUED)
+        seen.then(*estimate, **UNQUEUED_LATEST)
         started = [self.notice, self.name, *self.panel.outputs, self.changed]
         self.panel.start.click(
             guard(len(started))(self._start),
@@ -124,12 +127,15 @@ class TrainTab:
         self.sweep.wire(self.choice.method, self.controls, self.form, self.panel.kept)
 
     def refresh(
-        self, request: gr.Request, estimate: str, suggested: str, axis: str, one: str, other: str
+        self, request: gr.Request, estimate: str, suggested: str, axis: str, one: str, other: str, seen: str
     ) -> tuple[Any, ...]:
-        """Updates with all that depends on the store; what also depends on the form follows `redrawn`."""
+        """Updates with all that depends on the store; what also depends on the form follows `redrawn`.
+
+        The knobs of the mix stay until the tab is seen, as each one that changes is followed by events.
+        """
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         return (
-            *self.mix.refresh(visitor, suggested),
+            *(self.mix.refresh(visitor, suggested) if seen else self.mix.unchanged),
             self._pending_estimate(language, visitor, estimate),
             secrets.token_hex(4),
             *self.panel.follow(language, visitor),
@@ -140,6 +146,12 @@ class TrainTab:
             *self.history.refresh(language, visitor, one, other),
             *self.sweep.refresh(language, visitor),
         )
+
+    def _suggest_mix(self, request: gr.Request, suggested: str) -> tuple[Any, ...]:
+        try:
+            return self.mix.refresh(visitor_of(self.services.visitors, request), suggested)
+        except UserError:  # no visit yet: the bar says why
+            return self.mix.unchanged
 
     def _pending_estimate(self, language: str, visitor: str, shown: str) -> Any:
         """In place of "there is no text", once there is one: a new estimate takes some seconds."""
