@@ -29,7 +29,8 @@ from playground.evaluation.arm_models import ArmModels
 from playground.evaluation.arms import ARMS, Material
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.contamination import TaughtItem
-from playground.evaluation.exam import Plan, Report
+from playground.evaluation.exam import Report
+from playground.evaluation.exam_plan import Plan, write_exam
 from playground.evaluation.questions import OF_THE_TEXT, Question
 from playground.evaluation.results import ArmResult
 from playground.evaluation.results_by_arm import ResultsByArm
@@ -110,7 +111,7 @@ class Bench:
         folder = self.out / name / "exam"
         plan = Plan(ExamSettings(), tuple(arms), adapter_folder(run) if run else None, None, tuple(drawn.findings))
         if not (folder / CONFIG).exists():
-            evaluation_exam.write_exam(folder, plan, drawn, at_hand.documents)
+            write_exam(folder, plan, drawn, at_hand.documents)
         outcome = None
         for outcome in evaluation_exam.run_exam(folder, ArmModels.one(self.chat), at_hand, self.should_stop):
             if not isinstance(outcome, Report) and outcome.arm:

@@ -1,41 +1,33 @@
 """An exam in a folder: its plan, questions, answers and report. It can be stopped and resumed like a run."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import torch
-import transformers
-
-from adapters.options import build
-from playground.chat.turns import TUNING
 from playground.errors import UserError
 from playground.evaluation import knowledge_edit as drilling
-from playground.evaluation import questions, results
+from playground.evaluation import results
 from playground.evaluation.aggregate import aggregate_results
 from playground.evaluation.arm_models import ArmModels, ModelNames, counterparts
 from playground.evaluation.arms import Material, right_passages
 from playground.evaluation.bootstrap import Figure
-from playground.evaluation.config import ExamSettings
-from playground.evaluation.contamination import QuestionFault
 from playground.evaluation.costs import BreakEven, Costs, break_even, measure_costs
 from playground.evaluation.error_analysis import count_causes
+from playground.evaluation.exam_plan import Plan, read_exam
 from playground.evaluation.fact_test import FactTest, measure_facts, read_facts, write_facts
 from playground.evaluation.figures import Figures
 from playground.evaluation.knowledge_edit import Drill
 from playground.evaluation.order_test import OrderTest, measure_orders, tell_orders
-from playground.evaluation.question_set import QuestionSet
+from playground.evaluation.provenance import content_hashes, draw_stamp, is_same_content
 from playground.evaluation.questions import OF_THE_TEXT, Question
 from playground.evaluation.results import ArmResult
 from playground.evaluation.runner import ExamProgress, run_arms
 from playground.evaluation.statements import Statement
 from playground.evaluation.verdict import VerdictInput, draw_verdict
 from playground.files import never
-from playground.inference.forward import forward_of
 from playground.inference.served_adapter import load_adapter
 from playground.models.chat_model import ChatModel
 from playground.storage.run_folder import (
@@ -43,9 +35,6 @@ from playground.storage.run_folder import (
     holds_run,
     read_config,
     read_documents,
-    read_hashes,
-    write_config,
-    write_documents,
     write_hashes,
 )
 from playground.training.config import RunConfig
@@ -54,74 +43,7 @@ from retrieval.document import Document
 from retrieval.embed import Embedder
 from retrieval.persistence import load
 
-QUESTIONS = "questions.jsonl"
-SECOND = "untuned_base"  # the hash of the model of the arms without an adapter, where that is another one
 DRILL, FACTS = "drill", "facts"  # stand in the place of an arm in the progress of these, like ORDERS
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The plan of an exam. `adapter` and `index` are folders, `hashes` identify their content at planning time.
-
-    If the index has been deleted since, it is built again with the embedder of the name `embedder`, or with the host's
-    own where that is empty. `base` names the chat model; empty is the host's own. `untuned_base` names that of the arms
-    without an adapter; empty is the same.
-
-    Raises:
-        UserError: a drill with two models; it changes and asks one.
-    """
-
-    settings: ExamSettings
-    arms: tuple[str, ...]
-    adapter: Path | None
-    index: Path | None
-    findings: tuple[QuestionFault, ...] = ()
-    hashes: Mapping[str, str] | None = None
-    embedder: str = ""
-    drill: bool = False
-    base: str = ""
-    untuned_base: str = ""
-
-    def __post_init__(self) -> None:
-        tuned, untuned = self.models
-        if self.drill and tuned != untuned:
-            raise UserError(
-                f"The edit-a-fact drill trains and asks one chat model, but the ways of answering without an adapter "
-                f"are to use {untuned}. Let all of them use the same model, or leave the drill out."
-            )
-
-    @property
-    def models(self) -> tuple[str, str]:
-        """The names of the chat models of the arms with an adapter and of those without, where both are asked.
-
-        Where only one kind is asked, both names are that kind's: no other model has to be loaded.
-        """
-        other = self.untuned_base or self.base
-        if self.adapter is None:
-            return other, other
-        only_tuned = self.arms and all(arm in TUNING for arm in self.arms)
-        return self.base, self.base if only_tuned else other
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON form as in the exam's folder; `kind` distinguishes it from a training run's config."""
-        paths = {name: str(path) if path else None for name, path in (("adapter", self.adapter), ("index", self.index))}
-        return {"kind": "exam", **asdict(self), **paths}
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> "Plan":
-        """The inverse of `to_dict`."""
-        return cls(
-            settings=build(ExamSettings, stored["settings"]),
-            arms=tuple(stored["arms"]),
-            adapter=Path(stored["adapter"]) if stored["adapter"] else None,
-            index=Path(stored["index"]) if stored["index"] else None,
-            findings=tuple(QuestionFault(**each) for each in stored["findings"]),
-            hashes=stored["hashes"],
-            embedder=stored["embedder"],
-            drill=stored["drill"],
-            base=stored.get("base", ""),
-            untuned_base=stored.get("untuned_base", ""),
-        )
 
 
 def load_material(
@@ -168,28 +90,6 @@ class Report:
     models: ModelNames = field(default_factory=dict)
 
 
-def write_exam(folder: Path, plan: Plan, drawn: QuestionSet, documents: Sequence[Document]) -> None:
-    """Write the plan, the questions and the text of an exam that starts later."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_documents(folder, documents)
-    write_config(folder, plan.to_dict())
-    questions.write_questions(drawn.questions, folder / QUESTIONS)
-
-
-def read_exam(folder: Path) -> tuple[Plan, list[Question]]:
-    """The plan and the questions in an exam's folder.
-
-    Raises:
-        UserError: the folder is damaged, or has no exam.
-    """
-    try:
-        plan = Plan.from_dict(read_config(folder))
-        plan = replace(plan, hashes=plan.hashes or read_hashes(folder))
-        return plan, questions.read_questions(folder / QUESTIONS)
-    except (OSError, ValueError, KeyError, TypeError) as fault:
-        raise UserError(f"The exam in {folder} is damaged and cannot go on. Start it anew.") from fault
-
-
 def run_exam(
     folder: Path, models: ArmModels, material: Material, should_stop: Callable[[], bool] = never
 ) -> Iterator[ExamProgress | Report]:
@@ -203,7 +103,7 @@ def run_exam(
     if plan.hashes is None:
         plan = replace(plan, hashes=now)
         write_hashes(folder, now)
-    elif not _is_same(plan.hashes, now):
+    elif not is_same_content(plan.hashes, now):
         raise UserError(f"The model, adapter or index of the exam in {folder} has changed since. Start it anew.")
     step = None
     for step in run_arms(models, asked, plan.arms, material, plan.settings, folder / ANSWERS, should_stop):
@@ -311,7 +211,7 @@ def build_report(
     kept = len(known_to_base - known)
     rests_on = VerdictInput(figures, why, costs, even, leaks, len(known), drill, undrilled, facts, kept, names)
     verdict = [*draw_verdict(rests_on), *tell_orders(orders)]
-    stamp = _stamp(models, material)
+    stamp = draw_stamp(models, material)
     return Report(plan, asked, found, known, figures, why, costs, even, verdict, drill, stamp, {}, facts, orders, names)
 
 
@@ -324,33 +224,3 @@ def left_out(known: set[str], models: ModelNames) -> set[str]:
     sides answers better, whatever they know it from.
     """
     return known if counterparts(models) else set()
-
-
-def content_hashes(models: ArmModels, material: Material) -> dict[str, str]:
-    """Hashes of all that the answers depend on: models, weights, text, adapter and index."""
-    digest = hashlib.sha256()
-    for document in material.documents:
-        digest.update(f"{document.name}\0{document.text}\0".encode())
-    named = {"base": models.tuned.hash, "weights": _weights(models.tuned), "text": digest.hexdigest()[:16]}
-    if models.are_two:
-        named |= {SECOND: models.untuned.hash, "untuned_weights": _weights(models.untuned)}
-    if material.adapter is not None:
-        named["adapter"] = material.adapter.hash
-    if material.index is not None:
-        named["index"] = material.index.hash
-    return named
-
-
-def _is_same(planned: Mapping[str, str], now: Mapping[str, str]) -> bool:
-    """Whether what was planned is at hand, and no second model beside it; what an older plan does not name is free."""
-    return all(now.get(name) == planned.get(name) for name in {*planned, SECOND})
-
-
-def _weights(chat: ChatModel) -> str:
-    return forward_of(chat.model, chat.bits).weight_dtype
-
-
-def _stamp(models: ArmModels, material: Material) -> dict[str, Any]:
-    versions = {"torch": torch.__version__, "transformers": transformers.__version__}
-    named = {"model": models.tuned.name, **({"untuned_model": models.untuned.name} if models.are_two else {})}
-    return {**named, **content_hashes(models, material), "versions": versions}

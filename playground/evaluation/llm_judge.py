@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from playground import prompts
 from playground.errors import UserError
-from playground.evaluation.exam import SECOND, Report
+from playground.evaluation.exam import Report
 from playground.evaluation.likelihood import Continuations, likelihoods
+from playground.evaluation.provenance import SECOND
 from playground.evaluation.questions import OF_THE_TEXT, Question
 from playground.evaluation.results import ArmResult
 from playground.evaluation.results_by_arm import ResultsByArm

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from playground.evaluation.config import ExamSettings
-from playground.evaluation.exam import Plan, Report
+from playground.evaluation.exam import Report
+from playground.evaluation.exam_plan import Plan
 from playground.evaluation.report_html import render_html
 from playground.evaluation.statements import statement_record
 from playground.files import spreadsheet_cell

@@ -8,7 +8,7 @@ from transformers import AutoConfig, PretrainedConfig
 from adapters.cost import FLOAT
 from playground.device import Device
 from playground.evaluation.config import ExamSettings
-from playground.evaluation.exam import Plan
+from playground.evaluation.exam_plan import Plan
 from playground.models import chat_choice, registry
 from playground.models.chat_choice import facts_of, listed_source
 from playground.models.registry import ModelSource

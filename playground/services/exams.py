@@ -15,7 +15,7 @@ from playground.evaluation import contamination, question_set, questions, report
 from playground.evaluation.arms import ARMS
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.contamination import QuestionFault
-from playground.evaluation.exam import QUESTIONS, Plan
+from playground.evaluation.exam_plan import QUESTIONS, Plan
 from playground.evaluation.headline import draw_headline
 from playground.evaluation.paraphrase import completer
 from playground.evaluation.question_set import QuestionSet

@@ -10,7 +10,8 @@ from playground.evaluation import contamination, exam, question_set, questions, 
 from playground.evaluation.arm_models import ArmModels
 from playground.evaluation.arms import ARMS, Material
 from playground.evaluation.config import ExamSettings
-from playground.evaluation.exam import Plan, Report
+from playground.evaluation.exam import Report
+from playground.evaluation.exam_plan import QUESTIONS, Plan, write_exam
 from playground.evaluation.paraphrase import completer
 from playground.evaluation.question_set import QuestionSet
 from playground.evaluation.runner import ExamProgress
@@ -122,13 +123,13 @@ def begin_exam(
     arms = plan.arms or tuple(arm for arm in ARMS if arm in material.available_arms())
     hashes = exam.content_hashes(models, material)
     plan = replace(plan, arms=arms, findings=tuple(drawn.findings), hashes=hashes)
-    exam.write_exam(out, plan, drawn, material.documents)
+    write_exam(out, plan, drawn, material.documents)
     return drawn
 
 
 def write_report(found: Report, out: Path) -> None:
     """Write the report's files into the exam's folder."""
-    report.write_report(found, out, report.reproduce_command(found.plan, out / exam.QUESTIONS))
+    report.write_report(found, out, report.reproduce_command(found.plan, out / QUESTIONS))
 
 
 def _source(settings: Settings, wanted: str) -> ModelSource:

@@ -14,9 +14,11 @@ from playground.evaluation.arm_models import ArmModels
 from playground.evaluation.arms import Material
 from playground.evaluation.bootstrap import wilson
 from playground.evaluation.config import ExamSettings
-from playground.evaluation.exam import Plan, Report
+from playground.evaluation.exam import Report
+from playground.evaluation.exam_plan import Plan, read_exam, write_exam
 from playground.evaluation.order_test import ORDERS, OrderTest, measure_orders, tell_orders
 from playground.evaluation.planted_orders import PlantedOrder, mixed_orders, plant, planted_orders
+from playground.evaluation.provenance import content_hashes
 from playground.evaluation.questions import Question
 from playground.evaluation.report import record, reproduce_command
 from playground.evaluation.report_html import render_html
@@ -185,9 +187,9 @@ def test_without_an_arm_that_reads_passages_nothing_is_planted_and_that_is_said(
 
 def begun(folder: Path, chat: ChatModel, material: Material, settings: ExamSettings = SETTINGS) -> Path:
     drawn = question_set.from_text([document()], 12, 0)
-    hashes = evaluation_exam.content_hashes(ArmModels.one(chat), material)
+    hashes = content_hashes(ArmModels.one(chat), material)
     plan = Plan(settings, ("few_shot", "rag"), None, None, tuple(drawn.findings), hashes)
-    evaluation_exam.write_exam(folder, plan, drawn, [document()])
+    write_exam(folder, plan, drawn, [document()])
     return folder
 
 
@@ -236,7 +238,7 @@ def test_an_exam_stored_before_there_were_orders_loads_and_has_none(
     stored = json.loads((folder / CONFIG).read_text())
     del stored["settings"]["orders"]
     (folder / CONFIG).write_text(json.dumps(stored))
-    assert evaluation_exam.read_exam(folder)[0].settings == replace(SETTINGS, orders=ExamSettings().orders)
+    assert read_exam(folder)[0].settings == replace(SETTINGS, orders=ExamSettings().orders)
     assert finished(folder, chat, material).orders is None
 
 

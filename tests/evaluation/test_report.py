@@ -13,7 +13,8 @@ from playground.evaluation.config import ExamSettings
 from playground.evaluation.contamination import QuestionFault
 from playground.evaluation.costs import Costs
 from playground.evaluation.error_analysis import count_causes
-from playground.evaluation.exam import Plan, Report
+from playground.evaluation.exam import Report
+from playground.evaluation.exam_plan import Plan
 from playground.evaluation.fact_pairs import FactPair
 from playground.evaluation.fact_test import compare_facts
 from playground.evaluation.questions import Question

@@ -14,10 +14,12 @@ from playground.evaluation import question_set, results
 from playground.evaluation.arm_models import ArmModels
 from playground.evaluation.arms import ARMS, Material, build_input, is_asked, right_passages
 from playground.evaluation.config import ExamSettings
-from playground.evaluation.exam import Plan, Report
+from playground.evaluation.exam import Report
+from playground.evaluation.exam_plan import Plan, write_exam
 from playground.evaluation.knowledge_edit import Drill, choose_fact, edit_document, find_unique_fact, run_drill
 from playground.evaluation.likelihood import Continuations, Likelihood, continuations, likeliest, likelihoods
 from playground.evaluation.llm_judge import add_judgements
+from playground.evaluation.provenance import content_hashes
 from playground.evaluation.questions import RECALL, UNANSWERABLE, AnswerSpan, Question
 from playground.evaluation.statements import render_statement
 from playground.inference.engine import Prompt
@@ -48,10 +50,8 @@ def material() -> Material:
 
 def begun(folder: Path, chat: ChatModel, material: Material, arms: tuple[str, ...] = ARMS) -> Path:
     drawn = question_set.from_text([document()], SETTINGS.limit, 0)
-    plan = Plan(
-        SETTINGS, arms, None, None, tuple(drawn.findings), evaluation_exam.content_hashes(ArmModels.one(chat), material)
-    )
-    evaluation_exam.write_exam(folder, plan, drawn, [document()])
+    plan = Plan(SETTINGS, arms, None, None, tuple(drawn.findings), content_hashes(ArmModels.one(chat), material))
+    write_exam(folder, plan, drawn, [document()])
     return folder
 
 

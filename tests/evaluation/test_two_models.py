@@ -19,9 +19,11 @@ from playground.evaluation.arms import ARMS, Material
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.degenerate import warn_of_degenerate
 from playground.evaluation.error_analysis import LOST, NOT_LEARNT, count_causes
-from playground.evaluation.exam import Plan, Report, content_hashes, left_out
+from playground.evaluation.exam import Report, left_out
+from playground.evaluation.exam_plan import Plan, read_exam, write_exam
 from playground.evaluation.headline import draw_headline
 from playground.evaluation.llm_judge import add_judgements
+from playground.evaluation.provenance import content_hashes
 from playground.evaluation.questions import GENERAL, Question
 from playground.evaluation.report import hide_paths, record, reproduce_command, write_report
 from playground.evaluation.report_html import render_html
@@ -58,7 +60,7 @@ def begun(folder: Path, models: ArmModels, material: Material) -> Path:
     other = models.untuned.name if models.are_two else ""
     hashes = content_hashes(models, material)
     plan = Plan(SETTINGS, ARMS, Path("run"), None, tuple(drawn.findings), hashes, base=TUNED_NAME, untuned_base=other)
-    evaluation_exam.write_exam(folder, plan, drawn, [document()])
+    write_exam(folder, plan, drawn, [document()])
     return folder
 
 
@@ -359,4 +361,4 @@ def test_the_headline_names_the_models_where_no_way_is_better(taken: dict[str, R
 def test_an_exam_in_a_folder_keeps_its_second_model(tmp_path: Path, models: ArmModels, material: Material) -> None:
     folder = begun(tmp_path, models, material)
     assert json.loads((folder / CONFIG).read_text())["untuned_base"] == UNTUNED_NAME
-    assert evaluation_exam.read_exam(folder)[0].models == (TUNED_NAME, UNTUNED_NAME)
+    assert read_exam(folder)[0].models == (TUNED_NAME, UNTUNED_NAME)

@@ -10,7 +10,7 @@ import pytest
 from transformers import AutoConfig
 
 from playground.evaluation.config import ExamSettings
-from playground.evaluation.exam import Plan
+from playground.evaluation.exam_plan import Plan
 from playground.jobs import cluster as cluster_module
 from playground.jobs.cluster import Cluster, too_large
 from playground.jobs.memory import memory_of

@@ -8,7 +8,7 @@ import pytest
 
 from playground.evaluation import question_set, report
 from playground.evaluation.config import ExamSettings
-from playground.evaluation.exam import Plan, write_exam
+from playground.evaluation.exam_plan import Plan, write_exam
 from playground.evaluation.results import ArmResult, read_results
 from playground.jobs import belongings, mirror, worker
 from playground.jobs.node_run import OWN, NodeRun

@@ -22,7 +22,7 @@ from playground.device import Device
 from playground.evaluation import question_set, report
 from playground.evaluation.answer_quality import mark_answer
 from playground.evaluation.config import ExamSettings
-from playground.evaluation.exam import Plan
+from playground.evaluation.exam_plan import Plan
 from playground.evaluation.results import read_results
 from playground.jobs import cluster as cluster_module
 from playground.jobs.cluster import Cluster

@@ -11,7 +11,7 @@ from playground.chat.answer import Answer, Decoding
 from playground.chat.turns import arm_id
 from playground.errors import UserError
 from playground.evaluation.config import ExamSettings
-from playground.evaluation.exam import read_exam
+from playground.evaluation.exam_plan import read_exam
 from playground.jobs.worker import work
 from playground.services.app import Services
 from playground.settings import Settings

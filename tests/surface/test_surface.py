@@ -10,7 +10,7 @@ import playground
 from playground import device
 from playground.errors import UserError
 from playground.evaluation.config import ExamSettings
-from playground.evaluation.exam import Plan
+from playground.evaluation.exam_plan import Plan
 from playground.models.chat_choice import facts_of, memory_bytes
 from playground.models.registry import chat_source
 from playground.surface.exam import load_models

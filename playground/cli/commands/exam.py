@@ -16,7 +16,8 @@ from playground.evaluation.arm_models import ArmModels, ModelNames
 from playground.evaluation.arms import Material
 from playground.evaluation.bootstrap import Difference
 from playground.evaluation.config import ExamSettings
-from playground.evaluation.exam import Plan, Report
+from playground.evaluation.exam import Report
+from playground.evaluation.exam_plan import Plan, read_exam
 from playground.evaluation.fact_test import FactTest
 from playground.evaluation.figures import ArmFigures
 from playground.evaluation.llm_judge import add_judgements
@@ -37,7 +38,7 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
     Raises:
         KeyboardInterrupt: Ctrl-C stopped the exam; all answers so far are kept.
     """
-    plan = evaluation_exam.read_exam(args.out)[0] if args.resume else _plan_exam(args, settings)
+    plan = read_exam(args.out)[0] if args.resume else _plan_exam(args, settings)
     models = load_models(plan, settings)
     documents = read_documents(args.out) if args.resume else _documents(args)
     at_hand = evaluation_exam.load_material(plan, documents, models.tuned, lambda _: _embedder(settings))

@@ -8,7 +8,8 @@ from playground import device
 from playground.evaluation import exam as evaluation_exam
 from playground.evaluation import report
 from playground.evaluation.arm_models import ArmModels
-from playground.evaluation.exam import Plan, Report
+from playground.evaluation.exam import Report
+from playground.evaluation.exam_plan import QUESTIONS, Plan, read_exam
 from playground.models import registry
 from playground.models.chat_choice import check_room, listed_source
 from playground.models.chat_model import load_chat
@@ -21,7 +22,7 @@ LANGUAGE = "language"  # a file in the folder with the language of the report
 
 def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
     """See `playground.jobs.tasks`; a step is an answer. Each answer is written at once, so no checkpoint is needed."""
-    plan, _ = evaluation_exam.read_exam(folder)
+    plan, _ = read_exam(folder)
     models = _load_models(plan, settings)
     documents = read_documents(folder)
     at_hand = evaluation_exam.load_material(plan, documents, models.tuned, lambda name: _embedder(name, settings))
@@ -29,7 +30,7 @@ def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> It
     for outcome in evaluation_exam.run_exam(folder, models, at_hand, should_stop):
         if isinstance(outcome, Report):
             language = (folder / LANGUAGE).read_text(encoding="utf-8") if (folder / LANGUAGE).exists() else "en"
-            again = report.reproduce_command(report.hide_paths(plan), Path(evaluation_exam.QUESTIONS))
+            again = report.reproduce_command(report.hide_paths(plan), Path(QUESTIONS))
             report.write_report(outcome, folder, again, language)
             yield {"event": "finished", "reason": "done", **last, **_figures(outcome)}
             return
