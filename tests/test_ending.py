@@ -52,7 +52,7 @@ def test_answers_are_cut_in_time_and_a_run_goes_on(tmp_path: Path, slow_model: s
         run = client.predict(visit, "lora", "thorough", 2_000, api_name="/train")
         state: dict[str, Any] = {}
         assert wait_until(
-            lambda: state.update(client.predict(visit, run, api_name="/run_state")) or state["step"] > 1, 90
+            lambda: state.update(client.predict(visit, run, api_name="/run_state")) or state["step"] > 1, 240
         )
         with pytest.raises(Exception, match="no run|not found"):
             client.predict(visit, "none", api_name="/run_state")

@@ -184,3 +184,5 @@ class Services:
         options = adapters.get(YARDSTICK).Options()
         footprint_of(YARDSTICK, options, self.chat.model.config)
         training_speed(self.chat.model, choose())(YARDSTICK, options)
+        if not self._closing.is_set():
+            self.method_costs.measure()  # seconds in which a run that begins would be planned for a busy machine

@@ -24,6 +24,16 @@ def test_no_thread_outlives_the_services(services: Services) -> None:
     assert not [each.name for each in started if each.is_alive()]
 
 
+def test_the_methods_are_measured_before_a_visitor_looks_at_them(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = threading.Event()
+    monkeypatch.setattr(services.method_costs, "measure", measured.set)
+    services.start()
+    assert measured.wait(60)
+    services.close()
+
+
 def test_on_zero_gpu_the_model_is_loaded_on_the_thread_that_starts_the_services(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
