@@ -32,7 +32,7 @@ MINUTE = 60_000  # milliseconds
 FILM_SIZE, FILM_WIDTH, FRAME, COLOURS = (1100, 760), 760, 0.4, 48  # of the page, of the film; seconds per frame
 FILM_SECONDS = 20  # at most; a slow machine's film runs faster
 STEPS = 6  # of the run in the film: it shows what a visitor does, not how long training takes
-STAMPED = re.compile("stamp")
+STAMPED = re.compile(r"\b[0-9a-f]{12}\b")  # in any language
 
 
 def open_example(page: Page, url: str, example: str, scheme: str) -> None:
