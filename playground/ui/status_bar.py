@@ -34,7 +34,7 @@ class StatusBar:
             self.job = self._build_field("job", scale=3)
             self.pause = gr.Button(visible=False, size="sm", scale=1, min_width=90)
             choices = [(label, id_) for id_, label in languages().items()]
-            self.language = gr.Dropdown(choices, value="en", label=mark("language.label"), scale=1, min_width=130)
+            self.language = gr.Dropdown(choices, value="en", label=mark("language.label"), scale=1, min_width=150)
             self.over = gr.Button(mark("bar.start_over"), size="sm", scale=1, min_width=90)
             self.sure = gr.Button(mark("bar.start_over_ask"), size="sm", variant="stop", visible=False, min_width=90)
             self.keep = gr.Button(mark("bar.keep"), size="sm", visible=False, min_width=90)
