@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 RULES = " ".join(f"Rule {n} of the club: member {n} brings cake number {n} on day {n}." for n in range(60))
 HALL = "Ann keeps the key of the hall. The hall is red and stands beside the old mill."
 SOON = 20  # seconds, also on a busy machine
-LAYERS = 40
+LAYERS = 80
 LONG = 512  # tokens: some seconds on the slow model
 
 
