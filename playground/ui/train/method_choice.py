@@ -38,7 +38,10 @@ class MethodChoice:
             self.rival = gr.Button(visible=False, size="sm")
 
     def wire(self, seen: gr.Textbox, controls: Controls, form: list[Any], notice: gr.Textbox) -> None:
-        """Draw the cards once `seen` has a text. `form` is the choice, the preset and all controls."""
+        """Draw the cards once `seen` has a text.
+
+        `form` is the choice, the preset and all controls; its errors appear in `notice`.
+        """
         self.controls = controls
         shown = [*[card.column for card in self.cards.values()], *controls.groups.values()]
         self.method.change(self._mark_chosen, self.method, shown, **UNQUEUED)
