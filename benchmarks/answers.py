@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.teaching import Asked, ask, fresh_chat, natural, row, shown, texts, trained
+from benchmarks.teaching import ask, fresh_chat, row, shown, trained
+from benchmarks.teaching_questions import Asked, natural, texts
 from playground import device
 from playground.data.replay import shipped_turns
 from playground.inference.served_adapter import load_adapter

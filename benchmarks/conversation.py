@@ -8,7 +8,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.teaching import NEW_TOKENS, Asked, fresh_chat, judged, retrieve, reworded, row, shown, texts
+from benchmarks.teaching import NEW_TOKENS, fresh_chat, judged, retrieve, row, shown
+from benchmarks.teaching_questions import Asked, reworded, texts
 from playground import prompts
 from playground.chat.arms import MAX_HISTORY_TOKENS
 from playground.inference.engine import Decoding, Prompt, end_tokens, generate

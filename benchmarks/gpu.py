@@ -24,7 +24,7 @@ from transformers import AutoModelForCausalLM
 import adapters
 from adapters.base import PlainLora
 from benchmarks.chat import forbid_end, random_lora, texts, timed
-from benchmarks.teaching import EXAMPLES
+from benchmarks.teaching_questions import EXAMPLES
 from playground.data.tokenize import NO_LOSS, Example
 from playground.device import Device, find_device, product_gflops, read_rate
 from playground.inference.engine import Decoding, Prompt

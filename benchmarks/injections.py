@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.answers import planned
-from benchmarks.teaching import Asked, ask, fresh_chat, trained
+from benchmarks.teaching import ask, fresh_chat, trained
+from benchmarks.teaching_questions import Asked
 from playground.evaluation.bootstrap import wilson
 from playground.evaluation.planted_orders import PlantedOrder, planted_orders
 from playground.evaluation.statements import share_text

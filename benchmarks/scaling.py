@@ -17,7 +17,7 @@ from pathlib import Path
 from ray.cluster_utils import Cluster
 
 import adapters
-from benchmarks.teaching import EXAMPLES
+from benchmarks.teaching_questions import EXAMPLES
 from playground.jobs.queue import JobQueue, training_job
 from playground.jobs.supervisor import Supervisor
 from playground.settings import NOTHING, Settings

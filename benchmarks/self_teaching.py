@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.teaching import fresh_chat, texts
+from benchmarks.teaching import fresh_chat
+from benchmarks.teaching_questions import texts
 from playground import prompts
 from playground.data.qa import pairs
 from playground.data.qa.pairs import QuestionPair
