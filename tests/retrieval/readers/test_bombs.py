@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from retrieval.errors import RetrievalError
-from retrieval.readers.dispatch import SUFFIXES
+from retrieval.readers.dispatch import BY_ENDING, FORMATS
 from retrieval.readers.sandbox import read_in_sandbox
 from tests.conftest import Write
 from tests.fakes.bombs import BOMBS, LIMITS, in_body, message, word
 from tests.fakes.packed import book, open_document, packed, rows, shape, slides, workbook
 
 
-def test_every_ending_has_a_bomb() -> None:
-    assert {Path(name).suffix for name in BOMBS} == set(SUFFIXES)
+def test_every_reader_has_a_bomb() -> None:
+    assert {BY_ENDING[Path(name).suffix].read for name in BOMBS} == {each.read for each in FORMATS}
 
 
 @pytest.mark.usefixtures("untouched")
