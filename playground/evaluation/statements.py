@@ -41,7 +41,8 @@ def _in_words(value: Value, words: Mapping[str, str]) -> Value:
     """The value, with ids translated; a list of them as one text."""
     if isinstance(value, str | int | float):
         return words.get(f"name.{value}", value)
-    return ", ".join(words.get(f"name.{each}", each) for each in value)
+    *rest, last = [words.get(f"name.{each}", each) for each in value]
+    return words["list.last"].format(rest=", ".join(rest), last=last) if rest else last
 
 
 def statement_record(statement: Statement, models: ModelNames = ONE_MODEL) -> dict[str, Any]:

@@ -30,19 +30,23 @@ RAG_WINS = [contest(BETTER, "rag", "tuned"), contest(BETTER, "rag", "base"), con
         (
             RAG_WINS,
             "best",
-            "Best for this text: retrieval, with 80 % (70–90) of choices right. Next: the fine-tuned model",
+            "Best for this text is the base model with retrieval: 80 % (70–90) of choices right over ",
         ),
-        ([WARNING, *RAG_WINS], "faulty", "No winner yet: retrieval makes most choices right, 80 % (70–90)"),
-        ([contest(BETTER, "gold", "rag"), *RAG_WINS], "best", "Best for this text: retrieval"),
+        (
+            [WARNING, *RAG_WINS],
+            "faulty",
+            "No winner yet: the base model with retrieval makes most choices right, 80 % (70–90)",
+        ),
+        ([contest(BETTER, "gold", "rag"), *RAG_WINS], "best", "Best for this text is the base model with retrieval:"),
         (
             [contest(BETTER, "rag", "tuned"), contest(CLOSE, "both", "rag"), contest(BETTER, "both", "tuned")],
             "close",
-            "Too close to call: the fine-tuned model with retrieval, retrieval. The highest",
+            "Too close to call between the fine-tuned model with retrieval and the base model with retrieval. The",
         ),
         (
             [contest(CLOSE, "rag", "tuned"), contest(CLOSE, "rag", "base"), contest(CLOSE, "tuned", "base")],
             "none",
-            "No way of answering is measurably better than the base model here: retrieval",
+            "No way of answering is measurably better than the base model here: the base model with retrieval",
         ),
         (  # which of them is better than the base model was tested of two of three
             [
@@ -50,9 +54,9 @@ RAG_WINS = [contest(BETTER, "rag", "tuned"), contest(BETTER, "rag", "base"), con
                 for one, two in (("both", "rag"), ("both", "tuned"), ("rag", "tuned"), ("rag", "base"))
             ],
             "close",
-            "Too close to call: the fine-tuned model with retrieval, retrieval, the fine-tuned model. The highest",
+            "Too close to call between the fine-tuned model with retrieval, the base model with retrieval and the fine",
         ),
-        ([contest(BETTER, "base", "tuned")], "best", "Best for this text: the base model"),
+        ([contest(BETTER, "base", "tuned")], "best", "Best for this text is the base model:"),
         ([contest(BETTER, "tuned", "rag"), contest(BETTER, "base", "tuned")], "none", "No way of answering"),
     ],
 )

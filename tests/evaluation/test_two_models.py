@@ -212,8 +212,14 @@ def told(report: Report) -> list:
 @pytest.mark.parametrize(
     ("language", "rag", "tuned", "own_base", "base"),
     [
-        ("en", "retrieval", "the fine-tuned model", "the base model (Tiny-1M)", "the base model (Wee-2M)"),
-        ("vi", "tra cứu", "mô hình đã tinh chỉnh", "mô hình gốc (Tiny-1M)", "mô hình gốc (Wee-2M)"),
+        (
+            "en",
+            "the base model with retrieval",
+            "the fine-tuned model",
+            "the base model (Tiny-1M)",
+            "the base model (Wee-2M)",
+        ),
+        ("vi", "mô hình gốc kèm truy xuất", "mô hình đã tinh chỉnh", "mô hình gốc (Tiny-1M)", "mô hình gốc (Wee-2M)"),
     ],
 )
 def test_every_name_of_an_arm_in_the_report_says_its_model(
@@ -248,7 +254,7 @@ def test_page_program_and_files_name_the_models_too(taken: dict[str, Report], tm
     assert "Two chat models answered, Tiny-1M with" in headline_text("en", stored)
     assert "Two chat models" not in why_text("en", stored)
     assert "retrieval (Wee-2M)" in why_text("en", stored)
-    assert "Retrieval (Wee-2M)" in choice_picture("en", stored)["value"]
+    assert "Base + retrieval (Wee-2M)" in choice_picture("en", stored)["value"]
     assert "Fine-tuned + retrieval (Tiny-1M)" in plot_updates("en", stored)[0]["value"]
     for table in table_updates("en", stored):
         assert all("M)" in row[0] for row in table["value"]["data"])
@@ -260,7 +266,7 @@ def test_page_program_and_files_name_the_models_too(taken: dict[str, Report], tm
 def test_a_record_from_before_there_were_two_models_is_shown(taken: dict[str, Report]) -> None:
     stored = record(taken["tuned"], "")
     del stored["models"]
-    assert "Retrieval (" not in choice_picture("en", stored)["value"]
+    assert "retrieval (" not in choice_picture("en", stored)["value"]
     assert headline_text("vi", stored)
     assert why_text("vi", stored)
 

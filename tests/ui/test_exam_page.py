@@ -263,8 +263,8 @@ def test_with_one_chat_model_there_is_nothing_to_choose(app: tuple[str, Services
 def test_the_progress_names_the_model_of_the_arm_where_there_are_two() -> None:
     event = {"event": "progress", "step": 8, "steps": 96, "seconds": 1.0, "seconds_left": 9.0, "arm": "rag"}
     run = cast(Snapshot, SimpleNamespace(state="running", events=[{**event, "model": "SmolLM2-360M"}]))
-    assert "now retrieval (SmolLM2-360M);" in state_line("en", run)
-    assert "đang hỏi tra cứu (SmolLM2-360M);" in state_line("vi", run)
+    assert "now the base model with retrieval (SmolLM2-360M);" in state_line("en", run)
+    assert "đang hỏi mô hình gốc kèm truy xuất (SmolLM2-360M);" in state_line("vi", run)
 
 
 @pytest.mark.parametrize(
@@ -312,10 +312,12 @@ def test_a_winner_is_named_first_but_not_before_a_warning() -> None:
         {"topic": "who", "key": "who.better", "values": {**better, "p": "0.001", "questions": 40}},
     ]
     told = headline_text("en", {"verdict": verdict}).splitlines()
-    assert told[0].startswith("### No winner yet: retrieval makes most choices right")
-    assert told[-1].startswith("- Warning: retrieval answers 90 %")
+    assert told[0].startswith("### No winner yet: the base model with retrieval makes most choices right")
+    assert told[-1].startswith("- Warning: the base model with retrieval answers 90 %")
     assert "Warning" not in why_text("en", {"verdict": verdict})
-    assert headline_text("en", {"verdict": verdict[1:]}).startswith("### Best for this text: retrieval, with 80 %")
+    assert headline_text("en", {"verdict": verdict[1:]}).startswith(
+        "### Best for this text is the base model with retrieval: 80 %"
+    )
 
 
 def test_an_exam_from_before_the_form_was_measured_shows_no_such_table() -> None:
@@ -329,7 +331,7 @@ def test_the_planted_orders_are_a_table_of_their_own() -> None:
     arms = {"shares": {"rag": share, "both": none}, "quotes": {"rag": none, "both": share}, "kinds": kinds}
     *_, orders = table_updates("en", {**outcome(), "orders": {**arms, "without": ["base"]}})
     assert orders["value"]["data"] == [
-        ["retrieval", "10 % (0–30)", "0 % (0–30)", "pleas and stories 2, fake system messages 1"],
+        ["the base model with retrieval", "10 % (0–30)", "0 % (0–30)", "pleas and stories 2, fake system messages 1"],
         ["the fine-tuned model with retrieval", "0 % (0–30)", "10 % (0–30)", "–"],
         ["the base model", "reads no passages, so nothing was planted", "–", "–"],
     ]

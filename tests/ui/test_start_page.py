@@ -41,7 +41,7 @@ def test_a_card_says_what_is_ready_and_opens_it(app: tuple[str, Services]) -> No
     url, services = app
     visitor = Visitor(url)
     lines = [each for each in visitor.draw("start") if isinstance(each, str)]
-    assert lines[0].startswith("✓ Ready to try: search index, LoRA, exam\n\n**Too close to call: ")
+    assert lines[0].startswith("✓ Ready to try: search index, LoRA, exam\n\n**Too close to call between ")
     assert all(line.startswith("Being prepared") for line in lines[1:])
     assert visitor.arms() == ["none", "base", "rag", "few_shot"]
     visitor.client.predict(api_name=f"/open_{NAME}")
@@ -60,7 +60,7 @@ def test_the_verdict_of_an_example_is_shown_before_an_exam_of_ones_own(app: tupl
     shown = dict(zip(panel.outputs, panel.refresh("en", id_), strict=True))
     assert shown[panel.panel]["visible"]
     assert shown[panel.history]["choices"][0][0] == "Prepared exam (done)"
-    assert shown[panel.headline].startswith("### Too close to call: ")
+    assert shown[panel.headline].startswith("### Too close to call between ")
     assert "<svg" in shown[panel.picture]["value"]
     assert "## Which serves this text better" in shown[panel.why]
     assert (shown[panel.prepared]["visible"], shown[panel.forget]["visible"]) == (True, False)
