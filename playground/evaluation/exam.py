@@ -29,7 +29,9 @@ from playground.evaluation.statements import Statement
 from playground.evaluation.verdict import VerdictInput, draw_verdict
 from playground.files import never
 from playground.inference.served_adapter import load_adapter
+from playground.models import registry
 from playground.models.chat_model import ChatModel
+from playground.settings import Settings
 from playground.storage.run_folder import (
     ANSWERS,
     holds_run,
@@ -41,17 +43,13 @@ from playground.training.config import RunConfig
 from retrieval.build import build as build_index
 from retrieval.document import Document
 from retrieval.embed import Embedder
-from retrieval.persistence import load
+from retrieval.persistence import load, saved_encoder
 
 DRILL, FACTS = "drill", "facts"  # stand in the place of an arm in the progress of these, like ORDERS
 
 
-def load_material(
-    plan: Plan, documents: Sequence[Document], chat: ChatModel, embedder: Callable[[str], Embedder]
-) -> Material:
+def load_material(plan: Plan, documents: Sequence[Document], chat: ChatModel, settings: Settings) -> Material:
     """Load what the plan's arms work with; `chat` is the adapter's model.
-
-    `embedder` loads one by name, and only if an arm needs it.
 
     Raises:
         UserError, RetrievalError, MethodError: adapter or index cannot be used.
@@ -59,9 +57,22 @@ def load_material(
     adapter = load_adapter(plan.adapter, chat) if plan.adapter else None
     if plan.index is None:
         return Material(documents, adapter=adapter)
-    encoder = embedder(plan.embedder)
+    encoder = load_embedder(plan, settings)
     index = load(plan.index, encoder) if plan.index.is_dir() else build_index(documents, encoder)
     return Material(documents, index, encoder, adapter)
+
+
+def load_embedder(plan: Plan, settings: Settings) -> Embedder:
+    """The embedder that the plan's index was built with; where the index is gone, the one that the plan names.
+
+    Raises:
+        UserError, RetrievalError: it is not on this machine, or the index is damaged.
+    """
+    if plan.index and plan.index.is_dir():
+        source = registry.embedder_by_hash(settings, *saved_encoder(plan.index))
+    else:
+        source = registry.installed_embedder(settings, plan.embedder)
+    return Embedder(source.folder, name=source.name)
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ class Services:
         self.conversations = Conversations(self.store, self.answers, self.self_tests)
         self.votes = Votes(self.store, self.answers, self.library, self.runs)
         self.experiments = Experiments(self.store, self.jobs, self.runs, self.training_text, self.chats)
-        self.exams = Exams(self.store, self.library, self.jobs, self.chats, self.prepared)
+        self.exams = Exams(self.store, self.library, self.embedders, self.jobs, self.chats, self.prepared)
         self.preparing = Preparing(
             settings,
             self.store,

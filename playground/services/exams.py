@@ -24,6 +24,7 @@ from playground.evaluation.statements import Statement
 from playground.files import write_text
 from playground.jobs.queue import Job, JobQueue
 from playground.services.chat_models import ChatModels
+from playground.services.embedders import Embedders
 from playground.services.library import Library
 from playground.services.prepared import Prepared
 from playground.storage.run_folder import DOCUMENTS, adapter_folder, documents_text
@@ -55,9 +56,18 @@ class ExamDraft:
 class Exams:
     """Draws up, changes, queues and reports every visitor's exams; `base` says of which chat model an exam is."""
 
-    def __init__(self, store: Store, library: Library, jobs: JobQueue, chats: ChatModels, prepared: Prepared) -> None:
+    def __init__(
+        self,
+        store: Store,
+        library: Library,
+        embedders: Embedders,
+        jobs: JobQueue,
+        chats: ChatModels,
+        prepared: Prepared,
+    ) -> None:
         self._store = store
         self._library = library
+        self._embedders = embedders
         self._jobs = jobs
         self._chats = chats
         self._prepared = prepared
@@ -172,7 +182,7 @@ class Exams:
             adapter if any(arm in TUNING for arm in chosen) else None,
             index,
             tuple(draft.question_set.findings),
-            embedder=self._store.embedder(visitor),
+            embedder=self._embedders.name(visitor),
             drill=drill and BOTH in chosen,
             base=self.base(visitor, draft.run),
             untuned_base=self._other_base(visitor, draft.run, untuned_base),

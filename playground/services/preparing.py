@@ -166,6 +166,8 @@ class Preparing:
         """See a run to its end: it is resumed when no visitor's run waits or works, and paused when the host closes."""
         while not closing.is_set():
             row = self._jobs.snapshot(owner, run)  # which renews its lease
+            if row.state == "failed":
+                log.error("A run for an example failed: %s", row.error)
             if row.state in ("done", "failed"):
                 return
             if row.state == "stopped" and not self._jobs.visitors_wait_or_work():

@@ -44,6 +44,8 @@ def test_an_index_is_searched_with_the_embedder_that_it_was_built_with(run: RunC
     (line,) = run("search", "index", "When does the school begin?", "--json").lines
     assert {each["source"] for each in line["passages"]} == {"town.md"}
     assert run("ask", "When?", "--index", "index", "--arms", "rag", "--max-new-tokens", "1", "--ask-anyway").code == 0
+    exam = run("exam", "--index", "index", "--arms", "base,rag", "--limit", "4", "--facts", "0", "--out", "exam")
+    assert exam.code == 0, exam.err
     (tmp_path / "encoder").rename(tmp_path / "elsewhere")
     for words in (("search", "index", "When?"), ("ask", "When?", "--index", "index")):
         ran = run(*words)

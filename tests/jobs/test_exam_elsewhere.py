@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from playground.evaluation import exam as evaluation_exam
 from playground.evaluation import question_set, report
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.exam_plan import Plan, write_exam
 from playground.evaluation.results import ArmResult, read_results
 from playground.jobs import belongings, mirror, worker
 from playground.jobs.node_run import OWN, NodeRun
-from playground.jobs.tasks import exam as exam_task
 from playground.jobs.worker import work
 from playground.models.weights import weights_digest
 from playground.settings import Settings
@@ -29,7 +29,7 @@ SETTINGS = ExamSettings(limit=6, answer_tokens=4, rows=4, facts=0)
 @pytest.fixture(autouse=True)
 def word_embedder(monkeypatch: pytest.MonkeyPatch) -> None:
     """No real encoder to wait for."""
-    monkeypatch.setattr(exam_task, "_embedder", lambda name, settings: WordEmbedder())
+    monkeypatch.setattr(evaluation_exam, "load_embedder", lambda plan, settings: WordEmbedder())
 
 
 @pytest.fixture

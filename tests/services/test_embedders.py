@@ -13,12 +13,16 @@ import gradio as gr
 import pytest
 
 from playground.errors import UserError
+from playground.evaluation.config import ExamSettings
+from playground.evaluation.exam import load_material
+from playground.evaluation.exam_plan import read_exam
 from playground.models import registry, wheels
 from playground.models.registry import EMBEDDERS
 from playground.services import embedders as embedders_module
 from playground.services.app import Services
 from playground.services.embedders import Embedders
 from playground.settings import Settings
+from playground.storage.run_folder import read_documents
 from playground.storage.store import new_secret
 from playground.ui.text.tab import TextTab
 from retrieval.embed import Embedder
@@ -228,6 +232,29 @@ def test_a_text_in_another_language_gets_a_suggestion_of_one_click(host: Setting
     panel = browser.panel()
     assert not panel["suggestion"]["visible"]
     assert "knows only English" not in panel["line"]
+
+
+@pytest.mark.usefixtures("here")
+def test_an_exam_searches_with_the_embedder_that_the_index_was_built_with(
+    host: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = registry.embedder_source(host, MANY)
+    monkeypatch.setattr(registry, "multilingual_source", lambda settings: many)
+    browser = Browser(Services(host))
+    browser.add(VIETNAMESE * 3)
+    assert browser.made_with() == MANY, "nobody chose it"
+    exams = browser.services.exams
+    exams.create_draft(browser.visitor, "", ExamSettings(limit=4), None)
+    exam = exams.start(browser.visitor, ["base", "rag"], "", "en")
+    folder = browser.services.store.runs.get(browser.visitor, exam).folder
+    plan, _ = read_exam(folder)
+    chat = browser.services.chats.get(plan.base)
+    for at_hand in (plan, replace(plan, index=Path("deleted"))):
+        material = load_material(at_hand, read_documents(folder), chat, host)
+        assert material.embedder
+        assert material.embedder.name == MANY
+        assert material.index
+        assert material.index.embedder_hash == material.embedder.hash
 
 
 def test_without_a_multilingual_one_nothing_is_suggested(host: Settings) -> None:

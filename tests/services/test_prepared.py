@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from playground.services import preparing
 from playground.services.app import Services
 from playground.services.preparing import pieces_of
 from playground.settings import Settings
+from playground.storage.run_folder import EVENTS
 from playground.storage.store import new_secret
 from tests.fakes.exams import brief
 from tests.fakes.prepared import prepare, train
@@ -144,6 +146,30 @@ def test_where_nothing_is_prepared_an_example_is_only_its_text(services: Service
     assert services.preparing.state(short) == "text"
     services.prepared.give(guest, short)
     assert services.runs.with_adapter(guest) == []
+
+
+def test_a_run_that_fails_is_told_in_the_log(
+    settings: Settings,
+    long_window_folder: Path,
+    short: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    services = Services(replace(settings, chat_model=str(long_window_folder), prepare="lora"))
+    start = services.runs.start
+
+    def fail(*of: Any) -> str:
+        run = start(*of)
+        claimed = services.store.runs.claim_next()
+        assert claimed
+        (claimed.folder / EVENTS).write_text(json.dumps({"event": "failed", "error": "The disk is full."}) + "\n")
+        services.supervisor.record_ending(claimed, 1)
+        return run
+
+    monkeypatch.setattr(services.runs, "start", fail)
+    services.preparing.work(threading.Event())
+    assert "The disk is full." in caplog.text
+    assert services.preparing.state(short) == "preparing"
 
 
 @pytest.mark.slow

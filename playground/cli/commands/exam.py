@@ -24,12 +24,11 @@ from playground.evaluation.llm_judge import add_judgements
 from playground.evaluation.order_test import OrderTest
 from playground.evaluation.statements import FIRST, render_statement, share_text, statement_record
 from playground.models.chat_model import load_chat
-from playground.models.registry import ModelSource, embedder_source
+from playground.models.registry import ModelSource
 from playground.settings import Settings
 from playground.storage.run_folder import DOCUMENTS, read_documents
 from playground.surface.exam import begin_exam, load_models, name_other_model, write_report
 from retrieval.document import Document
-from retrieval.embed import Embedder
 
 
 def run(args: Namespace, settings: Settings) -> Iterator[Line]:
@@ -41,7 +40,7 @@ def run(args: Namespace, settings: Settings) -> Iterator[Line]:
     plan = read_exam(args.out)[0] if args.resume else _plan_exam(args, settings)
     models = load_models(plan, settings)
     documents = read_documents(args.out) if args.resume else _documents(args)
-    at_hand = evaluation_exam.load_material(plan, documents, models.tuned, lambda _: _embedder(settings))
+    at_hand = evaluation_exam.load_material(plan, documents, models.tuned, settings)
     if not args.resume:
         yield from _begin(args, plan, at_hand, models)
     outcome = None
@@ -72,11 +71,6 @@ def _documents(args: Namespace) -> list[Document]:
     """The documents of the index or, without one, of the run."""
     folders = [args.index] if args.index else [args.adapter, args.adapter.parent] if args.adapter else []
     return next((read_documents(folder) for folder in folders if (folder / DOCUMENTS).is_file()), [])
-
-
-def _embedder(settings: Settings) -> Embedder:
-    source = embedder_source(settings)
-    return Embedder(source.folder, name=source.name)
 
 
 def _begin(args: Namespace, plan: Plan, at_hand: Material, models: ArmModels) -> Iterator[Line]:

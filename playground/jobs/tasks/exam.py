@@ -10,12 +10,10 @@ from playground.evaluation import report
 from playground.evaluation.arm_models import ArmModels
 from playground.evaluation.exam import Report
 from playground.evaluation.exam_plan import QUESTIONS, Plan, read_exam
-from playground.models import registry
 from playground.models.chat_choice import check_room, listed_source
 from playground.models.chat_model import load_chat
 from playground.settings import Settings
 from playground.storage.run_folder import read_documents
-from retrieval.embed import Embedder
 
 LANGUAGE = "language"  # a file in the folder with the language of the report
 
@@ -25,7 +23,7 @@ def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> It
     plan, _ = read_exam(folder)
     models = _load_models(plan, settings)
     documents = read_documents(folder)
-    at_hand = evaluation_exam.load_material(plan, documents, models.tuned, lambda name: _embedder(name, settings))
+    at_hand = evaluation_exam.load_material(plan, documents, models.tuned, settings)
     last: dict[str, Any] = {"step": 0, "steps": 0}
     for outcome in evaluation_exam.run_exam(folder, models, at_hand, should_stop):
         if isinstance(outcome, Report):
@@ -51,9 +49,3 @@ def _figures(outcome: Report) -> dict[str, Any]:
     """Figures for the list of exams: every arm's share of right choices."""
     shares = {arm.arm: round(arm.choice.value, 4) for arm in outcome.figures.arms.values() if arm.choice.questions}
     return {"choice": shares, "questions": len(outcome.questions)}
-
-
-def _embedder(name: str, settings: Settings) -> Embedder:
-    """The embedder of that name, or the host's own."""
-    source = registry.installed_embedder(settings, name)
-    return Embedder(source.folder, name=source.name)
