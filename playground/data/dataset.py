@@ -237,15 +237,15 @@ class _SideBuilder:
     def _explanations(self, texts: Sequence[SplitDocument]) -> Iterator[Example]:
         """The text as answers; a section whose parts do not fit beside a prompt stays in windows."""
         mix = self._mix
+        places = _AnswerPlaces()
         for text in texts:
             if text.document.pairs:
                 continue
             languages = SectionLanguages(text.document)
             for section in text.on_side(self._heldout):
                 language = languages.of(section[1])
-                found = list(
-                    explanation_pairs(text.document, [section], language, self._count, mix.part_tokens, mix.seed)
-                )
+                made = explanation_pairs(text.document, [section], language, self._count, mix.part_tokens, mix.seed)
+                found = [pair for pair in made if places.is_first(text.number, pair)]
                 examples = [self._bare(text.number, pair) for pair in found]
                 if all(self._is_whole(example) for example in examples):
                     yield from examples
@@ -287,12 +287,14 @@ class _SideBuilder:
         for number, pair in self._found:
             if texts[number].is_read(pair.section, self._heldout):
                 by_kind.setdefault(pair.kind, []).append((number, pair))
-        generator = random.Random(self._mix.seed)
+        generator, places = random.Random(self._mix.seed), _AnswerPlaces()
         for of_kind in by_kind.values():
             generator.shuffle(of_kind)
         for number, pair in filter(None, chain.from_iterable(zip_longest(*by_kind.values()))):
             if budget <= 0:
                 return
+            if not places.is_first(number, pair):
+                continue
             bare = self._bare(number, pair)
             budget -= len(bare.input_ids)
             yield number, pair, bare
@@ -301,6 +303,18 @@ class _SideBuilder:
         if (number, pair) not in self._bare_examples:
             self._bare_examples[number, pair] = pair_example(pair, self._tokenizer, self._mix.window)
         return self._bare_examples[number, pair]
+
+
+class _AnswerPlaces:
+    """Where each answer stands first. A sentence that a text repeats under many headings became the answer to all."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, tuple[int, int]] = {}
+
+    def is_first(self, number: int, pair: TrainingPair) -> bool:
+        """Whether the pair of document `number` is of the section where its answer was met first."""
+        place = number, pair.section
+        return self._first.setdefault(" ".join(pair.answer.casefold().split()), place) == place
 
 
 def _not_too_often(

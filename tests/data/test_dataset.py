@@ -389,3 +389,18 @@ def test_no_sentence_becomes_the_answer_to_everything(tokenizer: PreTrainedToken
     answers = Counter(each.pair.answer for each in data.train if each.pair)
     assert answers
     assert max(answers.values()) == dataset.MAX_REPEATS
+
+
+def test_a_sentence_that_many_sections_repeat_is_taught_of_one_of_them(tokenizer: PreTrainedTokenizerFast) -> None:
+    repeated = "The council shall have power to enforce this rule by a law of its own."
+    text = "".join(
+        f"# Rule {n}\n\nMember {n} of the club brings a cake of her own to day {n}.\n\n## Rule {n}, power\n\n"
+        f"{repeated if n % 2 else repeated.upper()}\n\n"
+        for n in range(30)
+    )
+    data = build(tokenizer, sectioned(text), window=256, pairs_share=0.3, text_form="answers", gaps=False)
+    for side in sides_of(data).values():
+        for kinds in ({"explain"}, {"heading", "topic", "statement"}):
+            told = [each.pair for each in side if each.pair and each.pair.kind in kinds]
+            assert len({each.section for each in told if each.answer.upper() == repeated.upper()}) <= 1
+    assert len({each.pair.answer for each in data.train if each.pair}) > 20
