@@ -116,7 +116,9 @@ def measure_slowdowns(settings: Sequence[MethodSetting], config: PretrainedConfi
         ChildError: the timing failed.
     """
     requests = [[id_, asdict(options)] for id_, options in settings]
-    slowdowns: list[float] = run_in_child(time_slowdowns, requests, config.to_json_string(), seconds=CHILD_SECONDS)
+    slowdowns: list[float] = run_in_child(
+        time_slowdowns, requests, config.to_json_string(), seconds=CHILD_SECONDS, background=True
+    )
     return slowdowns
 
 

@@ -41,3 +41,9 @@ def test_a_child_that_takes_too_long_is_ended() -> None:
     with pytest.raises(ChildError, match=r"time\.sleep has not returned after 0\.5 s"):
         run_in_child(time.sleep, 60, seconds=0.5)
     assert time.monotonic() - began < 30
+
+
+def test_a_background_child_has_a_lower_priority() -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert run_in_child(os.getpriority, os.PRIO_PROCESS, 0, seconds=60) == own
+    assert run_in_child(os.getpriority, os.PRIO_PROCESS, 0, seconds=60, background=True) > own
