@@ -91,11 +91,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
     chat, embedder = fresh_chat(), Embedder(embedder_source(Settings.from_environment()).folder)
+    words = f"--texts {' '.join(asked.texts)} --preset {asked.preset} --steps {asked.steps}"
     head = (
         "# What four panes answer\n\nSmolLM2-135M-Instruct; "
         f"{asked.method}, {asked.preset}; greedy, at most 64 tokens (… where that cut an answer). "
         "Every answer is as it came:\n"
-        f"`python -m benchmarks.answers --preset {asked.preset} --out docs/answers.md`\n"
+        f"`python -m benchmarks.answers {words} --out docs/answers.md`\n"
     )
     parts = [line for name in asked.texts for line in section(name, asked, chat, embedder)]
     asked.out.write_text("\n".join([head, *parts]), encoding="utf-8")
