@@ -37,20 +37,20 @@ def main() -> None:
     """Claim the data folder, bring what is missing, start the jobs, serve the page."""
     log_with_request_ids()
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it advises a package that is not needed here
-    settings = Settings.from_environment()
-    logging.getLogger("playground").info("settings: %s", settings.line())
     share_freed_memory()
     claim = ExitStack()
     try:
+        settings = Settings.from_environment()
+        logging.getLogger("playground").info("settings: %s", settings.line())
         claim.enter_context(owned(settings.data))  # until this process ends
         tracking.check(settings)
         mcp.check(settings)
         pieces_of(settings)
         install_models(settings, logging.getLogger("playground").info)
+        ending = ending_signal()
+        services = Services(settings)
     except UserError as error:
         sys.exit(str(error))
-    ending = ending_signal()
-    services = Services(settings)
     services.start()
     try:
         page = build(services)

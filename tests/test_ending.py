@@ -1,7 +1,10 @@
 """The app as a process of its own: what it logs at the start, and how it ends when it is asked to."""
 
+import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from playground.storage.store import Store
 from tests.fakes.tiny_model import tiny_llama, tiny_tokenizer
 from tests.fakes.waiting import wait_until
 
+ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
 RULES = " ".join(f"Rule {n} of the club: member {n} brings cake number {n} on day {n}." for n in range(60))
 HALL = "Ann keeps the key of the hall. The hall is red and stands beside the old mill."
@@ -82,3 +86,22 @@ def test_a_server_that_still_loads_its_models_ends_soon(tmp_path: Path, slow_mod
         app.send_signal(signal.SIGTERM)
         assert app.wait(SOON) == 0
         assert time.monotonic() - begun < SOON
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("PORT", "high", "The settings cannot be used: PORT must be a whole number above 0, got 'high'. "),
+        ("PLAYGROUND_CHAT_MODELS", "no such model", "no such model"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_a_sentence_and_no_traceback(
+    tmp_path: Path, slow_model: str, name: str, value: str, sentence: str
+) -> None:
+    own = {"PLAYGROUND_DATA": str(tmp_path), "PLAYGROUND_CHAT_MODEL": slow_model, name: value}
+    done = subprocess.run(
+        [sys.executable, "app.py"], cwd=ROOT, env={**os.environ, **own}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert sentence in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr

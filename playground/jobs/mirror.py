@@ -4,6 +4,7 @@ A folder with files, such as a checkpoint or the adapter, gets its name by one r
 travels as a whole and is put in place as a whole. Knows no cluster and no kind of run.
 """
 
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -114,7 +115,7 @@ def write_folders(folder: Path, content: Mapping[str, Mapping[str, bytes]]) -> N
 def _stamps(folder: Path) -> dict[str, Stamp]:
     """What lies in every folder with files; hidden ones are being built."""
     found = {}
-    for each in (folder, *(path for path in sorted(folder.rglob("*")) if path.is_dir())):
+    for each in sorted(Path(at) for at, *_ in os.walk(folder)):  # passes over what is deleted meanwhile
         name = each.relative_to(folder).as_posix()
         if not any(part.startswith(".") for part in each.relative_to(folder).parts):
             stamp = tuple(one for one in _stamp_folder(each) if not (name == HERE and _stays(one[0])))

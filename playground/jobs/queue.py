@@ -34,6 +34,7 @@ from playground.storage.store import ACTIVE, RunRow, Store
 from playground.training.config import RunConfig
 from retrieval.document import Document
 
+TRAIN = "train"  # the kind of training runs
 PAUSE_SECONDS = 10.0  # from a stop request until the worker is killed: enough for a large checkpoint
 CANCEL_SECONDS = 1.5
 GIVE_WAY_SECONDS = 0.5  # the same for what the host prepares, when a visitor's run wants its turn
@@ -104,7 +105,9 @@ class JobQueue:
         with self._lock:
             if active := self.active_run(visitor, jobs[0].kind):
                 return [row.id for row in self.bundled_runs(visitor, active.id)]
-            self._check_room(len(self._store.runs.all(visitor)), len(jobs))
+            # Exams and sweeps are not among the runs that a visitor keeps: they have limits of their own.
+            kept = len(self._store.runs.all(visitor)) if jobs[0].kind == TRAIN else 0
+            self._check_room(kept, len(jobs))
             bundle = secrets.token_hex(8) if len(jobs) > 1 else ""
             added = [self._add(visitor, job, bundle) for job in jobs]
         if not added[0].prepared:
@@ -131,7 +134,7 @@ class JobQueue:
         position, starts_in = self._place(row)
         return Snapshot(**vars(row), position=position, starts_in=starts_in, events=read_events(row.folder))
 
-    def active_run(self, visitor: str, kind: str = "train") -> RunRow | None:
+    def active_run(self, visitor: str, kind: str = TRAIN) -> RunRow | None:
         """The visitor's run of a kind that is at work, else the first that waits, if there is one."""
         return next((row for row in self.active_runs(visitor) if row.kind == kind), None)
 
@@ -289,7 +292,7 @@ def training_job(
     if not documents:
         raise UserError("There is no text to train on. Add a file, paste a text or choose an example first.")
     files = {DOCUMENTS: documents_text(documents)}
-    return Job("train", config.to_dict(), files, config.method, name, expected, kept, base)
+    return Job(TRAIN, config.to_dict(), files, config.method, name, expected, kept, base)
 
 
 def _may_go_out(row: RunRow) -> bool:

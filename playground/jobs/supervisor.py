@@ -17,6 +17,7 @@ import psutil
 
 from playground import device
 from playground.errors import UserError
+from playground.files import is_full
 from playground.jobs.cluster import MOST_LOSSES, Cluster, stands_in
 from playground.jobs.oom import oom_kills
 from playground.jobs.processes import SpareWorker, give_lowest_priority, start_worker
@@ -90,10 +91,13 @@ class Supervisor:
         for each in self._threads:
             each.join()
 
-    def take_over(self, row: RunRow) -> None:
-        """Adopt the worker of an earlier server; if it is dead, record how its run ended."""
+    def take_over(self, row: RunRow, code: int | None = None) -> None:
+        """Adopt a worker that nobody watches, such as an earlier server's.
+
+        If it is dead, record how its run ended, by its exit code where that is known.
+        """
         worker = living_worker(row)
-        return self._watch(row, worker) if worker else self.record_ending(row, None)
+        return self._watch(row, worker) if worker else self.record_ending(row, code)
 
     def record_ending(self, row: RunRow, code: int | None) -> None:
         """Record how a run ended: by its last event or, if that is no ending, by its worker's exit code."""
@@ -109,17 +113,18 @@ class Supervisor:
         self._store.runs.transition(row.visitor, row.id, ["running", "stopping"], state, error)
 
     def _supervise(self) -> None:
-        for row in self._left_running(on_cluster=False):
-            self._run_safely(row, self.take_over)
-        idle_since = time.monotonic()
+        left, idle_since = self._left_running(on_cluster=False), time.monotonic()
         while not self._closing.is_set():
             try:
-                if self._work_off():
+                if left:
+                    self._run_safely(left.pop(0), self.take_over)
+                elif self._work_off():
                     idle_since = time.monotonic()
                 elif time.monotonic() - idle_since > IDLE_SECONDS and not device.on_zero_gpu():
                     self._spare.keep()
             except Exception:  # such as a full disk: the queue goes on once there is room
                 logger.exception("no run could be claimed")
+                self._closing.wait(LOOK_SECONDS)
             self._closing.wait(POLL_SECONDS)
         self._spare.close()
 
@@ -147,6 +152,7 @@ class Supervisor:
                     continue
             except Exception:  # such as a full disk: the queue goes on once there is room
                 logger.exception("no run could be sent to the cluster")
+                self._closing.wait(LOOK_SECONDS)
             self._closing.wait(POLL_SECONDS)
         for each in watched:
             each.join()
@@ -173,9 +179,23 @@ class Supervisor:
         """See one run to its end; an exception ends that run, never the queue."""
         try:
             act(row)
-        except Exception:
+        except Exception as fault:
             logger.exception("run %s failed", row.id)
-            self._store.runs.transition(row.visitor, row.id, ["running", "stopping"], "failed", FAULT)
+            self._record_fault(row, fault)
+
+    def _record_fault(self, row: RunRow, fault: Exception) -> None:
+        """Record that a run failed; one that a full disk kept from being seen to its end goes on, or pauses."""
+        while not self._closing.is_set():
+            try:
+                if is_full(fault):
+                    return self.take_over(self._store.runs.get(row.visitor, row.id), errno.ENOSPC)
+                self._store.runs.transition(row.visitor, row.id, ["running", "stopping"], "failed", FAULT)
+                return None
+            except OSError as again:  # there is no room even for the record
+                if not is_full(again):
+                    raise
+                logger.warning("run %s: its ending cannot be recorded yet: %s", row.id, again)
+            self._closing.wait(LOOK_SECONDS)
 
     def _carry_out(self, row: RunRow) -> None:
         if row.lease_until <= time.time():
@@ -199,7 +219,7 @@ class Supervisor:
             raise RuntimeError(f"{MOST_LOSSES} nodes in a row were lost before the next step")
         self._starts[row.id] = reached, starts
         worker = self._cluster.start(row)
-        self._store.runs.update(row.visitor, row.id, pid=worker.pid, pid_started=worker.create_time())
+        self._note_worker(row, worker)
         self._watch(row, worker)
         if self._store.runs.get(row.visitor, row.id).state in ENDINGS.values():
             self._starts.pop(row.id, None)
@@ -213,8 +233,17 @@ class Supervisor:
             give_lowest_priority(worker)
         else:
             worker = self._spare.take(row.folder) or start_worker(row.folder, self._settings)
-        self._store.runs.update(row.visitor, row.id, pid=worker.pid, pid_started=worker.create_time())
+        self._note_worker(row, worker)
         return worker
+
+    def _note_worker(self, row: RunRow, worker: psutil.Process) -> None:
+        """Keep which process does a run; one that cannot be noted is ended, as nobody would find it again."""
+        try:
+            self._store.runs.update(row.visitor, row.id, pid=worker.pid, pid_started=worker.create_time())
+        except Exception:
+            worker.kill()
+            worker.wait()
+            raise
 
     def _watch(self, row: RunRow, worker: psutil.Process) -> None:
         """Wait until a worker ends; kill it when its time is up.
@@ -249,7 +278,7 @@ class Supervisor:
         while not self._closing.is_set():
             if work_slice(row.folder, self._settings, STEP_SECONDS) != "slice":
                 return self.record_ending(row, None)
-            before, reached = reached, read_events(row.folder)[-1]["step"]
+            before, reached = reached, _steps_reached(row)
             if reached <= before:
                 raise TimeoutError(f"no step fits into a slice of {SLICE_SECONDS} s")
 

@@ -12,7 +12,7 @@ import pkgutil
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -46,10 +46,10 @@ def work(folder: Path, settings: Settings, slice_seconds: float = math.inf) -> s
     Raises:
         OSError: an event could not be logged; with the code ENOSPC or EDQUOT the disk has no room even for that.
     """
-    ends = time.monotonic() + slice_seconds
+    stop = _Stop(folder, time.monotonic() + slice_seconds)
     event: dict[str, Any] = {}
     try:
-        for event in _events(folder, settings, lambda: asked_to_stop(folder) or time.monotonic() >= ends):
+        for event in _events(folder, settings, stop):
             log_event(folder, event)
     except OSError as error:
         if error.errno not in FULL:
@@ -61,14 +61,28 @@ def work(folder: Path, settings: Settings, slice_seconds: float = math.inf) -> s
     return event["event"]
 
 
-def _events(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+class _Stop:
+    """Whether a run is to stop, and why; once it is, it stays so, though its page may renew the lease meanwhile."""
+
+    def __init__(self, folder: Path, ends: float) -> None:
+        self._folder, self._ends = folder, ends
+        self.reason = ""
+
+    def __call__(self) -> bool:
+        if not self.reason:
+            is_over = "slice" if time.monotonic() >= self._ends else ""
+            self.reason = "stopped" if asked_to_stop(self._folder) else is_over
+        return bool(self.reason)
+
+
+def _events(folder: Path, settings: Settings, stop: _Stop) -> Iterator[dict[str, Any]]:
     """The events of a run as they are logged: the first is "started", the last says how it ended."""
     resumed = any(event["event"] == "started" for event in read_events(folder))
     yield {"event": "started", "pid": os.getpid(), "resumed": resumed}
     try:
         task = import_module(f"playground.jobs.tasks.{read_config(folder)['kind']}")
-        for event in task.run(folder, settings, should_stop):
-            yield {**event, "event": _ending(folder)} if event.get("reason") == "stopped" else event
+        for event in task.run(folder, settings, stop):
+            yield {**event, "event": stop.reason or "stopped"} if event.get("reason") == "stopped" else event
     except USER_FACING as error:
         yield {"event": "failed", "error": str(error)}
     except Exception as error:
@@ -77,11 +91,6 @@ def _events(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -
         logger.exception("the run failed")
         no_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
         yield {"event": "failed", "error": NO_MEMORY if no_memory else FAULT}
-
-
-def _ending(folder: Path) -> str:
-    """Why a run stopped: it was asked to, or its slice of time was over."""
-    return "stopped" if asked_to_stop(folder) else "slice"
 
 
 def _wait_for_folder() -> Path | None:

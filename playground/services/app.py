@@ -157,7 +157,7 @@ class Services:
                 self.exchange.sweep()
                 self.store.sweep_leftovers()
                 self._warn_of_full_disk()
-            except OSError:  # such as a full disk: the next minute tries again
+            except Exception:  # such as a full disk or a busy database: the next minute tries again
                 log.exception("leftovers could not be swept")
             closing.wait(SWEEP_SECONDS)
 

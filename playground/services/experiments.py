@@ -11,7 +11,7 @@ from playground.services.runs import Runs
 from playground.services.training_text import TrainingText
 from playground.storage.records import RunRow
 from playground.storage.run_folder import holds_run, read_config, read_documents
-from playground.storage.store import Store
+from playground.storage.store import ACTIVE, Store
 from playground.training import lr_sweep, method_comparison
 from playground.training.config import RunConfig
 from playground.training.estimate import START_SECONDS
@@ -76,7 +76,7 @@ class Experiments:
         run_values: Mapping[str, object],
         kept: bool,
     ) -> str:
-        """Queue a sweep around a setting; returns its id, or that of the one that is active already."""
+        """Queue a sweep around a setting, in place of earlier ones; returns its id, or that of the active one."""
         config, cost = self._runs.plan_now(visitor, method, preset, values, run_values)
         tokens = config.settings.steps * config.settings.batch_tokens
         read = sum(arm.settings.batch_tokens * steps for arm, steps in _steps(config))
@@ -85,7 +85,11 @@ class Experiments:
         job = training_job(config, self._training_text.documents(visitor), "", seconds, kept)
         label = adapters.get(method).label
         base = self._chats.name(visitor)
-        return self._jobs.add(visitor, [Job(SWEEP, job.config, job.files, method, label, seconds, kept, base)])[0]
+        run = self._jobs.add(visitor, [Job(SWEEP, job.config, job.files, method, label, seconds, kept, base)])[0]
+        for each in self._store.runs.all(visitor, SWEEP):
+            if each.id != run and each.state not in ACTIVE:
+                self._jobs.delete(visitor, each.id)
+        return run
 
     def last_sweep(self, visitor: str) -> RunRow | None:
         """The sweep that was queued last."""

@@ -11,6 +11,7 @@ from playground.device import on_zero_gpu
 from playground.errors import UserError
 from playground.evaluation.config import ExamSettings
 from playground.jobs.queue import GIVE_WAY_SECONDS, JobQueue
+from playground.jobs.worker import NO_ROOM
 from playground.models.chat_model import base_hash
 from playground.models.registry import chat_source
 from playground.services.answers import Answers
@@ -170,7 +171,8 @@ class Preparing:
                 log.error("A run for an example failed: %s", row.error)
             if row.state in ("done", "failed"):
                 return
-            if row.state == "stopped" and not self._jobs.visitors_wait_or_work():
+            waits_for_room = row.error == NO_ROOM  # the supervisor knows when there is some
+            if row.state == "stopped" and not waits_for_room and not self._jobs.visitors_wait_or_work():
                 self._jobs.resume(owner, run)
             closing.wait(LOOK_SECONDS)
         self._jobs.stop(owner, run, GIVE_WAY_SECONDS)

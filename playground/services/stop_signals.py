@@ -21,6 +21,7 @@ class StopSignal:
 
     def set(self) -> None:
         """Ask the work to stop; it cannot be taken back."""
+        self.file.parent.mkdir(exist_ok=True)  # the system may have cleaned its temporary files
         self.file.touch()
 
     def is_set(self) -> bool:

@@ -11,6 +11,8 @@ from playground.storage.store import DAY, Store, new_secret
 
 NO_ROOM = "The server's disk is full, so no new visit can begin. Try again later, or tell whoever runs this server."
 NO_VISIT = "There is no visit with this secret; absent visitors are deleted after a while. Begin one with open_visit."
+RETRY_SECONDS = 600.0  # after a sweep that failed
+
 log = logging.getLogger(__name__)
 
 
@@ -69,8 +71,13 @@ class Visitors:
         """
         start = time.time() - time.monotonic()
         while not closing.is_set():
-            log.info("%d visitors swept", len(self.sweep(min(time.time(), start + time.monotonic()))))
-            closing.wait(DAY)
+            seconds: float = DAY
+            try:
+                log.info("%d visitors swept", len(self.sweep(min(time.time(), start + time.monotonic()))))
+            except Exception:  # such as a full disk, which a sweep may make room on
+                log.exception("absent visitors could not be swept")
+                seconds = RETRY_SECONDS
+            closing.wait(seconds)
 
     def _drop_from_memory(self, visitor: str) -> None:
         for forget in self._forgetters:

@@ -105,14 +105,14 @@ class Votes:
         self._ballots.pop(visitor, None)
 
     def _ballot(self, visitor: str, question: str, ids: Sequence[str], answers: Sequence[Answer]) -> Ballot:
-        runs = {run.id: run for run in self._runs.listed(visitor)}
         sides = {}
         for side, id_, answer in zip(SIDES, ids, answers, strict=True):
-            kind, run = split_arm_id(id_)
+            kind, trained = split_arm_id(id_)
+            run = self._runs.get(visitor, trained) if trained else None  # also one that is not listed any more
             sides[f"{side}_arm"] = id_
-            base = arm_base(id_) or (self._answers.named_base(runs[run].base) if run else "")
-            sides[f"{side}_kind"] = arm_id(kind, runs[run].method if run else "", base)
-            sides[f"{side}_name"] = runs[run].name if run else ""
+            base = arm_base(id_) or (self._answers.named_base(run.base) if run else "")
+            sides[f"{side}_kind"] = arm_id(kind, run.method if run else "", base)
+            sides[f"{side}_name"] = run.name if run else ""
             sides[f"{side}_answer"] = answer.text
         stamps = [each.stamp.to_dict() for each in answers]
         return Ballot(text=self._library.text_hash(visitor), question=question, stamps=stamps, **sides)

@@ -69,7 +69,8 @@ class Database:
     def write(self, visitor: str | None = None) -> Iterator[sqlite3.Connection]:
         """One transaction that holds the write lock from its start, so what it reads stays true until it ends.
 
-        All other writers wait for it: write large files before it, and delete folders after it.
+        All other writers wait for it, so write large files before it. Delete files after it: a full disk may undo it
+        at its very end.
 
         Raises:
             UserError: there is no such visitor.

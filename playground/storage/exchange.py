@@ -3,6 +3,7 @@
 Every file lies in a folder of its own, so that two visitors who bring the same file never share one.
 """
 
+import os
 import secrets
 import shutil
 import time
@@ -96,7 +97,9 @@ class Exchange:
 
     def brought_bytes(self, visitor: str = "*") -> int:
         """The bytes that a visitor uploaded and no service has taken yet; of all visitors without a name."""
-        return sum(_size(file) for kind in BROUGHT for file in self.folder.glob(f"{visitor}/{kind}/**/*"))
+        folders = [folder for kind in BROUGHT for folder in self.folder.glob(f"{visitor}/{kind}")]
+        # Unlike a glob, a walk passes over folders that others delete meanwhile.
+        return sum(_size(Path(at, name)) for folder in folders for at, _, names in os.walk(folder) for name in names)
 
     def forget(self, visitor: str) -> None:
         """Delete all files of a visitor."""
@@ -109,16 +112,26 @@ class Exchange:
             with suppress(FileNotFoundError):  # taken meanwhile
                 if path.stat().st_mtime < now - seconds:
                     shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
-        for folder in [*self.folder.glob("*/*"), *self.folder.glob("*")]:
+        visitors = _entries(self.folder)
+        for folder in [*(kind for visitor in visitors for kind in _entries(visitor)), *visitors]:
             with suppress(OSError):  # not empty
                 folder.rmdir()
 
     def _swept(self) -> Iterator[tuple[Path, int]]:
-        for kind, seconds in KEPT_SECONDS.items():
-            yield from ((folder, seconds) for folder in self.folder.glob(f"*/{kind}/*"))
+        visitors = _entries(self.folder)
+        inside = [each for visitor in visitors for each in _entries(visitor)]
+        for kind in (each for each in inside if each.name in KEPT_SECONDS):
+            yield from ((folder, KEPT_SECONDS[kind.name]) for folder in _entries(kind))
         # Gradio leaves an empty file for each upload that it hands over, and what an assistant sent as a data address.
-        stray = (*self.folder.iterdir(), *self.folder.glob("*/*"))
-        yield from ((path, STRAY_SECONDS) for path in stray if path.is_file())
+        yield from ((path, STRAY_SECONDS) for path in (*visitors, *inside) if path.is_file())
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing where it is none, or was deleted meanwhile."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
 
 
 def _size(path: Path) -> int:

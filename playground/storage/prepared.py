@@ -36,11 +36,11 @@ class PreparedTable:
     def remove_others(self, keys: Collection[str]) -> None:
         """Delete all owners with other keys and all of theirs; one with a run at work stays until the next time."""
         others = {id_ for key, id_ in self.owners().items() if key not in keys}
-        with self._staging.trash() as trash, self._database.write() as db:
-            at_work = {row["visitor"] for row in db.execute(f"SELECT visitor FROM runs WHERE {AT_WORK}")}
-            for id_ in others - at_work:
+        with self._database.write() as db:
+            gone = others - {row["visitor"] for row in db.execute(f"SELECT visitor FROM runs WHERE {AT_WORK}")}
+            for id_ in gone:
                 db.execute("DELETE FROM visitors WHERE id = ?", (id_,))
-                trash.take(self._database.folder(id_))
+        self._staging.discard(map(self._database.folder, gone))
 
     def saved_index(self, text: str) -> Path | None:
         """The folder of the index of the text with this hash, if one is prepared."""

@@ -124,12 +124,12 @@ class RunTable:
 
     def delete(self, visitor: str, run: str) -> None:
         """Delete a run and its folder; refused while it waits or works."""
-        with self._staging.trash() as trash, self._database.write(visitor) as db:
+        with self._database.write(visitor) as db:
             row = owned_row(db, "runs", visitor, run)
             if row["state"] in ACTIVE:
                 raise UserError(f"The run {row['name']!r} is {row['state']}. Stop it first, then delete it.")
             db.execute("DELETE FROM runs WHERE id = ?", (run,))
-            trash.take(self._folder(visitor, run))
+        self._staging.discard([self._folder(visitor, run)])
 
     def _insert(self, row: Mapping[str, object], name: str, fill: Callable[[Path], None]) -> RunRow:
         """Write a run's folder, then show folder and row at once."""

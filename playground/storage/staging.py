@@ -3,7 +3,7 @@
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -27,12 +27,13 @@ class Staging:
         finally:
             _delete(path)
 
-    @contextmanager
-    def trash(self) -> Iterator["Trash"]:
-        """Collects files and folders to delete; on leaving they are deleted."""
+    def discard(self, paths: Iterable[Path]) -> None:
+        """Take files and folders out of sight at once, then delete them; nothing happens where there is none."""
         with self.new_path() as folder:
             folder.mkdir()
-            yield Trash(folder)
+            for path in paths:
+                with suppress(FileNotFoundError):
+                    path.rename(folder / secrets.token_hex(8))
 
     def sweep(self, now: float | None = None) -> None:
         """Delete what a killed process left over an hour ago; `now` is in unix seconds."""
@@ -41,18 +42,6 @@ class Staging:
             with suppress(FileNotFoundError):  # deleted meanwhile by its own writer
                 if path.stat().st_mtime < before:
                     _delete(path)
-
-
-class Trash:
-    """Takes files and folders out of sight at once; `Staging.trash` deletes them later."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def take(self, path: Path) -> None:
-        """Move a file or folder here; nothing happens where there is none."""
-        if path.exists():
-            path.rename(self._folder / secrets.token_hex(8))
 
 
 def _delete(path: Path) -> None:

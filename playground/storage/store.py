@@ -100,14 +100,14 @@ class Store:
 
     def forget(self, visitor: str) -> None:
         """Delete everything of a visitor, whose secret leads to a new id; refused while a run of theirs is at work."""
-        with self._staging.trash() as trash, self._database.write(visitor) as db:
+        with self._database.write(visitor) as db:
             if db.execute(f"SELECT 1 FROM runs WHERE visitor = ? AND {AT_WORK}", (visitor,)).fetchone():
                 raise UserError("A run of yours is still training. Stop it first, then start over.")
             secret = db.execute("SELECT secret FROM visitors WHERE id = ?", (visitor,)).fetchone()["secret"]
             db.execute("DELETE FROM visitors WHERE id = ?", (visitor,))
             again = (secrets.token_hex(16), secret, time.time())
             db.execute("INSERT INTO visitors (id, secret, seen) VALUES (?, ?, ?)", again)
-            trash.take(self._database.folder(visitor))
+        self._staging.discard([self._database.folder(visitor)])
 
     def sweep(self, now: float) -> list[str]:
         """Delete visitors last seen over `keep_days` before `now`, and leftovers.
@@ -124,11 +124,11 @@ class Store:
 
     def sweep_leftovers(self) -> None:
         """Delete folders without a visitor, and what killed processes left."""
-        with self._staging.trash() as trash, self._database.write() as db:
+        with self._database.write() as db:
             known = {row["id"] for row in db.execute("SELECT id FROM visitors")}
-            for folder in self._database.visitors.iterdir():
-                if folder.name not in known:
-                    trash.take(folder)
+            left = [folder for folder in self._database.visitors.iterdir() if folder.name not in known]
+        if left:
+            self._staging.discard(left)
         self._staging.sweep()
 
     @contextmanager
@@ -160,8 +160,8 @@ class Store:
                 owned_row(db, "documents", visitor, document)
                 changed = (chars, digest(content), document)
                 db.execute("UPDATE documents SET chars = ?, digest = ? WHERE id = ?", changed)
-                self._written_path(visitor, document).unlink(missing_ok=True)
-                draft.replace(path)
+            self._written_path(visitor, document).unlink(missing_ok=True)
+            draft.replace(path)
 
     def documents(self, visitor: str) -> list[DocumentRow]:
         """A visitor's documents, oldest first."""
@@ -174,8 +174,8 @@ class Store:
         with self._database.write(visitor) as db:
             owned_row(db, "documents", visitor, document)
             db.execute("DELETE FROM documents WHERE id = ?", (document,))
-            self._document_path(visitor, document).unlink(missing_ok=True)
-            self._written_path(visitor, document).unlink(missing_ok=True)
+        self._document_path(visitor, document).unlink(missing_ok=True)
+        self._written_path(visitor, document).unlink(missing_ok=True)
 
     def synthetic_questions(self, visitor: str, document: str) -> dict[str, Any]:
         """What was kept with `save_synthetic_questions`; empty where nothing was."""

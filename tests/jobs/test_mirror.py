@@ -1,5 +1,7 @@
 """What travels of a run's folder: whole folders as they are renamed into place, files that changed, the log's tail."""
 
+import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,22 @@ def test_what_another_node_was_sent_does_not_come_back(here: Path, there: Path, 
     back = collect(tmp_path / "other", grown(here), known)
     assert (back.tails, back.folders, back.files) == ({}, {}, {})
     assert back.stamps == known
+
+
+def test_a_folder_that_goes_while_its_run_is_looked_at_is_passed_over(there: Path) -> None:
+    done = threading.Event()
+
+    def build_and_drop() -> None:
+        while not done.is_set():
+            building = there / "checkpoint" / ".tmp-000006-9" / "part"
+            building.mkdir(parents=True)
+            shutil.rmtree(building.parent)
+
+    worker = threading.Thread(target=build_and_drop)
+    worker.start()
+    try:
+        seen = {name for _ in range(500) for name in collect(there, {}, {}).folders}
+    finally:
+        done.set()
+        worker.join()
+    assert seen == {"checkpoint/step-000002"}

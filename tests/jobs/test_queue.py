@@ -60,6 +60,13 @@ def test_a_full_queue_and_too_many_runs_are_refused(store: Store, settings: Sett
     assert store.runs.all(visitor) == []
 
 
+def test_whoever_keeps_as_many_runs_as_allowed_may_take_an_exam(store: Store, settings: Settings, visitor: str) -> None:
+    small = JobQueue(store, replace(settings, visitor_runs=1))
+    small.stop(visitor, small.submit(visitor, config(), TEXT))
+    small.add(visitor, [Job("exam", {}, {}, "exam")])
+    assert [row.state for row in store.runs.all(visitor, "exam")] == ["queued"]
+
+
 def test_positions_count_the_runs_ahead_and_their_seconds(jobs: JobQueue, store: Store) -> None:
     visitors = [store.visitor(new_secret()) for _ in range(4)]
     expected = [50.0, 60.0, 0.0, 30.0]

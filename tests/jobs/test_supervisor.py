@@ -1,10 +1,11 @@
 """The supervisor with a stand-in for training: lent GPUs, lost servers and its own faults."""
 
+import errno
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from playground.jobs.room import LOST, Room
 from playground.jobs.supervisor import Supervisor
 from playground.settings import Settings
 from playground.storage.store import RunRow, Store
-from tests.fakes.runs import TEXT, config, counted, ended, replace_training, steps, wait_unwatched, watch
+from tests.fakes.runs import TEXT, Event, config, counted, ended, replace_training, steps, wait_unwatched, watch
 
 ENOUGH = 1 << 40  # bytes of memory
 
@@ -67,6 +68,82 @@ def test_a_slice_without_a_step_fails_instead_of_asking_for_ever(
     supervisor.close()
     assert (seen.state, seen.error) == ("failed", worker.FAULT)
     assert len(asked) == 2
+
+
+def test_a_run_that_says_no_step_as_a_slice_ends_goes_on_in_the_next(
+    folder: Path, jobs: JobQueue, visitor: str, monkeypatch: pytest.MonkeyPatch, supervisor: Supervisor
+) -> None:
+    def stop_like_a_sweep(*given: Any) -> Iterator[Event]:
+        for event in counted(30, 0.01)(*given):
+            stopped = event.values.get("reason") == "stopped"
+            yield Event({"event": "finished", "reason": "stopped"}) if stopped else event
+
+    asked = lend(monkeypatch)
+    replace_training(monkeypatch, stop_like_a_sweep)
+    supervisor.start()
+    seen = watch(jobs, visitor, folder.name, ended)
+    supervisor.close()
+    assert (seen.state, seen.error) == ("done", "")
+    assert len(asked) > 2
+
+
+def full_at_first(call: Callable[..., Any], times: int) -> Callable[..., Any]:
+    """A call to the database that a full disk refuses so many times."""
+    faults = [OSError(errno.ENOSPC, "No space left on device")] * times
+
+    def refused(*given: Any, **more: Any) -> Any:
+        if faults:
+            raise faults.pop()
+        return call(*given, **more)
+
+    return refused
+
+
+def test_an_ending_that_a_full_disk_did_not_take_is_recorded_once_there_is_room(
+    folder: Path, jobs: JobQueue, store: Store, visitor: str, monkeypatch: pytest.MonkeyPatch, supervisor: Supervisor
+) -> None:
+    lend(monkeypatch)
+    monkeypatch.setattr(supervising, "LOOK_SECONDS", 0.05)
+    replace_training(monkeypatch, counted(2))
+    monkeypatch.setattr(store.runs, "transition", full_at_first(store.runs.transition, 4))
+    supervisor.start()
+    assert watch(jobs, visitor, folder.name, ended, seconds=10).state == "done"
+    supervisor.close()
+
+
+def test_a_disk_that_is_full_at_the_start_does_not_end_the_queue(
+    folder: Path, jobs: JobQueue, store: Store, visitor: str, stranger: str, monkeypatch: pytest.MonkeyPatch,
+    supervisor: Supervisor,
+) -> None:  # fmt: skip
+    lend(monkeypatch)
+    monkeypatch.setattr(supervising, "LOOK_SECONDS", 0.05)
+    replace_training(monkeypatch, counted(2))
+    assert store.runs.claim_next(), "left by a server that was killed"
+    later = jobs.submit(stranger, config(), TEXT)
+    monkeypatch.setattr(store.runs, "transition", full_at_first(store.runs.transition, 4))
+    supervisor.start()
+    assert watch(jobs, stranger, later, ended, seconds=10).state == "done"
+    assert store.runs.get(visitor, folder.name).state == "stopped"
+    supervisor.close()
+
+
+def test_a_worker_that_could_not_be_noted_is_ended_and_its_run_pauses(
+    jobs: JobQueue, store: Store, visitor: str, monkeypatch: pytest.MonkeyPatch, supervisor: Supervisor
+) -> None:
+    workers: list[psutil.Popen] = []
+
+    def start(*_: object) -> psutil.Popen:
+        workers.append(psutil.Popen([sys.executable, "-c", "import time; time.sleep(60)"]))
+        return workers[-1]
+
+    monkeypatch.setattr(supervising, "start_worker", start)
+    monkeypatch.setattr(store.runs, "update", full_at_first(store.runs.update, 1))
+    run = jobs.submit(visitor, config(), TEXT)
+    supervisor.start()
+    seen = watch(jobs, visitor, run, ended, seconds=10)
+    supervisor.close()
+    assert (seen.state, seen.error) == ("stopped", worker.NO_ROOM)
+    assert [each.poll() is None for each in workers] == [False]
 
 
 def test_a_fault_of_the_supervisor_ends_the_run_and_not_the_queue(

@@ -117,6 +117,21 @@ def test_work_stops_when_asked_and_at_the_end_of_its_lease(
     assert read_events(folder)[-1]["step"] == reached
 
 
+def test_a_lease_that_is_renewed_while_its_run_stops_does_not_fail_the_run(
+    folder: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop_slowly(config: object, chat: object, documents: object, out: Path, *rest: Any) -> Iterator[Event]:
+        should_stop: Callable[[], bool] = rest[0]
+        (folder / "lease").write_text("0")
+        assert should_stop()
+        (folder / "lease").write_text(str(time.time() + 100))  # the page is seen again while a checkpoint is written
+        assert should_stop()
+        yield Event({"event": "finished", "reason": "stopped", "step": 1})
+
+    replace_training(monkeypatch, stop_slowly)
+    assert work(folder, settings) == "stopped"
+
+
 @pytest.fixture
 def counting(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kind of run beside training."""

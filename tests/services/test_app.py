@@ -1,18 +1,21 @@
 """The container of all services: what starting it begins, closing it ends."""
 
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from playground.errors import UserError
 from playground.models.chat_model import ChatModel
 from playground.services import app, chat_models
 from playground.services.app import Services
 from playground.services.chat_models import ChatModels
 from playground.settings import Settings
 from playground.storage.store import Store
+from tests.fakes.waiting import wait_until
 
 
 def test_no_thread_outlives_the_services(services: Services) -> None:
@@ -58,3 +61,21 @@ def test_on_zero_gpu_no_other_model_is_offered(
     assert len(ChatModels(listed, store).offered_names()) == 2
     monkeypatch.setattr(chat_models, "on_zero_gpu", lambda: True)
     assert ChatModels(listed, store).offered_names() == [ChatModels(listed, store).default]
+
+
+def test_leftovers_are_swept_again_after_a_database_that_was_busy(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swept: list[float] = []
+
+    def sweep() -> None:
+        """Raises at first what the store does."""
+        swept.append(time.monotonic())
+        if len(swept) == 1:
+            raise UserError("The server is busy with others' work, so nothing was changed. Try again in a moment.")
+
+    monkeypatch.setattr(app, "SWEEP_SECONDS", 0.05)
+    monkeypatch.setattr(services.exchange, "sweep", sweep)
+    services.start()
+    assert wait_until(lambda: len(swept) > 1, 10)
+    services.close()

@@ -173,6 +173,16 @@ def test_a_sweep_s_winner_is_put_into_the_form(visit: Visit, tab: TrainTab) -> N
     assert f"{won['learning_rate']:.1e}" in line
 
 
+def test_a_new_sweep_takes_the_place_of_those_before(visit: Visit, tab: TrainTab) -> None:
+    values = {"steps": 4, "batch_tokens": 64, "window": 64, "pairs_share": 0.0, "passages_share": 0.0}
+    for _ in range(2):
+        run = tab.services.experiments.start_sweep(visit.id, "vera", "quick", {}, values, False)
+        visit.services.jobs.stop(visit.id, run)
+    (kept,) = visit.services.store.runs.all(visit.id, "sweep")
+    assert kept.id == run
+    assert [folder.name for folder in kept.folder.parent.iterdir()] == [run]
+
+
 def test_the_box_shows_what_the_run_at_work_does(visit: Visit, tab: TrainTab) -> None:
     run = visit.train()
     visit.act(tab.panel.kept, True, event="input")

@@ -14,6 +14,8 @@ from playground.data import examples as texts
 from playground.data.examples import examples
 from playground.errors import UserError
 from playground.jobs import processes
+from playground.jobs.queue import Snapshot
+from playground.jobs.worker import NO_ROOM
 from playground.services import preparing
 from playground.services.app import Services
 from playground.services.preparing import pieces_of
@@ -22,6 +24,7 @@ from playground.storage.run_folder import EVENTS
 from playground.storage.store import new_secret
 from tests.fakes.exams import brief
 from tests.fakes.prepared import prepare, train
+from tests.fakes.runs import config
 from tests.fakes.texts import CLUB_RULES
 
 
@@ -98,6 +101,42 @@ def test_an_adapter_of_their_own_takes_its_place(services: Services, guest: str,
     services.prepared.give(guest, "other")
     assert services.runs.with_adapter(guest) == [own]
     services.library.remove(guest, services.library.rows(guest)[0].id)
+
+
+def test_a_prepared_adapter_that_is_listed_no_more_can_still_be_voted_on(
+    services: Services, guest: str, short: str
+) -> None:
+    prepare(services, short)
+    services.prepared.give(guest, short)
+    (run,) = services.runs.with_adapter(guest)
+    train(services, guest)
+    arms = ["base", f"tuned:{run.id}"]
+    *_, ballot = services.votes.ask(guest, "What does rule 3 say?", arms, Decoding(max_new_tokens=2))
+    assert ballot
+    assert {ballot.left_arm, ballot.right_arm} == set(arms)
+
+
+def test_what_pauses_on_a_full_disk_waits_for_room(
+    services: Services, short: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparing, "LOOK_SECONDS", 0.01)
+    made = Services(replace(services.settings, prepare="lora"))
+    owner = made.preparing.offer_known()[short]
+    made.library.add_example(owner, short)
+    run = made.runs.start(owner, config(), "LoRA")
+    made.store.runs.claim_next()
+    made.store.runs.transition(owner, run, ["running"], "stopped", NO_ROOM)
+    closing, looks, snapshot = threading.Event(), [0], made.jobs.snapshot
+
+    def look(*of: str) -> Snapshot:
+        looks[0] += 1
+        if looks[0] == 5:
+            closing.set()
+        return snapshot(*of)
+
+    monkeypatch.setattr(made.jobs, "snapshot", look)
+    made.preparing.work(closing)
+    assert (made.store.runs.get(owner, run).state, made.store.runs.get(owner, run).error) == ("stopped", NO_ROOM)
 
 
 def test_an_example_takes_the_place_of_another_but_not_of_a_visitors_text(

@@ -1,5 +1,6 @@
 """A stop reaches the question it was meant for, wherever that is answered, and no other."""
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -95,6 +96,14 @@ def test_a_signal_is_gone_when_its_work_has_ended() -> None:
         assert signal.is_set()
     assert not signals.working("a")
     assert not signal.is_set()
+
+
+def test_a_stop_arrives_where_the_system_has_cleaned_its_temporary_files() -> None:
+    signals = StopSignals()
+    with signals.open("a") as signal:
+        shutil.rmtree(signal.file.parent)
+        signals.stop("a")
+        assert signal.is_set()
 
 
 def test_a_lock_of_a_key_is_gone_when_nobody_uses_it() -> None:

@@ -1,5 +1,6 @@
 """What is left of a visitor who starts over, or who stayed away too long: nothing, on disk or in memory."""
 
+import errno
 import threading
 import time
 from collections.abc import Callable
@@ -117,3 +118,17 @@ def test_a_clock_that_is_set_makes_nobody_absent(
     services.visitors.sweep_daily(Days(2, pass_day))
     assert (gone == []) == kept
     assert set(gone) <= {visitor}
+
+
+def test_a_sweep_that_failed_is_tried_again(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[float] = []
+
+    def sweep(now: float) -> list[str]:
+        tried.append(now)
+        if len(tried) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return []
+
+    monkeypatch.setattr(services.visitors, "sweep", sweep)
+    services.visitors.sweep_daily(Days(2, lambda: None))
+    assert len(tried) == 2

@@ -1,6 +1,7 @@
 """Files between browsers and services: a visitor's own alone, each in a folder of its own, and swept."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,26 @@ def test_dropping_a_file_elsewhere_deletes_nothing(exchange: Exchange, tmp_path:
     assert exchange.hold(other) == other
     exchange.drop(other)
     assert other.read_text() == "shipped"
+
+
+def test_counting_and_sweeping_pass_over_what_is_deleted_meanwhile(exchange: Exchange) -> None:
+    done = threading.Event()
+
+    def come_and_go() -> None:
+        while not done.is_set():
+            exchange.drop(bring(exchange, ANN))
+            exchange.forget(ANN)
+
+    other = threading.Thread(target=come_and_go)
+    other.start()
+    try:
+        counted = {exchange.brought_bytes() for _ in range(3_000)}
+        for _ in range(1_000):
+            exchange.sweep()
+    finally:
+        done.set()
+        other.join()
+    assert counted <= {0, 10}
 
 
 def test_downloads_do_not_count_as_brought(exchange: Exchange) -> None:

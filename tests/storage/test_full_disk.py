@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from playground.services.library import Library
 from playground.services.visitors import Visitors
 from playground.settings import Settings
 from playground.storage import connection
+from playground.storage.run_folder import read_documents
 from playground.storage.store import Store, new_secret
 from tests.fakes.database import write_lock
 from tests.fakes.runs import TEXT, config
@@ -69,6 +70,30 @@ def test_on_a_full_disk_everything_is_read_and_nothing_lost(small_disk: Path, se
     assert store.conversation(visitor) == {"base": ["kept"]}
     store.save_conversation(visitor, {"base": ["new"]})
     assert store.conversation(visitor) == {"base": ["new"]}
+
+
+def test_what_a_full_disk_does_not_let_go_is_all_there(small_disk: Path, settings: Settings) -> None:
+    store = Store(Settings(data=small_disk / "data"))
+    visitor = store.visitor(new_secret())
+    jobs, library = JobQueue(store, Settings(data=small_disk / "data")), Library(store, settings)
+    (document,) = library.add_text(visitor, "Some words.").documents
+    run = jobs.submit(visitor, config(), TEXT)
+    jobs.stop(visitor, run)
+    filler = fill(small_disk)
+    deletions: list[Callable[[], None]] = [
+        lambda: library.remove(visitor, document.id),
+        lambda: jobs.delete(visitor, run),
+        lambda: store.forget(visitor),
+    ]
+    for delete in deletions:
+        with pytest.raises(OSError, match="No space"):
+            delete()
+        assert library.documents(visitor)[0].text == "Some words."
+        assert read_documents(store.runs.get(visitor, run).folder) == TEXT
+    filler.unlink()
+    for delete in deletions:
+        delete()
+    assert not list((small_disk / "data" / "visitors").iterdir())
 
 
 def test_a_database_that_another_holds_too_long_is_busy(

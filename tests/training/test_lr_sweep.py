@@ -144,6 +144,9 @@ def test_a_sweep_that_is_stopped_again_and_again_comes_to_the_same_end(tiny: Set
         asks, starts = asks + 60, starts + 1
         assert starts < 20
     assert starts > 3
+    logged = [json.loads(line) for line in (parts / EVENTS).read_text().splitlines() if line]
+    steps = [each["step"] for each in logged if each["event"] == "progress" and "arm" in each]
+    assert steps == sorted(set(steps)), "an arm that goes on is not counted from its start again"
     judged = [
         {(each["arm"], each["rung"]): each["loss"] for each in read_events(folder) if each["event"] == "judged"}
         for folder in (whole, parts)

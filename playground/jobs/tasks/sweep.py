@@ -54,6 +54,8 @@ def _events(
         yield {"event": "suggested", "rate": rates[0]}
     arms = lr_sweep.build_grid(config, rates[0])
     done = FINDER_STEPS + sum(arms[arm].settings.steps // rung - _steps_before(arms[arm], rung) for arm, rung in judged)
+    told = [event["step"] for event in logged if event["event"] == "progress" and "arm" in event]
+    done = max([done, *told])  # an arm that was stopped between two rungs goes on from its checkpoint
     steps = lr_sweep.successive_halving(arms, load, documents, folder / CHECKPOINT, should_stop, judged)
     while True:
         try:
