@@ -39,7 +39,7 @@ def answers(
 ) -> list[str]:
     """What the model answers after a Quick run on the Debian FAQ, as PDF."""
     folder = tmp_path_factory.mktemp("teaching")
-    settings = replace(preset_settings(PRESETS["quick"], {}), steps=STEPS)
+    settings = replace(preset_settings(PRESETS["quick"], {}), steps=STEPS, evaluations=1)
     config = RunConfig("lora", adapters.get("lora").Options(), settings)
     document = read_document(shared_data / "debian_faq" / "debian-faq.en.pdf")
     chat = load_chat(real_source, Device("cpu", torch.float32, 0.0))
