@@ -195,6 +195,14 @@ def test_a_session_belongs_to_the_browser_that_named_it_first(site: Site) -> Non
     assert site.post("/gradio_api/run/run", json=sent).status_code == 200
 
 
+@pytest.mark.parametrize("odd", ['chosen={"a": 1}', "flag", "path=/", "words=one two"])
+def test_an_odd_cookie_of_another_app_on_this_host_hides_no_visitor(site: Site, odd: str) -> None:
+    both = f"{odd}; {COOKIE}={site.secret}"
+    assert site.get("/", Cookie=both).headers["set-cookie"].startswith(f"{COOKIE}={site.secret};")
+    (path,) = site.upload(Cookie=both).json()
+    assert site.services.exchange.owner(Path(path)) == site.visitor
+
+
 @pytest.mark.parametrize("body", [b"{", b'{"data": [NaN]}', b'{"data": [Infinity]}', b"[" * 100_000, b"\xff\xfe"])
 def test_a_body_that_is_no_json_is_refused_in_a_sentence(site: Site, body: bytes) -> None:
     answer = site.post("/gradio_api/run/run", content=body, headers={"Content-Type": "application/json"})
