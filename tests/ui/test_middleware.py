@@ -3,7 +3,9 @@
 import io
 import json
 import re
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,6 +150,19 @@ def test_the_uploads_of_one_visitor_and_of_all_are_bounded(site: Site) -> None:
     assert [site.upload().status_code for _ in range(3)] == [200, 200, 413]
     assert [site.other().upload().status_code for _ in range(3)] == [200, 200, 503]
     assert sum(each.stat().st_size for each in files_in(site)) == 4 * FILE_BYTES
+
+
+def test_uploads_at_the_same_time_are_not_given_the_same_room(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    brought_bytes = site.services.exchange.brought_bytes
+
+    def count_slowly(*of: str) -> int:
+        time.sleep(0.2)
+        return brought_bytes(*of)
+
+    monkeypatch.setattr(site.services.exchange, "brought_bytes", count_slowly)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: site.upload().status_code, range(4)))
+    assert sorted(answers) == [200, 200, 413, 413]
 
 
 def test_two_visitors_who_upload_the_same_file_share_none(site: Site) -> None:
