@@ -59,7 +59,7 @@ def test_a_redraw_keeps_the_answer_of_a_pane_that_is_done_while_another_goes_on(
     services.library.add_text(services.store.visitor(secret), CLUB_RULES)
     going = services.conversations.ask(services.store.visitor(secret), QUESTION, arms, Decoding(), False)
     next(going)
-    drawn = tab.refresh(page_request(secret), None, *arms, *[NONE] * (PANES - 2), *arms)
+    drawn = tab.refresh(page_request(secret), None, *arms, *[NONE] * (PANES - 2), *arms, "text")
     chats = [drawn[tab.tab.outputs.index(pane.chat)]["value"] for pane in tab.panes[:2]]
     assert [chat[-1]["content"] for chat in chats] == ["At noon.", "At"]
 

@@ -61,7 +61,7 @@ class CompareTab:
         columns = [pane.column for pane in self.panes]
         outputs = [*self.arms, *columns, *self.pane_outputs, *self.suggestions, *self.reader.outputs]
         outputs += [*self.voting.outputs, self.two]
-        return Tab("panes", outputs, self.refresh, self.changed, [self.reader.place, *self.arms, *self.voting.wanted])
+        return Tab("panes", outputs, self.refresh, self.changed, [self.reader.place, *self.arms, *self.voting.inputs])
 
     def _build_question(self) -> None:
         with gr.Row(equal_height=False, elem_classes="ask"):
@@ -141,7 +141,7 @@ class CompareTab:
     def refresh(self, request: gr.Request, place: ReaderState | None, *before: str) -> tuple[Any, ...]:
         """Updates with the current choices, every turn, and the newest adapter in empty panes.
 
-        `before` is what is chosen: the panes' arms and the two of the vote.
+        `before` is what is chosen: the panes' arms, the two of the vote, and whose votes are counted.
         """
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         # Before the adapters: a card may give text and adapters now, and a question shown beside fewer arms asks fewer.
