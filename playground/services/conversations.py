@@ -1,6 +1,6 @@
 """A visitor's conversation: each arm keeps its own turns. A question goes to the chosen arms."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -49,13 +49,21 @@ class Conversations:
         with self._saving.hold(visitor):
             conversation = self.load(visitor)
             for question in self._open.get(visitor, []):
-                conversation = _with_turns(conversation, question.turns)
+                conversation = question.added_to(conversation)
         return conversation
 
     def ask(
-        self, visitor: str, question: str, arm_ids: Sequence[str], decoding: Decoding, ask_anyway: bool
+        self,
+        visitor: str,
+        question: str,
+        arm_ids: Sequence[str],
+        decoding: Decoding,
+        ask_anyway: bool,
+        again: bool = False,
     ) -> Iterator[Conversation]:
         """The conversation as it grows; saved when it ends, also when it is stopped or its page is closed.
+
+        Where the arms were asked this question last and are asked it `again`, the new turns take the place of those.
 
         Raises:
             UserError: no arm, an empty or too long question, a retrieval arm without a text, or a missing adapter.
@@ -63,7 +71,8 @@ class Conversations:
         question = self._answers.check_question(question, arm_ids, decoding)
         ids = list(dict.fromkeys(arm_ids))
         arms = [self._answers.arm(visitor, each) for each in ids]
-        before = self.load(visitor)
+        question_open = _OpenQuestion(question, again)
+        before = question_open.without_earlier(self.load(visitor), ids)
         earlier = {each: without_prompts(before.get(each, [])) for each in ids}
         answers_before = [answered(before.get(each, [])) for each in ids]
         histories = [history(question, turns) for turns in answers_before]
@@ -73,7 +82,7 @@ class Conversations:
             for arm, turns in zip(arms, answers_before, strict=True)
         ]
         latest: dict[str, Record] = {}
-        question_open = self._begin(visitor)
+        self._begin(visitor, question_open)
         try:
             for answers in self._answers.stream(visitor, arms, question, histories, decoding, ask_anyway, left_out):
                 latest = {
@@ -87,21 +96,16 @@ class Conversations:
         finally:
             self._end(visitor, question_open, {each: closed_turn(turn) for each, turn in latest.items()})
 
-    def take_back(self, visitor: str, arm_ids: Sequence[str]) -> str:
-        """Remove the last turn of the chosen arms and return its question, to be asked again.
+    def last_question(self, visitor: str, arm_ids: Sequence[str]) -> str:
+        """What the first of these arms that was asked anything was asked last.
 
         Raises:
             UserError: none of them has been asked anything.
         """
-        with self._saving.hold(visitor):
-            conversation = self.load(visitor)
-            asked = [conversation[each][-1].question for each in arm_ids if conversation.get(each)]
-            if not asked:
-                raise UserError("There is no question to ask again yet. Type one and press “Ask”.")
-            for each in arm_ids:
-                if conversation.get(each) and conversation[each][-1].question == asked[0]:
-                    conversation[each].pop()
-            self._save(visitor, conversation)
+        conversation = self.load(visitor)
+        asked = [conversation[each][-1].question for each in arm_ids if conversation.get(each)]
+        if not asked:
+            raise UserError("There is no question to ask again yet. Type one and press “Ask”.")
         return asked[0]
 
     def clear(self, visitor: str) -> None:
@@ -143,12 +147,10 @@ class Conversations:
             learnt_short=self._answers.learnt_short_answers(visitor, arm.name),
         )
 
-    def _begin(self, visitor: str) -> "_OpenQuestion":
-        """A question that is being answered."""
-        question = _OpenQuestion()
+    def _begin(self, visitor: str, question: "_OpenQuestion") -> None:
+        """From now on this question is being answered."""
         with self._saving.hold(visitor):
             self._open.setdefault(visitor, []).append(question)
-        return question
 
     def _is_open(self, visitor: str, question: "_OpenQuestion") -> bool:
         """Whether the question's visitor has not started over since it was asked."""
@@ -164,7 +166,8 @@ class Conversations:
             if not questions:
                 del self._open[visitor]
             if turns:
-                self._save(visitor, _with_turns(self.load(visitor), turns))
+                question.turns = turns
+                self._save(visitor, question.added_to(self.load(visitor)))
 
     def _save(self, visitor: str, conversation: Conversation) -> None:
         stored = {arm: [asdict(turn) for turn in turns] for arm, turns in conversation.items()}
@@ -173,9 +176,21 @@ class Conversations:
 
 @dataclass(eq=False)
 class _OpenQuestion:
-    """The turns that answer one question, as far as they are written."""
+    """The turns that answer one question, as far as they are written; asked `again`, in place of its earlier ones."""
 
+    question: str
+    again: bool
     turns: Mapping[str, Record] = field(default_factory=dict)
+
+    def added_to(self, conversation: Conversation) -> Conversation:
+        """The conversation with these turns."""
+        return _with_turns(self.without_earlier(conversation, self.turns), self.turns)
+
+    def without_earlier(self, conversation: Conversation, arm_ids: Iterable[str]) -> Conversation:
+        """The conversation without the last turns of these arms that the new ones take the place of."""
+        last = {arm: conversation[arm][-1].question for arm in arm_ids if self.again and conversation.get(arm)}
+        replaced = {arm: conversation[arm][:-1] for arm, question in last.items() if question == self.question}
+        return {**conversation, **replaced}
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -229,7 +230,8 @@ class Library:
             self._check_text(shown, len(document.text), digest(content), rows)
             if instead_of:
                 self._store.remove_document(visitor, instead_of)
-            return self._store.add_document(visitor, shown, content, size, len(document.text)), document
+            kept = _free_name(shown, {row.name for row in rows})
+            return self._store.add_document(visitor, kept, content, size, len(document.text)), document
 
     def _check_size(self, name: str, size: int, rows: Sequence[DocumentRow]) -> None:
         limits = self._settings
@@ -304,6 +306,16 @@ def _display_name(name: str) -> str:
     path = Path(name)
     suffix = clean_name(path.suffix, "")[:10]
     return clean_name(path.stem, "text")[: NAME_CHARS - len(suffix)] + suffix
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    """The name, with a number where it is taken: by its name alone a passage says where it is from."""
+    if name not in taken:
+        return name
+    path = Path(name)
+    endings = (f" ({number}){path.suffix}" for number in count(2))
+    numbered = (path.stem[: NAME_CHARS - len(ending)] + ending for ending in endings)
+    return next(each for each in numbered if each not in taken)
 
 
 def _megabytes(size: int, limit: int) -> str:

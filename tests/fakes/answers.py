@@ -22,8 +22,8 @@ def answer_briefly(conversations: Conversations) -> None:
     ask = conversations.ask
 
     def ask_briefly(
-        visitor: str, question: str, arm_ids: Sequence[str], decoding: Decoding, ask_anyway: bool
+        visitor: str, question: str, arm_ids: Sequence[str], decoding: Decoding, ask_anyway: bool, again: bool = False
     ) -> Iterator[Conversation]:
-        return ask(visitor, question, arm_ids, replace(decoding, max_new_tokens=TOKENS), ask_anyway)
+        return ask(visitor, question, arm_ids, replace(decoding, max_new_tokens=TOKENS), ask_anyway, again)
 
     conversations.ask = ask_briefly  # type: ignore[method-assign]

@@ -128,8 +128,8 @@ def test_asking_anyway_answers_the_same_question_with_the_nearest_passages(servi
     short = Decoding(max_new_tokens=4)
     first = list(services.conversations.ask(id_, "Quantum chromodynamics?", ["rag"], short, False))[-1]["rag"]
     assert (first[-1].found, first[-1].answer) == (False, "")
-    question = services.conversations.take_back(id_, ["rag"])
-    again = list(services.conversations.ask(id_, question, ["rag"], short, True))[-1]["rag"]
+    question = services.conversations.last_question(id_, ["rag"])
+    again = list(services.conversations.ask(id_, question, ["rag"], short, True, again=True))[-1]["rag"]
     assert [each.question for each in again] == ["Quantum chromodynamics?"]
     assert again[-1].prompt_tokens > 0
     assert again[-1].passages == first[-1].passages

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 
 from playground.chat import turns
 from playground.chat.answer import Answer, Decoding
+from playground.errors import UserError
 from playground.evaluation.answer_warnings import SAME, answer_warning
 from playground.services import conversations
 from playground.services.app import Services
@@ -97,17 +98,7 @@ def ask(services: Services, visitor: str, question: str) -> None:
     list(services.conversations.ask(visitor, question, ["base"], Decoding(), False))
 
 
-@pytest.mark.parametrize(
-    ("change", "left"),
-    [
-        (lambda services, visitor: services.conversations.take_back(visitor, ["base"]), ["One?"]),
-        (lambda services, visitor: services.conversations.clear(visitor), []),
-    ],
-    ids=["take back", "clear"],
-)
-def test_a_change_waits_for_an_answer_that_is_being_saved(
-    services: Services, visitor: str, gate: Gate, change: Callable[[Services, str], Any], left: list[str]
-) -> None:
+def test_clearing_waits_for_an_answer_that_is_being_saved(services: Services, visitor: str, gate: Gate) -> None:
     gate.loaded.set()
     ask(services, visitor, "One?")
     going = services.conversations.ask(visitor, "Two?", ["base"], Decoding(), False)
@@ -116,30 +107,32 @@ def test_a_change_waits_for_an_answer_that_is_being_saved(
     with ThreadPoolExecutor(2) as pool:
         answered = pool.submit(list, going)
         gate.loaded.wait(20)  # the answer has loaded the conversation and is about to save it
-        changed = pool.submit(change, services, visitor)
+        changed = pool.submit(services.conversations.clear, visitor)
         time.sleep(0.3)
         assert not changed.done(), "it waits for the answer that is being saved"
         gate.go_on.set()
         answered.result(20)
         changed.result(20)
-    assert questions(services, visitor) == left
+    assert questions(services, visitor) == []
 
 
-def test_an_answer_waits_for_a_question_that_is_being_taken_back(services: Services, visitor: str, gate: Gate) -> None:
+def test_an_answer_waits_for_another_that_is_being_saved(services: Services, visitor: str, gate: Gate) -> None:
     gate.loaded.set()
-    ask(services, visitor, "One?")
-    going = services.conversations.ask(visitor, "Two?", ["base"], Decoding(), False)
-    next(going)
+    first, second = (
+        services.conversations.ask(visitor, question, ["base"], Decoding(), False) for question in ("One?", "Two?")
+    )
+    next(first)
+    next(second)
     gate.loaded.clear()
     with ThreadPoolExecutor(2) as pool:
-        taken = pool.submit(services.conversations.take_back, visitor, ["base"])
+        one = pool.submit(list, first)
         gate.loaded.wait(20)
-        answered = pool.submit(list, going)
+        two = pool.submit(list, second)
         time.sleep(0.3)
         gate.go_on.set()
-        assert taken.result(20) == "One?"
-        answered.result(20)
-    assert questions(services, visitor) == ["Two?"]
+        one.result(20)
+        two.result(20)
+    assert questions(services, visitor) == ["One?", "Two?"]
 
 
 def test_one_visitor_does_not_wait_for_another_s_conversation(services: Services, visitor: str, gate: Gate) -> None:
@@ -148,12 +141,33 @@ def test_one_visitor_does_not_wait_for_another_s_conversation(services: Services
     ask(services, visitor, "One?")
     gate.loaded.clear()
     with ThreadPoolExecutor(2) as pool:
-        taken = pool.submit(services.conversations.take_back, visitor, ["base"])
+        shown = pool.submit(services.conversations.shown, visitor)
         gate.loaded.wait(20)
         pool.submit(ask, services, stranger, "Mine?").result(10)
         assert questions(services, stranger) == ["Mine?"]
-        assert not taken.done()
+        assert not shown.done()
         gate.go_on.set()
+
+
+def test_a_question_asked_again_takes_the_place_of_its_answer_once_there_is_a_new_one(
+    services: Services, visitor: str
+) -> None:
+    ask(services, visitor, "One?")
+    ask(services, visitor, "Two?")
+    assert services.conversations.last_question(visitor, ["rag", "base"]) == "Two?"
+    going = services.conversations.ask(visitor, "Two?", ["base"], Decoding(), False, again=True)
+    assert [turn.question for turn in next(going)["base"]] == ["One?", "Two?"]
+    assert [turn.done for turn in services.conversations.shown(visitor)["base"]] == [True, False]
+    assert [turn.done for turn in services.conversations.load(visitor)["base"]] == [True, True]
+    list(going)
+    assert questions(services, visitor) == ["One?", "Two?"]
+    ask(services, visitor, "Two?")
+    assert questions(services, visitor) == ["One?", "Two?", "Two?"], "asked anew"
+
+
+def test_no_question_can_be_asked_again_before_there_is_one(services: Services, visitor: str) -> None:
+    with pytest.raises(UserError, match="no question to ask again yet"):
+        services.conversations.last_question(visitor, ["base"])
 
 
 def test_an_answer_whose_visitor_starts_over_is_shown_no_further_and_not_kept(services: Services) -> None:

@@ -129,6 +129,17 @@ def test_pasted_text_is_a_document_and_a_blank_one_is_refused(library: Library, 
     assert "is empty" in library.add_text(visitor, " \n", "blank").refusals[0]
 
 
+def test_two_texts_of_one_name_can_be_told_apart(library: Library, visitor: str, write: Any) -> None:
+    assert names(library.add_text(visitor, STREET, "notes")) == ["notes.txt"]
+    (second,) = library.add_text(visitor, "Nine to five.", "notes").documents
+    assert second.name == "notes (2).txt"
+    assert names(library.add_text(visitor, "Ten to six.", "notes")) == ["notes (3).txt"]
+    assert names(library.add(visitor, [write("notes.txt", "At noon.")], instead_of=second.id)) == ["notes (2).txt"]
+    long = [names(library.add(visitor, [write("n" * 90 + ".txt", text)]))[0] for text in ("One.", "Two.")]
+    assert [len(each) for each in long] == [60, 60]
+    assert long[1].endswith("n (2).txt")
+
+
 def test_a_summary_says_what_was_read(library: Library, visitor: str) -> None:
     library.add_text(visitor, "The bakery is in the town, and it is open from seven to nine.\n" * 20)
     (summary,) = library.summary(visitor)

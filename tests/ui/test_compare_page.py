@@ -59,9 +59,44 @@ def test_a_redraw_keeps_the_answer_of_a_pane_that_is_done_while_another_goes_on(
     services.library.add_text(services.store.visitor(secret), CLUB_RULES)
     going = services.conversations.ask(services.store.visitor(secret), QUESTION, arms, Decoding(), False)
     next(going)
-    drawn = tab.refresh(page_request(secret), None, *arms, *[NONE] * (PANES - 2), *arms)
+    drawn = tab.refresh(page_request(secret), None, *arms, *[NONE] * (PANES - 2), *arms, "text")
     chats = [drawn[tab.tab.outputs.index(pane.chat)]["value"] for pane in tab.panes[:2]]
     assert [chat[-1]["content"] for chat in chats] == ["At noon.", "At"]
+
+
+def test_a_question_that_cannot_be_asked_again_keeps_its_answer(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = new_secret()
+    visitor = services.store.visitor(secret)
+    with gr.Blocks() as page:
+        tab = CompareTab(services)
+    row = services.library.add_text(visitor, CLUB_RULES).documents[0]
+    monkeypatch.setattr(services.answers, "stream", lambda _, arms, *more: iter([[answer_of("No.", True)] * len(arms)]))
+    list(services.conversations.ask(visitor, QUESTION, ["base", "rag"], Decoding(), False))
+    values = [*("base", "rag", NONE, NONE), False, *(knob.value for knob in tab.decoding)]
+    services.library.remove(visitor, row.id)
+    for button in (tab.retry, tab.panes[1].sources.anyway):
+        *_, (told, *_) = shown_by(event_handler(page, button, "click"), page_request(secret), *values)
+        assert "reads your text" in told["value"]
+    assert {arm: [turn.answer for turn in turns] for arm, turns in services.conversations.load(visitor).items()} == {
+        "base": ["No."], "rag": ["No."],
+    }  # fmt: skip
+    services.library.add_text(visitor, CLUB_RULES)
+    monkeypatch.setattr(
+        services.answers, "stream", lambda _, arms, *more: iter([[answer_of("Yes.", True)] * len(arms)])
+    )
+    *_, (_, chat, *_) = shown_by(event_handler(page, tab.retry, "click"), page_request(secret), *values)
+    assert [each["content"][0]["text"] for each in chat["value"]] == [QUESTION, "Yes."]
+    assert [turn.answer for turn in services.conversations.load(visitor)["rag"]] == ["Yes."]
+
+
+def shown_by(handler: Any, *values: Any) -> Iterator[list[Any]]:
+    """What a handler of the panes draws, frame by frame."""
+    sheet = Sheet()
+    for updates in handler(*values):
+        sheet.read(updates if isinstance(updates, str) else updates[0])
+        yield sheet.updates()
 
 
 def test_nothing_to_save_leaves_no_folder(services: Services) -> None:

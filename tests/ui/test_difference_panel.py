@@ -50,10 +50,10 @@ def test_one_click_puts_two_adapters_side_by_side(services: Services) -> None:
     told, *rest = event_handler(page, tab.two, "click")(request)
     assert "takes two adapters" in told["value"]
     assert all(each == gr.skip() for each in rest)
-    *_, offered = tab.refresh(request, None, *["none"] * PANES, ANY, ANY)
+    *_, offered = tab.refresh(request, None, *["none"] * PANES, ANY, ANY, "text")
     assert offered["visible"] is False, "with one adapter there are no two"
     newer = train(services, visitor)
-    *_, offered = tab.refresh(request, None, *["none"] * PANES, ANY, ANY)
+    *_, offered = tab.refresh(request, None, *["none"] * PANES, ANY, ANY, "text")
     assert offered["visible"] is True
     _, *arms = event_handler(page, tab.two, "click")(request)[: 1 + PANES]
     assert arms == [f"tuned:{newer.id}", f"tuned:{older.id}", f"both:{newer.id}", f"both:{older.id}"]

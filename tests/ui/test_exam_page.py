@@ -18,6 +18,7 @@ from playground.evaluation.config import ExamSettings
 from playground.evaluation.exam import DRILL, FACTS
 from playground.evaluation.order_test import ORDERS
 from playground.jobs.queue import Snapshot
+from playground.jobs.worker import NO_ROOM
 from playground.services.app import Services
 from playground.services.exams import KIND
 from playground.settings import Settings
@@ -283,6 +284,18 @@ def test_an_exam_says_what_it_is_doing(step: int, steps: int, left: float | None
     event = {"event": "progress", "step": step, "steps": steps, "seconds": 160.0, "seconds_left": left, "arm": arm}
     run = cast(Snapshot, SimpleNamespace(state="running", events=[event]))
     assert state_line("en", run).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("language", "reason"),
+    [("en", "The disk is full, so the run pauses"), ("vi", "Ổ đĩa đã đầy nên lượt này tạm dừng")],
+)
+def test_an_exam_that_stopped_by_itself_says_why(language: str, reason: str) -> None:
+    event = {"event": "progress", "step": 8, "steps": 96, "seconds": 1.0, "seconds_left": 9.0, "arm": "rag"}
+    run = cast(Snapshot, SimpleNamespace(state="stopped", events=[event], error=NO_ROOM))
+    first, second = state_line(language, run).splitlines()
+    assert first.startswith(reason)
+    assert "96" in second
 
 
 def outcome(**quality: Any) -> dict[str, Any]:

@@ -88,6 +88,20 @@ def test_the_main_job_needs_no_mouse(locale: str, language: str, url: str) -> No
             expect(tab.get_by_label(words["compare.figures"]).nth(pane)).to_have_value(stamped, timeout=2 * MINUTES)
 
 
+@pytest.mark.slow
+def test_passing_the_choice_of_a_language_changes_none_in_a_browser_of_a_third_one(url: str) -> None:
+    with chromium(locale="fr-FR") as tab:
+        tab.goto(url)
+        expect(tab.get_by_role("tab", name="Compare")).to_be_visible(timeout=2 * MINUTES)
+        settle(tab)
+        tab.evaluate("window.stays = true")
+        reach(tab, "Language")
+        tab.keyboard.press("Tab")
+        tab.wait_for_timeout(3_000)
+        assert tab.evaluate("window.stays") is True, "the page was not loaded anew"
+        assert tab.evaluate("document.documentElement.lang") == "en", "as its words are"
+
+
 def press(tab: Page, name: str) -> None:
     """Reach a control and press it."""
     reach(tab, name)

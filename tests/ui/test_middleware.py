@@ -3,7 +3,9 @@
 import io
 import json
 import re
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,6 +152,19 @@ def test_the_uploads_of_one_visitor_and_of_all_are_bounded(site: Site) -> None:
     assert sum(each.stat().st_size for each in files_in(site)) == 4 * FILE_BYTES
 
 
+def test_uploads_at_the_same_time_are_not_given_the_same_room(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    brought_bytes = site.services.exchange.brought_bytes
+
+    def count_slowly(*of: str) -> int:
+        time.sleep(0.2)
+        return brought_bytes(*of)
+
+    monkeypatch.setattr(site.services.exchange, "brought_bytes", count_slowly)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: site.upload().status_code, range(4)))
+    assert sorted(answers) == [200, 200, 413, 413]
+
+
 def test_two_visitors_who_upload_the_same_file_share_none(site: Site) -> None:
     (first,), (second,) = site.upload().json(), site.other().upload().json()
     site.services.exchange.drop(Path(first))
@@ -193,6 +208,14 @@ def test_a_session_belongs_to_the_browser_that_named_it_first(site: Site) -> Non
     assert other.get("/gradio_api/queue/data?session_hash=abcdef12345").status_code == 403
     assert other.get("/gradio_api/heartbeat/abcdef12345").status_code == 403
     assert site.post("/gradio_api/run/run", json=sent).status_code == 200
+
+
+@pytest.mark.parametrize("odd", ['chosen={"a": 1}', "flag", "path=/", "words=one two"])
+def test_an_odd_cookie_of_another_app_on_this_host_hides_no_visitor(site: Site, odd: str) -> None:
+    both = f"{odd}; {COOKIE}={site.secret}"
+    assert site.get("/", Cookie=both).headers["set-cookie"].startswith(f"{COOKIE}={site.secret};")
+    (path,) = site.upload(Cookie=both).json()
+    assert site.services.exchange.owner(Path(path)) == site.visitor
 
 
 @pytest.mark.parametrize("body", [b"{", b'{"data": [NaN]}', b'{"data": [Infinity]}', b"[" * 100_000, b"\xff\xfe"])

@@ -88,7 +88,9 @@ def test_no_question_is_offered_before_the_arms_that_it_asks(
 
     monkeypatch.setattr(services.library, "documents", lambda of: given(of, documents))
     monkeypatch.setattr(services.runs, "with_adapter", lambda of: given(of, with_adapter))
-    drawn = list(zip(compare.tab.outputs, compare.refresh(request, None, *["none"] * PANES, ANY, ANY), strict=True))
+    drawn = list(
+        zip(compare.tab.outputs, compare.refresh(request, None, *["none"] * PANES, ANY, ANY, "text"), strict=True)
+    )
     arms = [update["value"] for part, update in drawn if part in compare.arms]
     offered = [update["visible"] for part, update in drawn if part in compare.suggestions]
     assert "none" not in arms or not any(offered)

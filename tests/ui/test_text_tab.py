@@ -173,6 +173,30 @@ def test_what_waits_for_a_choice_is_gone_once_its_visitor_starts_over(tab: TextT
             tab.encoding.take_file("en", each, "Windows-1251 (Cyrillic)")
 
 
+def test_a_reload_shows_again_what_waits_for_a_choice(tab: TextTab, services: Services) -> None:
+    request = page_request()
+    visitor = services.store.visitor(request.cookies[COOKIE])
+    table = bring(services, visitor, "t.csv", b"one,two\nBolt,1\nNut,2\n")
+    text = bring(services, visitor, "a.txt", "Привет".encode("cp1251"))
+    list(tab.add_files(request, [str(table), str(text)], 0))
+    asked = [tab.was_read.place, tab.mapping.shown, tab.encoding.shown]
+    assert list(tab.tab.inputs) == asked
+    reloaded = dict(zip(tab.tab.outputs, tab.refresh(request, *(each.value for each in asked)), strict=True))
+    assert [reloaded[form.group]["visible"] for form in (tab.mapping, tab.encoding)] == [True, True]
+    assert reloaded[tab.mapping.sample]["label"] == "t.csv"
+    again = dict(zip(tab.tab.outputs, tab.refresh(request, *(reloaded[each] for each in asked)), strict=True))
+    forms = [*tab.mapping.outputs, *tab.encoding.outputs]
+    assert all(again[each] == gr.skip() for each in forms), "a form that is being filled in stays as it is"
+    services.visitors.forget(visitor)
+    gone = dict(zip(tab.tab.outputs, tab.refresh(request, *(reloaded[each] for each in asked)), strict=True))
+    assert [gone[form.group]["visible"] for form in (tab.mapping, tab.encoding)] == [False, False]
+
+
+def test_an_index_that_is_ready_leaves_the_place_in_sight(tab: TextTab) -> None:
+    events = [each for each in tab.changed.parent.fns.values() if (tab.index.under_way._id, "change") in each.targets]
+    assert [each.inputs for each in events] == [list(tab.tab.inputs)]
+
+
 def test_two_visitors_bring_the_same_table_and_each_chooses_its_columns(tab: TextTab, services: Services) -> None:
     requests = [page_request(), page_request()]
     for request in requests:
@@ -216,7 +240,7 @@ def test_a_text_with_several_readings_shows_them_and_is_read_as_chosen(
     assert (added.documents, added.refusals) == ((), ())
     *_, last = tab.stream_added(request, added, 0)
     first = 1 + len(tab.mapping.outputs)
-    group, sample, choice = last[first : first + len(tab.encoding.outputs)]
+    group, sample, choice, _ = last[first : first + len(tab.encoding.outputs)]
     assert group["visible"]
     assert "Привет" in sample["value"]["data"][0]
     with pytest.raises(UserError, match="Choose one of the readings"):

@@ -198,7 +198,7 @@ class Endpoints:
             thinking: Let a model that can think do so first; its thoughts stand in the record.
         """
         visitor, answers = self._visitor(visit), self._services.answers
-        check_knobs(Decoding, {"max_new_tokens": max_new_tokens, "seed": seed, "thinking": thinking})
+        check_knobs(Decoding, {"max_new_tokens": max_new_tokens, "seed": seed})
         decoding = Decoding(max_new_tokens=max_new_tokens, seed=seed, thinking=thinking)
         chosen = self._chosen_arms(visitor, arms, run, ARM_KINDS)
         question = answers.check_question(question, chosen, decoding)

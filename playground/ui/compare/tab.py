@@ -61,7 +61,7 @@ class CompareTab:
         columns = [pane.column for pane in self.panes]
         outputs = [*self.arms, *columns, *self.pane_outputs, *self.suggestions, *self.reader.outputs]
         outputs += [*self.voting.outputs, self.two]
-        return Tab("panes", outputs, self.refresh, self.changed, [self.reader.place, *self.arms, *self.voting.wanted])
+        return Tab("panes", outputs, self.refresh, self.changed, [self.reader.place, *self.arms, *self.voting.inputs])
 
     def _build_question(self) -> None:
         with gr.Row(equal_height=False, elem_classes="ask"):
@@ -141,7 +141,7 @@ class CompareTab:
     def refresh(self, request: gr.Request, place: ReaderState | None, *before: str) -> tuple[Any, ...]:
         """Updates with the current choices, every turn, and the newest adapter in empty panes.
 
-        `before` is what is chosen: the panes' arms and the two of the vote.
+        `before` is what is chosen: the panes' arms, the two of the vote, and whose votes are counted.
         """
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         # Before the adapters: a card may give text and adapters now, and a question shown beside fewer arms asks fewer.
@@ -170,31 +170,37 @@ class CompareTab:
 
     def _ask(self, request: gr.Request, question: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         arms, anyway, decoding = self._read_form(values)
-        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
-        refuse_if_full(self.services, language)
-        wanted = [arm for arm in arms if arm != NONE]
-        frames = self.services.conversations.ask(visitor, question, wanted, decoding, anyway)
-        yield from stream_updates(language, arms, frames, lambda: self.services.conversations.shown(visitor))
+        yield from self._answer(request, question, arms, [arm for arm in arms if arm != NONE], decoding, anyway)
 
     def _retry(self, request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
-        arms, _, _ = self._read_form(values)
-        refuse_if_full(self.services, language_of(request))
-        wanted = [arm for arm in arms if arm != NONE]
-        question = self.services.conversations.take_back(visitor_of(self.services.visitors, request), wanted)
-        yield from self._ask(request, question, *values)
+        arms, anyway, decoding = self._read_form(values)
+        yield from self._answer(request, None, arms, [arm for arm in arms if arm != NONE], decoding, anyway)
 
     def _anyway_handler(self, number: int) -> Callable[..., Iterator[tuple[Any, ...]]]:
         """A handler that makes one abstaining pane answer its last question from the nearest passages."""
 
         def ask(request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
             arms, _, decoding = self._read_form(values)
-            language, visitor = language_of(request), visitor_of(self.services.visitors, request)
-            refuse_if_full(self.services, language)
-            question = self.services.conversations.take_back(visitor, [arms[number]])
-            frames = self.services.conversations.ask(visitor, question, [arms[number]], decoding, True)
-            yield from stream_updates(language, arms, frames, lambda: self.services.conversations.shown(visitor))
+            yield from self._answer(request, None, arms, [arms[number]], decoding, True)
 
         return ask
+
+    def _answer(
+        self,
+        request: gr.Request,
+        question: str | None,
+        arms: Sequence[str],
+        wanted: Sequence[str],
+        decoding: Decoding,
+        anyway: bool,
+    ) -> Iterator[tuple[Any, ...]]:
+        """Updates of the panes, which show `arms`, while those `wanted` answer; no question is their last one again."""
+        language, visitor = language_of(request), visitor_of(self.services.visitors, request)
+        refuse_if_full(self.services, language)
+        conversations = self.services.conversations
+        asked = conversations.last_question(visitor, wanted) if question is None else question
+        frames = conversations.ask(visitor, asked, wanted, decoding, anyway, again=question is None)
+        yield from stream_updates(language, arms, frames, lambda: conversations.shown(visitor))
 
     def _read_form(self, values: Sequence[Any]) -> tuple[list[str], bool, Decoding]:
         names = [knob.name for knob in knobs(Decoding)]

@@ -49,6 +49,11 @@ class Voting:
         """What the page redraws of it: the choice of arms, and the standings."""
         return [*self.wanted, self.summary, self.table]
 
+    @property
+    def inputs(self) -> list[Any]:
+        """What `refresh` is told of: the arms that are chosen, and whose votes the standings count."""
+        return [*self.wanted, self.scope]
+
     def _build_question(self) -> None:
         with gr.Row(elem_classes="ask"):
             self.question = gr.Textbox(label=mark("vote.question"), lines=1, max_lines=4, scale=4)
@@ -96,14 +101,15 @@ class Voting:
         prepare = guard(1 + len(self.files))(self._prepare_files)
         self.make.click(prepare, None, [self.notice, *self.files], api_name="votes")
 
-    def refresh(self, language: str, visitor: str, wanted: Sequence[str]) -> tuple[Any, ...]:
-        """Updates for `outputs`: this visitor's arms, those `wanted` kept, and the standings on their current text."""
+    def refresh(self, language: str, visitor: str, chosen: Sequence[str]) -> tuple[Any, ...]:
+        """Updates for `outputs`: this visitor's arms, those that are `chosen` kept, and the standings, as `inputs`."""
+        *wanted, scope = chosen
         runs = self.services.runs.with_adapter(visitor)
         bases = bases_in_play(self.services, visitor, runs)
         choices = [(say(language, "vote.any"), ANY), *arm_choices(language, runs, bases)[1:]]
         known = {id_ for _, id_ in choices}
         dropdowns = [gr.update(choices=choices, value=each if each in known else ANY) for each in wanted]
-        return *dropdowns, *self._standing_updates(language, visitor, "text")
+        return *dropdowns, *self._standing_updates(language, visitor, scope)
 
     def _ask(self, request: gr.Request, question: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)

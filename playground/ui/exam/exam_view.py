@@ -55,7 +55,7 @@ def question_table(language: str, draft: ExamDraft) -> dict[str, Any]:
 
 
 def state_line(language: str, run: Snapshot | None) -> str:
-    """What the exam is doing, in one sentence."""
+    """What the exam is doing, in one sentence; before it why it stopped, if nobody stopped it."""
     if run is None:
         return say(language, "exam.state.none")
     if run.state == "failed":
@@ -70,7 +70,8 @@ def state_line(language: str, run: Snapshot | None) -> str:
     left = duration(language, last["seconds_left"] or 0)
     models = {last["arm"]: last["model"]} if last.get("model") else ONE_MODEL
     arm = words_with_models(language, models).get(f"name.{last['arm']}", "")
-    return say(language, f"exam.state.{run.state}", step=last["step"], steps=last["steps"], left=left, arm=arm)
+    line = say(language, f"exam.state.{run.state}", step=last["step"], steps=last["steps"], left=left, arm=arm)
+    return f"{translate(language, run.error)}\n{line}" if run.state == "stopped" and run.error else line
 
 
 def _state_before_estimate(last: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from playground.ui.shared.format import model_name, run_names
 from playground.ui.shared.handlers import guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import NO_PROGRESS, QUEUED, UNQUEUED, Tab, bump
+from playground.ui.shared.tab import NO_PROGRESS, QUEUED, UNQUEUED, Tab, bump, kept_choice
 
 FILES = (".jsonl", ".csv", ".tsv")
 NO_RUN = ""
@@ -31,6 +31,7 @@ class ExamTab:
         """Draw the tab and wire it; `opening` is what a visitor clicks to see it."""
         self.services = services
         self.changed = gr.State(0)
+        self.usual = gr.State(None)  # the adapter that is to be examined as long as no other was chosen
         gr.Markdown(mark("exam.intro"))
         self.verdict = VerdictPanel(services)
         gr.Markdown(mark("exam.your_own"))
@@ -43,12 +44,13 @@ class ExamTab:
     @property
     def tab(self) -> Tab:
         """What the page redraws of it."""
-        return Tab("exams", [*self.draft_outputs, *self.exam_outputs], self.refresh, self.changed)
+        asked = [self.run, self.usual, self.chosen, self.verdict.history, self.verdict.usual]
+        return Tab("exams", [*self.draft_outputs, *self.exam_outputs], self.refresh, self.changed, asked)
 
     @property
     def draft_outputs(self) -> list[Any]:
         """The components that show the draft."""
-        return [self.run, self.table, self.edit, self.chosen, self.begin, self.untuned, self.without]
+        return [self.run, self.usual, self.table, self.edit, self.chosen, self.begin, self.untuned, self.without]
 
     @property
     def exam_outputs(self) -> list[Any]:
@@ -126,26 +128,44 @@ class ExamTab:
         self.save.click(guard(2)(self._save), [self.changed, self.chosen, *words], outputs, **QUEUED)
         self.delete.click(guard(2)(self._delete), [self.changed, self.chosen], outputs, **QUEUED)
 
-    def refresh(self, request: gr.Request) -> tuple[Any, ...]:
-        """Updates for the draft, the active exam and the newest verdict."""
+    def refresh(
+        self,
+        request: gr.Request,
+        run: str | None,
+        usual: str | None,
+        question: str | None,
+        exam: str | None,
+        usual_exam: str | None,
+    ) -> tuple[Any, ...]:
+        """Updates for the draft, the active exam and a verdict; the other arguments are what was chosen of each."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
-        of_exams = *self.state_updates(language, visitor), *self.verdict.refresh(language, visitor)
-        return *self.draft_updates(language, visitor), *of_exams
+        verdict = self.verdict.refresh(language, visitor, exam, usual_exam)
+        of_exams = *self.state_updates(language, visitor), *verdict
+        return *self.draft_updates(language, visitor, run, usual, question), *of_exams
 
-    def draft_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
-        """Updates for `draft_outputs`."""
+    def draft_updates(
+        self,
+        language: str,
+        visitor: str,
+        run: str | None = None,
+        before: str | None = None,
+        question: str | None = None,
+    ) -> tuple[Any, ...]:
+        """Updates for `draft_outputs`; `run`, `before` and `question` are what `run`, `usual` and `chosen` show now."""
         draft, runs = self.services.exams.draft(visitor), self._run_choices(language, visitor)
-        known = {id_ for _, id_ in runs}
-        value = draft.run if draft.own_questions and draft.run in known else runs[-1][1]
+        known = [id_ for _, id_ in runs]
+        usual = draft.run if draft.own_questions and draft.run in known else known[-1]
         numbered = [
             (f"{number}. {each.question[:80]}", each.id) for number, each in enumerate(draft.own_questions, start=1)
         ]
+        ids = [id_ for _, id_ in numbered]
         has_questions = bool(draft.own_questions)
         return (
-            gr.update(choices=runs, value=value),
+            gr.update(choices=runs, value=kept_choice(run, known, usual, before)),
+            usual,
             question_table(language, draft),
             gr.update(visible=has_questions),
-            gr.update(choices=numbered, value=numbered[0][1] if numbered else None),
+            gr.update(choices=numbered, value=question if question in ids else next(iter(ids), None)),
             gr.update(visible=has_questions),
             self._untuned_update(language, visitor),
             gr.update(visible=has_questions and not draft.run),

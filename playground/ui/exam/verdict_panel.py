@@ -20,7 +20,7 @@ from playground.ui.exam.exam_view import (
 from playground.ui.shared.handlers import guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import QUEUED, UNQUEUED, bump
+from playground.ui.shared.tab import QUEUED, UNQUEUED, bump, kept_choice
 
 
 class VerdictPanel:
@@ -29,6 +29,7 @@ class VerdictPanel:
     def __init__(self, services: Services) -> None:
         """Draw the panel, hidden."""
         self.services = services
+        self.usual = gr.State(None)  # the exam that is shown as long as no other was chosen
         with gr.Column(visible=False) as self.panel:
             with gr.Row(elem_classes="ask"):
                 self.history = gr.Dropdown([], label=mark("exam.history"), min_width=220)
@@ -48,7 +49,7 @@ class VerdictPanel:
     @property
     def outputs(self) -> list[Any]:
         """What `refresh` gives updates for."""
-        return [self.panel, self.history, *self._of_one]
+        return [self.panel, self.history, self.usual, *self._of_one]
 
     @property
     def _of_one(self) -> list[Any]:
@@ -63,13 +64,19 @@ class VerdictPanel:
         self.forget.click(guard(2)(self._forget), [changed, self.history], [self.notice, changed], **QUEUED)
         self.keep.click(guard(2)(self._prepare_report), self.history, [self.notice, self.file], **UNQUEUED)
 
-    def refresh(self, language: str, visitor: str) -> tuple[Any, ...]:
-        """Updates for `outputs`: the last exam that has a verdict, else the last one."""
-        taken = self.services.exams.listed(visitor)
-        choices = [(_exam_label(language, each), each.id) for each in reversed(taken)]
-        chosen = next((each for each in reversed(taken) if each.state == "done"), taken[-1] if taken else None)
-        history = gr.update(choices=choices, value=chosen.id if chosen else None)
-        return gr.update(visible=bool(taken)), history, *self._updates(language, visitor, chosen)
+    def refresh(
+        self, language: str, visitor: str, chosen: str | None = None, before: str | None = None
+    ) -> tuple[Any, ...]:
+        """Updates for `outputs`: the exam that was chosen, else the last one that has a verdict, else the last one.
+
+        `chosen` and `before` are what `history` and `usual` show now.
+        """
+        taken = {each.id: each for each in reversed(self.services.exams.listed(visitor))}
+        choices = [(_exam_label(language, each), id_) for id_, each in taken.items()]
+        usual = next((id_ for id_, each in taken.items() if each.state == "done"), next(iter(taken), None))
+        shown = kept_choice(chosen, taken, usual, before)
+        history = gr.update(choices=choices, value=shown)
+        return gr.update(visible=bool(taken)), history, usual, *self._updates(language, visitor, taken.get(shown or ""))
 
     def _updates(self, language: str, visitor: str, exam: RunRow | None) -> tuple[Any, ...]:
         """Updates for one exam."""

@@ -4,11 +4,13 @@ from playground.ui.compat import MESSAGES, RUN_ROUTE, TABLES, UNCHANGED
 
 LANGUAGE_COOKIE = "playground_language"
 
-# Gradio picks a language only among those it ships, so the visitor's words take the place of its English.
+# Gradio picks a language only among those it ships, so the visitor's words take the place of its English. A browser of
+# a language that the page lacks reads English, and the document says so, whatever Gradio's own words are in.
 CHOOSE_LANGUAGE = f"""<script>(() => {{
-const chosen = (document.cookie.match(/{LANGUAGE_COOKIE}=(\\w+)/) || [])[1] || navigator.language.slice(0, 2);
+const asked = (document.cookie.match(/{LANGUAGE_COOKIE}=(\\w+)/) || [])[1] || navigator.language.slice(0, 2);
 const words = (window.gradio_config || {{}}).i18n_translations;
-if (words && words[chosen]) {{
+if (words) {{
+  const chosen = words[asked] ? asked : "en";
   words.en = words[chosen];
   window.gradio_config.title = words[chosen]["page.title"];
   new MutationObserver(() => {{

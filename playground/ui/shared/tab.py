@@ -1,6 +1,6 @@
 """What the page needs to know about a tab: how to redraw it from the store. And the options of the page's events."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,11 @@ def seen_box(opening: gr.Tab) -> gr.Textbox:
     box = gr.Textbox("", visible="hidden")
     opening.select(None, None, box, js="() => 'seen'", **UNQUEUED)
     return box
+
+
+def kept_choice(chosen: str | None, offered: Collection[str], usual: str | None, before: str | None) -> str | None:
+    """What a choice shows once it is redrawn: what was chosen, unless it is gone or what is usual has changed since."""
+    return chosen if chosen in offered and usual == before else usual
 
 
 def bump(number: int) -> int:

@@ -33,6 +33,7 @@ class MappingForm:
         self._services = services
         self._waiting: dict[str, list[Waiting]] = {}
         services.visitors.on_leaving(lambda visitor: self._waiting.pop(visitor, None))
+        self.shown = gr.State("")  # the file of the table in sight
         with gr.Group(visible=False) as self.group:
             gr.Markdown(mark("text.mapping"), elem_classes="mapping-words")
             self.taken_for = gr.Textbox(show_label=False, interactive=False, lines=1, max_lines=6)
@@ -58,7 +59,7 @@ class MappingForm:
     @property
     def outputs(self) -> list[Any]:
         """What `open` gives updates for."""
-        return [self.group, self.taken_for, self.examples, self.sample, *self.roles.values()]
+        return [self.group, self.taken_for, self.examples, self.sample, *self.roles.values(), self.shown]
 
     @property
     def inputs(self) -> list[Any]:
@@ -70,7 +71,7 @@ class MappingForm:
         waiting = self._waiting.setdefault(visitor, [])
         waiting[:0] = tables
         if not waiting:
-            return gr.update(visible=False), *([gr.skip()] * (len(self.outputs) - 1))
+            return gr.update(visible=False), *([gr.skip()] * (len(self.outputs) - 2)), ""
         table = waiting[0]
         columns, rows = _sample(table)
         chosen = dict(table.reading.roles) if isinstance(table, ReadTable) else {}
@@ -81,7 +82,14 @@ class MappingForm:
             self._shown_examples(visitor, table),
             gr.update(value={"headers": columns, "data": rows}, label=table.name),
             *(gr.update(choices=columns, value=[] if chat else list(chosen.get(role, ()))) for role in FORM_ROLES),
+            str(table.path),
         )
+
+    def redraw(self, language: str, visitor: str, shown: str) -> tuple[Any, ...]:
+        """`open` where another table waits than is `shown`, as after a reload; else the form stays as it is."""
+        waiting = self._waiting.get(visitor)
+        first = str(waiting[0].path) if waiting else ""
+        return (gr.skip(),) * len(self.outputs) if first == shown else self.open(language, visitor, ())
 
     def take_table(
         self, language: str, visitor: str, *chosen: Sequence[str] | None

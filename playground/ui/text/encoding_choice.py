@@ -19,6 +19,7 @@ class EncodingForm:
         self._services = services
         self._waiting: dict[str, list[Undecided]] = {}
         services.visitors.on_leaving(lambda visitor: self._waiting.pop(visitor, None))
+        self.shown = gr.State("")  # the file in sight
         with gr.Group(visible=False) as self.group:
             gr.Markdown(mark("text.encoding"), elem_classes="mapping-words")
             self.sample = gr.Dataframe(
@@ -32,18 +33,24 @@ class EncodingForm:
     @property
     def outputs(self) -> list[Any]:
         """What `open` gives updates for."""
-        return [self.group, self.sample, self.choice]
+        return [self.group, self.sample, self.choice, self.shown]
 
     def open(self, visitor: str, files: Sequence[Undecided] = ()) -> tuple[Any, ...]:
         """Put files behind those of this visitor that wait, and show the first; hidden while none waits."""
         waiting = self._waiting.setdefault(visitor, [])
         waiting += files
         if not waiting:
-            return gr.update(visible=False), gr.skip(), gr.skip()
+            return gr.update(visible=False), gr.skip(), gr.skip(), ""
         labels = [label for _, label, _ in waiting[0].reason.readings]
         samples = [sample for _, _, sample in waiting[0].reason.readings]
         table = gr.update(value={"headers": labels, "data": [samples]}, label=waiting[0].name)
-        return gr.update(visible=True), table, gr.update(choices=labels, value=None)
+        return gr.update(visible=True), table, gr.update(choices=labels, value=None), str(waiting[0].path)
+
+    def redraw(self, visitor: str, shown: str) -> tuple[Any, ...]:
+        """`open` where another file waits than is `shown`, as after a reload; else the form stays as it is."""
+        waiting = self._waiting.get(visitor)
+        first = str(waiting[0].path) if waiting else ""
+        return (gr.skip(),) * len(self.outputs) if first == shown else self.open(visitor)
 
     def take_file(self, language: str, visitor: str, chosen: str | None) -> tuple[Undecided, str]:
         """The first waiting file with the chosen encoding; it leaves the queue.

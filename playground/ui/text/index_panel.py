@@ -39,12 +39,14 @@ class IndexPanel:
         """What `drawn` gives updates for."""
         return [*self.progress_outputs, self.under_way, self.timer, *self.choice.outputs]
 
-    def wire(self, notice: gr.Textbox, redraw: Callable[..., tuple[Any, ...]], outputs: list[Any]) -> None:
-        """`redraw` gives updates for the whole tab, `outputs`; refusals appear in `notice`."""
+    def wire(
+        self, notice: gr.Textbox, redraw: Callable[..., tuple[Any, ...]], inputs: list[Any], outputs: list[Any]
+    ) -> None:
+        """`redraw` gives updates for the whole tab, `outputs`, from its `inputs`; refusals appear in `notice`."""
         self.cancel.click(self.cancel_indexing, None, self.cancel, **UNQUEUED)
         self.poll = Poll("index", self.watch, self.outputs)
         self.poll.follow(self.timer)
-        self.under_way.change(redraw, None, outputs, **UNQUEUED)
+        self.under_way.change(redraw, inputs, outputs, **UNQUEUED)
         changed = [notice, *self.outputs]
         choose = guard(len(changed))
         self.choice.chosen.input(choose(self._choose), self.choice.chosen, changed, **UNQUEUED)

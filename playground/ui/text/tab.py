@@ -51,8 +51,14 @@ class TextTab:
     @property
     def tab(self) -> Tab:
         """What the page redraws of it."""
-        outputs = [*self.document_outputs, self.limits, *self.index.outputs]
-        return Tab("text", outputs, self.refresh, self.changed, [self.was_read.place])
+        outputs = [*self.document_outputs, self.limits, *self.forms, *self.index.outputs]
+        asked = [self.was_read.place, self.mapping.shown, self.encoding.shown]
+        return Tab("text", outputs, self.refresh, self.changed, asked)
+
+    @property
+    def forms(self) -> list[Any]:
+        """The components that ask for a choice of columns or of an encoding."""
+        return [*self.mapping.outputs, *self.encoding.outputs]
 
     @property
     def document_outputs(self) -> list[Any]:
@@ -102,8 +108,7 @@ class TextTab:
         self.next = gr.Button(mark("text.next"), variant="primary", visible=False)
 
     def _wire(self) -> None:
-        forms = [*self.mapping.outputs, *self.encoding.outputs]
-        shown = [self.notice, *forms, *self.document_outputs, *self.index.progress_outputs, self.changed]
+        shown = [self.notice, *self.forms, *self.document_outputs, *self.index.progress_outputs, self.changed]
         shared: dict[str, Any] = {"concurrency_id": EMBEDDING, "concurrency_limit": 1, "show_progress": "minimal"}
         shared["show_progress_on"] = self.index.state
         frames = Frames(shown, known=[self.notice])
@@ -130,7 +135,7 @@ class TextTab:
         self.remove.click(
             stream(self._remove), [self.chosen, self.changed], frames.outputs, api_visibility="private", **shared
         )
-        self.index.wire(self.notice, self.refresh, list(self.tab.outputs))
+        self.index.wire(self.notice, self.refresh, list(self.tab.inputs), list(self.tab.outputs))
         details = [self.notice, *self.document_details]
         self.chosen.input(guard(len(details))(self._show_document), self.chosen, details, **UNQUEUED)
         looked_at = [self.notice, *self.was_read.outputs]
@@ -142,11 +147,17 @@ class TextTab:
                 stream(self._part_toggler(number)), taken, frames.outputs, api_visibility="private", **shared
             )
 
-    def refresh(self, request: gr.Request, place: Place | None = None) -> tuple[Any, ...]:
-        """Updates with the stored text, at the place in sight if it is still there, and the host's limits."""
+    def refresh(
+        self, request: gr.Request, place: Place | None = None, table: str = "", file: str = ""
+    ) -> tuple[Any, ...]:
+        """Updates with the stored text, at the place in sight if it is still there, and the host's limits.
+
+        `table` and `file` are what the two forms show.
+        """
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         words = limits_words(self.services, language)
-        return *self._document_updates(language, visitor, place), words, *self.index.updates(language, visitor)
+        forms = *self.mapping.redraw(language, visitor, table), *self.encoding.redraw(visitor, file)
+        return *self._document_updates(language, visitor, place), words, *forms, *self.index.updates(language, visitor)
 
     def add_files(self, request: gr.Request, files: Sequence[str] | None, changed: int) -> Iterator[tuple[Any, ...]]:
         """Updates while uploads are added: those that a choice must be made for are kept for it, all others deleted."""

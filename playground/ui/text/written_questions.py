@@ -39,7 +39,7 @@ class WrittenView:
     @property
     def tab(self) -> Tab:
         """What the page redraws of it."""
-        return Tab("written", [self.panel, *self.outputs], self.refresh, self.changed)
+        return Tab("written", [self.panel, *self.outputs], self.refresh, self.changed, [self.chosen])
 
     @property
     def outputs(self) -> list[Any]:
@@ -62,10 +62,11 @@ class WrittenView:
         changed = [self.notice, self.changed]
         self.remove.click(guard(2)(self._remove), [self.chosen, self.changed], changed, **QUEUED)
 
-    def refresh(self, request: gr.Request) -> tuple[Any, ...]:
-        """Updates with the stored pairs."""
+    def refresh(self, request: gr.Request, chosen: str | None = None) -> tuple[Any, ...]:
+        """Updates with the stored pairs; a question that is `chosen` stays so."""
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
-        return gr.update(visible=bool(self.services.library.has_text(visitor))), *self._pair_updates(language, visitor)
+        shown = gr.update(visible=bool(self.services.library.has_text(visitor)))
+        return shown, *self._pair_updates(language, visitor, chosen)
 
     def _write(self, request: gr.Request, changed: int) -> Iterator[tuple[Any, ...]]:
         """Updates with the progress, then with the pairs."""
@@ -88,7 +89,7 @@ class WrittenView:
         self.services.question_writer.remove(visitor_of(self.services.visitors, request), question or "")
         return (bump(changed),)
 
-    def _pair_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
+    def _pair_updates(self, language: str, visitor: str, chosen: str | None = None) -> tuple[Any, ...]:
         """Updates for `outputs`."""
         pairs = self.services.question_writer.pairs(visitor)
         headers = [say(language, f"written.{each}") for each in COLUMNS]
@@ -99,7 +100,7 @@ class WrittenView:
             say(language, "written.kept" if pairs else "written.none", count=count(language, len(pairs))),
             gr.update(value={"headers": headers, "data": data}, visible=bool(pairs)),
             gr.update(visible=bool(pairs)),
-            gr.update(choices=questions, value=questions[0] if questions else None),
+            gr.update(choices=questions, value=chosen if chosen in questions else next(iter(questions), None)),
         )
 
 

@@ -14,7 +14,7 @@ from playground.ui.shared.format import count, decimal, method_name, size
 from playground.ui.shared.handlers import guard
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import visitor_of
-from playground.ui.shared.tab import QUEUED, UNQUEUED, bump
+from playground.ui.shared.tab import QUEUED, UNQUEUED, bump, kept_choice
 from playground.ui.train.elsewhere_panel import build_elsewhere
 from playground.ui.train.export_panel import build_export
 from playground.ui.train.import_panel import build_import
@@ -36,12 +36,13 @@ COLUMN_WIDTHS = (
 
 @dataclass(frozen=True)
 class AdaptersList:
-    """The components that the tab redraws."""
+    """The components that the tab redraws; `usual` is the newest run, which is chosen as long as no other was."""
 
     empty: gr.Markdown
     table: gr.Dataframe
     manage: gr.Column
     chosen: gr.Dropdown
+    usual: gr.State
 
 
 def build_adapters_list(services: Services, notice: gr.Textbox, changed: gr.State) -> AdaptersList:
@@ -72,21 +73,25 @@ def build_adapters_list(services: Services, notice: gr.Textbox, changed: gr.Stat
     keep.click(lambda: _ask(False), None, asking, **UNQUEUED)
     rename.click(_rename(services), [chosen, name, changed], [notice, name, changed], **QUEUED)
     sure.click(_delete(services), [chosen, changed], [notice, changed, *asking], **QUEUED)
-    return AdaptersList(empty, table, manage, chosen)
+    return AdaptersList(empty, table, manage, chosen, gr.State(None))
 
 
 def list_updates(
-    language: str, runs: Sequence[RunRow], names: Mapping[str, str], chosen: str | None
+    language: str, runs: Sequence[RunRow], names: Mapping[str, str], chosen: str | None, before: str | None
 ) -> tuple[Any, ...]:
-    """Updates for empty, table, manage and chosen; `names` are the runs' by their ids."""
+    """Updates for empty, table, manage, chosen and usual; `names` are the runs' by their ids.
+
+    `chosen` and `before` are what the last two show now.
+    """
     ids = [run.id for run in runs]
     choices = [(names[run.id], run.id) for run in runs]
-    kept = chosen if chosen in ids else (ids[-1] if ids else None)
+    usual = ids[-1] if ids else None
     return (
         gr.update(visible=not runs),
         gr.update(value=_table(language, runs, names), visible=bool(runs)),
         gr.update(visible=bool(runs)),
-        gr.update(choices=choices, value=kept),
+        gr.update(choices=choices, value=kept_choice(chosen, ids, usual, before)),
+        usual,
     )
 
 

@@ -8,6 +8,7 @@ import gradio as gr
 
 from playground.charts.losses import LossPanel, draw_losses
 from playground.jobs.queue import Snapshot
+from playground.storage.run_folder import has_adapter
 from playground.training.heldout_trend import heldout_trend
 from playground.training.state import HeldoutResult
 from playground.ui.shared.format import count, decimal, duration
@@ -130,9 +131,11 @@ def _usable_sentence(language: str, events: Events) -> str:
 
 
 def _stopped_line(language: str, run: Snapshot, last: dict[str, Any] | None) -> str:
-    line = (
-        say(language, "train.state.stopped", step=last["step"]) if last else say(language, "train.state.stopped_early")
-    )
+    if last is None:
+        line = say(language, "train.state.stopped_early")
+    else:
+        key = "train.state.stopped" if has_adapter(run.folder) else "train.state.stopped_without"
+        line = say(language, key, step=last["step"])
     return f"{translate(language, run.error)}\n{line}" if run.error else line
 
 

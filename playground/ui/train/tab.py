@@ -65,6 +65,7 @@ class TrainTab:
         ]
         outputs += [output for part in parts for output in part.outputs]
         asked = [self.estimate, self.mix.suggested, self.bakeoff.axis, self.history.one, self.history.other, self.seen]
+        asked += [self.list.chosen, self.list.usual]
         return Tab("runs", outputs, self.refresh, self.changed, asked)
 
     def _build_form(self) -> None:
@@ -103,7 +104,7 @@ class TrainTab:
     @property
     def list_outputs(self) -> list[Any]:
         """The components that show the list of runs."""
-        return [self.list.empty, self.list.table, self.list.manage, self.list.chosen]
+        return [self.list.empty, self.list.table, self.list.manage, self.list.chosen, self.list.usual]
 
     def _wire(self) -> None:
         changed = [control.change for control in self.form]
@@ -127,7 +128,16 @@ class TrainTab:
         self.sweep.wire(self.choice.method, self.controls, self.form, self.panel.kept)
 
     def refresh(
-        self, request: gr.Request, estimate: str, suggested: str, axis: str, one: str, other: str, seen: str
+        self,
+        request: gr.Request,
+        estimate: str,
+        suggested: str,
+        axis: str,
+        one: str,
+        other: str,
+        seen: str,
+        run: str | None,
+        usual: str | None,
     ) -> tuple[Any, ...]:
         """Updates with all that depends on the store; what also depends on the form follows `redrawn`.
 
@@ -140,7 +150,7 @@ class TrainTab:
             secrets.token_hex(4),
             *self.panel.follow(language, visitor),
             self.panel.keep_update(visitor),
-            *self._list_updates(language, visitor),
+            *self._list_updates(language, visitor, run, usual),
             self._limits_text(language),
             *self.bakeoff.refresh(language, visitor, axis),
             *self.history.refresh(language, visitor, one, other),
@@ -173,9 +183,9 @@ class TrainTab:
         )
         return " ".join(filter(None, (loss_warning(limits.data, language), lease, most)))
 
-    def _list_updates(self, language: str, visitor: str) -> tuple[Any, ...]:
+    def _list_updates(self, language: str, visitor: str, chosen: str | None, usual: str | None) -> tuple[Any, ...]:
         runs = self.services.runs.listed(visitor)
-        return list_updates(language, runs, run_names(language, runs, self.services.chats.default), None)
+        return list_updates(language, runs, run_names(language, runs, self.services.chats.default), chosen, usual)
 
     def _estimate(self, request: gr.Request, seen: str, method: str, preset: str, *values: Any) -> tuple[Any, ...]:
         """What the run would take, or why there is no estimate; a warning about the text; what of it would be read.

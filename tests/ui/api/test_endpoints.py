@@ -202,6 +202,13 @@ def test_what_cannot_be_done_is_one_sentence(
     assert "\n" not in told
 
 
+@pytest.mark.parametrize("thinking", [False, True])
+def test_a_program_may_let_a_model_think_first(services: Services, thinking: bool) -> None:
+    api = Endpoints(services)
+    *_, answers = api.ask(api.open_visit(), "Who keeps the key?", ["base"], "", 4, 0, thinking)
+    assert [each["arm"] for each in answers] == ["base"]
+
+
 def test_an_unknown_visit_is_refused_and_adds_no_visitor(app: App) -> None:
     answer = httpx.post(f"{app[0]}/gradio_api/run/texts", json={"data": ["x" * 43]})
     assert "no visit with this secret" in answer.json()["error"]

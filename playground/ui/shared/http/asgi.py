@@ -3,8 +3,9 @@
 import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
+
+from starlette.requests import HTTPConnection
 
 from playground.counters import REFUSALS
 from playground.ui.shared.i18n import say
@@ -27,13 +28,8 @@ def header(scope: Message, name: bytes) -> str:
 
 
 def cookies(scope: Message) -> dict[str, str]:
-    """A request's cookies; none where they cannot be read."""
-    jar: SimpleCookie = SimpleCookie()
-    try:
-        jar.load(header(scope, b"cookie"))
-    except CookieError:
-        return {}
-    return {name: morsel.value for name, morsel in jar.items()}
+    """A request's cookies, read as Gradio reads them: another app on this host may have set an odd one beside ours."""
+    return dict(HTTPConnection(scope).cookies)
 
 
 def secret_of(scope: Message) -> str:

@@ -1,5 +1,6 @@
 """Takes uploads into their visitor's folder, within the bounds of one and of all; those of programs into one pool."""
 
+import asyncio
 import shutil
 from collections import Counter
 
@@ -13,6 +14,16 @@ from playground.settings import MEGABYTE
 from playground.storage.exchange import UNCLAIMED, UPLOADS, Exchange
 from playground.ui.compat import UPLOAD_ROUTE, upload_into
 from playground.ui.shared.http.asgi import AsgiApp, Message, Receive, Send, header, refuse, secret_of
+
+OVER_LIMIT = (413, "refused.upload")  # the status, and the key of the sentence in the page's words
+
+
+class _NoRoomError(Exception):
+    """An upload is refused with this status and the sentence of this key."""
+
+    def __init__(self, status: int, key: str) -> None:
+        super().__init__(status, key)
+        self.status, self.key = status, key
 
 
 class UploadLimit:
@@ -34,35 +45,47 @@ class UploadLimit:
         self.all_bytes = all_bytes
         self.reserve_bytes = reserve_bytes
         self._arriving: Counter[str] = Counter()  # bytes that uploads under way may still bring, by visitor
+        self._reserving = asyncio.Lock()  # or two uploads at once would be given the same room
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """See ASGI."""
         if scope["type"] != "http" or not scope["path"].rstrip("/").endswith(UPLOAD_ROUTE):
             await self.app(scope, receive, send)
             return
-        secret = secret_of(scope)
+        secret, declared = secret_of(scope), _content_length(scope)
         try:
             visitor = await anyio.to_thread.run_sync(self.visitors.identify, secret) if secret else UNCLAIMED
-            own, every = await anyio.to_thread.run_sync(self._room, visitor)
+            most = await self._reserve(visitor, declared)
         except UserError:
             await refuse(scope, send, 507, "notice.full")
             return
-        declared, most = _content_length(scope), min(own, every)
-        if max(declared, 1) > own:
-            await self._refuse(scope, send)
+        except _NoRoomError as reason:
+            await self._refuse(scope, send, reason.status, reason.key)
             return
-        if shutil.disk_usage(self.exchange.folder).free - self._arriving.total() < self.reserve_bytes + declared:
-            await refuse(scope, send, 507, "notice.full")
-            return
-        if max(declared, 1) > every:
-            await refuse(scope, send, 503, "refused.uploads")
-            return
-        self._arriving[visitor] += declared or most
         try:
             await self._take(scope, receive, send, visitor, most)
         finally:
             self._arriving[visitor] -= declared or most
             self._arriving += Counter()  # drops those at zero
+
+    async def _reserve(self, visitor: str, declared: int) -> int:
+        """Set room aside for one upload after the other; returns the most bytes that this one may bring.
+
+        Raises:
+            _NoRoomError: there is not enough.
+        """
+        async with self._reserving:
+            own, every = await anyio.to_thread.run_sync(self._room, visitor)
+            free = shutil.disk_usage(self.exchange.folder).free - self._arriving.total()
+            if max(declared, 1) > own:
+                raise _NoRoomError(*OVER_LIMIT)
+            if free < self.reserve_bytes + declared:
+                raise _NoRoomError(507, "notice.full")
+            if max(declared, 1) > every:
+                raise _NoRoomError(503, "refused.uploads")
+            most = min(own, every)
+            self._arriving[visitor] += declared or most
+            return most
 
     def _room(self, visitor: str) -> tuple[int, int]:
         """The bytes that this visitor may still bring, and those that all may.
@@ -100,10 +123,10 @@ class UploadLimit:
             return
         if count > most:
             self.exchange.drop(folder / "-")
-            await self._refuse(scope, send)
+            await self._refuse(scope, send, *OVER_LIMIT)
 
-    async def _refuse(self, scope: Message, send: Send) -> None:
-        await refuse(scope, send, 413, "refused.upload", limit=self.visitor_bytes // MEGABYTE)
+    async def _refuse(self, scope: Message, send: Send, status: int, key: str) -> None:
+        await refuse(scope, send, status, key, limit=self.visitor_bytes // MEGABYTE)
 
 
 def _content_length(scope: Message) -> int:
