@@ -61,6 +61,8 @@ def load_chat(source: ModelSource, device: Device, bits: int = 32, stored: bool 
     except (OSError, ValueError, KeyError, SafetensorError) as fault:
         raise UserError(f"The chat model in {source.folder} cannot be loaded: {first_line(fault)}.") from fault
     model.name_or_path = model.config.name_or_path = source.name  # what an exported adapter names as its base
+    if device.name == "cpu":  # as the file stores it, by which runs of a method that is `from_stored` are planned
+        model.config.dtype = load_config(source).dtype or model.dtype
     return ChatModel(
         model=model.to(device.name).eval(),  # type: ignore[arg-type]  # the library's wrapper hides self
         tokenizer=tokenizer,
