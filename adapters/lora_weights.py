@@ -134,7 +134,8 @@ def saved_scale(folder: Path) -> float:
     """
     try:
         config = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
-        return float(_scale(config, "", config["r"])) if config.get("lora_alpha") else 1.0
+        rank = config.get("init_r", config["r"])  # AdaLoRA divides by the ranks that it began with
+        return float(_scale(config, "", rank)) if config.get("lora_alpha") else 1.0
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise MethodError(
             f"The adapter in {folder.name!r} has no readable {CONFIG_NAME}. Restore the folder."
