@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
 
 import adapters
 from adapters.lora_weights import PlainLora, read_adapter
@@ -102,7 +101,7 @@ def _load_merged(adapter: Path, source: ModelSource) -> ChatModel:
     return chat
 
 
-def _untie_head(model: PreTrainedModel, lora: PlainLora) -> None:
+def _untie_head(model: Any, lora: PlainLora) -> None:
     """Give a tied vocabulary head weights of its own where an adapter changes it, as the embeddings stay the base's."""
     head, embeddings = model.get_output_embeddings(), model.get_input_embeddings()
     if head.weight is embeddings.weight and any(model.get_submodule(name) is head for name in lora.layers):
