@@ -108,7 +108,7 @@ def write_adapter(
 
 
 def read_adapter(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, str]]:
-    """The config, tensors (on the CPU) and metadata of an adapter folder.
+    """The config, tensors (in float32, on the CPU) and metadata of an adapter folder.
 
     Raises:
         MethodError: a file is missing or damaged.
@@ -116,7 +116,9 @@ def read_adapter(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], dict[
     try:
         config = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
         with safe_open(folder / SAFETENSORS_WEIGHTS_NAME, framework="pt") as file:
-            return config, {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            # In float32, as PEFT reads them: in 16 bits a scale would round them once more.
+            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a dictionary
+            return config, tensors, file.metadata() or {}
     except (OSError, ValueError, SafetensorError) as error:
         raise MethodError(
             f"The adapter in {folder.name!r} cannot be read: {CONFIG_NAME} or {SAFETENSORS_WEIGHTS_NAME} is missing or "
@@ -132,7 +134,8 @@ def saved_scale(folder: Path) -> float:
     """
     try:
         config = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
-        return float(_scale(config, "", config["r"])) if config.get("lora_alpha") else 1.0
+        rank = config.get("init_r", config["r"])  # AdaLoRA divides by the ranks that it began with
+        return float(_scale(config, "", rank)) if config.get("lora_alpha") else 1.0
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise MethodError(
             f"The adapter in {folder.name!r} has no readable {CONFIG_NAME}. Restore the folder."

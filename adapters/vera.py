@@ -99,7 +99,9 @@ class Vera(Adapter[VeraOptions]):
             raise MethodError(f"The adapter in {folder.name!r} was not written by VeRA; read it with its own method.")
         inputs: dict[str, int] = json.loads(metadata["inputs"])
         vectors = {name: _vectors(tensors, name) for name in inputs}
-        A, B = projections(config, max(inputs.values()), max(len(b) for b, _ in vectors.values()))
+        A, B = (tensors.get(f"base_model.vera_{each}") for each in "AB")  # in PEFT's own files
+        if A is None or B is None:
+            A, B = projections(config, max(inputs.values()), max(len(b) for b, _ in vectors.values()))
         slices = {size: A[:, :size].contiguous() for size in set(inputs.values())}
         return PlainLora(
             {name: (slices[inputs[name]], b[:, None] * B[: len(b)] * d) for name, (b, d) in vectors.items()}

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from pathlib import Path
 BLOCK_BYTES = 1 << 20
 OLD = "-before"  # ends the name of a folder that is being replaced
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # the disk, the user's quota on it, or a disk that turned read-only
+_PASSED_ON = re.compile(r"\(os error (\d+)\)$")  # ends what libraries in Rust say of an error of the system
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -77,8 +79,12 @@ def spreadsheet_cell(text: str) -> str:
 
 
 def is_full(fault: BaseException) -> bool:
-    """Whether a fault says that the disk has no room, or comes of one that does."""
-    own = isinstance(fault, OSError) and fault.errno in FULL
+    """Whether a fault says that the disk has no room, or comes of one that does.
+
+    Also one that is no OSError: safetensors raises its own, which only names the system's code.
+    """
+    passed_on = _PASSED_ON.search(str(fault))
+    own = fault.errno in FULL if isinstance(fault, OSError) else passed_on is not None and int(passed_on[1]) in FULL
     return own or (fault.__cause__ is not None and is_full(fault.__cause__))
 
 

@@ -3,6 +3,9 @@
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
+from safetensors import SafetensorError
+
 from playground import files
 
 
@@ -33,3 +36,9 @@ def test_a_hash_is_that_of_the_contents_in_order(tmp_path: Path) -> None:
     for path in paths:
         path.write_bytes(path.name.encode() * files.BLOCK_BYTES)
     assert files.sha256(paths) == sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+
+
+@pytest.mark.parametrize(("code", "full"), [(28, True), (122, True), (30, True), (2, False), (282, False)])
+def test_a_full_disk_is_known_by_the_code_that_a_library_in_rust_passes_on(code: int, full: bool) -> None:
+    assert files.is_full(SafetensorError(f"Error while serializing: I/O error: as it is (os error {code})")) is full
+    assert not files.is_full(SafetensorError(f"Error while deserializing: {code}"))

@@ -1,8 +1,8 @@
 """Checks of an uploaded adapter's JSON and tensors, without the base model. Trusts nothing in them."""
 
 import json
-import math
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +29,13 @@ ENDS = {
     "adalora": (".lora_A", ".lora_B", ".lora_E"),
     "vera": (".vera_lambda_b", ".vera_lambda_d"),
 }
+VERA_SHARED = ("base_model.vera_A", "base_model.vera_B")  # that PEFT writes unless told not to
+# Settings with which PEFT computes something else than W·x + s·B·A·x over the model's own W and layers.
+OTHERWISE = (
+    *("use_qalora", "lora_bias", "modules_to_save", "alora_invocation_tokens"),
+    *("trainable_token_indices", "layer_replication"),
+)
+BASE_CHANGED = ("pissa", "olora", "corda", "loftq", "lora_ga")  # ways to begin that take something off W
 _NAME = re.compile(r"[\w.]{1,200}")  # of a module; as a regular expression in a config it must be harmless too
 
 
@@ -73,7 +80,8 @@ def _is_simple(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    most = sys.float_info.max  # JSON's whole numbers may be too large to be compared otherwise
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -most <= value <= most
 
 
 def served_method(config: Mapping[str, Any], record: Mapping[str, Any]) -> str:
@@ -109,9 +117,8 @@ def check_config(config: Mapping[str, Any]) -> None:
     if not all(_is_number(each) for each in numbers) or not 1 <= config["r"] <= MOST_RANK:
         raise UserError(f"{CONFIG_NAME} gives no rank (r) or alpha that can be used. Bring it as PEFT saved it.")
     start = str(config.get("init_lora_weights")).lower()
-    odd = [key for key in ("use_qalora", "lora_bias", "modules_to_save", "alora_invocation_tokens") if config.get(key)]
-    odd += ["init_lora_weights"] if start.startswith(("pissa", "olora", "corda", "loftq")) else []
-    odd += ["trainable_token_indices"] if config.get("trainable_token_indices") else []
+    odd = [key for key in OTHERWISE if config.get(key)]
+    odd += ["init_lora_weights"] if start.startswith(BASE_CHANGED) else []
     if odd:
         raise UserError(
             f"This adapter uses {', '.join(odd)}, which cannot be served here beside an untouched base model."
@@ -146,12 +153,15 @@ def parse_tensors(data: bytes) -> dict[str, Tensor]:
 def check_tensor_names(method: str, tensors: Mapping[str, Tensor], max_rank: int) -> None:
     """Check that each layer has all tensors of its method and no other, and A and B of one rank up to `max_rank`.
 
+    VeRA's shared matrices may be among them, both or none.
+
     Raises:
         UserError: naming the tensor or the layer.
     """
     ends = ENDS.get(method, LORA_ENDS)
     layers = {key.removesuffix(end) for key in tensors for end in ends if key.endswith(end)}
     wanted = {layer + end for layer in layers for end in ends}
+    wanted |= set(VERA_SHARED) if method == "vera" and not tensors.keys().isdisjoint(VERA_SHARED) else set()
     if not layers or wanted != set(tensors) or not all(layer.startswith(PREFIX) for layer in layers):
         odd = min(wanted ^ set(tensors), default=min(layers, default="no layer"))
         raise UserError(f"This is no whole {method} adapter in PEFT's form: {odd[:100]!r} is missing or out of place.")

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 import adapters
-from adapters.lora_weights import read_adapter
+from adapters.lora_weights import PlainLora, read_adapter
 from playground.device import Device
 from playground.errors import UserError
 from playground.export.gguf import write_gguf
@@ -95,8 +96,17 @@ def _load_merged(adapter: Path, source: ModelSource) -> ChatModel:
     if served.model:
         chat.model = served.model
     elif served.lora:
+        _untie_head(chat.model, served.lora)
         served.lora.merge_into(chat.model)
     return chat
+
+
+def _untie_head(model: Any, lora: PlainLora) -> None:
+    """Give a tied vocabulary head weights of its own where an adapter changes it, as the embeddings stay the base's."""
+    head, embeddings = model.get_output_embeddings(), model.get_input_embeddings()
+    if head.weight is embeddings.weight and any(model.get_submodule(name) is head for name in lora.layers):
+        head.weight = nn.Parameter(head.weight.detach().clone())
+        model.config.tie_word_embeddings = False
 
 
 _WRITERS: Mapping[str, Callable[[Path, Path, Source], None]] = {

@@ -14,6 +14,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from playground.errors import UserError
+from playground.models.gguf_model import cut_name
 
 ARCHITECTURE = "llama"
 SUFFIXES = (".weight", ".bias")
@@ -23,7 +24,7 @@ def write_gguf(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, path:
     """Write the file, for llama.cpp and `from_pretrained(folder, gguf_file=…)`; `name` is the model's name in it.
 
     Raises:
-        UserError: the model is no plain Llama, or its tokenizer is no byte-level BPE.
+        UserError: the model is no plain Llama, or its tokenizer is no byte-level BPE of a rule that GGUF names.
     """
     _check_supported(model, tokenizer)
     writer = gguf.GGUFWriter(path, ARCHITECTURE)
@@ -45,8 +46,10 @@ def _check_supported(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase)
             f"GGUF is written for plain Llama models only, and this is {config.model_type!r}. Export it merged instead."
         )
     kind = _backend(tokenizer)["model"]["type"]
-    if kind != "BPE" or not _has_type(_backend(tokenizer)["pre_tokenizer"], "ByteLevel"):
+    if kind != "BPE":
         raise UserError(f"GGUF is written for byte-level BPE tokenizers only, not {kind}. Export it merged instead.")
+    if not cut_name(tokenizer.backend_tokenizer):
+        raise UserError("GGUF has no name here for how this tokenizer cuts a text. Export it merged instead.")
 
 
 def _add_shape(writer: gguf.GGUFWriter, config: Any) -> None:
@@ -71,8 +74,7 @@ def _add_tokenizer(writer: gguf.GGUFWriter, tokenizer: PreTrainedTokenizerBase, 
     tokens = [known.get(number, f"[PAD{number}]") for number in range(size)]
     types = [_token_type(number, known, control) for number in range(size)]
     writer.add_tokenizer_model("gpt2")
-    # GGUF only names the pre-tokenizer; llama.cpp knows its rule by this name.
-    writer.add_tokenizer_pre("smollm" if _has_type(backend["pre_tokenizer"], "Digits") else "gpt-2")
+    writer.add_tokenizer_pre(cut_name(tokenizer.backend_tokenizer))  # llama.cpp knows the rule by this name
     writer.add_token_list(tokens)
     writer.add_token_types(types)
     writer.add_token_merges([each if isinstance(each, str) else " ".join(each) for each in backend["model"]["merges"]])
@@ -116,8 +118,3 @@ def _reorder_heads(key: str, tensor: Tensor, config: Any) -> np.ndarray:
 def _backend(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
     """The JSON description of the fast tokenizer."""
     return json.loads(tokenizer.backend_tokenizer.to_str())
-
-
-def _has_type(part: Any, name: str) -> bool:
-    """Whether a pre-tokenizer is, or contains, one of this type."""
-    return name in json.dumps(part)

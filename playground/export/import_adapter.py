@@ -91,7 +91,9 @@ def write_adapter(uploaded: UploadedAdapter, folder: Path, chat: ChatModel) -> N
 
 def _vera_inputs(uploaded: UploadedAdapter, chat: ChatModel) -> dict[str, str]:
     """Metadata with the input sizes that VeRA's plain form needs, taken from the base model and not from the file."""
-    names = {key.removeprefix(PREFIX).rpartition(".vera_")[0] for key in uploaded.tensors if ".vera_" in key}
+    names = {
+        key.removeprefix(PREFIX).rpartition(".vera_lambda_")[0] for key in uploaded.tensors if ".vera_lambda_" in key
+    }
     modules = dict(chat.model.named_modules())
     if unknown := [name for name in names if not isinstance(modules.get(name), nn.Linear)]:
         raise UserError(f"This adapter does not fit {chat.name}: the model has no layer {min(unknown)[:100]!r}.")

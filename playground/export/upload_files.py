@@ -5,6 +5,7 @@ of the members' names count, and no more bytes are unpacked than are allowed.
 """
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,6 +15,8 @@ from playground.errors import UserError
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".npy", ".npz")
 IGNORED = (".md", ".jinja", ".txt", ".gitattributes")  # other files beside an adapter; never read
 MOST_FILES = 32
+# What a zip that is damaged, or packed in a way that Python does not know, raises.
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError)
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,7 @@ class _UploadedFile:
     def read(self, limit: int) -> bytes:
         """The bytes, refused beyond `limit` whatever size the zip claims."""
         if self.member:
-            with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as packed:
-                data = packed.read(limit + 1)
+            data = self._read_member(limit + 1)
         else:
             with self.path.open("rb") as file:
                 data = file.read(limit + 1)
@@ -37,6 +39,13 @@ class _UploadedFile:
                 "This adapter is larger than this host takes. Train one of a smaller rank, or ask the host."
             )
         return data
+
+    def _read_member(self, most: int) -> bytes:
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as packed:
+                return packed.read(most)
+        except UNREADABLE as fault:
+            raise _unreadable(self.path.name) from fault
 
 
 def read_files(files: Sequence[tuple[str, Path]], max_bytes: int) -> dict[str, bytes]:
@@ -89,8 +98,12 @@ def _list_members(name: str, path: Path) -> list[_UploadedFile]:
         with zipfile.ZipFile(path) as archive:
             members = [each for each in archive.namelist()[: MOST_FILES + 1] if not each.endswith("/")]
             encrypted = any(each.flag_bits & 1 for each in archive.infolist())
-    except (zipfile.BadZipFile, ValueError, OSError) as fault:
-        raise UserError(f"{name} is no readable zip. Pack the adapter's folder again.") from fault
+    except UNREADABLE as fault:
+        raise _unreadable(name) from fault
     if encrypted:
         raise UserError("This zip is encrypted. Pack the adapter's folder without a password.")
     return [_UploadedFile(PurePosixPath(each).name, path, each) for each in members]
+
+
+def _unreadable(name: str) -> UserError:
+    return UserError(f"{name} is no readable zip. Pack the adapter's folder again.")

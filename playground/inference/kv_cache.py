@@ -13,20 +13,21 @@ MIN_SHARED_TOKENS = 8  # with fewer in common, keys are computed rather than cop
 class KVCache:
     """Keys and values of one row for its first `length` tokens; a layer's lie in one tensor that never moves.
 
-    A layer's tensor is (2 · key-value heads, capacity, head size), keys first. It is made at the first write.
+    A layer's tensor is (2 · key-value heads, capacity, head size), keys first. It is made at the first write; a layer
+    without attention has none.
     """
 
     def __init__(self, capacity: int) -> None:
         self.capacity, self.length = capacity, 0
-        self._layers: list[Tensor] = []
+        self._layers: dict[int, Tensor] = {}
 
     def write(self, layer: int, new: Tensor) -> tuple[Tensor, Tensor]:
         """Put keys and values of n tokens, (2 · heads, n, size), behind `length`; returns all keys, and all values.
 
         They count only once `length` includes them.
         """
-        if layer == len(self._layers):
-            self._layers.append(new.new_empty(new.shape[0], self.capacity, new.shape[2]))
+        if layer not in self._layers:
+            self._layers[layer] = new.new_empty(new.shape[0], self.capacity, new.shape[2])
         end = self.length + new.shape[1]
         mine = self._layers[layer]
         mine[:, self.length : end] = new
@@ -37,16 +38,16 @@ class KVCache:
         """A copy of its first `length` tokens, with room for `capacity`."""
         other = KVCache(capacity)
         other.length = length
-        for mine in self._layers:
+        for layer, mine in self._layers.items():
             room = mine.new_empty(mine.shape[0], capacity, mine.shape[2])
             room[:, :length] = mine[:, :length]
-            other._layers.append(room)
+            other._layers[layer] = room
         return other
 
     @property
     def nbytes(self) -> int:
         """Bytes of all layers."""
-        return sum(each.nbytes for each in self._layers)
+        return sum(each.nbytes for each in self._layers.values())
 
 
 @dataclass(frozen=True)

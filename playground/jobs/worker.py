@@ -21,6 +21,7 @@ from typing import Any
 import torch
 
 from playground.errors import USER_FACING
+from playground.files import is_full
 from playground.jobs import tasks
 from playground.settings import Settings
 from playground.storage.run_folder import CHECKPOINT, WORKER_LOG, asked_to_stop, log_event, read_config, read_events
@@ -33,7 +34,6 @@ KILLED = (
     "All up to the last checkpoint is safe. Resume the run."
 )
 EASY_TO_END = 800  # of 1000: when memory runs out, Linux ends this process before the page's
-FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk, or the user's quota on it
 
 logger = logging.getLogger(__name__)
 
@@ -44,15 +44,15 @@ def work(folder: Path, settings: Settings, slice_seconds: float = math.inf) -> s
     Returns the name of the last event logged: "finished", "stopped", "slice" or "failed".
 
     Raises:
-        OSError: an event could not be logged; with the code ENOSPC or EDQUOT the disk has no room even for that.
+        OSError: an event could not be logged; see `is_full` where the disk has no room even for that.
     """
     stop = _Stop(folder, time.monotonic() + slice_seconds)
     event: dict[str, Any] = {}
     try:
         for event in _events(folder, settings, stop):
             log_event(folder, event)
-    except OSError as error:
-        if error.errno not in FULL:
+    except Exception as error:
+        if not is_full(error):
             raise
         event = {"event": "stopped", "error": NO_ROOM}
         log_event(folder, event)
@@ -86,7 +86,7 @@ def _events(folder: Path, settings: Settings, stop: _Stop) -> Iterator[dict[str,
     except USER_FACING as error:
         yield {"event": "failed", "error": str(error)}
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in FULL:
+        if is_full(error):
             raise
         logger.exception("the run failed")
         no_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
@@ -116,7 +116,7 @@ def main() -> int:
     try:
         return int(work(folder, Settings.from_environment()) == "failed")
     except OSError as error:
-        if error.errno not in FULL:
+        if not is_full(error):
             raise
         return errno.ENOSPC
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jinja2 import TemplateError
 from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
@@ -18,6 +19,7 @@ from playground.device import Device
 from playground.errors import UserError
 from playground.models.registry import ModelSource, first_line
 from playground.models.weights import check_digest, weights_digest
+from playground.prompts import messages, render
 from retrieval.loading import LOADING
 
 LOCAL: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
@@ -61,6 +63,8 @@ def load_chat(source: ModelSource, device: Device, bits: int = 32, stored: bool 
     except (OSError, ValueError, KeyError, SafetensorError) as fault:
         raise UserError(f"The chat model in {source.folder} cannot be loaded: {first_line(fault)}.") from fault
     model.name_or_path = model.config.name_or_path = source.name  # what an exported adapter names as its base
+    if device.name == "cpu":  # as the file stores it, by which runs of a method that is `from_stored` are planned
+        model.config.dtype = load_config(source).dtype or model.dtype
     return ChatModel(
         model=model.to(device.name).eval(),  # type: ignore[arg-type]  # the library's wrapper hides self
         tokenizer=tokenizer,
@@ -86,7 +90,7 @@ def load_config(source: ModelSource) -> PretrainedConfig:
 def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
     """The chat model's tokenizer without its weights.
 
-    Raises UserError for a damaged folder and a model without a chat template.
+    Raises UserError for a damaged folder and a model without a chat template that takes a system text.
     """
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(source.folder, **LOCAL)
@@ -94,6 +98,12 @@ def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
         raise UserError(f"The chat model in {source.folder} cannot be loaded: {first_line(fault)}.") from fault
     if tokenizer.chat_template is None:
         raise UserError(f"The chat model {source.name} has no chat template. Choose one that is tuned to chat.")
+    try:
+        render(tokenizer, messages("Hello"))
+    except TemplateError as fault:  # some refuse a system text, with which every prompt begins
+        raise UserError(
+            f"The chat template of {source.name} cannot be used here: {first_line(fault)}. Choose another model."
+        ) from fault
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer

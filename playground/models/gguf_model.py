@@ -4,6 +4,7 @@ llama.cpp's format keeps quantised weights, the tokenizer's parts and the chat t
 come out are the numbers that llama.cpp computes with, not those from before the file was quantised.
 """
 
+import json
 import logging
 import re
 import tempfile
@@ -14,7 +15,8 @@ from typing import Any
 
 import gguf
 import torch
-from tokenizers import Regex, normalizers, pre_tokenizers
+from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
+from tokenizers.models import BPE
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from playground.errors import UserError
@@ -51,6 +53,17 @@ log = logging.getLogger(__name__)
 def is_gguf(name: str) -> bool:
     """Whether the name of a chat model is that of a GGUF file."""
     return name.lower().endswith(ENDING)
+
+
+def cut_name(tokenizer: Tokenizer) -> str:
+    """What GGUF calls the rule by which a byte-level tokenizer cuts a text; empty where it has no name here."""
+    own = _cut_description(tokenizer)
+    for name in CUTS:
+        known = Tokenizer(BPE())
+        _set_cut(known, name)
+        if _cut_description(known) == own:
+            return name
+    return ""
 
 
 def find_unpacked(file: Path, models: Path) -> Path | None:
@@ -126,9 +139,22 @@ def _tokenizer(file: Path) -> PreTrainedTokenizerBase:
     if kind == BYTE_LEVEL:
         if cut not in CUTS:
             raise ValueError(f"its tokenizer cuts texts by the rule {cut!r}; known are {', '.join(CUTS)}")
-        tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(CUTS[cut])
-        tokenizer.backend_tokenizer.normalizer = normalizers.NFC() if cut in COMPOSED else None
+        _set_cut(tokenizer.backend_tokenizer, cut)
     return tokenizer
+
+
+def _set_cut(tokenizer: Tokenizer, name: str) -> None:
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(CUTS[name])
+    tokenizer.normalizer = normalizers.NFC() if name in COMPOSED else None
+
+
+def _cut_description(tokenizer: Tokenizer) -> tuple[list[dict[str, Any]], Any]:
+    """The steps by which a tokenizer cuts a text, and how it changes one before."""
+    described = json.loads(tokenizer.to_str())
+    cut = described["pre_tokenizer"] or {"type": ""}
+    steps = cut["pretokenizers"] if cut["type"] == "Sequence" else [cut]
+    # The offsets that a step gives are those in the text, not the cut.
+    return [{key: each[key] for key in each if key != "trim_offsets"} for each in steps], described["normalizer"]
 
 
 def _tokenizer_names(file: Path) -> tuple[str, str]:

@@ -1,4 +1,7 @@
-"""The chat models that a host offers where it names none: small ones, tuned to chat, with what their authors say."""
+"""The chat models that a host offers where it names none: small ones, tuned to chat, with what their authors say.
+
+Only attention may join the tokens of a row, as in these: a model that carries more, such as LFM2, cannot answer here.
+"""
 
 from dataclasses import dataclass
 
@@ -23,7 +26,6 @@ APACHE = "Apache-2.0"
 CHAT_MODELS = (
     KnownChat("HuggingFaceTB/SmolLM2-135M-Instruct", 134_515_008, 271, APACHE, 1, 8_192),
     KnownChat("google/gemma-3-270m-it", 268_098_176, 570, "Gemma", 140, 32_768, gated=True),
-    KnownChat("LiquidAI/LFM2-350M", 354_483_968, 714, "LFM 1.0", 8, 32_768),
     KnownChat("HuggingFaceTB/SmolLM2-360M-Instruct", 361_821_120, 728, APACHE, 1, 8_192),
     KnownChat("Qwen/Qwen2.5-0.5B-Instruct", 494_032_768, 995, APACHE, 29, 32_768),
     KnownChat("Qwen/Qwen3-0.6B", 596_049_920, 1_515, APACHE, 119, 40_960),

@@ -86,9 +86,9 @@ class Runs:
         load = self._training_text.workload(visitor, training_config.preset_settings(PRESETS[preset], run_values))
         model = self._chats.of(visitor).model
         speed = throughput.training_speed(model, choose())
-        config = estimate.plan_run(method, PRESETS[preset], values, run_values, load, model.config, speed)
-        config = replace(config, settings=replace(config.settings, max_seconds=float(self._settings.max_seconds)))
-        training_config.check_limits(config, self._settings)
+        allowed = replace(PRESETS[preset], seconds=min(PRESETS[preset].seconds, self._settings.max_seconds))
+        planned = estimate.plan_run(method, allowed, values, run_values, load, model.config, speed)
+        config = self._within_limits(planned, "steps" in training_config.given_values(run_values))
         cost = estimate.estimate_run(config, load, model.config, speed)
         free = shutil.disk_usage(self._settings.data).free
         estimate.check_capacity(cost, psutil.virtual_memory().total, free)
@@ -166,6 +166,19 @@ class Runs:
         self._check_own(visitor, run)
         self._jobs.delete(visitor, run)
         self._adapters.drop(visitor, run)
+
+    def _within_limits(self, config: RunConfig, steps_given: bool) -> RunConfig:
+        """The run with the host's time limit and, unless the visitor gave their number, no more steps than allowed.
+
+        Raises:
+            UserError: naming every limit that the visitor's own values exceed.
+        """
+        most, steps = self._settings, config.settings.steps
+        steps = steps if steps_given else min(steps, most.max_steps)
+        limited = replace(config.settings, steps=steps, max_seconds=float(most.max_seconds))
+        config = replace(config, settings=limited)
+        training_config.check_limits(config, most)
+        return config
 
     def _check_own(self, visitor: str, run: str) -> None:
         row = self.get(visitor, run)

@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import sys
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +29,14 @@ class ActivationCache:
         """Open or create the file for these examples; `key` identifies the base's weights.
 
         Files of other examples are deleted, the oldest first, where all together would pass MAX_BYTES.
+
+        Raises:
+            OSError: the disk has no room.
         """
         self._model, self.blocks = model, blocks
-        ends = [0]
-        for each in examples:
-            ends.append(ends[-1] + len(each.input_ids))
-        self._spans = dict(zip(map(_example_hash, examples), zip(ends, ends[1:], strict=False), strict=False))
+        lengths = {_example_hash(each): len(each.input_ids) for each in examples}
+        ends = [0, *accumulate(lengths.values())]
+        self._spans = dict(zip(lengths, zip(ends, ends[1:], strict=False), strict=True))
         self._numbers = {name: number for number, name in enumerate(self._spans)}
         size, dtype = model.config.hidden_size, model.dtype
         path = folder / f"{_digest([key, str(blocks), str(dtype), *self._spans])}.lower"
@@ -69,8 +73,14 @@ def _map_file(path: Path, length: int) -> Tensor:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_file() or path.stat().st_size != length:
         _make_room(path, length)
-        with path.open("wb") as file:
-            file.truncate(length)
+        try:
+            with path.open("wb") as file:
+                file.truncate(length)
+                if sys.platform == "linux":  # a page that finds no room later would end the process without a word
+                    os.posix_fallocate(file.fileno(), 0, length)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
     os.utime(path)
     return torch.from_file(str(path), shared=True, size=length, dtype=torch.uint8)
 

@@ -43,7 +43,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
     After a crash at any moment, `newest_checkpoint` finds a whole one.
 
     Raises:
-        OSError: it could not be written, such as for lack of disk space; nothing of it is left.
+        OSError, SafetensorError: it could not be written, such as for lack of disk space; nothing of it is left.
     """
     final = folder / f"step-{checkpoint.step:06d}"
     building = folder / f".tmp-{checkpoint.step:06d}-{os.getpid()}"

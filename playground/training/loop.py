@@ -76,7 +76,7 @@ def train(
 
     Raises:
         UserError: for a text too short to train on. MethodError: for options that do not fit the model.
-        OSError: for lack of disk space; earlier checkpoints are intact.
+        OSError, SafetensorError: for lack of disk space; earlier checkpoints are intact.
     """
     settings = config.settings
     data = load_examples(config, chat, documents)

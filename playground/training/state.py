@@ -76,7 +76,7 @@ def save_checkpoint(run: RunState, out: Path) -> None:
     """Write everything that an exact resume needs.
 
     Raises:
-        OSError: there is no disk space; earlier checkpoints are intact.
+        OSError, SafetensorError: there is no disk space; earlier checkpoints are intact.
     """
     tensors, optimizer = checkpoints.flatten(OPTIMIZER, run.optimizer.state_dict())
     tensors |= _prefix_keys(METHOD, {name: each.detach() for name, each in run.method.state(run.model).items()})

@@ -3,12 +3,13 @@
 import json
 from pathlib import Path
 
+import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 
 import adapters
 from adapters.base import target_layers
-from adapters.lora_weights import PlainLora
+from adapters.lora_weights import PlainLora, saved_scale
 from tests.fakes.tiny_model import tiny_llama
 from tests.fakes.trained import Trained, logits, make
 
@@ -52,6 +53,23 @@ def test_peft_s_own_folder_is_read_with_its_patterns(tmp_path: Path) -> None:
         for name, (A, B) in PlainLora.load(tmp_path).layers.items():
             direct.get_submodule(name).weight += B @ A
     torch.testing.assert_close(logits(direct), logits(model), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("id_", "values", "scale"),
+    [
+        ("lora", {"rank": 4}, 8 / 4),
+        ("lora", {"rank": 4, "rslora": True}, 8 / 2),
+        ("dora", {"rank": 2}, 8 / 2),
+        ("adalora", {"rank": 4, "spare": 12}, 8 / 16),
+    ],
+)
+def test_the_scale_of_a_folder_is_what_its_product_is_multiplied_by(
+    tmp_path: Path, id_: str, values: dict[str, object], scale: float
+) -> None:
+    run = Trained(*make(id_, alpha=8, **values))
+    run.method.save(run.model, tmp_path)
+    assert saved_scale(tmp_path) == pytest.approx(scale)
 
 
 def test_equal_adapters_make_equal_files(tmp_path: Path) -> None:

@@ -14,15 +14,19 @@ import pytest
 import torch
 import yaml
 from peft import PeftModel
+from tokenizers import normalizers, pre_tokenizers
 from torch import Tensor
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 import adapters
+from adapters.lora_weights import PlainLora
 from playground.cli.commands import arguments
 from playground.errors import UserError
 from playground.export import export, snippets
 from playground.export.gguf import write_gguf
 from playground.export.model_card import render_card
+from playground.inference.hooks import apply_adapters
+from playground.models.gguf_model import CUTS
 from playground.models.registry import ModelSource
 from playground.models.weights import weights_digest
 from playground.settings import Settings
@@ -143,6 +147,58 @@ def test_the_gguf_of_every_method_says_what_was_trained(
     # QLoRA is trained over four bits and served over the whole weights.
     near = 0.3 if method == "qlora" else 1e-4
     torch.testing.assert_close(_logits(loaded), trained, atol=near, rtol=near)
+
+
+@pytest.mark.parametrize("form", export.WHOLE)
+def test_an_adapter_of_a_head_that_is_tied_leaves_the_embeddings_as_they_are(
+    settings: Settings, tmp_path: Path, tiny_model_folder: Path, form: str
+) -> None:
+    base = tiny_llama()
+    assert base.config.tie_word_embeddings
+    random = torch.Generator().manual_seed(1)
+    shapes = {"lm_head": (259, 32), "model.layers.0.self_attn.q_proj": (32, 32)}
+    layers = {
+        name: (torch.randn(4, inputs, generator=random), torch.randn(outputs, 4, generator=random) / 9)
+        for name, (outputs, inputs) in shapes.items()
+    }
+    plain = PlainLora(layers)
+    plain.save(tmp_path / "adapter", "tiny")
+    with apply_adapters(base, [plain]):
+        served = _logits(base)
+    out = written(form, tmp_path / "adapter", settings)
+    file = {"gguf_file": export.GGUF} if form == "gguf" else {}
+    loaded = AutoModelForCausalLM.from_pretrained(out, dtype=torch.float32, **file)
+    torch.testing.assert_close(_logits(loaded), served, atol=1e-4, rtol=1e-4)
+
+
+def cutting(*rules: pre_tokenizers.PreTokenizer) -> PreTrainedTokenizerFast:
+    """The tiny tokenizer, cutting a text by these rules before it joins bytes."""
+    tokenizer = tiny_tokenizer()
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*rules])
+    return tokenizer
+
+
+@pytest.mark.parametrize("name", ["gpt-2", "smollm", "qwen2", "llama-bpe"])
+def test_gguf_names_the_rule_by_which_the_tokenizer_cuts_a_text(tmp_path: Path, name: str) -> None:
+    tokenizer = cutting(*CUTS[name])
+    tokenizer.backend_tokenizer.normalizer = normalizers.NFC() if name == "qwen2" else None
+    write_gguf(tiny_llama(), tokenizer, tmp_path / "x.gguf", "x")
+    assert gguf.GGUFReader(tmp_path / "x.gguf").fields["tokenizer.ggml.pre"].contents() == name
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [pre_tokenizers.Punctuation(), *CUTS["smollm"]],
+        [pre_tokenizers.ByteLevel(add_prefix_space=True)],
+        [pre_tokenizers.Metaspace()],
+    ],
+)
+def test_gguf_is_refused_where_it_has_no_name_for_the_tokenizers_rule(
+    tmp_path: Path, rules: list[pre_tokenizers.PreTokenizer]
+) -> None:
+    with pytest.raises(UserError, match="has no name here for how this tokenizer cuts a text"):
+        write_gguf(tiny_llama(), cutting(*rules), tmp_path / "x.gguf", "x")
 
 
 def test_gguf_is_refused_in_a_sentence_where_it_cannot_be(tmp_path: Path) -> None:

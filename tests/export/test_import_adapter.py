@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, VeraConfig, get_peft_model
 from safetensors.torch import load_file, save, save_file
 from torch import Tensor
 
@@ -87,6 +87,39 @@ def test_an_adapter_made_elsewhere_answers_as_it_did_there(
     import_adapter.write_adapter(came, tmp_path / "ours", chat)
     there = torch.load(tmp_path / "theirs.logits", weights_only=True)
     assert (there - logits(tiny_llama())).abs().max() > 1e-3
+    torch.testing.assert_close(served_logits(chat, tmp_path / "ours"), there, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_a_vera_that_holds_its_random_matrices_answers_with_these(
+    chat: ChatModel, tmp_path: Path, kind: torch.dtype
+) -> None:
+    torch.manual_seed(3)
+    model = get_peft_model(
+        tiny_llama(), VeraConfig(r=16, target_modules=["q_proj", "down_proj"], task_type="CAUSAL_LM")
+    )
+    with torch.no_grad():
+        for name, each in model.named_parameters():
+            if "vera_lambda" in name:
+                each.add_(0.3 * torch.randn_like(each))
+        for shared in (model.base_model.vera_A, model.base_model.vera_B):
+            shared["default"].copy_(shared["default"].to(kind))  # as of a base in this number type
+    model.save_pretrained(tmp_path / "theirs")
+    assert "base_model.vera_A" in load_file(tmp_path / "theirs" / WEIGHTS)
+    import_adapter.write_adapter(read(files(tmp_path / "theirs")), tmp_path / "ours", chat)
+    assert (logits(model.eval()) - logits(tiny_llama())).abs().max() > 1e-3
+    torch.testing.assert_close(served_logits(chat, tmp_path / "ours"), logits(model), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [{"use_rslora": True, "r": 3}, {"use_dora": True, "r": 3}])
+def test_an_adapter_in_16_bits_is_scaled_in_32_as_peft_does(
+    chat: ChatModel, tmp_path: Path, kind: dict[str, Any]
+) -> None:
+    theirs = elsewhere(tmp_path / "theirs", **kind)
+    rounded = {name: each.bfloat16() for name, each in load_file(theirs / WEIGHTS).items()}
+    save_file(rounded, theirs / WEIGHTS)
+    there = logits(PeftModel.from_pretrained(tiny_llama(), theirs).eval())
+    import_adapter.write_adapter(read(files(theirs)), tmp_path / "ours", chat)
     torch.testing.assert_close(served_logits(chat, tmp_path / "ours"), there, atol=1e-5, rtol=1e-5)
 
 
@@ -175,6 +208,16 @@ def test_what_is_no_adapter_is_refused_in_a_sentence(tmp_path: Path, members: di
         read(zipped(tmp_path, members))
 
 
+@pytest.mark.parametrize("place", [80, 2_000, -400])
+def test_a_zip_that_is_damaged_inside_is_refused(folder: Path, tmp_path: Path, place: int) -> None:
+    ((name, path),) = zipped(tmp_path, {each: (folder / each).read_bytes() for each in (WEIGHTS, CONFIG)})
+    damaged = bytearray(path.read_bytes())
+    damaged[place] ^= 0xFF
+    path.write_bytes(damaged)
+    with pytest.raises(UserError, match=r"^some\.zip is no readable zip"):
+        read([(name, path)])
+
+
 def test_what_is_no_zip_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(b"PK nothing")
     with pytest.raises(UserError, match="no readable zip"):
@@ -188,7 +231,10 @@ def test_what_is_no_zip_is_refused(tmp_path: Path) -> None:
         ({"r": None}, "no rank"),
         ({"r": 1e9}, "no rank"),
         ({"lora_alpha": "16"}, "alpha that can be used"),
+        ({"r": 10**400}, "no rank"),
         ({"init_lora_weights": "pissa"}, "init_lora_weights"),
+        ({"init_lora_weights": "lora_ga"}, "init_lora_weights"),
+        ({"layer_replication": [[0, 1], [0, 1]]}, "layer_replication"),
         ({"modules_to_save": ["lm_head"]}, "modules_to_save"),
         ({"use_dora": True}, "missing or out of place"),
         ({"alpha_pattern": {"(a+)+$": 1}}, "alpha_pattern"),
@@ -240,7 +286,7 @@ def test_an_adapter_of_another_base_is_refused(folder: Path, tmp_path: Path, cha
 def test_of_a_record_only_what_is_known_is_kept(folder: Path) -> None:
     record = {
         "method": "../../x",
-        "figures": {"heldout_after": "<b>", "step": 3, "seconds": float("inf"), "evil": 1},
+        "figures": {"heldout_after": "<b>", "step": 3, "seconds": float("inf"), "tokens": 10**400, "evil": 1},
         "data_hash": "<script>",
         "options": {"rank": 4, "x": ["y"]},
         "more": "z",

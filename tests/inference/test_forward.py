@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import Lfm2Config, Lfm2ForCausalLM, PreTrainedModel
 
 import adapters
 from adapters.base import PlainLora
@@ -22,7 +22,8 @@ from playground.inference.kv_cache import KVCache
 from playground.inference.lora_matmul import LoraSliceCache
 from playground.inference.matmul import fast_linear
 from playground.inference.ragged_batch import Forward, Segment
-from tests.fakes.architectures import KINDS, OURS, TOKENS, fit, strong
+from playground.models.known_chat import CHAT_MODELS
+from tests.fakes.architectures import KINDS, OURS, SHAPE, TOKENS, fit, strong
 from tests.fakes.chat_model import lively, lora, small_chat
 from tests.fakes.trained import STEPS, Trained, make
 
@@ -90,6 +91,23 @@ def test_our_pass_is_left_where_its_logits_are_not_the_models(monkeypatch: pytes
     monkeypatch.setattr(TheirForward, "logits", lambda self, batch: torch.zeros(len(batch.output_positions), 259))
     with pytest.raises(UserError, match="several rows at once come out other than alone"):
         forward_of(lively())
+
+
+@pytest.mark.parametrize("layers", [["conv", "full_attention"], ["full_attention", "conv"]])
+def test_a_model_whose_blocks_carry_more_than_keys_and_values_is_refused_in_a_sentence(layers: list[str]) -> None:
+    torch.manual_seed(1)
+    model = Lfm2ForCausalLM(Lfm2Config(**SHAPE, layer_types=layers)).eval()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.normal_(0, 0.3)
+    with pytest.raises(UserError, match="several rows at once come out other than alone"):
+        forward_of(model)
+
+
+def test_every_model_that_a_host_offers_unasked_is_of_a_kind_that_can_answer() -> None:
+    kinds = {"SmolLM2-": "llama", "Llama-3.2-": "llama", "gemma-3-": "gemma3", "Qwen2.5-": "qwen2", "Qwen3-": "qwen3"}
+    assert set(kinds.values()) < OURS
+    assert [each.name for each in CHAT_MODELS if not any(part in each.name for part in kinds)] == []
 
 
 def test_what_is_known_of_a_model_goes_with_it() -> None:

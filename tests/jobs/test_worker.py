@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from safetensors import SafetensorError
 
 from playground.errors import UserError
 from playground.jobs import worker
@@ -65,7 +66,15 @@ def test_work_tells_the_visitor_a_sentence_and_the_log_a_traceback(
     assert ("Traceback" in caplog.text) == logged
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+    ],
+)
 def test_a_full_disk_pauses_the_run_and_the_visitor_learns_why(
+    fault: Exception,
     folder: Path,
     jobs: JobQueue,
     store: Store,
@@ -76,7 +85,7 @@ def test_a_full_disk_pauses_the_run_and_the_visitor_learns_why(
 ) -> None:
     def full(*arguments: object) -> Iterator[Event]:
         yield Event({"event": "progress", "step": 1})
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise fault
 
     replace_training(monkeypatch, full)
     assert work(folder, settings) == "stopped"

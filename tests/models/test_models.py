@@ -322,6 +322,15 @@ def test_a_model_without_chat_template_is_refused(tmp_path: Path, tiny_model_fol
         chat_model.load_chat(source, CPU)
 
 
+def test_a_model_whose_chat_template_takes_no_system_text_is_refused(tmp_path: Path, tiny_model_folder: Path) -> None:
+    source = copied(tiny_model_folder, tmp_path / "strict")
+    template = source.folder / "chat_template.jinja"
+    refusal = "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    template.write_text(refusal + template.read_text())
+    with pytest.raises(UserError, match=r"spoilt cannot be used here: System role not supported\. Choose another"):
+        chat_model.load_chat(source, CPU)
+
+
 def test_a_models_own_code_is_never_run(tmp_path: Path, tiny_model_folder: Path) -> None:
     source = copied(tiny_model_folder, tmp_path / "remote")
     config = json.loads((source.folder / "config.json").read_text())

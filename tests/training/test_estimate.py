@@ -13,6 +13,8 @@ from adapters.options import build
 from playground.data.dataset import ExampleSplit
 from playground.data.tokenize import NO_LOSS, Example
 from playground.device import Device
+from playground.models.chat_model import load_chat
+from playground.models.registry import ModelSource
 from playground.training import loop as training_loop
 from playground.training import throughput, workload
 from playground.training.best_adapter import Finished
@@ -22,6 +24,7 @@ from playground.training.throughput import SUSTAINED, Pace, Speed, assumed_speed
 from playground.training.workload import ReadVolume, Workload
 from retrieval.document import Document
 from tests.fakes.chat_model import tiny_chat
+from tests.fakes.tiny_model import tiny_llama, tiny_tokenizer
 
 
 def text() -> Document:
@@ -92,6 +95,18 @@ def test_longer_packs_need_more_memory_and_the_most_is_needed_where_nothing_is_k
         estimate_run(made, load(10_000, each), model, assumed_speed(model, 1)).memory_bytes for each in (64, 128)
     )
     assert bare < longer < memory_needed(made, model)
+
+
+def test_a_base_stored_in_16_bits_is_counted_so_for_a_method_that_takes_it_as_stored(tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    tiny_llama().to(torch.bfloat16).save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    chat = load_chat(ModelSource("chat", "tiny", "folder", tmp_path), Device("cpu", torch.float32, 1.0))
+    assert chat.model.dtype == torch.float32
+    whole, stored = (
+        throughput.footprint_of(each.method, each.options, chat.model.config) for each in map(config, ("lora", "qlora"))
+    )
+    assert 2 * stored.read_bytes == whole.read_bytes
 
 
 def test_fewer_layers_take_less_of_a_step_and_read_what_lies_below_once() -> None:

@@ -138,6 +138,17 @@ def test_activations_are_computed_once_and_found_again(tmp_path: Path) -> None:
         list(summed_losses(again, RAGGED, ActivationCache(again, 1, RAGGED, tmp_path, "another base")))
 
 
+def test_an_example_that_is_read_twice_is_stored_once_and_has_its_room_on_the_disk_from_the_start(
+    tmp_path: Path,
+) -> None:
+    model = tiny_llama()
+    ActivationCache(model, 1, RAGGED, tmp_path / "once", "base")
+    ActivationCache(model, 1, [*RAGGED, *RAGGED[:2]], tmp_path / "twice", "base")
+    once, twice = (next((tmp_path / each).iterdir()) for each in ("once", "twice"))
+    assert (once.name, once.stat().st_size) == (twice.name, twice.stat().st_size)
+    assert 512 * once.stat().st_blocks >= once.stat().st_size, "a page without room would end the process later"
+
+
 def test_activations_of_older_texts_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_llama()
     ActivationCache(model, 1, RAGGED, tmp_path, "first")
