@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from retrieval.chunks import Passage
@@ -55,9 +56,26 @@ def render(tokenizer: PreTrainedTokenizerBase, conversation: Messages, thinking:
     A model that can think first does so only with `thinking`.
     """
     defused = [{**message, "content": defuse(tokenizer, message["content"])} for message in conversation]
-    # A template with a thinking mode, such as Qwen3's, thinks unless it is told not to; others do not read the word.
-    text = tokenizer.apply_chat_template(defused, tokenize=False, add_generation_prompt=True, enable_thinking=thinking)
+    try:
+        text = _apply_template(tokenizer, defused, thinking)
+    except TemplateError:  # some, such as Gemma 2's, refuse a system text
+        text = _apply_template(tokenizer, _without_system(defused), thinking)
     return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
+def _apply_template(tokenizer: PreTrainedTokenizerBase, conversation: Messages, thinking: bool) -> str:
+    # A template with a thinking mode, such as Qwen3's, thinks unless it is told not to; others do not read the word.
+    return str(
+        tokenizer.apply_chat_template(
+            conversation, tokenize=False, add_generation_prompt=True, enable_thinking=thinking
+        )
+    )
+
+
+def _without_system(conversation: Messages) -> Messages:
+    """The conversation with the system text before the first question."""
+    system, question, *rest = conversation
+    return [{**question, "content": f"{system['content']}\n\n{question['content']}"}, *rest]
 
 
 def split_thoughts(said: str, prompt: str) -> tuple[str, str]:

@@ -90,7 +90,7 @@ def load_config(source: ModelSource) -> PretrainedConfig:
 def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
     """The chat model's tokenizer without its weights.
 
-    Raises UserError for a damaged folder and a model without a chat template that takes a system text.
+    Raises UserError for a damaged folder and a model without a chat template that can be used.
     """
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(source.folder, **LOCAL)
@@ -100,7 +100,7 @@ def load_tokenizer(source: ModelSource) -> PreTrainedTokenizerBase:
         raise UserError(f"The chat model {source.name} has no chat template. Choose one that is tuned to chat.")
     try:
         render(tokenizer, messages("Hello"))
-    except TemplateError as fault:  # some refuse a system text, with which every prompt begins
+    except TemplateError as fault:
         raise UserError(
             f"The chat template of {source.name} cannot be used here: {first_line(fault)}. Choose another model."
         ) from fault

@@ -15,6 +15,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaForCausalLM
 
+from playground import prompts
 from playground.device import Device
 from playground.errors import UserError
 from playground.files import sha256
@@ -322,12 +323,22 @@ def test_a_model_without_chat_template_is_refused(tmp_path: Path, tiny_model_fol
         chat_model.load_chat(source, CPU)
 
 
-def test_a_model_whose_chat_template_takes_no_system_text_is_refused(tmp_path: Path, tiny_model_folder: Path) -> None:
+def test_a_chat_template_that_takes_no_system_text_has_it_before_the_question(
+    tmp_path: Path, tiny_model_folder: Path
+) -> None:
     source = copied(tiny_model_folder, tmp_path / "strict")
     template = source.folder / "chat_template.jinja"
     refusal = "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
     template.write_text(refusal + template.read_text())
-    with pytest.raises(UserError, match=r"spoilt cannot be used here: System role not supported\. Choose another"):
+    tokenizer = chat_model.load_chat(source, CPU).tokenizer
+    said = tokenizer.decode(prompts.render(tokenizer, prompts.messages("Who keeps the key?")))
+    assert f"{prompts.SYSTEM}\n\nWho keeps the key?" in said
+
+
+def test_a_model_whose_chat_template_cannot_be_used_is_refused(tmp_path: Path, tiny_model_folder: Path) -> None:
+    source = copied(tiny_model_folder, tmp_path / "strict")
+    (source.folder / "chat_template.jinja").write_text("{{ raise_exception('Tools only') }}")
+    with pytest.raises(UserError, match=r"spoilt cannot be used here: Tools only\. Choose another"):
         chat_model.load_chat(source, CPU)
 
 
