@@ -4,7 +4,7 @@ Knows no tokenizer: the caller counts the tokens. Passages do not overlap.
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -22,7 +22,10 @@ MAX_TRAIL = 200  # characters of a heading trail that a passage is found by: inn
 SENTENCE, PARAGRAPH, SECTION = 0, 1, 2
 _ANNOUNCES = re.compile(r"[:：][\"”’)\s]*(?:\[\d+\]\s*)*$")
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’）]*|\n(?=\s*(?:[-*•‣–]|\d{1,3}[.)])\s)")
+# A run of marks is looked at from its beginning only, as it may be as long as the text.
+_SENTENCE_END = re.compile(
+    r"(?<![.!?…])[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’）]*|\n(?=\s*(?:[-*•‣–]|\d{1,3}[.)])\s)"
+)
 _WEAK_BREAKS = [re.compile(mark) for mark in (r"[;:]\s", r"\n", r",\s", r"\s")]
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'“‘])(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|e\.g|i\.e|cf|Fig|No|Nr|Vol|pp?|ca|approx|Inc|Ltd|"
@@ -137,11 +140,11 @@ def _units(document: Document, tables: Sequence[TextTable]) -> Iterator[_Unit]:
 
 def _rows_and_sentences(text: str, start: int, end: int, tables: Sequence[TextTable]) -> Iterator[tuple[int, int]]:
     """The rows of the tables in a paragraph, and the sentences around them."""
-    for table in tables:
-        if start <= table.start and table.end <= end:
-            yield from _sentences(text, start, table.start)
-            yield from table.rows
-            start = table.end
+    place = bisect_left(tables, start, key=lambda each: each.start)
+    while place < len(tables) and tables[place].end <= end:
+        yield from _sentences(text, start, tables[place].start)
+        yield from tables[place].rows
+        start, place = tables[place].end, place + 1
     yield from _sentences(text, start, end)
 
 
