@@ -86,6 +86,19 @@ def test_an_epub_is_read_in_the_order_of_its_spine(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
+    "empty", ["<title/>", "<title />", "<script src='a.js'/>", '<style type="a>b"/>', "<meta name='a'/>"]
+)
+def test_an_element_that_xml_closes_at_once_does_not_hold_the_rest_of_its_chapter(write: Write, empty: str) -> None:
+    page = (
+        f"<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'><head>{empty}</head><body>"
+        "<h1><a id='p1'/>One</h1><p>first<br/>second<i/></p></body></html>"
+    )
+    document = read_document(write("a.epub", book(**{"b/one.xhtml": page, "b/two.xhtml": page.replace("One", "Two")})))
+    assert document.text == "One\n\nfirst\nsecond\n\nTwo\n\nfirst\nsecond"
+    assert labels(document) == ["One", "Two"]
+
+
+@pytest.mark.parametrize(
     ("more", "message"),
     [
         ({"META-INF/encryption.xml": '<e><EncryptionMethod Algorithm="aes"/></e>'}, "protected against copying"),
