@@ -129,6 +129,27 @@ def test_a_message_is_read_with_its_page_and_its_attachments_counted(write: Writ
     ]
 
 
+@pytest.mark.parametrize(
+    ("forms", "text"),
+    [
+        ((("x-amp-html", "<html amp4email><body>shown"), ("html", "<p>a page</p>")), "a page"),
+        ((("calendar", "BEGIN:VCALENDAR"),), "plain words"),
+        ((("html", "<p>a page</p>"), ("calendar", "BEGIN:VCALENDAR")), "a page"),
+    ],
+)
+def test_of_several_forms_the_one_that_a_person_reads_is_taken(
+    write: Write, forms: tuple[tuple[str, str], ...], text: str
+) -> None:
+    mail = EmailMessage()
+    mail["From"] = "a@example.org"
+    mail.set_content("plain words")
+    for kind, content in forms:
+        mail.add_alternative(content, subtype=kind)
+    document = read_document(write("a.eml", mail.as_bytes()))
+    assert document.text == f"From: a@example.org\n\n{text}"
+    assert [part.kind for part in document.left_out] == ["Second forms of the same text"] * len(forms)
+
+
 def test_a_forwarded_message_is_read_too(write: Write) -> None:
     inner, outer = EmailMessage(), EmailMessage()
     inner["Subject"], outer["Subject"] = "Inner", "Outer"
