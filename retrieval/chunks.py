@@ -4,7 +4,7 @@ Knows no tokenizer: the caller counts the tokens. Passages do not overlap.
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -19,10 +19,15 @@ CountTokens = Callable[[list[str]], list[int]]
 # For an encoder a long unknown word may be one token, but the chat model reads it as many.
 MAX_CHARS_PER_TOKEN = 12
 MAX_TRAIL = 200  # characters of a heading trail that a passage is found by: inner headings first
+PROSE = 80  # characters of a sentence that is no entry of a table of contents
 SENTENCE, PARAGRAPH, SECTION = 0, 1, 2
 _ANNOUNCES = re.compile(r"[:：][\"”’)\s]*(?:\[\d+\]\s*)*$")
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’）]*|\n(?=\s*(?:[-*•‣–]|\d{1,3}[.)])\s)")
+# A run of marks is looked at from its beginning only, as it may be as long as the text.
+_SENTENCE_END = re.compile(
+    r"(?<![.!?…])[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’）]*|\n(?=\s*(?:[-*•‣–]|\d{1,3}[.)])\s)"
+)
+_FULL_STOP = re.compile(r"(?<![.…])[.!?…]{1,3}[\"'”’»)\]]*$")  # dots that lead to a number of a page are more
 _WEAK_BREAKS = [re.compile(mark) for mark in (r"[;:]\s", r"\n", r",\s", r"\s")]
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'“‘])(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|e\.g|i\.e|cf|Fig|No|Nr|Vol|pp?|ca|approx|Inc|Ltd|"
@@ -67,7 +72,7 @@ class _Unit:
 def split(document: Document, count_tokens: CountTokens, max_tokens: int = 126) -> list[Passage]:
     """Passages of at most `max_tokens` tokens without special tokens; 126 fills half of MiniLM's window of 256.
 
-    A table of contents gives no passage: it names every subject and explains none.
+    The entries of a table of contents give no passage: they name every subject and explain none.
     """
     text, tables = document.text, tables_in(document.text)
     units = _fit(list(_units(document, tables)), text, count_tokens, max_tokens)
@@ -137,17 +142,17 @@ def _units(document: Document, tables: Sequence[TextTable]) -> Iterator[_Unit]:
 
 def _rows_and_sentences(text: str, start: int, end: int, tables: Sequence[TextTable]) -> Iterator[tuple[int, int]]:
     """The rows of the tables in a paragraph, and the sentences around them."""
-    for table in tables:
-        if start <= table.start and table.end <= end:
-            yield from _sentences(text, start, table.start)
-            yield from table.rows
-            start = table.end
+    place = bisect_left(tables, start, key=lambda each: each.start)
+    while place < len(tables) and tables[place].end <= end:
+        yield from _sentences(text, start, tables[place].start)
+        yield from tables[place].rows
+        start, place = tables[place].end, place + 1
     yield from _sentences(text, start, end)
 
 
 def _sections(document: Document) -> list[tuple[int, int, bool]]:
     """Start, end and whether it begins with a heading, for every section, pair and context, but tables of contents."""
-    contents = [span.start for span in document.headings if is_contents(span.label.rsplit(TRAIL, 1)[-1])]
+    contents = {span.start for span in document.headings if is_contents(span.label.rsplit(TRAIL, 1)[-1])}
     titled = {span.start for span in document.headings}
     # A context stands between pairs, so it begins where a pair ends.
     starts = sorted({0, *titled, *(offset for pair in document.pairs for offset in (pair.start, pair.end))})
@@ -156,7 +161,27 @@ def _sections(document: Document) -> list[tuple[int, int, bool]]:
         for start, end in zip(starts, [*starts[1:], len(document.text)], strict=True)
         if document.text[start:end].strip()
     ]
-    return [section for section in every if section[0] not in contents] or every
+    kept = [
+        section
+        for start, end, is_titled in every
+        for section in (_below_contents(document.text, start, end) if start in contents else [(start, end, is_titled)])
+    ]
+    return kept or every
+
+
+def _below_contents(text: str, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
+    """The rest of a section below a table of contents, from its first paragraph of prose on, if any.
+
+    It runs to the next heading that was recognised, which may be none of the chapters.
+    """
+    for first, last in _split_at(text, start, end, _BLANK_LINE):
+        if any(_is_prose(text[one:two]) for one, two in _sentences(text, first, last)):
+            yield first, end, False
+            return
+
+
+def _is_prose(sentence: str) -> bool:
+    return len(sentence) >= PROSE and bool(_FULL_STOP.search(sentence))
 
 
 def _split_at(text: str, start: int, end: int, separator: re.Pattern[str]) -> Iterator[tuple[int, int]]:

@@ -240,7 +240,13 @@ class DocumentBuilder:
         self.pairs.append(Pair(question, answer, start, self._length, system, turns, context))
 
     def leave_out(self, kind: str, text: str = "", place: str = "") -> None:
-        """Count a part that is not read. `kind` is a key of KINDS; its place is `place` or the heading above it."""
+        """Count a part that is not read; its place is `place` or the heading above it.
+
+        Raises:
+            KeyError: `kind` is none of KINDS, so the page has no words for it.
+        """
+        if kind not in KINDS:
+            raise KeyError(kind)
         self.counts[kind] += 1
         text = "\n".join(filter(None, (" ".join(line.split()) for line in text.splitlines())))
         self.keep_part(LeftOut(kind, place, text, self._length))

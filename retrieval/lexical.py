@@ -27,7 +27,10 @@ class Lexical:
 
     def __init__(self, texts: Sequence[str], terms: Terms | MixedTerms) -> None:
         corpus = [terms(text) for text in texts]
-        self.frequency = Counter(term for each in corpus for term in set(each))
+        self._passages_with: dict[str, array[int]] = {}
+        for place, each in enumerate(corpus):
+            _add_place(self._passages_with, each, place)
+        self.frequency = Counter({term: len(places) for term, places in self._passages_with.items()})
         self._count = len(texts)
         self._words_by_letter: dict[str, list[str]] = {}
         for term in self.frequency:
@@ -54,9 +57,9 @@ class Lexical:
 
     def holding(self, term: str) -> np.ndarray:
         """Whether each passage has the term (n,)."""
-        holds = np.zeros(self._sentence_count, dtype=bool)
-        holds[self._places(term)] = True
-        return np.logical_or.reduceat(holds, self._first_sentences)
+        holds = np.zeros(self._count, dtype=bool)
+        holds[np.array(self._passages_with.get(term, ()), dtype=np.int64)] = True
+        return holds
 
     def idf(self, term: str) -> float:
         """The inverse document frequency of a term."""
@@ -72,8 +75,7 @@ class Lexical:
     def _add_sentences(self, text: str, terms: Terms | MixedTerms) -> None:
         parts = [text[start:end] for start, end in sentences(text)] or [text]
         for place, part in enumerate(parts, start=self._sentence_count):
-            for term in set(terms(part)):
-                self._sentences_with.setdefault(term, array("l")).append(place)
+            _add_place(self._sentences_with, terms(part), place)
         self._sentence_count += len(parts)
 
     def _places(self, term: str) -> np.ndarray:
@@ -85,6 +87,11 @@ class Lexical:
         for term in set(terms):
             weights[self._places(term)] += self.idf(term)
         return np.maximum.reduceat(weights, self._first_sentences)
+
+
+def _add_place(places_with: "dict[str, array[int]]", terms: Sequence[str], place: int) -> None:
+    for term in set(terms):
+        places_with.setdefault(term, array("l")).append(place)
 
 
 def _bm25(corpus: list[list[str]]) -> bm25s.BM25 | None:

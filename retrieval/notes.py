@@ -42,6 +42,7 @@ KINDS = {
     "Form controls": Kind("control"),
     "Empty form fields": Kind("control"),
     "Hidden parts": Kind("hidden"),
+    "Texts for browsers without scripts": Kind("hidden"),
     "Hidden texts": Kind("hidden"),
     "Hidden slides": Kind("hidden"),
     "Hidden sheets": Kind("hidden"),

@@ -1,10 +1,12 @@
 """Tables in plain text: runs of lines with cells apart by "|". Markdown's and those that readers write."""
 
 import re
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-_LINE = r"[ \t]*(?:\|[^\n]*\||[^\n|]*[^\s|][^\n|]* \| [^\n]*)[ \t]*"
+# Each part of a line ends where the next begins, so that a long line without a bar is read once.
+_LINE = r"(?:[ \t]*\|[^\n]*\|[ \t]*|[^\S\n]*[^\s|][^\n|]*(?<= )\| [^\n]*)"
 _TABLE = re.compile(rf"(?:^|(?<=\n)){_LINE}(?:\n{_LINE})+(?=\n|\Z)")
 _RULE = re.compile(r"[\s|:-]+")
 MAX_HEADER = 200  # characters of a header that every part of its table is found by
@@ -44,10 +46,12 @@ def _table(text: str, start: int, end: int) -> TextTable:
     return TextTable(tuple(rows), ", ".join(cell for each in header.split("|") if (cell := each.strip()))[:MAX_HEADER])
 
 
-def header_finder(tables: list[TextTable]) -> Callable[[int], str]:
+def header_finder(tables: Sequence[TextTable]) -> Callable[[int], str]:
     """A function from an offset to the header of the table whose later rows it lies in, or an empty string."""
+    bodies = [each.rows[0][1] for each in tables]
 
     def find(offset: int) -> str:
-        return next((each.header for each in tables if each.rows[0][1] <= offset < each.end), "")
+        place = bisect_right(bodies, offset) - 1
+        return tables[place].header if place >= 0 and offset < tables[place].end else ""
 
     return find

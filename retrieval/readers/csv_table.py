@@ -17,12 +17,14 @@ from retrieval.readers.tables import Table, check_columns
 
 DELIMITERS = ",;\t|"
 NONE = "\x1f"  # a character that no text has: the delimiter of a table of one column
+END = "\ufdd0"  # another one; what is read behind the text shows whether a cell is still open there
 SAMPLE = 50  # records by which the delimiter and the header are told
 LONG_NAME = 6  # words; a cell with as many is no column's name
 Record = list[str]
 _SEP_LINE = re.compile(r'^"?sep=(.)"?[ \t]*;*,*\r?\n', re.IGNORECASE)
 _NUMBER = re.compile(r"\s*[-+(€$£]{0,2}\d[\d\s.,:/%+-]*(?:[A-Za-z€]{1,5}\W?\d*\s*){0,3}$")
 _BACKSLASHED = re.compile(r'\\"(?!["\s,;|]|$)')  # a quotation mark inside a cell, as MySQL and scripts write it
+_YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
 _PROSE_END = re.compile(r"[.!?…。！？][\"'”’)]*$")
 
 
@@ -74,7 +76,7 @@ def _records(text: str, delimiter: str, name: str) -> list[Record]:
 
 
 def _parsed(text: str, delimiter: str, name: str) -> Iterator[Record]:
-    """Every record; a file whose quotation marks follow no rule is read as if they were letters."""
+    """Every record; quotation marks within a cell that has none around it are letters."""
     if '"' in text:
         opened = _unclosed_line(text, delimiter)
         if opened:
@@ -91,14 +93,13 @@ def _escaping(text: str) -> dict[str, Any]:
 
 def _unclosed_line(text: str, delimiter: str) -> int:
     """The line of the record whose quoted cell runs to the end of the file; 0 where there is none."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, **_escaping(text))
-    line = 0
-    try:
-        for _ in reader:
-            line = reader.line_num
-    except csv.Error as error:
-        return line + 1 if "end of data" in str(error) else 0
-    return 0
+    lines = io.StringIO(f"{text}\n{END}", newline="")
+    reader = csv.reader(lines, delimiter=delimiter, **_escaping(text))
+    last: Record = []
+    first, following = 0, 1
+    for record in reader:
+        last, first, following = record, following, reader.line_num + 1
+    return 0 if last == [END] else first
 
 
 def _delimiter(text: str) -> str:
@@ -146,10 +147,10 @@ def _is_prose(head: str) -> bool:
 
 
 def _without_preamble(records: list[Record]) -> list[Record]:
-    """The records without lone cells above the header, such as the title of a report."""
+    """The records from the header on: above it reports have a title, and pairs of cells such as "Account, 12"."""
     widths = [sum(bool(cell.strip()) for cell in record) for record in records[:SAMPLE]]
     usual = Counter(widths).most_common(1)[0][0]
-    lead = next((place for place, width in enumerate(widths) if width > 1), 0)
+    lead = next((place for place, width in enumerate(widths) if width > max(1, usual / 2)), 0)
     return records[lead:] if usual > 1 and lead <= 5 else records
 
 
@@ -159,7 +160,7 @@ def _is_data(records: Sequence[Record]) -> bool:
     filled = [cell for cell in first if cell]
     if matches_shape(dict.fromkeys(filled, "x")) or any(normal(cell) in ("text", "title") for cell in filled):
         return False
-    if _names_numbers(first, below):
+    if _names_numbers(first, below) or _names_years(first, below):
         return False
     if any(_PROSE_END.search(cell) or len(cell.split()) >= LONG_NAME for cell in filled):
         return True
@@ -177,6 +178,14 @@ def _names_numbers(first: Sequence[str], below: Sequence[Record]) -> bool:
         if cell and not any(map(str.isdigit, cell)) and values and all(map(_NUMBER.match, values)):
             return True
     return False
+
+
+def _names_years(first: Sequence[str], below: Sequence[Record]) -> bool:
+    """Whether all numbers of the first record are years, and most of the cells below them are not."""
+    places = [place for place, cell in enumerate(first) if any(map(str.isdigit, cell))]
+    values = [record[place].strip() for record in below for place in places if place < len(record)]
+    years = sum(bool(_YEAR.fullmatch(value)) for value in values)
+    return all(_YEAR.fullmatch(first[place]) for place in places) and 2 * years < len(values)
 
 
 def _is_like(cell: str, below: Sequence[str]) -> bool:

@@ -21,6 +21,12 @@ _NESTING = re.compile(
     re.IGNORECASE,
 )
 _DECLARED = re.compile(rb"<(?:meta|\?xml)[^>]{0,200}?(?:charset|encoding)\s*=\s*[\"']?([\w-]{2,20})", re.IGNORECASE)
+# In XML any element may end where it begins; in HTML only these do, and the others hold what follows them.
+_WITHOUT_CONTENT = "area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr"
+_CLOSED_AT_ONCE = re.compile(
+    rf"<(?!(?:{_WITHOUT_CONTENT})\b)([a-z][\w:.-]*)((?:[^<>\"']|\"[^\"]*\"|'[^']*')*)/>", re.IGNORECASE
+)
+_XHTML = "http://www.w3.org/1999/xhtml"
 
 
 def read_html(data: bytes, name: str, limits: Limits) -> Document:
@@ -32,7 +38,7 @@ def read_html(data: bytes, name: str, limits: Limits) -> Document:
     """
     declared = _DECLARED.search(data[:4096])
     decoded = decode_file(data, name, declared[1].decode("ascii") if declared else None)
-    page = decoded.text
+    page = _CLOSED_AT_ONCE.sub(r"<\1\2></\1>", decoded.text) if _is_xml(decoded.text) else decoded.text
     _check_depth(page, name)
     tree = LexborHTMLParser(page)
     writer = _Writer(DocumentBuilder(limits.max_chars))
@@ -41,6 +47,11 @@ def read_html(data: bytes, name: str, limits: Limits) -> Document:
         for _, group in groupby(found, key=lambda event: (event.place.block.mem_id, event.rows)):
             writer.write(list(group))
     return writer.builder.document(name, [*decoded.notes, *writer.cleaner.notes()])
+
+
+def _is_xml(page: str) -> bool:
+    head = page[:1_000].lstrip()
+    return head.startswith("<?xml") or _XHTML in head
 
 
 def _own_address(tree: LexborHTMLParser) -> str | None:

@@ -15,6 +15,7 @@ from retrieval.readers.permalinks import TITLES, permalinks
 SILENT = ""  # kind of what no person can see on any page; it is not counted
 MENU, COOKIES, FOOTER, HEADER, SIDEBAR = "Menus", "Cookie banners", "Page footers", "Page headers", "Sidebars"
 CONTROL, HIDDEN, STRUCK = "Form controls", "Hidden parts", "Struck-out parts"
+NO_SCRIPTS = "Texts for browsers without scripts"
 READING = "Readings of characters"
 _CERTAIN = {
     "script, style, template, head, datalist, canvas, iframe, object, audio, video, math annotation, rp, .headerlink, "
@@ -70,7 +71,7 @@ def parts_left_out(tree: LexborHTMLParser) -> dict[int, str]:
     """The kind of every part that is not text, by the `mem_id` of its element."""
     certain = {node.mem_id: kind for selector, kind in _CERTAIN.items() for node in tree.css(selector)}
     for node in tree.css("noscript"):
-        certain.setdefault(node.mem_id, "Texts for browsers without scripts")
+        certain.setdefault(node.mem_id, NO_SCRIPTS)
     certain |= {node.mem_id: CONTROL for node in tree.css("button") if not _is_title(node)}
     certain |= dict(_hidden(tree))
     certain |= dict.fromkeys(permalinks(tree), SILENT)

@@ -72,8 +72,8 @@ class _MailWriter:
             self._add_text(part)
 
     def _add_alternative(self, parts: list[EmailMessage], level: int) -> None:
-        """Add the richest form that has text; the others say the same."""
-        order = sorted(parts, key=lambda part: part.get_content_type() == "text/plain")
+        """Add the richest form that has text and is for people; the others say the same."""
+        order = sorted(parts, key=_rank)
         for place, part in enumerate(order):
             before = self.texts
             self._add_part(part, level + 1)
@@ -99,6 +99,12 @@ class _MailWriter:
         if any(map(str.isalnum, text)):
             self.builder.add(text)
             self.texts += 1
+
+
+def _rank(form: EmailMessage) -> int:
+    """A page comes first, also with its pictures, then plain text; of AMP or a calendar only the source is text."""
+    kind = form.get_content_type()
+    return 0 if kind == "text/html" or form.is_multipart() else 1 if kind == "text/plain" else 2
 
 
 def _header(message: EmailMessage, key: str) -> str:

@@ -69,18 +69,20 @@ def _fixed(number: float, section: str) -> str:
         return chr(0xE000 + len(literals) - 1)
 
     parts = _NUMBER.match(_LITERAL.sub(keep, section))
-    if not parts or parts[2].endswith(",") or "/" in section or re.search(r"[eE]\+", section):
+    if not parts or "/" in section or re.search(r"[eE]\+", section):
         return ""
+    whole, behind = parts[2].rstrip(","), parts[4].lstrip(",")
+    thousands = len(parts[2]) - len(whole) + len(parts[4]) - len(behind)  # a comma behind the digits divides by 1,000
     percent = "%" in (parts[1] + parts[4])
     least, most = (parts[3] or "").count("0"), len(parts[3] or "")
-    grouped = "," if "," in parts[2] else ""
-    digits = f"{abs(number) * (100 if percent else 1):{grouped}.{most}f}"
+    grouped = "," if "," in whole else ""
+    digits = f"{abs(number) * (100 if percent else 1) / 1_000 ** min(thousands, 9):{grouped}.{most}f}"
     while most > least and digits.endswith("0"):
         digits, most = digits[:-1], most - 1
     digits = digits.removesuffix(".").zfill(parts[2].replace(",", "").count("0"))
     before, after = (
         "".join(literals[ord(each) - 0xE000] if 0xE000 <= ord(each) < 0xE000 + len(literals) else each for each in part)
-        for part in (parts[1], parts[4])
+        for part in (parts[1], behind)
     )
     sign = "-" if number < 0 and any(map(str.isdigit, digits.strip("0.,"))) else ""
     return f"{sign}{before}{digits}{after}".strip()

@@ -26,6 +26,10 @@ LEADERS = re.compile(r"(?:\s?\.){4,}\s*(?=(?:\d{1,4}|[ivxlc]{1,7})?\W*$)")
 _SCHEME = re.compile(r"\bhttps?:$")
 # An address broken where no sentence ends; after a slash only within parentheses, as an address may end in a slash.
 _ADDRESS = re.compile(r"(?:^|:)//\S*[._#?=&~]$|\(https?://[^\s)]*/$")
+# Scripts without blanks between words: Thai to Burmese, Khmer, Chinese and Japanese with their signs.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u312f\u31a0-\u9fff\uf900-\ufaff\uff00-\uff65\U00020000-\U0003ffff]"
+)
 _ENDS = re.compile(r"[.!?:;…。！？][\"'”’»)\]]*$")
 
 
@@ -216,12 +220,14 @@ def _ends_early(previous: Line, line: Line, measures: _Measures) -> bool:
 
 
 def _glue(previous: Line, line: Line) -> str:
-    """Nothing after a hyphen of the word itself or within a web address, else a space."""
+    """Nothing after a hyphen of the word itself, within a web address or a script without blanks, else a space."""
     begins = line.text[0].islower() or line.text[0].isdigit()
     if _SCHEME.search(previous.text):
         return "" if line.text.startswith("//") else " "
     if begins and _ADDRESS.search(previous.text):
         return ""
+    if _UNSPACED.match(previous.text[-1]) and _UNSPACED.match(line.text):
+        return " " if _ends(previous.text) else ""
     return "" if re.search(r"\w-$", previous.text) and line.text[0].isalnum() else " "
 
 

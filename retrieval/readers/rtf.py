@@ -23,7 +23,7 @@ _SILENT = frozenset(
 _STARRED = frozenset(("shptxt", "shpinst", "fldrslt", "footnote", "ud", "cs", "nesttableprops", "shppict"))
 _MARGINS = {"header": "Headers", "headerl": "Headers", "headerr": "Headers", "headerf": "Headers",
             "footer": "Footers", "footerl": "Footers", "footerr": "Footers", "footerf": "Footers"}  # fmt: skip
-_ASIDE = {**_MARGINS, "annotation": "Comments", "pict": "Pictures", "object": "Embedded objects"}
+_ASIDE = {**_MARGINS, "annotation": "Comments", "object": "Embedded objects"}
 _SIGNS = {
     "emdash": "—", "endash": "–", "emspace": "\u2003", "enspace": "\u2002", "bullet": "•", "lquote": "‘", "rquote": "’",
     "ldblquote": "“", "rdblquote": "”", "tab": "\t", "line": "\n", "softline": "\n",
@@ -221,7 +221,10 @@ def _read_word(reading: _Reading, word: str, number: str) -> None:
     state = reading.state
     if state.target == "*":  # the first word of a group that older programs may skip
         state = reading.state = replace(state, target="text" if word in _STARRED else "")
-    if word in _ASIDE and state.target == "text":
+    if word == "pict" and state.target == "text":
+        reading.builder.leave_out("Pictures")
+        reading.state = replace(state, target="")
+    elif word in _ASIDE and state.target == "text":
         reading.state = replace(state, target=_ASIDE[word])
     elif word == "footnote" and state.target == "text":
         reading.state = replace(state, target="note")

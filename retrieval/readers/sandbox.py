@@ -173,10 +173,19 @@ def main() -> None:
     request = json.loads(sys.stdin.buffer.read())
     limits = Limits(**request["limits"])
     _set_limits(limits)
-    answer = json.dumps(read_or_refuse(request, limits)).encode()
+    answer = _written(read_or_refuse(request, limits))
     if len(answer) > limits.answer_bytes:
-        answer = json.dumps({"refusal": _size_refusal(request["name"], len(answer), limits)}).encode()
+        answer = _written({"refusal": _size_refusal(request["name"], len(answer), limits)})
     sys.stdout.buffer.write(answer)
+
+
+def _written(answer: Answer) -> bytes:
+    """JSON in UTF-8. Half of a surrogate pair, which a file may hold and UTF-8 cannot, becomes U+FFFD."""
+    text = json.dumps(answer, ensure_ascii=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
 def _size_refusal(name: str, size: int, limits: Limits) -> str:

@@ -123,3 +123,28 @@ def test_where_sentences_end(text: str, first: str) -> None:
 
 def test_no_text_gives_no_passages() -> None:
     assert split(Document("a.txt", " \n"), count_words) == []
+
+
+WOMAN = "To Sherlock Holmes she is always the woman, and he has seldom been heard to mention her under any other name."
+
+
+def test_what_follows_a_table_of_contents_without_a_heading_of_its_own_is_found() -> None:
+    entries = (
+        "I. A Scandal in Bohemia\nII. The Red-Headed League\nIII. A Case . . . . . . . . . . . . . . . . . . . . . 9"
+    )
+    text = f"Adventures\n\nContents\n\n{entries}\n\nI.\n\n{WOMAN} It was not that.\n\nHe had left."
+    document = Document("a.txt", text, headings=(Span(12, len(text), "Contents"),))
+    assert [each.text for each in split(document, count_words)] == [
+        "Adventures", f"{WOMAN} It was not that.\n\nHe had left.",
+    ]  # fmt: skip
+
+
+def test_a_section_that_tells_contents_is_no_table_of_contents() -> None:
+    text = f"Film\n\nInhalt\n\n{WOMAN}\n\nKritik\n\nGood."
+    spans = (
+        Span(0, 6, "Film"),
+        Span(6, 14 + len(WOMAN) + 2, "Film > Inhalt"),
+        Span(16 + len(WOMAN), len(text), "Kritik"),
+    )
+    passages = split(Document("a.html", text, headings=spans), count_words)
+    assert [(each.text, each.heading) for each in passages][1] == (WOMAN, "Film > Inhalt")

@@ -261,3 +261,9 @@ def test_a_damaged_encoder_is_refused_in_a_sentence(tmp_path: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"cut off")
     with pytest.raises(RetrievalError, match="cannot be loaded"):
         Embedder(folder)
+
+
+def test_a_term_of_a_passage_is_held_by_it_where_its_sentence_alone_is_all_capitals(embedder: WordEmbedder) -> None:
+    index = build([Document("a.txt", "We say hello. IT DEPARTMENT RULES NOW."), BREAD], embedder)
+    (name,) = index.identifiers(index.words("Who runs the IT department?"))
+    assert index.holding(name).tolist() == [True, False]

@@ -1,5 +1,9 @@
 """Tables in plain text."""
 
+import time
+
+import pytest
+
 from retrieval.chunks import split
 from retrieval.document import Document, Span
 from retrieval.text_tables import tables_in
@@ -33,3 +37,13 @@ def test_a_table_is_cut_by_rows_and_every_part_is_found_by_the_header() -> None:
     assert passages[0].context == "Depot"
     assert {each.context for each in passages[1:]} == {"Depot > Stock\nPart, Name, Price"}
     assert all(text[each.start : each.end] == each.text for each in passages)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["word " * 60_000, "a | b " + "word " * 60_000, "a" + "." * 40_000 + "b", "\n\n".join(["a | b\nc | d"] * 8_000)],
+)
+def test_long_lines_and_many_tables_are_cut_in_little_time(text: str) -> None:
+    begun = time.process_time()
+    split(Document("a.txt", text), count_words, 1_000)
+    assert time.process_time() - begun < 4

@@ -3,6 +3,7 @@
 import pytest
 
 from retrieval.document import Document
+from retrieval.notes import KINDS
 from retrieval.readers.dispatch import read_document
 from tests.conftest import Write
 from tests.fakes.files import labels
@@ -119,3 +120,10 @@ def test_links_to_edit_a_section_are_no_text_and_what_a_search_opens_is(write: W
         "<section><div hidden='until-found'>Sold in 2001.</div></section>"
     )
     assert read_document(write("a.html", page)).text == "History\n\nBuilt in 1998.\n\nSold in 2001."
+
+
+def test_what_is_said_to_browsers_without_scripts_is_left_out_under_a_kind_that_has_words(write: Write) -> None:
+    document = read_document(write("a.html", f"<body><noscript>Turn on scripts to see it.</noscript>{ARTICLE}"))
+    assert document.text == TEXT
+    (part,) = document.left_out
+    assert (part.text, KINDS[part.kind].why, part.can_be_taken) == ("Turn on scripts to see it.", "hidden", True)

@@ -1,5 +1,6 @@
 """XLSX, PPTX and OpenDocument: what a person sees of them, and what is refused."""
 
+import time
 from collections.abc import Mapping
 
 import pytest
@@ -52,6 +53,23 @@ def test_a_merged_cell_reaches_every_row_that_it_spans(write: Write) -> None:
     assert "North | Ann\nNorth | Ben" in read_document(write("a.xlsx", packed(workbook({"A": cells})))).text
 
 
+def test_a_formula_that_gives_no_text_has_a_result_and_escaped_characters_are_read(write: Write) -> None:
+    cells = (
+        '<sheetData><row><c t="s"><v>0</v></c><c t="str"><f>IF(1,"",2)</f><v></v></c><c t="str"><f>A1</f>'
+        "<v>c_x005F_x000D_</v></c></row></sheetData>"
+    )
+    document = read_document(write("a.xlsx", packed(workbook({"A": cells}, ["a_x000D_\nb_x1"]))))
+    assert (document.text, document.sentences) == ("A\n\na b_x1 | c_x000D_", ())
+
+
+def test_many_merged_cells_cost_little(write: Write) -> None:
+    merged = '<mergeCell ref="A1:A2"/>' * 40_000
+    cells = rows(*[[str(number), "x"] for number in range(2_000)]) + f"<mergeCells>{merged}</mergeCells>"
+    begun = time.process_time()
+    read_document(write("a.xlsx", packed(workbook({"A": cells}))))
+    assert time.process_time() - begun < 4
+
+
 def test_a_workbook_of_questions_and_answers_is_a_training_file(write: Write) -> None:
     cells = rows(["question", "answer"], ["When?", "At noon."], ["Where?", "Here."])
     document = read_document(write("a.xlsx", packed(workbook({"A": cells}))))
@@ -102,6 +120,9 @@ def test_a_sheet_whose_header_promises_pairs_that_it_does_not_hold_is_text(write
         ("0.30000000000000004", "General", "0.3"),
         ("1E3", "0.00E+00", "1000"),
         ("abc", "0", "abc"),
+        ("1234567", '#,##0.0,,"M"', "1.2M"),
+        ("-1500", '0.0,"K"', "-1.5K"),
+        ("1234567", '#,##0,"k"', "1,235k"),
     ],
 )
 def test_a_number_is_shown_in_its_format(stored: str, code: str, shown: str) -> None:

@@ -32,9 +32,9 @@ def test_an_rtf_is_read_with_headings_tables_and_notes(write: Write) -> None:
     assert {(part.kind, part.text) for part in document.left_out} == {
         ("Hidden texts", "secret"),
         ("Deletions", "old"),
-        ("Pictures", "89504e47"),
         ("Headers", "Head"),
     }
+    assert "Pictures left out: 1." in document.sentences  # its bytes are no text that could be taken back
 
 
 def test_an_rtf_decodes_characters_of_two_bytes(write: Write) -> None:
@@ -86,6 +86,19 @@ def test_an_epub_is_read_in_the_order_of_its_spine(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
+    "empty", ["<title/>", "<title />", "<script src='a.js'/>", '<style type="a>b"/>', "<meta name='a'/>"]
+)
+def test_an_element_that_xml_closes_at_once_does_not_hold_the_rest_of_its_chapter(write: Write, empty: str) -> None:
+    page = (
+        f"<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'><head>{empty}</head><body>"
+        "<h1><a id='p1'/>One</h1><p>first<br/>second<i/></p></body></html>"
+    )
+    document = read_document(write("a.epub", book(**{"b/one.xhtml": page, "b/two.xhtml": page.replace("One", "Two")})))
+    assert document.text == "One\n\nfirst\nsecond\n\nTwo\n\nfirst\nsecond"
+    assert labels(document) == ["One", "Two"]
+
+
+@pytest.mark.parametrize(
     ("more", "message"),
     [
         ({"META-INF/encryption.xml": '<e><EncryptionMethod Algorithm="aes"/></e>'}, "protected against copying"),
@@ -114,6 +127,27 @@ def test_a_message_is_read_with_its_page_and_its_attachments_counted(write: Writ
         ("Second forms of the same text", "text/plain"),
         ("Attachments", "bill.pdf"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("forms", "text"),
+    [
+        ((("x-amp-html", "<html amp4email><body>shown"), ("html", "<p>a page</p>")), "a page"),
+        ((("calendar", "BEGIN:VCALENDAR"),), "plain words"),
+        ((("html", "<p>a page</p>"), ("calendar", "BEGIN:VCALENDAR")), "a page"),
+    ],
+)
+def test_of_several_forms_the_one_that_a_person_reads_is_taken(
+    write: Write, forms: tuple[tuple[str, str], ...], text: str
+) -> None:
+    mail = EmailMessage()
+    mail["From"] = "a@example.org"
+    mail.set_content("plain words")
+    for kind, content in forms:
+        mail.add_alternative(content, subtype=kind)
+    document = read_document(write("a.eml", mail.as_bytes()))
+    assert document.text == f"From: a@example.org\n\n{text}"
+    assert [part.kind for part in document.left_out] == ["Second forms of the same text"] * len(forms)
 
 
 def test_a_forwarded_message_is_read_too(write: Write) -> None:

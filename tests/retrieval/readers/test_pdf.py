@@ -74,6 +74,20 @@ def test_a_broken_web_address_is_joined() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "joined"),
+    [
+        ("机器从数据中学习规律，让计算", "机替人做事。", "机器从数据中学习规律，让计算机替人做事。"),
+        ("ภาษาไทยไม่มีช่องว่างระหว่างคำ", "ในประโยค", "ภาษาไทยไม่มีช่องว่างระหว่างคำในประโยค"),
+        ("这本书是关于", "Python 的。", "这本书是关于 Python 的。"),
+        ("한국어는 낱말 사이를", "띄어 쓴다.", "한국어는 낱말 사이를 띄어 쓴다."),
+    ],
+)
+def test_a_line_ends_within_a_word_where_a_script_has_no_blanks(first: str, second: str, joined: str) -> None:
+    (made,) = blocks([[line(first, 700), line(second, 688, right=200)]])
+    assert made.text == joined
+
+
 def test_pieces_of_one_line_stay_together() -> None:
     pieces = [line("Within each of the trees 2", 700, right=200), line(", there are", 700, left=200, right=260)]
     assert [block.text for block in blocks([pieces])] == ["Within each of the trees 2, there are"]

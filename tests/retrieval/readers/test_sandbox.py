@@ -72,6 +72,15 @@ def test_a_text_with_several_readings_asks_for_its_encoding_and_takes_it(write: 
     assert read_in_sandbox(path, "a.txt", None, LIMITS, "cp1251").text == "Привет"
 
 
+def test_half_an_emoji_is_kept_as_a_sign_that_can_be_stored(write: Write) -> None:
+    path = write("upload", '{"question": "Who \\ud83d", "answer": "Ann \\ud83d\\ude00", "\\udc00 note": "x"}')
+    document = read_in_sandbox(path, "a.jsonl", None, LIMITS)
+    assert document.columns == ("question", "answer", "\ufffd note")
+    assert document.table
+    assert document.table.sample == (("Who \ufffd", "Ann 😀", "x"),)
+    json.dumps(document.to_dict(), ensure_ascii=False).encode()
+
+
 def test_a_file_that_is_not_there_is_no_bad_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_in_sandbox(tmp_path / "nothing", "a.txt", None, LIMITS)
@@ -128,7 +137,7 @@ def _group(process: psutil.Process) -> int | None:
 @pytest.mark.usefixtures("untouched")
 def test_more_text_than_may_come_back_is_refused(write: Write) -> None:
     with pytest.raises(RetrievalError, match="becomes 2 MB of text with headings; the limit is 1 MB"):
-        read_in_sandbox(write("a.txt", "é" * 400_000), "a.txt", None, replace(LIMITS, answer_bytes=1_000_000))
+        read_in_sandbox(write("a.txt", "中" * 800_000), "a.txt", None, replace(LIMITS, answer_bytes=1_000_000))
 
 
 def test_a_fault_in_a_reader_is_logged_and_refuses_this_file_only(

@@ -155,6 +155,11 @@ def test_a_json_list_is_read_as_rows(write: Write) -> None:
         ("a.json", '{"a":' * 500 + "1" + "}" * 500, "nested more than 39 deep"),
         ("a.csv", "question,answer\n", "no rows below its header"),
         ("a.csv", 'question,answer\na?,b\n"' + "x" * 200_000, "a quotation mark in line 3 that is never closed"),
+        (
+            "a.tsv",
+            'id\tsaid\n1\t"Yes" he said.\n2\t"No\n' + "3\tIt is so.\n" * 9,
+            "a quotation mark in line 3 that is never",
+        ),
         ("a.csv", ",".join(map(str, range(200))) + "\n" + ",".join("x" * 200), "200 columns; the limit is 100"),
     ],
 )
@@ -205,6 +210,7 @@ def test_objects_over_several_lines_are_read_one_after_another(write: Write) -> 
         ("What?,This.\nWho?,She.\nWhere?,Here.\n", [("What?", "This."), ("Who?", "She."), ("Where?", "Here.")]),
         (",question,answer\n0,a?,b\n", [("a?", "b")]),
         ("Questions of May\n\nquestion,answer\na?,b\nc?,d\n", [("a?", "b"), ("c?", "d")]),
+        ("Account,12\nFrom,May\n\nid,day,question,answer\n1,2,a?,b\n2,3,c?,d\n", [("a?", "b"), ("c?", "d")]),
     ],
 )  # fmt: skip
 def test_csv_as_spreadsheets_write_it_gives_its_pairs(write: Write, text: str, pairs: list[tuple[str, str]]) -> None:
@@ -220,6 +226,9 @@ def test_csv_as_spreadsheets_write_it_gives_its_pairs(write: Write, text: str, p
         ("artikel;preis\nMutter;0,70\n", "artikel: Mutter, preis: 0,70"),
         ("name,price,stock\nbolt,1,5\nnut,2\n", "name: bolt, price: 1, stock: 5\n\nname: nut, price: 2"),
         ("1001,Bolt\n1002,Nut\n1003,Nail\n1004,Pin\n", "1001, Bolt\n\n1002, Nut\n\n1003, Nail\n\n1004, Pin"),
+        ("Land,2019,2020\nOma,6,7\nUsa,4,5\nIro,1,2\n", "Land: Oma, 2019: 6, 2020: 7\n\nLand: Usa, 2019: 4, 2020: 5\n\n"
+         "Land: Iro, 2019: 1, 2020: 2"),
+        ("Alien,1979\nHeat,1995\nUp,2009\nHer,2013\n", "Alien, 1979\n\nHeat, 1995\n\nUp, 2009\n\nHer, 2013"),
         ("id,text\n1," + "word " * 40_000 + "\n", ("word " * 40_000).strip()),
     ],
 )  # fmt: skip
