@@ -91,9 +91,11 @@ class SectionNames:
 
     def __call__(self, place: AnswerSpan) -> str:
         """The name of the section; the document's own where it has none."""
-        cuts = self._cuts.get(place.source, ())
-        paragraph = self._texts.get(place.source, "").count("\n\n", 0, place.start)
-        return f"{place.source}#{paragraph if self._fine else sections.section_at(cuts, place.start) if cuts else 0}"
+        if self._fine:
+            number = self._texts.get(place.source, "").count("\n\n", 0, place.start)
+        else:
+            number = sections.section_at(self._cuts.get(place.source, ()), place.start)
+        return f"{place.source}#{number}"
 
 
 def name_sections(questions: Sequence[Question], documents: Sequence[Document]) -> list[Question]:

@@ -141,3 +141,27 @@ def test_a_megabyte_is_read_in_about_a_second() -> None:
     began = time.process_time()
     quality.find_problems([document])
     assert time.process_time() - began < 4  # of a busy machine's processor; docs/log.md has the figure of a quiet one
+
+
+def pairs_of(rows: list[tuple[str, str]]) -> Document:
+    """A file of pairs, as a reader gives it."""
+    pairs, text = [], ""
+    for question, answer in rows:
+        pairs.append(Pair(question, answer, len(text), len(text) + len(question) + 1 + len(answer)))
+        text += f"{question}\n{answer}\n\n"
+    return Document("a.csv", text, pairs=tuple(pairs))
+
+
+def seconds(documents: list[Document], kind: str) -> float:
+    """Processor time to find what is wrong and to leave a kind of it out."""
+    began = time.process_time()
+    kept = without(documents, kind)
+    assert not any(finding.parts for document in kept for finding in [found(document).get(kind)] if finding)
+    return time.process_time() - began
+
+
+def test_many_addresses_take_time_in_proportion() -> None:
+    lines = "\n".join(f"Keeper {n} lives in tower {n}. Write to k{n}@lamp.example. Or do not." for n in range(3_000))
+    assert seconds([Document("a.txt", lines)], "email") < 5
+    rows = [(f"How is keeper {n} reached?", f"By mail to k{n}@lamp.example.") for n in range(6_000)]
+    assert seconds([pairs_of(rows + [("Who else?", "Nobody but the mayor.")])], "email") < 8
