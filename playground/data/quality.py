@@ -17,7 +17,7 @@ from playground.data import near_duplicates, pii
 from playground.data.sections import Section, cut_sections
 from retrieval.chunks import sentences
 from retrieval.document import Document, Pair, Span
-from retrieval.language import UNKNOWN, detect_language
+from retrieval.language import UNKNOWN, count_words, detect_language
 
 LITTLE_CHARS = 2_000  # about 500 tokens: two windows
 REPEATED = 4  # a paragraph that occurs this often in a document is boilerplate
@@ -76,7 +76,7 @@ class _Piece:
 
 
 class _Units:
-    """What of a document is left out as a whole: its pairs, as half a pair would teach something wrong, or sentences."""
+    """What of a document is left out as a whole: its sentences, or its pairs, as half a pair would teach nonsense."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
@@ -194,7 +194,7 @@ def _find_little_text(documents: Sequence[Document]) -> Finding | None:
 
 def _find_repeats(pieces: Sequence[_Piece]) -> Iterator[Finding]:
     """Sections that repeat an earlier one, and those that nearly do."""
-    pieces = [piece for piece in pieces if len(piece.body.split()) >= SHORT_WORDS]
+    pieces = [piece for piece in pieces if count_words(piece.body) >= SHORT_WORDS]
     found = near_duplicates.group_repeats([piece.body for piece in pieces])
     same = [piece for place, piece in enumerate(pieces) if found.same[place] != place]
     near = [piece for place, piece in enumerate(pieces) if found.same[place] == place != found.group[place]]
@@ -260,7 +260,7 @@ def _has_language(text: str) -> bool:
 def _find_short(pieces: Sequence[_Piece]) -> Finding:
     """Headings with almost no text below them."""
     headed = [each for each in pieces if each.section.body > each.section.start]
-    return _piece_finding("short", [each for each in headed if len(each.body.split()) < SHORT_WORDS])
+    return _piece_finding("short", [each for each in headed if count_words(each.body) < SHORT_WORDS])
 
 
 def _find_long(pieces: Sequence[_Piece]) -> Finding:

@@ -7,8 +7,9 @@ import pytest
 
 from playground.data import quality
 from playground.data.quality import Finding
-from retrieval.document import Document, Pair, Span
+from retrieval.document import Document, Pair, Span, heading_spans
 from retrieval.readers.dispatch import read_document
+from retrieval.readers.headings import markdown_headings
 from tests.conftest import Write
 
 
@@ -165,3 +166,10 @@ def test_many_addresses_take_time_in_proportion() -> None:
     assert seconds([Document("a.txt", lines)], "email") < 5
     rows = [(f"How is keeper {n} reached?", f"By mail to k{n}@lamp.example.") for n in range(6_000)]
     assert seconds([pairs_of(rows + [("Who else?", "Nobody but the mayor.")])], "email") < 8
+
+
+def test_a_section_in_a_script_without_blanks_is_not_short() -> None:
+    text = "# 製品\n\nこの製品は工場で作られ、保証期間は二年で、修理は大阪の工場で行います。\n\n# 電池\n\n四本。"
+    headings = heading_spans(markdown_headings(text), len(text))
+    short = found(Document("a.md", text, headings=headings))["short"]
+    assert (short.count, short.example) == (1, "四本。")
