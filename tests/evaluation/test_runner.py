@@ -395,3 +395,19 @@ def test_a_damaged_exam_says_so(tmp_path: Path, chat: ChatModel, material: Mater
 def facts(report: Report) -> list[dict]:
     """All that was answered, without how long it took."""
     return [{key: value for key, value in each.to_dict().items() if key != "seconds"} for each in report.results]
+
+
+def test_the_drill_changes_no_part_of_another_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    text = "The house on 4.12 acres of 1912 has 12 rooms, or 12,5."
+    asked = replace(
+        question("q", answers=("12",)),
+        places=(AnswerSpan("a", 36, 38),),
+        distractors=("31",),
+    )
+    assert find_unique_fact([asked], [Document("a", text)]) == asked
+    seen: list[Document] = []
+    monkeypatch.setattr(training_loop, "train", lambda _c, _m, texts, *_: seen.extend(texts) or iter(()))
+    config = RunConfig("lora", adapters.get("lora").Options(), TrainSettings())
+    documents = [Document("a", text)]
+    list(run_drill(small_chat(), asked, Material(documents), config, documents, tmp_path / "drill", lambda: False))
+    assert [each.text for each in seen] == ["The house on 4.12 acres of 1912 has 31 rooms, or 12,5."]
