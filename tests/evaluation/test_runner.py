@@ -32,7 +32,7 @@ from retrieval.document import Document, Pair, Span
 from retrieval.index import Index
 from tests.fakes.chat_model import lora, small_chat
 from tests.fakes.embedders import WordEmbedder
-from tests.fakes.exams import TEXT, document, index, question
+from tests.fakes.exams import TEXT, document, index, question, result
 
 SETTINGS = ExamSettings(limit=10, answer_tokens=4, rows=5)
 
@@ -411,3 +411,9 @@ def test_the_drill_changes_no_part_of_another_word(monkeypatch: pytest.MonkeyPat
     documents = [Document("a", text)]
     list(run_drill(small_chat(), asked, Material(documents), config, documents, tmp_path / "drill", lambda: False))
     assert [each.text for each in seen] == ["The house on 4.12 acres of 1912 has 31 rooms, or 12,5."]
+
+
+def test_an_answer_with_a_line_separator_is_read_again(tmp_path: Path) -> None:
+    said = result("base", "q", text="One\u2028two\x85three.")
+    results.append_results(tmp_path / "answers.jsonl", [said])
+    assert results.read_results(tmp_path / "answers.jsonl") == [said]
