@@ -22,7 +22,7 @@ from playground.storage.run_folder import EVENTS, LEASE, STOP, adapter_folder, a
 from playground.surface.text import read_documents_of
 from playground.surface.training import prepare_folder
 from playground.training import method_comparison
-from playground.training.config import PRESETS, RunConfig, TrainSettings, preset_settings
+from playground.training.config import PRESETS, RunConfig, TrainSettings, fitting_mix, mix_values, preset_settings
 from playground.training.estimate import plan_run
 from playground.training.throughput import training_speed
 from playground.training.workload import measure_workload
@@ -59,7 +59,8 @@ def _plan_runs(args: Namespace, settings: Settings, documents: Sequence[Document
         adapters.get(id_)
     chat = load_chat(chat_source(settings), choose())
     preset, model = PRESETS[args.preset], chat.model.config
-    values: dict[str, Any] = {"seed": args.seed or 0, "max_seconds": float(settings.max_seconds)}
+    limits = {"seed": args.seed or 0, "max_seconds": float(settings.max_seconds)}
+    values: dict[str, Any] = {**mix_values(fitting_mix(documents)), **limits}
     load = measure_workload(documents, chat.tokenizer, preset_settings(preset, values), shipped_turns(chat.hash))
     speed = training_speed(chat.model, choose())
     plans = method_comparison.equalize_steps([plan_run(id_, preset, {}, values, load, model, speed) for id_ in methods])
