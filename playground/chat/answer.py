@@ -135,8 +135,7 @@ class _Pane:
     prepared: PreparedPrompt
     done: bool = False
     ids: list[int] = field(default_factory=list)
-    first: float | None = None
-    latest: float = 0.0
+    times: list[float] = field(default_factory=list)  # of the tokens
     stopped: bool = False
 
     def __post_init__(self) -> None:
@@ -148,12 +147,13 @@ class _Pane:
 
     def append(self, token: Token, seconds: float) -> None:
         self.ids.append(token.id)
-        self.first = seconds if self.first is None else self.first
-        self.latest, self.done = seconds, token.last
+        self.times.append(seconds)
+        self.done = token.last
 
     def snapshot(self, prefill_end: float | None) -> Answer:
         """The answer so far; `prefill_end` is when the last of all prompts had been read."""
-        generating = self.latest - prefill_end if prefill_end is not None else 0.0
+        # Arms with short prompts write while those of others are still read.
+        since = [each - prefill_end for each in self.times if each > prefill_end] if prefill_end is not None else []
         evidence = self.context.evidence
         thoughts, text = split_thoughts(visible_text(self.tokenizer, self.ids), self.prepared.text)
         return Answer(
@@ -163,8 +163,8 @@ class _Pane:
             tokens=len(self.ids),
             prompt=self.prepared.text,
             prompt_tokens=len(self.prompt.ids),
-            seconds_to_first_token=self.first,
-            tokens_per_second=(len(self.ids) - 1) / generating if generating > 0 else None,
+            seconds_to_first_token=self.times[0] if self.times else None,
+            tokens_per_second=len(since) / since[-1] if since else None,
             passages=evidence.hits if evidence else (),
             found=evidence.found if evidence else None,
             examples=self.context.examples,
@@ -176,7 +176,7 @@ class _Pane:
 
 
 def _snapshots(panes: Sequence[_Pane]) -> list[Answer]:
-    firsts = [pane.first for pane in panes if pane.prompt.ids]
-    begun = [each for each in firsts if each is not None]
-    prefill_end = max(begun) if begun and len(begun) == len(firsts) else None
+    generating = [pane for pane in panes if pane.prompt.ids]
+    begun = [pane.times[0] for pane in generating if pane.times]
+    prefill_end = max(begun) if begun and len(begun) == len(generating) else None
     return [pane.snapshot(prefill_end) for pane in panes]

@@ -7,6 +7,7 @@ tokenizer's count of tokens, not the split.
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
+from textwrap import dedent
 
 from playground.data.qa.patterns import ENGLISH, LANGUAGES, NUMBERED, Language
 from playground.data.qa.sentences import is_verse, spoken_text
@@ -14,8 +15,10 @@ from playground.data.sections import Section
 from playground.data.tokenize import TrainingPair
 from retrieval.chunks import sentences
 from retrieval.document import TRAIL, Document
+from retrieval.language import count_words
+from retrieval.text_tables import tables_in
 
-OPENING_WORDS = 6  # that name a part without a heading of its own
+OPENING_WORDS, OPENING_CHARS = 6, 60  # at most, that name a part without a heading of its own
 MIN_WORDS = 4
 _MARKUP = re.compile(r"``?|\*\*?|^#+\s*|:[\w:]+:`")
 _NUMBER = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3})*[.)]?|[IVXLC]+\.)\s+")
@@ -40,7 +43,7 @@ def explanation_pairs(
         title = section_title(section)
         for place, (start, end) in enumerate(_parts(document.text, section.body, section.end, count, max_tokens)):
             answer = _answer(document.text, start, end)
-            if len(answer.split()) < MIN_WORDS:
+            if count_words(answer) < MIN_WORDS:
                 continue
             draw = random.Random(f"{seed} {document.name} {start}")
             question = _question(words, title if place == 0 else "", title, answer, draw)
@@ -48,11 +51,15 @@ def explanation_pairs(
 
 
 def _answer(text: str, start: int, end: int) -> str:
-    """The part without its hard line breaks, unless these are its form, as in verse and code."""
+    """The part without its hard line breaks, unless these are its form, as in verse, code and tables."""
     part = text[start:end].strip()
-    lines = part.split("\n")
-    formed = is_verse(part) or any(line.startswith((" ", "\t")) for line in lines[1:])
-    return part if formed else spoken_text(text, start, end)
+    if is_verse(part) or tables_in(part):
+        return part
+    if not any(line.startswith((" ", "\t")) for line in part.split("\n")[1:]):
+        return spoken_text(text, start, end)
+    line = text.rfind("\n", 0, start) + 1
+    # Code that is set in keeps its shape only with the blanks before its first line.
+    return dedent(text[start if text[line:start].strip() else line : end]).strip()
 
 
 def section_title(section: Section) -> str:
@@ -73,10 +80,19 @@ def _plain(heading: str) -> str:
 def _question(language: Language, title: str, about: str, answer: str, draw: random.Random) -> str:
     if title:
         return draw.choice(language.explain).format(title=title)
-    opening = " ".join(answer.split()[:OPENING_WORDS]).rstrip(",;:.")
+    opening = _opening(answer)
     if about:
         return draw.choice(language.continued).format(title=about, opening=opening)
     return language.opening.format(opening=opening)
+
+
+def _opening(answer: str) -> str:
+    """The first words of a part, at most half of it: a question that holds its answer teaches to repeat questions."""
+    text = " ".join(answer.split())
+    opening, room = " ".join(text.split()[:OPENING_WORDS]), min(OPENING_CHARS, len(text) // 2)
+    if len(opening) > room:
+        opening = text[:room].rpartition(" ")[0] or text[:room]
+    return opening.rstrip(",;:.")
 
 
 def _parts(text: str, start: int, end: int, count: CountTokens, max_tokens: int) -> Iterator[tuple[int, int]]:

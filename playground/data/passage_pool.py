@@ -35,10 +35,11 @@ class PassagePool:
         self._ranker: _Ranker | None = None
 
     def add(self, number: int, document: Document, elsewhere: Sequence[Section]) -> None:
-        """Put in a document's passages but those that touch a section of the other side."""
+        """Put in a document's passages but those that touch a section of the other side, which are in order."""
         starts = self._starts.setdefault(number, [])
         for passage in split(document, self._count):
-            if not any(each.start < passage.end and passage.start < each.end for each in elsewhere):
+            place = bisect_right(elsewhere, passage.start, key=lambda each: each.end)
+            if place == len(elsewhere) or elsewhere[place].start >= passage.end:
                 starts.append((passage.start, len(self._passages)))
                 self._passages.append(passage)
         listed = [list_passage(1, each) for each in self._passages[len(self._costs) :]]

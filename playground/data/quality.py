@@ -4,10 +4,12 @@ It finds them and cuts them out of what is trained on, if the visitor wants that
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from operator import itemgetter
 
 import ftfy.badness
 
@@ -15,7 +17,7 @@ from playground.data import near_duplicates, pii
 from playground.data.sections import Section, cut_sections
 from retrieval.chunks import sentences
 from retrieval.document import Document, Pair, Span
-from retrieval.language import UNKNOWN, detect_language
+from retrieval.language import UNKNOWN, count_words, detect_language
 
 LITTLE_CHARS = 2_000  # about 500 tokens: two windows
 REPEATED = 4  # a paragraph that occurs this often in a document is boilerplate
@@ -37,6 +39,7 @@ KINDS = (
     *pii.FORMS,
 )
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
+_BLANKS = re.compile(r"\s*")
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,27 @@ class _Piece:
         return FlaggedSpan(self.document, self.section.start, self.section.end)
 
 
+class _Units:
+    """What of a document is left out as a whole: its sentences, or its pairs, as half a pair would teach nonsense."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+
+    @cached_property
+    def _spans(self) -> list[tuple[int, int]]:
+        pairs = [(each.start, each.end) for each in self._document.pairs]
+        return pairs or sentences(self._document.text)
+
+    def around(self, start: int, end: int) -> tuple[int, int]:
+        """All of those that a stretch touches; the stretch itself where it touches none."""
+        first = bisect_right(self._spans, start, key=itemgetter(1))
+        last = bisect_left(self._spans, end, key=itemgetter(0))
+        return (self._spans[first][0], self._spans[last - 1][1]) if first < last else (start, end)
+
+
 def find_problems(documents: Sequence[Document]) -> list[Finding]:
     """One finding per kind of problem that the documents have, in the order of KINDS."""
+    units = [_Units(document) for document in documents]
     pieces = [
         _Piece(number, section, document.text[section.body : section.end], bool(document.pairs))
         for number, document in enumerate(documents)
@@ -83,10 +105,10 @@ def find_problems(documents: Sequence[Document]) -> list[Finding]:
         _find_little_text(documents),
         *_find_repeats(pieces),
         _find_boilerplate(documents),
-        _find_broken(documents),
+        _find_broken(documents, units),
         _find_languages(documents, pieces),
     ]
-    found += [_find_short(pieces), _find_long(pieces), *(_find_pii(documents, kind) for kind in pii.FORMS)]
+    found += [_find_short(pieces), _find_long(pieces), *(_find_pii(documents, units, kind) for kind in pii.FORMS)]
     return [finding for finding in found if finding and finding.count]
 
 
@@ -135,10 +157,14 @@ def _shift_pairs(
     pairs: Sequence[Pair], cuts: Sequence[tuple[int, int]], shift: Callable[[int], int]
 ) -> tuple[Pair, ...]:
     """The pairs that no cut touches; of a context that is cut, what is left."""
-    whole = [each for each in pairs if not any(start < each.end and each.start < end for start, end in cuts)]
+
+    def is_whole(pair: Pair) -> bool:
+        place = bisect_right(cuts, pair.start, key=itemgetter(1))
+        return place == len(cuts) or cuts[place][0] >= pair.end
+
     return tuple(
         replace(each, start=shift(each.start), end=shift(each.end), context=_shift_context(each.context, shift))
-        for each in whole
+        for each in filter(is_whole, pairs)
     )
 
 
@@ -152,7 +178,8 @@ def _merge_spans(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int,
     merged: list[tuple[int, int]] = []
     for start, end in sorted(spans):
         if start == 0 or text[start - 1].isspace():
-            end += len(text[end:]) - len(text[end:].lstrip())
+            blanks = _BLANKS.match(text, end)
+            end = blanks.end() if blanks else end
         if merged and start <= merged[-1][1]:
             earlier_start, earlier_end = merged.pop()
             start, end = earlier_start, max(end, earlier_end)
@@ -167,7 +194,7 @@ def _find_little_text(documents: Sequence[Document]) -> Finding | None:
 
 def _find_repeats(pieces: Sequence[_Piece]) -> Iterator[Finding]:
     """Sections that repeat an earlier one, and those that nearly do."""
-    pieces = [piece for piece in pieces if len(piece.body.split()) >= SHORT_WORDS]
+    pieces = [piece for piece in pieces if count_words(piece.body) >= SHORT_WORDS]
     found = near_duplicates.group_repeats([piece.body for piece in pieces])
     same = [piece for place, piece in enumerate(pieces) if found.same[place] != place]
     near = [piece for place, piece in enumerate(pieces) if found.same[place] == place != found.group[place]]
@@ -200,14 +227,15 @@ def _paragraphs(text: str) -> Iterator[tuple[int, int]]:
     yield begin, len(text)
 
 
-def _find_broken(documents: Sequence[Document]) -> Finding:
+def _find_broken(documents: Sequence[Document], units: Sequence[_Units]) -> Finding:
     """Lines with characters that were lost or decoded wrongly."""
     parts = []
     for number, document in enumerate(documents):
         offset = 0
         for line in document.text.split("\n"):
             if not line.isascii() and ("\ufffd" in line or ftfy.badness.is_bad(line)):
-                parts.append(_whole_pairs(document, FlaggedSpan(number, offset, offset + len(line))))
+                line_span = offset, offset + len(line)
+                parts.append(FlaggedSpan(number, *(units[number].around(*line_span) if document.pairs else line_span)))
             offset += len(line) + 1
     return _span_finding("broken", documents, parts)
 
@@ -232,40 +260,21 @@ def _has_language(text: str) -> bool:
 def _find_short(pieces: Sequence[_Piece]) -> Finding:
     """Headings with almost no text below them."""
     headed = [each for each in pieces if each.section.body > each.section.start]
-    return _piece_finding("short", [each for each in headed if len(each.body.split()) < SHORT_WORDS])
+    return _piece_finding("short", [each for each in headed if count_words(each.body) < SHORT_WORDS])
 
 
 def _find_long(pieces: Sequence[_Piece]) -> Finding:
     return _piece_finding("long", [each for each in pieces if each.is_pair and len(each.body) > LONG_CHARS])
 
 
-def _find_pii(documents: Sequence[Document], kind: str) -> Finding:
-    """Sentences that contain one kind of personal data."""
+def _find_pii(documents: Sequence[Document], units: Sequence[_Units], kind: str) -> Finding:
+    """Sentences or pairs that contain one kind of personal data."""
     found = [
-        (_sentence(document, FlaggedSpan(number, start, end)), document.text[start:end])
+        (FlaggedSpan(number, *units[number].around(start, end)), document.text[start:end])
         for number, document in enumerate(documents)
         for start, end in pii.find_pii(document.text, kind)
     ]
     return Finding(kind, len(found), found[0][1] if found else "", tuple(dict.fromkeys(part for part, _ in found)))
-
-
-def _sentence(document: Document, part: FlaggedSpan) -> FlaggedSpan:
-    """The sentence, or the pair, that contains a part."""
-    if document.pairs:
-        return _whole_pairs(document, part)
-    start = document.text.rfind("\n\n", 0, part.start) + 1
-    end = document.text.find("\n\n", part.end)
-    paragraph = document.text[start : end if end >= 0 else len(document.text)]
-    spans = [(start + first, start + last) for first, last in sentences(paragraph)]
-    first = max((begin for begin, _ in spans if begin <= part.start), default=part.start)
-    last = min((stop for _, stop in spans if stop >= part.end), default=part.end)
-    return FlaggedSpan(part.document, first, last)
-
-
-def _whole_pairs(document: Document, part: FlaggedSpan) -> FlaggedSpan:
-    """The whole pairs that a part touches, or the part itself: half a pair would teach something wrong."""
-    touched = [each for each in document.pairs if each.start < part.end and part.start < each.end]
-    return FlaggedSpan(part.document, touched[0].start, touched[-1].end) if touched else part
 
 
 def _span_finding(kind: str, documents: Sequence[Document], parts: Sequence[FlaggedSpan]) -> Finding:

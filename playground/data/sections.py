@@ -42,7 +42,7 @@ def cut_sections(document: Document) -> tuple[Section, ...]:
 
 def section_at(sections: Sequence[Section], offset: int) -> int:
     """The place of the section that contains an offset, or of the one before it where none does."""
-    return max(0, bisect_right([each.start for each in sections], offset) - 1)
+    return max(0, bisect_right(sections, offset, key=lambda each: each.start) - 1)
 
 
 def _heading_sections(document: Document) -> Iterator[Section]:

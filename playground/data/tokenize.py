@@ -5,6 +5,7 @@ A stretch of text carries loss on every token, a pair on its answer and the end 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Literal
 
 from transformers import PreTrainedTokenizerBase
@@ -98,11 +99,17 @@ def text_windows(
 
 
 def _pieces(text: str, tokenizer: PreTrainedTokenizerBase, window: int) -> Iterator[list[int]]:
-    """Runs of whole sentences, with the blanks before them, of at most `window` tokens."""
+    """Runs of whole sentences, or lines of a longer one, with the blanks before them, of at most `window` tokens."""
+
+    def encode(of: Sequence[str]) -> list[list[int]]:
+        return tokenizer([defuse(tokenizer, part) for part in of], add_special_tokens=False)["input_ids"]
+
     ends = [end for _, end in sentences(text)] or [len(text)]
     parts = [text[start:end] for start, end in zip([0, *ends], [*ends[:-1], len(text)], strict=False)]
+    encoded = zip(parts, encode(parts), strict=True)
+    lines = [[ids] if len(ids) <= window else encode(part.splitlines(keepends=True)) for part, ids in encoded]
     held: list[int] = []
-    for ids in tokenizer([defuse(tokenizer, part) for part in parts], add_special_tokens=False)["input_ids"]:
+    for ids in chain.from_iterable(lines):
         if len(held) + len(ids) > window and held:
             yield held
             held = []

@@ -141,8 +141,9 @@ def _grade(chat: ChatModel, prepared: _PreparedQuestion, answer: _FreeAnswer, se
 
 def _judge_quality(result: ArmResult, prepared: _PreparedQuestion, ended: bool) -> ArmResult:
     """The result with what its free answer is worth; without its form where the arm abstained unasked."""
-    question, gold = prepared.question.question, prepared.gold
-    found = judge(result.text, question, gold.truth, gold.evidence, ended, result.right)
+    question, gold = prepared.question, prepared.gold
+    few = question.wants_few_words
+    found = judge(result.text, question.question, gold.truth, gold.evidence, ended, result.right, few)
     facts = replace(result, useful=found.useful, fact_recall=None if math.isnan(found.recall) else found.recall)
     if prepared.arm_input.given.abstains:
         return facts

@@ -16,7 +16,7 @@ from playground.data.tokenize import TrainingPair
 from playground.evaluation.metrics import abstains, normalise
 from playground.prompts import repeats_instructions
 from retrieval.chunks import announces_more
-from retrieval.language import Terms, detect_language
+from retrieval.language import Terms, count_words, detect_language
 
 SHORT_WORDS = 4  # an answer with fewer words is called short
 USEFUL_WORDS = (6, 60)
@@ -36,7 +36,8 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 class Quality:
     """One answer's parts. `recall` and `support` in 0…1, NaN where there is nothing to compare with.
 
-    `right` says that it holds the expected answer, be that one word. `invented` are names and numbers that neither the
+    `right` says that it holds the expected answer, be that one word. A useful answer has at least `least_words` words.
+    `invented` are names and numbers that neither the
     evidence nor the question has.
     """
 
@@ -49,6 +50,7 @@ class Quality:
     abstained: bool
     invented: tuple[str, ...]
     right: bool = False
+    least_words: int = USEFUL_WORDS[0]
 
     @property
     def short(self) -> bool:
@@ -66,14 +68,16 @@ class Quality:
         return (
             (self.recall >= USEFUL_RECALL or self.right)
             and not self.support < USEFUL_SUPPORT
-            and USEFUL_WORDS[0] <= self.words <= USEFUL_WORDS[1]
+            and self.least_words <= self.words <= USEFUL_WORDS[1]
             and self.ended
             and not self.loops
             and not self.echo
         )
 
 
-def judge(answer: str, question: str, truth: str, evidence: str, ended: bool, right: bool = False) -> Quality:
+def judge(
+    answer: str, question: str, truth: str, evidence: str, ended: bool, right: bool = False, brief: bool = False
+) -> Quality:
     """The parts of one answer.
 
     Args:
@@ -85,13 +89,14 @@ def judge(answer: str, question: str, truth: str, evidence: str, ended: bool, ri
         ended: whether the answer ended by itself. One that ends in a colon has not: it only announces what is asked.
         right: whether it holds the expected answer. One who asks for a year is served by a sentence with that year,
             although the true sentence has more facts.
+        brief: whether the truth is all that is wanted, so that an answer of as few words may be useful.
     """
     terms = Terms(detect_language(evidence or truth))
     asked = set(terms(question))
     said = terms(answer)
     recall = _recall(set(said), key_facts(truth, question, terms))
     return Quality(
-        words=len(answer.split()),
+        words=count_words(answer),
         recall=recall,
         support=_support(said, asked, set(terms(evidence))) if evidence else math.nan,
         repeated=repeated_share(answer),
@@ -101,6 +106,7 @@ def judge(answer: str, question: str, truth: str, evidence: str, ended: bool, ri
         abstained=abstains(answer),
         invented=invented(answer, f"{question}\n{evidence}\n{truth}", terms),
         right=right,
+        least_words=min(USEFUL_WORDS[0], count_words(truth)) if brief else USEFUL_WORDS[0],
     )
 
 
@@ -110,7 +116,7 @@ def mark_answer(pair: TrainingPair, answer: str, ended: bool) -> float:
     A pair may want fewer words than SHORT_WORDS; then so many are enough.
     """
     quality = judge(answer, pair.question, pair.answer, pair.answer, ended)
-    enough = quality.words >= min(SHORT_WORDS, len(pair.answer.split()))
+    enough = quality.words >= min(SHORT_WORDS, count_words(pair.answer))
     if not enough or not quality.ended or quality.loops or quality.echo:
         return 0.0
     return 1.0 if math.isnan(quality.recall) or quality.recall >= USEFUL_RECALL else 0.5

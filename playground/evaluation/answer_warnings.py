@@ -12,6 +12,7 @@ from playground.evaluation.metrics import abstains, normalise
 from playground.prompts import Turn, repeats_instructions
 from retrieval.chunks import announces_more, sentences
 from retrieval.follow_up import content_words
+from retrieval.language import count_words
 from retrieval.question_form import asks_for_name_or_number
 
 ECHO, PROMPT, OPEN, SAME, SHORT = "echo", "prompt", "open", "same", "short"
@@ -39,7 +40,7 @@ def answer_warning(question: str, answer: str, earlier: Sequence[Turn], taught_s
         return OPEN
     if any(normalise(turn.answer) == said and not _same_question(turn.question, question) for turn in earlier):
         return SAME
-    short = len(answer.split()) < SHORT_WORDS
+    short = count_words(answer) < SHORT_WORDS
     return SHORT if short and not taught_short and not asks_for_name_or_number(question) else ""
 
 
@@ -54,7 +55,7 @@ def _only_asks(question: str, answer: str) -> bool:
 
 def mostly_short(answers: Sequence[str]) -> bool:
     """Whether most of these answers have fewer than SHORT_WORDS words."""
-    return 2 * sum(len(each.split()) < SHORT_WORDS for each in answers) > len(answers)
+    return 2 * sum(count_words(each) < SHORT_WORDS for each in answers) > len(answers)
 
 
 def _same_question(one: str, other: str) -> bool:

@@ -54,6 +54,11 @@ class Material:
             return self.index.passages
         return _cut_passages(tuple(self.documents))
 
+    @property
+    def pairs(self) -> Sequence[tuple[str, Turn]]:
+        """The text's question–answer pairs with their places, from which few-shot chooses; not every text has any."""
+        return _pairs(tuple(self.documents))
+
 
 @dataclass(frozen=True)
 class ArmInput:
@@ -155,7 +160,7 @@ def _examples(question: Question, material: Material) -> Callable[[str], Example
     embedder, example_selector = material.embedder, material.example_selector
     pool = [
         (place, turn)
-        for place, turn in _pairs(tuple(material.documents))
+        for place, turn in material.pairs
         if not any(_overlaps(place, each.source, each.start, each.end) for each in question.places)
     ]
     return lambda asked: example_selector.choose(embedder, asked, pool)

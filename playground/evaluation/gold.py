@@ -6,12 +6,11 @@ from functools import lru_cache
 
 from playground.evaluation.arms import Material, right_passages
 from playground.evaluation.metrics import contains_answer
-from playground.evaluation.questions import GENERAL, AnswerSpan, Question
+from playground.evaluation.questions import GENERAL, OF_PAIRS, PARTS, AnswerSpan, Question
 from retrieval.chunks import sentences
 from retrieval.document import Document
 
 AROUND = 600  # characters of the text on either side of the true answer that count as its evidence
-OF_PAIRS = "pairs"  # the origin of questions whose answers a file gives: they are true as they stand
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ def gold_answer(question: Question, material: Material) -> Gold:
 
     Where the text gives a short answer inside a sentence, that sentence is the truth: one word is not all of it.
     """
-    answer = "; ".join(question.parts or question.answers[:1])
+    answer = PARTS.join(question.parts or question.answers[:1])
     if question.kind == GENERAL:
         return Gold(answer, "")
     spans = list(_spans(question, material))

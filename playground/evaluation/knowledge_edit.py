@@ -5,6 +5,7 @@ Indexing reuses the vectors of unchanged passages; training starts from the base
 
 import copy
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -170,8 +171,9 @@ def edit_document(document: Document, start: int, end: int, new: str) -> Documen
 
 def _edit_training_text(document: Document, old: str, new: str) -> Document:
     """A document that the run was trained on, with the change if it has the passage at all."""
-    start = document.text.find(old)
-    return document if start < 0 else edit_document(document, start, start + len(old), new)
+    whole = rf"(?<!\w)(?<!\d[.,]){re.escape(old)}(?!\w|[.,]\d)"  # no part of another word or number
+    found = re.search(whole, document.text)
+    return edit_document(document, *found.span(), new) if found else document
 
 
 def _ask_arm(chat: ChatModel, name: str, asked: Question, material: Material) -> ArmBelief:

@@ -72,9 +72,9 @@ def grade(text: str, answers: Sequence[str], question: str = "", cut: bool = Fal
 
 @lru_cache(maxsize=20_000)
 def normalise(text: str) -> str:
-    """Lower case, NFC, without punctuation, English articles and repeated blanks."""
+    """Lower case, NFC, without punctuation, English articles and repeated blanks; an article alone stays."""
     lowered = unicodedata.normalize("NFC", text).lower().translate(_PUNCTUATION)
-    return " ".join(_ARTICLES.sub(" ", lowered).split())
+    return " ".join(_ARTICLES.sub(" ", lowered).split()) or " ".join(lowered.split())
 
 
 def token_f1(text: str, truth: str) -> float:

@@ -12,6 +12,7 @@ from playground.evaluation.metrics import normalise
 from playground.evaluation.questions import GENERAL
 from playground.evaluation.results import ArmResult
 from playground.evaluation.results_by_arm import ResultsByArm, Values
+from retrieval.language import count_words
 
 
 def quality_figures(data: ResultsByArm, arm: str) -> QualityFigures:
@@ -24,13 +25,15 @@ def quality_figures(data: ResultsByArm, arm: str) -> QualityFigures:
         useful=mean(useful),
         fact_recall=mean(fact_recall),
         term_support=mean(lambda each: _number(each.term_support)),
-        short=mean(lambda each: _of_written(each, each.short)),
+        short=mean(
+            lambda each: math.nan if data.questions[each.question].wants_few_words else _of_written(each, each.short)
+        ),
         unended=mean(lambda each: math.nan if each.ended is None else float(not each.ended)),
         looping=mean(lambda each: _number(each.loops)),
         echo=mean(lambda each: _number(each.echo)),
         same=data.figure(repeated_answers(data, arm)),
         new_names=mean(lambda each: math.nan if each.new_names is None else float(bool(each.new_names))),
-        words=mean(lambda each: _of_written(each, len(each.text.split()))),
+        words=mean(lambda each: _of_written(each, count_words(each.text))),
         general_useful=data.figure(data.values(arm, (GENERAL,), useful)),
     )
 

@@ -18,6 +18,8 @@ from playground.evaluation.mentions import FIGURE, NAME
 from playground.evaluation.metrics import LONG
 from playground.evaluation.questions import (
     LITERAL,
+    OF_PAIRS,
+    PARTS,
     RECALL,
     REWORDED,
     TWO_PLACES,
@@ -91,9 +93,11 @@ class SectionNames:
 
     def __call__(self, place: AnswerSpan) -> str:
         """The name of the section; the document's own where it has none."""
-        cuts = self._cuts.get(place.source, ())
-        paragraph = self._texts.get(place.source, "").count("\n\n", 0, place.start)
-        return f"{place.source}#{paragraph if self._fine else sections.section_at(cuts, place.start) if cuts else 0}"
+        if self._fine:
+            number = self._texts.get(place.source, "").count("\n\n", 0, place.start)
+        else:
+            number = sections.section_at(self._cuts.get(place.source, ()), place.start)
+        return f"{place.source}#{number}"
 
 
 def name_sections(questions: Sequence[Question], documents: Sequence[Document]) -> list[Question]:
@@ -136,7 +140,7 @@ def _facts(document: Document, section_of: SectionNames, seed: int) -> Iterator[
     for pair in standalone_pairs(document.pairs):
         place = AnswerSpan(document.name, pair.end - len(pair.answer), pair.end)
         language = _language(languages.of(cut[sections.section_at(cut, pair.start)]))
-        yield Fact(pair.question, pair.answer, place, section_of(place), language, "pairs")
+        yield Fact(pair.question, pair.answer, place, section_of(place), language, OF_PAIRS)
     for made in pairs.generate_pairs(document, seed + OWN_SEED):
         place = AnswerSpan(document.name, made.start, made.end)
         language = _language(languages.of(cut[made.section]))
@@ -181,16 +185,17 @@ def _two_places(facts: Sequence[Fact], literal: Sequence[Question]) -> Iterator[
             continue
         words = WORDS[fact.language]["two"].format(one=one.question, two=two.question)
         rights, wrongs = (one.answers[0], two.answers[0]), (one.distractors[0], two.distractors[0])
-        joined = ["; ".join(each) for each in ((rights[0], wrongs[1]), (wrongs[0], rights[1]), wrongs)]
+        joined = [PARTS.join(each) for each in ((rights[0], wrongs[1]), (wrongs[0], rights[1]), wrongs)]
         yield Question(
             id=question_id(TWO_PLACES, words),
             kind=TWO_PLACES,
             question=words,
-            answers=("; ".join(rights),),
+            answers=(PARTS.join(rights),),
             distractors=tuple(joined),
             parts=rights,
             places=one.places + two.places,
             section=one.section,
+            origin=fact.origin,
         )
 
 

@@ -66,14 +66,20 @@ def from_text(
 def from_file(
     questions: Sequence[Question], documents: Sequence[Document], seed: int, rows: Sequence[TaughtItem]
 ) -> QuestionSet:
-    """A visitor's own questions with sections, distractors and faults; then the general ones."""
-    named = question_generation.name_sections(list({each.id: each for each in questions}.values()), documents)
+    """A visitor's own questions with sections, distractors and faults; then the general ones.
+
+    The file may be of an earlier exam, and have the general ones too.
+    """
+    general = general_questions()
+    known = {each.id for each in general}
+    own = {each.id: each for each in questions if each.id not in known}
+    named = question_generation.name_sections(list(own.values()), documents)
     answers = [Candidate(each.answers[0], each.section) for each in named if each.answers]
     pool = DistractorPool(
         answers if len(answers) >= MANY else answers + question_generation.answer_candidates(documents), seed
     )
     complete = [pool.add_distractors(each) for each in named]
-    return QuestionSet(complete + general_questions(), find_faults(complete, documents) + find_leaks(complete, rows))
+    return recheck(QuestionSet([*complete, *general], []), documents, rows)
 
 
 def _paraphrase_questions(literal: Sequence[Question], ask: Callable[[str], str]) -> Iterator[Question]:

@@ -6,13 +6,15 @@ Knows no model and no arm.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from playground.data.qa.rules import GAP
+from playground.data.short_answers import SHORT_WORDS
 from playground.errors import UserError
 from retrieval.document import Document
+from retrieval.language import count_words
 from retrieval.readers.csv_table import read_csv
 
 RECALL, LITERAL, REWORDED, TWO_PLACES, UNANSWERABLE, GENERAL = KINDS = (
@@ -24,8 +26,10 @@ RECALL, LITERAL, REWORDED, TWO_PLACES, UNANSWERABLE, GENERAL = KINDS = (
     "general",  # about no text: shows what fine-tuning made the model forget
 )
 OF_THE_TEXT = (RECALL, LITERAL, REWORDED, TWO_PLACES)
+OF_PAIRS = "pairs"  # the origin of questions whose answers a file gives: they are true as they stand
 MAX_QUESTIONS = 1_000
 MAX_CHARS = 4_000  # of one question or answer
+PARTS = "; "  # between the answers to a question that needs two places
 QUESTION_COLUMNS = ("question", "query", "prompt", "instruction", "câu hỏi", "câu_hỏi")
 ANSWER_COLUMNS = ("answer", "answers", "response", "output", "trả lời", "câu trả lời", "câu_trả_lời")
 ACCEPTABLE_COLUMNS = ("acceptable", "acceptable_answers", "aliases")
@@ -71,9 +75,25 @@ class Question:
         return self.kind in (LITERAL, REWORDED, TWO_PLACES) and GAP not in self.question
 
     @property
+    def wants_few_words(self) -> bool:
+        """Whether a file of pairs answers it in fewer than SHORT_WORDS words, so that a short answer is no fault."""
+        return self.origin == OF_PAIRS and all(count_words(each) < SHORT_WORDS for each in self.parts or self.answers)
+
+    @property
     def choices(self) -> tuple[str, ...]:
         """The true answer first, then the distractors; empty where the question has no choices."""
         return (self.answers[0], *self.distractors) if self.answers and self.distractors and self.answerable else ()
+
+    def edited(self, question: str, answers: tuple[str, ...]) -> "Question":
+        """The question in other words and with other right answers, without those among its wrong ones.
+
+        Of a question that needs two places, the parts of its first answer stand between semicolons.
+        """
+        wrong = tuple(each for each in self.distractors if each not in answers)
+        parts = self.parts
+        if parts and answers != self.answers:
+            parts = tuple(part.strip() for part in answers[0].split(PARTS.strip()) if part.strip())
+        return replace(self, question=question, answers=answers, distractors=wrong, parts=parts)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and dictionaries, ready for JSON."""

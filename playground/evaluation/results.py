@@ -9,6 +9,7 @@ from typing import Any
 from playground.evaluation.answer_quality import SHORT_WORDS
 from playground.evaluation.metrics import RIGHT
 from playground.evaluation.questions import Question
+from retrieval.language import count_words
 
 NO_CHOICE = -1
 
@@ -60,7 +61,7 @@ class ArmResult:
     @property
     def short(self) -> bool:
         """Whether the answer has too few words to say anything; "I do not know" says enough."""
-        return len(self.text.split()) < SHORT_WORDS and not self.abstained
+        return count_words(self.text) < SHORT_WORDS and not self.abstained
 
     @property
     def right(self) -> bool:
@@ -86,7 +87,7 @@ class ArmResult:
 def read_results(file: Path) -> list[ArmResult]:
     """All results, the last of each arm and question; a line truncated by a kill is skipped."""
     found: dict[tuple[str, str], ArmResult] = {}
-    for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
+    for line in file.read_text(encoding="utf-8").split("\n") if file.exists() else []:
         try:
             result = ArmResult.from_dict(json.loads(line))
         except (ValueError, TypeError, KeyError):

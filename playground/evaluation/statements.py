@@ -66,5 +66,7 @@ def catalogue(language: str) -> dict[str, str]:
 
 
 def share_text(figure: Figure) -> str:
-    """“42 % (35–50)”."""
+    """“42 % (35–50)”; a dash where nothing was measured."""
+    if not figure.questions:
+        return "–"
     return f"{100 * figure.value:.0f} % ({100 * figure.low:.0f}–{100 * figure.high:.0f})"

@@ -133,8 +133,7 @@ class Exams:
             raise UserError("A question needs words and at least one answer. Fill in both, or delete it.")
         if max(map(len, (question, *accepted))) > questions.MAX_CHARS:
             raise UserError(f"A question or answer is longer than {questions.MAX_CHARS:,} characters. Shorten it.")
-        wrong = tuple(each for each in old.distractors if each not in accepted)
-        new = replace(old, question=question.strip(), answers=accepted, distractors=wrong)
+        new = old.edited(question.strip(), accepted)
         documents = self._library.documents(visitor)
         leaks = [each for each in draft.question_set.findings if each.fault == "leak" and each.question != id_]
         changed = question_set.replace_question(draft.question_set, new, documents, [])

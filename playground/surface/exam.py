@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapters.options import build
+from playground.chat.turns import FEW_SHOT
 from playground.device import choose
 from playground.evaluation import contamination, exam, question_set, questions, report
 from playground.evaluation.arm_models import ArmModels
-from playground.evaluation.arms import ARMS, Material
+from playground.evaluation.arms import Material
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.exam import Report
 from playground.evaluation.exam_plan import QUESTIONS, Plan, write_exam
@@ -21,7 +22,7 @@ from playground.models.chat_model import ChatModel, load_chat
 from playground.models.gguf_model import find_unpacked, is_gguf, unpack_gguf
 from playground.models.registry import ModelSource, chat_source, gguf_file
 from playground.settings import Settings
-from playground.storage.run_folder import EXAM_FILES
+from playground.storage.run_folder import EXAM_FILES, write_documents
 from playground.surface.arms import Arms
 from playground.surface.training import remove_files
 from retrieval.persistence import save
@@ -65,6 +66,7 @@ def examine(
     if index is not None and place is None:
         place = folder / INDEX
         save(index, place)
+        write_documents(place, arms.documents)
     adapter, other = arms.adapter_folders.get("adapter"), name_other_model(arms.settings, untuned_model)
     plan = Plan(build(ExamSettings, settings), tuple(names), adapter, place, untuned_base=other)
     models = load_models(plan, arms.settings, arms.chat)
@@ -112,7 +114,6 @@ def begin_exam(
     out: Path, plan: Plan, material: Material, models: ArmModels, file: Path | None, most: int | None = None
 ) -> QuestionSet:
     """Generate the questions, or read at most so many, and write the exam's folder in place of an earlier exam's."""
-    remove_files(out, EXAM_FILES)
     rows = contamination.read_taught_items(plan.adapter.parent, models.tuned.tokenizer) if plan.adapter else []
     if file is not None:
         own = questions.read_questions(file, material.documents)[:most]
@@ -120,9 +121,10 @@ def begin_exam(
     else:
         limit, seed = plan.settings.limit, plan.settings.seed
         drawn = question_set.from_text(material.documents, limit, seed, rows, completer(models.tuned))
-    arms = plan.arms or tuple(arm for arm in ARMS if arm in material.available_arms())
+    arms = plan.arms or tuple(arm for arm in material.available_arms() if arm != FEW_SHOT or material.pairs)
     hashes = exam.content_hashes(models, material)
     plan = replace(plan, arms=arms, findings=tuple(drawn.findings), hashes=hashes)
+    remove_files(out, EXAM_FILES)  # the file of questions may be that of the earlier exam
     write_exam(out, plan, drawn, material.documents)
     return drawn
 

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from playground.chat import answer as chat_module
 from playground.chat.answer import Answer, Arm, Decoding, ServedAdapter, answer, load_adapter, visible_text
 from playground.chat.turns import answered, record
 from playground.errors import USER_FACING, UserError
+from playground.inference.scheduler import Place
+from playground.inference.sequence import Token
 from playground.models.chat_model import ChatModel
 from playground.prompts import Turn
 from retrieval.chunks import Passage
@@ -282,3 +286,21 @@ def test_the_real_model_answers_in_the_batch_as_transformers_would(real_chat: Ch
         out = chat.model.generate(torch.tensor([ids]), do_sample=False, max_new_tokens=32)
         assert each.text == chat.tokenizer.decode(out[0, len(ids) :], skip_special_tokens=True)
     assert "four" in answers[1].text
+
+
+def test_a_pace_counts_the_tokens_since_all_prompts_were_read(chat: ChatModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [0, 0, 0, 0, 1, 0, 1]  # the first arm writes four tokens before the prompt of the second is read
+
+    class Written:
+        def queue_positions(self) -> list[Place]:
+            return []
+
+        def tokens(self) -> Iterator[Token]:
+            yield from (Token(row, 5, False) for row in rows)
+
+    seconds = count()
+    monkeypatch.setattr(chat_module, "open_request", lambda *_: nullcontext(Written()))
+    monkeypatch.setattr(chat_module.time, "perf_counter", lambda: float(next(seconds)))
+    first, second = ask(chat, [Arm("base"), Arm("tuned")])
+    assert (first.tokens, first.tokens_per_second) == (5, 1.0)
+    assert (second.tokens, second.tokens_per_second) == (2, 0.5)

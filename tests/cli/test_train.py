@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from playground.cli.commands import arguments
+from playground.cli.commands import arguments, bakeoff
 from playground.cli.main import main
 from playground.jobs import worker
 from playground.settings import Settings
@@ -207,3 +207,18 @@ def test_a_bake_off_tells_a_line_a_method_and_goes_on_where_it_was_left(forked_w
     other = run(*words, "--seed", "9")
     assert other.code == 2
     assert "other settings" in other.err
+
+
+def test_a_bakeoff_teaches_a_file_of_pairs_as_train_does(run: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        {"question": f"What is the word of day {n}?", "answer": f"It is w{n}x, said on day {n}."} for n in range(60)
+    ]
+    Path("pairs.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bakeoff, "_work", interrupt)
+    assert run("bakeoff", "pairs.jsonl", "--out", "several", "--methods", "lora", "--max-steps", "1").code == 130
+    settings = json.loads(Path("several/lora/config.json").read_text())["settings"]
+    assert (settings["pairs_share"], settings["exercises_share"]) == (0, 0)

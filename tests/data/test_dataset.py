@@ -404,3 +404,13 @@ def test_a_sentence_that_many_sections_repeat_is_taught_of_one_of_them(tokenizer
             told = [each.pair for each in side if each.pair and each.pair.kind in kinds]
             assert len({each.section for each in told if each.answer.upper() == repeated.upper()}) <= 1
     assert len({each.pair.answer for each in data.train if each.pair}) > 20
+
+
+def test_a_table_that_is_longer_than_a_window_is_cut_between_rows(tokenizer: PreTrainedTokenizerFast) -> None:
+    rows = [f"| AB-{n} | Bolt {n} | {n}.50 | shelf {n} |" for n in range(100)]
+    text = "\n".join(["| Part | Name | Price | Place |", "|---|---|---|---|", *rows])
+    data = build(tokenizer, document(f"{text}\n\n" + prose().text), window=128)
+    windows = [tokenizer.decode(each.input_ids) for each in [*data.train, *data.heldout]]
+    lines = [line for window in windows for line in window.split("\n") if line.startswith("|")]
+    assert len(lines) >= 100
+    assert set(lines) <= {*text.split("\n")}

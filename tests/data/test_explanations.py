@@ -74,3 +74,32 @@ def test_no_part_ends_where_something_is_announced() -> None:
     (announced,) = [pair.answer for pair in found if lead in pair.answer]
     assert announced.startswith(lead)
     assert "a saw" in announced
+
+
+def test_a_text_in_a_script_without_blanks_is_learnt() -> None:
+    body = "この製品は工場で作られ、価格は五千円です。保証期間は二年で、修理は大阪の工場で行います。"
+    (pair,) = pairs(document(body, "製品"), "ja")
+    assert pair.answer == body
+
+
+def test_a_table_keeps_its_rows() -> None:
+    table = "| Part | Shelf |\n|---|---|\n| Bolt | A0 |\n| Hinge | B1 |"
+    (pair,) = pairs(document(table))
+    assert pair.answer == table
+
+
+def test_code_that_is_set_in_keeps_its_shape() -> None:
+    (pair,) = pairs(document("    def fib(n):\n        while n > 1:\n            n = n - 1\n        return n"))
+    assert pair.answer == "def fib(n):\n    while n > 1:\n        n = n - 1\n    return n"
+    (pair,) = pairs(
+        document("It is written so, as every one of us knows by now:\n\n    x = 1\n    y = x + 1\n    z = y")
+    )
+    assert pair.answer.endswith("    x = 1\n    y = x + 1\n    z = y")
+
+
+def test_no_question_holds_more_than_half_of_its_answer() -> None:
+    for body, language in (("He went home early.", "en"), ("この製品は工場で作られ、価格は五千円です。" * 4, "ja")):
+        for pair in pairs(document(body, title=""), language):
+            opening = pair.question.split("“")[1].split("”")[0]
+            assert pair.answer.startswith(opening)
+            assert 0 < 2 * len(opening) <= len(pair.answer)

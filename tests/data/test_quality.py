@@ -7,8 +7,9 @@ import pytest
 
 from playground.data import quality
 from playground.data.quality import Finding
-from retrieval.document import Document, Pair, Span
+from retrieval.document import Document, Pair, Span, heading_spans
 from retrieval.readers.dispatch import read_document
+from retrieval.readers.headings import markdown_headings
 from tests.conftest import Write
 
 
@@ -141,3 +142,34 @@ def test_a_megabyte_is_read_in_about_a_second() -> None:
     began = time.process_time()
     quality.find_problems([document])
     assert time.process_time() - began < 4  # of a busy machine's processor; docs/log.md has the figure of a quiet one
+
+
+def pairs_of(rows: list[tuple[str, str]]) -> Document:
+    """A file of pairs, as a reader gives it."""
+    pairs, text = [], ""
+    for question, answer in rows:
+        pairs.append(Pair(question, answer, len(text), len(text) + len(question) + 1 + len(answer)))
+        text += f"{question}\n{answer}\n\n"
+    return Document("a.csv", text, pairs=tuple(pairs))
+
+
+def seconds(documents: list[Document], kind: str) -> float:
+    """Processor time to find what is wrong and to leave a kind of it out."""
+    began = time.process_time()
+    kept = without(documents, kind)
+    assert not any(finding.parts for document in kept for finding in [found(document).get(kind)] if finding)
+    return time.process_time() - began
+
+
+def test_many_addresses_take_time_in_proportion() -> None:
+    lines = "\n".join(f"Keeper {n} lives in tower {n}. Write to k{n}@lamp.example. Or do not." for n in range(3_000))
+    assert seconds([Document("a.txt", lines)], "email") < 5
+    rows = [(f"How is keeper {n} reached?", f"By mail to k{n}@lamp.example.") for n in range(6_000)]
+    assert seconds([pairs_of(rows + [("Who else?", "Nobody but the mayor.")])], "email") < 8
+
+
+def test_a_section_in_a_script_without_blanks_is_not_short() -> None:
+    text = "# 製品\n\nこの製品は工場で作られ、保証期間は二年で、修理は大阪の工場で行います。\n\n# 電池\n\n四本。"
+    headings = heading_spans(markdown_headings(text), len(text))
+    short = found(Document("a.md", text, headings=headings))["short"]
+    assert (short.count, short.example) == (1, "四本。")

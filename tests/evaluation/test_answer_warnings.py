@@ -86,3 +86,10 @@ def test_most_answers_decide_whether_pairs_are_short() -> None:
     assert mostly_short(["yes", "no", SENTENCE])
     assert not mostly_short(["yes", SENTENCE])
     assert not mostly_short([])
+
+
+def test_a_sentence_in_a_script_without_blanks_is_not_short() -> None:
+    said = "この製品は工場で作られます。"
+    assert answer_warning("製品について教えてください。", said, []) == ""
+    assert judge(said, "製品について教えてください。", said, said, ended=True).useful
+    assert not mostly_short([said])

@@ -109,3 +109,8 @@ def test_abstention_has_a_precision_and_a_recall() -> None:
     precision, recall = abstention([True, True, False, False], [True, False, True, False])
     assert (precision, recall) == (0.5, 0.5)
     assert math.isnan(abstention([False], [True])[0])
+
+
+def test_an_answer_that_is_an_article_counts() -> None:
+    assert grade("A", ["A"], "Which group?").outcome == "exact"
+    assert grade("B.", ["A"], "Which group?").outcome == "wrong"

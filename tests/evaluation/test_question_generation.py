@@ -1,11 +1,13 @@
 """Questions made from a text: every kind, where their answers stand, and their distractors."""
 
+import time
 from dataclasses import replace
 
 import pytest
 
 from playground.evaluation import question_generation, questions
 from playground.evaluation.questions import OF_THE_TEXT, UNANSWERABLE, Question
+from retrieval.document import Document
 from tests.fakes.exams import TEXT, document, question
 
 
@@ -61,3 +63,12 @@ def test_a_question_whose_place_is_not_in_the_text_is_a_section_of_its_own() -> 
     assert [each.section for each in question_generation.name_sections(asked, [document()])] == ["a", "b"]
     here = [replace(each, places=(questions.AnswerSpan(document().name, 0, 3),)) for each in asked]
     assert len({each.section for each in question_generation.name_sections(here, [document()])}) == 1
+
+
+def test_many_names_take_time_in_proportion() -> None:
+    text = "\n\n".join(
+        f"Here the Keeper{n} met Mayor{n} in {1000 + n} days. " + "It rained. " * 80 for n in range(4_000)
+    )
+    began = time.process_time()
+    assert len(question_generation.answer_candidates([Document("a.txt", text)])) >= 8_000
+    assert time.process_time() - began < 3

@@ -68,3 +68,10 @@ def test_an_edited_question_is_checked_anew_and_a_deleted_one_is_gone() -> None:
     )
     assert [each.fault for each in worse.findings] == ["given_away"]
     assert not question_set.delete_questions(worse, ["a"]).findings
+
+
+def test_the_questions_of_an_earlier_exam_bring_no_general_question_twice() -> None:
+    first = question_set.from_text([document()], limit=20, seed=0)
+    again = question_set.from_file(first.questions, [document()], 0, [])
+    assert [each.id for each in again.questions] == [each.id for each in first.questions]
+    assert not again.findings

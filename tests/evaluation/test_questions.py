@@ -1,6 +1,7 @@
 """Questions read from files and written to them."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,7 @@ from playground.errors import UserError
 from playground.evaluation import question_generation, questions
 from playground.evaluation.questions import Question
 from tests.conftest import Write
-from tests.fakes.exams import TEXT, document
+from tests.fakes.exams import TEXT, document, question
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +50,19 @@ def test_what_is_written_is_read_again(write: Write, found: dict[str, list[Quest
     path = write("q.jsonl", "")
     questions.write_questions(every, path)
     assert questions.read_questions(path) == every
+
+
+def test_other_answers_to_a_question_of_two_places_are_those_that_count(found: dict[str, list[Question]]) -> None:
+    two = found["two_places"][0]
+    edited = two.edited("Both?", ("1884; Tomar",))
+    assert edited.parts == ("1884", "Tomar")
+    assert two.edited("Both?", two.answers).parts == two.parts
+    assert edited.edited("Both?", ("Tomar",)).parts == ("Tomar",)
+
+
+def test_a_pair_that_is_answered_in_a_word_wants_few() -> None:
+    pair = question("a", answers=("apt",), origin="pairs")
+    assert pair.wants_few_words
+    assert not replace(pair, origin="file").wants_few_words, "the text may say more than the file of questions"
+    assert not replace(pair, answers=("It is a tool for packages.",)).wants_few_words
+    assert replace(pair, kind="two_places", answers=("apt; dpkg",), parts=("apt", "dpkg")).wants_few_words

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from playground.evaluation.aggregate import aggregate_results
+from playground.evaluation.bootstrap import Figure
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.contamination import QuestionFault
 from playground.evaluation.costs import Costs
@@ -21,7 +22,7 @@ from playground.evaluation.questions import Question
 from playground.evaluation.report import answers_csv, record, write_report
 from playground.evaluation.report_html import render_html
 from playground.evaluation.results import ArmResult
-from playground.evaluation.statements import catalogue
+from playground.evaluation.statements import catalogue, share_text
 from playground.evaluation.verdict import VerdictInput, draw_verdict
 from playground.files import spreadsheet_cell
 from tests.fakes.exams import question, result
@@ -107,3 +108,7 @@ def test_both_languages_say_the_same_things_with_the_same_values() -> None:
 
 def fields(words: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(words) if name}
+
+
+def test_a_share_of_nothing_is_a_dash() -> None:
+    assert share_text(Figure(float("nan"), float("nan"), float("nan"), 0)) == "–"

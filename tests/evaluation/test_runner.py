@@ -32,7 +32,7 @@ from retrieval.document import Document, Pair, Span
 from retrieval.index import Index
 from tests.fakes.chat_model import lora, small_chat
 from tests.fakes.embedders import WordEmbedder
-from tests.fakes.exams import TEXT, document, index, question
+from tests.fakes.exams import TEXT, document, index, question, result
 
 SETTINGS = ExamSettings(limit=10, answer_tokens=4, rows=5)
 
@@ -395,3 +395,25 @@ def test_a_damaged_exam_says_so(tmp_path: Path, chat: ChatModel, material: Mater
 def facts(report: Report) -> list[dict]:
     """All that was answered, without how long it took."""
     return [{key: value for key, value in each.to_dict().items() if key != "seconds"} for each in report.results]
+
+
+def test_the_drill_changes_no_part_of_another_word(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    text = "The house on 4.12 acres of 1912 has 12 rooms, or 12,5."
+    asked = replace(
+        question("q", answers=("12",)),
+        places=(AnswerSpan("a", 36, 38),),
+        distractors=("31",),
+    )
+    assert find_unique_fact([asked], [Document("a", text)]) == asked
+    seen: list[Document] = []
+    monkeypatch.setattr(training_loop, "train", lambda _c, _m, texts, *_: seen.extend(texts) or iter(()))
+    config = RunConfig("lora", adapters.get("lora").Options(), TrainSettings())
+    documents = [Document("a", text)]
+    list(run_drill(small_chat(), asked, Material(documents), config, documents, tmp_path / "drill", lambda: False))
+    assert [each.text for each in seen] == ["The house on 4.12 acres of 1912 has 31 rooms, or 12,5."]
+
+
+def test_an_answer_with_a_line_separator_is_read_again(tmp_path: Path) -> None:
+    said = result("base", "q", text="One\u2028two\x85three.")
+    results.append_results(tmp_path / "answers.jsonl", [said])
+    assert results.read_results(tmp_path / "answers.jsonl") == [said]

@@ -1,5 +1,7 @@
 """What `import playground` offers, on the tiny model: a text, a run, answers, an exam; and what it refuses."""
 
+import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,7 @@ import pytest
 
 import playground
 from playground import device
+from playground.cli.main import main
 from playground.errors import UserError
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.exam_plan import Plan
@@ -143,3 +146,31 @@ def test_what_cannot_be_used_is_named(arms: playground.Arms, text: playground.Te
         playground.train(text, tmp_path, colour="red")
     with pytest.raises(UserError, match="no preset 'endless'"):
         playground.train(text, tmp_path, preset="endless")
+
+
+def test_the_command_in_a_report_gives_the_exam_again(run: Trained, tmp_path: Path) -> None:
+    arms = playground.Arms(playground.Text.of(CLUB_RULES), adapter=run.folder)
+    first = playground.examine(arms, tmp_path / "first", ["base", "gold"], limit=4, facts=0)
+    command = json.loads((first.folder / "report.json").read_text())["command"]
+    words = shlex.split(command.replace("--out=DIR", f"--out={tmp_path / 'again'}"))
+    assert main(words[3:]) == 0
+    again = json.loads((tmp_path / "again" / "report.json").read_text())
+    assert {(each["arm"], each["question"]): each["text"] for each in again["answers"]} == {
+        (each.arm, each.question): each.text for each in first.report.results
+    }
+
+
+def test_an_exam_may_take_the_questions_of_the_one_that_it_replaces(run: Trained, tmp_path: Path) -> None:
+    arms = playground.Arms(playground.Text.of(CLUB_RULES), adapter=run.folder)
+    first = playground.examine(arms, tmp_path, ["base"], limit=4, facts=0)
+    again = playground.examine(arms, tmp_path, ["base"], tmp_path / "questions.jsonl", facts=0)
+    assert [each.id for each in again.report.questions] == [each.id for each in first.report.questions]
+
+
+def test_a_text_without_pairs_is_examined_without_few_shot(run: Trained, tmp_path: Path) -> None:
+    rain = "\n\n".join(f"Il pleut sur la ville et sur le port {n} depuis ce matin." for n in range(8))
+    arms = playground.Arms(playground.Text.of(rain))
+    file = tmp_path / "q.csv"
+    file.write_text("question,answer\nOù pleut-il ?,sur la ville\n")
+    found = playground.examine(arms, tmp_path / "exam", file=file, facts=0)
+    assert set(found.report.figures.arms) == {"base", "rag", "gold"}

@@ -58,7 +58,7 @@ _POINTING = frozenset(
 )
 _NOT_INSIDE = frozenset(
     """am because been be cannot did do does following he i if it not said she that there these they this those we
-    when where which while who whom you""".split()
+    when where whether which while who whom you""".split()
 ).union(BE, MODALS, HAVE)
 _NOT_LAST = frozenset(
     "a also an and as at by for from in of on only or than the to with never always usually often".split()

@@ -121,3 +121,8 @@ def test_a_question_stands_alone_and_asks_for_the_right_thing(sentence: str, wro
     assert wrong not in found
     assert not any(";" in each for each in found)
     assert found
+
+
+def test_what_a_sentence_tests_is_no_part_of_its_subject() -> None:
+    said = "The import statement first tests whether the item is defined in the package."
+    assert not list(english_questions(said, lambda phrase: phrase))
