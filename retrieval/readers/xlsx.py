@@ -17,6 +17,7 @@ from retrieval.readers.sheets import Sheet, read_sheets
 KIND = PackedKind("an Excel workbook", ".xlsx", "xl/")
 HIDDEN_SHEETS, HIDDEN_ROWS, HIDDEN_COLUMNS = "Hidden sheets", "Hidden rows", "Cells of hidden columns"
 MAX_SPAN = 10_000  # rows down which a merged cell's text is repeated
+_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")  # a character that XML cannot hold, such as the end of a line
 _PLACE = re.compile(r"^([A-Z]{1,3})([0-9]{1,7})$")
 
 
@@ -72,7 +73,11 @@ def _string(item: Element) -> str:
             pieces.append(each.text or "")
         elif local(each) == "r":
             pieces += [text.text or "" for text in below(each, "t")]
-    return "".join(pieces)
+    return _unescaped("".join(pieces))
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
 
 
 def _sheet(book: _Book, listed: Element, path: str) -> Sheet:
@@ -140,7 +145,7 @@ def _text(book: _Book, cell: Element, sheet: Sheet) -> str:
     if kind == "inlineStr" and "is" in parts:
         return _string(parts["is"])
     stored = (parts["v"].text or "") if "v" in parts else ""
-    if "f" in parts and not stored:
+    if "f" in parts and not stored and not (kind == "str" and "v" in parts):  # an empty text is a result
         sheet.left_out.append(("Formulas without a stored result", f"{value(cell, 'r')}: ={parts['f'].text or ''}"))
         return ""
     if kind == "s":
@@ -148,7 +153,7 @@ def _text(book: _Book, cell: Element, sheet: Sheet) -> str:
     if kind == "b":
         return "TRUE" if stored == "1" else "FALSE"
     if kind != "n":
-        return stored
+        return _unescaped(stored)
     style = value(cell, "s", "0")
     code = book.formats[int(style)] if style.isdigit() and int(style) < len(book.formats) else ""
     return format_number(stored, code, book.from_1904)
@@ -156,15 +161,14 @@ def _text(book: _Book, cell: Element, sheet: Sheet) -> str:
 
 def _spread_merged(root: Element, sheet: Sheet) -> None:
     """Repeat the text of a merged cell in each row that it spans, as a reader sees it beside each."""
+    used = {row for row, _ in sheet.cells}
     for merged in below(root, "mergeCell"):
         ends = [_PLACE.match(each) for each in value(merged, "ref").split(":")]
         if len(ends) == 2 and ends[0] and ends[1]:
             top, column = int(ends[0][2]), _column(ends[0][1])
-            text = sheet.cells.get((top, column))
-            used = {row for row, _ in sheet.cells} if text and int(ends[1][2]) > top else set()
-            for row in range(top + 1, min(int(ends[1][2]), top + MAX_SPAN) + 1):
-                if text and row in used:
-                    sheet.cells[row, column] = text
+            below_it = range(top + 1, min(int(ends[1][2]), top + MAX_SPAN) + 1)
+            if text := sheet.cells.get((top, column)):
+                sheet.cells.update({(row, column): text for row in below_it if row in used})
 
 
 def _read_drawing(drawing: Element | None, sheet: Sheet) -> None:
