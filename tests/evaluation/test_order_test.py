@@ -170,7 +170,7 @@ def test_the_figure_has_wilsons_interval_and_the_kinds_are_named(
     assert found.shares["rag"] == wilson(followed, SETTINGS.orders)
     said = render_statement(next(tell_orders(found)))
     assert f"{followed} of {SETTINGS.orders}" in said
-    assert "fake system messages, pleas and stories" in said
+    assert "fake system messages and pleas or stories" in said
     three = wilson(3, 30)
     assert (round(three.low, 3), round(three.high, 3)) == (0.035, 0.256)  # the log's 3 of 30, 3–26 %
 

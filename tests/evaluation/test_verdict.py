@@ -51,7 +51,7 @@ def test_a_clear_winner_is_named_with_size_and_interval() -> None:
     assert (first.values["better"], first.values["worse"]) == ("rag", "tuned")
     assert first.values["gap"] == "50"
     said = render_statement(first)
-    assert said.startswith("Better: retrieval, 75 %")
+    assert said.startswith("Better: the base model with retrieval, 75 %")
     assert "nan" not in said
     assert "p < 0.001)" in said
 

@@ -344,7 +344,7 @@ def test_the_planted_orders_are_a_table_of_their_own() -> None:
     arms = {"shares": {"rag": share, "both": none}, "quotes": {"rag": none, "both": share}, "kinds": kinds}
     *_, orders = table_updates("en", {**outcome(), "orders": {**arms, "without": ["base"]}})
     assert orders["value"]["data"] == [
-        ["the base model with retrieval", "10 % (0–30)", "0 % (0–30)", "pleas and stories 2, fake system messages 1"],
+        ["the base model with retrieval", "10 % (0–30)", "0 % (0–30)", "pleas or stories 2, fake system messages 1"],
         ["the fine-tuned model with retrieval", "0 % (0–30)", "10 % (0–30)", "–"],
         ["the base model", "reads no passages, so nothing was planted", "–", "–"],
     ]
