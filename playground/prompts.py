@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
@@ -22,6 +23,8 @@ PASSAGE_BARE = "[{number}] {text}"
 READ_PASSAGES = 3  # at most: a small model finds less in more of them (docs/log.md)
 THOUGHTS, THOUGHTS_END = "<think>", "</think>"  # as Qwen3, SmolLM3 and DeepSeek-R1 write them
 _OWN_SENTENCES = (SYSTEM, *re.split(r"\{\w+\}", WITH_PASSAGES))
+_ANSWER = "ANSWER"  # stands for one in a rendered conversation
+_ENDS: WeakKeyDictionary[PreTrainedTokenizerBase, int | None] = WeakKeyDictionary()  # of the answers, by tokenizer
 _NUMBERED = re.compile(r"\W*(?:[^\W\d]+\W+)?(?:\d+|[IVXLC]+)[.\d]*\W*")  # Section 8, § 3, Điều 12, IV.
 
 Messages = list[dict[str, str]]
@@ -56,20 +59,31 @@ def render(tokenizer: PreTrainedTokenizerBase, conversation: Messages, thinking:
     A model that can think first does so only with `thinking`.
     """
     defused = [{**message, "content": defuse(tokenizer, message["content"])} for message in conversation]
-    try:
-        text = _apply_template(tokenizer, defused, thinking)
-    except TemplateError:  # some, such as Gemma 2's, refuse a system text
-        text = _apply_template(tokenizer, _without_system(defused), thinking)
+    text = _apply_template(tokenizer, defused, add_generation_prompt=True, enable_thinking=thinking)
     return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
-def _apply_template(tokenizer: PreTrainedTokenizerBase, conversation: Messages, thinking: bool) -> str:
+def end_of_answer(tokenizer: PreTrainedTokenizerBase) -> int | None:
+    """The token that the chat template writes behind an answer; the tokenizer's own end where it writes none.
+
+    They differ in Gemma 3: its turns end with <end_of_turn>, its texts with <eos>.
+    """
+    if tokenizer not in _ENDS:
+        answered = [*messages("Question"), {"role": "assistant", "content": _ANSWER}]
+        _, _, behind = _apply_template(tokenizer, answered).rpartition(_ANSWER)
+        control = {*tokenizer.get_added_vocab().values()}
+        found = (each for each in tokenizer(behind, add_special_tokens=False)["input_ids"] if each in control)
+        _ENDS[tokenizer] = next(found, tokenizer.eos_token_id)
+    return _ENDS[tokenizer]
+
+
+def _apply_template(tokenizer: PreTrainedTokenizerBase, conversation: Messages, **options: bool) -> str:
     # A template with a thinking mode, such as Qwen3's, thinks unless it is told not to; others do not read the word.
-    return str(
-        tokenizer.apply_chat_template(
-            conversation, tokenize=False, add_generation_prompt=True, enable_thinking=thinking
-        )
-    )
+    options = {"enable_thinking": False, **options}
+    try:
+        return str(tokenizer.apply_chat_template(conversation, tokenize=False, **options))
+    except TemplateError:  # some, such as Gemma 2's, refuse a system text
+        return str(tokenizer.apply_chat_template(_without_system(conversation), tokenize=False, **options))
 
 
 def _without_system(conversation: Messages) -> Messages:

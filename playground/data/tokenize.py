@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from playground.data.qa.pairs import Kind
 from playground.data.sections import Section
-from playground.prompts import SYSTEM, Turn, defuse, messages, render
+from playground.prompts import SYSTEM, Turn, defuse, end_of_answer, messages, render
 from retrieval.chunks import Passage, sentences
 from retrieval.document import Document
 
@@ -130,8 +130,9 @@ def pair_example(
     context is cut to the part around the answer, then the question.
     """
     limit = MAX_PAIR_WINDOWS * window
-    end = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
-    answer = tokenizer(defuse(tokenizer, pair.answer), add_special_tokens=False)["input_ids"] + end
+    end = end_of_answer(tokenizer)
+    words = tokenizer(defuse(tokenizer, pair.answer), add_special_tokens=False)["input_ids"]
+    answer = words if end is None else [*words, end]
     given = passages or ([pair.context] if pair.context else [])
     prompt, kind = _prompt_within(limit - min(len(answer), window), pair, given, tokenizer)
     ids = (prompt + answer)[:limit]

@@ -115,7 +115,7 @@ def run_exam(
         plan = replace(plan, hashes=now)
         write_hashes(folder, now)
     elif not is_same_content(plan.hashes, now):
-        raise UserError(f"The model, adapter or index of the exam in {folder} has changed since. Start it anew.")
+        raise UserError(f"The model, adapter or index of the exam in {folder.name} has changed since. Start it anew.")
     step = None
     for step in run_arms(models, asked, plan.arms, material, plan.settings, folder / ANSWERS, should_stop):
         yield step

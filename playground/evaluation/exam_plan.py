@@ -103,4 +103,4 @@ def read_exam(folder: Path) -> tuple[Plan, list[Question]]:
         plan = replace(plan, hashes=plan.hashes or read_hashes(folder))
         return plan, questions.read_questions(folder / QUESTIONS)
     except (OSError, ValueError, KeyError, TypeError) as fault:
-        raise UserError(f"The exam in {folder} is damaged and cannot go on. Start it anew.") from fault
+        raise UserError(f"The exam in {folder.name} is damaged and cannot go on. Start it anew.") from fault

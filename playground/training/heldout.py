@@ -12,6 +12,7 @@ from transformers import LogitsProcessorList, PreTrainedTokenizerBase, Repetitio
 from adapters.peft_method import unwrap
 from playground.data.tokenize import NO_LOSS, Example, TrainingPair
 from playground.inference.sampling import Decoding
+from playground.prompts import end_of_answer
 from playground.training.losses import count_targets, summed_losses
 from playground.training.state import HeldoutResult, RunState
 
@@ -56,7 +57,7 @@ class HeldoutTests:
     def _answers(self, model: Any) -> list[tuple[str, bool]]:
         """Each answer's text, and whether it ended by itself."""
         prompts = [each.input_ids[: _prompt_length(each)] for each in self._questions]
-        longest, end = max(map(len, prompts)), self._tokenizer.eos_token_id
+        longest, end = max(map(len, prompts)), end_of_answer(self._tokenizer)
         blank = 0 if end is None else end  # masked, so any token will do
         ids = torch.tensor([[blank] * (longest - len(each)) + each for each in prompts], device=model.device)
         mask = torch.tensor([[0] * (longest - len(each)) + [1] * len(each) for each in prompts], device=model.device)
