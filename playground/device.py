@@ -9,10 +9,10 @@ from functools import cache
 from time import perf_counter
 from typing import Any, TypeVar
 
-import psutil
 import torch
 
 from adapters.measure import run_in_child
+from playground.machine_memory import available_memory
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -109,7 +109,7 @@ def free_memory(device: Device) -> int:
     """Bytes that a model could take on this device now."""
     if device.name == "cuda":
         return int(torch.cuda.mem_get_info()[0])
-    return int(psutil.virtual_memory().available)
+    return available_memory()
 
 
 def gpu(duration: int) -> Callable[[Function], Function]:

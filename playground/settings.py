@@ -99,7 +99,9 @@ class Settings:
         choices=(32, 16),
     )
     visitor_runs: int = setting(20, env="PLAYGROUND_VISITOR_RUNS", help="Training runs one visitor may keep.")
-    queued_runs: int = setting(20, env="PLAYGROUND_QUEUED_RUNS", help="Runs, sweeps and exams waiting or running, all visitors.")
+    queued_runs: int = setting(
+        20, env="PLAYGROUND_QUEUED_RUNS", help="Runs, sweeps and exams waiting or running, all visitors."
+    )
     queue_size: int = setting(200, env="PLAYGROUND_QUEUE_SIZE", help="Questions answered or waiting, all visitors.")
     lease_seconds: int = setting(
         180, env="PLAYGROUND_LEASE_SECONDS", help="How long a run goes on after its page was last seen."

@@ -16,6 +16,7 @@ from playground.jobs.belongings import asks_two_models
 from playground.jobs.memory import memory_of
 from playground.jobs.processes import start_worker, worker_environment
 from playground.jobs.room import Room
+from playground.machine_memory import total_memory
 from playground.settings import Settings
 from playground.storage.records import RunRow
 
@@ -85,7 +86,7 @@ class Cluster:
 
     def shortage(self, row: RunRow) -> str:
         """A sentence where no node has the memory for a run, and this machine has not either; empty otherwise."""
-        needed, most = self._needed.get(row.id, 0), psutil.virtual_memory().total
+        needed, most = self._needed.get(row.id, 0), total_memory()
         if self.takes(row) or needed <= most:
             return ""
         return too_large(needed, max(most, self._room.memory if self._room else 0))

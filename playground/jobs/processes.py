@@ -11,6 +11,7 @@ from typing import IO
 
 import psutil
 
+from playground.machine_memory import available_memory
 from playground.settings import Settings
 from playground.storage.run_folder import WORKER_LOG
 
@@ -62,7 +63,7 @@ class SpareWorker:
         if not self._settings.spare_worker or self._is_ready() or time.monotonic() < self._next_start:
             return
         self._next_start = time.monotonic() + PAUSE_SECONDS
-        if psutil.virtual_memory().available < NEEDED_BYTES:
+        if available_memory() < NEEDED_BYTES:
             return
         with (self._settings.data / SPARE_LOG).open("wb") as log:
             self._waiting = _start(MODULE, [], self._settings, log, wait=True)

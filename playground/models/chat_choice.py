@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import torch
 from safetensors import safe_open
 
 from playground import device
 from playground.device import Device
 from playground.errors import UserError
+from playground.machine_memory import total_memory
 from playground.models.gguf_model import is_gguf
 from playground.models.known_chat import CHAT_MODELS, KnownChat
 from playground.models.registry import ModelSource, chat_source, find_chat
@@ -46,7 +46,7 @@ def listed_chats(settings: Settings, memory: int = 0) -> list[ChatEntry]:
     """The host's own chat model, then the others that it lists; by default the known ones that `memory` bytes hold."""
     wanted = [each.strip() for each in settings.chat_models.split(",") if each.strip()]
     if not wanted:
-        wanted = [each.name for each in CHAT_MODELS if fits(each.parameters, memory or psutil.virtual_memory().total)]
+        wanted = [each.name for each in CHAT_MODELS if fits(each.parameters, memory or total_memory())]
     others = [] if wanted == [NOTHING] else wanted
     return [_entry(each) for each in dict.fromkeys([settings.chat_model, *others])]
 

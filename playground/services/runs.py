@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-import psutil
 from transformers import PretrainedConfig
 
 from playground.device import choose
@@ -14,6 +13,7 @@ from playground.errors import UserError
 from playground.evaluation.answer_warnings import mostly_short
 from playground.export import export, import_adapter
 from playground.jobs.queue import JobQueue
+from playground.machine_memory import available_memory, total_memory
 from playground.services.chat_models import ChatModels
 from playground.services.prepared import Prepared
 from playground.services.served_adapters import ServedAdapters
@@ -91,7 +91,7 @@ class Runs:
         config = self._within_limits(planned, "steps" in training_config.given_values(run_values))
         cost = estimate.estimate_run(config, load, model.config, speed)
         free = shutil.disk_usage(self._settings.data).free
-        estimate.check_capacity(cost, psutil.virtual_memory().total, free)
+        estimate.check_capacity(cost, total_memory(), free)
         return config, cost
 
     def plan_now(
@@ -214,4 +214,4 @@ def memory_advice(row: RunRow, model: PretrainedConfig) -> str:
     if row.kind != "train":
         return ""
     config = RunConfig.from_dict(read_config(row.folder))
-    return describe_shortage(config, model, psutil.virtual_memory().available)
+    return describe_shortage(config, model, available_memory())

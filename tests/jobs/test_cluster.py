@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from transformers import AutoConfig
@@ -102,7 +101,7 @@ def test_what_no_node_holds_is_done_here(at_work: JobQueue, visitor: str, caplog
 def test_what_this_machine_does_not_hold_either_fails_with_a_sentence(
     at_work: JobQueue, settings: Settings, visitor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster_module.psutil, "virtual_memory", lambda: SimpleNamespace(total=500_000_000))
+    monkeypatch.setattr(cluster_module, "total_memory", lambda: 500_000_000)
     seen = watch(at_work, visitor, at_work.submit(visitor, config(), TEXT), ended)
     needed = memory_of(seen.folder, settings)
     assert (seen.state, seen.error) == ("failed", too_large(needed, 5e8))
