@@ -15,7 +15,8 @@ import adapters
 from benchmarks.methods import base
 from playground.chat.answer import visible_text
 from playground.data import dataset, tokenize
-from playground.data.dataset import ExampleSplit, MixSettings
+from playground.data.dataset import ExampleSplit
+from playground.data.mix import MixSettings
 from playground.inference.engine import Decoding, Prompt, generate
 from playground.inference.hooks import apply_adapters
 from playground.inference.served_adapter import ServedAdapter, load_adapter

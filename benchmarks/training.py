@@ -24,6 +24,7 @@ from torch import Tensor
 import adapters
 from adapters.peft_method import unwrap
 from playground.data import dataset
+from playground.data.mix import MixSettings
 from playground.data.tokenize import NO_LOSS, Example, count_tokens
 from playground.device import Device
 from playground.jobs.processes import WORKER
@@ -188,9 +189,7 @@ def examples(data: Path, chat: ChatModel, work: str) -> list[Example]:
         cut = [ids[start : start + WINDOW] for start in range(0, len(ids) - WINDOW, WINDOW)]
         return [Example(each, each) for each in cut]
     document = read_document(data / "devils_dictionary/devils_dictionary.jsonl")
-    made = dataset.build_checked_split(
-        [document], chat.tokenizer, dataset.MixSettings(WINDOW, 0.01, 0, pairs_share=1.0)
-    )
+    made = dataset.build_checked_split([document], chat.tokenizer, MixSettings(WINDOW, 0.01, 0, pairs_share=1.0))
     return made.train
 
 

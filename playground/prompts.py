@@ -59,7 +59,7 @@ def render(tokenizer: PreTrainedTokenizerBase, conversation: Messages, thinking:
     A model that can think first does so only with `thinking`.
     """
     defused = [{**message, "content": defuse(tokenizer, message["content"])} for message in conversation]
-    text = _apply_template(tokenizer, defused, add_generation_prompt=True, enable_thinking=thinking)
+    text = _apply_template(tokenizer, defused, thinking)
     return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
@@ -70,20 +70,30 @@ def end_of_answer(tokenizer: PreTrainedTokenizerBase) -> int | None:
     """
     if tokenizer not in _ENDS:
         answered = [*messages("Question"), {"role": "assistant", "content": _ANSWER}]
-        _, _, behind = _apply_template(tokenizer, answered).rpartition(_ANSWER)
+        _, _, behind = _apply_template(tokenizer, answered, waits=False).rpartition(_ANSWER)
         control = {*tokenizer.get_added_vocab().values()}
         found = (each for each in tokenizer(behind, add_special_tokens=False)["input_ids"] if each in control)
         _ENDS[tokenizer] = next(found, tokenizer.eos_token_id)
     return _ENDS[tokenizer]
 
 
-def _apply_template(tokenizer: PreTrainedTokenizerBase, conversation: Messages, **options: bool) -> str:
-    # A template with a thinking mode, such as Qwen3's, thinks unless it is told not to; others do not read the word.
-    options = {"enable_thinking": False, **options}
+def _apply_template(
+    tokenizer: PreTrainedTokenizerBase, conversation: Messages, thinking: bool = False, waits: bool = True
+) -> str:
+    """The conversation as the model's chat template writes it; it `waits` for an answer, or has one at its end."""
+
+    def written(messages: Messages) -> str:
+        # A template with a thinking mode, as Qwen3 has, thinks unless it is told not to; others do not read the word.
+        return str(
+            tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=waits, enable_thinking=thinking
+            )
+        )
+
     try:
-        return str(tokenizer.apply_chat_template(conversation, tokenize=False, **options))
+        return written(conversation)
     except TemplateError:  # some, such as Gemma 2's, refuse a system text
-        return str(tokenizer.apply_chat_template(_without_system(conversation), tokenize=False, **options))
+        return written(_without_system(conversation))
 
 
 def _without_system(conversation: Messages) -> Messages:

@@ -9,7 +9,8 @@ from typing import Literal
 
 from transformers import PreTrainedTokenizerBase
 
-from playground.data.dataset import ExampleSplit, MixSettings, build_split
+from playground.data.dataset import ExampleSplit, build_split
+from playground.data.mix import MixSettings
 from playground.data.tokenize import NO_LOSS, Example, ExampleKind, pair_example
 from playground.data.training_pairs import given_pair
 from retrieval.document import Document

@@ -7,7 +7,7 @@ from typing import Any
 import adapters
 from adapters.base import Options
 from adapters.options import build, knob
-from playground.data.dataset import MixSettings
+from playground.data.mix import MixSettings
 from playground.errors import UserError
 from playground.settings import Settings
 from retrieval.document import Document

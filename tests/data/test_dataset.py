@@ -9,10 +9,12 @@ from transformers import PreTrainedTokenizerFast
 
 from playground.data import dataset
 from playground.data.dataset import ExampleSplit
+from playground.data.mix import MixSettings
 from playground.data.near_duplicates import group_repeats
 from playground.data.preview import preview_lines
 from playground.data.qa import pairs
 from playground.data.qa.patterns import ENGLISH
+from playground.data.side_examples import MAX_REPEATS
 from playground.data.tokenize import NO_LOSS, Example, TrainingPair, pair_example
 from playground.errors import UserError
 from playground.prompts import READ_PASSAGES, WITH_PASSAGES, Turn
@@ -43,7 +45,7 @@ def prose(paragraphs: int = 60) -> Document:
 
 
 def build(tokenizer: PreTrainedTokenizerFast, *documents: Document, **more: float) -> ExampleSplit:
-    mix = dataset.MixSettings(**{"window": 64, "heldout_share": 0.1, "seed": 0, **more})
+    mix = MixSettings(**{"window": 64, "heldout_share": 0.1, "seed": 0, **more})
     return dataset.build_checked_split(documents, tokenizer, mix)
 
 
@@ -388,7 +390,7 @@ def test_no_sentence_becomes_the_answer_to_everything(tokenizer: PreTrainedToken
     data = build(tokenizer, sectioned(text), window=256, pairs_share=0.6, gaps=False)
     answers = Counter(each.pair.answer for each in data.train if each.pair)
     assert answers
-    assert max(answers.values()) == dataset.MAX_REPEATS
+    assert max(answers.values()) == MAX_REPEATS
 
 
 def test_a_sentence_that_many_sections_repeat_is_taught_of_one_of_them(tokenizer: PreTrainedTokenizerFast) -> None:

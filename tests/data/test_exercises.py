@@ -7,8 +7,9 @@ from itertools import chain
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from playground.data.dataset import MixSettings, build_split
+from playground.data.dataset import build_split
 from playground.data.exercises import Exercise, exercise_examples, languages, read_exercises
+from playground.data.mix import MixSettings
 from playground.data.packing import join_groups, pack_length
 from playground.data.tokenize import MAX_GROUP_WINDOWS, Example
 from playground.prompts import Turn

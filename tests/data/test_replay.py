@@ -6,7 +6,8 @@ from pathlib import Path
 from transformers import PreTrainedTokenizerFast
 
 from playground.data import replay
-from playground.data.dataset import MixSettings, build_split
+from playground.data.dataset import build_split
+from playground.data.mix import MixSettings
 from playground.prompts import Messages, Turn
 from retrieval.document import Document
 

@@ -7,6 +7,7 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from playground.data import dataset
+from playground.data.mix import MixSettings
 from playground.data.qa import synthetic
 from playground.data.qa.synthetic import QuestionDraft
 from playground.data.quality import cut_spans
@@ -226,7 +227,7 @@ def test_a_run_learns_written_pairs_of_its_own_side_only_and_the_preview_shows_t
     list(begin(capable).write(visitor))
     documents = text.documents(visitor)
     assert dataset.data_hash(documents) != plain
-    made = dataset.build_split(documents, tokenizer, dataset.MixSettings(256, mix.heldout_share, 0, 0.9))
+    made = dataset.build_split(documents, tokenizer, MixSettings(256, mix.heldout_share, 0, 0.9))
     names = [
         {str(tokenizer.decode(each.input_ids)).split("Brown")[-1][:-10] for each in side if each.kind == "written"}
         for side in (made.train, made.heldout)
@@ -237,9 +238,9 @@ def test_a_run_learns_written_pairs_of_its_own_side_only_and_the_preview_shows_t
     assert not names[0] & names[1]
     assert not any(f"Brown{name}," in each for name in names[1] for each in read)
     again = dataset.build_split(
-        [Document.from_dict(each.to_dict()) for each in documents], tokenizer, dataset.MixSettings(256, 0.1, 0, 0.9)
+        [Document.from_dict(each.to_dict()) for each in documents], tokenizer, MixSettings(256, 0.1, 0, 0.9)
     )
-    assert again.train == dataset.build_split(documents, tokenizer, dataset.MixSettings(256, 0.1, 0, 0.9)).train
+    assert again.train == dataset.build_split(documents, tokenizer, MixSettings(256, 0.1, 0, 0.9)).train
     (row,) = [row for row in text.preview(visitor, mix) if row.kind == "written"]
     assert row.shown[0].pieces[-1][0].startswith("Captain Brown")
 

@@ -9,6 +9,7 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from playground.data import dataset
+from playground.data.mix import MixSettings
 from playground.data.packing import pack_examples
 from playground.data.preview import preview_examples
 from playground.data.sampler import BatchSampler
@@ -156,7 +157,7 @@ def test_a_text_that_is_too_short_is_refused_before_a_run(text: TrainingText, li
 
 def test_the_preview_marks_the_answer_and_its_end_alone(tokenizer: PreTrainedTokenizerFast) -> None:
     document = read_document(Path("playground/data/example_texts/us_constitution.txt"))
-    made = dataset.build_split([document], tokenizer, dataset.MixSettings(1024, 0.1, 0, 0.5))
+    made = dataset.build_split([document], tokenizer, MixSettings(1024, 0.1, 0, 0.5))
     by_kind = {row.kind: row for row in preview_examples(made.train, tokenizer)}
     ((stretch, learnt),) = by_kind["text"].shown[0].pieces
     assert learnt
