@@ -108,7 +108,7 @@ def write_adapter(
 
 
 def read_adapter(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, str]]:
-    """The config, tensors (in float32, on the CPU) and metadata of an adapter folder.
+    """The config, tensors (on the CPU, in at least 32 bits) and metadata of an adapter folder.
 
     Raises:
         MethodError: a file is missing or damaged.
@@ -116,14 +116,18 @@ def read_adapter(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], dict[
     try:
         config = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
         with safe_open(folder / SAFETENSORS_WEIGHTS_NAME, framework="pt") as file:
-            # In float32, as PEFT reads them: in 16 bits a scale would round them once more.
-            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a dictionary
+            tensors = {key: _in_32_bits(file.get_tensor(key)) for key in file.keys()}  # noqa: SIM118 - not a dictionary
             return config, tensors, file.metadata() or {}
     except (OSError, ValueError, SafetensorError) as error:
         raise MethodError(
             f"The adapter in {folder.name!r} cannot be read: {CONFIG_NAME} or {SAFETENSORS_WEIGHTS_NAME} is missing or "
             "damaged. Train it again, or restore the folder."
         ) from error
+
+
+def _in_32_bits(tensor: Tensor) -> Tensor:
+    """As PEFT reads it: in 16 bits a scale would round it once more."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
 def saved_scale(folder: Path) -> float:

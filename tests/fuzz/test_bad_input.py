@@ -179,4 +179,4 @@ def test_the_paths_of_any_body_are_found(content: Any) -> None:
 @bounded
 @given(header=st.binary(max_size=100))
 def test_any_cookie_header_is_read(header: bytes) -> None:
-    assert isinstance(cookies({"headers": [(b"cookie", header)]}), dict)
+    assert isinstance(cookies({"type": "http", "headers": [(b"cookie", header)]}), dict)
