@@ -15,7 +15,7 @@ from playground.errors import UserError
 
 UPLOADS, HELD, DOWNLOADS = "uploads", "held", "downloads"  # not read yet; waits for a visitor's choice; to be fetched
 LINKS = "links"  # to be fetched by whoever holds the address: a program, which has no cookie
-KEPT_SECONDS = {UPLOADS: 600, HELD: 3_600, DOWNLOADS: 3_600, LINKS: 3_600}
+KEPT_SECONDS = {UPLOADS: 1_800, HELD: 3_600, DOWNLOADS: 3_600, LINKS: 3_600}
 UNCLAIMED = "unclaimed"  # in place of a visitor: uploads of programs, until one names its file by the path it was told
 BROUGHT = (UPLOADS, HELD)
 STRAY_SECONDS = 600  # how long a file may lie outside all visitors' folders

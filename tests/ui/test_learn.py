@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -20,6 +21,7 @@ from playground.ui.learn.method_details import MethodCosts, article, facts, meas
 from playground.ui.shared import i18n
 from playground.ui.shared.controls import Controls, build_controls
 from playground.ui.train.tab import FIRST_METHOD
+from tests.fakes.page import page_request
 
 CACHES = (i18n.catalogue, i18n.i18n, i18n.words_from_code)
 REASON = "It cannot run here, as a test says so."
@@ -128,6 +130,18 @@ def test_costs_come_second_so_that_nothing_waits_for_them(settings: Settings, ti
     last = next(steps)
     assert last.side == 32
     assert set(last.costs) == {id_ for id_, method in adapters.methods().items() if not method.unavailable()}
+
+
+def test_costs_are_those_on_the_model_that_the_visitor_chose(
+    settings: Settings, tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, asked = Services(Settings(data=settings.data, chat_model=str(tiny_model_folder))), list[str]()
+    chosen = SimpleNamespace(model=SimpleNamespace(config=SimpleNamespace(hidden_size=7)))
+    monkeypatch.setattr(services.chats, "name", lambda visitor: "Another")
+    monkeypatch.setattr(services.chats, "get", lambda base: chosen)
+    monkeypatch.setattr(services.method_costs, "measure", lambda base: asked.append(base) or {})
+    *_, last = measured_costs(services, page_request())
+    assert (asked, last.side) == (["Another"], 7)
 
 
 def test_a_rivals_options_go_into_its_own_controls_and_the_rest_of_them_to_their_defaults() -> None:

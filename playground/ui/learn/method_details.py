@@ -6,15 +6,19 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+import gradio as gr
+
 import adapters
 from adapters.base import Method
 from adapters.cost import YARDSTICK, MethodCost
 from playground.charts.bars import Bar, draw_bars
 from playground.charts.layer import draw_layer, draw_legend
+from playground.errors import UserError
 from playground.services.app import Services
 from playground.training.config import TrainSettings
 from playground.ui.shared.format import decimal, parameters, size
 from playground.ui.shared.i18n import say, write_number
+from playground.ui.shared.session import visitor_of
 
 WINDOW = TrainSettings().window
 COLUMNS = ("method", "trained", "file", "memory", "time")
@@ -28,10 +32,21 @@ class MethodCosts:
     side: int
 
 
-def measured_costs(services: Services, base: str = "") -> Iterator[MethodCosts]:
-    """Empty costs at once, then all of them once the methods are measured on a chat model, the host's own with ""."""
+def measured_costs(services: Services, request: gr.Request | None = None) -> Iterator[MethodCosts]:
+    """Empty costs at once, then all of them, once they are measured on the chat model that a visitor would train.
+
+    It is the host's own for a visitor who is not known yet, and without a request.
+    """
     yield MethodCosts({}, 0)
+    base = _base(services, request) if request else ""
     yield MethodCosts(services.method_costs.measure(base), services.chats.get(base).model.config.hidden_size)
+
+
+def _base(services: Services, request: gr.Request) -> str:
+    try:
+        return services.chats.name(visitor_of(services.visitors, request))
+    except UserError:
+        return ""
 
 
 def picture(language: str, method: Method[Any], known: MethodCosts) -> str:

@@ -46,7 +46,7 @@ class LearnTab:
         """Updates at once without figures, then with them."""
         language, methods = language_of(request), adapters.methods().values()
         timeline = draw_timeline(methods, say(language, "learn.timeline").lstrip("# "))
-        for known in measured_costs(self.services):
+        for known in measured_costs(self.services, request):
             articles = "".join(article(language, method, known) for method in methods)
             grid = f'<div class="articles">{articles}</div>'
             yield timeline, table(language, known), legend(language, bars=False), grid

@@ -11,14 +11,13 @@ import adapters
 from adapters.base import Rival
 from adapters.errors import MethodError
 from adapters.options import build
-from playground.errors import UserError
 from playground.services.app import Services
 from playground.ui.learn.method_details import MethodCosts, facts, legend, measured_costs
 from playground.ui.shared.controls import Controls
 from playground.ui.shared.frames import Frames
 from playground.ui.shared.handlers import guard, guarded_stream
 from playground.ui.shared.i18n import mark, say
-from playground.ui.shared.session import language_of, visitor_of
+from playground.ui.shared.session import language_of
 from playground.ui.shared.tab import NO_PROGRESS, UNQUEUED, UNQUEUED_LATEST
 from playground.ui.train.method_cards import build_cards, card_classes, pictures
 
@@ -73,20 +72,13 @@ class MethodChoice:
         if not seen:
             return
         language = language_of(request)
-        for known in measured_costs(self.services, self._base(request)):
+        for known in measured_costs(self.services, request):
             described = _method_facts(language, form[0], known), self._rival_button(language, *form)
             yield legend(language), *pictures(language, known), *described
 
     def _describe(self, request: gr.Request, *form: Any) -> tuple[Any, ...]:
-        language, (*_, known) = language_of(request), measured_costs(self.services, self._base(request))
+        language, (*_, known) = language_of(request), measured_costs(self.services, request)
         return _method_facts(language, form[0], known), self._rival_button(language, *form)
-
-    def _base(self, request: gr.Request) -> str:
-        """The chat model that the visitor would train; the host's own for one who is not known yet."""
-        try:
-            return self.services.chats.name(visitor_of(self.services.visitors, request))
-        except UserError:
-            return ""
 
     def _choose_rival(self, _request: gr.Request, *form: Any) -> tuple[Any, ...]:
         rival = self._rival(*form)
