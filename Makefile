@@ -4,7 +4,7 @@ PORT ?= 7860
 FREE_MB := 4200
 VENV := .venv
 PY := $(VENV)/bin/python
-PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder  # a file's tests share their fixtures on one worker
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder  # a file's tests share their fixtures on one worker
 
 export GRADIO_ANALYTICS_ENABLED ?= False
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
