@@ -8,6 +8,7 @@ from playground.charts.svg import format_length, svg_image, svg_rect, svg_text
 
 PLAIN_WIDTH, PLAIN_ROW = 240, 30
 WIDTH, HEAD, ROW, THICKNESS = 340, 22, 36, 10
+LETTER, BOLD, GAP = 6.6, 7.6, 8  # widths: of a letter of a label and of a figure, and between the two
 KEY_ROW, KEY_SIDE = 18, 12  # of the key below stacked bars
 COLOURS = 8  # that the style sheet has for the parts of stacked bars
 LEAST_FOR_TEXT = 14  # a narrower part has no room for its number
@@ -47,18 +48,18 @@ def draw_interval_bars(title: str, bars: Sequence[IntervalBar], chance: float | 
 
     A dashed line marks `chance`, the share that guessing would reach.
     """
-    parts, y = list[str](), 0.0
+    parts, y, width = list[str](), 0.0, max([WIDTH, *map(_words_width, bars)])
     for bar in bars:
         if bar.group:
             parts.append(svg_text(0, y + 15, bar.group, "name"))
             y += HEAD
-        parts.append(_interval_bar(bar, y))
+        parts.append(_interval_bar(bar, y, width))
         if chance is not None:
-            x, top = format_length(WIDTH * chance), format_length(y + 15)
+            x, top = format_length(width * chance), format_length(y + 15)
             parts.append(f'<path class="chance" d="M{x} {top}v{THICKNESS + 6}"/>')
         y += ROW
     description = "; ".join(f"{' '.join(filter(None, [each.group, each.label]))}: {each.figure}" for each in bars)
-    return _heading(title) + svg_image("shares", WIDTH, y, title, description, "".join(parts))
+    return _heading(title) + svg_image("shares", width, y, title, description, "".join(parts))
 
 
 def draw_stacked_bars(title: str, rows: Mapping[str, Mapping[str, int]], names: Mapping[str, str]) -> str:
@@ -91,12 +92,17 @@ def _plain_bar(bar: Bar, y: float) -> str:
     return f'{words}{track}<rect class="reach" {sides} width="{reach}"/>'
 
 
-def _interval_bar(bar: IntervalBar, y: float) -> str:
+def _words_width(bar: IntervalBar) -> float:
+    """The room that a bar's words need, which stand in one line."""
+    return LETTER * len(bar.label) + GAP + BOLD * len(bar.figure)
+
+
+def _interval_bar(bar: IntervalBar, y: float, width: float) -> str:
     top = y + 18
-    words = svg_text(0, y + 13, bar.label) + svg_text(WIDTH, y + 13, bar.figure, "figure")
-    track = svg_rect("track", 0, top, WIDTH, THICKNESS)
-    share = svg_rect(f"share {bar.role}", 0, top, WIDTH * bar.value, THICKNESS)
-    return words + track + share + _whisker(WIDTH * bar.low, WIDTH * bar.high, top)
+    words = svg_text(0, y + 13, bar.label) + svg_text(width, y + 13, bar.figure, "figure")
+    track = svg_rect("track", 0, top, width, THICKNESS)
+    share = svg_rect(f"share {bar.role}", 0, top, width * bar.value, THICKNESS)
+    return words + track + share + _whisker(width * bar.low, width * bar.high, top)
 
 
 def _whisker(low: float, high: float, top: float) -> str:

@@ -56,3 +56,12 @@ def test_stacked_bars_share_the_width_by_their_counts_and_the_key_names_what_is_
     assert widths["stack0"][0] == 3 * widths["stack1"][0]
     assert widths["stack0"][0] + widths["stack1"][0] == widths["stack1"][1] == WIDTH
     assert "<desc>Retrieval: Lost 3, &lt;Misread&gt; 1; Base &lt;b&gt;: &lt;Misread&gt; 5</desc>" in svg
+
+
+def test_a_long_name_widens_the_picture_until_its_figure_stands_beside_it() -> None:
+    name = "Correct passage (upper bound) (SmolLM2-360M)"
+    short, long = (draw_interval_bars("Right", [IntervalBar(**{**vars(RAG), "label": each})]) for each in ("RAG", name))
+    assert f'viewBox="0 0 {WIDTH} ' in short
+    (width,) = re.findall(r'viewBox="0 0 ([\d.]+) ', long)
+    assert float(width) > 6 * len(name) + 7 * len(RAG.figure) > WIDTH
+    assert f'x="{width}"' in long, "the figure ends where the bar does"
