@@ -30,7 +30,7 @@ from playground.ui.text.written_questions import WrittenView
 from retrieval.readers.dispatch import SUFFIXES
 
 COLUMNS = ("name", "characters", "tokens", "pages", "passages", "pairs", "language")
-COLUMN_WIDTHS = ("140px", "105px", "80px", "70px", "95px", "115px", "95px")
+COLUMN_WIDTHS = ("158px", "105px", "80px", "70px", "95px", "115px", "95px")
 EMBEDDING = "embedding"
 
 
