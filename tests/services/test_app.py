@@ -31,6 +31,7 @@ def test_the_methods_are_measured_before_a_visitor_looks_at_them(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured = threading.Event()
+    monkeypatch.setattr(app, "FIRST_SECONDS", 0.1)
     monkeypatch.setattr(services.method_costs, "measure", measured.set)
     services.start()
     assert measured.wait(60)
