@@ -101,7 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(json.dumps({"prepared, s after the page was up": prepared}, indent=1))
         with running_app(folder, PLAYGROUND_MODELS=models, PLAYGROUND_PREPARE=PREPARE) as (url, _):
             httpx.get(url)  # Gradio writes the page anew for the first one who asks
-            prepare_all(url, asked.seconds)  # at once, but for the models, which must be loaded
+            prepare_all(url, asked.seconds)  # at once
+            while not httpx.get(f"{url}/health").json()["model_loaded"]:
+                time.sleep(0.2)
             for row in visits(url, asked.repeats):
                 print(json.dumps(row))
 

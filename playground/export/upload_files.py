@@ -5,18 +5,16 @@ of the members' names count, and no more bytes are unpacked than are allowed.
 """
 
 import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from playground.errors import UserError
+from retrieval.readers.foreign import DAMAGED_ZIP
 
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".npy", ".npz")
 IGNORED = (".md", ".jinja", ".txt", ".gitattributes")  # other files beside an adapter; never read
 MOST_FILES = 32
-# What a zip that is damaged, or packed in a way that Python does not know, raises.
-UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError)
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class _UploadedFile:
         try:
             with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as packed:
                 return packed.read(most)
-        except UNREADABLE as fault:
+        except DAMAGED_ZIP as fault:
             raise _unreadable(self.path.name) from fault
 
 
@@ -98,7 +96,7 @@ def _list_members(name: str, path: Path) -> list[_UploadedFile]:
         with zipfile.ZipFile(path) as archive:
             members = [each for each in archive.namelist()[: MOST_FILES + 1] if not each.endswith("/")]
             encrypted = any(each.flag_bits & 1 for each in archive.infolist())
-    except UNREADABLE as fault:
+    except DAMAGED_ZIP as fault:
         raise _unreadable(name) from fault
     if encrypted:
         raise UserError("This zip is encrypted. Pack the adapter's folder without a password.")
