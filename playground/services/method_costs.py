@@ -16,6 +16,10 @@ class MethodCostTable:
         self._lock = threading.Lock()
         self._costs: dict[str, dict[str, MethodCost]] = {}
 
+    def known(self, base: str = "") -> Mapping[str, MethodCost]:
+        """What has been measured on the chat model of this name; empty before. Never waits."""
+        return self._costs.get(base or self._chats.default, {})
+
     def measure(self, base: str = "") -> Mapping[str, MethodCost]:
         """Costs by the methods' ids, on the chat model of this name. The first call takes seconds; others wait."""
         base = base or self._chats.default

@@ -14,7 +14,7 @@ from benchmarks.journey import free_port
 from playground.services.app import Services
 from playground.settings import Settings
 from playground.ui.train import method_choice
-from tests.fakes.page import MINUTES, chromium, served_page
+from tests.fakes.page import MINUTES, chromium, served_page, settle
 from tests.fakes.texts import CLUB_RULES
 
 pytestmark = pytest.mark.slow
@@ -95,15 +95,84 @@ def test_a_late_estimate_of_an_older_form_does_not_stay(
 
     monkeypatch.setattr(services.runs, "plan", slow)
     put(form, "Steps", "5")
-    until = time.monotonic() + MINUTES / 1_000
-    while not asked and time.monotonic() < until:
-        form.wait_for_timeout(50)
+    wait_for(form, asked)
     put(form, "Rank", "2")
     _, cost = plan(asked[0], "lora", "quick", {"rank": 2}, {"steps": 5})
     right = re.compile(rf"^{cost.trainable:,} trainable .* 5 steps ")
     expect(form.get_by_label("Before you start")).to_have_value(right, timeout=MINUTES)
     form.wait_for_timeout(1_000 * SLOW)
     expect(form.get_by_label("Before you start")).to_have_value(right)
+
+
+def test_a_value_typed_while_the_first_estimate_is_made_is_estimated_last(
+    form: Page, app: tuple[str, Services], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, asked = app[1].runs.plan, list[float]()
+
+    def slow(visitor: str, method: str, preset: str, values: Mapping[str, Any], run_values: Mapping[str, Any]) -> Any:
+        if run_values["steps"] != 5:
+            asked.append(time.monotonic())
+            time.sleep(SLOW)
+        return plan(visitor, method, preset, values, run_values)
+
+    monkeypatch.setattr(app[1].runs, "plan", slow)
+    form.reload()
+    settle(form)
+    form.get_by_role("tab", name="Fine-tune").click(timeout=MINUTES)
+    form.get_by_role("button", name="Advanced").click()
+    wait_for(form, asked)
+    put(form, "Steps", "5")
+    right = re.compile(r"\b5 steps ")
+    expect(form.get_by_label("Before you start")).to_have_value(right, timeout=MINUTES)
+    form.wait_for_timeout(1_000 * SLOW)
+    expect(form.get_by_label("Before you start")).to_have_value(right)
+
+
+def test_the_method_chosen_while_the_methods_are_measured_is_described(
+    form: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen, measure, asked, told = threading.Event(), method_choice.measured_costs, list[str](), list[str]()
+
+    def slowly(services: Services, base: str) -> Iterator[Any]:
+        is_first = not asked
+        asked.append("asked")
+        *_, measured = measure(services, base)
+        yield measured
+        assert not is_first or chosen.wait(MINUTES / 1_000)
+        yield measured
+        told.append("measured")
+
+    monkeypatch.setattr(method_choice, "measured_costs", slowly)
+    form.reload()
+    settle(form)
+    form.get_by_role("tab", name="Fine-tune").click(timeout=MINUTES)
+    about = form.locator(".chosen-method h4")
+    expect(about).to_have_text("LoRA", timeout=MINUTES)
+    form.locator(".cards").get_by_role("button", name="VeRA").click()
+    expect(about).to_have_text("VeRA", timeout=MINUTES)
+    told.clear()
+    chosen.set()
+    wait_for(form, told)
+    expect(about).to_have_text("VeRA", timeout=MINUTES)
+    form.wait_for_timeout(1_500)
+    expect(about).to_have_text("VeRA")
+
+
+def test_the_examples_of_training_follow_the_form_once_they_are_open(form: Page) -> None:
+    form.get_by_role("button", name="What the model will see").click()
+    total = form.get_by_role("row", name="Total").filter(visible=True)
+    expect(total).to_be_visible(timeout=MINUTES)
+    before = total.inner_text()
+    put(form, "Reading exercises", "0")
+    expect(total).not_to_have_text(before, timeout=MINUTES)
+
+
+def wait_for(form: Page, happened: list[Any]) -> None:
+    """Until the list has something."""
+    until = time.monotonic() + MINUTES / 1_000
+    while not happened and time.monotonic() < until:
+        form.wait_for_timeout(50)
+    assert happened
 
 
 def test_a_value_out_of_range_takes_the_place_of_the_estimate(form: Page) -> None:
@@ -136,9 +205,6 @@ def test_a_refusal_stays_when_the_page_has_measured_the_methods(form: Page, monk
     sentence = form.locator(".notice textarea").filter(visible=True)
     expect(sentence).to_have_value(refusal, timeout=MINUTES)
     refused.set()
-    until = time.monotonic() + MINUTES / 1_000
-    while not told and time.monotonic() < until:
-        form.wait_for_timeout(50)
+    wait_for(form, told)
     form.wait_for_timeout(1_500)
     expect(sentence).to_have_value(refusal)
-    assert told

@@ -139,9 +139,11 @@ def test_costs_are_those_on_the_model_that_the_visitor_chose(
     chosen = SimpleNamespace(model=SimpleNamespace(config=SimpleNamespace(hidden_size=7)))
     monkeypatch.setattr(services.chats, "name", lambda visitor: "Another")
     monkeypatch.setattr(services.chats, "get", lambda base: chosen)
-    monkeypatch.setattr(services.method_costs, "measure", lambda base: asked.append(base) or {})
-    *_, last = measured_costs(services, page_request())
-    assert (asked, last.side) == (["Another"], 7)
+    monkeypatch.setattr(services.method_costs, "measure", asked.append)
+    monkeypatch.setattr(services.method_costs, "known", lambda base: {base: "measured"} if asked else {})
+    first, last = measured_costs(services, page_request())
+    assert (first, asked) == (MethodCosts({}, 0), ["Another"])
+    assert (last.costs, last.side) == ({"Another": "measured"}, 7)
 
 
 def test_a_rivals_options_go_into_its_own_controls_and_the_rest_of_them_to_their_defaults() -> None:

@@ -33,18 +33,25 @@ class MethodCosts:
 
 
 def measured_costs(services: Services, request: gr.Request | None = None) -> Iterator[MethodCosts]:
-    """Empty costs at once, then all of them, once they are measured on the chat model that a visitor would train.
+    """What is known at once, then all costs, once they are measured on the chat model that a visitor would train.
 
     It is the host's own for a visitor who is not known yet, and without a request.
     """
-    yield MethodCosts({}, 0)
-    base = _base(services, request) if request else ""
-    yield MethodCosts(services.method_costs.measure(base), services.chats.get(base).model.config.hidden_size)
+    yield known_costs(services, request)
+    services.method_costs.measure(_base(services, request))
+    yield known_costs(services, request)
 
 
-def _base(services: Services, request: gr.Request) -> str:
+def known_costs(services: Services, request: gr.Request | None = None) -> MethodCosts:
+    """The same as far as it has been measured; never waits for a measurement."""
+    base = _base(services, request)
+    costs = services.method_costs.known(base)
+    return MethodCosts(costs, services.chats.get(base).model.config.hidden_size if costs else 0)
+
+
+def _base(services: Services, request: gr.Request | None) -> str:
     try:
-        return services.chats.name(visitor_of(services.visitors, request))
+        return services.chats.name(visitor_of(services.visitors, request)) if request else ""
     except UserError:
         return ""
 

@@ -1,5 +1,6 @@
 """The choice of a method: the cards, facts about the chosen one, and its rival; knows no method by name."""
 
+import secrets
 from collections.abc import Iterator
 from functools import partial
 from html import escape
@@ -12,7 +13,7 @@ from adapters.base import Rival
 from adapters.errors import MethodError
 from adapters.options import build
 from playground.services.app import Services
-from playground.ui.learn.method_details import MethodCosts, facts, legend, measured_costs
+from playground.ui.learn.method_details import MethodCosts, facts, known_costs, legend, measured_costs
 from playground.ui.shared.controls import Controls
 from playground.ui.shared.frames import Frames
 from playground.ui.shared.handlers import guard, guarded_stream
@@ -35,6 +36,7 @@ class MethodChoice:
         with gr.Column(elem_classes="chosen-method"):
             self.about = gr.HTML(elem_classes="told")
             self.rival = gr.Button(visible=False, size="sm")
+        self.redrawn = gr.Textbox(visible="hidden")  # its change describes the chosen method again
 
     def wire(self, seen: gr.Textbox, controls: Controls, form: list[Any], notice: gr.Textbox) -> None:
         """Draw the cards once `seen` has a text.
@@ -48,14 +50,14 @@ class MethodChoice:
         for id_, method in adapters.methods().items():
             followed += controls.methods[id_] if method.rival(method.Options()) else []
         described, describe = [notice, self.about, self.rival], guard(3, clears=False)(self._describe)
-        gr.on([each.change for each in followed], describe, form, described, **UNQUEUED_LATEST)
+        gr.on([each.change for each in (*followed, self.redrawn)], describe, form, described, **UNQUEUED_LATEST)
         filled = [notice, self.method, *controls.flat]
         self.rival.click(guard(len(filled))(self._choose_rival), form, filled, **UNQUEUED)
-        drawn = [notice, self.legend, *[card.picture for card in self.cards.values()], self.about, self.rival]
+        drawn = [notice, self.legend, *[card.picture for card in self.cards.values()], self.redrawn]
         frames = Frames(drawn)
         show = frames.stream(guarded_stream(len(drawn), clears=False)(self._show))
         self._draw = partial(
-            gr.on, fn=show, inputs=[seen, *form], outputs=frames.outputs, api_visibility="private", **NO_PROGRESS
+            gr.on, fn=show, inputs=seen, outputs=frames.outputs, api_visibility="private", **NO_PROGRESS
         )
         self._draw(seen.change)
 
@@ -67,17 +69,19 @@ class MethodChoice:
         cards = [gr.update(elem_classes=card_classes(id_ == chosen)) for id_ in self.cards]
         return [*cards, *[gr.update(visible=id_ == chosen) for id_ in self.controls.groups]]
 
-    def _show(self, request: gr.Request, seen: str, *form: Any) -> Iterator[tuple[Any, ...]]:
-        """Updates at once without figures, then with the measured ones; none before the tab was seen."""
+    def _show(self, request: gr.Request, seen: str) -> Iterator[tuple[Any, ...]]:
+        """Updates at once without figures, then with the measured ones; none before the tab was seen.
+
+        What depends on the form follows `redrawn`, as a visitor may choose another method meanwhile.
+        """
         if not seen:
             return
         language = language_of(request)
         for known in measured_costs(self.services, request):
-            described = _method_facts(language, form[0], known), self._rival_button(language, *form)
-            yield legend(language), *pictures(language, known), *described
+            yield legend(language), *pictures(language, known), secrets.token_hex(4)
 
     def _describe(self, request: gr.Request, *form: Any) -> tuple[Any, ...]:
-        language, (*_, known) = language_of(request), measured_costs(self.services, request)
+        language, known = language_of(request), known_costs(self.services, request)
         return _method_facts(language, form[0], known), self._rival_button(language, *form)
 
     def _choose_rival(self, _request: gr.Request, *form: Any) -> tuple[Any, ...]:

@@ -76,10 +76,10 @@ class Preview:
     def _wire(self) -> None:
         shown, asked = [self.notice, *self.outputs], self.inputs
         lazy = {**LAZY, "show_progress_on": self.counts}
-        self.panel.expand(lambda: True, None, self.is_open, **QUEUED).then(guard(5)(self._draw), asked, shown, **lazy)
+        self.panel.expand(lambda: True, None, self.is_open, **QUEUED)
         self.panel.collapse(lambda: False, None, self.is_open, **QUEUED)
-        for control in self.run:
-            control.change(guard(5)(self._draw), asked, shown, **lazy)
+        changes = [each.change for each in (self.is_open, *self.run)]
+        gr.on(changes, guard(5)(self._draw), asked, shown, **lazy)
         self.kind.input(guard(5)(self._show_first), asked, shown, **lazy)
         self.another.click(guard(5)(self._show_next), [self.place, *asked], shown, **lazy)
 

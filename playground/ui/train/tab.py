@@ -110,10 +110,9 @@ class TrainTab:
         changed = [control.change for control in self.form]
         gr.on(changed, lambda: notice_update(""), None, self.notice, **UNQUEUED)
         told = [self.estimate, self.warning, self.reading]
-        estimate = guard(len(told), clears=False)(self._estimate), [self.seen, *self.form], told
-        gr.on([*changed, self.redrawn.change], *estimate, **UNQUEUED_LATEST)
-        seen = self.seen.change(self._suggest_mix, self.mix.suggested, self.mix.outputs, **UNQUEUED)
-        seen.then(*estimate, **UNQUEUED_LATEST)
+        estimate = guard(len(told), clears=False)(self._estimate)
+        gr.on([*changed, self.redrawn.change], estimate, [self.seen, *self.form], told, **UNQUEUED_LATEST)
+        self.seen.change(self._suggest_mix, self.mix.suggested, [*self.mix.outputs, self.redrawn], **UNQUEUED)
         started = [self.notice, self.name, *self.panel.outputs, self.changed]
         self.panel.start.click(
             guard(len(started))(self._start),
@@ -158,10 +157,12 @@ class TrainTab:
         )
 
     def _suggest_mix(self, request: gr.Request, suggested: str) -> tuple[Any, ...]:
+        """The mix that fits the text, and a first estimate."""
         try:
-            return self.mix.refresh(visitor_of(self.services.visitors, request), suggested)
+            suggestion = self.mix.refresh(visitor_of(self.services.visitors, request), suggested)
         except UserError:  # no visit yet: the bar says why
-            return self.mix.unchanged
+            suggestion = self.mix.unchanged
+        return *suggestion, secrets.token_hex(4)
 
     def _pending_estimate(self, language: str, visitor: str, shown: str) -> Any:
         """In place of "there is no text", once there is one: a new estimate takes some seconds."""
