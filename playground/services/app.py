@@ -175,25 +175,26 @@ class Services:
         """One after the other: two models that are loaded at once spoil each other."""
         self.preparing.offer_known()
         self._warm_up()
-        self._measure_methods()
+        self._wait_until_quiet()
+        if not self._closing.is_set():
+            self._measure()
         self.preparing.work(self._closing)
 
     def _warm_up(self) -> None:
-        """So that the first question does not wait for the models, nor the first estimate for the machine's pace."""
+        """So that the first question does not wait for the models."""
         self.embedders.default().encode(["warm"])
         forward_of(self.chat.model, self.chat.bits)
+
+    def _wait_until_quiet(self) -> None:
+        """Whoever comes right after the start asks first: what follows takes seconds, in which answers are slow."""
+        self._closing.wait(FIRST_SECONDS)
+        while self.answers.is_answering() and not self._closing.is_set():
+            self._closing.wait(1.0)
+
+    def _measure(self) -> None:
+        """Before most visitors plan a run, as one that begins meanwhile would be planned for a busy machine."""
         self.self_tests.run_after_load([])
         options = adapters.get(YARDSTICK).Options()
         footprint_of(YARDSTICK, options, self.chat.model.config)
         training_speed(self.chat.model, choose())(YARDSTICK, options)
-
-    def _measure_methods(self) -> None:
-        """Before most visitors look at them, as a run that begins meanwhile would be planned for a busy machine.
-
-        It takes seconds, in which answers are slow, so whoever comes right after the start asks first.
-        """
-        self._closing.wait(FIRST_SECONDS)
-        while self.answers.is_answering() and not self._closing.is_set():
-            self._closing.wait(1.0)
-        if not self._closing.is_set():
-            self.method_costs.measure()
+        self.method_costs.measure()
