@@ -67,6 +67,10 @@ class Host:
             time.sleep(0.1)
         raise TimeoutError(f"{seen.state} {seen.error!r} after {len(seen.events)} events")
 
+    def has_worker(self, run: str) -> bool:
+        """Whether the worker of a run is alive."""
+        return psutil.pid_exists(self.store.runs.get(self.visitor, run).pid or -1)
+
     def kill_worker(self, run: str) -> None:
         """End the worker of a run, if it has one."""
         pid = self.store.runs.get(self.visitor, run).pid

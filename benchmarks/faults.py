@@ -81,10 +81,11 @@ def disk_full(host: Host) -> Outcome:
     visitors = Visitors(host.store, [])
     seen = [_told(lambda: host.store.save_conversation(host.visitor, {"base": ["x" * 200_000]}))]
     seen += [_told(lambda: visitors.identify(new_secret()))]
-    paused = host.wait(run, lambda each: each.state == "stopped")
+    paused = host.wait(run, lambda each: each.state == "stopped" or not host.has_worker(run))
     reading = visitors.identify(host.secret) == host.visitor
     filler.unlink()
-    return Outcome(f"{paused.error} Others: {'; '.join(seen)}", f"read {reading}; {_like_undisturbed(host, run)}")
+    told = paused.error or "no word of the run, as there is no room for one either."
+    return Outcome(f"{told} Others: {'; '.join(seen)}", f"read {reading}; {_like_undisturbed(host, run)}")
 
 
 def clock_jump(host: Host) -> Outcome:

@@ -91,8 +91,9 @@ class PageClient:
                 await self._call(each)
         for each in queued:
             await self._join(each, {})
-        async for _ in self._messages():
-            pass
+        if queued:  # the server has nothing to tell a page that waits for no event
+            async for _ in self._messages():
+                pass
         return html, time.monotonic() - began
 
     async def look(self) -> None:
