@@ -25,13 +25,20 @@ _UNWRITTEN = regex.compile(
     r"[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06dc"
     r"\u00ad\u200b-\u200f\u2060\ufeff]"
 )
+_OTHER_DIGIT = regex.compile(r"[\p{Nd}--[0-9]]", regex.V1)  # of Arabic, Persian, Hindi, Bengali, Thai …
 _BLANK_GROUPS = regex.compile(r"(?<![\w.,])\d{1,3}(?: \d{3})+(?![\w])")
 _COMMA_GROUPS = regex.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _CODE = regex.compile(r"(\p{L}{1,4})(\d{2,})")
+_MEASURE = regex.compile(r"(?P<number>\d+(?:[.,:]\d+)*)(?P<unit>\p{L}{1,4})")
+_PREFIXED = regex.compile(r"v(?P<number>\d+(?:\.\d+)+)|0x(?P<hex>[0-9a-f]{4,})")
+_POINT_GROUPS = regex.compile(r"\d{1,3}(?:\.\d{3})+(?:,\d+)?")
+_HYPHEN_GROUPS = regex.compile(r"(?!\d{4}-\d\d-\d\d$|\d\d?-\d\d?-\d{4}$)\d+(?:[-‐]\d+)+")  # no date
 _ORDINAL = regex.compile(r"\d+(?:st|nd|rd|th|s)")
 _LONG_NUMBER = 5  # digits from which on a number is a name of something rather than a year or an amount
 # Vietnamese tone marks stand on either vowel of oa, oe and uy: "hoà" and "hòa" are one word.
 _TONED = regex.compile(r"(o(?=[ae])|u(?=y))(\w)([\u0300\u0301\u0303\u0309\u0323])(?!\w)")
+# Letters that are typed in another way too: the Turkish i, the French ligature, the Persian kaf and yeh.
+_ONE_LETTER = str.maketrans({"ı": "i", "œ": "oe", "ک": "ك", "ی": "ي"})
 _CAPITALS = regex.compile(r"\p{Lu}{2,}")
 
 
@@ -70,16 +77,17 @@ def words_of(text: str) -> Iterator[Word]:
 
 
 def normalized(text: str) -> str:
-    """Compatibility forms replaced (NFKC), signs without meaning for search removed, "10 000" joined."""
+    """Compatibility forms replaced (NFKC), signs without meaning for search removed, "10 000" joined, digits 0 to 9."""
     text = _UNWRITTEN.sub("", unicodedata.normalize("NFKC", text))
+    text = _OTHER_DIGIT.sub(lambda found: str(unicodedata.digit(found[0])), text)
     return _BLANK_GROUPS.sub(lambda found: found[0].replace(" ", ""), text)
 
 
 def fold(word: str) -> str:
-    """The word in lower case, with one place for a Vietnamese tone, one i for Turkish and one sigma for Greek."""
+    """The word in lower case, with one place for a Vietnamese tone, and one form of letters that have several."""
     if word.isascii():
         return word.lower()
-    lower = word.replace("İ", "i").casefold().replace("ı", "i")
+    lower = word.replace("İ", "i").casefold().translate(_ONE_LETTER)
     if lower.isascii():
         return lower
     return unicodedata.normalize("NFC", _TONED.sub(r"\1\3\2", unicodedata.normalize("NFD", lower)))
@@ -95,18 +103,47 @@ def _word(written: str, capital: str) -> Word:
     if _COMMA_GROUPS.fullmatch(written):
         written = written.replace(",", "")
     folded = fold(written)
+    if special := _prefixed(folded) or _measure(written, folded):
+        return special
     code = _CODE.fullmatch(folded)
     pieces = code.groups() if code else _pieces(folded)
     if pieces == (folded,):
         return Word(pieces, capital=capital, exact=_is_identifier(written, pieces))
     if not any(map(str.isalpha, folded)):
         # The parts of a version or an amount are noise; a year or a longer number in a date is not.
-        return Word(tuple(piece for piece in pieces if len(piece) > 3), folded, exact=True)
+        return Word((*(piece for piece in pieces if len(piece) > 3), *_ungrouped(folded)), folded, exact=True)
     if all(len(piece) == 1 for piece in pieces) and folded.count(".") == len(pieces) - 1:
         joined = "".join(pieces)
         return Word((joined,), capital=joined.upper() if written.isupper() else "")
     whole = folded if folded[0] == "." else "".join(pieces)
     return Word(pieces, whole, exact=_is_identifier(written, pieces))
+
+
+def _prefixed(folded: str) -> Word | None:
+    """A version with its "v" or a hexadecimal number with its "0x": the same without."""
+    found = _PREFIXED.fullmatch(folded)
+    if not found:
+        return None
+    return Word((), found["number"], exact=True) if found["number"] else Word((found["hex"],), folded, exact=True)
+
+
+def _measure(written: str, folded: str) -> Word | None:
+    """An amount that its unit follows without a blank ("1.4kg", "7:30pm"): found by both, too."""
+    found = _MEASURE.fullmatch(folded)
+    if not found or _ORDINAL.fullmatch(folded):
+        return None
+    number = found["number"].replace(",", "") if _COMMA_GROUPS.fullmatch(found["number"]) else found["number"]
+    return Word((number, found["unit"]), folded, exact=_is_identifier(written, (folded,)))
+
+
+def _ungrouped(number: str) -> tuple[str, ...]:
+    """A number without the points or hyphens that part its digits in groups ("10.000", "030-1234-560"), if any."""
+    if _POINT_GROUPS.fullmatch(number):
+        return (number.replace(".", ""),)
+    if _HYPHEN_GROUPS.fullmatch(number):
+        joined = "".join(filter(str.isdigit, number))
+        return (joined,) if len(joined) >= _LONG_NUMBER else ()
+    return ()
 
 
 def _pieces(folded: str) -> tuple[str, ...]:

@@ -26,10 +26,30 @@ from retrieval.words import words_of
         ("كتاب", "كِتَاب"),
         ("שלום", "שָׁלוֹם"),
         ("maxSeq".lower(), "max_seq"),
+        ("version 2.1.10", "v2.1.10"),
+        ("80070005", "0x80070005"),
+        ("oeuvre", "œuvre"),
+        ("كتاب", "کتاب"),
+        ("12345", "१२३४५"),
+        ("011445566", "٠١١٤٤٥٥٦٦"),
+        ("9783161484100", "978-3-16-148410-0"),
     ],
 )
 def test_two_ways_to_write_a_word_share_a_term(asked: str, written: str) -> None:
     assert set(Terms("und")(asked)) & set(Terms("und")(written))
+
+
+@pytest.mark.parametrize(
+    ("spaced", "joined"),
+    [("32 GB", "32GB"), ("1.4 kg", "1.4kg"), ("7:30 pm", "7:30pm"), ("1,5 l", "1,5l"), ("1150 kg", "1,150kg")],
+)
+def test_an_amount_is_found_with_and_without_the_blank_before_its_unit(spaced: str, joined: str) -> None:
+    assert set(Terms("und")(spaced)) <= set(Terms("und")(joined))
+
+
+@pytest.mark.parametrize(("asked", "written"), [("10000", "10.000"), ("2000000", "2.000.000"), ("1150,50", "1.150,50")])
+def test_points_between_groups_of_digits_change_no_amount(asked: str, written: str) -> None:
+    assert asked in Terms("de")(written)
 
 
 @pytest.mark.parametrize("one", ["1.1.10", "2024-05-03", "12:30", "39.30", "192.168.0.1"])
