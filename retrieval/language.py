@@ -127,7 +127,7 @@ class Terms:
         every = {word: self._named_word(word) for word in set(written)}
         content = {word: self._without_stop_words(named) for word, named in every.items()}
         kept = content if any(word.terms for word in content.values()) else every
-        stems = {word: replace(each, parts=self._stems(each.parts)) for word, each in kept.items() if each.terms}
+        stems = {word: self._stemmed(each) for word, each in kept.items() if each.terms}
         return [stems[word] for word in written if word in stems]
 
     def _named_word(self, word: Word) -> Word:
@@ -140,6 +140,11 @@ class Terms:
         if self._stop.isdisjoint(word.parts):
             return word
         return replace(word, parts=tuple(part for part in word.parts if part not in self._stop))
+
+    def _stemmed(self, word: Word) -> Word:
+        """The word in stems; a compound is joined before, as one that is written without its hyphen."""
+        whole = self._stems((word.whole,))[0] if word.whole.isalpha() else word.whole
+        return replace(word, parts=self._stems(word.parts), whole=whole)
 
     def _stems(self, parts: tuple[str, ...]) -> tuple[str, ...]:
         if self._stemmer is None:

@@ -52,6 +52,13 @@ def test_points_between_groups_of_digits_change_no_amount(asked: str, written: s
     assert asked in Terms("de")(written)
 
 
+@pytest.mark.parametrize(
+    ("asked", "written"), [("cooperation", "co-operation"), ("emails", "e-mail"), ("nodejs", "Node.js")]
+)
+def test_a_compound_and_its_joined_form_share_a_stem(asked: str, written: str) -> None:
+    assert set(Terms("en")(asked)) & set(Terms("en")(written))
+
+
 @pytest.mark.parametrize("one", ["1.1.10", "2024-05-03", "12:30", "39.30", "192.168.0.1"])
 def test_a_number_with_points_is_one_term(one: str) -> None:
     assert one in Terms("en")(f"It came with {one}.")
