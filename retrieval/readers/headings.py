@@ -16,10 +16,13 @@ _NOT_A_TITLE = re.compile(r"^(\s*$| {4}|\t| {0,3}([-*+>#|]|\d+[.)] ))")
 _RULE = re.compile(r"^\s*([=\-~^*#_])\1{2,}\s*$")
 _NUMBERED = re.compile(r"^(\d{1,3}(?:\.\d{1,3})*)\.?\s+(?=[^\W\d_]|[\"'“‘«¿¡(])")
 _NAMED = re.compile(
-    r"^(?P<word>part|book|title|chapter|article|amendment|appendix|section|phần|chương|điều|mục|chapitre|partie|"
-    r"kapitel|teil|abschnitt|capítulo|parte|sección|artículo)\s+(?:[ivxlcdm]+|\d{1,3}|[a-z])\b[.:]?(?P<rest>.*)$",
+    r"^(?:(?P<word>part|book|title|chapter|article|amendment|appendix|section|phần|chương|điều|mục|chapitre|partie|"
+    r"kapitel|teil|abschnitt|artikel|capítulo|parte|sección|artículo)\s+(?:[ivxlcdm]+|\d{1,3}|[a-z])\b"
+    r"|§\s*\d{1,4}[a-z]?\b|第[\d一二三四五六七八九十百零〇]+[章节節条條編])[.:]?(?P<rest>.*)$",
     re.IGNORECASE,
 )
+_ENDED = re.compile(r"[.!?;:…。][\"”’»)]*$")
+_BEGINS_ANEW = re.compile(r"\(?(?:\d{1,3}|[a-zđ])[.)]\s|[-*•–—\"“«„(]|[^\W\d_]")  # an entry of a list, or a letter
 _DEPTH = {"part": 1, "book": 1, "title": 1, "phần": 1, "partie": 1, "teil": 1, "parte": 1}
 _DEEPEST = {"section": 3, "mục": 3, "abschnitt": 3, "sección": 3}
 
@@ -126,17 +129,42 @@ def plain_headings(text: str) -> list[HeadingMark]:
         if ("." in number or number in chapters) and not title.endswith(".")
     ]
     marks += [HeadingMark(start, 1, title) for start, title in blocks if is_contents(title)]
-    marks += [mark for start, title in blocks if (mark := _named_heading(start, title))]
+    named = dict(blocks) | dict(_title_lines(text))
+    marks += [mark for start, title in named.items() if (mark := _named_heading(start, title))]
     return sorted(marks, key=lambda mark: mark.start)
 
 
 def _named_heading(start: int, title: str) -> HeadingMark | None:
     """The heading of a title such as `ARTICLE I. The name`; None for a sentence that only begins like one."""
     match = _NAMED.match(title)
-    if not match or not title[0].isupper() or (match["rest"][:1].isspace() and match["rest"].strip()[:1].islower()):
+    if not match or title[0].islower() or (match["rest"][:1].isspace() and match["rest"].strip()[:1].islower()):
         return None
-    word = match["word"].lower()
+    if not match["word"] and _ENDED.search(title):
+        return None
+    word = (match["word"] or "").lower()
     return HeadingMark(start, _DEPTH.get(word) or _DEEPEST.get(word, 2), title)
+
+
+def _title_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Named lines ("Article 5. Loans", "§ 2 Notice") with their text directly below, without a blank line between."""
+    every = list(lines(text))
+    for place, (start, line) in enumerate(every[:-1]):
+        if not _NAMED.match(line) or len(line) > MAX_TITLE or _ENDED.search(_NAMED.sub(r"\g<rest>", line).strip()):
+            continue
+        above, below = every[place - 1][1].strip() if place else "", every[place + 1][1].strip()
+        is_apart = not above or _ENDED.search(above) or _NAMED.match(above)
+        if is_apart and _BEGINS_ANEW.match(below) and not below[0].islower() and _has_text(every, place + 1):
+            yield start, line.strip()
+
+
+def _has_text(every: Sequence[tuple[int, str]], place: int) -> bool:
+    """Whether the paragraph that goes on at this line ends as a sentence does, so is more than a title."""
+    last = ""
+    for _, line in every[place:]:
+        if not line.strip() or _NAMED.match(line):
+            break
+        last = line.strip()
+    return bool(_ENDED.search(last))
 
 
 def _short_paragraphs(text: str) -> Iterator[tuple[int, str]]:

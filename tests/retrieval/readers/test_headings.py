@@ -44,3 +44,27 @@ def test_named_headings_but_not_sentences(write: Write) -> None:
 def test_what_follows_a_table_of_contents_is_not_inside_it(write: Write) -> None:
     text = "Contents\n\n1 One\n2 Two\n\nChapter 1\n\nText."
     assert labels(read_document(write("a.txt", text))) == ["Contents", "Chapter 1"]
+
+
+def test_an_articles_title_is_its_line_where_the_text_stands_directly_below(write: Write) -> None:
+    text = (
+        "Điều 2. Thẻ bạn đọc\n1. Thẻ có giá trị 12 tháng.\n2. Lệ phí là 30.000 đồng.\n\n"
+        "Điều 5. Mượn sách\n1. Được mượn 5 cuốn.\n2. Thời hạn là 14 ngày.\n3. Được gia hạn.\n"
+        "Điều 51. Hiệu lực\nQuy chế có hiệu lực từ nay.\n"
+    )
+    labels = [span.label for span in read_document(write("luat.txt", text)).headings]
+    assert labels == ["Điều 2. Thẻ bạn đọc", "Điều 5. Mượn sách", "Điều 51. Hiệu lực"]
+
+
+def test_paragraph_signs_of_a_law_are_headings_but_not_references_to_them(write: Write) -> None:
+    text = (
+        "§ 1 Geltung\n(1) Dies gilt für Boote.\n\n§ 2a Kündigung\n\nDie Frist ist kurz. Nach\n§ 1 Boote sind alle\n"
+        "Schiffe.\n\n§ 2 Abs. 1 BGB gilt.\n\n第二章 附则\n\n第三条 本法自公布之日起施行。\n"
+    )
+    labels = [span.label for span in read_document(write("gesetz.txt", text)).headings]
+    assert [label.rsplit(" > ", 1)[-1] for label in labels] == ["§ 1 Geltung", "§ 2a Kündigung", "第二章 附则"]
+
+
+def test_a_sentence_that_a_named_line_begins_is_no_heading(write: Write) -> None:
+    text = "Article 5\nScope and purpose\n\nIt goes on.\nArticle 5 Loans and\nreturns of books are free.\n"
+    assert [span.label for span in read_document(write("a.txt", text)).headings] == ["Article 5 Scope and purpose"]
