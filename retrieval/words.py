@@ -15,6 +15,7 @@ _LETTER = rf"[[\w\p{{M}}]--[{_UNSPACED}]]"
 _JOINT = r"(?:[-‐.@]|(?<=\d)[,/:](?=\d))"
 _PIECE = regex.compile(
     rf"(?P<unspaced>[{_UNSPACED}]+)"
+    r"|§{1,2} ?\d+\p{L}?(?!\w)"
     rf"|(?:(?<![\w.])\.(?=\p{{L}}))?{_LETTER}+(?:{_JOINT}{_LETTER}+)*(?:[+#]{{1,2}}(?!\w))?",
     regex.V1,
 )
@@ -103,6 +104,9 @@ def _word(written: str, capital: str) -> Word:
     if _COMMA_GROUPS.fullmatch(written):
         written = written.replace(",", "")
     folded = fold(written)
+    if folded[0] == "§":
+        number = folded.strip("§ ")
+        return Word((number,), f"§{number}", exact=True)
     if special := _prefixed(folded) or _measure(written, folded):
         return special
     code = _CODE.fullmatch(folded)
