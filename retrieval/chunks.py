@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from retrieval.document import TRAIL, Document, Pair, Span, is_contents
+from retrieval.sentence_ends import sentence_ends
 from retrieval.table_reading import TABLE
 from retrieval.text_tables import TextTable, header_finder, tables_in
 
@@ -23,16 +24,8 @@ PROSE = 80  # characters of a sentence that is no entry of a table of contents
 SENTENCE, PARAGRAPH, SECTION = 0, 1, 2
 _ANNOUNCES = re.compile(r"[:：][\"”’)\s]*(?:\[\d+\]\s*)*$")
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
-# A run of marks is looked at from its beginning only, as it may be as long as the text.
-_SENTENCE_END = re.compile(
-    r"(?<![.!?…])[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’）]*|\n(?=\s*(?:[-*•‣–]|\d{1,3}[.)])\s)"
-)
 _FULL_STOP = re.compile(r"(?<![.…])[.!?…]{1,3}[\"'”’»)\]]*$")  # dots that lead to a number of a page are more
 _WEAK_BREAKS = [re.compile(mark) for mark in (r"[;:]\s", r"\n", r",\s", r"\s")]
-_ABBREVIATION = re.compile(
-    r"(?:^|[\s(\"'“‘])(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|e\.g|i\.e|cf|Fig|No|Nr|Vol|pp?|ca|approx|Inc|Ltd|"
-    r"bzw|z\.B|d\.h|u\.a|[A-Z]\.[A-Z])\.$|(?:^|\n)[ \t]*\d{1,3}\.$"
-)
 
 
 @dataclass(frozen=True)
@@ -202,13 +195,9 @@ def _trim(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 def _sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Sentences and list entries of one paragraph."""
     begin = start
-    for match in _SENTENCE_END.finditer(text, begin, end):
-        following = text[match.end() : match.end() + 40].lstrip()[:1]
-        before = text[max(begin, match.start() - 12) : match.end()]
-        if match[0][0] == "." and (following.islower() or _ABBREVIATION.search(before)):
-            continue
-        yield from _trim(text, begin, match.end())
-        begin = match.end()
+    for stop in sentence_ends(text, start, end):
+        yield from _trim(text, begin, stop)
+        begin = stop
     yield from _trim(text, begin, end)
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from retrieval.chunks import Passage, split
+from retrieval.chunks import Passage, sentences, split
 from retrieval.document import Document, Pair, Span
 
 
@@ -119,6 +119,40 @@ def test_where_sentences_end(text: str, first: str) -> None:
         assert split(Document("a", text), count_chars, 4)[0].text == first
     else:
         assert split(Document("a", text), count_words, limit)[0].text == first
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        "Es gilt § 12 Abs. 3 und Art. 5 der Ordnung.",
+        "Am 3. Mai 2024 beginnt die Messe.",
+        "See Sec. 8 with Eq. 3 of it.",
+        "Gen. Smith met Rev. Jones of Dept. Four.",
+        "PGS. TS. Trần Bình sống ở TP. Hồ Chí Minh.",
+        "Vedi pag. 12 e la Sra. López.",
+        "Он живёт на ул. Ленина, см. рис. 3 ниже.",
+    ],
+)
+def test_an_abbreviation_ends_no_sentence(whole: str) -> None:
+    assert [whole[start:end] for start, end in sentences(f"{whole} ")] == [whole]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "यह पहला है। यह दूसरा है।",
+        "هل تفتح المكتبة؟ نعم تفتح",
+        "یہ ایک ہے۔ یہ دو ہے۔",
+        "ဒါက စာ။ နောက်တစ်။",
+        "នេះមួយ។ ពីរ។",
+        "It was modern art. They left in 1945.",
+        "He was 12. She was not.",
+        "(a) one thing\n(b) another",
+        "a) one\nb) two",
+    ],
+)
+def test_every_script_and_list_has_its_ends(text: str) -> None:
+    assert len(sentences(text)) == 2
 
 
 def test_no_text_gives_no_passages() -> None:
