@@ -22,7 +22,7 @@ from playground.prompts import Turn
 from retrieval.chunks import Passage
 
 FOLDER = Path(__file__).parent / "exercise_texts"
-ORDERED = 0.25  # of the groups have an instruction in each passage
+ORDERED = 0.5  # of the groups have an instruction in each passage
 UNCUT = 1 << 20  # tokens of a window that cuts no passage: what is cut off might be the answer
 
 
