@@ -98,9 +98,9 @@ class Visitor:
             shown.append(sheet.updates())
         return shown
 
-    def vote(self, choice: str) -> list[Any]:
-        """Cast a blind vote: left, right, tie or bad."""
-        return list(self.client.predict("text", api_name=f"/vote_{choice}"))
+    def vote(self, choice: str, left: str, right: str) -> list[Any]:
+        """Cast a blind vote on two answers as they were shown: left, right, tie or bad."""
+        return list(self.client.predict("text", left, right, api_name=f"/vote_{choice}"))
 
 
 def drawn(values: Any) -> list[Any]:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import regex
 
-# Scripts without blanks between words; their terms are pairs of written characters with their vowel signs.
-_UNSPACED = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Han}\p{Hiragana}\p{Katakana}ー"
-_LETTER = rf"[[\w\p{{M}}]--[{_UNSPACED}]]"
+# In a set of characters: scripts without blanks between words. Their terms are pairs of written characters with their vowel signs.
+UNSPACED = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Han}\p{Hiragana}\p{Katakana}ー"
+_LETTER = rf"[[\w\p{{M}}]--[{UNSPACED}]]"
 _JOINT = r"(?:[-‐.@]|(?<=\d)[,/:](?=\d))"
 _PIECE = regex.compile(
-    rf"(?P<unspaced>[{_UNSPACED}]+)"
+    rf"(?P<unspaced>[{UNSPACED}]+)"
     r"|§{1,2} ?\d+\p{L}?(?!\w)"
     rf"|(?:(?<![\w.])\.(?=\p{{L}}))?{_LETTER}+(?:{_JOINT}{_LETTER}+)*(?:[+#]{{1,2}}(?!\w))?",
     regex.V1,

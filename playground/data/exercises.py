@@ -1,7 +1,6 @@
 """Reading exercises: short texts of the project's own, with questions as people ask them, answered from three passages.
 
-A question made by rule repeats the words of its sentence; these do not. They teach to find the sentence that answers,
-and in some of them to answer in spite of an instruction that stands in a passage.
+A question made by rule repeats the words of its sentence; these do not. They teach to find the sentence that answers.
 """
 
 import json
@@ -16,13 +15,11 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from playground.data.packing import pack_length
-from playground.data.stray_orders import with_stray_order
 from playground.data.tokenize import INSTRUCTION, MAX_GROUP_WINDOWS, Example, TrainingPair, pair_example
 from playground.prompts import Turn
 from retrieval.chunks import Passage
 
 FOLDER = Path(__file__).parent / "exercise_texts"
-ORDERED = 0.25  # of the groups have an instruction in each passage
 UNCUT = 1 << 20  # tokens of a window that cuts no passage: what is cut off might be the answer
 
 
@@ -87,8 +84,6 @@ def _made_groups(
         if sum(sizes[place] for place in places) > room - INSTRUCTION:
             return []
         shown = [exercise.passages[place] for place in draw.sample(places, len(places))]
-        if draw.random() < ORDERED:
-            shown = [with_stray_order(each, draw) for each in shown]
         pairs = [TrainingPair("exercise", turn.question, turn.answer, -1, -1) for turn in turns]
         made = [pair_example(pair, tokenizer, UNCUT, shown) for pair in pairs]
         return made if pack_length(made) <= room else []

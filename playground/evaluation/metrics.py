@@ -1,7 +1,8 @@
 """Metrics of a free answer: exact match, token F1, ROUGE-L, abstention, malformed answers. Pure functions of text.
 
 Normalisation, exact match and F1 are SQuAD's (Rajpurkar et al. 2016, arXiv 1606.05250), ROUGE-L is Lin 2004's over
-words (https://aclanthology.org/W04-1013). Like SQuAD, normalisation drops English articles and no other words.
+words (https://aclanthology.org/W04-1013). Like SQuAD, normalisation drops English articles and no other words. In a
+script without blanks each character counts as a word, as in MLQA (Lewis et al. 2020, arXiv 1910.07475).
 """
 
 import re
@@ -12,13 +13,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import regex
+
+from retrieval.words import UNSPACED
+
 LONG = 12  # words from which an answer is long: word order counts, and ROUGE-L is used
 EXACT, WORDED, BROKEN, ABSTAINED, WRONG = "exact", "worded", "broken", "abstained", "wrong"
 RIGHT = (EXACT, WORDED)
 F1_RIGHT = 0.5  # a long answer with this share of the true one counts as right
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _QUOTES = "‘’“”´`–—…«»"
-_PUNCTUATION = str.maketrans("", "", string.punctuation + _QUOTES)
+_WIDE = "。、，．！？：；・（）「」『』【】《》〈〉"
+_PUNCTUATION = str.maketrans("", "", string.punctuation + _QUOTES + _WIDE)
+_UNSPACED = regex.compile(rf"[{UNSPACED}]\p{{M}}*")
 _ABSTENTION = re.compile(
     r"\b(do(es)? ?n['o’]?t|not|cannot|can['’]?t|unable to|is not|are not|isn['’]?t|not been) "
     r"(know|sure|certain|say|tell|answer|provided?|mention(ed)?|specif(y|ied)|stated?|given|contain(ed)?|"
@@ -72,8 +79,12 @@ def grade(text: str, answers: Sequence[str], question: str = "", cut: bool = Fal
 
 @lru_cache(maxsize=20_000)
 def normalise(text: str) -> str:
-    """Lower case, NFC, without punctuation, English articles and repeated blanks; an article alone stays."""
+    """Lower case, NFC, without punctuation, English articles and repeated blanks; an article alone stays.
+
+    Blanks around each character of a script that has none.
+    """
     lowered = unicodedata.normalize("NFC", text).lower().translate(_PUNCTUATION)
+    lowered = _UNSPACED.sub(r" \g<0> ", lowered)
     return " ".join(_ARTICLES.sub(" ", lowered).split()) or " ".join(lowered.split())
 
 

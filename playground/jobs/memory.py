@@ -10,6 +10,7 @@ from playground.device import Device
 from playground.evaluation.config import ExamSettings
 from playground.evaluation.exam_plan import Plan
 from playground.models import chat_choice, registry
+from playground.models.architectures import head_size
 from playground.models.chat_choice import facts_of, listed_source
 from playground.models.registry import ModelSource
 from playground.settings import Settings
@@ -51,6 +52,6 @@ def _exam_memory(plan: Plan, model: PretrainedConfig, source: ModelSource, setti
 
 def _batch_bytes(settings: ExamSettings, model: PretrainedConfig) -> int:
     """Keys and values of all rows, and the logits of their choices."""
-    width = model.hidden_size // model.num_attention_heads * model.num_key_value_heads
+    width = head_size(model) * model.num_key_value_heads
     cached = 2 * model.num_hidden_layers * width * (settings.passage_tokens + settings.answer_tokens + PROMPT_TOKENS)
     return settings.rows * FLOAT * (cached + CHOICE_TOKENS * model.vocab_size)

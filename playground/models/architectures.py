@@ -102,6 +102,11 @@ class Decoder:
     attention_scale: float
 
 
+def head_size(config: PretrainedConfig) -> int:
+    """The size of a head's keys: the hidden size in equal parts, where the configuration names none as Qwen3's does."""
+    return config.to_dict().get("head_dim") or config.hidden_size // config.num_attention_heads
+
+
 def architecture_of(config: PretrainedConfig) -> Architecture | None:
     """The row of models with this configuration; None where there is none, or a setting that it does not cover."""
     row, values = ARCHITECTURES.get(config.model_type), vars(config)

@@ -25,7 +25,7 @@ from playground.settings import NOTHING, Settings
 from playground.storage.store import RunRow, Store
 from retrieval.errors import IndexingStopped
 
-VERSION = 7  # of what is prepared: another number prepares all anew
+VERSION = 6  # of what is prepared: another number prepares all anew
 PRESET = "quick"
 STEPS = 50  # about what this preset plans on two free cores; the pace of a busy moment must not decide
 ARMS = (BASE, RAG, TUNED, BOTH)

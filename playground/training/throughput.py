@@ -20,6 +20,7 @@ from adapters.cost import MethodFootprint, bare_blocks, few_blocks, measure_foot
 from adapters.peft_method import unwrap
 from playground.data.tokenize import Example
 from playground.device import Device
+from playground.models.architectures import head_size
 from playground.training.linear_cross_entropy import head_loss
 from playground.training.losses import summed_losses
 
@@ -224,6 +225,5 @@ def _forward_backward(blocks: nn.Module, probe: Example) -> None:
 def _weight_counts(model: PretrainedConfig) -> tuple[int, int]:
     """Weights that every token meets in one block, and in the vocabulary head, of a Llama-like decoder."""
     hidden, heads = model.hidden_size, model.num_attention_heads
-    head = model.to_dict().get("head_dim") or hidden // heads  # Qwen3 and Gemma 3 choose it freely
-    attention = 2 * hidden * head * (heads + model.num_key_value_heads)
+    attention = 2 * hidden * head_size(model) * (heads + model.num_key_value_heads)
     return attention + 3 * hidden * model.intermediate_size, model.vocab_size * hidden

@@ -114,3 +114,24 @@ def test_abstention_has_a_precision_and_a_recall() -> None:
 def test_an_answer_that_is_an_article_counts() -> None:
     assert grade("A", ["A"], "Which group?").outcome == "exact"
     assert grade("B.", ["A"], "Which group?").outcome == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("text", "truth", "right"),
+    [
+        ("日本の首都は東京です。", "東京", True),
+        ("日本の首都は京都です。", "東京", False),
+        ("「東京」", "東京", True),
+        ("เมืองหลวงของไทยคือกรุงเทพ", "กรุงเทพ", True),
+        ("เมืองหลวงของไทยคือเชียงใหม่", "กรุงเทพ", False),
+        ("答案是1923年。", "1923年", True),
+        ("答案是21923年。", "1923年", False),
+    ],
+)
+def test_in_a_script_without_blanks_a_truth_is_held_among_other_characters(text: str, truth: str, right: bool) -> None:
+    assert grade(text, [truth]).right is right
+
+
+def test_in_a_script_without_blanks_f1_counts_characters() -> None:
+    assert token_f1("東京です", "東京") == pytest.approx(2 / 3)
+    assert grade("「東京。」", ["東京"]).outcome == "exact"

@@ -181,11 +181,13 @@ def test_a_blind_question_tells_nothing_before_the_vote(app: tuple[str, Services
     shown = str(updates)
     hidden = ["rag", "Base model", "retrieval", "tokens/s", *(str(each["prompt_hash"]) for each in ballot.stamps)]
     assert [word for word in hidden if word in shown] == []
-    revealed = str(visitor.vote("tie"))
+    left, right = (str(each) for each in updates[-1][2:4])
+    assert "so this vote was not counted" in told(visitor.vote("tie", left, "of an older question"))
+    revealed = str(visitor.vote("tie", left, right))
     assert "Base model" in revealed
     assert "Base + retrieval" in revealed
     assert "too early" in revealed
-    assert "nothing to vote on" in told(visitor.vote("tie"))
+    assert "nothing to vote on" in told(visitor.vote("tie", left, right))
     files = [
         each["value"] if isinstance(each, dict) else each for each in visitor.client.predict(api_name="/votes")[1:]
     ]

@@ -11,6 +11,7 @@ from playground.chat.anonymize import anonymize
 from playground.chat.answer import Decoding
 from playground.chat.bradley_terry import rank_players
 from playground.chat.turns import arm_base, split_arm_id
+from playground.errors import UserError
 from playground.services import votes as votes_service
 from playground.services.app import Services
 from playground.storage.exchange import DOWNLOADS
@@ -95,7 +96,8 @@ class Voting:
         gr.on([self.ask.click, self.question.submit], ask, inputs, frames.outputs, api_name="blind_ask", **line)
         cast = [self.notice, self.choices_row, self.revealed, self.summary, self.table]
         for choice, button in self.buttons.items():
-            button.click(guard(len(cast))(self._vote_handler(choice)), self.scope, cast, api_name=f"vote_{choice}")
+            vote, shown = guard(len(cast))(self._vote_handler(choice)), [self.scope, *self.answers]
+            button.click(vote, shown, cast, api_name=f"vote_{choice}")
         outputs = [self.notice, self.summary, self.table]
         self.scope.input(guard(3)(self._standings), self.scope, outputs, **UNQUEUED)
         prepare = guard(1 + len(self.files))(self._prepare_files)
@@ -120,18 +122,27 @@ class Voting:
         writing = say(language, "vote.writing")
         hidden = gr.update(visible=False)
         for ballot in self.services.votes.ask(visitor, question, wanted, decoding):
-            answers_now = (ballot.left_answer, ballot.right_answer) if ballot else (writing, writing)
-            answers = [anonymize(each).strip() or "–" for each in answers_now]
+            answers = _shown_answers(ballot) if ballot else [writing, writing]
             yield gr.update(visible=True), *answers, gr.update(visible=ballot is not None), hidden
 
     def _vote_handler(self, choice: str) -> Callable[..., tuple[Any, ...]]:
-        def cast(request: gr.Request, scope: str) -> tuple[Any, ...]:
+        def cast(request: gr.Request, scope: str, *shown: str) -> tuple[Any, ...]:
             language, visitor = language_of(request), visitor_of(self.services.visitors, request)
+            self._refuse_if_outdated(visitor, shown)
             ballot = self.services.votes.cast(visitor, choice)
             revealed = gr.update(value=_revealed_names(language, ballot), visible=True)
             return gr.update(visible=False), revealed, *self._standing_updates(language, visitor, scope)
 
         return cast
+
+    def _refuse_if_outdated(self, visitor: str, shown: Sequence[str]) -> None:
+        """A visitor may ask in a second tab; a vote counts for the answers that were read."""
+        waiting = self.services.votes.waiting(visitor)
+        if waiting and _shown_answers(waiting) != list(shown):
+            raise UserError(
+                "You asked another question since, maybe in another tab, so this vote was not counted. Vote on the "
+                "newer answers there, or ask again."
+            )
 
     def _standings(self, request: gr.Request, scope: str) -> tuple[Any, ...]:
         return self._standing_updates(language_of(request), visitor_of(self.services.visitors, request), scope)
@@ -168,6 +179,11 @@ class Voting:
         for kind, written in FILES.items():
             (folder / f"votes.{kind}").write_text(written(votes), encoding="utf-8")
         return tuple(gr.update(value=str(folder / f"votes.{kind}"), visible=True) for kind in FILES)
+
+
+def _shown_answers(ballot: Ballot) -> list[str]:
+    """Both answers as the page shows them, without what would tell their arms."""
+    return [anonymize(each).strip() or "–" for each in (ballot.left_answer, ballot.right_answer)]
 
 
 def _revealed_names(language: str, ballot: Ballot) -> str:
