@@ -96,7 +96,7 @@ def text_of(value: Any, joint: str = "\n") -> str:
         return _dictionary_text(value, joint)
     if isinstance(value, list | tuple):
         return joint.join(filter(None, (text_of(each, joint) for each in value)))
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return _json(value)
 
 
 def _dictionary_text(value: dict[Any, Any], joint: str) -> str:
@@ -114,14 +114,26 @@ def labelled(row: dict[Any, Any]) -> str:
 
 
 def answer_of(value: Any) -> str:
-    """The text of an answer; the first of several alternative ones, as SQuAD's `{"text": […]}` has them."""
+    """The text of an answer; the first of several alternative ones, as SQuAD's `{"text": […]}` has them.
+
+    Objects without a text of their own are data to write: they are JSON.
+    """
     opened = nested(value)
     if isinstance(opened, list | tuple) and not _is_written(value, opened):
-        return next(filter(None, map(answer_of, opened)), "")
+        return _json(opened) if _are_data(opened) else next(filter(None, map(answer_of, opened)), "")
     if isinstance(opened, dict) and not _is_written(value, opened):
         known = [opened[key] for key in TEXT_KEYS if key in opened]
-        return answer_of(known[0]) if known else text_of(opened)
+        return answer_of(known[0]) if known else _json(opened)
     return text_of(value)
+
+
+def _are_data(values: Sequence[Any]) -> bool:
+    """Whether a list holds objects, none with a text of its own."""
+    return bool(values) and all(isinstance(each, dict) and each and not {*TEXT_KEYS} & {*each} for each in values)
+
+
+def _json(value: Any) -> str:
+    return "" if is_empty(value) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _is_written(value: Any, opened: Any) -> bool:

@@ -1,0 +1,20 @@
+"""Training files as tools and people write them: what is taught of them, and what goes into the index."""
+
+import json
+from typing import Any
+
+import pytest
+
+from retrieval.readers.dispatch import read_document
+from tests.conftest import Write
+from tests.fakes.files import jsonl
+
+
+def pairs_of(write: Write, name: str, content: str | bytes) -> list[tuple[str, str]]:
+    return [(pair.question, pair.answer) for pair in read_document(write(name, content)).pairs]
+
+
+@pytest.mark.parametrize("answer", [{"name": "Ida", "berth": 4}, [{"name": "Ida"}, {"name": "Bo"}]])
+def test_an_answer_that_is_data_is_learnt_as_json(write: Write, answer: Any) -> None:
+    ((_, learnt),) = pairs_of(write, "a.jsonl", jsonl({"prompt": "Extract: Ida, 4", "completion": answer}))
+    assert json.loads(learnt) == answer
