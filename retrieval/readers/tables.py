@@ -18,6 +18,7 @@ _JSON = json.JSONDecoder(parse_constant=lambda _: None, strict=False)  # NaN and
 _NOT_BLANK = re.compile(r"[^\s,\x1e]")
 # A string, which is kept, or a comment or a comma before a closing bracket, which JSON does not have.
 _LENIENT = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/|,(?=\s*[\]}])', re.DOTALL)
+_COMMENTS = ("#", "//")  # what begins a line between values, and no value
 Row = dict[str, Any]
 
 
@@ -104,7 +105,7 @@ def _parse_lines(text: str) -> _Parsed:
     faults = []
     for number, line in enumerate(text.split("\n"), start=1):
         stripped = line.strip().strip("\x1e").rstrip(",")
-        if stripped in ("", "[", "]"):
+        if stripped in ("", "[", "]") or stripped.startswith(_COMMENTS):
             continue
         value, fault = _value(stripped, lenient=True)
         if fault:

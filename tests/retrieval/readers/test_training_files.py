@@ -18,3 +18,11 @@ def pairs_of(write: Write, name: str, content: str | bytes) -> list[tuple[str, s
 def test_an_answer_that_is_data_is_learnt_as_json(write: Write, answer: Any) -> None:
     ((_, learnt),) = pairs_of(write, "a.jsonl", jsonl({"prompt": "Extract: Ida, 4", "completion": answer}))
     assert json.loads(learnt) == answer
+
+
+def test_comments_between_json_lines_are_no_rows(write: Write) -> None:
+    lines = '# my data\n{"question": "What is it?", "answer": "tar"}\n// more\n{"question": "Who?", "answer": "Ida"}\n'
+    document = read_document(write("a.jsonl", lines))
+    assert [pair.answer for pair in document.pairs] == ["tar", "Ida"]
+    assert document.table
+    assert (document.table.rows, document.table.left) == (2, ())
