@@ -26,3 +26,13 @@ def test_comments_between_json_lines_are_no_rows(write: Write) -> None:
     assert [pair.answer for pair in document.pairs] == ["tar", "Ida"]
     assert document.table
     assert (document.table.rows, document.table.left) == (2, ())
+
+
+def test_every_wording_of_a_question_has_its_answer(write: Write) -> None:
+    content = {"qnaList": [{"id": 1, "answer": "Hold both keys.", "questions": ["How do I reset it?", "Reset?"]},
+                           {"id": 2, "answer": "By card.", "questions": ["How do I pay?"]}]}  # fmt: skip
+    assert pairs_of(write, "qna.json", json.dumps(content)) == [
+        ("How do I reset it?", "Hold both keys."),
+        ("Reset?", "Hold both keys."),
+        ("How do I pay?", "By card."),
+    ]
