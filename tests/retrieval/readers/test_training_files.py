@@ -36,3 +36,11 @@ def test_every_wording_of_a_question_has_its_answer(write: Write) -> None:
         ("Reset?", "Hold both keys."),
         ("How do I pay?", "By card."),
     ]
+
+
+def test_messages_of_a_table_are_read_in_the_order_of_their_turns(write: Write) -> None:
+    rows = (
+        "conversation_id,turn,role,content\n1,10,assistant,At nine.\n1,9,user,When?\n2,1,user,How?\n"
+        "2,2,assistant,By card.\n"
+    )
+    assert pairs_of(write, "a.csv", rows) == [("When?", "At nine."), ("How?", "By card.")]
