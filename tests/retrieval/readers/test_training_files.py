@@ -44,3 +44,16 @@ def test_messages_of_a_table_are_read_in_the_order_of_their_turns(write: Write) 
         "2,2,assistant,By card.\n"
     )
     assert pairs_of(write, "a.csv", rows) == [("When?", "At nine."), ("How?", "By card.")]
+
+
+@pytest.mark.parametrize(
+    ("header", "asked"),
+    [
+        ("subject,body,answer,queue", "Broken lock\nBox 4 does not open at all."),
+        ("Subject,Description,Agent Reply,Status", "Broken lock\nBox 4 does not open at all."),
+        ("Ticket,Customer Message,Agent Response,Status", "Box 4 does not open at all."),
+    ],
+)
+def test_a_ticket_is_a_question_with_its_subject(write: Write, header: str, asked: str) -> None:
+    rows = "Broken lock,Box 4 does not open at all.,Please hold both keys for five seconds.,closed\n"
+    assert pairs_of(write, "a.csv", f"{header}\n{rows}") == [(asked, "Please hold both keys for five seconds.")]
