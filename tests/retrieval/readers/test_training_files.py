@@ -57,3 +57,16 @@ def test_messages_of_a_table_are_read_in_the_order_of_their_turns(write: Write) 
 def test_a_ticket_is_a_question_with_its_subject(write: Write, header: str, asked: str) -> None:
     rows = "Broken lock,Box 4 does not open at all.,Please hold both keys for five seconds.,closed\n"
     assert pairs_of(write, "a.csv", f"{header}\n{rows}") == [(asked, "Please hold both keys for five seconds.")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<s>[SYSTEM_PROMPT]Be brief.[/SYSTEM_PROMPT][INST]When?[/INST]At nine.</s>",
+        "<|im_start|>system<|im_sep|>Be brief.<|im_end|><|im_start|>user<|im_sep|>When?<|im_end|>"
+        "<|im_start|>assistant<|im_sep|>At nine.<|im_end|>",
+    ],
+)
+def test_markup_of_newer_models_leaves_no_token_in_the_texts(write: Write, text: str) -> None:
+    (pair,) = read_document(write("a.jsonl", jsonl({"text": text}))).pairs
+    assert (pair.system, pair.question, pair.answer) == ("Be brief.", "When?", "At nine.")
