@@ -11,6 +11,7 @@ from retrieval.readers.shapes.compared import judging_columns, names_winner
 from retrieval.readers.shapes.forms import (
     are_choices,
     are_marked_choices,
+    are_marks,
     is_answer,
     is_flag,
     is_history,
@@ -272,8 +273,12 @@ def _text_roles(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | No
     if not roles:
         return None
     taken = {column for columns in roles.values() for column in columns}
-    rest = tuple(column for column in sample if column not in taken and not _is_id(column, sample[column]))
+    rest = tuple(column for column in sample if column not in taken and _is_detail(column, sample[column]))
     return {**roles, **({"details": rest} if rest else {})}
+
+
+def _is_detail(column: str, values: Column) -> bool:
+    return not (_is_id(column, values) or normal(column) == "tokens" or _mostly(values, are_marks))
 
 
 def _longest_text(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:

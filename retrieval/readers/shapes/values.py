@@ -24,6 +24,7 @@ TEXT_KEYS = (
     "texts",
     "full_text",
 )
+SPAN_NAMES = frozenset({"label", "labels", "entity", "entity_group", "type", "tag", "category"})
 MAX_NESTING = 40
 MAX_REPR = 500_000  # characters; Python's parser takes about a hundred bytes for each
 _JSON = json.JSONDecoder(parse_constant=lambda _: None, strict=False)  # NaN and Infinity are no text
@@ -53,6 +54,21 @@ def nested(value: Any) -> Any:
         return value
     opened = _opened(value.strip())
     return value if opened is None or is_deep(opened) else opened
+
+
+def are_spans(value: Any) -> bool:
+    """Whether a list marks stretches of a text: [start, end, label] or objects with a start, an end and a label."""
+    return isinstance(value, list) and bool(value) and all(map(_is_span, value))
+
+
+def _is_span(value: Any) -> bool:
+    if isinstance(value, dict):
+        if not SPAN_NAMES & {*value}:  # a part of a recording has a start, an end and a text
+            return False
+        ends = [value.get(start, value.get(f"{start}_offset")) for start in ("start", "end")]
+    else:
+        ends = list(value[:2]) if isinstance(value, list) and len(value) == 3 and isinstance(value[2], str) else []
+    return len(ends) == 2 and all(type(each) is int for each in ends)
 
 
 def is_deep(value: Any, most: int = MAX_NESTING) -> bool:

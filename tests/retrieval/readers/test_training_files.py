@@ -70,3 +70,17 @@ def test_a_ticket_is_a_question_with_its_subject(write: Write, header: str, aske
 def test_markup_of_newer_models_leaves_no_token_in_the_texts(write: Write, text: str) -> None:
     (pair,) = read_document(write("a.jsonl", jsonl({"text": text}))).pairs
     assert (pair.system, pair.question, pair.answer) == ("Be brief.", "When?", "At nine.")
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        {"label": [[0, 3, "PER"], [8, 11, "LOC"]]},
+        {"entities": [{"start": 0, "end": 3, "label": "PER"}]},
+        {"spans": [{"start_offset": 0, "end_offset": 3, "label": "PER"}]},
+        {"tokens": ["Ida", "dug", "Olm"], "ner_tags": [1, 0, 2]},
+    ],
+)
+def test_marks_on_stretches_of_a_text_are_not_part_of_it(write: Write, marks: dict[str, Any]) -> None:
+    document = read_document(write("a.jsonl", jsonl({"text": "Ida dug Olm in the year 1902.", **marks})))
+    assert document.text == "Ida dug Olm in the year 1902."
