@@ -84,3 +84,14 @@ def test_markup_of_newer_models_leaves_no_token_in_the_texts(write: Write, text:
 def test_marks_on_stretches_of_a_text_are_not_part_of_it(write: Write, marks: dict[str, Any]) -> None:
     document = read_document(write("a.jsonl", jsonl({"text": "Ida dug Olm in the year 1902.", **marks})))
     assert document.text == "Ida dug Olm in the year 1902."
+
+
+def test_a_slack_export_reads_as_people_see_it(write: Write) -> None:
+    said = ["See <https://x.org/a|the map> &amp; ask <@U2>", "In <#C1|office>", "Bye, <https://y.org>"]
+    messages = [
+        {"type": "message", "user": f"U{place}", "text": text, "ts": f"17000000{place}0.0", "user_profile":
+         {"real_name": name}}
+        for place, (text, name) in enumerate(zip(said, ("Ida", "Cy", "Bo"), strict=True))
+    ]  # fmt: skip
+    document = read_document(write("day.json", json.dumps(messages)))
+    assert document.text == ("Ida: See the map (https://x.org/a) & ask @Bo\nCy: In #office\nBo: Bye, https://y.org")
