@@ -95,3 +95,14 @@ def test_a_slack_export_reads_as_people_see_it(write: Write) -> None:
     ]  # fmt: skip
     document = read_document(write("day.json", json.dumps(messages)))
     assert document.text == ("Ida: See the map (https://x.org/a) & ask @Bo\nCy: In #office\nBo: Bye, https://y.org")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"question": "When?", "answer": "At nine."}\r\n{"question": "How?", "answer": "By card."}\r\n',
+        'Question\tAnswer\r\nWhen?\t"At nine."\r\nHow?\tBy card.\r\n'.encode("utf-16"),
+    ],
+)
+def test_a_training_file_saved_as_txt_is_one(write: Write, content: bytes) -> None:
+    assert pairs_of(write, "data.jsonl.txt", content) == [("When?", "At nine."), ("How?", "By card.")]
