@@ -106,3 +106,8 @@ def test_a_slack_export_reads_as_people_see_it(write: Write) -> None:
 )
 def test_a_training_file_saved_as_txt_is_one(write: Write, content: bytes) -> None:
     assert pairs_of(write, "data.jsonl.txt", content) == [("When?", "At nine."), ("How?", "By card.")]
+
+
+def test_quotation_marks_of_a_tsv_that_has_no_quoted_cells_are_letters(write: Write) -> None:
+    rows = 'question\tanswer\nWhat is "it"?\t"Tar" is a thing.\nWho?\tIda\n'
+    assert pairs_of(write, "a.tsv", rows) == [('What is "it"?', '"Tar" is a thing.'), ("Who?", "Ida")]
