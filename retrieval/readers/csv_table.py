@@ -83,7 +83,21 @@ def _parsed(text: str, delimiter: str, name: str) -> Iterator[Record]:
             raise RetrievalError(
                 f"{name} has a quotation mark in line {opened} that is never closed. Close it, or double it in a text."
             )
-    yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, **_escaping(text))
+    options = _escaping(text)
+    if delimiter == "\t" and '"' in text and not _is_quoted(text):
+        options = {"quoting": csv.QUOTE_NONE}
+    yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, **options)
+
+
+def _is_quoted(text: str) -> bool:
+    """Whether the quotation marks that begin cells between tabs also end them; else they are letters."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True, **_escaping(text))
+    try:
+        for _ in reader:
+            pass
+    except csv.Error:
+        return False
+    return True
 
 
 def _escaping(text: str) -> dict[str, Any]:

@@ -17,9 +17,10 @@ LIMITS = Limits()
 def _plain(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
     from retrieval.readers.markup_text import read_markup_text
     from retrieval.readers.text import read_plain
+    from retrieval.readers.text_rows import read_text_rows
 
     document = read_plain(data, name, limits)
-    return read_markup_text(document, limits) or document
+    return read_markup_text(document, limits) or read_text_rows(data, document, limits, mapping) or document
 
 
 def _restructured(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:

@@ -10,6 +10,7 @@ from typing import Any
 from retrieval.errors import RetrievalError
 from retrieval.notes import Note
 from retrieval.readers.encoding import decode_file
+from retrieval.readers.shapes.names import ANSWERS, normal
 from retrieval.readers.shapes.nesting import rows_in
 from retrieval.readers.shapes.values import MAX_NESTING, is_deep
 
@@ -18,6 +19,7 @@ _JSON = json.JSONDecoder(parse_constant=lambda _: None, strict=False)  # NaN and
 _NOT_BLANK = re.compile(r"[^\s,\x1e]")
 # A string, which is kept, or a comment or a comma before a closing bracket, which JSON does not have.
 _LENIENT = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/|,(?=\s*[\]}])', re.DOTALL)
+_COMMENTS = ("#", "//")  # what begins a line between values, and no value
 Row = dict[str, Any]
 
 
@@ -104,7 +106,7 @@ def _parse_lines(text: str) -> _Parsed:
     faults = []
     for number, line in enumerate(text.split("\n"), start=1):
         stripped = line.strip().strip("\x1e").rstrip(",")
-        if stripped in ("", "[", "]"):
+        if stripped in ("", "[", "]") or stripped.startswith(_COMMENTS):
             continue
         value, fault = _value(stripped, lenient=True)
         if fault:
@@ -156,14 +158,21 @@ def _value(text: str, lenient: bool = False) -> tuple[Any, str]:
 
 
 def _instances(row: Row) -> Iterator[Row]:
-    """One row per instance of an instruction (Self-Instruct), and one per pattern of an intent."""
+    """One row per instance of an instruction (Self-Instruct), pattern of an intent, or wording of a question."""
     nested = row.get("instances")
-    patterns = row.get("patterns")
-    if isinstance(patterns, list) and all(isinstance(each, str) for each in patterns):
-        nested = [{"patterns": each} for each in patterns]
+    for column in ("patterns", "questions"):
+        wordings = row.get(column)
+        if isinstance(wordings, list) and wordings and all(isinstance(each, str) for each in wordings):
+            if column == "patterns" or _has_answer(row):
+                nested = [{column: each} for each in wordings]
     if not isinstance(nested, list) or not all(isinstance(each, dict) for each in nested):
         yield row
         return
     rest = {column: value for column, value in row.items() if column != "instances"}
     for each in nested:
         yield {**rest, **each}
+
+
+def _has_answer(row: Row) -> bool:
+    """Whether one text answers all that is asked."""
+    return any(isinstance(value, str) and normal(str(column)) in ANSWERS for column, value in row.items())

@@ -6,7 +6,7 @@ from retrieval.readers.shapes.choices import read_choices
 from retrieval.readers.shapes.markup import is_conversation
 from retrieval.readers.shapes.messages import holds_messages, role_of
 from retrieval.readers.shapes.names import BAD, GOOD, VERDICTS
-from retrieval.readers.shapes.values import nested, text_of
+from retrieval.readers.shapes.values import are_spans, nested, text_of
 
 
 def is_plain(value: Any) -> bool:
@@ -79,6 +79,11 @@ def is_answer(value: Any) -> bool:
 def is_said(value: Any) -> bool:
     """Whether a value may be a question: no list of numbers of tokens."""
     return not _is_numbers(value)
+
+
+def are_marks(value: Any) -> bool:
+    """Whether a value marks stretches or words of a text by numbers, which nobody reads."""
+    return _is_numbers(value) or are_spans(nested(value))
 
 
 def _is_numbers(value: Any) -> bool:

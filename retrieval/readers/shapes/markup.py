@@ -26,7 +26,7 @@ def _markup(name: str, opener: str, marked: bool = True) -> Markup:
 
 
 MARKUPS: Sequence[Markup] = (
-    _markup("ChatML", r"<\|im_start\|>[ \t]*(?P<role>\w+)[^\n<]*\n?"),
+    _markup("ChatML", r"<\|im_start\|>[ \t]*(?P<role>\w+)(?:<\|im_sep\|>|[^\n<]*\n?)"),
     _markup("Llama 3", r"<\|start_header_id\|>\s*(?P<role>\w+)\s*<\|end_header_id\|>\s*"),
     _markup("Llama 4", r"<\|header_start\|>\s*(?P<role>\w+)\s*<\|header_end\|>\s*"),
     _markup("Gemma", r"<start_of_turn>[ \t]*(?P<role>\w+)[ \t]*\n?"),
@@ -37,7 +37,7 @@ MARKUPS: Sequence[Markup] = (
     _markup("Zephyr", r"<\|(?P<role>user|assistant|system|prompter|model|bot|human|observation)\|>\s*"),
     _markup("Baize and MOSS", r"\[?<?\|(?P<role>Human|AI|MOSS)\|[\]>]:?\s*"),
     _markup("DeepSeek", r"<[｜|](?P<role>User|Assistant)[｜|]>\s*"),
-    _markup("Llama 2 and Mistral", r"(?P<role>\[/?INST\]|<<SYS>>)\s*"),
+    _markup("Llama 2 and Mistral", r"(?P<role>\[/?INST\]|\[SYSTEM_PROMPT\]|<<SYS>>)\s*"),
     _markup("OpenChat", r"GPT4 Correct (?P<role>User|Assistant):\s*", marked=False),
     _markup(
         "Alpaca",
@@ -53,7 +53,7 @@ MARKUPS: Sequence[Markup] = (
 CLOSERS = re.compile(
     r"<\|(?:im_end|eot_id|eom_id|eot|end_of_text|begin_of_text|endoftext|end|return|END_OF_TURN_TOKEN|end_of_turn)\|>"
     r"|<end_of_turn>|<turn\|>|<bos>|<eos>|</?s>|<｜(?:end|begin)▁of▁sentence｜>|<BOS_TOKEN>|<EOS_TOKEN>|\[gMASK\]<sop>"
-    r"|<</SYS>>|<eo[hatcrm]>|<\|assistant_end\|>|<\|user_end\|>"
+    r"|<</SYS>>|\[/SYSTEM_PROMPT\]|<eo[hatcrm]>|<\|assistant_end\|>|<\|user_end\|>"
 )
 CALCULATIONS = re.compile(r"<<[\d\s+*/.,()=%^-]+>>")  # of GSM8K
 PREAMBLE = re.compile(r"Below is an instruction that describes a task.*", re.DOTALL)

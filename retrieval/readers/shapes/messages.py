@@ -11,7 +11,7 @@ from retrieval.readers.shapes.values import answer_of, is_empty, nested, text_of
 Role = Literal["system", "user", "assistant", "tool", "call"]
 
 ROLE_NAMES: Mapping[Role, tuple[str, ...]] = {
-    "system": ("system", "sys", "developer", "system_prompt", "persona", "<<sys>>"),
+    "system": ("system", "sys", "developer", "system_prompt", "persona", "<<sys>>", "[system_prompt]"),
     "user": (
         "user", "human", "prompter", "question", "customer", "client", "instruction", "input", "person", "speaker1",
         "speaker_1", "h", "q", "student", "patient", "seeker", "[inst]", "context", "visitor", "usr",

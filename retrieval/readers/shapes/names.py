@@ -16,7 +16,8 @@ QUESTIONS = (
     "inputs_pretokenized", "input", "inputs", "q", "problem",
     "input_text", "text_input", "user_message", "user_input", "user_prompt", "user_query", "utterance", "task",
     "question_text", "questions", "source", "src", "request", "customer", "ask", "message", "goal", "ctx",
-    "message_1", "patterns", "chi_dan", "huong_dan", "yeu_cau", "dau_vao",
+    "message_1", "patterns", "customer_message", "client_message", "user_text", "chi_dan", "huong_dan",
+    "yeu_cau", "dau_vao",
     "cau_hoi", "hoi", "frage", "pregunta", "pergunta", "domanda", "question_fr", "вопрос", "问题", "問題",
     "質問", "질문",
     "प्रश्न", "คำถาม", "سؤال", "السؤال", "pertanyaan", "soru",
@@ -27,7 +28,8 @@ ANSWERS = (
     "gpt", "bot", "a", "solution", "output_text", "best_answer", "correct_answer", "right_answer", "final_answer",
     "accepted_answer", "assistant_message", "assistant_response", "bot_response", "model_response", "generation",
     "answer_text", "responses", "completions", "tgt", "expected_answer", "gold_answer", "ground_truth",
-    "model_answer", "sample_answer", "short_answer",
+    "model_answer", "sample_answer", "short_answer", "agent_response", "agent_reply", "agent_message",
+    "support_response", "support_reply",
     "answerkey", "answer_key", "correct", "cop",
     "gold", "label_text", "reference_answer", "long_answer", "human_answers", "reference", "expected_output", "ideal",
     "cau_tra_loi", "tra_loi", "dap_an", "antwort", "respuesta", "resposta", "risposta", "reponse", "ответ",
@@ -62,6 +64,15 @@ ANSWERING = frozenset({
     "reponse", "loi",
 })  # fmt: skip
 REPLIES = ("answer", "answers", "response", "reply", "output", "completion", "accepted_answer")
+TICKET_REPLIES = (
+    *REPLIES, "agent_reply", "agent_response", "support_reply", "support_response", "resolution", "ticket_resolution",
+    "cau_tra_loi", "tra_loi", "phan_hoi", "antwort", "respuesta", "reponse",
+)  # fmt: skip
+# Of a ticket or a letter: what it is about, what it says, and what was answered.
+SUBJECTS = ("subject", "ticket_subject", "email_subject", "betreff", "asunto", "objet", "tieu_de")
+TICKETS = (
+    "body", "description", "ticket_description", "message", "email_body", "details", "noi_dung",
+)  # fmt: skip
 SUMMARIES = ("summary", "highlights", "abstract", "tldr", "tl;dr", "summaries", "summarization", "tom_tat", "resume")
 SOURCES = (
     "document", "article", "dialogue", "dialog", "text", "content", "body", "transcript", "report", "story", "source",

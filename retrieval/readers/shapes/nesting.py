@@ -8,7 +8,7 @@ from retrieval.readers.shapes.messages import ROLE_KEYS, TEXT_KEYS, role_of
 from retrieval.readers.shapes.names import CONTEXTS, GROUPS, normal
 from retrieval.readers.shapes.recognise import matches_shape, recognise
 from retrieval.readers.shapes.talk import talk_row
-from retrieval.readers.shapes.values import is_empty, text_of
+from retrieval.readers.shapes.values import are_spans, is_empty, text_of
 
 Object = dict[str, Any]
 MESSAGES = "messages"  # the column of a conversation without a name of its own
@@ -118,7 +118,7 @@ def _is_plain(value: Any) -> bool:
 
 def _holds_records(value: Any) -> bool:
     """Whether a value is a list of objects or of lists of objects, as a container of rows is."""
-    if not isinstance(value, list) or not value:
+    if not isinstance(value, list) or not value or are_spans(value):
         return False
     return all(isinstance(each, dict) or (isinstance(each, list) and _are_messages(each)) for each in value)
 

@@ -11,6 +11,7 @@ from retrieval.readers.shapes.compared import judging_columns, names_winner
 from retrieval.readers.shapes.forms import (
     are_choices,
     are_marked_choices,
+    are_marks,
     is_answer,
     is_flag,
     is_history,
@@ -49,9 +50,12 @@ from retrieval.readers.shapes.names import (
     SOURCES,
     SPEAKERS,
     STEMS,
+    SUBJECTS,
     SUMMARIES,
     SYSTEMS,
     TEXTS,
+    TICKET_REPLIES,
+    TICKETS,
     TITLES,
     WRITTEN,
     Names,
@@ -113,6 +117,7 @@ SHAPES: Sequence[Shape] = (
     Shape("choices", {"question": STEMS, "answer": RIGHT}, {}, {"question": is_stem_with_choices}),
     Shape("turns", {"speaker": SPEAKERS, "text": SAID}, {"group": GROUPS}, {"speaker": is_role}),
     Shape("turns", {"speaker": FLAGS, "text": SAID}, {"group": GROUPS}, {"speaker": is_flag}),
+    Shape("pairs", {"question": SUBJECTS, "input": TICKETS, "answer": TICKET_REPLIES}),
     Shape("pairs", {"question": QUESTIONS, "answer": ANSWERS}, {"input": INPUTS, **_AROUND}),
     Shape("pairs", {"question": TITLES, "answer": REPLIES}, {"input": (*TEXTS, *INPUTS)}),
     Shape("pairs", {"question": CONTEXTS, "answer": ANSWERS}, {"system": SYSTEMS, "label": LABELS}),
@@ -268,8 +273,12 @@ def _text_roles(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | No
     if not roles:
         return None
     taken = {column for columns in roles.values() for column in columns}
-    rest = tuple(column for column in sample if column not in taken and not _is_id(column, sample[column]))
+    rest = tuple(column for column in sample if column not in taken and _is_detail(column, sample[column]))
     return {**roles, **({"details": rest} if rest else {})}
+
+
+def _is_detail(column: str, values: Column) -> bool:
+    return not (_is_id(column, values) or normal(column) == "tokens" or _mostly(values, are_marks))
 
 
 def _longest_text(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:

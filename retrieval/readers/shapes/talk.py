@@ -1,17 +1,20 @@
 """Exported chats of people (Telegram, Discord, Slack, Messenger): a conversation of two, or the text of several."""
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from retrieval.readers.shapes.messages import role_of
 from retrieval.readers.shapes.names import CHATS, normal
+from retrieval.readers.shapes.slack import slack_text
 from retrieval.readers.shapes.values import is_empty, text_of
 
 NAMES = ("name", "nickname", "real_name", "display_name", "username", "first_name", "global_name")
 PEOPLE = ("from", "sender_name", "author", "sender", "speaker", "user_profile", "username", "user", "actor")
 SAID = ("text", "content", "message", "body", "msg")
 TIMES = ("timestamp_ms", "timestamp", "ts", "date", "created_at", "createTime", "time")
+_EPOCH = re.compile(r"\d{10}(?:\d{3})?(?:\.\d+)?")
 MOST = 0.5  # share of the messages that must have a speaker and a text
 
 
@@ -29,10 +32,20 @@ def talk_row(key: str, messages: Any) -> dict[str, Any] | None:
         return None
     if said[0][2] > said[-1][2]:
         said.reverse()
+    if _are_typed(messages) and "ts" in messages[0]:  # Slack's
+        names = {str(each.get("user")): _speaker(each) for each in messages}
+        said = [(speaker, slack_text(text, names), time) for speaker, text, time in said]
     if len(speakers) == 2:
         return {"messages": [{"role": speaker, "content": text} for speaker, text, _ in said]}
-    days = groupby(said, key=lambda each: each[2][:10])
+    days = groupby(said, key=lambda each: _day(each[2]))
     return {"text": "\n\n".join("\n".join(f"{name}: {text}" for name, text, _ in day) for _, day in days)}
+
+
+def _day(time: str) -> str:
+    """The day of a time: of seconds or milliseconds since 1970 their number of days, else the first ten letters."""
+    if not _EPOCH.fullmatch(time):
+        return time[:10]
+    return str(int(time.partition(".")[0][:10]) // 86_400)
 
 
 def _are_typed(messages: Sequence[Mapping[str, Any]]) -> bool:

@@ -11,11 +11,15 @@ from retrieval.readers.shapes.values import text_of
 
 Row = Mapping[str, Any]
 IDS, PARENTS = ("message_id", "id"), ("parent_id", "parent", "parent_message_id")
+PLACES = (
+    "turn", "turn_id", "turn_index", "turn_idx", "turn_number", "turn_no", "message_index", "message_number",
+    "utterance_idx", "position", "sequence", "seq", "step", "order",
+)  # fmt: skip
 MAX_DEPTH = 200
 
 
 def conversation_rows(rows: Sequence[Row], roles: Roles) -> list[dict[str, Any]]:
-    """One row per conversation, with its messages in the order of the table."""
+    """One row per conversation, its messages in the order of their numbers, else of the table."""
     names = {normal(column): column for column in rows[0]} if rows else {}
     own = next((names[each] for each in IDS if each in names), "")
     parent = next((names[each] for each in PARENTS if each in names), "")
@@ -36,7 +40,8 @@ def _groups(rows: Sequence[Row], roles: Roles) -> Iterator[list[Row]]:
         grouped: dict[str, list[Row]] = {}
         for row in rows:
             grouped.setdefault(str(row[roles["group"][0]]), []).append(row)
-        yield from grouped.values()
+        place = next((column for column in rows[0] if normal(column) in PLACES), "") if rows else ""
+        yield from (_in_order(group, place) if place else group for group in grouped.values())
         return
     group: list[Row] = []
     for row in rows:
@@ -45,6 +50,14 @@ def _groups(rows: Sequence[Row], roles: Roles) -> Iterator[list[Row]]:
             group = []
         group.append(row)
     yield group
+
+
+def _in_order(rows: list[Row], place: str) -> list[Row]:
+    """The rows of one conversation by their numbers; as they stand where these are not all numbers."""
+    try:
+        return sorted(rows, key=lambda row: float(row[place]))
+    except (TypeError, ValueError):
+        return rows
 
 
 def _paths(rows: Sequence[Row], own: str, parent: str) -> Iterator[list[Row]]:

@@ -24,6 +24,7 @@ TEXT_KEYS = (
     "texts",
     "full_text",
 )
+SPAN_NAMES = frozenset({"label", "labels", "entity", "entity_group", "type", "tag", "category"})
 MAX_NESTING = 40
 MAX_REPR = 500_000  # characters; Python's parser takes about a hundred bytes for each
 _JSON = json.JSONDecoder(parse_constant=lambda _: None, strict=False)  # NaN and Infinity are no text
@@ -53,6 +54,21 @@ def nested(value: Any) -> Any:
         return value
     opened = _opened(value.strip())
     return value if opened is None or is_deep(opened) else opened
+
+
+def are_spans(value: Any) -> bool:
+    """Whether a list marks stretches of a text: [start, end, label] or objects with a start, an end and a label."""
+    return isinstance(value, list) and bool(value) and all(map(_is_span, value))
+
+
+def _is_span(value: Any) -> bool:
+    if isinstance(value, dict):
+        if not SPAN_NAMES & {*value}:  # a part of a recording has a start, an end and a text
+            return False
+        ends = [value.get(start, value.get(f"{start}_offset")) for start in ("start", "end")]
+    else:
+        ends = list(value[:2]) if isinstance(value, list) and len(value) == 3 and isinstance(value[2], str) else []
+    return len(ends) == 2 and all(type(each) is int for each in ends)
 
 
 def is_deep(value: Any, most: int = MAX_NESTING) -> bool:
@@ -96,7 +112,7 @@ def text_of(value: Any, joint: str = "\n") -> str:
         return _dictionary_text(value, joint)
     if isinstance(value, list | tuple):
         return joint.join(filter(None, (text_of(each, joint) for each in value)))
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return _json(value)
 
 
 def _dictionary_text(value: dict[Any, Any], joint: str) -> str:
@@ -114,14 +130,26 @@ def labelled(row: dict[Any, Any]) -> str:
 
 
 def answer_of(value: Any) -> str:
-    """The text of an answer; the first of several alternative ones, as SQuAD's `{"text": […]}` has them."""
+    """The text of an answer; the first of several alternative ones, as SQuAD's `{"text": […]}` has them.
+
+    Objects without a text of their own are data to write: they are JSON.
+    """
     opened = nested(value)
     if isinstance(opened, list | tuple) and not _is_written(value, opened):
-        return next(filter(None, map(answer_of, opened)), "")
+        return _json(opened) if _are_data(opened) else next(filter(None, map(answer_of, opened)), "")
     if isinstance(opened, dict) and not _is_written(value, opened):
         known = [opened[key] for key in TEXT_KEYS if key in opened]
-        return answer_of(known[0]) if known else text_of(opened)
+        return answer_of(known[0]) if known else _json(opened)
     return text_of(value)
+
+
+def _are_data(values: Sequence[Any]) -> bool:
+    """Whether a list holds objects, none with a text of its own."""
+    return bool(values) and all(isinstance(each, dict) and each and not {*TEXT_KEYS} & {*each} for each in values)
+
+
+def _json(value: Any) -> str:
+    return "" if is_empty(value) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _is_written(value: Any, opened: Any) -> bool:
