@@ -3,6 +3,7 @@
 from xml.etree.ElementTree import Element
 
 from retrieval.readers.docx_parts import attribute, child, name_of
+from retrieval.readers.formulas import fraction, grouped, root, scripts
 from retrieval.readers.raised import subscript, superscript
 
 
@@ -23,10 +24,6 @@ def _part(element: Element, name: str) -> str:
     return math_text(child(element, name)).strip()
 
 
-def _wrapped(text: str) -> str:
-    return text if len(text) <= 1 or text.isalnum() or text[0] + text[-1] in ("()", "[]") else f"({text})"
-
-
 def _property(element: Element, group: str, name: str, default: str) -> str:
     """A setting of an element; one that is there without a value is an empty string."""
     setting = child(element, group, name)
@@ -34,16 +31,15 @@ def _property(element: Element, group: str, name: str, default: str) -> str:
 
 
 def _fraction(element: Element) -> str:
-    return f"{_wrapped(_part(element, 'm:num'))}/{_wrapped(_part(element, 'm:den'))}"
+    return fraction(_part(element, "m:num"), _part(element, "m:den"))
 
 
 def _scripts(element: Element) -> str:
-    raised, lowered = superscript(_part(element, "m:sup")), subscript(_part(element, "m:sub"))
-    return f"{_wrapped(_part(element, 'm:e'))}{lowered}{raised}"
+    return scripts(_part(element, "m:e"), _part(element, "m:sub"), _part(element, "m:sup"))
 
 
 def _root(element: Element) -> str:
-    return f"{superscript(_part(element, 'm:deg'))}√({_part(element, 'm:e')})"
+    return root(_part(element, "m:deg"), _part(element, "m:e"))
 
 
 def _sum(element: Element) -> str:
@@ -59,7 +55,7 @@ def _brackets(element: Element) -> str:
 
 
 def _function(element: Element) -> str:
-    return f"{_part(element, 'm:fName')} {_wrapped(_part(element, 'm:e'))}"
+    return f"{_part(element, 'm:fName')} {grouped(_part(element, 'm:e'))}"
 
 
 def _limit(element: Element) -> str:

@@ -8,6 +8,7 @@ from itertools import groupby
 from selectolax.lexbor import LexborNode
 
 from retrieval.readers import html_tables
+from retrieval.readers.html_math import formula
 from retrieval.readers.html_parts import SILENT, is_toggle
 from retrieval.readers.numerals import numeral
 from retrieval.readers.raised import subscript, superscript
@@ -30,7 +31,6 @@ _LIST_STYLES = {
     "upper-latin": "upperLetter", "lower-roman": "lowerRoman", "upper-roman": "upperRoman",
 }  # fmt: skip
 _LIST_STYLE = re.compile(r"list-style(?:-type)?\s*:\s*([\w-]+)", re.IGNORECASE)
-_SCRIPTED = {"msup": "^", "msub": "_", "mfrac": "/", "munder": "_", "mover": "^"}
 
 
 @dataclass(frozen=True)
@@ -194,6 +194,8 @@ def _unit(node: LexborNode, before: str) -> str | None:
         return superscript(node.text(), before.rstrip("\n"), points)
     if node.tag == "sub" and not node.css("img, table, p"):
         return subscript(node.text())
+    if node.tag == "math":
+        return f" {formula(node)} " if node.attributes.get("display") == "block" else formula(node)
     if node.tag == "img":
         return _alternative(node)
     if node.tag == "svg":
@@ -224,22 +226,19 @@ def _piece(node: LexborNode, place: Place) -> str:
     if tag == "q":
         return "“"
     earlier = node.prev
-    if earlier is None:
-        return "√(" if tag == "msqrt" else ""
-    if tag in ("a", "button", "label", "input") and earlier.tag in ("a", "button", "label", "input"):
+    if (
+        earlier is not None
+        and tag in ("a", "button", "label", "input")
+        and earlier.tag in ("a", "button", "label", "input")
+    ):
         return " "  # the page's style sets them apart
-    parent = node.parent
-    if parent is not None and parent.tag in _SCRIPTED and tag != "-text":
-        return _SCRIPTED[parent.tag]
-    return "√(" if tag == "msqrt" else ""
+    return ""
 
 
 def _closing(node: LexborNode, place: Place, walk: _Walk) -> list[str]:
     """The text that an element adds after what stands in it."""
     if node.tag == "q":
         return ["”"]
-    if node.tag == "msqrt":
-        return [")"]
     if node.tag == "a" and not re.fullmatch("h[1-6]", place.block.tag or ""):
         return [_address(node, walk.host)]
     return []

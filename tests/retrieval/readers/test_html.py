@@ -106,6 +106,25 @@ def test_a_table_that_arranges_a_page_is_read_as_blocks(write: Write) -> None:
             "It hums[1] and[2] sings",
         ),
         ("<p>He said <q>yes</q>.<p><math><mfrac><mi>a</mi><mi>b</mi></mfrac></math>", "He said “yes”.\n\na/b"),
+        (
+            "<p>Let <math><mfrac><mrow><mi>a</mi><mo>+</mo><mi>b</mi></mrow><mn>2</mn></mfrac></math>, "
+            "<math><msup><mi>x</mi><mn>10</mn></msup></math>, <math><mroot><mi>x</mi><mn>3</mn></mroot></math>, "
+            "<math><mi>sin</mi><mo>&#x2061;</mo><mi>x</mi></math>, "
+            "<math><munderover><mo>∑</mo><mrow><mi>i</mi><mo>=</mo><mn>1</mn></mrow><mi>n</mi></munderover><mi>i</mi></math>",
+            "Let (a+b)/2, x¹⁰, ³√(x), sin x, ∑ᵢ₌₁ⁿi",
+        ),
+        (
+            "<p><math><mo>(</mo><mtable><mtr><mtd><mn>1</mn></mtd><mtd><mn>2</mn></mtd></mtr><mtr><mtd><mn>3</mn></mtd>"
+            "<mtd><mn>4</mn></mtd></mtr></mtable><mo>)</mo></math> and "
+            "<math><semantics><mover><mi>x</mi><mo>¯</mo></mover>"
+            "<annotation>\\bar x</annotation></semantics></math>",
+            "(1, 2; 3, 4) and x¯",
+        ),
+        (
+            "<p>Flow <span><span style='display: none;'><math><mi>Q</mi><mo>=</mo><msqrt><mn>2</mn><mi>g</mi></msqrt>"
+            "</math></span><img aria-hidden=true alt='{Q=\\sqrt {2g}}' src=x></span> is high.",
+            "Flow Q=√(2g) is high.",
+        ),
         ("<p>See <img alt='a red valve' src=x><img alt='x.png' src=y>", "See a red valve"),
         ("<figure><img alt='A valve'><figcaption>A valve</figcaption></figure>", "A valve"),
         ("<svg><title>t</title><text>Pump</text><text>Tank</text></svg>", "Pump Tank"),
