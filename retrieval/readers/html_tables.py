@@ -48,7 +48,8 @@ def rows(table: LexborNode, text_of: Callable[[LexborNode], str]) -> Iterator[st
         header = row.parent is not None and row.parent.tag == "thead"
         line = _line(row, below, text_of, header)
         if any(map(str.isalnum, "".join(line))):
-            yield (line[0] if not any(line[1:]) and len(line) > 1 and _is_whole(row) else SEPARATOR.join(line))
+            title = len(line) > 1 and _is_whole(row) and set(line[1:]) <= {"", line[0]}
+            yield line[0] if title else SEPARATOR.join(line)
 
 
 def _is_whole(row: LexborNode) -> bool:
