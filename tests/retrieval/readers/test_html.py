@@ -51,6 +51,8 @@ def test_deeply_nested_html_needs_no_recursion(write: Write) -> None:
          ["8 | Hall", "9 | Hall", "10 | Hall"]),
         ("<thead><tr><th>Town</th><th colspan=2>Rain</th></tr></thead><tr><td>Ulm</td><td>3</td><td>4</td></tr>",
          ["Town | Rain | Rain", "Ulm | 3 | 4"]),
+        ("<tr><th colspan=2>2024</th></tr><tr><th>Town</th><th>Rain</th></tr><tr><td>Ulm</td><td>3</td></tr>",
+         ["2024", "Town | Rain", "Ulm | 3"]),
         ("<tr><td colspan=2>North</td></tr><tr><td>Ulm</td><td>3</td></tr>", ["North", "Ulm | 3"]),
         ("<tr><td>a</td><td></td><td>c</td></tr><tr><td>d</td><td>e</td><td>f</td></tr>", ["a |  | c", "d | e | f"]),
         ("<tr><td rowspan=0>Mon</td><td>1</td></tr><tr><td>2</td></tr>", ["Mon | 1", "Mon | 2"]),
@@ -189,3 +191,12 @@ def test_the_link_of_a_heading_to_itself_is_no_text(write: Write, heading: str) 
 )
 def test_signs_and_links_that_are_words_of_a_heading_stay(write: Write, heading: str, title: str) -> None:
     assert labels(read_document(write("a.html", f"{heading}<p>Run the file.</p>"))) == [title]
+
+
+@pytest.mark.parametrize("mode", ['shadowrootmode="open"', 'shadowmode="closed" delegatesfocus'])
+def test_what_a_component_shows_is_text_and_its_templates_are_not(write: Write, mode: str) -> None:
+    page = (
+        f"<p>The <my-note><template {mode}><style>p {{}}</style>code is <b>991</b><template>no text</template> "
+        "</template>today</my-note>.</p><template><p>A row to copy.</p></template>"
+    )
+    assert read_document(write("a.html", page)).text == "The code is 991 today."
