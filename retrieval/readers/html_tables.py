@@ -35,6 +35,8 @@ def is_data(table: LexborNode, nesting: int) -> bool:
     found = [list(children(row, ("td", "th"))) for row in table_rows(table)]
     if max(map(len, found), default=0) < 2 and not table.css("th"):
         return False
+    if len(found) == 1 and table.css("td pre"):  # a program beside the numbers of its lines
+        return False
     if table.css("td h1, td h2, td h3, td main, td article, td nav, td form"):
         return False
     heads = any(cell.tag == "th" for row in found for cell in row)

@@ -94,6 +94,12 @@ def test_a_table_that_arranges_a_page_is_read_as_blocks(write: Write) -> None:
         ("<ol type=a><li>One<li>Two</ol>", "a. One\nb. Two"),
         ("<ol style='list-style-type: upper-roman'><li>One<li>Two</ol>", "I. One\nII. Two"),
         ("<ol><li>One<ol type=i><li>in</li><li>ner</li></ol></li><li>Two</ol>", "1. One\n  i. in\n  ii. ner\n2. Two"),
+        (
+            "<table><tr><td class='linenos'><div class='linenodiv'><pre>1\n2</pre></div></td><td class='code'><pre>"
+            "def f(x):\n    return x</pre></td></tr></table><table><tr><td class='gutter'><pre>1</pre></td><td><pre>"
+            "<span class='linenos'>1</span>print(7)</pre></td></tr></table>",
+            "def f(x):\n    return x\n\nprint(7)",
+        ),
         ("<ul><li>One<li>Two</ul>", "- One\n- Two"),
         (
             "<dl><dt>Code 7</dt><dd>Low water</dd><dt>Code 8</dt><dd>No water</dd></dl>",
