@@ -19,8 +19,10 @@ NO_SCRIPTS = "Texts for browsers without scripts"
 READING = "Readings of characters"
 _CERTAIN = {
     "script, style, template, head, datalist, canvas, iframe, object, audio, video, rp, .headerlink, "
-    "svg symbol, svg defs, svg style, .mw-editsection, .mw-jump-link, .mw-cite-backlink": SILENT,
-    "nav, [role=navigation], [role=search], [role=menubar], .toc, .navheader, .navfooter": MENU,
+    "svg symbol, svg defs, svg style, .mw-editsection, .mw-jump-link, .mw-cite-backlink, "
+    "td.linenos, span.linenos, .linenodiv, .lineno, td.gutter": SILENT,
+    "nav, [role=navigation], [role=search], [role=menubar], .toc, .navheader, .navfooter, .mw-portlet, .catlinks": MENU,
+    ".printfooter": FOOTER,
     "select, textarea": CONTROL,
     "del, s, strike": STRUCK,
     "rt": READING,

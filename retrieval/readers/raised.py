@@ -8,7 +8,7 @@ _SUBSCRIPT = dict(zip(f"{_SIGNS}−aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇
 _MARKS = {"tm": "™", "sm": "℠", "®": "®", "™": "™", "©": "©", "°": "°", "′": "′", "″": "″"}
 # Ordinals and abbreviations that only print style raises: 19th, 1er, nº, Mlle.
 _STYLE = re.compile(r"(?:st|nd|rd|th|er|re|e|ème|eme|ère|o|a|os|as|lle|me|de|ter|te)\.?", re.IGNORECASE)
-_REFERENCE = re.compile(r"\[[^\[\]]{1,12}\]|[*†‡§¶]+")
+_REFERENCE = re.compile(r"\[[^\[\]]{1,40}\]|[*†‡§¶]+")
 
 
 def superscript(text: str, before: str = "", reference: bool = False) -> str:
