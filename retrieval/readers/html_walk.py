@@ -8,6 +8,7 @@ from itertools import groupby
 from selectolax.lexbor import LexborNode
 
 from retrieval.readers import html_tables
+from retrieval.readers.html_links import address_of, host_of
 from retrieval.readers.html_math import formula
 from retrieval.readers.html_parts import SILENT, is_toggle
 from retrieval.readers.numerals import numeral
@@ -18,9 +19,7 @@ BLOCKS = frozenset(
     "footer form h1 h2 h3 h4 h5 h6 header hr html legend li main menu ol p pre section summary svg table tbody td th "
     "tfoot thead tr ul".split()
 )
-MAX_ADDRESS = 200  # characters; longer addresses hold session data
 MAX_TERM, MIN_DESCRIPTION = 80, 60  # mean characters of a list's terms, and of descriptions that these are titles of
-_WEB = re.compile(r"https?://([^/?#\s]+)\S*$", re.IGNORECASE)
 _WHITESPACE = re.compile(r"[ \t\r\n\f]+")
 _BLANKS = re.compile(r" {2,}")
 _AROUND_BREAKS = re.compile(r" *\n *")
@@ -74,7 +73,7 @@ class _Walk:
 
 def events(body: LexborNode, left_out: Mapping[int, str], own: str | None) -> Iterator[Event]:
     """All events of a page whose own address is `own`, or None if it does not say."""
-    return _below(body, _Walk(left_out, _host(own)))
+    return _below(body, _Walk(left_out, host_of(own)))
 
 
 def block_text(run: Iterable[Event]) -> str:
@@ -240,23 +239,8 @@ def _closing(node: LexborNode, place: Place, walk: _Walk) -> list[str]:
     if node.tag == "q":
         return ["”"]
     if node.tag == "a" and not re.fullmatch("h[1-6]", place.block.tag or ""):
-        return [_address(node, walk.host)]
+        return [address_of(node, walk.host)]
     return []
-
-
-def _address(link: LexborNode, own: str) -> str:
-    """What follows the words of a link to another site, as in print: " (https://…)". "See here" needs it."""
-    address = link.attributes.get("href") or ""
-    words = link.text().strip()
-    host = _host(address)
-    shown = words.rstrip("/") == address.rstrip("/")
-    return "" if not host or host == own or not words or shown or len(address) > MAX_ADDRESS else f" ({address})"
-
-
-def _host(address: str | None) -> str:
-    """The host of a web address in lower case; an empty string for any other address."""
-    match = _WEB.match(address or "")
-    return match[1].lower() if match else ""
 
 
 def _table(table: LexborNode, place: Place, walk: _Walk, nesting: int) -> Iterator[Event]:

@@ -206,3 +206,15 @@ def test_what_a_component_shows_is_text_and_its_templates_are_not(write: Write, 
         "</template>today</my-note>.</p><template><p>A row to copy.</p></template>"
     )
     assert read_document(write("a.html", page)).text == "The code is 991 today."
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://www.google.com/url?q=https://brim.org/a%3Fb%3D1&amp;sa=D&amp;source=editors&amp;usg=AOvVaw",
+        "https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fbrim.org%2Fa%3Fb%3D1&amp;data=05%7C01%7C",
+    ],
+)
+def test_a_link_that_leads_elsewhere_keeps_the_address_where_it_ends(write: Write, address: str) -> None:
+    page = f"<p>See <a href='{address}'>the rules</a>.</p>"
+    assert read_document(write("a.html", page)).text == "See the rules (https://brim.org/a?b=1)."
