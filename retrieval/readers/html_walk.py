@@ -193,6 +193,8 @@ def _unit(node: LexborNode, before: str) -> str | None:
         return superscript(node.text(), before.rstrip("\n"), points)
     if node.tag == "sub" and not node.css("img, table, p"):
         return subscript(node.text())
+    if node.tag == "input" and _is_task(node):
+        return "[x] " if "checked" in node.attributes else "[ ] "
     if node.tag == "math":
         return f" {formula(node)} " if node.attributes.get("display") == "block" else formula(node)
     if node.tag == "img":
@@ -200,6 +202,15 @@ def _unit(node: LexborNode, before: str) -> str | None:
     if node.tag == "svg":
         return " ".join(["", *(each.text().strip() for each in node.css("text") or node.css("title")), ""])
     return None
+
+
+def _is_task(control: LexborNode) -> bool:
+    """Whether a box only shows if the task of a list entry is done: the reader of the page cannot change it."""
+    above = control.parent
+    while above is not None and above.tag in ("label", "p", "span"):
+        above = above.parent
+    shows = control.attributes.get("type") == "checkbox" and "disabled" in control.attributes
+    return shows and above is not None and above.tag == "li"
 
 
 def _alternative(image: LexborNode) -> str:

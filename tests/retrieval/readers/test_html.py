@@ -100,6 +100,11 @@ def test_a_table_that_arranges_a_page_is_read_as_blocks(write: Write) -> None:
             "<span class='linenos'>1</span>print(7)</pre></td></tr></table>",
             "def f(x):\n    return x\n\nprint(7)",
         ),
+        (
+            "<ul class='contains-task-list'><li class='task-list-item'><input type=checkbox disabled checked> Oil it</li>"
+            "<li><p><input type=checkbox disabled> Sell it</p></li><li><label><input type=checkbox> Red</label></li></ul>",
+            "- [x] Oil it\n- [ ] Sell it\n- Red",
+        ),
         ("<ul><li>One<li>Two</ul>", "- One\n- Two"),
         (
             "<dl><dt>Code 7</dt><dd>Low water</dd><dt>Code 8</dt><dd>No water</dd></dl>",
