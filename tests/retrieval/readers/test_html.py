@@ -101,8 +101,9 @@ def test_a_table_that_arranges_a_page_is_read_as_blocks(write: Write) -> None:
             "def f(x):\n    return x\n\nprint(7)",
         ),
         (
-            "<ul class='contains-task-list'><li class='task-list-item'><input type=checkbox disabled checked> Oil it</li>"
-            "<li><p><input type=checkbox disabled> Sell it</p></li><li><label><input type=checkbox> Red</label></li></ul>",
+            "<ul><li class='task-list-item'><input type=checkbox disabled checked> Oil it</li>"
+            "<li><p><input type=checkbox disabled> Sell it</p></li>"
+            "<li><label><input type=checkbox> Red</label></li></ul>",
             "- [x] Oil it\n- [ ] Sell it\n- Red",
         ),
         ("<ul><li>One<li>Two</ul>", "- One\n- Two"),
