@@ -3,19 +3,27 @@
 import re
 from collections.abc import Callable, Iterator
 
-from selectolax.lexbor import LexborNode
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from retrieval.readers.formulas import fraction, root, scripts
 
 MAX_DEPTH = 60  # of parts in parts that are read by their kind; of deeper ones only the letters are read
 _SILENT = frozenset(("annotation", "annotation-xml", "mphantom", "none", "mprescripts"))
 _UNSEEN = dict.fromkeys(range(0x2061, 0x2065))  # signs for "function of" or "times", which no person sees
+_PREFIX = re.compile(r"<(/?)math:")
 _RELATION = re.compile(r"[=<>≤≥≈≡≠∝∈→]")
 
 
 def formula(math: LexborNode) -> str:
     """The text of a formula; where it has no parts, what its page says instead."""
     return _text(math, 0).strip() or (math.attributes.get("alttext") or "").strip()
+
+
+def formula_in(xml: str) -> str:
+    """The text of the formula of a file that holds nothing else; an empty string for any other file."""
+    tree = LexborHTMLParser(_PREFIX.sub(r"<\1", xml))
+    math = tree.css_first("math")
+    return formula(math) if math is not None else ""
 
 
 def _text(node: LexborNode, depth: int) -> str:
