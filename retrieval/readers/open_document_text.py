@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 from retrieval.document import DocumentBuilder
 from retrieval.readers.open_document_styles import MAX_DEPTH, Numbers, TextStyles
 from retrieval.readers.packed_xml import children, first, local, value
-from retrieval.readers.raised import subscript, superscript
+from retrieval.readers.raised import at_height
 from retrieval.readers.sheets import SEPARATOR
 
 COMMENTS, DELETIONS, HIDDEN, PICTURES = "Comments", "Deletions", "Hidden texts", "Pictures"
@@ -225,8 +225,7 @@ class BlockWalk:
 
     def _at_its_height(self, text: str, style: str) -> str:
         """Letters as their style raises or lowers them; the mark of a note stays."""
-        place = self.styles.raised.get(style, "") if not text.startswith("[") else ""
-        return superscript(text) if place == "super" else subscript(text) if place == "sub" else text
+        return text if text.startswith("[") else at_height(text, self.styles.raised.get(style, ""))
 
 
 def _citation(note: Element) -> str:

@@ -31,6 +31,14 @@ def subscript(text: str) -> str:
     return _converted(text, _SUBSCRIPT, "_") if text else ""
 
 
+def at_height(text: str, place: str, before: str = "") -> str:
+    """A text that stands above ("super") or below ("sub") the line, with the spaces around it."""
+    if not place or not text.strip():
+        return text
+    start, end = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+    return start + (superscript(text, before + start) if place == "super" else subscript(text)) + end
+
+
 def _converted(text: str, letters: dict[str, str], sign: str) -> str:
     """Unicode's own raised or lowered letters where it has all of them, else a sign: "x^ab", "x^(a+b)"."""
     if all(letter in letters for letter in text.replace(" ", "")):

@@ -250,7 +250,7 @@ def test_raised_letters_and_formulas_of_an_odt_are_read(write: Write) -> None:
         for name, place in (("U", "super"), ("D", "-33%"), ("N", "0%"))
     )
     body = (
-        '<text:p>10<text:span text:style-name="U">5</text:span> of H<text:span text:style-name="D">2</text:span>O at 1'
+        '<text:p>10<text:span text:style-name="U">5 </text:span>of H<text:span text:style-name="D">2</text:span>O at 1'
         '<text:span text:style-name="N">2</text:span>, <draw:frame><draw:object href="./Object 1"/></draw:frame>'
         "</text:p>"
     )
