@@ -33,7 +33,7 @@ def subscript(text: str) -> str:
 
 def at_height(text: str, place: str, before: str = "") -> str:
     """A text that stands above ("super") or below ("sub") the line, with the spaces around it."""
-    if not place or not text.strip():
+    if place not in ("super", "sub") or not text.strip():
         return text
     start, end = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
     return start + (superscript(text, before + start) if place == "super" else subscript(text)) + end

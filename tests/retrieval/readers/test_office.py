@@ -179,6 +179,21 @@ def test_an_odp_is_read_page_by_page(write: Write) -> None:
     assert (document.text, labels(document)) == ("Top\n\n- one", ["Top"])
 
 
+def test_raised_and_lowered_letters_of_slides_and_sheets_are_kept(write: Write) -> None:
+    def run(text: str, baseline: str) -> str:
+        return f'<a:r><a:rPr baseline="{baseline}"/><a:t>{text}</a:t></a:r>'
+
+    line = f"{run('10', '0')}{run('5 ', '30000')}{run('of H', '0')}{run('2', '-25000')}{run('O', '0')}"
+    parts = slides(f"<p:sp><p:txBody><a:p>{line}</a:p></p:txBody></p:sp>")
+    assert read_document(write("a.pptx", packed(parts))).text == "10⁵ of H₂O"
+    cell = (
+        '<c r="A1" t="inlineStr"><is><r><t>10</t></r><r><rPr><vertAlign val="superscript"/></rPr><t>5</t></r>'
+        '<r><rPr><vertAlign val="subscript"/></rPr><t>2</t></r></is></c>'
+    )
+    sheet = workbook({"A": f'<sheetData><row r="1">{cell}</row></sheetData>'})
+    assert read_document(write("a.xlsx", packed(sheet))).text.endswith("10⁵₂")
+
+
 # OpenDocument texts
 
 
