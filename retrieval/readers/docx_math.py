@@ -63,6 +63,13 @@ def _limit(element: Element) -> str:
     return f"{_part(element, 'm:e')}{sign}({_part(element, 'm:lim')})"
 
 
+def _accent(element: Element) -> str:
+    """A term with its hat, arrow or bar, which may tell a mean from a value."""
+    if name_of(element) == "m:acc":
+        return _part(element, "m:e") + _property(element, "m:accPr", "m:chr", "\u0302")
+    return _part(element, "m:e") + ("\u0305" if _property(element, "m:barPr", "m:pos", "bot") == "top" else "\u0332")
+
+
 def _rows(element: Element) -> str:
     """A matrix "[a, b; c, d]", or equations below one another."""
     if name_of(element) == "m:eqArr":
@@ -82,6 +89,8 @@ _FORMS = {
     "m:func": _function,
     "m:limLow": _limit,
     "m:limUpp": _limit,
+    "m:acc": _accent,
+    "m:bar": _accent,
     "m:m": _rows,
     "m:eqArr": _rows,
 }
