@@ -3,6 +3,7 @@
 from xml.etree.ElementTree import Element
 
 from retrieval.readers.docx_parts import attribute, child, name_of
+from retrieval.readers.formulas import fraction, grouped, root, scripts
 from retrieval.readers.raised import subscript, superscript
 
 
@@ -23,10 +24,6 @@ def _part(element: Element, name: str) -> str:
     return math_text(child(element, name)).strip()
 
 
-def _wrapped(text: str) -> str:
-    return text if len(text) <= 1 or text.isalnum() or text[0] + text[-1] in ("()", "[]") else f"({text})"
-
-
 def _property(element: Element, group: str, name: str, default: str) -> str:
     """A setting of an element; one that is there without a value is an empty string."""
     setting = child(element, group, name)
@@ -34,16 +31,15 @@ def _property(element: Element, group: str, name: str, default: str) -> str:
 
 
 def _fraction(element: Element) -> str:
-    return f"{_wrapped(_part(element, 'm:num'))}/{_wrapped(_part(element, 'm:den'))}"
+    return fraction(_part(element, "m:num"), _part(element, "m:den"))
 
 
 def _scripts(element: Element) -> str:
-    raised, lowered = superscript(_part(element, "m:sup")), subscript(_part(element, "m:sub"))
-    return f"{_wrapped(_part(element, 'm:e'))}{lowered}{raised}"
+    return scripts(_part(element, "m:e"), _part(element, "m:sub"), _part(element, "m:sup"))
 
 
 def _root(element: Element) -> str:
-    return f"{superscript(_part(element, 'm:deg'))}√({_part(element, 'm:e')})"
+    return root(_part(element, "m:deg"), _part(element, "m:e"))
 
 
 def _sum(element: Element) -> str:
@@ -59,12 +55,19 @@ def _brackets(element: Element) -> str:
 
 
 def _function(element: Element) -> str:
-    return f"{_part(element, 'm:fName')} {_wrapped(_part(element, 'm:e'))}"
+    return f"{_part(element, 'm:fName')} {grouped(_part(element, 'm:e'))}"
 
 
 def _limit(element: Element) -> str:
     sign = "_" if name_of(element) == "m:limLow" else "^"
     return f"{_part(element, 'm:e')}{sign}({_part(element, 'm:lim')})"
+
+
+def _accent(element: Element) -> str:
+    """A term with its hat, arrow or bar, which may tell a mean from a value."""
+    if name_of(element) == "m:acc":
+        return _part(element, "m:e") + _property(element, "m:accPr", "m:chr", "\u0302")
+    return _part(element, "m:e") + ("\u0305" if _property(element, "m:barPr", "m:pos", "bot") == "top" else "\u0332")
 
 
 def _rows(element: Element) -> str:
@@ -86,6 +89,8 @@ _FORMS = {
     "m:func": _function,
     "m:limLow": _limit,
     "m:limUpp": _limit,
+    "m:acc": _accent,
+    "m:bar": _accent,
     "m:m": _rows,
     "m:eqArr": _rows,
 }

@@ -12,7 +12,7 @@ from retrieval.readers.docx_math import math_text
 from retrieval.readers.docx_numbering import Styles
 from retrieval.readers.docx_parts import Parts, attribute, child, is_on, name_of
 from retrieval.readers.numerals import numeral
-from retrieval.readers.raised import subscript, superscript
+from retrieval.readers.raised import at_height
 
 DELETED, HIDDEN, STRUCK, COMMENTS = "Deletions", "Hidden texts", "Struck-out parts", "Comments"
 PLACEHOLDERS, OBJECTS, CHUNKS = "Empty form fields", "Embedded objects", "Embedded documents"
@@ -122,9 +122,7 @@ class Inline:
         if is_on(child(properties, "w:strike")) or is_on(child(properties, "w:dstrike")):
             return self._aside(STRUCK, text)
         align = attribute(child(properties, "w:vertAlign"), "val")
-        if align == "superscript" and not text.startswith("["):
-            return superscript(text, before)
-        return subscript(text) if align == "subscript" else text
+        return text if text.startswith("[") else at_height(text, align.removesuffix("script"), before)
 
     def _is_style_hidden(self, properties: Element) -> bool:
         style = attribute(child(properties, "w:rStyle"), "val")

@@ -11,6 +11,7 @@ from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.encoding import decode_file
 from retrieval.readers.html_parts import parts_left_out
 from retrieval.readers.html_walk import Event, Place, block_text, events
+from retrieval.readers.shadow_roots import with_shadow_roots
 
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 MAX_DEPTH = 10_000
@@ -39,6 +40,7 @@ def read_html(data: bytes, name: str, limits: Limits) -> Document:
     declared = _DECLARED.search(data[:4096])
     decoded = decode_file(data, name, declared[1].decode("ascii") if declared else None)
     page = _CLOSED_AT_ONCE.sub(r"<\1\2></\1>", decoded.text) if _is_xml(decoded.text) else decoded.text
+    page = with_shadow_roots(page)
     _check_depth(page, name)
     tree = LexborHTMLParser(page)
     writer = _Writer(DocumentBuilder(limits.max_chars))

@@ -18,9 +18,11 @@ CONTROL, HIDDEN, STRUCK = "Form controls", "Hidden parts", "Struck-out parts"
 NO_SCRIPTS = "Texts for browsers without scripts"
 READING = "Readings of characters"
 _CERTAIN = {
-    "script, style, template, head, datalist, canvas, iframe, object, audio, video, math annotation, rp, .headerlink, "
-    "svg symbol, svg defs, svg style, .mw-editsection, .mw-jump-link, .mw-cite-backlink": SILENT,
-    "nav, [role=navigation], [role=search], [role=menubar], .toc, .navheader, .navfooter": MENU,
+    "script, style, template, head, datalist, canvas, iframe, object, audio, video, rp, .headerlink, "
+    "svg symbol, svg defs, svg style, .mw-editsection, .mw-jump-link, .mw-cite-backlink, "
+    "td.linenos, span.linenos, .linenodiv, .lineno, td.gutter": SILENT,
+    "nav, [role=navigation], [role=search], [role=menubar], .toc, .navheader, .navfooter, .mw-portlet, .catlinks": MENU,
+    ".printfooter": FOOTER,
     "select, textarea": CONTROL,
     "del, s, strike": STRUCK,
     "rt": READING,
@@ -120,9 +122,19 @@ def _hidden(tree: LexborHTMLParser) -> Iterator[tuple[int, str]]:
         styled = _HIDING_STYLE.search(values.get("style") or "")
         if not (styled or "hidden" in values or values.get("aria-hidden") == "true"):
             continue
+        if _is_spoken_formula(node):
+            continue
         if node.tag in _INLINE or node.tag in ("input", "body", "html") or not _is_panel(node, opened):
             if node.tag not in ("body", "html"):
                 yield node.mem_id, HIDDEN
+
+
+def _is_spoken_formula(node: LexborNode) -> bool:
+    """Whether a hidden element is a formula for screen readers, beside a picture of it that has no text."""
+    first = node.child
+    while first is not None and first.tag == "-text":
+        first = first.next
+    return node.tag == "span" and first is not None and first.tag == "math"
 
 
 def _opened(tree: LexborHTMLParser) -> set[str]:

@@ -35,6 +35,8 @@ def is_data(table: LexborNode, nesting: int) -> bool:
     found = [list(children(row, ("td", "th"))) for row in table_rows(table)]
     if max(map(len, found), default=0) < 2 and not table.css("th"):
         return False
+    if len(found) == 1 and table.css("td pre"):  # a program beside the numbers of its lines
+        return False
     if table.css("td h1, td h2, td h3, td main, td article, td nav, td form"):
         return False
     heads = any(cell.tag == "th" for row in found for cell in row)
@@ -48,7 +50,8 @@ def rows(table: LexborNode, text_of: Callable[[LexborNode], str]) -> Iterator[st
         header = row.parent is not None and row.parent.tag == "thead"
         line = _line(row, below, text_of, header)
         if any(map(str.isalnum, "".join(line))):
-            yield (line[0] if not any(line[1:]) and len(line) > 1 and _is_whole(row) else SEPARATOR.join(line))
+            title = len(line) > 1 and _is_whole(row) and set(line[1:]) <= {"", line[0]}
+            yield line[0] if title else SEPARATOR.join(line)
 
 
 def _is_whole(row: LexborNode) -> bool:

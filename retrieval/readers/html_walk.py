@@ -8,6 +8,8 @@ from itertools import groupby
 from selectolax.lexbor import LexborNode
 
 from retrieval.readers import html_tables
+from retrieval.readers.html_links import address_of, host_of
+from retrieval.readers.html_math import formula
 from retrieval.readers.html_parts import SILENT, is_toggle
 from retrieval.readers.numerals import numeral
 from retrieval.readers.raised import subscript, superscript
@@ -17,9 +19,7 @@ BLOCKS = frozenset(
     "footer form h1 h2 h3 h4 h5 h6 header hr html legend li main menu ol p pre section summary svg table tbody td th "
     "tfoot thead tr ul".split()
 )
-MAX_ADDRESS = 200  # characters; longer addresses hold session data
 MAX_TERM, MIN_DESCRIPTION = 80, 60  # mean characters of a list's terms, and of descriptions that these are titles of
-_WEB = re.compile(r"https?://([^/?#\s]+)\S*$", re.IGNORECASE)
 _WHITESPACE = re.compile(r"[ \t\r\n\f]+")
 _BLANKS = re.compile(r" {2,}")
 _AROUND_BREAKS = re.compile(r" *\n *")
@@ -30,7 +30,6 @@ _LIST_STYLES = {
     "upper-latin": "upperLetter", "lower-roman": "lowerRoman", "upper-roman": "upperRoman",
 }  # fmt: skip
 _LIST_STYLE = re.compile(r"list-style(?:-type)?\s*:\s*([\w-]+)", re.IGNORECASE)
-_SCRIPTED = {"msup": "^", "msub": "_", "mfrac": "/", "munder": "_", "mover": "^"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class _Walk:
 
 def events(body: LexborNode, left_out: Mapping[int, str], own: str | None) -> Iterator[Event]:
     """All events of a page whose own address is `own`, or None if it does not say."""
-    return _below(body, _Walk(left_out, _host(own)))
+    return _below(body, _Walk(left_out, host_of(own)))
 
 
 def block_text(run: Iterable[Event]) -> str:
@@ -194,11 +193,24 @@ def _unit(node: LexborNode, before: str) -> str | None:
         return superscript(node.text(), before.rstrip("\n"), points)
     if node.tag == "sub" and not node.css("img, table, p"):
         return subscript(node.text())
+    if node.tag == "input" and _is_task(node):
+        return "[x] " if "checked" in node.attributes else "[ ] "
+    if node.tag == "math":
+        return f" {formula(node)} " if node.attributes.get("display") == "block" else formula(node)
     if node.tag == "img":
         return _alternative(node)
     if node.tag == "svg":
         return " ".join(["", *(each.text().strip() for each in node.css("text") or node.css("title")), ""])
     return None
+
+
+def _is_task(control: LexborNode) -> bool:
+    """Whether a box only shows if the task of a list entry is done: the reader of the page cannot change it."""
+    above = control.parent
+    while above is not None and above.tag in ("label", "p", "span"):
+        above = above.parent
+    shows = control.attributes.get("type") == "checkbox" and "disabled" in control.attributes
+    return shows and above is not None and above.tag == "li"
 
 
 def _alternative(image: LexborNode) -> str:
@@ -224,40 +236,22 @@ def _piece(node: LexborNode, place: Place) -> str:
     if tag == "q":
         return "“"
     earlier = node.prev
-    if earlier is None:
-        return "√(" if tag == "msqrt" else ""
-    if tag in ("a", "button", "label", "input") and earlier.tag in ("a", "button", "label", "input"):
+    if (
+        earlier is not None
+        and tag in ("a", "button", "label", "input")
+        and earlier.tag in ("a", "button", "label", "input")
+    ):
         return " "  # the page's style sets them apart
-    parent = node.parent
-    if parent is not None and parent.tag in _SCRIPTED and tag != "-text":
-        return _SCRIPTED[parent.tag]
-    return "√(" if tag == "msqrt" else ""
+    return ""
 
 
 def _closing(node: LexborNode, place: Place, walk: _Walk) -> list[str]:
     """The text that an element adds after what stands in it."""
     if node.tag == "q":
         return ["”"]
-    if node.tag == "msqrt":
-        return [")"]
     if node.tag == "a" and not re.fullmatch("h[1-6]", place.block.tag or ""):
-        return [_address(node, walk.host)]
+        return [address_of(node, walk.host)]
     return []
-
-
-def _address(link: LexborNode, own: str) -> str:
-    """What follows the words of a link to another site, as in print: " (https://…)". "See here" needs it."""
-    address = link.attributes.get("href") or ""
-    words = link.text().strip()
-    host = _host(address)
-    shown = words.rstrip("/") == address.rstrip("/")
-    return "" if not host or host == own or not words or shown or len(address) > MAX_ADDRESS else f" ({address})"
-
-
-def _host(address: str | None) -> str:
-    """The host of a web address in lower case; an empty string for any other address."""
-    match = _WEB.match(address or "")
-    return match[1].lower() if match else ""
 
 
 def _table(table: LexborNode, place: Place, walk: _Walk, nesting: int) -> Iterator[Event]:

@@ -7,6 +7,7 @@ from retrieval.document import Document, DocumentBuilder, Limits
 from retrieval.errors import RetrievalError
 from retrieval.mapping import ColumnMapping
 from retrieval.readers.cleaning import Cleaner
+from retrieval.readers.open_document_styles import read_styles
 from retrieval.readers.open_document_text import Block, BlockWalk
 from retrieval.readers.packed_xml import PackedKind, PackedParts, below, children, first, local, open_packed, value
 from retrieval.readers.sheets import SEPARATOR, Sheet, read_sheets
@@ -35,38 +36,11 @@ def read_open_document(
     found = next((suffix for suffix, body in _BODIES.items() if body in bodies), "")
     if not found:
         raise RetrievalError(f"{name} is a drawing or database of OpenDocument. Save its text as ODT and add that.")
-    walk = BlockWalk(_hidden_styles(parts), _numbered_styles(parts))
+    walk = BlockWalk(read_styles(parts))
     if found == ".ods":
         return read_sheets([_sheet(each, walk) for each in _tables(content)], name, limits, mapping)
     body = first(content, _BODIES[found])
     return _document(parts, body, walk, name, limits) if found == ".odt" else _slides(body, walk, name, limits)
-
-
-def _styles(parts: PackedParts) -> Iterator[Element]:
-    for path in ("styles.xml", "content.xml"):
-        yield from below(parts.parse(path), "style")
-
-
-def _hidden_styles(parts: PackedParts) -> frozenset[str]:
-    """The styles whose text, sheet or slide is not shown."""
-    return frozenset(
-        value(style, "name")
-        for style in _styles(parts)
-        for each in style
-        if (local(each) == "text-properties" and value(each, "display") in ("none", "true"))
-        or (local(each) == "table-properties" and value(each, "display") == "false")
-        or (local(each) == "drawing-page-properties" and value(each, "visibility") == "hidden")
-    )
-
-
-def _numbered_styles(parts: PackedParts) -> dict[str, frozenset[int]]:
-    """The levels of each list style that are numbered."""
-    found = {}
-    for path in ("styles.xml", "content.xml"):
-        for style in below(parts.parse(path), "list-style"):
-            levels = [value(each, "level") for each in style if local(each) == "list-level-style-number"]
-            found[value(style, "name")] = frozenset(int(level) for level in levels if level.isdigit())
-    return found
 
 
 def _document(parts: PackedParts, body: Element | None, walk: BlockWalk, name: str, limits: Limits) -> Document:
@@ -110,7 +84,7 @@ def _add(blocks: Iterator[Block], walk: BlockWalk, builder: DocumentBuilder, cle
 def _slides(body: Element | None, walk: BlockWalk, name: str, limits: Limits) -> Document:
     builder, cleaner = DocumentBuilder(limits.max_chars), Cleaner()
     for number, page in enumerate((each for each in children(body) if local(each) == "page"), start=1):
-        if value(page, "style-name") in walk.hidden:
+        if value(page, "style-name") in walk.styles.hidden:
             builder.leave_out("Hidden slides", "\n".join(block.text for block in walk.blocks(page)), str(number))
             continue
         frames = [each for each in page if local(each) != "notes"]
@@ -137,7 +111,7 @@ def _tables(content: Element) -> Iterator[Element]:
 def _sheet(table: Element, walk: BlockWalk) -> Sheet:
     """A sheet of an ODS file; empty cells and rows that a file repeats up to the edge take no room."""
     sheet = Sheet(value(table, "name"))
-    if value(table, "style-name") in walk.hidden:
+    if value(table, "style-name") in walk.styles.hidden:
         lines = [line for line in walk.rows(table) if line]
         return Sheet(sheet.name, left_out=[("Hidden sheets", f"{sheet.name}: " + "; ".join(lines))])
     hidden = _hidden_columns(table)

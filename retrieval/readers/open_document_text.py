@@ -1,11 +1,13 @@
 """Walks the blocks of an OpenDocument body: paragraphs, headings, lists, tables, notes and frames."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
 from retrieval.document import DocumentBuilder
+from retrieval.readers.open_document_styles import MAX_DEPTH, Numbers, TextStyles
 from retrieval.readers.packed_xml import children, first, local, value
+from retrieval.readers.raised import at_height
 from retrieval.readers.sheets import SEPARATOR
 
 COMMENTS, DELETIONS, HIDDEN, PICTURES = "Comments", "Deletions", "Hidden texts", "Pictures"
@@ -32,16 +34,17 @@ class Block:
 
 @dataclass
 class BlockWalk:
-    """Reads blocks; `hidden` are styles that are not shown, `numbered` the numbered levels of each list style.
+    """Reads blocks; `left_out` collects what is not shown as (kind, text)."""
 
-    `left_out` collects what is not shown as (kind, text).
-    """
-
-    hidden: frozenset[str]
-    numbered: Mapping[str, frozenset[int]]
+    styles: TextStyles
     left_out: list[tuple[str, str]] = field(default_factory=list)
     _frames: list[Element] = field(default_factory=list)
     _notes: list[Element] = field(default_factory=list)
+    _headings: Numbers = field(init=False)
+    _lists: dict[str, Numbers] = field(default_factory=dict)  # by the ids and styles of the lists so far
+
+    def __post_init__(self) -> None:
+        self._headings = Numbers(self.styles.headings)
 
     def take_left_out(self) -> list[tuple[str, str]]:
         """What was left out since the last call."""
@@ -60,7 +63,7 @@ class BlockWalk:
             if name in ("p", "h"):
                 yield from self._paragraph(each, name == "h")
             elif name == "list":
-                yield from self._list(each, "", 1)
+                yield from self._list(each, self._numbers(each), 1)
             elif name == "table":
                 yield from self._table(each)
             elif name == "frame":
@@ -88,28 +91,40 @@ class BlockWalk:
         frames, self._frames = self._frames, []
         notes, self._notes = self._notes, []
         depth = value(paragraph, "outline-level", "1")
-        if value(paragraph, "style-name") in self.hidden:
+        if value(paragraph, "style-name") in self.styles.hidden:
             self.left_out += [(HIDDEN, text)] if text.strip() else []
         elif text.strip():
             level = min(int(depth), 9) if heading and depth.isdigit() else 0
-            yield Block(text.strip() if level else marker + text.strip(), level, joins)
+            yield Block((self._number(paragraph, level) if level else marker) + text.strip(), level, joins)
         for frame in frames:
             yield from self.blocks([frame])
         for note in notes:
             yield Block(f"[{_citation(note)}] {self.line(children(first(note, 'note-body')))}")
 
-    def _list(self, entries: Element, style: str, depth: int, joins: bool = False) -> Iterator[Block]:
+    def _number(self, heading: Element, level: int) -> str:
+        """The number before a heading, where the file numbers its chapters."""
+        unnumbered = value(heading, "is-list-header") == "true"
+        return "" if unnumbered else self._headings.label(level, value(heading, "start-value"))
+
+    def _numbers(self, entries: Element) -> Numbers:
+        """The numbers of a list, which may go on from those of an earlier one."""
+        style = value(entries, "style-name")
+        earlier = value(entries, "continue-list") or style * (value(entries, "continue-numbering") == "true")
+        known = self._lists.get(earlier) if earlier else None
+        numbers = known or Numbers(self.styles.lists.get(style, {}))
+        self._lists |= {value(entries, "id"): numbers, style: numbers}
+        return numbers
+
+    def _list(self, entries: Element, numbers: Numbers, depth: int, joins: bool = False) -> Iterator[Block]:
         """The entries with "- " or their number, indented by depth."""
-        style = value(entries, "style-name") or style
-        numbered = depth in self.numbered.get(style, frozenset())
-        number = 0
         for item in entries:
-            start = value(item, "start-value")
-            number = int(start) if start.isdigit() else number + (local(item) == "list-item")
-            marker = "  " * (depth - 1) + (f"{number}. " if numbered else "- ")
+            counts = local(item) == "list-item" and len(item) and local(item[0]) != "list"
+            label = numbers.label(depth, value(item, "start-value")) if counts else ""
+            marker = "  " * (depth - 1) + (label or "- ")
             for each in item:
                 if local(each) == "list":
-                    yield from self._list(each, style, min(depth + 1, 20), joins)
+                    levels = self.styles.lists.get(value(each, "style-name"), numbers.levels)
+                    yield from self._list(each, numbers.with_levels(levels), min(depth + 1, MAX_DEPTH), joins)
                 elif local(each) in ("p", "h"):
                     yield from self._paragraph(each, local(each) == "h", marker, joins)
                     marker = "  " * depth
@@ -123,11 +138,18 @@ class BlockWalk:
             yield from self.blocks(kinds["text-box"])
         elif "table" in kinds:
             yield from self._table(kinds["table"])
+        elif formula := self._formula(frame):
+            yield Block(formula)
         elif "object" in kinds or "object-ole" in kinds:
             self.left_out.append((OBJECTS, value(frame, "name")))
         elif "image" in kinds:
             words = [each for each in frame if local(each) in ("desc", "title")]
             self.left_out.append((PICTURES, " ".join(map(_letters, words))))
+
+    def _formula(self, frame: Element) -> str:
+        """The text of a formula; an empty string for any other object."""
+        targets = (value(each, "href").removeprefix("./") for each in frame if local(each) == "object")
+        return next((self.styles.formulas.get(target, "") for target in targets), "")
 
     def _table(self, table: Element) -> Iterator[Block]:
         for place, row in enumerate(self.rows(table)):
@@ -184,6 +206,8 @@ class BlockWalk:
         if name == "note":
             self._notes.append(each)
             return f"[{_citation(each)}]"
+        if name == "frame" and (formula := self._formula(each)):
+            return formula
         if name in ("frame", "custom-shape", "rect", "g"):
             self._frames.append(each)
             return ""
@@ -192,11 +216,16 @@ class BlockWalk:
             return ""
         if name in _FIELDS_OF_PAGES or name in ("ruby-text", "annotation-end"):
             return ""
+        style = value(each, "style-name") if name == "span" else ""
         text = self.inline(each)
-        if name == "hidden-text" or (name == "span" and value(each, "style-name") in self.hidden):
+        if name == "hidden-text" or style in self.styles.hidden:
             self.left_out.append((HIDDEN, text))
             return ""
-        return text
+        return self._at_its_height(text, style)
+
+    def _at_its_height(self, text: str, style: str) -> str:
+        """Letters as their style raises or lowers them; the mark of a note stays."""
+        return text if text.startswith("[") else at_height(text, self.styles.raised.get(style, ""))
 
 
 def _citation(note: Element) -> str:

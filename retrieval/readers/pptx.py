@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element
 from retrieval.document import Document, DocumentBuilder, Limits
 from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.packed_xml import PackedKind, PackedParts, below, first, local, open_packed, value
+from retrieval.readers.raised import at_height
 from retrieval.readers.sheets import SEPARATOR
 
 KIND = PackedKind("a PowerPoint presentation", ".pptx", "ppt/")
@@ -139,12 +140,21 @@ def _rows(table: Element) -> Iterator[str]:
             yield SEPARATOR.join(cells).rstrip()
 
 
+def _height(run: Element) -> str:
+    """Whether letters stand above the line ("super") or below it ("sub"); a share of the line, in thousandths."""
+    share = next((value(each, "baseline") for each in run if local(each) == "rPr"), "")
+    return "" if not share.strip("-0%") else "sub" if share.startswith("-") else "super"
+
+
 def _body_text(shape: Element) -> str:
     """The paragraphs of a shape, a cell or a point of a diagram, one a line, indented by their level."""
     lines = []
     for paragraph in below(shape, "p"):
+        heights = {id(letters): _height(run) for run in below(paragraph, "r") for letters in run}
         pieces = [
-            "\n" if local(each) == "br" else each.text or "" for each in paragraph.iter() if local(each) in ("t", "br")
+            "\n" if local(each) == "br" else at_height(each.text or "", heights.get(id(each), ""))
+            for each in paragraph.iter()
+            if local(each) in ("t", "br")
         ]
         text = "".join(pieces)
         level = value(first(paragraph, "pPr"), "lvl", "0")

@@ -8,7 +8,7 @@ _SUBSCRIPT = dict(zip(f"{_SIGNS}−aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇
 _MARKS = {"tm": "™", "sm": "℠", "®": "®", "™": "™", "©": "©", "°": "°", "′": "′", "″": "″"}
 # Ordinals and abbreviations that only print style raises: 19th, 1er, nº, Mlle.
 _STYLE = re.compile(r"(?:st|nd|rd|th|er|re|e|ème|eme|ère|o|a|os|as|lle|me|de|ter|te)\.?", re.IGNORECASE)
-_REFERENCE = re.compile(r"\[[^\[\]]{1,12}\]|[*†‡§¶]+")
+_REFERENCE = re.compile(r"\[[^\[\]]{1,40}\]|[*†‡§¶]+")
 
 
 def superscript(text: str, before: str = "", reference: bool = False) -> str:
@@ -29,6 +29,14 @@ def subscript(text: str) -> str:
     """A lowered text."""
     text = " ".join(text.split())
     return _converted(text, _SUBSCRIPT, "_") if text else ""
+
+
+def at_height(text: str, place: str, before: str = "") -> str:
+    """A text that stands above ("super") or below ("sub") the line, with the spaces around it."""
+    if place not in ("super", "sub") or not text.strip():
+        return text
+    start, end = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+    return start + (superscript(text, before + start) if place == "super" else subscript(text)) + end
 
 
 def _converted(text: str, letters: dict[str, str], sign: str) -> str:

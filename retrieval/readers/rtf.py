@@ -7,6 +7,7 @@ from retrieval.document import Document, DocumentBuilder, Limits
 from retrieval.errors import RetrievalError
 from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.encoding import refuse_disguised
+from retrieval.readers.raised import at_height
 from retrieval.readers.sheets import SEPARATOR
 
 MAX_DEPTH = 10_000
@@ -16,7 +17,7 @@ _TOKEN = re.compile(
 # Groups that hold no text of the document; those that begin with \* are skipped too, but for a few.
 _SILENT = frozenset(
     "fonttbl colortbl stylesheet listtable listoverridetable revtbl rsidtbl info generator pict object objdata fldinst "
-    "themedata colorschememapping datastore latentstyles xmlnstbl filetbl pntext nonshppict do sp sn sv datafield "
+    "themedata colorschememapping datastore latentstyles xmlnstbl filetbl nonshppict do sp sn sv datafield "
     "bkmkstart bkmkend listname template picprop formfield ffname ffdeftext atnid atnauthor atntime atnref atndate "
     "annotation comment footnotesep nonesttables tc xe userprops falt panose mmathPr".split()
 )
@@ -28,6 +29,7 @@ _SIGNS = {
     "emdash": "—", "endash": "–", "emspace": "\u2003", "enspace": "\u2002", "bullet": "•", "lquote": "‘", "rquote": "’",
     "ldblquote": "“", "rdblquote": "”", "tab": "\t", "line": "\n", "softline": "\n",
 }  # fmt: skip
+_HEIGHTS = {"super": "super", "sub": "sub", "nosupersub": "", "plain": ""}
 _PAGES = {
     0: "cp1252", 77: "mac-roman", 128: "cp932", 129: "cp949", 134: "gb18030", 136: "big5hkscs", 161: "cp1253",
     162: "cp1254", 163: "cp1258", 177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874",
@@ -38,11 +40,12 @@ _FONT = re.compile(rb"\\f(\d{1,5})\b[^{};]*?\\fcharset(\d{1,3})")
 
 @dataclass(frozen=True)
 class _State:
-    """What holds inside a group: where text goes, the code page, and the characters to skip after a Unicode one."""
+    """What holds in a group: where text goes, its code page and height, the characters to skip after a Unicode one."""
 
     target: str = "text"  # "text", "" for nothing, "note", or a kind that is left out
     page: str = "cp1252"
     skip: int = 1
+    height: str = ""  # "super" or "sub"
 
 
 @dataclass
@@ -68,7 +71,8 @@ class _Reading:
     def write(self, text: str) -> None:
         """Append text where the open group's text goes."""
         if self.state.target:
-            self.pieces.setdefault(self.state.target, []).append(text)
+            pieces = self.pieces.setdefault(self.state.target, [])
+            pieces.append(at_height(text, self.state.height, "".join(pieces[-1:])))
 
     def take(self, target: str) -> str:
         """The text of a target since the last call."""
@@ -258,14 +262,14 @@ def _read_layout(reading: _Reading, word: str, number: str) -> None:
         reading.level = reading.levels.get(number, 0)
     elif word == "outlinelevel" and state.target == "text":
         reading.level = int(number) + 1 if number in set("012345678") else 0
-    elif word in ("v", "deleted"):
+    elif word in ("v", "deleted", "super", "sub", "nosupersub"):
         _show_or_hide(reading, word, number)
     elif word in ("ansicpg", "f", "plain"):
         _choose_page(reading, word, number)
 
 
 def _choose_page(reading: _Reading, word: str, number: str) -> None:
-    """Set the code page of what follows; plain text is also shown."""
+    """Set the code page of what follows; plain text is also shown, and on the line."""
     if word == "plain":
         _show_or_hide(reading, word, number)
     if word == "ansicpg" and number:
@@ -275,12 +279,14 @@ def _choose_page(reading: _Reading, word: str, number: str) -> None:
 
 
 def _show_or_hide(reading: _Reading, word: str, number: str) -> None:
-    """Begin or end a hidden or deleted stretch."""
+    """Begin or end a stretch that is hidden, deleted, raised or lowered."""
+    if word in _HEIGHTS:
+        reading.state = replace(reading.state, height=_HEIGHTS[word] if number != "0" else "")
     kinds = {"v": "Hidden texts", "deleted": "Deletions"}
     target, kind = reading.state.target, kinds.get(word, "")
     if kind and number != "0" and target == "text":
         reading.state = replace(reading.state, target=kind)
-    elif target in kinds.values() and (number == "0" or word == "plain"):
+    elif target in kinds.values() and (kind and number == "0" or word == "plain"):
         reading.builder.leave_out(target, reading.take(target))
         reading.state = replace(reading.state, target="text")
 

@@ -12,6 +12,7 @@ from retrieval.document import Document, Limits
 from retrieval.mapping import ColumnMapping
 from retrieval.readers.number_formats import built_in_format, format_number
 from retrieval.readers.packed_xml import PackedKind, PackedParts, below, first, local, open_packed, value
+from retrieval.readers.raised import at_height
 from retrieval.readers.sheets import Sheet, read_sheets
 
 KIND = PackedKind("an Excel workbook", ".xlsx", "xl/")
@@ -72,7 +73,8 @@ def _string(item: Element) -> str:
         if local(each) == "t":
             pieces.append(each.text or "")
         elif local(each) == "r":
-            pieces += [text.text or "" for text in below(each, "t")]
+            height = value(first(each, "vertAlign"), "val").removesuffix("script")
+            pieces += [at_height(text.text or "", height) for text in below(each, "t")]
     return _unescaped("".join(pieces))
 
 

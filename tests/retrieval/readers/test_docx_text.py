@@ -54,6 +54,8 @@ def dropped(document: Document) -> list[tuple[str, str]]:
         ("<m:oMathPara><m:oMath><m:sSup><m:e><m:r><m:t>x</m:t></m:r></m:e><m:sup><m:r><m:t>2</m:t></m:r></m:sup>"
          "</m:sSup><m:r><m:t>=</m:t></m:r><m:rad><m:deg/><m:e><m:r><m:t>y</m:t></m:r></m:e></m:rad></m:oMath>"
          "</m:oMathPara>", "x²=√(y)", []),
+        ("<m:oMath><m:acc><m:e><m:r><m:t>y</m:t></m:r></m:e></m:acc><m:bar><m:barPr><m:pos m:val='top'/></m:barPr><m:e>"
+         "<m:r><m:t>z</m:t></m:r></m:e></m:bar></m:oMath>", "\u0177z\u0305", []),
         ("<w:r><w:ruby><w:rt><w:r><w:t>kan</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>漢</w:t></w:r></w:rubyBase></w:ruby>"
          "</w:r>", "漢", []),
     ],

@@ -51,6 +51,8 @@ def test_deeply_nested_html_needs_no_recursion(write: Write) -> None:
          ["8 | Hall", "9 | Hall", "10 | Hall"]),
         ("<thead><tr><th>Town</th><th colspan=2>Rain</th></tr></thead><tr><td>Ulm</td><td>3</td><td>4</td></tr>",
          ["Town | Rain | Rain", "Ulm | 3 | 4"]),
+        ("<tr><th colspan=2>2024</th></tr><tr><th>Town</th><th>Rain</th></tr><tr><td>Ulm</td><td>3</td></tr>",
+         ["2024", "Town | Rain", "Ulm | 3"]),
         ("<tr><td colspan=2>North</td></tr><tr><td>Ulm</td><td>3</td></tr>", ["North", "Ulm | 3"]),
         ("<tr><td>a</td><td></td><td>c</td></tr><tr><td>d</td><td>e</td><td>f</td></tr>", ["a |  | c", "d | e | f"]),
         ("<tr><td rowspan=0>Mon</td><td>1</td></tr><tr><td>2</td></tr>", ["Mon | 1", "Mon | 2"]),
@@ -92,6 +94,18 @@ def test_a_table_that_arranges_a_page_is_read_as_blocks(write: Write) -> None:
         ("<ol type=a><li>One<li>Two</ol>", "a. One\nb. Two"),
         ("<ol style='list-style-type: upper-roman'><li>One<li>Two</ol>", "I. One\nII. Two"),
         ("<ol><li>One<ol type=i><li>in</li><li>ner</li></ol></li><li>Two</ol>", "1. One\n  i. in\n  ii. ner\n2. Two"),
+        (
+            "<table><tr><td class='linenos'><div class='linenodiv'><pre>1\n2</pre></div></td><td class='code'><pre>"
+            "def f(x):\n    return x</pre></td></tr></table><table><tr><td class='gutter'><pre>1</pre></td><td><pre>"
+            "<span class='linenos'>1</span>print(7)</pre></td></tr></table>",
+            "def f(x):\n    return x\n\nprint(7)",
+        ),
+        (
+            "<ul><li class='task-list-item'><input type=checkbox disabled checked> Oil it</li>"
+            "<li><p><input type=checkbox disabled> Sell it</p></li>"
+            "<li><label><input type=checkbox> Red</label></li></ul>",
+            "- [x] Oil it\n- [ ] Sell it\n- Red",
+        ),
         ("<ul><li>One<li>Two</ul>", "- One\n- Two"),
         (
             "<dl><dt>Code 7</dt><dd>Low water</dd><dt>Code 8</dt><dd>No water</dd></dl>",
@@ -106,6 +120,25 @@ def test_a_table_that_arranges_a_page_is_read_as_blocks(write: Write) -> None:
             "It hums[1] and[2] sings",
         ),
         ("<p>He said <q>yes</q>.<p><math><mfrac><mi>a</mi><mi>b</mi></mfrac></math>", "He said “yes”.\n\na/b"),
+        (
+            "<p>Let <math><mfrac><mrow><mi>a</mi><mo>+</mo><mi>b</mi></mrow><mn>2</mn></mfrac></math>, "
+            "<math><msup><mi>x</mi><mn>10</mn></msup></math>, <math><mroot><mi>x</mi><mn>3</mn></mroot></math>, "
+            "<math><mi>sin</mi><mo>&#x2061;</mo><mi>x</mi></math>, "
+            "<math><munderover><mo>∑</mo><mrow><mi>i</mi><mo>=</mo><mn>1</mn></mrow><mi>n</mi></munderover><mi>i</mi></math>",
+            "Let (a+b)/2, x¹⁰, ³√(x), sin x, ∑ᵢ₌₁ⁿi",
+        ),
+        (
+            "<p><math><mo>(</mo><mtable><mtr><mtd><mn>1</mn></mtd><mtd><mn>2</mn></mtd></mtr><mtr><mtd><mn>3</mn></mtd>"
+            "<mtd><mn>4</mn></mtd></mtr></mtable><mo>)</mo></math> and "
+            "<math><semantics><mover><mi>x</mi><mo>¯</mo></mover>"
+            "<annotation>\\bar x</annotation></semantics></math>",
+            "(1, 2; 3, 4) and x¯",
+        ),
+        (
+            "<p>Flow <span><span style='display: none;'><math><mi>Q</mi><mo>=</mo><msqrt><mn>2</mn><mi>g</mi></msqrt>"
+            "</math></span><img aria-hidden=true alt='{Q=\\sqrt {2g}}' src=x></span> is high.",
+            "Flow Q=√(2g) is high.",
+        ),
         ("<p>See <img alt='a red valve' src=x><img alt='x.png' src=y>", "See a red valve"),
         ("<figure><img alt='A valve'><figcaption>A valve</figcaption></figure>", "A valve"),
         ("<svg><title>t</title><text>Pump</text><text>Tank</text></svg>", "Pump Tank"),
@@ -170,3 +203,24 @@ def test_the_link_of_a_heading_to_itself_is_no_text(write: Write, heading: str) 
 )
 def test_signs_and_links_that_are_words_of_a_heading_stay(write: Write, heading: str, title: str) -> None:
     assert labels(read_document(write("a.html", f"{heading}<p>Run the file.</p>"))) == [title]
+
+
+@pytest.mark.parametrize("mode", ['shadowrootmode="open"', 'shadowmode="closed" delegatesfocus'])
+def test_what_a_component_shows_is_text_and_its_templates_are_not(write: Write, mode: str) -> None:
+    page = (
+        f"<p>The <my-note><template {mode}><style>p {{}}</style>code is <b>991</b><template>no text</template> "
+        "</template>today</my-note>.</p><template><p>A row to copy.</p></template>"
+    )
+    assert read_document(write("a.html", page)).text == "The code is 991 today."
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://www.google.com/url?q=https://brim.org/a%3Fb%3D1&amp;sa=D&amp;source=editors&amp;usg=AOvVaw",
+        "https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fbrim.org%2Fa%3Fb%3D1&amp;data=05%7C01%7C",
+    ],
+)
+def test_a_link_that_leads_elsewhere_keeps_the_address_where_it_ends(write: Write, address: str) -> None:
+    page = f"<p>See <a href='{address}'>the rules</a>.</p>"
+    assert read_document(write("a.html", page)).text == "See the rules (https://brim.org/a?b=1)."

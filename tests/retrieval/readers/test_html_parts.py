@@ -122,6 +122,17 @@ def test_links_to_edit_a_section_are_no_text_and_what_a_search_opens_is(write: W
     assert read_document(write("a.html", page)).text == "History\n\nBuilt in 1998.\n\nSold in 2001."
 
 
+def test_the_languages_and_categories_of_a_wiki_page_are_left_out(write: Write) -> None:
+    page = (
+        "<main><header><h1>Lake</h1><div class='mw-portlet mw-portlet-lang'><label>2 languages</label><ul><li>"
+        "<a>Deutsch</a></li><li><a>Suomi</a></li></ul></div></header><p>It is deep.<sup>[<i>citation needed</i>]</sup>"
+        "</p><div class='printfooter'>Retrieved from <a>w</a></div><div class='catlinks'>Category: Lakes</div></main>"
+    )
+    document = read_document(write("a.html", page))
+    assert document.text == "Lake\n\nIt is deep.[citation needed]"
+    assert kinds(document) == ["Menus", "Page footers", "Menus"]
+
+
 def test_what_is_said_to_browsers_without_scripts_is_left_out_under_a_kind_that_has_words(write: Write) -> None:
     document = read_document(write("a.html", f"<body><noscript>Turn on scripts to see it.</noscript>{ARTICLE}"))
     assert document.text == TEXT

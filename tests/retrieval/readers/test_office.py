@@ -179,6 +179,21 @@ def test_an_odp_is_read_page_by_page(write: Write) -> None:
     assert (document.text, labels(document)) == ("Top\n\n- one", ["Top"])
 
 
+def test_raised_and_lowered_letters_of_slides_and_sheets_are_kept(write: Write) -> None:
+    def run(text: str, baseline: str) -> str:
+        return f'<a:r><a:rPr baseline="{baseline}"/><a:t>{text}</a:t></a:r>'
+
+    line = f"{run('10', '0')}{run('5 ', '30000')}{run('of H', '0')}{run('2', '-25000')}{run('O', '0')}"
+    parts = slides(f"<p:sp><p:txBody><a:p>{line}</a:p></p:txBody></p:sp>")
+    assert read_document(write("a.pptx", packed(parts))).text == "10⁵ of H₂O"
+    cell = (
+        '<c r="A1" t="inlineStr"><is><r><t>10</t></r><r><rPr><vertAlign val="superscript"/></rPr><t>5</t></r>'
+        '<r><rPr><vertAlign val="subscript"/></rPr><t>2</t></r></is></c>'
+    )
+    sheet = workbook({"A": f'<sheetData><row r="1">{cell}</row></sheetData>'})
+    assert read_document(write("a.xlsx", packed(sheet))).text.endswith("10⁵₂")
+
+
 # OpenDocument texts
 
 
@@ -207,6 +222,56 @@ def test_an_odt_is_read_as_it_is_shown(write: Write) -> None:
         ("Hidden texts", "gone"),
         ("Comments", "why?"),
     ]
+
+
+LEVELS = (
+    '<text:list-style style:name="N"><text:list-level-style-number text:level="1" style:num-format="1" '
+    'style:num-suffix="."/><text:list-level-style-number text:level="2" style:num-format="a" style:num-suffix=")"/>'
+    '<text:list-level-style-number text:level="3" style:num-format="1" style:num-suffix="." text:display-levels="2"/>'
+    "</text:list-style>"
+)
+OUTLINE = (
+    '<x xmlns:t="t"><t:outline-style><t:outline-level-style t:level="1" t:num-format="1"/>'
+    '<t:outline-level-style t:level="2" t:num-format="1" t:display-levels="2"/></t:outline-style></x>'
+)
+
+
+def test_the_lists_and_chapters_of_an_odt_are_numbered_as_it_shows_them(write: Write) -> None:
+    def entries(*texts: str, attributes: str = "") -> str:
+        items = "".join(f"<text:list-item>{text}</text:list-item>" for text in texts)
+        return f'<text:list text:style-name="N" {attributes}>{items}</text:list>'
+
+    inner = entries("<text:p>by bank</text:p>", f"<text:p>in cash</text:p>{entries('<text:p>coins</text:p>')}")
+    body = (
+        '<text:h text:outline-level="1">Rent</text:h><text:h text:outline-level="2">Pay</text:h>'
+        + entries(f"<text:p>Pay</text:p>{inner}", "<text:p>Keep</text:p>", attributes='xml:id="l1"')
+        + '<text:h text:outline-level="2">Care</text:h>'
+        + entries("<text:p>Clean</text:p>", attributes='text:continue-list="l1"')
+        + "<text:p>New:</text:p>"
+        + entries("<text:p>Move</text:p>")
+        + entries(entries("<text:p>out</text:p>"), attributes='text:continue-numbering="true"')
+    )
+    parts = {**open_document(body, styles=LEVELS), "styles.xml": OUTLINE}
+    document = read_document(write("a.odt", packed(parts)))
+    assert document.text == (
+        "1 Rent\n\n1.1 Pay\n\n1. Pay\n  a) by bank\n  b) in cash\n    b.1. coins\n2. Keep\n\n"
+        "1.2 Care\n\n3. Clean\n\nNew:\n\n1. Move\n\n  a) out"
+    )
+
+
+def test_raised_letters_and_formulas_of_an_odt_are_read(write: Write) -> None:
+    styles = "".join(
+        f'<style:style style:name="{name}"><style:text-properties style:text-position="{place} 58%"/></style:style>'
+        for name, place in (("U", "super"), ("D", "-33%"), ("N", "0%"))
+    )
+    body = (
+        '<text:p>10<text:span text:style-name="U">5 </text:span>of H<text:span text:style-name="D">2</text:span>O at 1'
+        '<text:span text:style-name="N">2</text:span>, <draw:frame><draw:object href="./Object 1"/></draw:frame>'
+        "</text:p>"
+    )
+    formula = "<math xmlns='http://www.w3.org/1998/Math/MathML'><mfrac><mi>a</mi><mn>2</mn></mfrac></math>"
+    parts = {**open_document(body, styles=styles), "Object 1/content.xml": formula}
+    assert read_document(write("a.odt", packed(parts))).text == "10⁵ of H₂O at 12, a/2"
 
 
 # Refusals

@@ -37,6 +37,15 @@ def test_an_rtf_is_read_with_headings_tables_and_notes(write: Write) -> None:
     assert "Pictures left out: 1." in document.sentences  # its bytes are no text that could be taken back
 
 
+def test_an_rtfs_raised_letters_and_list_numbers_are_kept(write: Write) -> None:
+    text = (
+        r"{\rtf1\pard 10{\super 5 }of H{\sub 2}O, x\super 2\nosupersub , the 19{\super th}{\super{\footnote\plain a}}."
+        r"\par{\pntext\f0 1.\tab}{\*\pn\pnlvlbody{\pntxta.}}Pay\par{\listtext 2.\tab}Keep\par}"
+    )
+    document = read_document(write("a.rtf", text))
+    assert document.text == "10⁵ of H₂O, x², the 19th[*].\n\n[*] a\n\n1.\tPay\n\n2.\tKeep"
+
+
 def test_an_rtf_decodes_characters_of_two_bytes(write: Write) -> None:
     text = r"{\rtf1{\fonttbl{\f0\fcharset128 M;}}\f0 \'93\'fa\'96\'7b\par}"
     assert read_document(write("a.rtf", text)).text == "日本"
