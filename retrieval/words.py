@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import regex
 
-# In a set of characters: scripts without blanks between words. Their terms are pairs of written characters with their vowel signs.
+# Part of a set: scripts without blanks between words, whose terms are pairs of written characters with vowel signs.
 UNSPACED = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Han}\p{Hiragana}\p{Katakana}ー"
 _LETTER = rf"[[\w\p{{M}}]--[{UNSPACED}]]"
 _JOINT = r"(?:[-‐.@]|(?<=\d)[,/:](?=\d))"
