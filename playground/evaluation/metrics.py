@@ -81,7 +81,7 @@ def grade(text: str, answers: Sequence[str], question: str = "", cut: bool = Fal
 def normalise(text: str) -> str:
     """Lower case, NFC, without punctuation, English articles and repeated blanks; an article alone stays.
 
-    Blanks around each character of a script that has none.
+    In a script without blanks each character becomes a word.
     """
     lowered = unicodedata.normalize("NFC", text).lower().translate(_PUNCTUATION)
     lowered = _UNSPACED.sub(r" \g<0> ", lowered)

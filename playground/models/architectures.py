@@ -103,7 +103,7 @@ class Decoder:
 
 
 def head_size(config: PretrainedConfig) -> int:
-    """The size of a head's keys: the hidden size in equal parts, where the configuration names none as Qwen3's does."""
+    """The size of a head's keys: what the configuration names, as Qwen3's does, else its part of the hidden size."""
     return config.to_dict().get("head_dim") or config.hidden_size // config.num_attention_heads
 
 

@@ -43,7 +43,7 @@ def measured_costs(services: Services, request: gr.Request | None = None) -> Ite
 
 
 def known_costs(services: Services, request: gr.Request | None = None) -> MethodCosts:
-    """The same as far as it has been measured; never waits for a measurement."""
+    """The costs on that model if they have been measured, else empty ones; never waits for a measurement."""
     base = _base(services, request)
     costs = services.method_costs.known(base)
     return MethodCosts(costs, services.chats.get(base).model.config.hidden_size if costs else 0)
