@@ -1,7 +1,8 @@
 """A known decoder's forward pass over packs with fewer memory transfers; knows no method and changes no weight.
 
 Within `fused_forward`, transformers' norms, feed-forward parts and attention are computed by functions that save only
-what the backward pass needs; the linear layers stay as the method made them.
+what the backward pass needs; the linear layers stay as the method made them, frozen ones with products in bfloat16
+where that is faster.
 """
 
 import logging
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from adapters import frozen_products
 from playground.data.packing import Pack, Segments, build_pack
 from playground.data.tokenize import Example
 from playground.models.architectures import known_row, row_of
@@ -60,7 +62,8 @@ def fused_forward(model: Any) -> Iterator[None]:
         partial(_feed_forward, activation=vars(config)[row.activation]),
         partial(_attention, head_norms=row.head_norms),
     )
-    with compat.replaced_forwards(model, dict(zip(compat.part_classes(model), forwards, strict=True))):
+    replaced = dict(zip(compat.part_classes(model), forwards, strict=True))
+    with compat.replaced_forwards(model, {**replaced, nn.Linear: frozen_products.linear}):
         yield
 
 
@@ -86,10 +89,11 @@ def _gives_own_logits(model: Any) -> bool:
     rows = [torch.tensor([each], device=model.device) for each in both]
     model.eval()  # so that nothing is switched off at random
     try:
-        with fused_forward(model):
-            hidden = model.get_decoder().norm(run_blocks(model, embed_tokens(model, pack), pack))
-            found = model.get_output_embeddings()(hidden).float()
-        expected = torch.cat([model(input_ids=each, use_cache=False).logits[0] for each in rows]).float()
+        with frozen_products.exact_products():
+            with fused_forward(model):
+                hidden = model.get_decoder().norm(run_blocks(model, embed_tokens(model, pack), pack))
+                found = model.get_output_embeddings()(hidden).float()
+            expected = torch.cat([model(input_ids=each, use_cache=False).logits[0] for each in rows]).float()
     finally:
         model.train(training)
     return float((found - expected).abs().max()) <= CLOSE.get(model.dtype, ROUGH) * float(expected.abs().max())
