@@ -10,6 +10,7 @@ LEFT = {
     "empty_pairs": "Rows without a question or an answer left out",
     "empty_text": "Rows without text left out",
     "rejected": "Rows whose label rejects the answer left out",
+    "low_grade": "Rows whose answer has a low score left out",
     "tied": "Rows without a better answer left out",
     "no_choice": "Rows whose answer is none of the choices left out",
     "weightless": "Answers of weight 0 that are never learnt",

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from retrieval.readers.shapes.choices import unnamed_choices
-from retrieval.readers.shapes.compared import judging_columns, names_winner
+from retrieval.readers.shapes.compared import is_number, judging_columns, names_winner
 from retrieval.readers.shapes.forms import (
     are_choices,
     are_marked_choices,
@@ -37,6 +37,7 @@ from retrieval.readers.shapes.names import (
     COMPARED,
     CONTEXTS,
     FLAGS,
+    GRADES,
     GROUPS,
     HISTORIES,
     INPUTS,
@@ -90,7 +91,7 @@ class Shape:
     holds: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict)
 
 
-_AROUND = {"system": SYSTEMS, "history": HISTORIES, "context": CONTEXTS, "label": LABELS}
+_AROUND = {"system": SYSTEMS, "history": HISTORIES, "context": CONTEXTS, "label": LABELS, "grade": GRADES}
 SHAPES: Sequence[Shape] = (
     Shape(
         "preference",
@@ -103,7 +104,7 @@ SHAPES: Sequence[Shape] = (
     Shape(
         "messages",
         {"chat": CHATS},
-        {"system": SYSTEMS, "label": LABELS, "context": CONTEXTS, "answer": ANSWERS},
+        {"system": SYSTEMS, "label": LABELS, "grade": GRADES, "context": CONTEXTS, "answer": ANSWERS},
         {"chat": holds_messages},
     ),
     Shape("messages", {"chat": ("data",), "id": ("id",)}, {}, {"chat": holds_messages}),
@@ -187,6 +188,7 @@ def _roles_of(shape: Shape, sample: Mapping[str, Column]) -> dict[str, tuple[str
 
 _HOLDS: Mapping[str, Callable[[Any], bool]] = {
     "label": is_label,
+    "grade": is_number,
     "history": is_history,
     "question": is_said,
     "input": is_said,
