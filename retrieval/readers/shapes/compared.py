@@ -76,10 +76,10 @@ def least_good(scores: Sequence[Any]) -> float | None:
     return None if least is None or sum(each < least for each in known) > MOST_LOW * len(known) else least
 
 
-def is_low(score: Any, least: float) -> bool:
-    """Whether a value is a number below the least good score."""
+def is_low(score: Any, least: float | None) -> bool:
+    """Whether a value is a number below the least good score, if there is one."""
     number = _number(score)
-    return number is not None and number < least
+    return number is not None and least is not None and number < least
 
 
 def is_number(value: Any) -> bool:

@@ -152,7 +152,8 @@ _ACCENTS = re.compile(r"(?<=[a-z\u0300-\u036f])[\u0300-\u036f]")  # of Latin let
 
 GOOD = frozenset({
     "true", "1", "1.0", "yes", "good", "desirable", "chosen", "up", "thumbs_up", "positive", "accept", "accepted",
-    "approved", "correct", "like", "👍", "+1", "helpful", "thumbs up", "thumbsup", "upvote", "liked", ":thumbsup:", "tốt",
+    "approved", "correct", "like", "👍", "+1", "helpful", "thumbs up", "thumbsup", "upvote", "liked", ":thumbsup:",
+    "tốt",
 })  # fmt: skip
 VERDICTS = frozenset({"accept", "reject", "ignore"})  # what a person who labels says of a row, never an answer
 BAD = frozenset({
