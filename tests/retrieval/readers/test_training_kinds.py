@@ -50,3 +50,35 @@ def test_the_number_of_a_choice_is_no_text_of_a_choice(write: Write) -> None:
     assert [answer for _, answer in pairs_of(write, "a.jsonl", jsonl(*rows))] == ["24", "3"]
     texts = [{"question": "1 and 1?", "choices": ["1", "2", "3"], "answer": "2"}]
     assert [answer for _, answer in pairs_of(write, "b.jsonl", jsonl(*texts))] == ["2"]
+
+
+ASKED_TEXTS = {
+    "a.txt": "Our answers\n\nQ: When?\nA: At nine.\n\nQ: How?\nA: By card.\nOr in cash.\n\nQ: Who? A: Ida.\n\n"
+    "Written by Bo.\n",
+    "b.txt": "Câu hỏi 1: When?\nTrả lời: At nine.\n\nCâu hỏi 2: How?\nTrả lời: By card.\nOr in cash.\n\n"
+    "Câu hỏi 3: Who?\nTrả lời: Ida.\n",
+    "c.md": "# Our answers\n\n**Q1: When?**\n\n**A1:** At nine.\n\n## Money\n\n- **Question:** How?\n- **Answer:** By card."
+    "\nOr in cash.\n\n## People\n\nQ. : Who?\n\nA: Ida.\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ASKED_TEXTS)
+def test_a_text_of_questions_and_answers_teaches_them(write: Write, name: str) -> None:
+    document = read_document(write(name, ASKED_TEXTS[name]))
+    found = [(pair.question, pair.answer) for pair in document.pairs]
+    assert found == [("When?", "At nine."), ("How?", "By card.\nOr in cash."), ("Who?", "Ida.")]
+    assert all(f"{pair.question}\n{pair.answer}" == document.text[pair.start : pair.end] for pair in document.pairs)
+    assert ("Our answers" in document.text, "Written by Bo." in document.text) == (name != "b.txt", name == "a.txt")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Q: When?\nA: At nine.\n\n" + "The harbour has many berths and some boats. " * 9,
+        "Q: Which?\nA: one\nB: two\nAnswer: A\n\nQ: What?\nA: tar\nB: oil\nAnswer: B\n\n"
+        "Q: Who?\nA: Bo\nB: Ida\nAnswer: B\n",
+        "A: a berth\nB: a boat\nC: a car\nQ: a queue\nR: a road\n",
+    ],
+)
+def test_a_text_that_is_not_of_questions_and_answers_stays_one(write: Write, text: str) -> None:
+    assert not read_document(write("a.txt", text)).pairs
