@@ -243,7 +243,12 @@ class Index:
         return sum(weight * _held(word, terms) for word, weight in weights.items()) / total if total else 0.0
 
     def _counted(self, word: Word) -> list[Word]:
-        """The word if the index has it whole or it is a single term, else its parts as words."""
+        """The word if the index has it whole or it is a single term, else its parts as words.
+
+        A further form of words that are counted themselves counts only where the index has it.
+        """
+        if word.further and not self._lexical.frequency[word.whole]:
+            return []
         if self._lexical.frequency[word.whole] or not word.parts:
             return [Word(word.parts, word.whole)]
         return [Word((part,)) for part in word.parts]

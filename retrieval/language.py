@@ -180,4 +180,4 @@ class MixedTerms:
 
 def count_words(text: str) -> int:
     """How many words a text has; in a script without blanks, pairs of characters."""
-    return sum(1 for _ in words_of(text))
+    return sum(not word.further for word in words_of(text))

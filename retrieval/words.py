@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import regex
 
+from retrieval.written_forms import further_terms
+
 # Part of a set: scripts without blanks between words, whose terms are pairs of written characters with vowel signs.
 UNSPACED = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Han}\p{Hiragana}\p{Katakana}ー"
 _LETTER = rf"[[\w\p{{M}}]--[{UNSPACED}]]"
@@ -48,13 +50,15 @@ class Word:
     """A word of a text: its `parts`, each a term, and the `whole` that is the same in one term ("" for a plain word).
 
     `capital` is an abbreviation or single letter as it is written, which no stop word of the same letters removes.
-    `exact` is true of an identifier: who asks for it means this very one.
+    `exact` is true of an identifier: who asks for it means this very one. `further` is true of another form of words
+    that are there themselves, so that it is not missed where no passage has it.
     """
 
     parts: tuple[str, ...]
     whole: str = ""
     capital: str = ""
     exact: bool = False
+    further: bool = False
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -63,7 +67,10 @@ class Word:
 
 
 def words_of(text: str) -> Iterator[Word]:
-    """The words of a text in order, folded: one form for composed and decomposed, wide and narrow, upper and lower."""
+    """The words of a text in order, folded: one form for composed and decomposed, wide and narrow, upper and lower.
+
+    Behind those of a line come the further forms of what it names.
+    """
     known: dict[tuple[str, str], Word] = {}  # most words of a text come again
     for line in normalized(text).splitlines():
         loud = _is_loud(line)
@@ -75,6 +82,7 @@ def words_of(text: str) -> Iterator[Word]:
                 if written not in known:
                     known[written] = _word(*written)
                 yield known[written]
+        yield from (Word((), term, exact=True, further=True) for term in further_terms(line))
 
 
 def normalized(text: str) -> str:

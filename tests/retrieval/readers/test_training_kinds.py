@@ -57,8 +57,8 @@ ASKED_TEXTS = {
     "Written by Bo.\n",
     "b.txt": "Câu hỏi 1: When?\nTrả lời: At nine.\n\nCâu hỏi 2: How?\nTrả lời: By card.\nOr in cash.\n\n"
     "Câu hỏi 3: Who?\nTrả lời: Ida.\n",
-    "c.md": "# Our answers\n\n**Q1: When?**\n\n**A1:** At nine.\n\n## Money\n\n- **Question:** How?\n- **Answer:** By card."
-    "\nOr in cash.\n\n## People\n\nQ. : Who?\n\nA: Ida.\n",
+    "c.md": "# Our answers\n\n**Q1: When?**\n\n**A1:** At nine.\n\n## Money\n\n- **Question:** How?\n- **Answer:** By "
+    "card.\nOr in cash.\n\n## People\n\nQ. : Who?\n\nA: Ida.\n",
 }  # fmt: skip
 
 
