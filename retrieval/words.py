@@ -30,6 +30,8 @@ _UNWRITTEN = regex.compile(
 )
 _OTHER_DIGIT = regex.compile(r"[\p{Nd}--[0-9]]", regex.V1)  # of Arabic, Persian, Hindi, Bengali, Thai …
 _BLANK_GROUPS = regex.compile(r"(?<![\w.,])\d{1,3}(?: \d{3})+(?![\w])")
+# Latin letters or a code before a Korean particle ("RX1042는").
+_BEFORE_HANGUL = regex.compile(r"(?<=[A-Za-z][\d-]{0,8})(?=[가-힣])")
 _COMMA_GROUPS = regex.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _CODE = regex.compile(r"(\p{L}{1,4})(\d{2,})")
 _MEASURE = regex.compile(r"(?P<number>\d+(?:[.,:]\d+)*)(?P<unit>\p{L}{1,4})")
@@ -89,6 +91,7 @@ def normalized(text: str) -> str:
     """Compatibility forms replaced (NFKC), signs without meaning for search removed, "10 000" joined, digits 0 to 9."""
     text = _UNWRITTEN.sub("", unicodedata.normalize("NFKC", text))
     text = _OTHER_DIGIT.sub(lambda found: str(unicodedata.digit(found[0])), text)
+    text = _BEFORE_HANGUL.sub(" ", text)
     return _BLANK_GROUPS.sub(lambda found: found[0].replace(" ", ""), text)
 
 
@@ -127,6 +130,8 @@ def _word(written: str, capital: str) -> Word:
     if all(len(piece) == 1 for piece in pieces) and folded.count(".") == len(pieces) - 1:
         joined = "".join(pieces)
         return Word((joined,), capital=joined.upper() if written.isupper() else "")
+    if "@" in folded:  # an address of e-mail is one name
+        return Word(pieces, folded, exact=True)
     whole = folded if folded[0] == "." else "".join(pieces)
     return Word(pieces, whole, exact=_is_identifier(written, pieces))
 
