@@ -13,7 +13,7 @@ LEFT = {
     "low_grade": "Rows whose answer has a low score left out",
     "tied": "Rows without a better answer left out",
     "no_choice": "Rows whose answer is none of the choices left out",
-    "weightless": "Answers of weight 0 that are never learnt",
+    "weightless": "Answers of a lower rank or of weight 0 that are never learnt",
     "tools": "Calls and results of tools that are in the prompt only",
     "unasked": "Answers without a question before them that are in the prompt only",
     "unanswered": "Questions without an answer left out",

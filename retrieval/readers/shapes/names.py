@@ -140,12 +140,18 @@ WRITTEN = (
     "transcript",
 )  # where chat markup is found beside texts
 TITLES = ("title", "heading", "headline", "tieu_de", "titel", "titre", "titulo")
-SPEAKERS = ("role", "speaker", "from", "sender", "author", "vai_tro")
-FLAGS = ("is_human", "is_user", "from_user", "human")  # whether a person speaks
+SPEAKERS = (
+    "role", "author_type", "sender_type", "author_role", "sender_role", "speaker_role", "message_role", "user_type",
+    "speaker", "from", "sender", "author", "direction", "message_type", "vai_tro", "nguoi_gui", "nguoi_noi",
+)  # fmt: skip
+FLAGS = (
+    "is_human", "is_user", "from_user", "human", "is_customer", "from_customer", "inbound", "is_inbound",
+)  # fmt: skip
+# whether a person speaks
 SAID = ("content", "text", "message", "utterance", "value", "body", "msg", "mes", "noi_dung")
 GROUPS = (
     "conversation_id", "session_id", "dialogue_id", "dialog_id", "chat_id", "thread_id", "conv_id", "conversation",
-    "dialogueid", "conversationid", "session", "ticket_id",
+    "dialogueid", "conversationid", "session", "ticket_id", "ticket", "chat", "case_id", "ma_hoi_thoai", "hoi_thoai",
 )  # fmt: skip
 
 _ACCENTS = re.compile(r"(?<=[a-z\u0300-\u036f])[\u0300-\u036f]")  # of Latin letters only

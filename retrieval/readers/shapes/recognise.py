@@ -12,6 +12,8 @@ from retrieval.readers.shapes.forms import (
     are_choices,
     are_marked_choices,
     are_marks,
+    are_sentences,
+    asks_yes_or_no,
     is_answer,
     is_flag,
     is_history,
@@ -22,6 +24,7 @@ from retrieval.readers.shapes.forms import (
     is_role,
     is_said,
     is_stem_with_choices,
+    is_truth,
     is_verdict,
     is_words,
 )
@@ -123,6 +126,13 @@ SHAPES: Sequence[Shape] = (
     Shape("pairs", {"question": TITLES, "answer": REPLIES}, {"input": (*TEXTS, *INPUTS)}),
     Shape("pairs", {"question": CONTEXTS, "answer": ANSWERS}, {"system": SYSTEMS, "label": LABELS}),
     Shape("pairs", {"question": TEXTS, "answer": REPLIES}, _AROUND),
+    Shape(
+        "pairs",
+        {"question": ("question",), "context": CONTEXTS, "truth": ("label", "answer")},
+        {},
+        {"question": asks_yes_or_no, "truth": is_truth},
+    ),
+    Shape("pairs", {"question": ("text",), "answer": ("label", "labels")}, {}, {"answer": are_sentences}),
     Shape("markup", {"chat": (*TEXTS, *WRITTEN, *CHATS)}, {"label": LABELS}, {"chat": is_markup}),
 )  # fmt: skip
 TEXT = Shape("text", {"text": TEXTS}, {"title": TITLES, "label": ("answer",)}, {"label": is_verdict})

@@ -9,7 +9,7 @@ from typing import Any
 from retrieval.readers.shapes.choices import Choices, are_places, first_number, read_choices
 from retrieval.readers.shapes.compared import best_answer, is_low, judged, least_good, winner
 from retrieval.readers.shapes.conversation import Exchange, exchanges
-from retrieval.readers.shapes.forms import is_bad, is_stem_with_choices
+from retrieval.readers.shapes.forms import is_bad, is_sentence, is_stem_with_choices
 from retrieval.readers.shapes.markup import expanded, read_markup
 from retrieval.readers.shapes.messages import ROLE_KEYS, Message, Role, holds_messages, read_messages, role_of
 from retrieval.readers.shapes.names import normal
@@ -102,7 +102,10 @@ class RowReader:
         if self.shape == "choices":
             return self._choice(row)
         before = [*self._history(row), *self._question(row)]
-        answers = [each for value in self._values(row, "answer") for each in self._said(value, "assistant")]
+        answers = [
+            each for value in self._values(row, "answer") for each in self._said(self._whole(value), "assistant")
+        ]
+        answers += [Message("assistant", "no" if is_bad(value) else "yes") for value in self._values(row, "truth")]
         return expanded(_alternated([*before], answers))
 
     def _chat(self, row: Row) -> list[Message]:
@@ -173,6 +176,14 @@ class RowReader:
             return [Message("user", ask)]
         values = [*self._values(row, "question"), *self._values(row, "input")]
         return [each for value in values if not _is_no_input(value) for each in self._said(value, "user")]
+
+    def _whole(self, value: Any) -> Any:
+        """An answer; its sentences as one text where a column that is named for one answer lists them."""
+        opened = nested(value)
+        is_one = not normal(self.roles["answer"][0]).endswith("s")
+        if is_one and _is_text_list(opened) and len(opened) > 1 and all(map(is_sentence, opened)):
+            return "\n".join(map(str.strip, opened))
+        return value
 
     def _said(self, value: Any, role: Role) -> list[Message]:
         """The messages in a value, or its text as one message of this role."""
