@@ -5,7 +5,7 @@ import posixpath
 import stat
 import zipfile
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from retrieval.document import Document, DocumentBuilder, Limits
@@ -20,7 +20,8 @@ MAX_FILES = 200
 UNKNOWN, ARCHIVES, UNSAFE, LINKS = "Files of other types", "Archives within", "Files with unsafe names", "Links"
 REFUSED = "Files that cannot be read"
 _ARCHIVE_ENDINGS = (".zip", ".gz", ".tar", ".tgz", ".7z", ".rar", ".xz", ".bz2", ".jar")
-_OWN_FILES = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")  # those of an operating system, not the owner's
+_OWN_FILES = (".DS_Store", "Thumbs.db", "desktop.ini")
+NAMED_IN_UTF8 = 0x800  # the flag of an entry
 
 
 def read_archive(
@@ -55,7 +56,7 @@ def _refuse(archive: zipfile.ZipFile, name: str, limits: Limits) -> None:
     if kind is not ZIP and any(each in ("[Content_Types].xml", "mimetype") for each in names):
         raise RetrievalError(f"{name} is {kind.name}, not a ZIP archive of files. {kind.advice}")
     refuse_excess(archive, name, limits)
-    count = sum(not entry.is_dir() for entry in archive.infolist())
+    count = sum(not entry.is_dir() and not _is_systems(entry.filename) for entry in archive.infolist())
     if count > MAX_FILES:
         raise RetrievalError(f"{name} holds {count:,} files; the limit is {MAX_FILES}. Add a part of it.")
 
@@ -69,7 +70,7 @@ def _document(
 ) -> Document:
     builder = DocumentBuilder(limits.max_chars)
     found: list[tuple[str, Document]] = []
-    for entry in sorted(archive.infolist(), key=lambda each: each.filename):
+    for entry in sorted(map(_named, archive.infolist()), key=lambda each: each.filename):
         kind = _left_out(entry, endings)
         if kind:
             builder.leave_out(kind, entry.filename, entry.filename)
@@ -100,10 +101,24 @@ def _alone(document: Document, builder: DocumentBuilder, name: str) -> Document:
     return replace(document, name=name, notes=notes, left_out=left_out)
 
 
+def _named(entry: zipfile.ZipInfo) -> zipfile.ZipInfo:
+    """The entry with its name in UTF-8, where macOS wrote it so without saying it."""
+    if not entry.flag_bits & NAMED_IN_UTF8 and not entry.filename.isascii():
+        with suppress(UnicodeError):
+            entry.filename = entry.filename.encode("cp437").decode()
+    return entry
+
+
+def _is_systems(path: str) -> bool:
+    """Whether a file is one of an operating system, not the owner's; macOS names its own "._" and the file's name."""
+    name = posixpath.basename(path)
+    return path.startswith("__MACOSX/") or name in _OWN_FILES or name.startswith("._")
+
+
 def _left_out(entry: zipfile.ZipInfo, endings: Collection[str]) -> str | None:
     """The kind under which an entry is left out, "" for one that does not count, None for one that is read."""
     path = entry.filename
-    if entry.is_dir() or path.startswith(_OWN_FILES[0]) or posixpath.basename(path) in _OWN_FILES:
+    if entry.is_dir() or _is_systems(path):
         return ""
     if stat.S_ISLNK(entry.external_attr >> 16):
         return LINKS

@@ -11,7 +11,7 @@ from retrieval.readers.permalinks import without_permalink
 MAX_TITLE = 200
 _ATX = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*))?$")
 _SETEXT = re.compile(r"^ {0,3}(=+|-+)[ \t]*$")
-_FENCE = re.compile(r"^ {0,3}(```+|~~~+)")
+_FENCE = re.compile(r"^ {0,3}(```+(?=[^`]*$)|~~~+)")  # "```a```" is code within a line
 _NOT_A_TITLE = re.compile(r"^(\s*$| {4}|\t| {0,3}([-*+>#|]|\d+[.)] ))")
 _RULE = re.compile(r"^\s*([=\-~^*#_])\1{2,}\s*$")
 _NUMBERED = re.compile(r"^(\d{1,3}(?:\.\d{1,3})*)\.?\s+(?=[^\W\d_]|[\"'“‘«¿¡(])")

@@ -12,6 +12,7 @@ from retrieval.readers.headings import markdown_headings
 from retrieval.readers.html import read_html
 
 PICTURES, PROGRAMS = "Pictures", "Outputs that are no text"
+_OBJECT = re.compile(r"<[\w.]+(?: object)?(?: at 0x[0-9a-f]+)?>")  # stands in for what only a page can show
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -70,16 +71,25 @@ def _add_output(output: dict[str, Any], place: str, builder: DocumentBuilder, cl
         builder.leave_out(PICTURES, kind, place)
     plain = _text(data.get("text/plain", output.get("text", data.get("text"))))
     page = _text(data.get("text/html"))
+    if data is found and len(data) > 1 and _OBJECT.fullmatch(plain.strip()):
+        plain = ""
     if "<table" in page:
         plain = read_html(page.encode(), place, limits).text
     elif not plain and "ename" in output:
         plain = f"{output.get('ename')}: {output.get('evalue')}"
     plain = plain or _text(data.get("text/markdown")) or _text(data.get("text/latex"))
-    text = cleaner.clean(_COLOURS.sub("", plain)).strip("\n")
+    if page and not plain:
+        plain = read_html(page.encode(), place, limits).text
+    text = cleaner.clean(_last_states(_COLOURS.sub("", plain))).strip("\n")
     if text.strip() and not pictures:
         builder.add(text)
     elif not text.strip() and not pictures:
         builder.leave_out(PROGRAMS, ", ".join(map(str, data)), place)
+
+
+def _last_states(text: str) -> str:
+    """Each line as it was at last: a bar of progress goes back to the start of its line and writes it again."""
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
 
 def _text(value: Any) -> str:

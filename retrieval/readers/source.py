@@ -5,6 +5,7 @@ import re
 from retrieval.document import Document, DocumentBuilder, HeadingMark, Limits
 from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.encoding import decode_file
+from retrieval.readers.tex_letters import with_letters
 
 COMMENTS = "Comments"
 _LEVELS = {"part": 1, "chapter": 1, "section": 2, "subsection": 3, "subsubsection": 4, "paragraph": 5}
@@ -14,9 +15,10 @@ _SECTION = re.compile(
 )
 _TITLE = re.compile(r"\\(title|author|date)(?:\[[^\]]*\])?\{((?:[^{}]|\{[^{}]*\})*)\}")
 _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%.*")
-_COMMAND = re.compile(r"\\[a-zA-Z]+\*?\s*|[{}~]")
-
-
+_COMMAND = re.compile(r"\\[a-zA-Z]+\*?\s*|\\(?=[&%#$_])|[{}~]")
+# In these a percent sign begins no comment.
+_LITERAL = re.compile(r"\\verb\*?([^A-Za-z\s*]).*?\1|\\(?:url|path|nolinkurl|href)\{[^{}]*\}")
+_UNREAD = re.compile(r"^[ \t]*\\begin\{comment\}(.*?)\\end\{comment\}[ \t]*\n?", re.DOTALL | re.MULTILINE)
 _VERBATIM = re.compile(r"(\\begin\{(verbatim|lstlisting|minted)\*?\}.*?\\end\{\2\*?\})", re.DOTALL)
 
 
@@ -45,7 +47,11 @@ def read_tex(data: bytes, name: str, limits: Limits) -> Document:
     decoded, builder, cleaner = decode_file(data, name), DocumentBuilder(limits.max_chars), Cleaner()
     pieces = _VERBATIM.split(decoded.text.replace("\r\n", "\n"))
     source = "".join(
-        _without_comments(piece, builder) if place % 3 == 0 else piece if place % 3 == 1 else ""
+        with_letters(_without_comments(piece, builder), decoded.text)
+        if place % 3 == 0
+        else piece
+        if place % 3 == 1
+        else ""
         for place, piece in enumerate(pieces)
     )
     head, begin, body = source.partition("\\begin{document}")
@@ -67,13 +73,16 @@ def _without_comments(text: str, builder: DocumentBuilder) -> str:
     """The text without comments; a line that is one goes whole, since it is no break of the paragraph."""
     lines = []
     for line in text.split("\n"):
-        found = _COMMENT.search(line)
+        found = _COMMENT.search(_LITERAL.sub(lambda literal: "x" * len(literal[0]), line))
         if found is None:
             lines.append(line)
             continue
-        comment = found[0][len(found[1]) + 1 :].strip()
+        comment = line[found.end(1) + 1 :].strip()
         if comment:
             builder.leave_out(COMMENTS, comment)
         if line[: found.end(1)].strip():
             lines.append(line[: found.end(1)])
-    return "\n".join(lines)
+    kept = "\n".join(lines)
+    for found in _UNREAD.finditer(kept):
+        builder.leave_out(COMMENTS, found[1].strip())
+    return _UNREAD.sub("", kept)

@@ -74,7 +74,7 @@ def _cues(text: str, builder: DocumentBuilder) -> Iterator[_Cue]:
             if cue:
                 yield cue
             cue, note = _Cue(_seconds(match.groups()[:4]), _seconds(match.groups()[4:])), ""
-        elif _HEADER.match(line):
+        elif _HEADER.match(line) and not (place and lines[place - 1].strip()):
             note = line.split(maxsplit=1)[0]
         elif not line.strip():
             note = "" if note in ("NOTE", "STYLE", "REGION") else note

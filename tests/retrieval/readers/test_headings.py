@@ -68,3 +68,8 @@ def test_paragraph_signs_of_a_law_are_headings_but_not_references_to_them(write:
 def test_a_sentence_that_a_named_line_begins_is_no_heading(write: Write) -> None:
     text = "Article 5\nScope and purpose\n\nIt goes on.\nArticle 5 Loans and\nreturns of books are free.\n"
     assert [span.label for span in read_document(write("a.txt", text)).headings] == ["Article 5 Scope and purpose"]
+
+
+def test_code_in_three_backticks_within_a_line_hides_no_heading(write: Write) -> None:
+    text = "# Lamp\n\n```npm install```\n\n## Oil\n\nwords\n\n```sh\n# a comment\n```\n\n## Wick\n\nwords"
+    assert labels(read_document(write("a.md", text))) == ["Lamp", "Lamp > Oil", "Lamp > Wick"]

@@ -222,6 +222,37 @@ def test_tex_keeps_its_formulas_and_loses_its_comments(write: Write) -> None:
     assert [part.text for part in document.left_out if part.kind == "Comments"] == ["a note", "why"]
 
 
+def test_what_a_notebook_shows_in_place_of_an_object_is_read(write: Write) -> None:
+    outputs = [
+        {"data": {"text/plain": "<IPython.core.display.HTML object>", "text/html": "<h3>The mean is 42</h3>"}},
+        {"data": {"text/plain": "<IPython.core.display.Markdown object>", "text/markdown": "The **median** is 17"}},
+        {"data": {"text/plain": "<lamps.Lamp at 0x7f3a>"}},
+        {"output_type": "stream", "text": ["\r  0%| 0/3\r100%| 3/3\n", "done\r\n"]},
+    ]
+    cells = [{"cell_type": "code", "source": "show()", "outputs": outputs}]
+    text = read_document(write("a.ipynb", json.dumps({"cells": cells}))).text
+    assert text == "show()\n\nThe mean is 42\n\nThe **median** is 17\n\n<lamps.Lamp at 0x7f3a>\n\n100%| 3/3\ndone"
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        (r"M\"uller, Ren\'e, Garc\'{\i}a, na\"\i ve", "Müller, René, García, naïve"),
+        (
+            r"Dvo\v{r}\'ak, gar\c{c}on, M{\"u}ller, \emph{\"U}, Vi\d{\^e}t, t\'{\^e}",
+            "Dvořák, garçon, Müller, \\emph{Ü}, Việt, tế",
+        ),
+        (r"Stra\ss e, \O rsted, \L{}\'od\'z, Troms\o, \LaTeX{} now", "Straße, Ørsted, Łódź, Tromsø, LaTeX now"),
+        (r"Name \=Age \\\'x $\O(n)$ $\L = \dot a$ $\bar{x}$", r"Name \=Age \\\'x $\O(n)$ $\L = \dot a$ $\bar{x}$"),
+        (r"\newcommand{\v}[1]{\mathbf{#1}} $\v{r}$", r"\newcommand{\v}[1]{\mathbf{#1}} $\v{r}$"),
+        (r"\verb|100% sure| and \url{http://a.b/x%20y} % a note", r"\verb|100% sure| and \url{http://a.b/x%20y}"),
+        ("now\n\\begin{comment}\nThe price was 7.\n\\end{comment}\nlater", "now\nlater"),
+    ],
+)
+def test_tex_shows_its_letters_and_literals(write: Write, source: str, shown: str) -> None:
+    assert read_document(write("a.tex", source)).text == shown
+
+
 def test_a_program_is_read_under_its_name(write: Write) -> None:
     document = read_document(write("tea.py", "# not a heading\n\n\ndef brew():\n    return 1\n"))
     assert (document.text, labels(document)) == ("tea.py\n\n# not a heading\n\ndef brew():\n    return 1", ["tea.py"])
@@ -252,6 +283,16 @@ def test_an_archive_is_read_file_by_file(write: Write) -> None:
         ("Files that cannot be read", "f.pdf"),
         ("Files with unsafe names", "../e.txt"),
     ]
+
+
+def test_an_archive_of_macos_keeps_its_names_and_counts_its_owners_files(write: Write) -> None:
+    notes: dict[str, str | bytes] = {f"{number:03}.txt": "words" for number in range(150)}
+    hidden: dict[str, str | bytes] = {f"__MACOSX/._{name}": "x" for name in notes}
+    plain = packed({**notes, **hidden, "._zaa.txt": "Mac OS X", "zXXrich.txt": "The lake"})
+    document = read_document(write("a.zip", plain.replace(b"zXXrich", "zürich".encode())))
+    assert document.text.endswith("149.txt\n\nwords\n\nzürich.txt\n\nThe lake")
+    assert "Mac OS" not in document.text
+    assert not document.left_out
 
 
 def test_a_link_in_an_archive_is_not_followed(write: Write) -> None:

@@ -55,3 +55,18 @@ def test_restructured_text_is_read_without_what_programs_read(tmp_path: Path) ->
         assert unread not in document.text.replace("ids[::2]", "")
     assert [document.text[each.start : each.end].splitlines()[0] for each in document.headings] == ["Lamps"]
     assert document.sentences == ("Directives and comments left out: 4.", "Ruled lines left out: 1.")
+
+
+def test_what_restructured_text_shows_of_directives_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "lamps.rst").write_text(
+        ".. figure:: lamp.png\n   :alt: A lamp\n\n   The lamp of 1902.\n\n"
+        ".. function:: light(lamp)\n   :noindex:\n\n   :returns: the lit lamp\n   :raises: OSError in wind\n\n"
+        ".. |maker| replace:: Keeper & Sons\n.. |logo| image:: logo.png\n   :alt: Logo\n\n"
+        "Made by |maker|.\n\n.. deprecated:: 3.9\n\n.. hint:: Trim it.\n"
+    )
+    text = read_document(tmp_path / "lamps.rst").text
+    assert "The lamp of 1902." in text
+    assert ":returns: the lit lamp\n   :raises: OSError in wind" in text
+    assert "Made by Keeper & Sons.\n\nDeprecated since version 3.9\n\nHint: Trim it." in text
+    for unread in ("lamp.png", ":alt:", ":noindex:", "logo"):
+        assert unread not in text

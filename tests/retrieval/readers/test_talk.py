@@ -67,6 +67,12 @@ def test_subtitles_become_sentences(write: Write, name: str) -> None:
         ("a.txt", SBV, "The pump was started at nine."),
         ("a.vtt", ROLLING, "the pump was started at nine by Ira"),
         ("a.srt", "1\n00:00:01,000 --> 00:00:02,000\nNo.\n\n2\n00:00:02,000 --> 00:00:03,000\nNo.\n", "No. No."),
+        (
+            "a.srt",
+            "1\n00:00:01,000 --> 00:00:02,000\nNOTE the time.\nIt is nine.\n\n"
+            "2\n00:00:02,000 --> 00:00:03,000\nREGION two is shut.\n",
+            "NOTE the time. It is nine. REGION two is shut.",
+        ),
     ],
 )
 def test_other_forms_of_subtitles(write: Write, name: str, content: str, text: str) -> None:
