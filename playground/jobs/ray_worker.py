@@ -9,13 +9,15 @@ gone.
 
 import errno
 import logging
+import math
+import os
 import secrets
 import sys
 import time
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import ray
 from ray.exceptions import RayError
@@ -32,10 +34,11 @@ from playground.models.chat_choice import listed_source
 from playground.models.registry import ModelSource, installed_embedder
 from playground.models.weights import weights_digest
 from playground.settings import Settings
-from playground.storage.run_folder import LEASE, STOP, asked_to_stop, log_event, read_base
+from playground.storage.run_folder import LEASE, STOP, asked_to_stop, has_stepped, log_event, read_base, read_config
 
 LOOK_SECONDS = 5.0  # between two looks, while it waits, whether any node can hold the run
 CALL_SECONDS = 60.0  # for an answer of a node
+LEAVE_SECONDS = 1.0  # from the order to stop until a node is left that has nothing to lose
 PART_BYTES = 64 * BLOCK_BYTES  # of a model's file per message
 
 logger = logging.getLogger(__name__)
@@ -118,22 +121,42 @@ class RemoteWorker:
         finally:
             probe.unlink(missing_ok=True)
         if shared is None:
-            log_event(self._folder, {"event": "stopped"})
-            return "stopped"
+            return self._note_stop()
         return (yield from self._work(shared))
 
     def _work(self, shared: bool) -> Work:
         self._shared = shared
-        if not self._shared:
-            yield from self._move_in()
-        working = self._node.start("work")
+        for _ in [] if shared else self._move_in():
+            if asked_to_stop(self._folder):
+                return self._leave()
+            yield
+        working, patience = self._node.start("work"), math.inf
         while not ray.wait([working], timeout=0)[0]:
             self._exchange()
+            if asked_to_stop(self._folder):
+                patience = min(patience, time.monotonic() + LEAVE_SECONDS)
+                if time.monotonic() >= patience and self._can_be_left():
+                    return self._leave()
             yield
         self._exchange()
         if not self._shared:
             self._call("move_out")
         return str(ray.get(working))
+
+    def _can_be_left(self) -> bool:
+        """Whether the node has nothing that is not here: answers come one by one, and a run that loads has no step."""
+        return read_config(self._folder)["kind"] == "exam" or not has_stepped(self._folder)
+
+    def _leave(self) -> str:
+        """End what the node does without waiting for it, such as for a model that loads."""
+        if not self._shared:
+            ray.wait([self._node.start("move_out")], timeout=LEAVE_SECONDS / 2)
+        self._node.close()
+        return self._note_stop()
+
+    def _note_stop(self) -> str:
+        log_event(self._folder, {"event": "stopped"})
+        return "stopped"
 
     def _place(self, probe: Path) -> Generator[None, None, bool | None]:
         """Wait for a node with room; whether it sees the run's folder, so that nothing has to travel.
@@ -245,5 +268,12 @@ def main() -> int:
         return errno.ENOSPC
 
 
+def end_at_once(code: int) -> NoReturn:
+    """End this process without taking leave of the cluster, which takes seconds; Ray ends what it had there."""
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    end_at_once(main())

@@ -53,6 +53,12 @@ def read_events(folder: Path) -> list[dict[str, Any]]:
     return events
 
 
+def has_stepped(folder: Path) -> bool:
+    """Whether a run has done a step since it was started last."""
+    names = [event["event"] for event in read_events(folder)]
+    return "progress" in names[-(names[::-1].index("started") + 1) if "started" in names else 0 :]
+
+
 def _whole_event(line: str) -> dict[str, Any] | None:
     try:
         event = json.loads(line)
