@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from playground.files import write_text
-from playground.storage.run_folder import EVENTS, LEASE, STOP, read_events
+from playground.storage.run_folder import EVENTS, LEASE, STOP, log_event, read_events
 
 PARTS = ".parts"  # in a run's folder; nothing hidden goes to another machine
 
@@ -49,6 +49,7 @@ def open_folder(folder: Path, part: Path) -> None:
     """Make a part ready: with its run's lease, without an order to stop from before."""
     part.mkdir(parents=True, exist_ok=True)
     (part / EVENTS).touch()
+    log_event(part, {"event": "queued"})
     (part / STOP).unlink(missing_ok=True)
     pass_orders(folder, part)
 

@@ -23,6 +23,7 @@ import ray
 from ray.exceptions import RayError
 
 from playground.errors import UserError
+from playground.evaluation.exam import DRILL
 from playground.files import BLOCK_BYTES, is_full
 from playground.jobs import belongings, mirror
 from playground.jobs.node_run import NodeRun
@@ -34,11 +35,22 @@ from playground.models.chat_choice import listed_source
 from playground.models.registry import ModelSource, installed_embedder
 from playground.models.weights import weights_digest
 from playground.settings import Settings
-from playground.storage.run_folder import LEASE, STOP, asked_to_stop, has_stepped, log_event, read_base, read_config
+from playground.storage.run_folder import (
+    ENDINGS,
+    LEASE,
+    STOP,
+    asked_to_stop,
+    has_stepped,
+    log_event,
+    read_base,
+    read_config,
+    read_events,
+)
 
 LOOK_SECONDS = 5.0  # between two looks, while it waits, whether any node can hold the run
 CALL_SECONDS = 60.0  # for an answer of a node
 LEAVE_SECONDS = 1.0  # from the order to stop until a node is left that has nothing to lose
+MOMENT_SECONDS = 0.02  # most answers come sooner
 PART_BYTES = 64 * BLOCK_BYTES  # of a model's file per message
 
 logger = logging.getLogger(__name__)
@@ -79,10 +91,6 @@ class RayNode:
         """Call a method of `NodeRun` there without waiting for it."""
         return getattr(self._actor, method).remote(*arguments)
 
-    def call(self, method: str, *arguments: Any) -> Any:
-        """What a method of `NodeRun` returns there."""
-        return ray.get(self.start(method, *arguments), timeout=CALL_SECONDS)
-
     def close(self) -> None:
         """End it, and give its cores and memory back."""
         ray.kill(self._actor)
@@ -93,7 +101,6 @@ class RemoteWorker:
 
     def __init__(self, folder: Path, settings: Settings, node: RayNode) -> None:
         self._folder, self._settings, self._node = folder, settings, node
-        self._call = node.call
         self._orders: dict[str, str] = {}
         self._seen: dict[str, mirror.Stamp] = {}
         self._shared = False
@@ -115,6 +122,20 @@ class RemoteWorker:
             RayError: the node, or the cluster, is gone; what came back until then is in the folder.
             NoNodeError: the nodes that could hold it are gone.
         """
+        work, patience = self._work(), math.inf
+        while True:
+            try:
+                next(work)
+            except StopIteration as end:
+                return str(end.value)
+            if asked_to_stop(self._folder):
+                patience = min(patience, time.monotonic() + LEAVE_SECONDS)
+                if time.monotonic() >= patience and self._can_be_left():
+                    work.close()
+                    return self._leave()
+            yield
+
+    def _work(self) -> Work:
         probe = self._folder / f"{PROBE}{secrets.token_hex(4)}"
         try:
             shared = yield from self._place(probe)
@@ -122,30 +143,29 @@ class RemoteWorker:
             probe.unlink(missing_ok=True)
         if shared is None:
             return self._note_stop()
-        return (yield from self._work(shared))
-
-    def _work(self, shared: bool) -> Work:
         self._shared = shared
-        for _ in [] if shared else self._move_in():
-            if asked_to_stop(self._folder):
-                return self._leave()
-            yield
-        working, patience = self._node.start("work"), math.inf
+        if not shared:
+            yield from self._move_in()
+        working = self._node.start("work")
         while not ray.wait([working], timeout=0)[0]:
-            self._exchange()
-            if asked_to_stop(self._folder):
-                patience = min(patience, time.monotonic() + LEAVE_SECONDS)
-                if time.monotonic() >= patience and self._can_be_left():
-                    return self._leave()
+            yield from self._exchange()
             yield
-        self._exchange()
-        if not self._shared:
-            self._call("move_out")
+        yield from self._exchange()
+        if not shared:
+            yield from self._call("move_out")
         return str(ray.get(working))
 
     def _can_be_left(self) -> bool:
-        """Whether the node has nothing that is not here: answers come one by one, and a run that loads has no step."""
-        return read_config(self._folder)["kind"] == "exam" or not has_stepped(self._folder)
+        """Whether the node has nothing that is not here: answers come one by one, and a run that loads has no step.
+
+        A drill trains, and a run that has ended only tidies up.
+        """
+        last = (read_events(self._folder) or [{"event": ""}])[-1]
+        if last["event"] in ENDINGS:
+            return False
+        if read_config(self._folder)["kind"] == "exam":
+            return last.get("arm") != DRILL
+        return not has_stepped(self._folder)
 
     def _leave(self) -> str:
         """End what the node does without waiting for it, such as for a model that loads."""
@@ -169,42 +189,50 @@ class RemoteWorker:
             if asked_to_stop(self._folder):
                 return None
             yield
-        self._call("begin", place_of(self._folder, self._settings))
-        return bool(self._call("shares_disk", probe.name, token))
+        yield from self._call("begin", place_of(self._folder, self._settings))
+        return bool((yield from self._call("shares_disk", probe.name, token)))
 
     def _move_in(self) -> Generator[None, None, None]:
         """Send the models, unless an earlier run has brought them to this node, then the run's folder."""
-        self._call("move_in")
+        yield from self._call("move_in")
         yield from self._send(listed_source(self._settings, read_base(self._folder)))
         embedder = belongings.embedder_needed(self._folder)
         if embedder is not None:
             yield from self._send(installed_embedder(self._settings, embedder))
-        self._seen = self._call("unpack", mirror.whole(self._folder), belongings.pack(self._folder))
+        self._seen = yield from self._call("unpack", mirror.whole(self._folder), belongings.pack(self._folder))
         self._orders = self._read_orders()
 
     def _send(self, model: ModelSource) -> Generator[None, None, None]:
         digest = weights_digest(model.folder)
-        if not self._call("lacks", model.role, model.name, digest, model.origin in ("hub", "wheel")):
+        if not (yield from self._call("lacks", model.role, model.name, digest, model.origin in ("hub", "wheel"))):
             return
         for file in _files_of(model):
             with file.open("rb") as content:
                 while part := content.read(PART_BYTES):
-                    self._call("receive", file.relative_to(model.folder).as_posix(), part)
-                    yield
-        self._call("keep_model", digest)
+                    yield from self._call("receive", file.relative_to(model.folder).as_posix(), part)
+        yield from self._call("keep_model", digest)
 
-    def _exchange(self) -> None:
+    def _exchange(self) -> Generator[None, None, None]:
         """Send orders that are new, and bring back what is new in the run's folder."""
         if self._shared:
             return
         orders = self._read_orders()
         for name, text in orders.items():
             if self._orders.get(name) != text:
-                self._call("put", name, text)
+                yield from self._call("put", name, text)
         self._orders = orders
-        changes = self._call("collect", mirror.grown(self._folder), self._seen)
+        changes = yield from self._call("collect", mirror.grown(self._folder), self._seen)
         mirror.apply(self._folder, changes)
         self._seen = dict(changes.stamps)
+
+    def _call(self, method: str, *arguments: Any) -> Generator[None, None, Any]:
+        """What a method of `NodeRun` returns there; meanwhile this process looks after other nodes."""
+        answer, until = self._node.start(method, *arguments), time.monotonic() + CALL_SECONDS
+        while not ray.wait([answer], timeout=MOMENT_SECONDS)[0]:
+            if time.monotonic() >= until:
+                raise TimeoutError(f"no answer to {method} in {CALL_SECONDS:.0f} s")
+            yield
+        return ray.get(answer)
 
     def _read_orders(self) -> dict[str, str]:
         found = {}

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from playground.jobs.parts import PARTS, open_folder
+from playground.jobs.parts import PARTS, close_folders, open_folder
 from playground.jobs.tasks import sweep
 from playground.storage.run_folder import (
     BASE,
@@ -42,6 +42,7 @@ class SweepParts:
         rate = sweep.suggested_rate(logged)
         if rate is None:
             self._range_joined = 0
+            close_folders(self._folder)  # the test starts again
             return [self._write_part(self._folder / PARTS / RANGE_TEST, self._config, None)]
         arms, losses = lr_sweep.build_grid(self._config, rate), sweep.judged_losses(logged)
         for arm, rung in losses:

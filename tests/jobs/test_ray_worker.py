@@ -31,8 +31,8 @@ LOADED: list[dict[str, Any]] = [{"event": "started"}, {"event": "progress", "ste
 class BusyNode:
     """A node that is there and whose work ends once so many `reports` were fetched."""
 
-    def __init__(self, reports: int) -> None:
-        self.reports, self.calls = reports, list[str]()
+    def __init__(self, reports: int, busy_in: str = "work") -> None:
+        self.reports, self.busy_in, self.calls = reports, busy_in, list[str]()
 
     def is_there(self) -> bool:
         """It is."""
@@ -41,13 +41,12 @@ class BusyNode:
     def start(self, method: str, *arguments: Any) -> str:
         """Nothing is waited for."""
         self.calls.append(method)
+        self.reports -= method == "collect"
         return method
 
-    def call(self, method: str, *arguments: Any) -> Any:
+    def answer(self, method: str) -> Any:
         """It shares no disk, has the models, and brings nothing new."""
-        self.calls.append(method)
-        self.reports -= method == "collect"
-        return Changes() if method == "collect" else {} if method == "unpack" else False
+        return {"collect": Changes(), "unpack": {}, "work": "stopped"}.get(method, False)
 
     def close(self) -> None:
         """Give the room back."""
@@ -72,11 +71,11 @@ def stop_after(folder: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 
     def stop(node: BusyNode) -> tuple[str, float]:
         def wait(answers: list[str], timeout: float) -> tuple[list[str], list[str]]:
-            done = answers if node.reports <= 0 or answers != ["work"] else []
+            done = answers if node.reports <= 0 or answers != [node.busy_in] else []
             return done, []
 
         monkeypatch.setattr(ray_worker.ray, "wait", wait)
-        monkeypatch.setattr(ray_worker.ray, "get", lambda answer: "stopped")
+        monkeypatch.setattr(ray_worker.ray, "get", node.answer)
         steps = RemoteWorker(folder, settings, node).steps()  # type: ignore[arg-type]
         next(steps)
         (folder / STOP).write_text(str(time.time() + 10))
@@ -91,27 +90,42 @@ def stop_after(folder: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
     return stop
 
 
+@pytest.mark.parametrize("busy_in", ["work", "unpack"])
 @pytest.mark.parametrize("exam", [True, False])
 def test_a_node_that_has_nothing_to_lose_is_left_though_it_does_not_answer(
-    folder: Path, stop_after: Callable[..., tuple[str, float]], monkeypatch: pytest.MonkeyPatch, exam: bool
+    folder: Path,
+    stop_after: Callable[..., tuple[str, float]],
+    monkeypatch: pytest.MonkeyPatch,
+    exam: bool,
+    busy_in: str,
 ) -> None:
     if exam:
         monkeypatch.setattr(ray_worker, "read_config", lambda _: {"kind": "exam"})
         for event in LOADED:
             log_event(folder, event)
-    node = BusyNode(reports=1_000)
+    node = BusyNode(1_000, busy_in)
     ended, seconds = stop_after(node)
     assert (ended, seconds < 2) == ("stopped", True)
     assert node.calls[-2:] == ["move_out", "close"]
     assert read_events(folder)[-1] == {"event": "stopped"}
 
 
-def test_a_run_that_has_done_steps_may_bring_its_adapter(
-    folder: Path, stop_after: Callable[..., tuple[str, float]]
+DRILLED = [{"event": "started"}, {"event": "progress", "step": 9, "arm": "drill"}]
+DONE = [*LOADED, {"event": "finished", "reason": "done"}]
+
+
+@pytest.mark.parametrize(("kind", "logged"), [("train", LOADED), ("exam", DRILLED), ("exam", DONE)])
+def test_a_run_that_has_something_to_bring_or_has_ended_is_waited_for(
+    folder: Path,
+    stop_after: Callable[..., tuple[str, float]],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    logged: list[dict[str, Any]],
 ) -> None:
-    for event in LOADED:
+    monkeypatch.setattr(ray_worker, "read_config", lambda _: {"kind": kind})
+    for event in logged:
         log_event(folder, event)
-    node = BusyNode(reports=40)
+    node = BusyNode(40)
     ended, seconds = stop_after(node)
     assert (ended, seconds > ray_worker.LEAVE_SECONDS) == ("stopped", True)
     assert "close" not in node.calls
