@@ -245,9 +245,12 @@ def test_an_exam_is_asked_on_two_nodes_stops_there_and_ends_there_with_every_ans
     with closing(Supervisor(store, settings)) as supervisor:
         supervisor.start()
         run = jobs.add(visitor, [examined(tmp_path, settings, tmp_path / "lora-4" / "adapter")])[0]
-        there = watch(jobs, visitor, run, lambda seen: bool(steps(seen)) and steps(seen)[-1] > 0, seconds=PATIENCE)
+
+        def on_two(seen: Snapshot) -> bool:
+            return bool(steps(seen)) and steps(seen)[-1] > 0 and len(set(machines.busy_nodes())) == 2
+
+        there = watch(jobs, visitor, run, on_two, seconds=PATIENCE)
         assert cluster_module.stands_in(psutil.Process(there.pid))
-        assert len(set(machines.busy_nodes())) == 2
         began = time.monotonic()
         jobs.stop(visitor, run)
         stopped = watch(jobs, visitor, run, ended)
