@@ -18,6 +18,7 @@ from retrieval.chunks import Passage
 from retrieval.errors import RetrievalError
 from retrieval.language import UNKNOWN, MixedTerms, language_of_part, languages_of
 from retrieval.lexical import Lexical
+from retrieval.toneless import MarkedWords
 from retrieval.words import Word
 
 ENGLISH = "en"  # text too short for detection is taken for English
@@ -213,6 +214,14 @@ class Index:
         """The words of a question with their forms as terms."""
         return self.terms.words(text)
 
+    def with_marks(self, question: str) -> str:
+        """A Vietnamese question that is typed without marks, in the words of a Vietnamese text; else as it is."""
+        return self._marked_words.with_marks(question) if "vi" in self.languages and question.isascii() else question
+
+    @cached_property
+    def _marked_words(self) -> MarkedWords:
+        return MarkedWords(passage.text for passage in self.passages)
+
     def identifiers(self, words: Sequence[Word]) -> set[str]:
         """The terms of the exact identifiers among the words that stand in a passage."""
         names = {word.whole or word.parts[0] for word in words if word.exact}
@@ -243,7 +252,15 @@ class Index:
         return sum(weight * _held(word, terms) for word, weight in weights.items()) / total if total else 0.0
 
     def _counted(self, word: Word) -> list[Word]:
-        """The word if the index has it whole or it is a single term, else its parts as words."""
+        """The word if the index has it whole or it is a single term, else its parts as words.
+
+        A further form of words that are counted themselves counts only where the index has it. An address of e-mail is
+        one word everywhere.
+        """
+        if word.further and not self._lexical.frequency[word.whole]:
+            return []
+        if "@" in word.whole:
+            return [Word((), word.whole)]
         if self._lexical.frequency[word.whole] or not word.parts:
             return [Word(word.parts, word.whole)]
         return [Word((part,)) for part in word.parts]

@@ -12,6 +12,8 @@ import Stemmer
 from bm25s import stopwords
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
+from retrieval.korean import STOP_WORDS as KOREAN_STOP_WORDS
+from retrieval.korean import KoreanStemmer
 from retrieval.words import Word, fold, words_of
 
 UNKNOWN = "und"
@@ -31,12 +33,16 @@ STEMMERS = {
     "nl": "dutch", "sv": "swedish", "no": "norwegian", "da": "danish", "ru": "russian", "tr": "turkish",
     "pl": "polish", "id": "indonesian", "el": "greek", "ar": "arabic", "hi": "hindi",
 }  # fmt: skip
+# Words of questions that the German list lacks.
+_GERMAN_QUESTIONS = "wer wem wen wessen wann warum wieso weshalb wofür womit wohin woher bitte".split()
 # The long English list (NLTK's) has the filler words of questions, which Lucene's short list for documents lacks.
 STOP_WORDS = {
-    "en": stopwords.STOPWORDS_EN_PLUS, "fr": stopwords.STOPWORDS_FRENCH, "de": stopwords.STOPWORDS_GERMAN,
+    "en": stopwords.STOPWORDS_EN_PLUS, "fr": stopwords.STOPWORDS_FRENCH,
+    "de": (*stopwords.STOPWORDS_GERMAN, *_GERMAN_QUESTIONS),
     "es": stopwords.STOPWORDS_SPANISH, "it": stopwords.STOPWORDS_ITALIAN, "pt": stopwords.STOPWORDS_PORTUGUESE,
     "nl": stopwords.STOPWORDS_DUTCH, "sv": stopwords.STOPWORDS_SWEDISH, "no": stopwords.STOPWORDS_NORWEGIAN,
     "da": stopwords.STOPWORDS_DANISH, "ru": stopwords.STOPWORDS_RUSSIAN, "tr": stopwords.STOPWORDS_TURKISH,
+    "ko": KOREAN_STOP_WORDS,
 }  # fmt: skip
 # A pronoun that the list lacks; as "US" it is a country.
 _PRONOUNS = {"en": ("us",)}
@@ -115,7 +121,7 @@ class Terms:
     def __init__(self, language: str) -> None:
         self._stop = frozenset(fold(word) for word in STOP_WORDS.get(language, ()))
         self._named = self._stop.union(_PRONOUNS.get(language, ()))
-        self._stemmer = Stemmer.Stemmer(STEMMERS[language]) if language in STEMMERS else None
+        self._stemmer = _stemmer(language)
 
     def __call__(self, text: str) -> list[str]:
         """The terms in order; stop words stay if there is nothing else."""
@@ -152,6 +158,12 @@ class Terms:
         return tuple(part if part.isupper() else self._stemmer.stemWord(part) for part in parts)
 
 
+def _stemmer(language: str) -> Stemmer.Stemmer | KoreanStemmer | None:
+    if language == "ko":
+        return KoreanStemmer()
+    return Stemmer.Stemmer(STEMMERS[language]) if language in STEMMERS else None
+
+
 class MixedTerms:
     """The terms of a text in several languages.
 
@@ -180,4 +192,4 @@ class MixedTerms:
 
 def count_words(text: str) -> int:
     """How many words a text has; in a script without blanks, pairs of characters."""
-    return sum(1 for _ in words_of(text))
+    return sum(not word.further for word in words_of(text))

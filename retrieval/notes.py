@@ -104,6 +104,7 @@ NOTES = {
     "unread_columns": "Columns that are not read: {words}.",
     "first_rows": "Only the first {words} rows were read; the data set has more.",
     "first_of_rows": "Only the first {count} of {words} rows were read, as many as the limit allows.",
+    "asked_text": "Questions with answers in the text, which are learnt as they stand: {count}.",
     "said": "{words}",
     **{f"rows.{reason}": f"{sentence}: {{count}}." for reason, sentence in LEFT.items()},
     "rows.malformed_at": f"{LEFT['malformed']}: {{count}} (the first: {{words}}).",

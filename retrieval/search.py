@@ -136,7 +136,8 @@ def search(
     Raises:
         RetrievalError: the question is blank, the index is empty or of another embedding model.
     """
-    question = _check_question(index, embedder, question)
+    asked = _check_question(index, embedder, question)
+    question = index.with_marks(asked)
     mix = mix or mix_for(index, embedder, question)
     words, more = index.words(question), _more_words(index, question, left_out)
     named = index.identifiers(words)
@@ -156,7 +157,7 @@ def search(
         hits.append(Hit(passage, float(mixed[row]), float(dense[row]), float(lexical[row]), coverage))
     gate = mix.cosine * float(dense.max()) + mix.coverage * hits[0].coverage
     found = gate >= mix.threshold or bool(named)
-    return SearchResult(question, found, tuple(hits), gate, mix.threshold, index.hash)
+    return SearchResult(asked, found, tuple(hits), gate, mix.threshold, index.hash)
 
 
 def _check_question(index: Index, embedder: Encoder, question: str) -> str:

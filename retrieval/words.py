@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import regex
 
+from retrieval.written_forms import further_terms
+
 # Part of a set: scripts without blanks between words, whose terms are pairs of written characters with vowel signs.
 UNSPACED = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Han}\p{Hiragana}\p{Katakana}ー"
 _LETTER = rf"[[\w\p{{M}}]--[{UNSPACED}]]"
@@ -28,6 +30,8 @@ _UNWRITTEN = regex.compile(
 )
 _OTHER_DIGIT = regex.compile(r"[\p{Nd}--[0-9]]", regex.V1)  # of Arabic, Persian, Hindi, Bengali, Thai …
 _BLANK_GROUPS = regex.compile(r"(?<![\w.,])\d{1,3}(?: \d{3})+(?![\w])")
+# Latin letters or a code before a Korean particle ("RX1042는").
+_BEFORE_HANGUL = regex.compile(r"(?<=[A-Za-z][\d-]{0,8})(?=[가-힣])")
 _COMMA_GROUPS = regex.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _CODE = regex.compile(r"(\p{L}{1,4})(\d{2,})")
 _MEASURE = regex.compile(r"(?P<number>\d+(?:[.,:]\d+)*)(?P<unit>\p{L}{1,4})")
@@ -48,13 +52,15 @@ class Word:
     """A word of a text: its `parts`, each a term, and the `whole` that is the same in one term ("" for a plain word).
 
     `capital` is an abbreviation or single letter as it is written, which no stop word of the same letters removes.
-    `exact` is true of an identifier: who asks for it means this very one.
+    `exact` is true of an identifier: who asks for it means this very one. `further` is true of another form of words
+    that are there themselves, so that it is not missed where no passage has it.
     """
 
     parts: tuple[str, ...]
     whole: str = ""
     capital: str = ""
     exact: bool = False
+    further: bool = False
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -63,7 +69,10 @@ class Word:
 
 
 def words_of(text: str) -> Iterator[Word]:
-    """The words of a text in order, folded: one form for composed and decomposed, wide and narrow, upper and lower."""
+    """The words of a text in order, folded: one form for composed and decomposed, wide and narrow, upper and lower.
+
+    Behind those of a line come the further forms of what it names.
+    """
     known: dict[tuple[str, str], Word] = {}  # most words of a text come again
     for line in normalized(text).splitlines():
         loud = _is_loud(line)
@@ -75,12 +84,14 @@ def words_of(text: str) -> Iterator[Word]:
                 if written not in known:
                     known[written] = _word(*written)
                 yield known[written]
+        yield from (Word((), term, exact=True, further=True) for term in further_terms(line))
 
 
 def normalized(text: str) -> str:
     """Compatibility forms replaced (NFKC), signs without meaning for search removed, "10 000" joined, digits 0 to 9."""
     text = _UNWRITTEN.sub("", unicodedata.normalize("NFKC", text))
     text = _OTHER_DIGIT.sub(lambda found: str(unicodedata.digit(found[0])), text)
+    text = _BEFORE_HANGUL.sub(" ", text)
     return _BLANK_GROUPS.sub(lambda found: found[0].replace(" ", ""), text)
 
 
@@ -119,6 +130,8 @@ def _word(written: str, capital: str) -> Word:
     if all(len(piece) == 1 for piece in pieces) and folded.count(".") == len(pieces) - 1:
         joined = "".join(pieces)
         return Word((joined,), capital=joined.upper() if written.isupper() else "")
+    if "@" in folded:  # an address of e-mail is one name
+        return Word(pieces, folded, exact=True)
     whole = folded if folded[0] == "." else "".join(pieces)
     return Word(pieces, whole, exact=_is_identifier(written, pieces))
 

@@ -20,6 +20,7 @@ from retrieval.text_tables import tables_in
 
 OPENING_WORDS, OPENING_CHARS = 6, 60  # at most, that name a part without a heading of its own
 MIN_WORDS = 4
+ASKS = ("?", "？", "؟")  # the end of a heading that is a question itself
 _MARKUP = re.compile(r"``?|\*\*?|^#+\s*|:[\w:]+:`")
 _NUMBER = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3})*[.)]?|[IVXLC]+\.)\s+")
 
@@ -36,7 +37,8 @@ def explanation_pairs(
 ) -> Iterator[TrainingPair]:
     """One question in `language` per part of at most `max_tokens` tokens, answered by that part of the text.
 
-    The first part of a section is asked for by its heading, later ones by heading and opening words.
+    The first part of a section is asked for by its heading, which may be a question itself, later ones by heading and
+    opening words.
     """
     words = LANGUAGES.get(language, ENGLISH)
     for number, section in sections:
@@ -74,15 +76,17 @@ def section_title(section: Section) -> str:
 
 
 def _plain(heading: str) -> str:
-    return " ".join(_MARKUP.sub("", _NUMBER.sub("", heading.strip())).split()).rstrip(".:?")
+    return " ".join(_MARKUP.sub("", _NUMBER.sub("", heading.strip())).split()).rstrip(".:")
 
 
 def _question(language: Language, title: str, about: str, answer: str, draw: random.Random) -> str:
+    if title.endswith(ASKS):
+        return title
     if title:
         return draw.choice(language.explain).format(title=title)
     opening = _opening(answer)
     if about:
-        return draw.choice(language.continued).format(title=about, opening=opening)
+        return draw.choice(language.continued).format(title=about.rstrip("".join(ASKS)), opening=opening)
     return language.opening.format(opening=opening)
 
 

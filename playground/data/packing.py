@@ -18,18 +18,20 @@ MIN_SHARED = 8  # tokens: below it, sharing costs more than it saves
 
 @dataclass(frozen=True)
 class Segments:
-    """Which tokens of a pack (T tokens) attend to which: an example's own earlier tokens and the shared beginning.
+    """Which tokens of a pack (T tokens) attend to which: an example's own earlier tokens and the `shared` beginning.
 
-    `gather` (S, longest) holds the positions of each segment's tokens, the shared ones first, padded with 0;
-    `scatter` (T) holds, for each token, its place in the flattened (S, longest). Both are None for a lone segment.
+    `gather` (S, longest) holds the positions of each segment's own tokens, padded with 0; `scatter` (T - shared)
+    holds, for each of these tokens, its place in the flattened (S, longest). Both are None for a lone segment.
     """
 
+    shared: int
     gather: Tensor | None
     scatter: Tensor | None
 
     def to(self, device: torch.device) -> "Segments":
         """The same on another device."""
-        return Segments(*(None if each is None else each.to(device) for each in (self.gather, self.scatter)))
+        places = (None if each is None else each.to(device) for each in (self.gather, self.scatter))
+        return Segments(self.shared, *places)
 
 
 @dataclass(frozen=True)
@@ -134,12 +136,11 @@ def shared_length(examples: Sequence[Example]) -> int:
 
 def _build_segments(shared: int, spans: Sequence[tuple[int, int]]) -> Segments:
     if len(spans) == 1:
-        return Segments(None, None)
+        return Segments(0, None, None)
     longest = max(end - start for start, end in spans)
-    gather = torch.zeros(len(spans), shared + longest, dtype=torch.long)
-    scatter = torch.arange(spans[-1][1])
+    gather = torch.zeros(len(spans), longest, dtype=torch.long)
+    scatter = torch.empty(spans[-1][1] - shared, dtype=torch.long)
     for number, (start, end) in enumerate(spans):
-        gather[number, :shared] = torch.arange(shared)
-        gather[number, shared : shared + end - start] = torch.arange(start, end)
-        scatter[start:end] = number * (shared + longest) + torch.arange(shared, shared + end - start)
-    return Segments(gather, scatter)
+        gather[number, : end - start] = torch.arange(start, end)
+        scatter[start - shared : end - shared] = number * longest + torch.arange(end - start)
+    return Segments(shared, gather, scatter)

@@ -29,7 +29,7 @@ from playground.storage.store import RunRow, Store
 
 POLL_SECONDS = 0.25
 LOOK_SECONDS = 5.0  # between two looks whether the disk has room for the runs that paused
-IDLE_SECONDS = 15.0  # without work before a spare worker is started, so that it disturbs neither a start nor a run
+IDLE_SECONDS = 15.0  # without a run or an answer before a spare worker starts, as its imports would slow them down
 TOGETHER_SECONDS = 2.0  # between two processes' ends that belong together
 GRACE_SECONDS = 10.0  # from the end of a lease until the worker is killed
 SLICE_SECONDS, STEP_SECONDS = 60, 42  # of a lent GPU per call; of that for steps, the rest is for loading and saving
@@ -44,6 +44,11 @@ def no_advice(_: RunRow) -> str:
     return ""
 
 
+def never() -> bool:
+    """Nobody's question is answered."""
+    return False
+
+
 def keep_paused(visitor: str, run: str) -> None:
     """Leave a paused run to its visitor."""
 
@@ -52,7 +57,7 @@ class Supervisor:
     """Runs one worker at a time, and those of a cluster beside it.
 
     `advise` gives a sentence of advice for a run that ended for lack of memory; `resume` queues a run again that paused
-    for lack of disk space.
+    for lack of disk space; `is_answering` says whether a question is answered, meanwhile no spare worker is started.
     """
 
     def __init__(
@@ -61,11 +66,13 @@ class Supervisor:
         settings: Settings,
         advise: Advice = no_advice,
         resume: Callable[[str, str], None] = keep_paused,
+        is_answering: Callable[[], bool] = never,
     ) -> None:
         self._store = store
         self._settings = settings
         self._advise = advise
         self._resume = resume
+        self._is_answering = is_answering
         self._next_look = 0.0
         self._spare = SpareWorker(settings)
         self._cluster = Cluster(settings)
@@ -118,7 +125,7 @@ class Supervisor:
             try:
                 if left:
                     self._run_safely(left.pop(0), self.take_over)
-                elif self._work_off():
+                elif self._work_off() or self._is_answering():
                     idle_since = time.monotonic()
                 elif time.monotonic() - idle_since > IDLE_SECONDS and not device.on_zero_gpu():
                     self._spare.keep()

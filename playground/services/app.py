@@ -38,6 +38,7 @@ from playground.settings import Settings
 from playground.storage.exchange import Exchange
 from playground.storage.store import Store
 from playground.training.throughput import footprint_of, training_speed
+from retrieval.language import detect_language
 
 SWEEP_SECONDS = 60
 FIRST_SECONDS = 30.0  # after the models are loaded: time to open an example and ask
@@ -56,7 +57,11 @@ class Services:
         self.jobs = JobQueue(self.store, settings)
         self.exchange = Exchange(settings.data)
         self.supervisor = Supervisor(
-            self.store, settings, lambda row: memory_advice(row, self.chats.config(row.base)), resume=self.jobs.resume
+            self.store,
+            settings,
+            lambda row: memory_advice(row, self.chats.config(row.base)),
+            resume=self.jobs.resume,
+            is_answering=lambda: self.answers.is_answering(),
         )
         self.embedders = Embedders(self.store, settings)
         self.library = Library(self.store, settings)
@@ -182,6 +187,7 @@ class Services:
 
     def _warm_up(self) -> None:
         """So that the first question does not wait for the models."""
+        detect_language("warm")
         self.embedders.default().encode(["warm"])
         forward_of(self.chat.model, self.chat.bits)
 

@@ -17,12 +17,13 @@ from playground.prompts import Turn
 from playground.services.chat_models import ChatModels
 from playground.services.keyed_locks import KeyedLocks
 from playground.services.library import Library, read_document
-from playground.storage.store import Store
+from playground.storage.store import DocumentRow, Store
 from playground.training.config import TrainSettings, fitting_mix
 from playground.training.workload import Workload, measure_workload, split_for
 from retrieval.document import Document, Pair
 
 KEPT = 32  # results in memory, of all visitors
+KEPT_COUNTS = 1_000  # numbers of tokens in memory
 Made = TypeVar("Made")
 
 
@@ -36,7 +37,7 @@ class TrainingText:
         self._making = KeyedLocks()
         self._lock = threading.Lock()  # of the two below
         self._made: dict[tuple[str, Hashable], Any] = {}
-        self._tokens: dict[str, dict[tuple[str, str], int]] = {}  # by model and content
+        self._tokens: dict[tuple[str, str], int] = {}  # by model and hash of the content, for all visitors
 
     def findings(self, visitor: str) -> list[Finding]:
         """What may harm training on the visitor's text as it is now."""
@@ -132,26 +133,26 @@ class TrainingText:
 
     def token_counts(self, visitor: str) -> dict[str, int]:
         """How many of the model's tokens each document of this visitor has, by its id; counted once per content."""
-        rows, base = self._library.rows(visitor), self._chats.name(visitor)
-        with self._lock:
-            known = self._tokens.get(visitor, {})
-        counts = {
-            (base, row.digest): known.get((base, row.digest)) or self._count_tokens(visitor, read_document(row))
-            for row in rows
-        }
-        with self._lock:
-            self._tokens[visitor] = counts
-        return {row.id: counts[base, row.digest] for row in rows}
+        base = self._chats.name(visitor)
+        return {row.id: self._token_count(visitor, base, row) for row in self._library.rows(visitor)}
 
     def forget(self, visitor: str) -> None:
         """Drop what is in memory of a visitor's text."""
         with self._lock:
-            self._tokens.pop(visitor, None)
             for key in [key for key in self._made if key[0] == visitor]:
                 del self._made[key]
 
-    def _count_tokens(self, visitor: str, document: Document) -> int:
-        return len(self._chats.of(visitor).tokenizer(document.text, add_special_tokens=False)["input_ids"])
+    def _token_count(self, visitor: str, base: str, row: DocumentRow) -> int:
+        with self._lock:
+            known = self._tokens.get((base, row.digest))
+        if known is not None:
+            return known
+        read = self._chats.of(visitor).tokenizer(read_document(row).text, add_special_tokens=False)
+        with self._lock:
+            count = self._tokens[base, row.digest] = len(read["input_ids"])
+            for old in list(self._tokens)[:-KEPT_COUNTS]:
+                del self._tokens[old]
+        return count
 
     def _once(self, visitor: str, key: Hashable, make: Callable[[], Made]) -> Made:
         """What was made for this key before, else made now, one at a time per visitor; the oldest result is dropped."""

@@ -1,7 +1,8 @@
 """A known decoder's forward pass over packs with fewer memory transfers; knows no method and changes no weight.
 
 Within `fused_forward`, transformers' norms, feed-forward parts and attention are computed by functions that save only
-what the backward pass needs; the linear layers stay as the method made them.
+what the backward pass needs; the linear layers stay as the method made them, frozen ones with products in bfloat16
+where that is faster.
 """
 
 import logging
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from adapters import frozen_products
 from playground.data.packing import Pack, Segments, build_pack
 from playground.data.tokenize import Example
 from playground.models.architectures import known_row, row_of
@@ -60,7 +62,8 @@ def fused_forward(model: Any) -> Iterator[None]:
         partial(_feed_forward, activation=vars(config)[row.activation]),
         partial(_attention, head_norms=row.head_norms),
     )
-    with compat.replaced_forwards(model, dict(zip(compat.part_classes(model), forwards, strict=True))):
+    replaced = dict(zip(compat.part_classes(model), forwards, strict=True))
+    with compat.replaced_forwards(model, {**replaced, nn.Linear: frozen_products.linear}):
         yield
 
 
@@ -86,10 +89,11 @@ def _gives_own_logits(model: Any) -> bool:
     rows = [torch.tensor([each], device=model.device) for each in both]
     model.eval()  # so that nothing is switched off at random
     try:
-        with fused_forward(model):
-            hidden = model.get_decoder().norm(run_blocks(model, embed_tokens(model, pack), pack))
-            found = model.get_output_embeddings()(hidden).float()
-        expected = torch.cat([model(input_ids=each, use_cache=False).logits[0] for each in rows]).float()
+        with frozen_products.exact_products():
+            with fused_forward(model):
+                hidden = model.get_decoder().norm(run_blocks(model, embed_tokens(model, pack), pack))
+                found = model.get_output_embeddings()(hidden).float()
+            expected = torch.cat([model(input_ids=each, use_cache=False).logits[0] for each in rows]).float()
     finally:
         model.train(training)
     return float((found - expected).abs().max()) <= CLOSE.get(model.dtype, ROUGH) * float(expected.abs().max())
@@ -129,17 +133,38 @@ def _attention(
 def _attend(q: Tensor, k: Tensor, v: Tensor, segments: Segments, scale: float, window: int) -> Tensor:
     """q, k and v are (T, heads, size), k and v with fewer heads; a segment's padding comes after its tokens.
 
+    What segments share is computed once: their own tokens attend to it, and it attends to itself alone.
+    """
+    if segments.gather is None or segments.scatter is None:
+        return _attend_rows(q[None], k[None], v[None], scale, window)[0]
+    shared = segments.shared
+    keys, values = (_behind_shared(each, shared, each[segments.gather]) for each in (k, v))
+    out = _attend_rows(q[segments.gather], keys, values, scale, window).flatten(0, 1)[segments.scatter]
+    if not shared:
+        return out
+    return torch.cat((_attend_rows(q[None, :shared], k[None, :shared], v[None, :shared], scale, window)[0], out))
+
+
+def _behind_shared(x: Tensor, shared: int, own: Tensor) -> Tensor:
+    """The segments' `own` rows (S, longest, heads, size), each behind the first `shared` rows of a pack's x."""
+    return torch.cat((x[:shared].expand(len(own), -1, -1, -1), own), dim=1)
+
+
+def _attend_rows(q: Tensor, k: Tensor, v: Tensor, scale: float, window: int) -> Tensor:
+    """Causal attention of q (S, last, heads, size), the last tokens of k and v (S, tokens, heads, size).
+
     With a `window`, a token sees itself and the window - 1 tokens before it.
     """
-    rows = [each[None] if segments.gather is None else each[segments.gather] for each in (q, k, v)]
-    q, k, v = (each.transpose(1, 2) for each in rows)  # (segments, heads, longest, size)
-    longest = q.shape[2]
+    last, tokens = q.shape[1], k.shape[1]
+    before = tokens - last
+    is_cut = 0 < window < tokens
     seen = None
-    if window and longest > window:
-        seen = torch.ones(longest, longest, dtype=torch.bool, device=q.device).tril().triu(1 - window)
+    if before or is_cut:
+        seen = torch.ones(last, tokens, dtype=torch.bool, device=q.device).tril(before)
+        seen = seen.triu(before + 1 - window) if is_cut else seen
+    q, k, v = (each.transpose(1, 2) for each in (q, k, v))
     out = F.scaled_dot_product_attention(q, k, v, seen, is_causal=seen is None, scale=scale, enable_gqa=True)
-    out = out.transpose(1, 2)
-    return out[0] if segments.scatter is None else out.flatten(0, 1)[segments.scatter]
+    return out.transpose(1, 2)
 
 
 class _Norm(torch.autograd.Function):

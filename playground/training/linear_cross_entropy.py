@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from adapters.frozen_products import is_rounded
+
 TOKENS = 256  # rows of logits at a time: fewer make slower matrix products, more take more memory
 ENTRIES = 6_144  # of the vocabulary in one matrix product, for the same reason
 
@@ -12,7 +14,8 @@ ENTRIES = 6_144  # of the vocabulary in one matrix product, for the same reason
 def head_loss(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     """Summed cross-entropy, in nats, of softmax(hidden · weightᵀ) against `targets`.
 
-    `hidden` is (N, size), `weight` (vocabulary, size), `targets` (N), int64; scores and loss are float32.
+    `hidden` is (N, size), `weight` (vocabulary, size), `targets` (N), int64; scores and loss are float32, a frozen
+    weight's products maybe bfloat16.
 
     The gradient is computed while the logits are in memory (as in Cut Cross-Entropy, arXiv 2411.09009, section 3,
     without its filtering), so the backward pass only scales it.
@@ -28,15 +31,16 @@ class _HeadLoss(torch.autograd.Function):
         gradient = torch.empty_like(hidden) if needed[0] else None
         weight_gradient = torch.zeros_like(weight) if needed[1] else None
         total = hidden.new_zeros((), dtype=torch.float32)
+        factor = weight.bfloat16() if is_rounded(weight) else weight
         for start in range(0, len(hidden), TOKENS):
             rows, labels = hidden[start : start + TOKENS], targets[start : start + TOKENS]
-            scores = linear_logits(rows, weight)
+            scores = linear_logits(rows.to(factor.dtype), factor)
             target_scores = scores.gather(1, labels[:, None]).squeeze(1)
             largest = scores.amax(dim=1)
             sums = scores.sub_(largest[:, None]).exp_().sum(dim=1)
             total += (sums.log() + largest - target_scores).sum()
             if gradient is not None:
-                mean = (scores.to(weight.dtype) @ weight).div_(sums[:, None])
+                mean = (scores.to(factor.dtype) @ factor).to(hidden.dtype).div_(sums[:, None])
                 torch.sub(mean, weight[labels], out=gradient[start : start + TOKENS])
             if weight_gradient is not None:
                 weight_gradient.addmm_(scores.div_(sums[:, None]).to(rows.dtype).T, rows)

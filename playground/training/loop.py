@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 import adapters
 from adapters.base import block_count
+from adapters.frozen_products import multiplies_bfloat16
 from adapters.peft_method import unwrap
 from playground.data.dataset import ExampleSplit, build_checked_split, data_hash
 from playground.data.reading import outline_of
@@ -176,7 +177,8 @@ def _open_cache(
     examples = [*data.train, *data.heldout]
     if not adapted or not fused_decoder.is_supported(model) or not fits_in_cache(model, examples):
         return None
-    key = f"{base_hash} {run.method.frozen_form}"
+    products = "bfloat16" if multiplies_bfloat16() else "float32"
+    key = f"{base_hash} {run.method.frozen_form} {products}"
     return ActivationCache(model, block_count(model) - adapted, examples, folder, key)
 
 

@@ -160,7 +160,7 @@ def time_again() -> None:
 
 @lru_cache(maxsize=4)
 def _time_frozen_block(config: str, _era: int) -> Pace:
-    return time_pace(partial(_forward, bare_blocks(_parse_config(config), BLOCKS)))
+    return time_pace(partial(_forward, bare_blocks(_parse_config(config), BLOCKS).requires_grad_(False)))
 
 
 @lru_cache(maxsize=64)

@@ -49,8 +49,8 @@ def build(services: Services) -> gr.Blocks:
         with gr.Tabs() as tabs:
             with gr.Tab(mark("tab.start"), id="start"):
                 start = StartTab(services)
-            with gr.Tab(mark("tab.text"), id="text"):
-                text = TextTab(services)
+            with gr.Tab(mark("tab.text"), id="text") as opening:
+                text = TextTab(services, opening)
             with gr.Tab(mark("tab.train"), id="train") as opening:
                 train = TrainTab(services, opening)
             with gr.Tab(mark("tab.compare"), id="compare"):

@@ -20,6 +20,7 @@ NONE = "\x1f"  # a character that no text has: the delimiter of a table of one c
 END = "\ufdd0"  # another one; what is read behind the text shows whether a cell is still open there
 SAMPLE = 50  # records by which the delimiter and the header are told
 LONG_NAME = 6  # words; a cell with as many is no column's name
+QNA_MAKER = {"question", "answer", "source", "metadata"}  # columns of its exports
 Record = list[str]
 _SEP_LINE = re.compile(r'^"?sep=(.)"?[ \t]*;*,*\r?\n', re.IGNORECASE)
 _NUMBER = re.compile(r"\s*[-+(€$£]{0,2}\d[\d\s.,:/%+-]*(?:[A-Za-z€]{1,5}\W?\d*\s*){0,3}$")
@@ -39,7 +40,15 @@ def read_csv(data: bytes, name: str) -> Table:
     named = _SEP_LINE.match(text)
     delimiter = named[1] if named else _delimiter(text)
     records = _records(text[named.end() :] if named else text, delimiter, name)
-    return replace(table_of_records(records, name), notes=decoded.notes)
+    return replace(_with_line_breaks(table_of_records(records, name)), notes=decoded.notes)
+
+
+def _with_line_breaks(table: Table) -> Table:
+    """The table of QnA Maker with real line breaks in its answers; other tables may mean a backslash and an n."""
+    if not QNA_MAKER <= {normal(column) for column in table.columns}:
+        return table
+    rows = [{column: cell.replace("\\n", "\n") for column, cell in row.items()} for row in table.rows]
+    return replace(table, rows=rows)
 
 
 def table_of_records(records: list[Record], name: str) -> Table:

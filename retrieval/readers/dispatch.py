@@ -15,12 +15,14 @@ LIMITS = Limits()
 
 # Each function imports its reader when called: a process that reads one file then loads one library only.
 def _plain(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.asked_text import read_asked_text
     from retrieval.readers.markup_text import read_markup_text
     from retrieval.readers.text import read_plain
     from retrieval.readers.text_rows import read_text_rows
 
     document = read_plain(data, name, limits)
-    return read_markup_text(document, limits) or read_text_rows(data, document, limits, mapping) or document
+    training = read_markup_text(document, limits) or read_text_rows(data, document, limits, mapping)
+    return training or read_asked_text(document, limits) or document
 
 
 def _restructured(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
@@ -30,9 +32,11 @@ def _restructured(data: bytes, name: str, limits: Limits, mapping: Columns) -> D
 
 
 def _markdown(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.asked_text import read_asked_text
     from retrieval.readers.text import read_markdown
 
-    return read_markdown(data, name, limits)
+    document = read_markdown(data, name, limits)
+    return read_asked_text(document, limits) or document
 
 
 def _html(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:

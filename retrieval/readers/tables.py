@@ -19,6 +19,7 @@ _JSON = json.JSONDecoder(parse_constant=lambda _: None, strict=False)  # NaN and
 _NOT_BLANK = re.compile(r"[^\s,\x1e]")
 # A string, which is kept, or a comment or a comma before a closing bracket, which JSON does not have.
 _LENIENT = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/|,(?=\s*[\]}])', re.DOTALL)
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?")
 _COMMENTS = ("#", "//")  # what begins a line between values, and no value
 Row = dict[str, Any]
 
@@ -159,6 +160,10 @@ def _value(text: str, lenient: bool = False) -> tuple[Any, str]:
 
 def _instances(row: Row) -> Iterator[Row]:
     """One row per instance of an instruction (Self-Instruct), pattern of an intent, or wording of a question."""
+    told = _told_by_language(row)
+    if told:
+        yield from told
+        return
     nested = row.get("instances")
     for column in ("patterns", "questions"):
         wordings = row.get(column)
@@ -171,6 +176,20 @@ def _instances(row: Row) -> Iterator[Row]:
     rest = {column: value for column, value in row.items() if column != "instances"}
     for each in nested:
         yield {**rest, **each}
+
+
+def _told_by_language(row: Row) -> list[Row]:
+    """One row per wording of a question that Botpress keeps by languages; empty for any other row."""
+    asked, answers = row.get("questions"), row.get("answers")
+    if not isinstance(asked, dict) or not isinstance(answers, dict) or not asked.keys() & answers.keys():
+        return []
+    listed = [(asked[code], answers[code]) for code in asked if code in answers and _LANGUAGE.fullmatch(str(code))]
+    return [
+        {"question": each, "answer": answer}
+        for wordings, answer in listed
+        if isinstance(wordings, list) and answer
+        for each in wordings
+    ]
 
 
 def _has_answer(row: Row) -> bool:

@@ -62,7 +62,7 @@ def test_vietnamese_is_asked_for_in_vietnamese() -> None:
 
 def test_a_bare_number_is_named_with_the_heading_above() -> None:
     assert section_title(Section(0, 0, 1, "Article II > Section 2")) == "Article II, Section 2"
-    assert section_title(Section(0, 0, 1, "Gardens > 3.1 Growing pears?")) == TITLE
+    assert section_title(Section(0, 0, 1, "Gardens > 3.1 Growing pears:")) == TITLE
     assert section_title(Section(0, 0, 1, "")) == ""
 
 
@@ -103,3 +103,8 @@ def test_no_question_holds_more_than_half_of_its_answer() -> None:
             opening = pair.question.split("“")[1].split("”")[0]
             assert pair.answer.startswith(opening)
             assert 0 < 2 * len(opening) <= len(pair.answer)
+
+
+def test_a_heading_that_is_a_question_is_asked_as_it_stands() -> None:
+    (pair,) = pairs(document(BODY, "How do pears grow?"))
+    assert pair.question == "How do pears grow?"

@@ -1,5 +1,6 @@
 """The spare worker: takes the next run, ends with the server, and is missed by nobody where there is none."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -100,4 +101,21 @@ def test_an_idle_server_keeps_a_spare_for_the_next_run(
     queue = JobQueue(store, settings)
     seen = watch(queue, visitor, queue.submit(visitor, config(), TEXT), ended)
     assert (seen.state, seen.pid) == ("done", waiting.pid)
+    supervisor.close()
+
+
+def test_while_questions_are_answered_no_spare_is_started(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervising, "IDLE_SECONDS", 0.0)
+    asked = threading.Semaphore(0)
+
+    def is_answering() -> bool:
+        asked.release()
+        return True
+
+    supervisor = Supervisor(store, replace(settings, spare_worker=True), is_answering=is_answering)
+    supervisor.start()
+    assert all(asked.acquire(timeout=10) for _ in range(3))
+    assert not children()
     supervisor.close()

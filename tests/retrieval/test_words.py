@@ -125,3 +125,30 @@ def test_a_khmer_vowel_sign_stays_with_its_letter() -> None:
 )
 def test_identifiers_are_told_from_words_and_years(text: str, exact: bool) -> None:
     assert any(word.exact for word in words_of(text)) is exact
+
+
+@pytest.mark.parametrize(
+    ("term", "texts"),
+    [
+        ("2021-03-03", ["3 March 2021", "the 3rd of March, 2021", "Mar. 3, 2021", "3. März 2021", "3 de marzo de 2021",
+                        "3/3/2021", "03.03.2021", "2021/03/03", "ngày 3 tháng 3 năm 2021", "2021年3月3日"]),
+        ("2020-12-25", ["25/12/2020", "12/25/2020", "Dec 25th 2020"]),
+        ("2021-04-03", ["03.04.2021", "03/04/2021", "04/03/2021"]),
+        ("wd40", ["WD 40", "WD-40", "wd40"]),
+        ("ab12cd", ["AB 12 CD", "AB-12-CD", "AB/12/CD", "AB12CD"]),
+        ("de89370400440532013000", ["DE89 3704 0044 0532 0130 00", "DE89370400440532013000"]),
+        ("001b44113ab7", ["00:1B:44:11:3A:B7", "00-1b-44-11-3a-b7"]),
+        ("tel 0301234567", ["030/1234567", "(030) 1234-567", "+49 30 1234567", "0049 (0)30 1234567"]),
+        ("tel 5550142233", ["(555) 014-2233", "555.014.2233"]),
+        ("chapter 4", ["Chapter IV", "chapter 4", "Chapter Four", "Kapitel 4", "chương IV"]),
+        ("section 12", ["§ 12", "§12", "Section XII"]),
+    ],
+)  # fmt: skip
+def test_what_is_written_in_several_ways_has_one_term(term: str, texts: list[str]) -> None:
+    assert [text for text in texts if term not in [each for word in words_of(text) for each in word.terms]] == []
+
+
+@pytest.mark.parametrize("text", ["31 February 2021", "part of it", "Appendix mix", "Section 3.2", "Part C", "10.000",
+                                  "from 1999 to 2005", "192.168.0.17", "Monday 3, 2021"])  # fmt: skip
+def test_what_is_no_such_name_has_no_further_term(text: str) -> None:
+    assert not any(word.further for word in words_of(text))

@@ -82,7 +82,7 @@ class Browser:
         self.request = page_request(self.secret)
         self.request.session_hash = "session"
         with gr.Blocks() as self.page:
-            self.tab = TextTab(services)
+            self.tab = TextTab(services, gr.Tab())
 
     @property
     def visitor(self) -> str:

@@ -331,10 +331,12 @@ def test_words_with_figures_come_in_the_visitors_language(app: tuple[str, Servic
 def test_what_may_spoil_training_is_told_and_what_is_left_out_stays_so(app: tuple[str, Services]) -> None:
     visitor = Visitor(app[0])
     visitor.add_text(f"{CLUB_RULES}\n\nWrite to {ATTACK} keeper@lamp.example, who answers.")
-    assert "E-mail addresses: 1, such as keeper@lamp.example" in str(visitor.client.predict(api_name="/quality"))
+    assert "keeper@lamp.example" not in str(visitor.client.predict(api_name="/quality"))  # until the tab is seen
+    told = str(visitor.client.predict("seen", api_name="/quality"))
+    assert "E-mail addresses: 1, such as keeper@lamp.example" in told
     services, id_ = app[1], app[1].store.visitor(visitor.secret)
     services.training_text.exclude_kind(id_, "email", True)
-    assert "Left out: E-mail addresses" in str(visitor.client.predict(api_name="/quality"))
+    assert "Left out: E-mail addresses" in str(visitor.client.predict("seen", api_name="/quality"))
 
 
 def test_what_a_text_or_a_model_says_cannot_become_markup() -> None:

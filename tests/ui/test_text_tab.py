@@ -37,7 +37,7 @@ def services(services: Services) -> Services:
 def tab(services: Services) -> TextTab:
     """The tab, drawn on a page of its own."""
     with gr.Blocks():
-        return TextTab(services)
+        return TextTab(services, gr.Tab())
 
 
 def state(updates: tuple[Any, ...], tab: TextTab) -> tuple[str, bool]:

@@ -23,7 +23,7 @@ def tab(services: Services) -> TextTab:
     """The tab, drawn on a page of its own."""
     assert services.chat
     with gr.Blocks():
-        return TextTab(services)
+        return TextTab(services, gr.Tab())
 
 
 @pytest.fixture

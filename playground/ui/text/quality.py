@@ -13,7 +13,7 @@ from playground.ui.shared.format import count
 from playground.ui.shared.handlers import guard, notice_box
 from playground.ui.shared.i18n import mark, say
 from playground.ui.shared.session import language_of, visitor_of
-from playground.ui.shared.tab import QUEUED, Tab, bump
+from playground.ui.shared.tab import QUEUED, UNQUEUED, Tab, bump, seen_box
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,15 @@ class _Line:
 
 
 class QualityView:
-    """The report's components and their events. Plain text only, because it quotes the visitor's text."""
+    """The report's components and their events. Plain text only, because it quotes the visitor's text.
 
-    def __init__(self, services: Services) -> None:
-        """Draw the report, hidden until there is a text."""
+    Nothing is looked for until a visitor opens the tab: it takes half a second, in which first answers are awaited.
+    """
+
+    def __init__(self, services: Services, opening: gr.Tab) -> None:
+        """Draw the report, hidden until there is a text; `opening` is what a visitor clicks to see it."""
         self.services = services
+        self.seen = seen_box(opening)
         self.changed = gr.State(0)
         with gr.Column(visible=False, elem_classes="quality") as self.panel:
             gr.Markdown(mark("quality.title"))
@@ -40,17 +44,24 @@ class QualityView:
             self.kept = gr.Markdown(mark("quality.kept"), elem_classes="fine-print", visible=False)
         for kind, line in self.lines.items():
             line.button.click(guard(2)(self._toggle(kind)), self.changed, [self.notice, self.changed], **QUEUED)
+        shown = [self.notice, *self.outputs]
+        self.seen.change(guard(len(shown), clears=False)(self.refresh), self.seen, shown, **UNQUEUED)
 
     @property
     def tab(self) -> Tab:
         """What the page redraws of it; a tab of its own, because a long text takes a second."""
-        parts: list[Block] = [
-            each for line in self.lines.values() for each in (line.row, line.sentence_box, line.button)
-        ]
-        return Tab("quality", [self.panel, self.clean, self.kept, *parts], self.refresh, self.changed)
+        return Tab("quality", self.outputs, self.refresh, self.changed, [self.seen])
 
-    def refresh(self, request: gr.Request) -> tuple[Any, ...]:
-        """Updates with the findings in the visitor's current text."""
+    @property
+    def outputs(self) -> list[Block]:
+        """What `refresh` gives updates for."""
+        parts = [each for line in self.lines.values() for each in (line.row, line.sentence_box, line.button)]
+        return [self.panel, self.clean, self.kept, *parts]
+
+    def refresh(self, request: gr.Request, seen: str) -> tuple[Any, ...]:
+        """Updates with the findings in the visitor's current text, once the tab was seen."""
+        if not seen:
+            return (gr.skip(),) * len(self.outputs)
         language, visitor = language_of(request), visitor_of(self.services.visitors, request)
         text = self.services.training_text
         findings = (

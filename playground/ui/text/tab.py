@@ -37,15 +37,15 @@ EMBEDDING = "embedding"
 class TextTab:
     """The tab's components and their events."""
 
-    def __init__(self, services: Services) -> None:
-        """Draw the tab and wire it."""
+    def __init__(self, services: Services, opening: gr.Tab) -> None:
+        """Draw the tab and wire it; `opening` is what a visitor clicks to see it."""
         self.services = services
         self.changed = gr.State(0)
         with gr.Row(equal_height=False):
             with gr.Column(scale=2, min_width=300):
                 self._build_inputs()
             with gr.Column(scale=3, min_width=300):
-                self._build_documents()
+                self._build_documents(opening)
         self._wire()
 
     @property
@@ -82,7 +82,7 @@ class TextTab:
             self.examples = {name: gr.Button(mark(f"example.{name}"), size="sm", min_width=120) for name in examples()}
         self.limits = gr.Markdown(elem_classes="fine-print")
 
-    def _build_documents(self) -> None:
+    def _build_documents(self, opening: gr.Tab) -> None:
         self.notice = notice_box()
         self.encoding = EncodingForm(self.services)
         self.mapping = MappingForm(self.services)
@@ -103,7 +103,7 @@ class TextTab:
                 self.remove = gr.Button(mark("text.remove"), size="sm", scale=1, min_width=120)
             self.dropped = gr.Textbox(label=mark("text.dropped"), interactive=False, lines=1, max_lines=8)
             self.was_read = WasRead(self.services)
-        self.quality = QualityView(self.services)
+        self.quality = QualityView(self.services, opening)
         self.written = WrittenView(self.services)
         self.next = gr.Button(mark("text.next"), variant="primary", visible=False)
 

@@ -30,15 +30,18 @@ class Choices:
         """One choice per line, with its label."""
         return "\n".join(f"{label}. {text}" for label, text in zip(self.labels, self.texts, strict=True))
 
-    def right(self, answer: Any, first: int) -> str:
-        """The text of the right choice, by its text, label or number, where numbers count from `first`; else empty."""
+    def right(self, answer: Any, first: int, placed: bool = False) -> str:
+        """The text of the right choice, by its text, label or number, where numbers count from `first`; else empty.
+
+        Where answers are `placed`, their numbers are no texts of choices, which may be numbers themselves.
+        """
         answer = nested(answer)
         if isinstance(answer, list):
             answer = answer[0] if len(answer) == 1 else answer.index(1) + first if answer.count(1) == 1 else None
         said = text_of(answer) if not isinstance(answer, bool) else str(int(answer))
         bare = _LETTERED.sub("", said)
         by_text = [text for text in self.texts if text.casefold() in (said.casefold(), bare.casefold())]
-        if by_text:
+        if by_text and not placed:
             return by_text[0]
         named = _LETTER.match(said) or _LETTERED.match(said)
         label = named[1].casefold() if named else said.casefold()
@@ -85,6 +88,13 @@ def first_number(answers: Sequence[Any], counts: Sequence[int]) -> int:
     numbers = [(int(float(each)), count) for each, count in zip(said, counts, strict=True) if _NUMBER.fullmatch(each)]
     whole = bool(numbers) and all(number >= 1 for number, _ in numbers)
     return 1 if whole and any(number == count for number, count in numbers) else 0
+
+
+def are_places(answers: Sequence[Any], counts: Sequence[int], first: int) -> bool:
+    """Whether all answers are whole numbers, not texts, that are the number of a choice of their question."""
+    return bool(answers) and all(
+        type(each) is int and first <= each < first + count for each, count in zip(answers, counts, strict=True)
+    )
 
 
 def unnamed_choices(sample: Mapping[str, Sequence[Any]]) -> dict[str, tuple[str, ...]] | None:

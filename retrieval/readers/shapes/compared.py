@@ -16,6 +16,8 @@ MARKS = (
 )  # fmt: skip
 SPOKEN = ("role", "from", "speaker", "author", "sender")  # keys of a turn of a conversation
 TIED = 2
+SCALES = ((1, 0.5), (5, 3), (10, 5), (100, 50))  # the greatest score of a scale, and the least that is not low
+MOST_LOW = 0.75  # share of the answers; with more of them low, the scores are no grades of them
 
 
 def winner(value: Any, names: Sequence[str]) -> int:
@@ -60,6 +62,29 @@ def judged(values: Sequence[Any]) -> int:
         return TIED
     gain = numbers[-1] - (numbers[0] if len(numbers) == 2 else 0)  # type: ignore[operator]
     return 1 if gain > 0 else 0 if gain < 0 else TIED
+
+
+def least_good(scores: Sequence[Any]) -> float | None:
+    """The least of the scores that does not reject its answer, by the scale that all seem to be on; None if on none.
+
+    Where a score is below zero, those below zero reject.
+    """
+    known = [number for number in map(_number, scores) if number is not None]
+    if len(set(known)) < 2:
+        return None
+    least = 0.0 if min(known) < 0 else next((good for high, good in SCALES if max(known) <= high), None)
+    return None if least is None or sum(each < least for each in known) > MOST_LOW * len(known) else least
+
+
+def is_low(score: Any, least: float | None) -> bool:
+    """Whether a value is a number below the least good score, if there is one."""
+    number = _number(score)
+    return number is not None and least is not None and number < least
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number or a text that is one."""
+    return _number(value) is not None
 
 
 def best_answer(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """The forms of cells by which columns are told: labels, verdicts, choices, conversations, questions."""
 
+import re
 from typing import Any
 
 from retrieval.readers.shapes.choices import read_choices
@@ -7,6 +8,13 @@ from retrieval.readers.shapes.markup import is_conversation
 from retrieval.readers.shapes.messages import holds_messages, role_of
 from retrieval.readers.shapes.names import BAD, GOOD, VERDICTS
 from retrieval.readers.shapes.values import are_spans, nested, text_of
+
+LEAST_WORDS = 3  # of a sentence
+_SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)]*$")
+_YES_OR_NO = re.compile(
+    r"\s*(?:is|are|was|were|am|do|does|did|can|could|will|would|shall|should|may|might|must|has|have|had)\b|.*\bkhông\W*$",
+    re.IGNORECASE,
+)
 
 
 def is_plain(value: Any) -> bool:
@@ -18,6 +26,27 @@ def is_plain(value: Any) -> bool:
 def is_label(value: Any) -> bool:
     """Whether a value says that an answer is good or bad."""
     return _label(value) in GOOD | BAD
+
+
+def is_truth(value: Any) -> bool:
+    """Whether a value says that something is so or not."""
+    return _label(value) in ("true", "false", "yes", "no", "0", "1")
+
+
+def asks_yes_or_no(value: Any) -> bool:
+    """Whether a value is a question that a yes or a no answers."""
+    return isinstance(value, str) and bool(_YES_OR_NO.match(value))
+
+
+def is_sentence(value: Any) -> bool:
+    """Whether a value is a text of at least three words that ends as a sentence does."""
+    return isinstance(value, str) and len(value.split()) >= LEAST_WORDS and bool(_SENTENCE_END.search(value.strip()))
+
+
+def are_sentences(value: Any) -> bool:
+    """Whether a value is a sentence or a list of sentences."""
+    value = nested(value)
+    return all(map(is_sentence, value)) if isinstance(value, list) and value else is_sentence(value)
 
 
 def is_verdict(value: Any) -> bool:

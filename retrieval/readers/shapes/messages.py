@@ -14,12 +14,14 @@ ROLE_NAMES: Mapping[Role, tuple[str, ...]] = {
     "system": ("system", "sys", "developer", "system_prompt", "persona", "<<sys>>", "[system_prompt]"),
     "user": (
         "user", "human", "prompter", "question", "customer", "client", "instruction", "input", "person", "speaker1",
-        "speaker_1", "h", "q", "student", "patient", "seeker", "[inst]", "context", "visitor", "usr",
+        "speaker_1", "h", "q", "student", "inbound", "incoming", "end-user", "end_user", "caller", "buyer",
+        "guest", "patient", "seeker", "[inst]", "context", "visitor", "usr",
         "người dùng", "người_dùng", "khách hàng", "khách", "用户", "usuario", "utilisateur", "benutzer", "nutzer",
     ),
     "assistant": (
         "assistant", "gpt", "bot", "model", "chatgpt", "answer", "ai", "chatbot", "agent", "response", "output", "a",
         "claude", "gemini", "llm", "expert", "support", "speaker2", "speaker_2", "[/inst]", "moss", "teacher", "doctor",
+        "outbound", "outgoing", "admin", "operator", "staff", "seller", "advisor", "representative", "rep",
         "helper", "asst", "bing", "bard", "gpt4", "gpt-4", "gpt-3.5", "trợ lý", "trợ_lý",
         "nhân viên", "tư vấn viên", "助手", "asistente",
         "assistent",

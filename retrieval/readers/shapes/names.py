@@ -87,7 +87,15 @@ INPUTS = (
 )  # fmt: skip
 LABELS = (
     "label", "kto_tag", "labels", "is_good", "good", "accepted", "is_accepted", "desirable", "is_correct", "thumbs_up",
-    "feedback", "approved", "upvoted", "chosen_label", "is_helpful", "preferred", "rating", "vote",
+    "feedback", "approved", "upvoted", "chosen_label", "is_helpful", "preferred", "rating", "vote", "helpful",
+    "user_feedback", "feedback_type", "human_feedback", "thumbs", "thumb", "reaction", "user_rating", "was_helpful",
+    "is_positive", "liked", "danh_gia", "phan_hoi_nguoi_dung",
+)  # fmt: skip
+# How good an answer is, by a number.
+GRADES = (
+    "rating", "score", "stars", "reward", "quality", "user_rating", "quality_score", "answer_score", "response_score",
+    "overall_score", "feedback_score", "answer_rating", "response_rating", "user_score", "human_score", "human_rating",
+    "helpfulness", "satisfaction", "csat", "csat_score", "star_rating", "feedback", "diem", "danh_gia",
 )  # fmt: skip
 CHOSEN = (
     "chosen", "chosen_response", "preferred_output", "preferred", "chosen_answer", "chosen_output", "response_j",
@@ -132,24 +140,32 @@ WRITTEN = (
     "transcript",
 )  # where chat markup is found beside texts
 TITLES = ("title", "heading", "headline", "tieu_de", "titel", "titre", "titulo")
-SPEAKERS = ("role", "speaker", "from", "sender", "author", "vai_tro")
-FLAGS = ("is_human", "is_user", "from_user", "human")  # whether a person speaks
+SPEAKERS = (
+    "role", "author_type", "sender_type", "author_role", "sender_role", "speaker_role", "message_role", "user_type",
+    "speaker", "from", "sender", "author", "direction", "message_type", "vai_tro", "nguoi_gui", "nguoi_noi",
+)  # fmt: skip
+FLAGS = (
+    "is_human", "is_user", "from_user", "human", "is_customer", "from_customer", "inbound", "is_inbound",
+)  # fmt: skip
+# whether a person speaks
 SAID = ("content", "text", "message", "utterance", "value", "body", "msg", "mes", "noi_dung")
 GROUPS = (
     "conversation_id", "session_id", "dialogue_id", "dialog_id", "chat_id", "thread_id", "conv_id", "conversation",
-    "dialogueid", "conversationid", "session", "ticket_id",
+    "dialogueid", "conversationid", "session", "ticket_id", "ticket", "chat", "case_id", "ma_hoi_thoai", "hoi_thoai",
 )  # fmt: skip
 
 _ACCENTS = re.compile(r"(?<=[a-z\u0300-\u036f])[\u0300-\u036f]")  # of Latin letters only
 
 GOOD = frozenset({
     "true", "1", "1.0", "yes", "good", "desirable", "chosen", "up", "thumbs_up", "positive", "accept", "accepted",
-    "approved", "correct", "like", "👍", "+1",
+    "approved", "correct", "like", "👍", "+1", "helpful", "thumbs up", "thumbsup", "upvote", "liked", ":thumbsup:",
+    "tốt",
 })  # fmt: skip
 VERDICTS = frozenset({"accept", "reject", "ignore"})  # what a person who labels says of a row, never an answer
 BAD = frozenset({
     "false", "0", "0.0", "no", "bad", "undesirable", "rejected", "down", "thumbs_down", "negative", "reject", "ignore",
-    "-1", "-1.0", "declined", "incorrect", "wrong", "dislike", "👎",
+    "-1", "-1.0", "declined", "incorrect", "wrong", "dislike", "👎", "unhelpful", "not helpful", "not_helpful",
+    "thumbs down", "thumbsdown", "downvote", "disliked", ":thumbsdown:", "không tốt", "xấu",
 })  # fmt: skip
 
 

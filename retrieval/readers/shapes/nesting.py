@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from retrieval.readers.shapes.annotations import annotated_row
+from retrieval.readers.shapes.compared import is_number
 from retrieval.readers.shapes.messages import ROLE_KEYS, TEXT_KEYS, role_of
 from retrieval.readers.shapes.names import CONTEXTS, GROUPS, normal
 from retrieval.readers.shapes.recognise import matches_shape, recognise
@@ -200,13 +201,20 @@ def _chatgpt_messages(value: Object, mapping: Mapping[str, Object]) -> list[Obje
     return messages[::-1]
 
 
+def outranked(ranks: Sequence[Any]) -> list[bool]:
+    """Of answers to one message, which have a rank behind the first one's."""
+    numbers = [float(each) if is_number(each) else None for each in ranks]
+    first = min((each for each in numbers if each is not None), default=0.0)
+    return [each is not None and each > first for each in numbers]
+
+
 def _tree_paths(node: Object, before: list[Object], depth: int) -> Iterator[list[Object]]:
     """The path to every leaf of an OpenAssistant tree."""
     replies = node.get("replies")
     path = [*before, {key: cell for key, cell in node.items() if key != "replies"}]
     if isinstance(replies, list) and replies and depth < 100:
-        for reply in replies:
-            if isinstance(reply, dict):
-                yield from _tree_paths(reply, path, depth + 1)
+        kept = [reply for reply in replies if isinstance(reply, dict)]
+        for reply, low in zip(kept, outranked([each.get("rank") for each in kept]), strict=True):
+            yield from _tree_paths({**reply, "weight": 0} if low else reply, path, depth + 1)
     else:
         yield path

@@ -7,11 +7,13 @@ from functools import partial
 from typing import Any
 
 from retrieval.readers.shapes.choices import unnamed_choices
-from retrieval.readers.shapes.compared import judging_columns, names_winner
+from retrieval.readers.shapes.compared import is_number, judging_columns, names_winner
 from retrieval.readers.shapes.forms import (
     are_choices,
     are_marked_choices,
     are_marks,
+    are_sentences,
+    asks_yes_or_no,
     is_answer,
     is_flag,
     is_history,
@@ -22,6 +24,7 @@ from retrieval.readers.shapes.forms import (
     is_role,
     is_said,
     is_stem_with_choices,
+    is_truth,
     is_verdict,
     is_words,
 )
@@ -37,6 +40,7 @@ from retrieval.readers.shapes.names import (
     COMPARED,
     CONTEXTS,
     FLAGS,
+    GRADES,
     GROUPS,
     HISTORIES,
     INPUTS,
@@ -90,7 +94,7 @@ class Shape:
     holds: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict)
 
 
-_AROUND = {"system": SYSTEMS, "history": HISTORIES, "context": CONTEXTS, "label": LABELS}
+_AROUND = {"system": SYSTEMS, "history": HISTORIES, "context": CONTEXTS, "label": LABELS, "grade": GRADES}
 SHAPES: Sequence[Shape] = (
     Shape(
         "preference",
@@ -103,7 +107,7 @@ SHAPES: Sequence[Shape] = (
     Shape(
         "messages",
         {"chat": CHATS},
-        {"system": SYSTEMS, "label": LABELS, "context": CONTEXTS, "answer": ANSWERS},
+        {"system": SYSTEMS, "label": LABELS, "grade": GRADES, "context": CONTEXTS, "answer": ANSWERS},
         {"chat": holds_messages},
     ),
     Shape("messages", {"chat": ("data",), "id": ("id",)}, {}, {"chat": holds_messages}),
@@ -122,6 +126,13 @@ SHAPES: Sequence[Shape] = (
     Shape("pairs", {"question": TITLES, "answer": REPLIES}, {"input": (*TEXTS, *INPUTS)}),
     Shape("pairs", {"question": CONTEXTS, "answer": ANSWERS}, {"system": SYSTEMS, "label": LABELS}),
     Shape("pairs", {"question": TEXTS, "answer": REPLIES}, _AROUND),
+    Shape(
+        "pairs",
+        {"question": ("question",), "context": CONTEXTS, "truth": ("label", "answer")},
+        {},
+        {"question": asks_yes_or_no, "truth": is_truth},
+    ),
+    Shape("pairs", {"question": ("text",), "answer": ("label", "labels")}, {}, {"answer": are_sentences}),
     Shape("markup", {"chat": (*TEXTS, *WRITTEN, *CHATS)}, {"label": LABELS}, {"chat": is_markup}),
 )  # fmt: skip
 TEXT = Shape("text", {"text": TEXTS}, {"title": TITLES, "label": ("answer",)}, {"label": is_verdict})
@@ -187,6 +198,7 @@ def _roles_of(shape: Shape, sample: Mapping[str, Column]) -> dict[str, tuple[str
 
 _HOLDS: Mapping[str, Callable[[Any], bool]] = {
     "label": is_label,
+    "grade": is_number,
     "history": is_history,
     "question": is_said,
     "input": is_said,

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from retrieval.readers.shapes.choices import Choices, first_number, read_choices
-from retrieval.readers.shapes.compared import best_answer, judged, winner
+from retrieval.readers.shapes.choices import Choices, are_places, first_number, read_choices
+from retrieval.readers.shapes.compared import best_answer, is_low, judged, least_good, winner
 from retrieval.readers.shapes.conversation import Exchange, exchanges
-from retrieval.readers.shapes.forms import is_bad, is_stem_with_choices
+from retrieval.readers.shapes.forms import is_bad, is_sentence, is_stem_with_choices
 from retrieval.readers.shapes.markup import expanded, read_markup
 from retrieval.readers.shapes.messages import ROLE_KEYS, Message, Role, holds_messages, read_messages, role_of
 from retrieval.readers.shapes.names import normal
@@ -42,17 +42,21 @@ class RowContent:
 class RowReader:
     """Reads the rows of one table; `left` counts, by the keys of `table_reading.LEFT`, what is not learnt.
 
-    `separators` are the texts that all cells of a role end with, `first_choice` is the number of the first choice.
+    `separators` are the texts that all cells of a role end with, `first_choice` is the number of the first choice, and
+    `placed` says that all answers are such numbers. A grade below `least_grade` rejects its answer.
     """
 
     shape: str
     roles: Roles
     left: Counter[str] = field(default_factory=Counter)
     first_choice: int = 0
+    placed: bool = False
+    least_grade: float | None = None
     separators: Mapping[Role, str] = field(default_factory=dict)
 
     def prepare(self, rows: Sequence[Row]) -> None:
         """Look at all rows for what one alone does not show."""
+        self.least_grade = least_good([value for row in rows for value in self._values(row, "grade")])
         if self.shape == "pairs":
             sides: Mapping[Role, str] = {"user": "question", "assistant": "answer"}
             cells = {side: [value for row in rows for value in self._values(row, role)] for side, role in sides.items()}
@@ -60,12 +64,19 @@ class RowReader:
         if self.shape == "choices":
             known = [(self._values(row, "answer"), self._choices(row)) for row in rows]
             usable = [(answer[0], len(choices.texts)) for answer, choices in known if answer and choices]
-            self.first_choice = first_number([answer for answer, _ in usable], [count for _, count in usable])
+            answers, counts = [answer for answer, _ in usable], [count for _, count in usable]
+            self.first_choice = first_number(answers, counts)
+            self.placed = are_places(answers, counts, self.first_choice)
 
     def read(self, row: Row) -> RowContent:
         """The content of one row; why it is empty is counted."""
         if any(is_bad(value) for value in self._values(row, "label")):
             self.left["rejected"] += 1
+            return RowContent()
+        if any(
+            self.least_grade is not None and is_low(value, self.least_grade) for value in self._values(row, "grade")
+        ):
+            self.left["low_grade"] += 1
             return RowContent()
         if self.shape in ("text", "table"):
             return self._read_text(row)
@@ -91,7 +102,10 @@ class RowReader:
         if self.shape == "choices":
             return self._choice(row)
         before = [*self._history(row), *self._question(row)]
-        answers = [each for value in self._values(row, "answer") for each in self._said(value, "assistant")]
+        answers = [
+            each for value in self._values(row, "answer") for each in self._said(self._whole(value), "assistant")
+        ]
+        answers += [Message("assistant", "no" if is_bad(value) else "yes") for value in self._values(row, "truth")]
         return expanded(_alternated([*before], answers))
 
     def _chat(self, row: Row) -> list[Message]:
@@ -126,9 +140,9 @@ class RowReader:
     def _choice(self, row: Row) -> list[Message]:
         question, choices = self._stem(row), self._choices(row)
         answers = self._values(row, "answer")
-        right = (
-            choices.right(answers[0], self.first_choice) if choices and answers else choices.marked if choices else ""
-        )
+        right = choices.marked if choices else ""
+        if choices and answers:
+            right = choices.right(answers[0], self.first_choice, self.placed)
         if not choices or not right or not question:
             self.left["no_choice"] += 1
             return []
@@ -162,6 +176,14 @@ class RowReader:
             return [Message("user", ask)]
         values = [*self._values(row, "question"), *self._values(row, "input")]
         return [each for value in values if not _is_no_input(value) for each in self._said(value, "user")]
+
+    def _whole(self, value: Any) -> Any:
+        """An answer; its sentences as one text where a column that is named for one answer lists them."""
+        opened = nested(value)
+        is_one = not normal(self.roles["answer"][0]).endswith("s")
+        if is_one and _is_text_list(opened) and len(opened) > 1 and all(map(is_sentence, opened)):
+            return "\n".join(map(str.strip, opened))
+        return value
 
     def _said(self, value: Any, role: Role) -> list[Message]:
         """The messages in a value, or its text as one message of this role."""

@@ -1,20 +1,27 @@
 """Tables with one message per row -> one row per conversation: by an id, by the parent of each message, or whole."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from retrieval.readers.shapes.messages import role_of
 from retrieval.readers.shapes.names import normal
-from retrieval.readers.shapes.nesting import MESSAGES
+from retrieval.readers.shapes.nesting import MESSAGES, outranked
 from retrieval.readers.shapes.recognise import Roles
 from retrieval.readers.shapes.values import text_of
 
 Row = Mapping[str, Any]
-IDS, PARENTS = ("message_id", "id"), ("parent_id", "parent", "parent_message_id")
+IDS = ("message_id", "tweet_id", "id")
+PARENTS = ("parent_id", "parent", "parent_message_id", "in_response_to_tweet_id")
 PLACES = (
     "turn", "turn_id", "turn_index", "turn_idx", "turn_number", "turn_no", "message_index", "message_number",
     "utterance_idx", "position", "sequence", "seq", "step", "order",
 )  # fmt: skip
+TIMES = (
+    "timestamp", "time", "created_at", "date", "datetime", "sent_at", "date_time", "created", "ts", "created_time",
+    "thoi_gian", "ngay",
+)  # fmt: skip
+_SORTABLE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*|\d{10}(?:\d{3})?(?:\.\d+)?")  # ISO 8601, seconds since 1970
 MAX_DEPTH = 200
 
 
@@ -24,8 +31,30 @@ def conversation_rows(rows: Sequence[Row], roles: Roles) -> list[dict[str, Any]]
     own = next((names[each] for each in IDS if each in names), "")
     parent = next((names[each] for each in PARENTS if each in names), "")
     paths = _paths(rows, own, parent) if own and parent else _groups(rows, roles)
+    low = _low(rows, own, parent, names["rank"]) if own and parent and "rank" in names else frozenset[str]()
     speaker, said = roles["speaker"][0], roles["text"][0]
-    return [{MESSAGES: [{"role": _role(row[speaker]), "content": row[said]} for row in path]} for path in paths]
+    return [
+        {
+            MESSAGES: [
+                {"role": _role(row[speaker]), "content": row[said], "weight": int(str(row.get(own)) not in low)}
+                for row in path
+            ]
+        }
+        for path in paths
+    ]
+
+
+def _low(rows: Sequence[Row], own: str, parent: str, rank: str) -> frozenset[str]:
+    """The ids of messages that another answer to the same message outranks."""
+    siblings: dict[str, list[Row]] = {}
+    for row in rows:
+        siblings.setdefault(str(row[parent]), []).append(row)
+    return frozenset(
+        str(row[own])
+        for group in siblings.values()
+        for row, low in zip(group, outranked([each[rank] for each in group]), strict=True)
+        if low
+    )
 
 
 def _role(speaker: Any) -> Any:
@@ -36,11 +65,11 @@ def _role(speaker: Any) -> Any:
 
 def _groups(rows: Sequence[Row], roles: Roles) -> Iterator[list[Row]]:
     """Rows with one id, or up to the next system message."""
-    if "group" in roles:
+    if rows and "group" in roles:
         grouped: dict[str, list[Row]] = {}
         for row in rows:
             grouped.setdefault(str(row[roles["group"][0]]), []).append(row)
-        place = next((column for column in rows[0] if normal(column) in PLACES), "") if rows else ""
+        place = next((column for names in (PLACES, TIMES) for column in rows[0] if normal(column) in names), "")
         yield from (_in_order(group, place) if place else group for group in grouped.values())
         return
     group: list[Row] = []
@@ -53,7 +82,9 @@ def _groups(rows: Sequence[Row], roles: Roles) -> Iterator[list[Row]]:
 
 
 def _in_order(rows: list[Row], place: str) -> list[Row]:
-    """The rows of one conversation by their numbers; as they stand where these are not all numbers."""
+    """The rows of one conversation by their numbers or times; as they stand where these are not all such."""
+    if all(_SORTABLE.fullmatch(text_of(row[place])) for row in rows):
+        return sorted(rows, key=lambda row: text_of(row[place]))
     try:
         return sorted(rows, key=lambda row: float(row[place]))
     except (TypeError, ValueError):
