@@ -102,9 +102,15 @@ class Report:
 
 
 def run_exam(
-    folder: Path, models: ArmModels, material: Material, should_stop: Callable[[], bool] = never
+    folder: Path,
+    models: ArmModels,
+    material: Material,
+    should_stop: Callable[[], bool] = never,
+    with_report: bool = True,
 ) -> Iterator[ExamProgress | Report]:
     """Answer the open questions of the exam in the folder, yielding progress, then the report unless stopped.
+
+    A part of an exam has no report: whoever joins the parts writes it.
 
     Raises:
         UserError: the folder is damaged, or adapter, index or models are not those of the plan.
@@ -140,8 +146,8 @@ def run_exam(
         not orders and plan.settings.orders,
         not drill and plan.drill,
     )
-    if not any(open_tests) or not should_stop():
-        found = results.read_results(folder / ANSWERS)
+    if with_report and (not any(open_tests) or not should_stop()):
+        found = results.in_order(results.read_results(folder / ANSWERS), plan.arms, asked)
         yield build_report(plan, asked, found, models, material, drill, facts, orders)
 
 

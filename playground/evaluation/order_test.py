@@ -130,7 +130,8 @@ def measure_orders(
                 return
             _append(folder, found)
             finished |= {(each.arm, each.question): each for each in found}
-    yield OrderTest(list(finished.values()), [arm for arm in arms if arm not in (*RETRIEVING, GOLD)])
+    answers = [finished[arm, each.question.id] for arm in reading for each in asked]
+    yield OrderTest(answers, [arm for arm in arms if arm not in (*RETRIEVING, GOLD)])
 
 
 def tell_orders(found: OrderTest | None) -> Iterator[Statement]:

@@ -96,6 +96,16 @@ def read_results(file: Path) -> list[ArmResult]:
     return list(found.values())
 
 
+def in_order(found: Sequence[ArmResult], arms: Sequence[str], questions: Sequence[Question]) -> list[ArmResult]:
+    """The results as one process asks: arm by arm, question by question; several may have answered side by side."""
+    arm_places, places = (
+        {name: place for place, name in enumerate(each)} for each in (arms, [q.id for q in questions])
+    )
+    return sorted(
+        found, key=lambda each: (arm_places.get(each.arm, len(arms)), places.get(each.question, len(questions)))
+    )
+
+
 def append_results(file: Path, results: Sequence[ArmResult]) -> None:
     """Append results to the file."""
     with file.open("a", encoding="utf-8") as lines:

@@ -28,9 +28,14 @@ class NodeRun:
     """One run; `work` blocks, the other methods are called beside it. `place` is its folder in the data folder."""
 
     def __init__(self, settings: Settings, place: str) -> None:
-        self._settings, self._place = settings, place
-        self._folder = settings.data / place
+        self._host = settings
+        self.begin(place)
         self._root = Path(os.environ.get(OWN) or Path(tempfile.gettempdir()) / ROOT)
+
+    def begin(self, place: str) -> None:
+        """Turn to the run in this folder of the server's; one before it has ended."""
+        self._settings, self._place = self._host, place
+        self._folder = self._host.data / place
 
     def shares_disk(self, probe: str, token: str) -> bool:
         """Whether this node sees the server's data folder, where `probe` holds the token, and has none of its own."""

@@ -16,6 +16,7 @@ CONFIG, DOCUMENTS = "config.json", "documents.json"
 EVENTS, LEASE, STOP, WORKER_LOG = "events.jsonl", "lease", "stop", "worker.log"
 CHECKPOINT, ADAPTER = "checkpoint", "adapter"
 BASE = "base"  # in a run's config, the name of its chat model; without it, or empty, the host's own
+PART = "part"  # in the config of a part of a run, which is done beside others on a cluster
 READING = "reading.json"  # what a run reads of its text
 RECORD = "run.json"  # how an adapter came to be, beside its weights
 RUN_FILES = (CONFIG, DOCUMENTS, EVENTS, CHECKPOINT, ADAPTER, READING, WORKER_LOG, LEASE, STOP)
@@ -50,6 +51,12 @@ def read_events(folder: Path) -> list[dict[str, Any]]:
             reached = event["step"]
         events.append(event)
     return events
+
+
+def has_stepped(folder: Path) -> bool:
+    """Whether a run has done a step since it was started last."""
+    names = [event["event"] for event in read_events(folder)]
+    return "progress" in names[-(names[::-1].index("started") + 1) if "started" in names else 0 :]
 
 
 def _whole_event(line: str) -> dict[str, Any] | None:

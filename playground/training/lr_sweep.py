@@ -122,22 +122,38 @@ def successive_halving(
     """Train all arms to the first rung and the better ones on to the next; returns the held-out losses.
 
     `judged` holds the losses of an earlier call that was interrupted, and is included. Yields {"arm", "rung", "loss"}
-    for each arm at each rung, and {"arm"} after every step.
+    for each arm at each rung, and {"arm", "step"} after every step.
 
     Raises:
         Interrupted: a stop was requested; called again with the losses so far, the arm continues from its checkpoint.
     """
     losses = dict(judged)
-    running = list(range(len(arms)))
+    while trials := open_trials(losses):
+        for arm, rung in trials:
+            out = arm_folder(folder, arm)
+            loss = yield from train_to_rung(arm, arms[arm], rung, load, documents, out, should_stop)
+            losses[arm, rung] = loss
+            yield {"arm": arm, "rung": rung, "loss": loss}
+    return losses
+
+
+def open_trials(losses: RungLosses) -> list[tuple[int, int]]:
+    """Which arms are to be trained next, each with the rung: all up to the same one, so in any order; none at the end.
+
+    Of all arms the better half goes on from the first rung, and so on.
+    """
+    running = list(range(ARMS_PER_RUNG[0]))
     for rung, kept in zip(RUNGS, ARMS_PER_RUNG, strict=True):
         running = running[:kept]
-        for arm in running:
-            if (arm, rung) not in losses:
-                loss = yield from _train_to_rung(arm, arms[arm], rung, load, documents, folder, should_stop)
-                losses[arm, rung] = loss
-                yield {"arm": arm, "rung": rung, "loss": loss}
+        if missing := [(arm, rung) for arm in running if (arm, rung) not in losses]:
+            return missing
         running = [arm for _, arm in sorted((_finite_or_inf(losses[arm, rung]), arm) for arm in running)]
-    return losses
+    return []
+
+
+def arm_folder(folder: Path, arm: int) -> Path:
+    """Where an arm keeps its checkpoint between two rungs, in the folder of all."""
+    return folder / f"arm-{arm}"
 
 
 def best_arm(losses: RungLosses) -> int:
@@ -145,17 +161,20 @@ def best_arm(losses: RungLosses) -> int:
     return min((_finite_or_inf(loss), arm) for (arm, rung), loss in losses.items() if rung == RUNGS[-1])[1]
 
 
-def _train_to_rung(
+def train_to_rung(
     arm: int,
     config: RunConfig,
     rung: int,
     load: Load,
     documents: Sequence[Document],
-    folder: Path,
+    out: Path,
     should_stop: Callable[[], bool],
 ) -> Generator[dict[str, Any], None, float]:
-    """Train one arm from where it is to a rung; returns its lowest held-out loss so far."""
-    out, goal = folder / f"arm-{arm}", config.settings.steps // rung
+    """Train one arm from where its folder has it to a rung; returns its lowest held-out loss so far.
+
+    Yields {"arm", "step"} after every step. Raises Interrupted once a stop was requested.
+    """
+    goal = config.settings.steps // rung
     out.mkdir(parents=True, exist_ok=True)
     reached, loss = 0, math.inf
 
@@ -167,7 +186,7 @@ def _train_to_rung(
             loss = math.inf if event.heldout_after is None else event.heldout_after
         elif event.step:
             reached = event.step
-            yield {"arm": arm}
+            yield {"arm": arm, "step": reached}
     if reached < goal and should_stop():
         raise Interrupted
     return loss

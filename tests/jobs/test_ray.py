@@ -236,8 +236,8 @@ def examined(folder: Path, settings: Settings, adapter: Path) -> Job:
     return Job("exam", plan.to_dict(), files, "exam")
 
 
-def test_an_exam_stops_there_and_ends_there_with_every_answer_it_had(
-    store: Store, settings: Settings, visitor: str, long_window_folder: Path, tmp_path: Path
+def test_an_exam_is_asked_on_two_nodes_stops_there_and_ends_there_with_every_answer_it_had(
+    store: Store, settings: Settings, visitor: str, machines: Machines, long_window_folder: Path, tmp_path: Path
 ) -> None:
     settings = replace(settings, chat_model=str(long_window_folder))
     done_here(tmp_path, str(long_window_folder), "lora", 4)
@@ -245,7 +245,11 @@ def test_an_exam_stops_there_and_ends_there_with_every_answer_it_had(
     with closing(Supervisor(store, settings)) as supervisor:
         supervisor.start()
         run = jobs.add(visitor, [examined(tmp_path, settings, tmp_path / "lora-4" / "adapter")])[0]
-        there = watch(jobs, visitor, run, lambda seen: bool(steps(seen)) and steps(seen)[-1] > 0, seconds=PATIENCE)
+
+        def on_two(seen: Snapshot) -> bool:
+            return bool(steps(seen)) and steps(seen)[-1] > 0 and len(set(machines.busy_nodes())) == 2
+
+        there = watch(jobs, visitor, run, on_two, seconds=PATIENCE)
         assert cluster_module.stands_in(psutil.Process(there.pid))
         began = time.monotonic()
         jobs.stop(visitor, run)
@@ -261,7 +265,7 @@ def test_an_exam_stops_there_and_ends_there_with_every_answer_it_had(
     assert {each.arm for each in read_results(seen.folder / ANSWERS)} == {"base", "rag", "tuned"}
     assert all((seen.folder / name).is_file() for name in report.FILES)
     node = Path(os.environ[OWN])
-    assert not list((node / "data").rglob(f"{run}/*.json")), "nothing of an exam is left on a node"
+    assert not list((node / "data").rglob(f"{run}/**/*.json")), "nothing of an exam is left on a node"
     assert list((node / "models").rglob("1_Pooling/config.json")), "the embedder is, for the next exam"
 
 

@@ -1,4 +1,7 @@
-"""Runs an exam of a visitor's text: questions from the run's folder; answers and report are written there."""
+"""Runs an exam of a visitor's text: questions from the run's folder; answers and report are written there.
+
+A part of an exam, with PART in its config, answers only.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +16,7 @@ from playground.evaluation.exam_plan import QUESTIONS, Plan, read_exam
 from playground.models.chat_choice import check_room, listed_source
 from playground.models.chat_model import load_chat
 from playground.settings import Settings
-from playground.storage.run_folder import read_documents
+from playground.storage.run_folder import PART, read_config, read_documents
 
 LANGUAGE = "language"  # a file in the folder with the language of the report
 
@@ -21,11 +24,12 @@ LANGUAGE = "language"  # a file in the folder with the language of the report
 def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> Iterator[dict[str, Any]]:
     """See `playground.jobs.tasks`; a step is an answer. Each answer is written at once, so no checkpoint is needed."""
     plan, _ = read_exam(folder)
+    is_part = PART in read_config(folder)
     models = _load_models(plan, settings)
     documents = read_documents(folder)
     at_hand = evaluation_exam.load_material(plan, documents, models.tuned, settings)
     last: dict[str, Any] = {"step": 0, "steps": 0}
-    for outcome in evaluation_exam.run_exam(folder, models, at_hand, should_stop):
+    for outcome in evaluation_exam.run_exam(folder, models, at_hand, should_stop, not is_part):
         if isinstance(outcome, Report):
             language = (folder / LANGUAGE).read_text(encoding="utf-8") if (folder / LANGUAGE).exists() else "en"
             again = report.reproduce_command(report.hide_paths(plan), Path(QUESTIONS))
@@ -35,7 +39,8 @@ def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> It
         last = {"step": outcome.done, "steps": outcome.total, "seconds": outcome.seconds}
         now = {"arm": outcome.arm, "model": models.names.get(outcome.arm, "")}
         yield {"event": "progress", **last, "seconds_left": outcome.seconds_left, **now}
-    yield {"event": "finished", "reason": "stopped", **last}
+    reason = "done" if is_part and not should_stop() else "stopped"
+    yield {"event": "finished", "reason": reason, **last}
 
 
 def _load_models(plan: Plan, settings: Settings) -> ArmModels:

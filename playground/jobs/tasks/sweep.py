@@ -1,7 +1,7 @@
 """Sweeps over learning rate and batch size: the range test's curve, the grid's losses and the best setting."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,22 +40,13 @@ def _events(
     should_stop: Callable[[], bool],
 ) -> Iterator[dict[str, Any]]:
     logged = read_events(folder)
-    rates = [event["rate"] for event in logged if event["event"] == "suggested"]
-    judged = {(event["arm"], event["rung"]): event["loss"] for event in logged if event["event"] == "judged"}
-    progress = _ProgressEvents(
-        FINDER_STEPS + lr_sweep.rung_steps(lr_sweep.build_grid(config, config.options.learning_rate))
-    )
-    if not rates:
-        points = []
-        for point in lr_sweep.range_test(config, load(), documents, should_stop):
-            points.append(point)
-            yield progress.event(point.step, rate=point.rate, loss=point.loss, smoothed=point.smoothed)
-        rates = [lr_sweep.suggest_rate(points, config.options.learning_rate)]
-        yield {"event": "suggested", "rate": rates[0]}
-    arms = lr_sweep.build_grid(config, rates[0])
-    done = FINDER_STEPS + sum(arms[arm].settings.steps // rung - _steps_before(arms[arm], rung) for arm, rung in judged)
-    told = [event["step"] for event in logged if event["event"] == "progress" and "arm" in event]
-    done = max([done, *told])  # an arm that was stopped between two rungs goes on from its checkpoint
+    progress = SweepProgress(config)
+    rate = suggested_rate(logged)
+    if rate is None:
+        rate = yield from range_events(config, documents, load, should_stop, progress)
+    arms = lr_sweep.build_grid(config, rate)
+    judged = judged_losses(logged)
+    done = steps_done(arms, logged)
     steps = lr_sweep.successive_halving(arms, load, documents, folder / CHECKPOINT, should_stop, judged)
     while True:
         try:
@@ -69,21 +60,61 @@ def _events(
             }
             return
         if "loss" in step:
-            yield {"event": "judged", **step, **_setting(arms[step["arm"]])}
+            yield judged_event(arms[step["arm"]], **step)
         else:
             done += 1
             yield progress.event(done, arm=step["arm"])
 
 
-class _ProgressEvents:
+def range_events(
+    config: RunConfig,
+    documents: list[Document],
+    load: Callable[[], ChatModel],
+    should_stop: Callable[[], bool],
+    progress: "SweepProgress",
+) -> Generator[dict[str, Any], None, float]:
+    """The range test as events: progress, then "suggested" with the rate, which is returned."""
+    points = []
+    for point in lr_sweep.range_test(config, load(), documents, should_stop):
+        points.append(point)
+        yield progress.event(point.step, rate=point.rate, loss=point.loss, smoothed=point.smoothed)
+    rate = lr_sweep.suggest_rate(points, config.options.learning_rate)
+    yield {"event": "suggested", "rate": rate}
+    return rate
+
+
+def suggested_rate(logged: Sequence[Mapping[str, Any]]) -> float | None:
+    """The rate that the range test has suggested; None before."""
+    return next((event["rate"] for event in logged if event["event"] == "suggested"), None)
+
+
+def judged_losses(logged: Sequence[Mapping[str, Any]]) -> dict[tuple[int, int], float]:
+    """The losses so far, by arm and rung."""
+    return {(event["arm"], event["rung"]): event["loss"] for event in logged if event["event"] == "judged"}
+
+
+def judged_event(config: RunConfig, arm: int, rung: int, loss: float) -> dict[str, Any]:
+    """An arm's loss at a rung as an event, with the arm's setting."""
+    return {"event": "judged", "arm": arm, "rung": rung, "loss": loss, **_setting(config)}
+
+
+def steps_done(arms: Sequence[RunConfig], logged: Sequence[Mapping[str, Any]]) -> int:
+    """The steps of the range test and of all arms so far; an arm that was stopped between two rungs goes on there."""
+    judged = judged_losses(logged)
+    done = FINDER_STEPS + sum(arms[arm].settings.steps // rung - _steps_before(arms[arm], rung) for arm, rung in judged)
+    return max([done, *(event["step"] for event in logged if event["event"] == "progress" and "arm" in event)])
+
+
+class SweepProgress:
     """Makes progress events, with the seconds left by the pace since this process began."""
 
-    def __init__(self, steps: int) -> None:
-        self._steps = steps
+    def __init__(self, config: RunConfig) -> None:
+        self._steps = FINDER_STEPS + lr_sweep.rung_steps(lr_sweep.build_grid(config, config.options.learning_rate))
         self._began = time.monotonic()
         self._first: int | None = None
 
     def event(self, step: int, **more: Any) -> dict[str, Any]:
+        """Progress at a step that is done."""
         self._first = step - 1 if self._first is None else self._first
         pace = (time.monotonic() - self._began) / (step - self._first)
         left = pace * max(0, self._steps - step)
