@@ -111,7 +111,7 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = {
     "sketch": Preset(seconds=45, epochs=6, batch_tokens=256, evaluations=4, top_layers=6),
-    "quick": Preset(seconds=90, epochs=3, batch_tokens=256, evaluations=4),
+    "quick": Preset(seconds=60, epochs=3, batch_tokens=256, evaluations=4),
     "thorough": Preset(seconds=900, epochs=6, batch_tokens=512, evaluations=10, test_questions=6),
 }
 

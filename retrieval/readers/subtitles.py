@@ -10,7 +10,7 @@ from retrieval.document import DocumentBuilder
 _TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{2})[.,](\d{1,3})"
 _CUE = re.compile(rf"^\s*{_TIME}\s*(?:-->|,)\s*{_TIME}(?:\s.*)?$")
 _VOICE = re.compile(r"<v(?:\.[\w.]+)?\s+([^>]{1,80})>")
-_MARKS = re.compile(r"<[^<>]{0,200}>|\{\\[^{}]{0,200}\}")
+_MARKS = re.compile(r"<(?=/?[A-Za-z]|\d+:)[^<>]{0,200}>|\{\\[^{}]{0,200}\}")
 _SOUND = re.compile(r"^[-–]?\s*(?:\[[^\]]*\]|\([^)]*\)|[♪♫#\s]+|\*[^*]+\*)\s*$")
 _NEW_VOICE = re.compile(r"^(?:[-–—]\s*\S|[^\W\d_][\w .'-]{0,30}:\s)")
 _ENDS = re.compile(r"[.!?…。！？][\"'”’»)\]]*$")

@@ -69,6 +69,11 @@ def test_subtitles_become_sentences(write: Write, name: str) -> None:
         ("a.srt", "1\n00:00:01,000 --> 00:00:02,000\nNo.\n\n2\n00:00:02,000 --> 00:00:03,000\nNo.\n", "No. No."),
         (
             "a.srt",
+            "1\n00:00:01,000 --> 00:00:02,000\n3 < 4 and 5 > 2.\n\n2\n00:00:02,000 --> 00:00:03,000\n<i>Yes</i>.\n",
+            "3 < 4 and 5 > 2. Yes.",
+        ),
+        (
+            "a.srt",
             "1\n00:00:01,000 --> 00:00:02,000\nNOTE the time.\nIt is nine.\n\n"
             "2\n00:00:02,000 --> 00:00:03,000\nREGION two is shut.\n",
             "NOTE the time. It is nine. REGION two is shut.",
