@@ -91,6 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, help="a data folder that is kept; a new one without it")
     parser.add_argument("--repeats", type=int, default=3, help="visits at each width")
     parser.add_argument("--seconds", type=float, default=7_200, help="most that preparing may take")
+    parser.add_argument("--wait", type=float, default=0.0, help="seconds from the models' load to the first visit")
     asked = parser.parse_args(arguments)
     models = str(Settings.from_environment().models)
     with nullcontext(asked.data) if asked.data else tempfile.TemporaryDirectory() as data:
@@ -104,6 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             prepare_all(url, asked.seconds)  # at once
             while not httpx.get(f"{url}/health").json()["model_loaded"]:
                 time.sleep(0.2)
+            time.sleep(asked.wait)
             for row in visits(url, asked.repeats):
                 print(json.dumps(row))
 
