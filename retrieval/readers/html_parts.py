@@ -16,7 +16,7 @@ SILENT = ""  # kind of what no person can see on any page; it is not counted
 MENU, COOKIES, FOOTER, HEADER, SIDEBAR = "Menus", "Cookie banners", "Page footers", "Page headers", "Sidebars"
 CONTROL, HIDDEN, STRUCK = "Form controls", "Hidden parts", "Struck-out parts"
 NO_SCRIPTS = "Texts for browsers without scripts"
-READING = "Readings of characters"
+READING, PAGE_NUMBERS = "Readings of characters", "Page numbers"
 _CERTAIN = {
     "script, style, template, head, datalist, canvas, iframe, object, audio, video, rp, .headerlink, "
     "svg symbol, svg defs, svg style, .mw-editsection, .mw-jump-link, .mw-cite-backlink, "
@@ -27,6 +27,9 @@ _CERTAIN = {
     "del, s, strike": STRUCK,
     "rt": READING,
 }
+# Where a printed page began. An element that closes itself would hold all behind it, so its text has to be a number.
+_PAGE_BREAKS = ".pagenum, .pageno, .pagebreak, [role=doc-pagebreak], [epub\\:type~=pagebreak]"
+_PAGE_NUMBER = re.compile(r"\W*(?:(?:page|pg|p|s|seite|trang)\b\.?)?\s*(?:\d{1,4}|[ivxlc]{1,7})\W*", re.I)
 HEADING_TAGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _MAIN = frozenset(("main", "article"))
 _INLINE = frozenset("span i b em strong a abbr small sup sub u svg img label code kbd".split())
@@ -75,6 +78,7 @@ def parts_left_out(tree: LexborHTMLParser) -> dict[int, str]:
     for node in tree.css("noscript"):
         certain.setdefault(node.mem_id, NO_SCRIPTS)
     certain |= {node.mem_id: CONTROL for node in tree.css("button") if not _is_title(node)}
+    certain |= {node.mem_id: PAGE_NUMBERS for node in tree.css(_PAGE_BREAKS) if _PAGE_NUMBER.fullmatch(_text(node))}
     certain |= dict(_hidden(tree))
     certain |= dict.fromkeys(permalinks(tree), SILENT)
     guessed = dict(_guessed(tree, certain))

@@ -138,3 +138,29 @@ def test_what_is_said_to_browsers_without_scripts_is_left_out_under_a_kind_that_
     assert document.text == TEXT
     (part,) = document.left_out
     assert (part.text, KINDS[part.kind].why, part.can_be_taken) == ("Turn on scripts to see it.", "hidden", True)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        '<span class="pagenum">[Pg 12]</span>',
+        '<a id="p12" class="pageno">12</a>',
+        '<span epub:type="pagebreak" title="xii">xii</span>',
+        '<span role="doc-pagebreak">S. 12</span>',
+    ],
+)
+def test_the_number_of_a_printed_page_is_no_part_of_its_sentence(write: Write, number: str) -> None:
+    document = read_document(write("a.html", f"<h1>Bees</h1><p>A hive holds forty {number}thousand bees in June.</p>"))
+    assert document.text == TEXT
+    assert kinds(document) == ["Page numbers"]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        '<p>A hive holds forty <span epub:type="pagebreak" title="12"/>thousand bees in June.</p>',
+        '<p>A hive holds <b class="pagenum">forty thousand</b> bees in June.</p>',
+    ],
+)
+def test_text_within_the_mark_of_a_page_stays(write: Write, page: str) -> None:
+    assert read_document(write("a.html", f"<h1>Bees</h1>{page}")).text == TEXT
