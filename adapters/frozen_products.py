@@ -1,7 +1,7 @@
 """Products with frozen weights while training: in bfloat16 on a CPU that multiplies it natively, about twice as fast.
 
-Operands and results are rounded to 8 bits of precision; the sums inside a product, trained weights, gradients of these
-and everything else stay in float32. Knows no method.
+Operands and results are rounded to 8 bits of precision, within `rounded_products` alone; the sums inside a product,
+trained weights, gradients of these and everything else stay in float32. Knows no method.
 """
 
 import platform
@@ -20,17 +20,17 @@ LEAST = 65_536  # elements of a matrix; below it, rounding takes as long as it s
 FLAGS = {"x86_64": {"avx512_bf16", "amx_bf16"}, "aarch64": {"bf16"}}  # what Linux calls the instructions, by machine
 CPU_INFO = Path("/proc/cpuinfo")
 
-_exact: ContextVar[bool] = ContextVar("exact", default=False)
+_rounds: ContextVar[bool] = ContextVar("rounds", default=False)
 
 
 @contextmanager
-def exact_products() -> Iterator[None]:
-    """Within, no product is rounded."""
-    before = _exact.set(True)
+def rounded_products() -> Iterator[None]:
+    """Within, products with large frozen weights are rounded; a backward pass does as its forward pass did."""
+    before = _rounds.set(True)
     try:
         yield
     finally:
-        _exact.reset(before)
+        _rounds.reset(before)
 
 
 @cache
@@ -45,7 +45,7 @@ def multiplies_bfloat16() -> bool:
 def is_rounded(W: Tensor) -> bool:
     """Whether products with this matrix are computed in bfloat16."""
     is_fit = not W.requires_grad and W.dtype == torch.float32 and W.device.type == "cpu" and W.numel() >= LEAST
-    return is_fit and not _exact.get() and multiplies_bfloat16()
+    return _rounds.get() and is_fit and multiplies_bfloat16()
 
 
 def product(x: Tensor, W: Tensor, rounded: bool) -> Tensor:
@@ -62,20 +62,20 @@ def linear(module: Any, x: Tensor) -> Tensor:
     """What an nn.Linear computes of x (…, in), rounded where its weight is frozen and large."""
     if not is_rounded(module.weight):
         return F.linear(x, module.weight, module.bias)
-    out: Tensor = _RoundedProduct.apply(x, module.weight)
+    # Shaped here: a view that a function of autograd returns may not be changed in place, as AdaLoRA's layer does.
+    out: Tensor = _RoundedProduct.apply(x.flatten(0, -2), module.weight).unflatten(0, x.shape[:-1])
     return out if module.bias is None else out + module.bias
 
 
 class _RoundedProduct(torch.autograd.Function):
-    """x·Wᵀ with W frozen; only W is saved for the backward pass."""
+    """x·Wᵀ for x of (N, in) with W frozen; only W is saved for the backward pass."""
 
     @staticmethod
     def forward(context: Any, x: Tensor, W: Tensor) -> Tensor:
         context.save_for_backward(W)
-        return product(x.flatten(0, -2), W, rounded=True).unflatten(0, x.shape[:-1])
+        return product(x, W, rounded=True)
 
     @staticmethod
     def backward(context: Any, *outer: Tensor) -> tuple[Tensor, None]:
         (W,) = context.saved_tensors
-        into_x = gradient_of_input(outer[0].flatten(0, -2), W, rounded=True)
-        return into_x.unflatten(0, outer[0].shape[:-1]), None
+        return gradient_of_input(outer[0], W, rounded=True), None

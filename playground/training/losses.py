@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from adapters.frozen_products import rounded_products
 from playground.data.packing import Pack, pack_examples
 from playground.data.tokenize import NO_LOSS, Example
 from playground.training import compat, fused_decoder
@@ -27,7 +28,7 @@ def summed_losses(
         return
     for members, pack in pack_examples(examples):
         if len(pack.targets):
-            with fused_decoder.fused_forward(model):
+            with fused_decoder.fused_forward(model), rounded_products():
                 loss = _pack_loss(model, members, pack, activations)
             yield loss
 

@@ -17,6 +17,7 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 import adapters
 from adapters.base import Options
 from adapters.cost import MethodFootprint, bare_blocks, few_blocks, measure_footprint, measure_slowdowns
+from adapters.frozen_products import rounded_products
 from adapters.peft_method import unwrap
 from playground.data.tokenize import Example
 from playground.device import Device
@@ -188,7 +189,8 @@ def _time_head(model: PreTrainedModel, trains: bool) -> float:
     hidden = torch.randn(LONG, model.config.hidden_size, dtype=model.dtype).requires_grad_()
     weight, targets = model.get_output_embeddings().weight.detach(), torch.zeros(LONG, dtype=torch.long)
     weight = weight.clone().requires_grad_() if trains else weight
-    return sustained_seconds(lambda: head_loss(hidden, weight, targets).backward()) / LONG
+    with rounded_products():
+        return sustained_seconds(lambda: head_loss(hidden, weight, targets).backward()) / LONG
 
 
 def time_pace(run: Callable[[Example], None]) -> Pace:

@@ -8,6 +8,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 import adapters
+from adapters import frozen_products
 from adapters.peft_method import unwrap
 from playground.data.packing import build_pack, pack_examples
 from playground.data.tokenize import NO_LOSS, Example
@@ -19,6 +20,7 @@ from tests.conftest import tiny_llama
 from tests.fakes.reference_losses import attached, example, reference_loss, take_gradients
 
 METHODS = sorted(adapters.methods())
+ROUNDING = 0.05  # of a gradient's length, where every product on its way is rounded to 8 bits
 
 
 RAGGED = [example(n, length, prompt=3, system=12) for n, length in enumerate((5, 31, 9, 17, 9))]
@@ -39,6 +41,21 @@ def test_loss_and_gradients_are_those_of_the_examples_alone(method: str, example
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
     for got, want in zip(take_gradients(model), wanted, strict=True):
         assert torch.allclose(got, want, rtol=1e-3, atol=2e-5 * float(want.abs().max() + 1))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_learns_of_rounded_products_nearly_the_same(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = attached(tiny_llama(), method)
+    exact = sum(summed_losses(unwrap(model), PROSE))
+    exact.backward()
+    wanted = list(take_gradients(model))
+    monkeypatch.setattr(frozen_products, "multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr(frozen_products, "LEAST", 1)
+    found = sum(summed_losses(unwrap(model), PROSE))
+    found.backward()
+    assert found.item() == pytest.approx(exact.item(), rel=1e-2)
+    for got, want in zip(take_gradients(model), wanted, strict=True):
+        assert float((got - want).norm()) <= ROUNDING * float(want.norm()) + 1e-6
 
 
 def test_another_architecture_goes_example_by_example() -> None:
