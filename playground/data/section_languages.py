@@ -1,5 +1,7 @@
 """The language of each section of a document: a document may have parts in several."""
 
+from functools import lru_cache
+
 from playground.data.sections import Section, cut_sections
 from retrieval.document import Document
 from retrieval.language import detect_language, language_of_part, languages_of
@@ -10,9 +12,8 @@ class SectionLanguages:
 
     def __init__(self, document: Document) -> None:
         self._text = document.text
-        self._whole = detect_language(document.text)
-        parts = [self._words(each) for each in cut_sections(document)]
-        self.all = languages_of(parts, self._whole)
+        self.all = _languages_of(document.text, tuple((each.start, each.end) for each in cut_sections(document)))
+        self._whole = self.all[0]
 
     def of(self, section: Section) -> str:
         """The language of a section, that of the document where it is not surely in another."""
@@ -21,3 +22,9 @@ class SectionLanguages:
 
     def _words(self, section: Section) -> str:
         return self._text[section.start : section.end]
+
+
+@lru_cache(maxsize=8)
+def _languages_of(text: str, parts: tuple[tuple[int, int], ...]) -> tuple[str, ...]:
+    """Asked several times while the examples of a text are made, and slow for a long one."""
+    return languages_of([text[start:end] for start, end in parts], detect_language(text))

@@ -4,6 +4,8 @@ import asyncio
 import errno
 import logging
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -14,11 +16,11 @@ from playground.ui.shared.request_values import CheckedPage
 FULLWIDTH = "\uff11\uff12"
 
 
-def preprocess(value: Any, part: type[gr.components.Component] = gr.Number, **form: Any) -> Any:
+def preprocess(value: Any, part: Callable[..., Any] = gr.Number, **form: Any) -> Any:
     """The value as a handler is given it."""
     with CheckedPage(analytics_enabled=False) as page:
         box = part(label="Layers", **form)
-        box.change(lambda value: value, box, None)
+        page.load(lambda value: value, box, None)
     (event,) = page.fns.values()
     return asyncio.run(page.preprocess_data(event, [value], None))[0]
 
@@ -61,8 +63,17 @@ def test_a_box_to_tick_takes_no_list_or_object(value: Any) -> None:
     assert preprocess(True, gr.Checkbox) is True
 
 
-def test_a_text_box_without_a_value_is_empty() -> None:
-    assert preprocess(None, gr.Textbox) == ""
+@pytest.mark.parametrize("value", [1e308, True, [], {"a": 1}])
+def test_a_button_whose_words_are_asked_says_words(value: Any) -> None:
+    button = partial(preprocess, part=lambda label: gr.Button(label))
+    with pytest.raises(gr.Error, match="form that the page does not take"):
+        button(value)
+    assert button("How old are bees?") == "How old are bees?"
+
+
+@pytest.mark.parametrize("part", [gr.Textbox, lambda label: gr.Button(label)])
+def test_a_text_box_or_button_without_a_value_is_empty(part: Callable[..., Any]) -> None:
+    assert preprocess(None, part) == ""
 
 
 def test_what_a_request_says_is_not_taken_for_html() -> None:

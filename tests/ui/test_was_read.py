@@ -122,6 +122,8 @@ def test_a_long_text_comes_in_pages(tab: TextTab, services: Services, write: Wri
     last = len(shown["pages"]) - 1
     assert seen(tab.was_read, moves[tab.was_read.later.click](request_, Place(place.document, last)))["page"] == last
     assert seen(tab.was_read, moves[tab.was_read.earlier.click](request_, place))["page"] == 0
+    second, choose = Place(place.document, 1), moves[tab.was_read.page.input]
+    assert [seen(tab.was_read, choose(request_, second, page))["page"] for page in (0, None)] == [0, 1]
 
 
 def test_more_parts_than_fit_come_in_turn(tab: TextTab, services: Services, write: Write, request_: gr.Request) -> None:

@@ -50,9 +50,9 @@ class CheckedPage(gr.Blocks):
 
 
 def filled(parts: Sequence[Block], values: Sequence[Any]) -> list[Any]:
-    """The values with an empty text in the place of none, which no text box of the page sends."""
+    """The values with an empty text in the place of none, which no text box or button of the page sends."""
     pairs = zip(parts, values, strict=False)
-    told = ["" if value is None and isinstance(part, gr.Textbox) else value for part, value in pairs]
+    told = ["" if value is None and isinstance(part, (gr.Textbox, gr.Button)) else value for part, value in pairs]
     return [*told, *values[len(told) :]]
 
 
@@ -68,14 +68,17 @@ def check_numbers(parts: Sequence[Block], values: Sequence[Any]) -> None:
 
 
 def check_choices(parts: Sequence[Block], values: Sequence[Any]) -> None:
-    """Refuse several choices where one is taken, and what is no yes or no; Gradio lets an empty list pass.
+    """Refuse several choices where one is taken, what is no yes or no, and a button that says no words.
+
+    Gradio lets an empty list pass, and of a button anything.
 
     Raises:
         UserError: with what the page says of values that it does not take.
     """
     for part, value in zip(parts, values, strict=False):
         takes_one = (isinstance(part, gr.Dropdown) and not part.multiselect) or isinstance(part, gr.Checkbox)
-        if takes_one and isinstance(value, (list, dict)):
+        is_no_word = isinstance(part, gr.Button) and not (value is None or isinstance(value, str))
+        if (takes_one and isinstance(value, (list, dict))) or is_no_word:
             raise UserError(say("en", "notice.choice"))
 
 

@@ -104,7 +104,7 @@ class WasRead:
 
     def moves(self) -> Iterator[tuple[Any, list[Any], Callable[..., tuple[Any, ...]]]]:
         """Every event that moves through the text, with its inputs and its handler."""
-        yield self.page.input, [self.place, self.page], self.handler(lambda at, page: Place(at.document, int(page)))
+        yield self.page.input, [self.place, self.page], self.handler(_at_page)
         yield self.earlier.click, [self.place], self.handler(lambda at, _: Place(at.document, max(0, at.page - 1)))
         yield self.later.click, [self.place], self.handler(lambda at, _: Place(at.document, at.page + 1))
         yield self.more.click, [self.place], self._more
@@ -161,3 +161,8 @@ def _page_label(language: str, document: Document, pages: list[ShownPage], numbe
     place = say(language, key, page=page.label or number + 1, count=len(pages))
     left = say(language, "read.page_left_out", count=len(page.parts)) if page.parts else ""
     return " · ".join(filter(None, [place, page.heading[:HEADING_CHARS], left]))
+
+
+def _at_page(at: Place, page: int | None) -> Place:
+    """The page that was chosen; the same one where the choice is empty."""
+    return at if page is None else Place(at.document, int(page))
