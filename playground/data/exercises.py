@@ -63,6 +63,13 @@ def exercise_examples(
     return examples
 
 
+def prepare_exercises(tokenizer: PreTrainedTokenizerBase, window: int, seed: int) -> Iterator[str]:
+    """Build the examples of all exercises, one exercise per step, so that texts of any language find them built."""
+    for exercise in chain.from_iterable(map(read_exercises, languages())):
+        _groups(exercise, tokenizer, window, seed)
+        yield exercise.title
+
+
 @lru_cache(maxsize=1_024)
 def _groups(
     exercise: Exercise, tokenizer: PreTrainedTokenizerBase, window: int, seed: int

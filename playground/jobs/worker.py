@@ -1,7 +1,7 @@
 """The worker process: does the run in a folder and logs it there; opens no database and knows no task by name.
 
 `python -m playground.jobs.worker FOLDER` outlives the server that started it and ends at the run's lease. Without a
-folder it imports what the tasks need and waits for a line with one; it ends where none comes.
+folder it imports what the tasks need, warms up and waits for a line with one; it ends where none comes.
 """
 
 import errno
@@ -23,6 +23,7 @@ import torch
 from playground.errors import USER_FACING
 from playground.files import is_full
 from playground.jobs import tasks
+from playground.jobs.warm_up import warming_up
 from playground.settings import Settings
 from playground.storage.run_folder import CHECKPOINT, WORKER_LOG, asked_to_stop, log_event, read_config, read_events
 
@@ -93,11 +94,12 @@ def _events(folder: Path, settings: Settings, stop: _Stop) -> Iterator[dict[str,
         yield {"event": "failed", "error": NO_MEMORY if no_memory else FAULT}
 
 
-def _wait_for_folder() -> Path | None:
+def _wait_for_folder(settings: Settings) -> Path | None:
     """Import every task, then read a run's folder from the standard input; from then on log into that folder."""
     for task in pkgutil.iter_modules(tasks.__path__):
         import_module(f"{tasks.__name__}.{task.name}")
-    given = sys.stdin.readline().strip()
+    with warming_up(settings):
+        given = sys.stdin.readline().strip()
     if not given:
         return None
     with (Path(given) / WORKER_LOG).open("ab") as log:
@@ -110,11 +112,12 @@ def main() -> int:
     """The exit code: 0, 1 for a failed run, or ENOSPC if the disk had no room even for the run's last event."""
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(EASY_TO_END))
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else _wait_for_folder()
+    settings = Settings.from_environment()
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else _wait_for_folder(settings)
     if folder is None:
         return 0
     try:
-        return int(work(folder, Settings.from_environment()) == "failed")
+        return int(work(folder, settings) == "failed")
     except OSError as error:
         if not is_full(error):
             raise

@@ -41,17 +41,24 @@ class ChatModel:
     bits: int = 32
 
 
-def load_chat(source: ModelSource, device: Device, bits: int = 32, stored: bool = False) -> ChatModel:
+def load_chat(
+    source: ModelSource,
+    device: Device,
+    bits: int = 32,
+    stored: bool = False,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+) -> ChatModel:
     """Load the chat model, to generate with and to train adapters on; `bits` are those of the weights that answer.
 
-    With `stored`, on a CPU, its weights keep the numbers of their file, for a method that is `from_stored`.
+    With `stored`, on a CPU, its weights keep the numbers of their file, for a method that is `from_stored`. `tokenizer`
+    is the model's own, where that is loaded already.
 
     Raises UserError for a damaged folder, an architecture that transformers does not know or that needs its author's
     code, and a model without a chat template.
     """
     digest = weights_digest(source.folder)
     check_digest(source.folder, digest)
-    tokenizer = load_tokenizer(source)
+    tokenizer = load_tokenizer(source) if tokenizer is None else tokenizer
     try:
         with LOADING:
             model = AutoModelForCausalLM.from_pretrained(

@@ -7,6 +7,7 @@ from typing import Any
 import adapters
 from playground import device
 from playground.evaluation.answer_quality import mark_answer
+from playground.jobs.warm_up import shared_tokenizer
 from playground.models.chat_choice import listed_source
 from playground.models.chat_model import load_chat
 from playground.settings import Settings
@@ -21,7 +22,8 @@ def run(folder: Path, settings: Settings, should_stop: Callable[[], bool]) -> It
     config = RunConfig.from_dict(read_config(folder))
     documents = read_documents(folder)
     stored = adapters.get(config.method).from_stored
-    chat = load_chat(listed_source(settings, read_base(folder)), device.choose(), stored=stored)
+    base = listed_source(settings, read_base(folder))
+    chat = load_chat(base, device.choose(), stored=stored, tokenizer=shared_tokenizer(base))
     resume, shared = (folder / CHECKPOINT).exists(), shared_folder(folder)
     events = training_loop.train(config, chat, documents, folder, should_stop, resume, shared, mark_answer)
     del chat  # the training loop decides how long the base model stays in memory
