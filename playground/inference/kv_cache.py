@@ -1,10 +1,13 @@
 """Keys and values of what a row of the batch has read, and a prefix cache of those of earlier prompts."""
 
+import math
+import mmap
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
+import torch
 from torch import Tensor
 
 MIN_SHARED_TOKENS = 8  # with fewer in common, keys are computed rather than copied
@@ -27,7 +30,7 @@ class KVCache:
         They count only once `length` includes them.
         """
         if layer not in self._layers:
-            self._layers[layer] = new.new_empty(new.shape[0], self.capacity, new.shape[2])
+            self._layers[layer] = _empty(new, self.capacity)
         end = self.length + new.shape[1]
         mine = self._layers[layer]
         mine[:, self.length : end] = new
@@ -39,7 +42,7 @@ class KVCache:
         other = KVCache(capacity)
         other.length = length
         for layer, mine in self._layers.items():
-            room = mine.new_empty(mine.shape[0], capacity, mine.shape[2])
+            room = _empty(mine, capacity)
             room[:, :length] = mine[:, :length]
             other._layers[layer] = room
         return other
@@ -110,6 +113,18 @@ class PrefixCache:
     def nbytes(self) -> int:
         """Bytes in memory."""
         return sum(each.cache.nbytes for each in self._entries)
+
+
+def _empty(like: Tensor, capacity: int) -> Tensor:
+    """A layer's room for `capacity` tokens, (2 · heads, capacity, size).
+
+    On a CPU in pages of its own, which go back to the system with it: in the heap, rows of many lengths leave gaps.
+    """
+    shape = (like.shape[0], capacity, like.shape[2])
+    if like.device.type != "cpu":
+        return like.new_empty(shape)
+    pages = mmap.mmap(-1, math.prod(shape) * like.element_size())
+    return torch.frombuffer(pages, dtype=like.dtype).view(shape)
 
 
 def _shared_length(known: Sequence[int], ids: Sequence[int]) -> int:

@@ -37,6 +37,7 @@ from tests.conftest import Write
 from tests.fakes.exams import TEXT, brief
 from tests.fakes.page import event_handler, page_request, served_page
 from tests.fakes.two_bases import OTHER
+from tests.fakes.waiting import wait_until
 
 EVIL = '<img src="http://127.0.0.1:9/x.png">'
 SMALL = ExamSettings(limit=8, answer_tokens=4)
@@ -106,9 +107,12 @@ def test_an_exam_stops_at_once_and_goes_on_from_where_it_was(app: tuple[str, Ser
     services.exams.create_draft(id_, "", ExamSettings(limit=40, answer_tokens=32), None)
     exam = services.exams.start(id_, ["base", "rag", "few_shot", "gold"], "Long", "vi")
     folder = services.store.runs.get(id_, exam).folder
-    while not any(event.get("step") for event in read_events(folder)):
+
+    def has_begun() -> bool:
         services.jobs.snapshot(id_, exam)
-        time.sleep(0.02)
+        return any(event.get("step") for event in read_events(folder))
+
+    assert wait_until(has_begun), read_events(folder)
     asked = time.monotonic()
     services.jobs.stop(id_, exam)
     assert ended(services, id_, exam) == "stopped"
