@@ -86,6 +86,7 @@ def _training(record: Mapping[str, Any], base: str) -> dict[str, Any]:
         "Base model": f"{base}, weights {record.get('base', {}).get('hash', 'unknown')}",
         "Training text, SHA-256 of names and content": record.get("data_hash", "unknown (trained elsewhere)"),
         "Method": record.get("method", "lora"),
+        **({"Products with frozen weights": record["products"]} if "products" in record else {}),
         **{f"Option {key}": value for key, value in record.get("options", {}).items()},
         **{f"Setting {key}": value for key, value in record.get("settings", {}).items()},
         **{f"Version of {key}": value for key, value in record.get("versions", {}).items()},

@@ -47,11 +47,12 @@ class Finished:
 
 
 class BestAdapter:
-    """The adapter in a run's folder and its record, which names the base model and the hash of the training text."""
+    """The adapter in a run's folder and its record: base model, hash of the training text, and how it was trained."""
 
     def __init__(
-        self, config: RunConfig, base: Mapping[str, str], data_hash: str, folder: Path, reading: Reading
+        self, config: RunConfig, base: Mapping[str, str], data_hash: str, folder: Path, reading: Reading, products: str
     ) -> None:
+        """`products` are the numbers that frozen weights are multiplied in, see `product_form`."""
         self.folder = folder
         self._steps = config.settings.steps
         versions = {"torch": torch.__version__, "transformers": transformers.__version__, "peft": peft.__version__}
@@ -60,6 +61,7 @@ class BestAdapter:
             "base": base,
             "data_hash": data_hash,
             "reading": reading.counts(),
+            "products": products,
             "versions": versions,
         }
 

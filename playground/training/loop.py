@@ -12,7 +12,6 @@ from torch.optim.lr_scheduler import LambdaLR
 
 import adapters
 from adapters.base import block_count
-from adapters.frozen_products import multiplies_bfloat16
 from adapters.peft_method import unwrap
 from playground.data.dataset import ExampleSplit, build_checked_split, data_hash
 from playground.data.reading import outline_of
@@ -29,7 +28,7 @@ from playground.training.checkpoints import Checkpoint
 from playground.training.config import RunConfig, TrainSettings
 from playground.training.heldout import AnswerJudge, HeldoutTests
 from playground.training.interrupt import Interrupted, interruptible
-from playground.training.losses import count_targets, summed_losses
+from playground.training.losses import count_targets, product_form, summed_losses
 from playground.training.state import HeldoutResult, RunState, restore, restore_method, save_checkpoint
 from retrieval.document import Document
 
@@ -85,7 +84,8 @@ def train(
     run.activations = _open_cache(config, run, chat.hash, data, shared or out / "lower")
     reading = outline_of(data).reading(settings.steps, settings.batch_tokens, settings.seed)
     write_reading(out, reading.to_dict())
-    best = BestAdapter(config, {"name": chat.name, "hash": chat.hash}, data_hash(documents), out, reading)
+    base, products = {"name": chat.name, "hash": chat.hash}, product_form(unwrap(run.model))
+    best = BestAdapter(config, base, data_hash(documents), out, reading, products)
     tests = HeldoutTests(data.heldout, chat.tokenizer, settings.test_questions, judge)
     del chat  # a method that trains over a copy lets the original go
     best.restore_after_crash(run)
@@ -177,8 +177,7 @@ def _open_cache(
     examples = [*data.train, *data.heldout]
     if not adapted or not fused_decoder.is_supported(model) or not fits_in_cache(model, examples):
         return None
-    products = "bfloat16" if multiplies_bfloat16() else "float32"
-    key = f"{base_hash} {run.method.frozen_form} {products}"
+    key = f"{base_hash} {run.method.frozen_form} {product_form(model)}"
     return ActivationCache(model, block_count(model) - adapted, examples, folder, key)
 
 

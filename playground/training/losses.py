@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from adapters.frozen_products import rounded_products
+from adapters.frozen_products import is_rounded, rounded_products
 from playground.data.packing import Pack, pack_examples
 from playground.data.tokenize import NO_LOSS, Example
 from playground.training import compat, fused_decoder
@@ -31,6 +31,14 @@ def summed_losses(
             with fused_decoder.fused_forward(model), rounded_products():
                 loss = _pack_loss(model, members, pack, activations)
             yield loss
+
+
+def product_form(model: nn.Module) -> str:
+    """The numbers that `summed_losses` multiplies frozen weights in: "bfloat16" where it rounds any, else "float32"."""
+    if not fused_decoder.is_supported(model):
+        return "float32"
+    with rounded_products():
+        return "bfloat16" if any(map(is_rounded, model.parameters())) else "float32"
 
 
 def count_targets(examples: Sequence[Example]) -> int:

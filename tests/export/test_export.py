@@ -76,6 +76,7 @@ def train(tmp_path: Path, tiny_model_folder: Path) -> Train:
             "options": {"rank": 8},
             "base": {"name": "tiny", "hash": weights_digest(tiny_model_folder)[:16]},
             "data_hash": "d" * 16,
+            "products": "bfloat16",
             "figures": {"heldout_before": 2.5, "heldout_after": 2.0, "step": 4, "reason": "done"},
         }
         (folder / "run.json").write_text(json.dumps(record))
@@ -216,7 +217,8 @@ def test_a_card_names_base_text_method_settings_figures_and_licence(train: Train
         assert (front["base_model"], front["library_name"]) == ("tiny", library)
         assert front["license"] == "other"
         assert {"dora", "gradio-playground"} <= set(front["tags"])
-        for word in ("d" * 16, "2402.09353", "| Option rank | 8 |", "| Training steps | 4 |", "2.5", "## Licence"):
+        told = ("d" * 16, "2402.09353", "weights | bfloat16 |", "| Option rank | 8 |", "| Training steps | 4 |", "2.5")
+        for word in (*told, "## Licence"):
             assert word in text, word
     assert "apache-2.0" in render_card("native", {}, "HuggingFaceTB/SmolLM2-135M-Instruct", "x")
 

@@ -62,6 +62,7 @@ def test_heldout_loss_falls_and_the_adapter_says_how_it_came_to_be(method: str, 
     record = json.loads((end.adapter / "run.json").read_text())
     assert record["method"] == method
     assert record["base"] == {"name": "tiny", "hash": "0" * 16}
+    assert record["products"] == "float32"
     assert record["figures"]["heldout_after"] == end.heldout_after
     assert (end.adapter / adapters.get(method).weights_file).exists()
 

@@ -15,7 +15,7 @@ from playground.data.tokenize import NO_LOSS, Example
 from playground.training.activation_cache import ActivationCache
 from playground.training.fused_decoder import is_supported
 from playground.training.linear_cross_entropy import head_loss
-from playground.training.losses import count_targets, summed_losses
+from playground.training.losses import count_targets, product_form, summed_losses
 from tests.conftest import tiny_llama
 from tests.fakes.reference_losses import attached, example, reference_loss, take_gradients
 
@@ -56,6 +56,15 @@ def test_every_method_learns_of_rounded_products_nearly_the_same(method: str, mo
     assert found.item() == pytest.approx(exact.item(), rel=1e-2)
     for got, want in zip(take_gradients(model), wanted, strict=True):
         assert float((got - want).norm()) <= ROUNDING * float(want.norm()) + 1e-6
+
+
+def test_the_form_of_products_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = attached(tiny_llama(), "lora")
+    monkeypatch.setattr(frozen_products, "multiplies_bfloat16", lambda: True)
+    assert product_form(unwrap(model)) == "float32", "its matrices are small"
+    monkeypatch.setattr(frozen_products, "LEAST", 1)
+    assert product_form(unwrap(model)) == "bfloat16"
+    assert product_form(unwrap(attached(tiny_llama(), "full"))) == "float32", "nothing is frozen"
 
 
 def test_another_architecture_goes_example_by_example() -> None:
