@@ -51,6 +51,7 @@ NODE_BYTES = 4_000_000_000  # of memory that a node says it has
 STEPS = 800  # that take longer than a server needs to start again
 PATIENCE = 300.0  # seconds for a run on a busy machine: four processes import everything
 LOOKS = 10
+ANSWER_TOKENS = 64  # so many that an exam is at work on two nodes for seconds, also where one began later
 LOST_SECONDS = "4"  # until Ray takes a cluster for gone
 
 
@@ -200,9 +201,10 @@ def test_a_node_gets_no_more_runs_than_its_memory_holds_and_runs_stop_at_once_an
     queue = JobQueue(store, settings)
     with closing(Supervisor(store, replace(settings, ray=small.address))) as supervisor:
         supervisor.start()
-        first = visitor, queue.submit(visitor, config(LONG), TEXT)
+        endless = config(LONG, max_seconds=4 * PATIENCE)
+        first = visitor, queue.submit(visitor, endless, TEXT)
         watch(queue, *first, training, seconds=PATIENCE)
-        second = stranger, queue.submit(stranger, config(LONG), TEXT)
+        second = stranger, queue.submit(stranger, endless, TEXT)
         watch(queue, *second, asks_for_a_node, seconds=PATIENCE)
         time.sleep(2.0)  # a node with room would have begun by now
         assert len(small.busy_nodes()) == 1
@@ -228,7 +230,7 @@ def examined(folder: Path, settings: Settings, adapter: Path) -> Job:
     encoder = Embedder(embedder_source(settings).folder)
     save(build([document()], encoder), folder / "index")
     drawn = question_set.from_text([document()], 10, 0)
-    plan = Plan(ExamSettings(rows=4, facts=0, answer_tokens=8), ("base", "rag", "tuned"), adapter, folder / "index")
+    plan = Plan(ExamSettings(rows=4, facts=0, answer_tokens=ANSWER_TOKENS), ("base", "rag", "tuned"), adapter, folder / "index")
     files = {
         "questions.jsonl": "".join(f"{json.dumps(each.to_dict())}\n" for each in drawn.questions),
         "documents.json": documents_text([document()]),
