@@ -230,7 +230,9 @@ def examined(folder: Path, settings: Settings, adapter: Path) -> Job:
     encoder = Embedder(embedder_source(settings).folder)
     save(build([document()], encoder), folder / "index")
     drawn = question_set.from_text([document()], 10, 0)
-    plan = Plan(ExamSettings(rows=4, facts=0, answer_tokens=ANSWER_TOKENS), ("base", "rag", "tuned"), adapter, folder / "index")
+    plan = Plan(
+        ExamSettings(rows=4, facts=0, answer_tokens=ANSWER_TOKENS), ("base", "rag", "tuned"), adapter, folder / "index"
+    )
     files = {
         "questions.jsonl": "".join(f"{json.dumps(each.to_dict())}\n" for each in drawn.questions),
         "documents.json": documents_text([document()]),
