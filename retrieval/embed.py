@@ -5,14 +5,17 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors import SafetensorError
-from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
 from retrieval.errors import RetrievalError
 from retrieval.loading import LOADING
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 Progress = Callable[[int, int], None]
 
@@ -41,7 +44,7 @@ class Embedder:
         _check(folder)
         try:
             with LOADING:
-                self._model = SentenceTransformer(str(folder), device=device, local_files_only=True)
+                self._model = _load(folder, device)
         except (OSError, ValueError, KeyError, SafetensorError) as fault:
             reason = (str(fault).splitlines() or [type(fault).__name__])[0].rstrip(".")
             raise RetrievalError(f"The sentence encoder in {folder} cannot be loaded: {reason}.") from fault
@@ -107,6 +110,12 @@ def weights_hash(folder: Path) -> str:
 
 def _missing(folder: Path) -> list[str]:
     return [file for file in (WEIGHTS, TOKENIZER, MODULES) if not (folder / file).is_file()]
+
+
+def _load(folder: Path, device: str) -> "SentenceTransformer":
+    from sentence_transformers import SentenceTransformer  # takes a second, for which the page would wait
+
+    return SentenceTransformer(str(folder), device=device, local_files_only=True)
 
 
 def _check(folder: Path) -> None:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import sentence_transformers
 import torch
 
 from playground.device import Device
@@ -26,7 +27,7 @@ def test_an_encoder_and_a_chat_model_are_not_loaded_at_once(
         locked.append(LOADING.locked())
         raise ValueError("enough")
 
-    monkeypatch.setattr(embed, "SentenceTransformer", load)
+    monkeypatch.setattr(sentence_transformers, "SentenceTransformer", load)
     monkeypatch.setattr(chat_model, "AutoModelForCausalLM", SimpleNamespace(from_pretrained=load))
     with pytest.raises(RetrievalError, match="enough"):
         embed.Embedder(embedder_source(Settings.from_environment()).folder)
