@@ -8,11 +8,11 @@ from itertools import groupby
 from selectolax.lexbor import LexborNode
 
 from retrieval.readers import html_tables
-from retrieval.readers.html_links import address_of, host_of
 from retrieval.readers.html_lists import Lists
 from retrieval.readers.html_math import formula
 from retrieval.readers.html_parts import SILENT, is_toggle
 from retrieval.readers.raised import subscript, superscript
+from retrieval.readers.web_address import host_of, in_print
 
 BLOCKS = frozenset(
     "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure "
@@ -215,7 +215,7 @@ def _closing(node: LexborNode, place: Place, walk: _Walk) -> list[str]:
     if node.tag == "q":
         return ["”"]
     if node.tag == "a" and not re.fullmatch("h[1-6]", place.block.tag or ""):
-        return [address_of(node, walk.host)]
+        return [in_print(node.attributes.get("href") or "", node.text(), walk.host)]
     return []
 
 
