@@ -267,6 +267,16 @@ def test_tex_shows_its_letters_and_literals(write: Write, source: str, shown: st
     assert read_document(write("a.tex", source)).text == shown
 
 
+def test_a_notebook_shows_no_comments_of_its_markdown(write: Write) -> None:
+    cells = [
+        {"cell_type": "markdown", "source": "<!-- x -->\nTotal&nbsp;rain"},
+        {"cell_type": "code", "source": "'&lt;'"},
+    ]
+    document = read_document(write("a.ipynb", json.dumps({"cells": cells})))
+    assert document.text == "Total rain\n\n'&lt;'"
+    assert document.sentences == ("Directives and comments left out: 1.",)
+
+
 @pytest.mark.parametrize("begins", ["\\begin{comment}\n", "\\begin{verbatim}", "\\begin{minted}\\end{lstlisting}"])
 def test_environments_that_never_end_take_no_quadratic_time(write: Write, begins: str) -> None:
     path = write("a.tex", begins * 20_000)
