@@ -223,7 +223,7 @@ def _cut_mirrored(letters: Letters, text: str, start: int) -> Page:
 
 
 def _marks(letters: Letters, text: str, start: int, last: int) -> list[tuple[int, int]]:
-    """Where raised and lowered marks part a piece; letters of two UTF-16 units are not looked at."""
+    """Where marks part a piece; letters of two UTF-16 units are not looked at."""
     return cut_at_marks(letters, text, start, last) if _units(text) == len(text) else [(0, len(text))]
 
 
@@ -282,7 +282,7 @@ def _vocabulary(pages: list[Page], pattern: str) -> set[str]:
 def repair_lines(pages: list[Page], cleaner: Cleaner) -> list[Page]:
     """Clean every line and join the words that a line end broke.
 
-    A hyphen stays where the document has the hyphenated word elsewhere, or has both halves as words and not the whole.
+    A hyphen stays in a web address, and where the document has the hyphenated word, or both halves and not the whole.
     """
     hyphenated = _vocabulary(pages, r"\w+-\w+")
     words = _vocabulary(pages, r"(?<![\w\x02\ufffe])\w+(?![\w\x02\ufffe])")
@@ -290,7 +290,8 @@ def repair_lines(pages: list[Page], cleaner: Cleaner) -> list[Page]:
     def join(match: re.Match[str]) -> str:
         halves, whole = (match[1].casefold(), match[2].casefold()), (match[1] + match[2]).casefold()
         hyphenated_word = "-".join(halves) in hyphenated or (whole not in words and words.issuperset(halves))
-        return f"{match[1]}-{match[2]}" if hyphenated_word else match[1] + match[2]
+        in_address = "//" in match.string[: match.start()].rpartition(" ")[2]
+        return f"{match[1]}-{match[2]}" if hyphenated_word or in_address else match[1] + match[2]
 
     cleaned: list[Page] = []
     for page in pages:
