@@ -16,6 +16,7 @@ from retrieval.errors import LibraryMismatchError
 if TYPE_CHECKING:
     import pypdfium2
 
+FIXED_PITCH = 1  # the flag of a font in PDF
 PDFIUM = "5.15.2"  # the version of pypdfium2 that this module was written for
 
 
@@ -35,6 +36,7 @@ class Letters:
         self._references = [ctypes.byref(value) for value in self._values]
         self._matrix = pdfium_c.FS_MATRIX()
         self._rectangle = pdfium_c.FS_RECTF()
+        self._flags = ctypes.c_int()
         self.quarter, self.mirrored = 0, False
 
     def direction(self, place: int) -> int:
@@ -52,6 +54,11 @@ class Letters:
         self._library.FPDFText_GetMatrix(self._page, place, self._matrix)
         height = hypot(self._matrix.c, self._matrix.d)
         return float(self._library.FPDFText_GetFontSize(self._page, place) * height)
+
+    def has_fixed_pitch(self, place: int) -> bool:
+        """Whether a character's font gives all letters the same width, as those of programs do."""
+        self._library.FPDFText_GetFontInfo(self._page, place, None, 0, self._flags)
+        return bool(self._flags.value & FIXED_PITCH)
 
     def widest_gap(self, place: int, count: int) -> float:
         """The widest gap between the runs in which so many characters were drawn; 0 for a single run."""
@@ -94,6 +101,19 @@ class Letters:
         if self.quarter:
             x, y = ((y, -x), (-x, -y), (-y, x))[self.quarter - 1]
         return (-x, y) if self.mirrored else (x, y)
+
+
+def page_text(page: "pypdfium2.PdfTextPage") -> str:
+    """The text of a page with one UTF-16 unit per character; one that the file gives no letter is U+FFFD."""
+    import pypdfium2.raw as pdfium_c
+
+    text = page.get_text_range()
+    total = page.count_chars()
+    if len(text) == total or len(text.encode("utf-16-le", "surrogatepass")) == 2 * total:
+        return text
+    codes = (pdfium_c.FPDFText_GetUnicode(page.raw, place) for place in range(total))
+    letters = "".join(chr(code) if 0 < code < 0x10000 else "\ufffd" for code in codes)
+    return letters.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def is_unmapped(page: "pypdfium2.PdfTextPage", place: int) -> bool:

@@ -20,6 +20,7 @@ WHY = {
     "garbled": "Its letters make no words.",
     "late": "The time for text recognition (OCR) was over.",
     "uncalculated": "The file stores no result, and no formula is calculated.",
+    "above": "It stands above the table and is none of its rows.",
     "missing": "The file names it but does not hold it.",
 }
 
@@ -72,6 +73,7 @@ KINDS = {
     "Pieces of encoded data": Kind("program"),
     "Preambles": Kind("program"),
     "Ruled lines": Kind("program", has_text=False),
+    "Lines above the table": Kind("above", has_text=False),
     "Directives and comments": Kind("program", has_text=False),
     "Time codes": Kind("program", has_text=False),
     "Times of messages": Kind("program", has_text=False),

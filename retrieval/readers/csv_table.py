@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from retrieval.errors import RetrievalError
+from retrieval.notes import left_out_notes
 from retrieval.readers.encoding import decode_file
 from retrieval.readers.shapes.names import normal
 from retrieval.readers.shapes.recognise import matches_shape
@@ -19,6 +20,7 @@ DELIMITERS = ",;\t|"
 NONE = "\x1f"  # a character that no text has: the delimiter of a table of one column
 END = "\ufdd0"  # another one; what is read behind the text shows whether a cell is still open there
 SAMPLE = 50  # records by which the delimiter and the header are told
+MOST_ABOVE = 5  # lines above a table, such as a title
 LONG_NAME = 6  # words; a cell with as many is no column's name
 QNA_MAKER = {"question", "answer", "source", "metadata"}  # columns of its exports
 Record = list[str]
@@ -40,7 +42,8 @@ def read_csv(data: bytes, name: str) -> Table:
     named = _SEP_LINE.match(text)
     delimiter = named[1] if named else _delimiter(text)
     records = _records(text[named.end() :] if named else text, delimiter, name)
-    return replace(_with_line_breaks(table_of_records(records, name)), notes=decoded.notes)
+    table = _with_line_breaks(table_of_records(records, name))
+    return replace(table, notes=(*decoded.notes, *table.notes))
 
 
 def _with_line_breaks(table: Table) -> Table:
@@ -57,7 +60,9 @@ def table_of_records(records: list[Record], name: str) -> Table:
     Raises:
         RetrievalError: no rows, or too many columns.
     """
-    records = _without_preamble(records)
+    every = records
+    records = _without_preamble(every)
+    above = left_out_notes({"Lines above the table": len(every) - len(records)})
     header = None if _is_data(records) else records[0]
     body = records if header is None else records[1:]
     if not body:
@@ -68,7 +73,7 @@ def table_of_records(records: list[Record], name: str) -> Table:
     rows = [dict(zip(columns, _fit(record, width), strict=True)) for record in body if _fits(record, width)]
     if not rows:
         raise RetrievalError(f"{name} has no row with {width} cells, as its header has. Check its delimiters.")
-    return Table(columns, rows, len(body) - len(rows))
+    return Table(columns, rows, len(body) - len(rows), notes=tuple(above))
 
 
 def _records(text: str, delimiter: str, name: str) -> list[Record]:
@@ -148,8 +153,10 @@ def _delimiter(text: str) -> str:
 
 
 def _common_width(head: str, delimiter: str) -> int:
-    """The number of cells that most records have."""
-    counts = Counter(len(record) for record in csv.reader(io.StringIO(head, newline=""), delimiter=delimiter) if record)
+    """The number of cells that most records have, but for lines of one cell above them."""
+    widths = [len(record) for record in csv.reader(io.StringIO(head, newline=""), delimiter=delimiter) if record]
+    lead = next((place for place, width in enumerate(widths) if width > 1), 0)
+    counts = Counter(widths[lead:] if lead <= MOST_ABOVE else widths)
     width, count = counts.most_common(1)[0] if counts else (0, 0)
     return width if count >= 0.7 * counts.total() else 1
 
@@ -174,7 +181,7 @@ def _without_preamble(records: list[Record]) -> list[Record]:
     widths = [sum(bool(cell.strip()) for cell in record) for record in records[:SAMPLE]]
     usual = Counter(widths).most_common(1)[0][0]
     lead = next((place for place, width in enumerate(widths) if width > max(1, usual / 2)), 0)
-    return records[lead:] if usual > 1 and lead <= 5 else records
+    return records[lead:] if usual > 1 and lead <= MOST_ABOVE else records
 
 
 def _is_data(records: Sequence[Record]) -> bool:

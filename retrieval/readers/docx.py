@@ -15,6 +15,9 @@ from retrieval.readers.docx_text import CHUNKS, DELETED, HIDDEN, Inline
 SEPARATOR = " | "
 _GROUPS = frozenset("w:sdtContent w:customXml w:smartTag w:ins w:moveTo mc:Choice".split())
 _PAGE_WORDS = re.compile(r"[\W_]*(?:page|seite|trang|página|página|p|of|von|de|sur|trên|di|/)?[\W_]*", re.IGNORECASE)
+CONTENTS = "Tables of contents"
+_CONTENTS_STYLE = re.compile(r"toc \d", re.IGNORECASE)
+_ENTRY = re.compile(r"\t\s*(?:\d{1,4}|[ivxlc]{1,7})\s*$", re.IGNORECASE)
 _LIST_STYLE = re.compile(r"list (?:bullet|number)", re.IGNORECASE)
 
 
@@ -68,9 +71,13 @@ class _Walk:
 
     def _paragraph(self, paragraph: Element) -> Iterator[_Block]:
         """A paragraph with its number, and the notes and text boxes that belong to it."""
+        in_contents = self.inline.in_contents
         text = self._held + self.inline.text(paragraph)
         self._held = ""
         properties = child(paragraph, "w:pPr")
+        if self._is_contents(text, properties, in_contents or self.inline.in_contents):
+            self.left_out.append((CONTENTS, text.replace("\t", " ")))
+            text = ""
         if child(properties, "w:rPr", "w:del") is not None:
             self._held = text
             return
@@ -82,6 +89,12 @@ class _Walk:
         for box in boxes:
             self._listed = False
             yield from self.blocks(box)
+
+    def _is_contents(self, text: str, properties: Element | None, within: bool) -> bool:
+        """Whether a paragraph is an entry of the table of contents: by its style, or by the field and its page."""
+        style = self.styles.paragraph(attribute(child(properties, "w:pStyle"), "val"))
+        entry = _CONTENTS_STYLE.fullmatch(style.name) or within and _ENTRY.search(text)
+        return bool(entry) and any(map(str.isalnum, text))
 
     def _take(self) -> tuple[list[Element], list[tuple[str, Element]]]:
         """The text boxes and notes found since the last call."""

@@ -133,12 +133,15 @@ def _parts(archive: zipfile.ZipFile) -> Parts:
 
     def parse(path: str) -> Element | None:
         entry = names.get(path.lower())
-        return fromstring(archive.read(entry)) if entry else None
+        root = fromstring(archive.read(entry)) if entry else None
+        if root is not None and (links := names.get(_links_of(path).lower())):
+            _name_addresses(root, fromstring(archive.read(links)))
+        return root
 
     main = next((target for kind, _, target in _relations(parse("_rels/.rels"), "") if kind == "officeDocument"), "")
     main = main or "word/document.xml"
-    folder, file = posixpath.split(main)
-    relations = list(_relations(parse(f"{folder}/_rels/{file}.rels"), folder))
+    folder = posixpath.dirname(main)
+    relations = list(_relations(parse(_links_of(main)), folder))
     by_kind = {kind: target for kind, _, target in relations}
     root = parse(main)
     body = child(root, "w:body")
@@ -155,6 +158,24 @@ def _parts(archive: zipfile.ZipFile) -> Parts:
         notes={kind: part for kind, part in notes.items() if part is not None},
         targets={key: part for key, part in targets.items() if part is not None},
     )
+
+
+def _links_of(path: str) -> str:
+    """The path of the part that says what another part refers to."""
+    folder, file = posixpath.split(path)
+    return posixpath.join(folder, "_rels", f"{file}.rels")
+
+
+def _name_addresses(root: Element, relations: Element) -> None:
+    """Write into each link of a part the address that it leads to, as `address`."""
+    addresses = {
+        attribute(each, "Id"): attribute(each, "Target")
+        for each in relations
+        if attribute(each, "TargetMode") == "External" and attribute(each, "Type").endswith("/hyperlink")
+    }
+    for each in root.iter() if addresses else ():
+        if name_of(each) == "w:hyperlink" and attribute(each, "id") in addresses:
+            each.set("address", addresses[attribute(each, "id")])
 
 
 def _relations(part: Element | None, folder: str) -> Iterator[tuple[str, str, str]]:

@@ -11,25 +11,26 @@ from xml.etree.ElementTree import Element
 from retrieval.readers.docx_math import math_text
 from retrieval.readers.docx_numbering import Styles
 from retrieval.readers.docx_parts import Parts, attribute, child, is_on, name_of
+from retrieval.readers.docx_symbols import symbol
 from retrieval.readers.numerals import numeral
 from retrieval.readers.raised import at_height
+from retrieval.readers.web_address import in_print
 
 DELETED, HIDDEN, STRUCK, COMMENTS = "Deletions", "Hidden texts", "Struck-out parts", "Comments"
 PLACEHOLDERS, OBJECTS, CHUNKS = "Empty form fields", "Embedded objects", "Embedded documents"
-_SYMBOLS = dict(
-    zip(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz¢£¥¬®°±²³´¸¹»ÎÖ×åò",
-        "ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖαβχδεφγηιϕκλμνοπθρστυϖωξψζ′≤∞←→°±″≥×÷≠≈∈√·∑∫",
-        strict=True,
-    )
-)
-_WINGDINGS = {"ü": "✓", "û": "✗", "þ": "☑", "ý": "☒", "¨": "☐", "o": "☐", "x": "☒", "à": "→", "§": "▪", "l": "●"}
 _WALKED = frozenset(
     "w:ins w:moveTo w:hyperlink w:smartTag w:sdtContent w:customXml w:bdo w:dir w:rubyBase w:ruby mc:Choice "
     "mc:Fallback w:r".split()
 )
 _PAGE_FIELD = re.compile(r"\s*(?:PAGE|NUMPAGES|SECTIONPAGES)\b", re.IGNORECASE)
+_CONTENTS_FIELD = re.compile(r"\s*TOC\b", re.IGNORECASE)
+_LINK_FIELD = re.compile(r'\s*HYPERLINK\s+"(https?://[^"]+)"', re.IGNORECASE)
 _EQUATION = re.compile(r"\s*EQ\b\s*(.*)", re.IGNORECASE | re.DOTALL)
+_MADE = re.compile(
+    r"automat\w* (?:\w+ )?(?:generated|generiert|generi?ert|générée?|generada|gegenereerd)|générée? automat|tự động",
+    re.I,
+)
+_FILE = re.compile(r"\S*\.(?:png|jpe?g|gif|svg|webp|bmp|tiff?|emf|wmf)", re.I)
 _SYMBOL_FIELD = re.compile(r"\s*SYMBOL\s+(\d{1,5})", re.IGNORECASE)
 _FRACTION = re.compile(r"\\f\s*\(([^()]*)[,;]([^()]*)\)", re.IGNORECASE)
 _SWITCH = re.compile(r"\\[a-z]+\s*", re.IGNORECASE)
@@ -37,10 +38,11 @@ _SWITCH = re.compile(r"\\[a-z]+\s*", re.IGNORECASE)
 
 @dataclass
 class _Field:
-    """A field of Word: its code, and whether what follows is its result."""
+    """A field of Word: its code, whether what follows is its result, and this result."""
 
     code: str = ""
     result: bool = False
+    words: str = ""
 
 
 @dataclass
@@ -86,7 +88,11 @@ class Inline:
         elif name == "mc:AlternateContent":
             yield from self._alternative(element, before)
         elif name in _WALKED:
-            yield from self._each(element, before)
+            words = ""
+            for piece in self._each(element, before):
+                words += piece
+                yield piece
+            yield in_print(attribute(element, "address"), words)
 
     def _each(self, element: Element | None, before: str) -> Iterator[str]:
         for each in element if element is not None else ():
@@ -119,6 +125,8 @@ class Inline:
             return text
         if is_on(child(properties, "w:vanish")) or self._is_style_hidden(properties):
             return self._aside(HIDDEN, text)
+        if attribute(child(properties, "w:rStyle"), "val") == "PlaceholderText":
+            return self._aside(PLACEHOLDERS, text)
         if is_on(child(properties, "w:strike")) or is_on(child(properties, "w:dstrike")):
             return self._aside(STRUCK, text)
         align = attribute(child(properties, "w:vertAlign"), "val")
@@ -145,7 +153,7 @@ class Inline:
         if name == "w:noBreakHyphen":
             return self._shown("-")
         if name == "w:sym":
-            return self._shown(_symbol(element))
+            return self._shown(symbol(element))
         if name in ("w:fldChar", "w:instrText"):
             return self._field(element, name)
         if name in ("w:footnoteReference", "w:endnoteReference"):
@@ -176,6 +184,8 @@ class Inline:
                 words.append(each.text or "")
             elif (diagram := self.parts.targets.get(attribute(each, "dm"))) is not None:
                 words += [text.text or "" for text in diagram.iter() if name_of(text) == "a:t"]
+            elif name_of(each) == ":docPr" and not boxes:
+                words.append(_alternative(attribute(each, "descr")))
         if name == "w:object" and not boxes:
             self.left_out.append((OBJECTS, attribute(child(element, ":OLEObject"), "ProgID") or "object"))
         return "".join(f" {word} " for word in filter(None, map(str.strip, words)))
@@ -198,9 +208,16 @@ class Inline:
 
     def _shown(self, text: str) -> str:
         """The text, unless it stands within the code of a field."""
-        if all(each.result for each in self._fields):
-            return text
-        return ""
+        if not all(each.result for each in self._fields):
+            return ""
+        for each in self._fields[-1:]:
+            each.words += text
+        return text
+
+    @property
+    def in_contents(self) -> bool:
+        """Whether a table of contents goes on."""
+        return any(_CONTENTS_FIELD.match(each.code) for each in self._fields)
 
     def _is_text(self, code: str) -> bool:
         """Whether a field's result is text; in a header the number of a page is not."""
@@ -223,7 +240,9 @@ class Inline:
             self._fields[-1].result = self._is_text(self._fields[-1].code)
         elif kind == "end" and self._fields:
             ended = self._fields.pop()
-            return "" if ended.result else self._shown(_computed(ended.code))
+            link = _LINK_FIELD.match(ended.code)
+            address = in_print(link[1], ended.words) if link else ""
+            return address if ended.result else self._shown(_computed(ended.code))
         return ""
 
     def _leave_out(self, kind: str, element: Element | None) -> None:
@@ -244,14 +263,9 @@ def _descendants(element: Element) -> Iterator[Element]:
             yield from _descendants(each)
 
 
-def _symbol(element: Element) -> str:
-    """A letter of a symbol font as Unicode; an empty string for one that is not known."""
-    code, font = attribute(element, "char"), attribute(element, "font").lower()
-    if not re.fullmatch("[0-9A-Fa-f]{1,5}", code):
-        return ""
-    letter = chr(int(code, 16) & 0xFF) if 0xF000 <= int(code, 16) <= 0xF0FF else chr(int(code, 16))
-    known = _SYMBOLS if font == "symbol" else _WINGDINGS if font.startswith("wingdings") else {}
-    return known.get(letter, letter if not known and letter.isprintable() else "")
+def _alternative(text: str) -> str:
+    """The text that an author wrote for a picture; an empty string for one that a program made, or a file's name."""
+    return "" if _MADE.search(text) or _FILE.fullmatch(text) else " ".join(text.split())
 
 
 def _form_value(begin: Element) -> str:

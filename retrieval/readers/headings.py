@@ -9,11 +9,16 @@ from retrieval.document import HeadingMark, is_contents
 from retrieval.readers.permalinks import without_permalink
 
 MAX_TITLE = 200
+TITLE_LINES = 3
 _ATX = re.compile(r"^ {0,3}(#{1,6})(?:[ \t]+(.*))?$")
 _SETEXT = re.compile(r"^ {0,3}(=+|-+)[ \t]*$")
 _FENCE = re.compile(r"^ {0,3}(```+(?=[^`]*$)|~~~+)")  # "```a```" is code within a line
 _NOT_A_TITLE = re.compile(r"^(\s*$| {4}|\t| {0,3}([-*+>#|]|\d+[.)] ))")
 _RULE = re.compile(r"^\s*([=\-~^*#_])\1{2,}\s*$")
+_WIKI = re.compile(r"^(={2,6})[ \t]*([^=\s](?:[^=\n]*[^=\s])?)[ \t]*\1[ \t]*$", re.MULTILINE)
+_ASCIIDOC = re.compile(r"^(={1,6})[ \t]+([^=\s][^\n]*)$", re.MULTILINE)
+_ORG = re.compile(r"^(\*{1,8})[ \t]+(?:(?:TODO|DONE)[ \t]+)?(\S[^\n]*?)(?:[ \t]+:[\w@:]+:)?[ \t]*$", re.MULTILINE)
+_ORG_SETTING = re.compile(r"^#\+(?:TITLE|AUTHOR|DATE|OPTIONS|BEGIN_\w+):?|^[ \t]*:PROPERTIES:[ \t]*$", re.M | re.I)
 _NUMBERED = re.compile(r"^(\d{1,3}(?:\.\d{1,3})*)\.?\s+(?=[^\W\d_]|[\"'“‘«¿¡(])")
 _NAMED = re.compile(
     r"^(?:(?P<word>part|book|title|chapter|article|amendment|appendix|section|phần|chương|điều|mục|chapitre|partie|"
@@ -30,18 +35,29 @@ _DEEPEST = {"section": 3, "mục": 3, "abschnitt": 3, "sección": 3}
 def markdown_headings(text: str) -> list[HeadingMark]:
     """ATX (`# A`) and setext (underlined) headings of CommonMark; code blocks and front matter are skipped."""
     marks: list[HeadingMark] = []
-    previous: tuple[int, str] | None = None
+    paragraph: list[tuple[int, str]] = []
     for start, line in _outside_code(text):
         atx, setext = _ATX.match(line), _SETEXT.match(line)
+        if paragraph and start != paragraph[-1][0] + len(paragraph[-1][1]) + 1:  # code stands between
+            paragraph = []
         title = without_permalink(_without_closing(atx[2])) if atx and atx[2] else ""
         if atx and title:
             marks.append(HeadingMark(start, len(atx[1]), title))
-        elif setext and previous:
-            marks.append(
-                HeadingMark(previous[0], 1 if setext[1][0] == "=" else 2, without_permalink(previous[1].strip()))
-            )
-        previous = None if _NOT_A_TITLE.match(line) or atx or setext else (start, line)
+        elif setext and paragraph:
+            titled = _title_of(paragraph)
+            title = without_permalink(" ".join(each.strip() for _, each in titled))
+            marks.append(HeadingMark(titled[0][0], 1 if setext[1][0] == "=" else 2, title))
+        if _NOT_A_TITLE.match(line) or atx or setext:
+            paragraph = []
+        else:
+            paragraph.append((start, line))
     return marks
+
+
+def _title_of(paragraph: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """The lines of a paragraph that are a title, as it is underlined: all of a short one, else its last line."""
+    short = sum(len(line) + 1 for _, line in paragraph) <= MAX_TITLE and len(paragraph) <= TITLE_LINES
+    return paragraph if short else paragraph[-1:]
 
 
 def _without_closing(title: str) -> str:
@@ -115,6 +131,15 @@ def _underlines(rule: str, title: str, above: str) -> bool:
         return False
     alone = not above.strip() or above.strip() == rule.strip()
     return alone and any(map(str.isalnum, title)) and len(title.strip()) <= len(rule.strip()) <= len(title) + 4
+
+
+def marked_headings(text: str) -> list[HeadingMark]:
+    """Headings of MediaWiki (`== A ==`), of AsciiDoc (`== A`, at least two) and of Org (`* A`, if it has settings)."""
+    wiki = [HeadingMark(each.start(), len(each[1]), each[2]) for each in _WIKI.finditer(text)]
+    asciidoc = [HeadingMark(each.start(), len(each[1]), each[2].rstrip()) for each in _ASCIIDOC.finditer(text)]
+    org = _ORG.finditer(text) if _ORG_SETTING.search(text) else ()
+    marks = wiki or (asciidoc if len(asciidoc) > 1 else [])
+    return marks or [HeadingMark(each.start(), len(each[1]), each[2].rstrip()) for each in org]
 
 
 def plain_headings(text: str) -> list[HeadingMark]:

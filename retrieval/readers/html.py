@@ -9,6 +9,7 @@ from retrieval.document import Document, DocumentBuilder, Limits
 from retrieval.errors import RetrievalError
 from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.encoding import decode_file
+from retrieval.readers.html_lists import lists_of
 from retrieval.readers.html_parts import parts_left_out
 from retrieval.readers.html_walk import Event, Place, block_text, events
 from retrieval.readers.shadow_roots import with_shadow_roots
@@ -45,7 +46,7 @@ def read_html(data: bytes, name: str, limits: Limits) -> Document:
     tree = LexborHTMLParser(page)
     writer = _Writer(DocumentBuilder(limits.max_chars))
     if tree.body is not None:
-        found = events(tree.body, parts_left_out(tree), _own_address(tree))
+        found = events(tree.body, parts_left_out(tree), _own_address(tree), lists_of(tree))
         for _, group in groupby(found, key=lambda event: (event.place.block.mem_id, event.rows)):
             writer.write(list(group))
     return writer.builder.document(name, [*decoded.notes, *writer.cleaner.notes()])

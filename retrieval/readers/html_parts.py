@@ -10,6 +10,7 @@ from itertools import islice
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from retrieval.readers.html_site import site_parts
 from retrieval.readers.permalinks import TITLES, permalinks
 
 SILENT = ""  # kind of what no person can see on any page; it is not counted
@@ -20,9 +21,11 @@ READING, PAGE_NUMBERS = "Readings of characters", "Page numbers"
 _CERTAIN = {
     "script, style, template, head, datalist, canvas, iframe, object, audio, video, rp, .headerlink, "
     "svg symbol, svg defs, svg style, .mw-editsection, .mw-jump-link, .mw-cite-backlink, "
+    ".footnote-backref, .footnote-back, [role=doc-backlink], [data-footnote-backref], .viewcode-link, "
     "td.linenos, span.linenos, .linenodiv, .lineno, td.gutter": SILENT,
     "nav, [role=navigation], [role=search], [role=menubar], .toc, .navheader, .navfooter, .mw-portlet, .catlinks": MENU,
     ".printfooter": FOOTER,
+    "#siteSub": HEADER,
     "select, textarea": CONTROL,
     "del, s, strike": STRUCK,
     "rt": READING,
@@ -34,6 +37,7 @@ HEADING_TAGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _MAIN = frozenset(("main", "article"))
 _INLINE = frozenset("span i b em strong a abbr small sup sub u svg img label code kbd".split())
 _TOGGLE = re.compile(r"accordion|collaps|toggle|faq|question|expand|disclosure|tab\b", re.I)
+_CONTENTS_NAME = re.compile(r"\btoc|table-?of-?contents", re.I)
 _COOKIE_NAME = re.compile(
     r"cookie[\w-]*(?:banner|consent|notice|bar\b|popup|law|modal|message|overlay|wall|dialog|warning|alert|info)|"
     r"(?:banner|consent|notice|popup|modal|accept)[\w-]*cookie|cookieconsent|\bgdpr|\bccpa|onetrust|cookiebot|"
@@ -81,6 +85,8 @@ def parts_left_out(tree: LexborHTMLParser) -> dict[int, str]:
     certain |= {node.mem_id: PAGE_NUMBERS for node in tree.css(_PAGE_BREAKS) if _PAGE_NUMBER.fullmatch(_text(node))}
     certain |= dict(_hidden(tree))
     certain |= dict.fromkeys(permalinks(tree), SILENT)
+    for part, kind in site_parts(tree):
+        certain.setdefault(part, kind)
     guessed = dict(_guessed(tree, certain))
     both = {**guessed, **certain}
     return both if not guessed or _holds_a_sentence(tree, both) else certain
@@ -91,7 +97,8 @@ def is_toggle(node: LexborNode) -> bool:
     if node.tag == "summary":
         return not node.css(", ".join(HEADING_TAGS))
     values = node.attributes
-    named = _TOGGLE.search(f"{values.get('class') or ''} {values.get('id') or ''}")
+    names = f"{values.get('class') or ''} {values.get('id') or ''}"
+    named = _TOGGLE.search(names) and not _CONTENTS_NAME.search(names)
     opens = any(key in values for key in ("aria-controls", "aria-expanded", "data-toggle", "data-bs-toggle"))
     acts = node.tag == "button" or values.get("role") == "button"
     return bool(acts and (named or opens) and not _above(node, TITLES))
@@ -204,7 +211,7 @@ def _kind(node: LexborNode, structured: bool, before_heading: bool, whole: int) 
     role = node.attributes.get("role") or ""
     if kind := _cookie_kind(node, names, role):
         return kind
-    within = _above(node, _MAIN)
+    within = _around(node)
     if _is_named(names, _MENU_NAME) and _link_share(node) >= 0.5 and not node.css("h1, h2"):
         return MENU
     if within is not None:
@@ -220,6 +227,15 @@ def _kind(node: LexborNode, structured: bool, before_heading: bool, whole: int) 
     if node.tag in ("ul", "ol") and (structured or before_heading) and _is_link_list(node):
         return MENU
     return ""
+
+
+def _around(node: LexborNode) -> LexborNode | None:
+    """The main part of the page around an element; what stands in `main` beside its only article is outside."""
+    within = _above(node, _MAIN)
+    if within is None or within.tag == "article" or node.css_first("article") is not None:
+        return within
+    articles = within.css("article")
+    return None if len(articles) == 1 and articles[0].css_first("h1") is not None else within
 
 
 def _is_named(names: list[str], pattern: re.Pattern[str]) -> bool:

@@ -8,11 +8,11 @@ from itertools import groupby
 from selectolax.lexbor import LexborNode
 
 from retrieval.readers import html_tables
-from retrieval.readers.html_links import address_of, host_of
+from retrieval.readers.html_lists import Lists
 from retrieval.readers.html_math import formula
 from retrieval.readers.html_parts import SILENT, is_toggle
-from retrieval.readers.numerals import numeral
 from retrieval.readers.raised import subscript, superscript
+from retrieval.readers.web_address import host_of, in_print
 
 BLOCKS = frozenset(
     "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure "
@@ -24,12 +24,6 @@ _WHITESPACE = re.compile(r"[ \t\r\n\f]+")
 _BLANKS = re.compile(r" {2,}")
 _AROUND_BREAKS = re.compile(r" *\n *")
 _FILE_NAME = re.compile(r"^\S*\.(?:png|jpe?g|gif|svg|webp|bmp|tiff?|avif)$", re.IGNORECASE)
-_LIST_TYPES = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
-_LIST_STYLES = {
-    "lower-alpha": "lowerLetter", "lower-latin": "lowerLetter", "upper-alpha": "upperLetter",
-    "upper-latin": "upperLetter", "lower-roman": "lowerRoman", "upper-roman": "upperRoman",
-}  # fmt: skip
-_LIST_STYLE = re.compile(r"list-style(?:-type)?\s*:\s*([\w-]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -64,16 +58,16 @@ class Event:
 
 @dataclass(frozen=True)
 class _Walk:
-    """What holds for a whole page; `numbers` are the next number and the step of every numbered list."""
+    """What holds for a whole page."""
 
     left_out: Mapping[int, str]
     host: str
-    numbers: dict[int, tuple[int, int]] = field(default_factory=dict)
+    lists: Lists
 
 
-def events(body: LexborNode, left_out: Mapping[int, str], own: str | None) -> Iterator[Event]:
+def events(body: LexborNode, left_out: Mapping[int, str], own: str | None, lists: Lists) -> Iterator[Event]:
     """All events of a page whose own address is `own`, or None if it does not say."""
-    return _below(body, _Walk(left_out, host_of(own)))
+    return _below(body, _Walk(left_out, host_of(own), lists))
 
 
 def block_text(run: Iterable[Event]) -> str:
@@ -127,10 +121,10 @@ def _place_of(node: LexborNode, place: Place, walk: _Walk) -> Place:
     """The place of what stands in an element."""
     tag = node.tag
     if tag in ("ul", "ol", "menu"):
-        walk.numbers[node.mem_id] = _numbering(node)
-        return replace(place, block=node, group=place.group or node.mem_id, depth=place.depth + 1)
+        walk.lists.begin(node)
+        return replace(place, block=node, group=place.group or walk.lists.group(node), depth=place.depth + 1)
     if tag == "li":
-        return replace(place, block=node, markers=[_marker(node, place.depth, walk)])
+        return replace(place, block=node, markers=[walk.lists.marker(node, place.depth)])
     if tag == "dl":  # a list inside another is as that one: to look at each takes time with the text below it
         return replace(place, block=node, described=place.described if place.group else _names_descriptions(node))
     if tag in ("dt", "dd"):
@@ -154,35 +148,6 @@ def _names_descriptions(terms: LexborNode) -> bool:
     found = {tag: [each.text().strip() for each in terms.css(tag)] for tag in ("dt", "dd")}
     lengths = {tag: sum(map(len, texts)) / max(1, len(texts)) for tag, texts in found.items()}
     return lengths["dt"] <= MAX_TERM and lengths["dd"] >= MIN_DESCRIPTION
-
-
-def _numbering(node: LexborNode) -> tuple[int, int]:
-    """The first number and the step of a list."""
-    values = node.attributes
-    if "reversed" in values:
-        entries = sum(1 for _ in html_tables.children(node, ("li",)))
-        return _integer(values.get("start"), entries), -1
-    return _integer(values.get("start"), 1), 1
-
-
-def _integer(text: str | None, default: int) -> int:
-    return int(text) if text and re.fullmatch(r"\s*-?\d{1,6}\s*", text) else default
-
-
-def _marker(item: LexborNode, depth: int, walk: _Walk) -> str:
-    """What stands before a list entry: "- " or its number, indented by the lists around it."""
-    indent = "  " * min(max(0, depth - 1), 20)
-    parent = item.parent
-    if parent is None or parent.tag != "ol":
-        return f"{indent}- "
-    number, step = walk.numbers.get(parent.mem_id, (1, 1))
-    number = _integer(item.attributes.get("value"), number)
-    walk.numbers[parent.mem_id] = number + step, step
-    style = _LIST_STYLE.search(parent.attributes.get("style") or "")
-    if style and style[1].lower() == "none":
-        return f"{indent}- "
-    form = _LIST_TYPES.get(parent.attributes.get("type") or "") or _LIST_STYLES.get(style[1].lower() if style else "")
-    return f"{indent}{numeral(number, form or 'decimal')}. "
 
 
 def _unit(node: LexborNode, before: str) -> str | None:
@@ -250,7 +215,7 @@ def _closing(node: LexborNode, place: Place, walk: _Walk) -> list[str]:
     if node.tag == "q":
         return ["”"]
     if node.tag == "a" and not re.fullmatch("h[1-6]", place.block.tag or ""):
-        return [address_of(node, walk.host)]
+        return [in_print(node.attributes.get("href") or "", node.text(), walk.host)]
     return []
 
 

@@ -8,6 +8,7 @@ from retrieval.errors import RetrievalError
 from retrieval.notes import Note, sum_notes
 from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.encoding import decode, refuse_disguised
+from retrieval.readers.flowed import unflowed
 from retrieval.readers.html import read_html
 from retrieval.readers.merge import add_document
 
@@ -95,7 +96,10 @@ class _MailWriter:
                 self.notes += page.notes
                 self.texts += 1
             return
-        text = self.cleaner.clean(decode(_as_utf8(content, charset), self.name).replace("\r\n", "\n"))
+        text = decode(_as_utf8(content, charset), self.name).replace("\r\n", "\n")
+        if str(part.get_param("format") or "").lower() == "flowed":
+            text = unflowed(text, str(part.get_param("delsp") or "").lower() == "yes")
+        text = self.cleaner.clean(text)
         if any(map(str.isalnum, text)):
             self.builder.add(text)
             self.texts += 1

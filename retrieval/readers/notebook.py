@@ -10,6 +10,7 @@ from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.encoding import decode
 from retrieval.readers.headings import markdown_headings
 from retrieval.readers.html import read_html
+from retrieval.readers.markdown_text import shown_text
 
 PICTURES, PROGRAMS = "Pictures", "Outputs that are no text"
 _OBJECT = re.compile(r"<[\w.]+(?: object)?(?: at 0x[0-9a-f]+)?>")  # stands in for what only a page can show
@@ -46,7 +47,11 @@ def _cells(notebook: Any) -> list[dict[str, Any]]:
 
 def _add_cell(cell: dict[str, Any], place: str, builder: DocumentBuilder, cleaner: Cleaner, limits: Limits) -> None:
     kind = cell.get("cell_type")
-    text = cleaner.clean(_text(cell.get("source", cell.get("input")))).strip("\n")
+    source = _text(cell.get("source", cell.get("input")))
+    if kind == "markdown":
+        source, comments = shown_text(source)
+        builder.counts.update({"Directives and comments": comments})
+    text = cleaner.clean(source).strip("\n")
     if kind == "heading" and text.strip():
         level = cell.get("level")
         builder.heading(text, level if isinstance(level, int) and 0 < level < 10 else 1)

@@ -9,6 +9,7 @@ from retrieval.readers.open_document_styles import MAX_DEPTH, Numbers, TextStyle
 from retrieval.readers.packed_xml import children, first, local, value
 from retrieval.readers.raised import at_height
 from retrieval.readers.sheets import SEPARATOR
+from retrieval.readers.web_address import in_print
 
 COMMENTS, DELETIONS, HIDDEN, PICTURES = "Comments", "Deletions", "Hidden texts", "Pictures"
 OBJECTS = "Charts and embedded objects"
@@ -203,6 +204,9 @@ class BlockWalk:
             return " " * (min(int(count), MAX_SPACES) if count.isdigit() else 1)
         if name in ("tab", "line-break"):
             return "\t" if name == "tab" else "\n"
+        if name == "a":
+            words = self.inline(each)
+            return words + in_print(value(each, "href"), words)
         if name == "note":
             self._notes.append(each)
             return f"[{_citation(each)}]"

@@ -7,7 +7,7 @@ from itertools import count
 
 import pypdfium2 as pdfium
 
-from retrieval.compat import Letters, check_pdfium, is_unmapped, needs_password
+from retrieval.compat import Letters, check_pdfium, is_unmapped, needs_password, page_text
 from retrieval.document import Document, DocumentBuilder, Limits
 from retrieval.errors import RetrievalError
 from retrieval.notes import Note
@@ -16,17 +16,18 @@ from retrieval.readers.cleaning import Cleaner
 from retrieval.readers.encoding import refuse_disguised
 from retrieval.readers.ocr import HOW_TO_GET, LATE, OutOfTime, Recogniser, ocr_note
 from retrieval.readers.pdf_arrange import GAP, arrange
+from retrieval.readers.pdf_bidi import can_be_sorted, pieces_by_place, unmirrored
 from retrieval.readers.pdf_forms import typed_values
-from retrieval.readers.pdf_layout import Line, Page
+from retrieval.readers.pdf_layout import LABEL_CHARS, Line, Page
 from retrieval.readers.pdf_letters import is_right_to_left, is_unreadable, mend_ligatures
+from retrieval.readers.pdf_marks import cut_at_marks
+from retrieval.readers.pdf_pieces import join_pieces
 from retrieval.readers.pdf_running import RUNNING, remove_running_lines
 
 # PDFium is not thread-safe: one thread of a process at a time.
 _PDFIUM = threading.Lock()
 # PDFium writes one of these where it joined a word that was hyphenated at the end of a line.
 _BROKEN = re.compile("(\\w+)[\x02\ufffe](\\w+)")
-_MARK_BEFORE = re.compile(r"\d{1,2}\s?(?=[^\W\d_])")
-_MARK_AFTER = re.compile(r"(?<=[^\W\d_])\d{1,2}(?!\w)")
 _GLUED_NUMBER = re.compile(r"^(\d{1,2}(?:\.\d{1,2})+)(?=[^\W\d_]{2})")
 # What stands before a list entry or a numbered heading, with any gap behind it.
 _LABEL = re.compile(
@@ -35,7 +36,6 @@ _LABEL = re.compile(
 _BLANK = re.compile(r"\s+")
 _FIGURE = re.compile(r"[(+−-]?[$€£¥]?\d[\d.,]*[%€)]?(?!\S)")
 _CONTROL = re.compile("[\x01-\x08\x0b\x0e-\x1f\ue000-\uf8ff]")
-RAISED_SIZE = 0.85  # largest size of a footnote mark, relative to its neighbour
 FIGURE_GAP = 0.5  # letter sizes between two numbers of a row, which a blank hardly is
 WIDEST_LETTER = 0.62  # mean width of a letter, in letter sizes, above which a word hardly is
 ASKEW = 4  # the direction of letters that stand in no quarter
@@ -121,7 +121,7 @@ def _pages(data: bytes, name: str, limits: Limits) -> _Read:
             for number in range(len(pdf)):
                 page = pdf[number]
                 text = page.get_textpage()
-                shown = text.get_text_range()
+                shown = page_text(text)
                 unreadable = is_unreadable(shown) or _is_unmapped(text, shown)
                 if recogniser and (unreadable or is_scan(page, shown)):
                     _recognise(page, number + 1, recogniser, read)
@@ -131,7 +131,7 @@ def _pages(data: bytes, name: str, limits: Limits) -> _Read:
                 else:
                     upright, *turned = _pieces(text, shown)
                     groups = [typed_values(page, pdf.formenv, upright), *turned]
-                    read.pages.append([line for group in groups for line in arrange(group, tables)])
+                    read.pages.append([line for group in groups for line in arrange(join_pieces(group), tables)])
             return read
     except pdfium.PdfiumError as error:
         if needs_password(error):
@@ -199,13 +199,32 @@ def _pieces(page: pdfium.PdfTextPage, shown: str) -> list[Page]:
 
 def _cut(letters: Letters, text: str, start: int, last: int) -> Page:
     """A line as one piece, or as several where gaps part it."""
+    if is_right_to_left(text) and can_be_sorted(text):
+        return _cut_mirrored(letters, text, start)
     units = _units(text)
     if units == len(text):
         text = mend_ligatures(text, lambda place: letters.origin(min(start + place, last)))
     pieces = (
         _parts(letters, text, start, last) if _may_have_gaps(letters, text, start, units, last) else [(0, len(text))]
     )
-    return [_line(letters, text[one:two], start + _units(text[:one]), last) for one, two in pieces]
+    return [
+        _line(letters, text[one + begin : one + end], start + _units(text[: one + begin]), last)
+        for one, two in pieces
+        for begin, end in _marks(letters, text[one:two], start + _units(text[:one]), last)
+    ]
+
+
+def _cut_mirrored(letters: Letters, text: str, start: int) -> Page:
+    """The pieces of a line from right to left, at their places in the page."""
+    page_is_mirrored, letters.mirrored = letters.mirrored, True
+    found = list(pieces_by_place(letters, text, start))
+    letters.mirrored = page_is_mirrored
+    return found if page_is_mirrored else [unmirrored(line) for line in found]
+
+
+def _marks(letters: Letters, text: str, start: int, last: int) -> list[tuple[int, int]]:
+    """Where marks part a piece; letters of two UTF-16 units are not looked at."""
+    return cut_at_marks(letters, text, start, last) if _units(text) == len(text) else [(0, len(text))]
 
 
 def _may_have_gaps(letters: Letters, text: str, start: int, units: int, last: int) -> bool:
@@ -239,30 +258,17 @@ def _parts(letters: Letters, text: str, start: int, last: int) -> list[tuple[int
 
 
 def _line(letters: Letters, text: str, start: int, last: int) -> Line:
-    """A piece from its first character to its final one, which are places on the page.
-
-    A space separates a raised footnote mark from the word beside it, and the mark does not set the line's size.
-    """
+    """A piece from its first character to its final one, which are places on the page; a label sets no size."""
     final = min(start + _units(text) - 1, last)
-    opening = _MARK_BEFORE.match(text)
-    skipped = opening.end() if opening and _is_raised(letters, start, start + opening.end()) else 0
-    cuts = [len(text[:skipped].rstrip())] if skipped and not text[skipped - 1].isspace() else []
-    for mark in _MARK_AFTER.finditer(text):
-        place = start + _units(text[: mark.start()])
-        cuts += [mark.start()] if _is_raised(letters, place, place - 1) else []
-    parts = [text[one:two] for one, two in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-    place = min(start + skipped, final)
-    first, end = letters.loose_box(place), letters.loose_box(final)
-    text = _GLUED_NUMBER.sub(r"\1 ", " ".join(parts))
-    base = letters.origin(place)[1]
+    first, end = letters.loose_box(start), letters.loose_box(final)
+    base = letters.origin(start)[1]
     drop = max(0.0, base - letters.origin(final)[1])
-    return Line(text, first[0], first[2], end[1], base, letters.size(place), drop)
-
-
-def _is_raised(letters: Letters, place: int, beside: int) -> bool:
-    """Whether a character is smaller than the one beside it and its baseline is higher."""
-    smaller = letters.size(place) < RAISED_SIZE * letters.size(beside)
-    return smaller and letters.origin(place)[1] > letters.origin(beside)[1]
+    label, _, rest = text.partition(" ")
+    size = letters.size(start)
+    if rest and len(label) <= LABEL_CHARS:
+        size = min(size, letters.size(min(start + len(label) + 1, last)))
+    line = Line(_GLUED_NUMBER.sub(r"\1 ", text), first[0], first[2], end[1], base, size, drop)
+    return replace(line, typed=True) if letters.has_fixed_pitch(start) else line
 
 
 def _units(text: str) -> int:
@@ -276,7 +282,7 @@ def _vocabulary(pages: list[Page], pattern: str) -> set[str]:
 def repair_lines(pages: list[Page], cleaner: Cleaner) -> list[Page]:
     """Clean every line and join the words that a line end broke.
 
-    A hyphen stays where the document has the hyphenated word elsewhere, or has both halves as words and not the whole.
+    A hyphen stays in a web address, and where the document has the hyphenated word, or both halves and not the whole.
     """
     hyphenated = _vocabulary(pages, r"\w+-\w+")
     words = _vocabulary(pages, r"(?<![\w\x02\ufffe])\w+(?![\w\x02\ufffe])")
@@ -284,7 +290,8 @@ def repair_lines(pages: list[Page], cleaner: Cleaner) -> list[Page]:
     def join(match: re.Match[str]) -> str:
         halves, whole = (match[1].casefold(), match[2].casefold()), (match[1] + match[2]).casefold()
         hyphenated_word = "-".join(halves) in hyphenated or (whole not in words and words.issuperset(halves))
-        return f"{match[1]}-{match[2]}" if hyphenated_word else match[1] + match[2]
+        in_address = "//" in match.string[: match.start()].rpartition(" ")[2]
+        return f"{match[1]}-{match[2]}" if hyphenated_word or in_address else match[1] + match[2]
 
     cleaned: list[Page] = []
     for page in pages:

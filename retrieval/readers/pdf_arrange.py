@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from retrieval.readers.pdf_layout import Line, Page
+from retrieval.readers.pdf_columns import parted
+from retrieval.readers.pdf_layout import LABEL_CHARS, Line, Page
 
 SEPARATOR = " | "
 GAP = 1.0  # letter sizes between two pieces of one row
@@ -17,6 +18,7 @@ WIDE_GAP = 2.0  # the same where two rows are all there is
 SAME_ROW = 0.35  # letter sizes between the baselines of the pieces of one row
 PROSE_WORDS = 3.5  # median words per piece from which a column is prose
 ROW_PITCH = 1.7  # row distance, relative to the usual one, up to which rows are of one region
+UNFINISHED_WORDS = 3  # words of a cell that goes on in the next line
 WRAPPED = 0.75  # distance to the row above, relative to the usual one, below which an incomplete row continues it
 
 _Gap = tuple[float, float]
@@ -38,10 +40,12 @@ class _Row:
 
 
 def arrange(pieces: Sequence[Line], tables: Iterator[int]) -> Page:
-    """The lines of a page in reading order; `tables` gives each table its number.
+    """The lines of a page in reading order; `tables` gives each table its number."""
+    return [line for group in parted(pieces) for line in _arranged(group, tables)]
 
-    A page on which no pieces stand side by side comes back as it is, in the order of the file.
-    """
+
+def _arranged(pieces: Sequence[Line], tables: Iterator[int]) -> Page:
+    """The lines of a part of a page; one on which no pieces stand side by side stays in the order of the file."""
     rows = _rows(pieces)
     if all(len(row.pieces) == 1 for row in rows):
         return list(pieces)
@@ -128,13 +132,14 @@ def _still_open(gaps: Sequence[_Gap], row: _Row) -> list[_Gap]:
     kept = []
     for left, right in gaps:
         for piece in row.pieces:
-            if piece.left < (left + right) / 2 < piece.right:
-                break
-            left = max(left, piece.right) if piece.right <= (left + right) / 2 + size else left
-            right = min(right, piece.left) if piece.left >= (left + right) / 2 - size else right
-        else:
-            if right - left >= GAP * size:
-                kept.append((left, right))
+            if piece.left < right and piece.right > left:
+                # The piece belongs to the side at which less of the gap is left.
+                if piece.left - left <= right - piece.right:
+                    left = piece.right
+                else:
+                    right = piece.left
+        if right - left >= GAP * size:
+            kept.append((left, right))
     return kept
 
 
@@ -192,11 +197,12 @@ def _joined(row: _Row) -> Line:
     if len(row.pieces) == 1:
         return first
     cells = tuple(piece.text for piece in row.pieces)
-    return replace(first, text=" ".join(cells), right=last.right, drop=last.drop, cells=cells)
+    size = min(first.size, row.pieces[1].size) if len(first.text) <= LABEL_CHARS else first.size
+    return replace(first, text=" ".join(cells), right=last.right, size=size, drop=last.drop, cells=cells)
 
 
 def _table(rows: Sequence[_Row], gaps: Sequence[_Gap], number: int) -> Page:
-    """One line per row; a row with empty cells that follows closely continues the one above."""
+    """One line per row; one that follows closely with empty cells, or amid sentences, continues the row above."""
     edges = _edges(rows, gaps)
     distances = [one.base - two.base for one, two in zip(rows, rows[1:], strict=False)]
     usual = median(distances) if distances else 0.0
@@ -207,7 +213,8 @@ def _table(rows: Sequence[_Row], gaps: Sequence[_Gap], number: int) -> Page:
             column = sum(x >= edge for edge in edges)
             cells[column] = f"{cells[column]} {text}".strip()
         close = place > 0 and distances[place - 1] < WRAPPED * usual
-        if lines and close and not all(cells):
+        apart = lines and all(cells) and all(lines[-1][1])
+        if lines and (close and not apart or _goes_on(lines[-1][1], cells)):
             above = lines[-1][1]
             lines[-1] = lines[-1][0], [f"{one} {two}".strip() for one, two in zip(above, cells, strict=True)]
         else:
@@ -216,6 +223,14 @@ def _table(rows: Sequence[_Row], gaps: Sequence[_Gap], number: int) -> Page:
     joint = " " if labels else SEPARATOR
     right = max(piece.right for row in rows for piece in row.pieces)
     return [replace(line, text=joint.join(cells).strip(), right=right, table=number) for line, cells in lines]
+
+
+def _goes_on(above: Sequence[str], cells: Sequence[str]) -> bool:
+    """Whether each cell of a row goes on with an unfinished one of several words above it."""
+    pairs = [(one, two) for one, two in zip(above, cells, strict=True) if two]
+    unfinished = all(two[0].islower() and one and one[-1] not in ".!?:;" for one, two in pairs)
+    several = any(len(one.split()) >= UNFINISHED_WORDS and " " in two for one, two in pairs)
+    return unfinished and several
 
 
 def _edges(rows: Sequence[_Row], gaps: Sequence[_Gap]) -> list[float]:

@@ -18,6 +18,8 @@ CONTENTS_LINES = 3  # dotted lines from which on a page is part of a table of co
 MARGIN_LINES = 8  # body lines that a page needs to show its right margin
 PARAGRAPH_GAP = 1.35  # relative to the usual distance of lines
 LIST_GAP = 2.0  # the same between two entries of a list
+CODE_GAP = 3.0  # letter sizes between two lines of a program, which may have an empty one between
+LABEL_CHARS = 3  # of a number or bullet before an entry of a list, which may be larger than its text
 SAME_LINE = 0.2  # letter sizes between the baselines of two pieces of one line
 PARAGRAPH = "\n\n"
 _BULLET = re.compile(r"^(?:[•‣◦▪●○■□–*·-]\s|\(?(?:\d{1,2}|[a-z])[.)]\s)")
@@ -39,7 +41,7 @@ class Line:
 
     Where PDFium joins a hyphenated word it makes one line of two: the last letter then stands lower by `drop`.
     `margin` is the right end of its column, where the page has several; `table` numbers the table that it is a row of.
-    `cells` are its pieces where wide gaps part it.
+    `cells` are its pieces where wide gaps part it. `typed` says that its letters are all of one width.
     """
 
     text: str
@@ -52,6 +54,7 @@ class Line:
     margin: float = 0.0
     table: int = 0
     cells: tuple[str, ...] = ()
+    typed: bool = False
 
 
 Page = list[Line]
@@ -103,6 +106,7 @@ class _Measures:
     pitch: float
     right: float
     sure: bool  # whether the page before has lines enough to show its margin
+    typed: bool  # whether most of the text is in letters of one width
     levels: dict[float, int]
 
 
@@ -118,6 +122,7 @@ def _measure(pages: Sequence[Page]) -> _Measures:
         pitch=median(close) if close else 1.2,
         right=_right_margin(lines, 0.0),
         sure=True,
+        typed=2 * sum(len(line.text) for line in lines if line.typed) > sum(len(line.text) for line in lines),
         levels={size: level for level, size in enumerate(sorted(larger, reverse=True), start=1)},
     )
 
@@ -180,8 +185,13 @@ def _joint(previous: Line, line: Line, measures: _Measures, same_page: bool) -> 
     gap = (previous.base - previous.drop - line.base) / (line.size or 1)
     if previous.table or line.table:
         return "\n" if previous.table == line.table else PARAGRAPH
+    if line.typed and previous.typed and not measures.typed and same_page and SAME_LINE < gap < CODE_GAP:
+        return "\n"  # the lines of a program
     if abs(line.size - previous.size) > 0.1 * measures.body or _is_next_heading(previous, line, measures):
         return PARAGRAPH
+    if same_page and SAME_LINE < gap <= PARAGRAPH_GAP * measures.pitch and line.size > HEADING_SIZE * measures.body:
+        if abs(line.left - previous.left) > 0.8 * line.size:
+            return _glue(previous, line) if _is_centred_below(previous, line, measures) else PARAGRAPH
     if same_page and abs(gap) < SAME_LINE and line.left >= previous.right:
         return "" if line.text[0] in ",.;:!?)" else " "
     if not same_page or gap < 0:  # a new page or column
@@ -197,6 +207,12 @@ def _joint(previous: Line, line: Line, measures: _Measures, same_page: bool) -> 
     return _glue(previous, line)
 
 
+def _indent(line: Line, edge: float) -> str:
+    """The blanks before a line of a program that begins further right than others."""
+    width = (line.right - line.left) / len(line.text)
+    return " " * round((line.left - edge) / width) if line.typed and width > 0 else ""
+
+
 def _is_next_heading(previous: Line, line: Line, measures: _Measures) -> bool:
     """Whether a line of a heading's size begins another one: the one before it begins as far left and ends early."""
     if min(line.size, previous.size) <= HEADING_SIZE * measures.body or line.text[0].islower():
@@ -204,6 +220,13 @@ def _is_next_heading(previous: Line, line: Line, measures: _Measures) -> bool:
     if _BULLET.match(previous.text) and _BULLET.match(line.text):  # entries of a list in large letters
         return False
     return abs(line.left - previous.left) < 0.5 * line.size and _ends_early(previous, line, measures)
+
+
+def _is_centred_below(previous: Line, line: Line, measures: _Measures) -> bool:
+    """Whether a line stands centred below one in which its first word would not have had room."""
+    centred = abs(line.left + line.right - previous.left - previous.right) < line.size
+    room = 2 * (measures.right - previous.right)
+    return centred and room < len(line.text.split(maxsplit=1)[0]) * 0.55 * line.size + line.size
 
 
 def _ends(text: str) -> bool:
@@ -237,7 +260,11 @@ def _block(run: Sequence[_JoinedLine], measures: _Measures, contents: bool) -> B
     # Where every line ends a sentence, lines are what the author wrote.
     glued = [before.text for (_, _, before), (link, _, _) in zip(run, run[1:], strict=False) if link == " "]
     apart = len(glued) >= 2 and all(map(_ends, [*glued, run[-1][2].text]))
-    text = first.text + "".join(("\n" if apart and link == " " else link) + line.text for link, _, line in run[1:])
+    edge = min(line.left for _, _, line in run)
+    text = _indent(first, edge) + first.text
+    for link, _, line in run[1:]:
+        text += "\n" if apart and link == " " else link
+        text += (_indent(line, edge) if link == "\n" else "") + line.text
     level = 0
     entry = contents and text[-1].isdigit()
     if joint == PARAGRAPH and not entry and len(text) <= MAX_TITLE and any(map(str.isalpha, text)):

@@ -8,6 +8,7 @@ from retrieval.readers.pdf_layout import HEADING_SIZE, LEADERS, Line, Page, body
 
 NEIGHBOURS = 2  # pages on each side to compare with: the headers of left and right pages alternate
 SAME_CHARACTERS = 8  # of a part of a running header that stays where another part changes
+WATERMARK = 2.5  # least size of a word behind the text, relative to the body
 RUNNING = "Page headers, footers and page numbers"
 _PAGE_NUMBER = re.compile(
     r"^[\W_]*(?:page|seite|trang|página|p\.)?\s*(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:of|/|von|de|sur)\s*\d{1,4})?[\W_]*$",
@@ -25,8 +26,7 @@ def remove_running_lines(pages: Sequence[Page]) -> tuple[list[Page], list[tuple[
 
     Where all lines repeat on every page they are the text, as in a form: then nothing is left out.
     """
-    removed: list[tuple[int, str]] = []
-    remaining = list(pages)
+    remaining, removed = _without_watermarks(pages)
     paged = False
     for top in (True, False, True, False):
         edges = [_edge(page, top) for page in remaining]
@@ -42,6 +42,21 @@ def remove_running_lines(pages: Sequence[Page]) -> tuple[list[Page], list[tuple[
             for page, edge, drop in zip(remaining, edges, running, strict=True)
         ]
     return (remaining, removed) if any(remaining) else (list(pages), [])
+
+
+def _without_watermarks(pages: Sequence[Page]) -> tuple[list[Page], list[tuple[int, str]]]:
+    """The pages without very large words that stand at the same place of most pages, such as "DRAFT", and these."""
+    large = WATERMARK * body_size(pages)
+    counts = Counter(_place_of(line) for page in pages for line in page if line.size >= large)
+    marks = {place for place, count in counts.items() if count > 1 and 2 * count >= len(pages)}
+    if not marks:
+        return list(pages), []
+    removed = [(number, line.text) for number, page in enumerate(pages, 1) for line in page if _place_of(line) in marks]
+    return [[line for line in page if _place_of(line) not in marks] for page in pages], removed
+
+
+def _place_of(line: Line) -> tuple[str, int, int, int]:
+    return line.text, round(line.left), round(line.base), round(line.size)
 
 
 def _edge(page: Page, top: bool) -> Line | None:

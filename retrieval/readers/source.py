@@ -1,6 +1,7 @@
 """Reads source text that is kept as it is: programs under their file's name, and TeX under its own headings."""
 
 import re
+from collections.abc import Iterator
 
 from retrieval.document import Document, DocumentBuilder, HeadingMark, Limits
 from retrieval.readers.cleaning import Cleaner
@@ -18,8 +19,8 @@ _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%.*")
 _COMMAND = re.compile(r"\\[a-zA-Z]+\*?\s*|\\(?=[&%#$_])|[{}~]")
 # In these a percent sign begins no comment.
 _LITERAL = re.compile(r"\\verb\*?([^A-Za-z\s*]).*?\1|\\(?:url|path|nolinkurl|href)\{[^{}]*\}")
-_UNREAD = re.compile(r"^[ \t]*\\begin\{comment\}(.*?)\\end\{comment\}[ \t]*\n?", re.DOTALL | re.MULTILINE)
-_VERBATIM = re.compile(r"(\\begin\{(verbatim|lstlisting|minted)\*?\}.*?\\end\{\2\*?\})", re.DOTALL)
+_UNREAD = re.compile(r"^[ \t]*\\begin\{(comment)\}", re.MULTILINE)
+_VERBATIM = re.compile(r"\\begin\{((?:verbatim|lstlisting|minted)\*?)\}")
 
 
 def read_code(data: bytes, name: str, limits: Limits) -> Document:
@@ -45,14 +46,9 @@ def read_tex(data: bytes, name: str, limits: Limits) -> Document:
         TooLong: more text than the limits allow.
     """
     decoded, builder, cleaner = decode_file(data, name), DocumentBuilder(limits.max_chars), Cleaner()
-    pieces = _VERBATIM.split(decoded.text.replace("\r\n", "\n"))
     source = "".join(
-        with_letters(_without_comments(piece, builder), decoded.text)
-        if place % 3 == 0
-        else piece
-        if place % 3 == 1
-        else ""
-        for place, piece in enumerate(pieces)
+        piece if verbatim else with_letters(_without_comments(piece, builder), decoded.text)
+        for piece, verbatim in _parted(decoded.text.replace("\r\n", "\n"), _VERBATIM)
     )
     head, begin, body = source.partition("\\begin{document}")
     if begin:
@@ -82,7 +78,31 @@ def _without_comments(text: str, builder: DocumentBuilder) -> str:
             builder.leave_out(COMMENTS, comment)
         if line[: found.end(1)].strip():
             lines.append(line[: found.end(1)])
-    kept = "\n".join(lines)
-    for found in _UNREAD.finditer(kept):
-        builder.leave_out(COMMENTS, found[1].strip())
-    return _UNREAD.sub("", kept)
+    kept: list[str] = []
+    for piece, unread in _parted("\n".join(lines), _UNREAD):
+        if unread:
+            builder.leave_out(COMMENTS, _UNREAD.sub("", piece).removesuffix("\\end{comment}").strip())
+        else:
+            kept.append(piece.removeprefix("\n") if kept else piece)
+    return "".join(kept)
+
+
+def _parted(text: str, begin: re.Pattern[str]) -> Iterator[tuple[str, bool]]:
+    """The text in pieces, and whether each is an environment that begins so; one without an end is text.
+
+    A search for the end of each beginning would take quadratic time where the ends are missing.
+    """
+    place = 0
+    endless: set[str] = set()
+    for match in begin.finditer(text):
+        if match.start() < place or match[1] in endless:
+            continue
+        closing = f"\\end{{{match[1]}}}"
+        found = text.find(closing, match.end())
+        if found < 0:
+            endless.add(match[1])
+            continue
+        yield text[place : match.start()], False
+        place = found + len(closing)
+        yield text[match.start() : place], True
+    yield text[place:], False

@@ -28,7 +28,7 @@ Row = dict[str, Any]
 class Table:
     """Rows that all have these columns; `malformed` counts those left out, `fault` says where the first one is.
 
-    `notes` say how the file was decoded.
+    `notes` say how the file was decoded, and what stands above the table.
     """
 
     columns: tuple[str, ...]

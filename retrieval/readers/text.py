@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from retrieval.document import Document, DocumentBuilder, HeadingMark, LeftOut, Limits, heading_spans
 from retrieval.notes import Note, left_out_notes
-from retrieval.readers import headings
+from retrieval.readers import headings, markdown_text
 from retrieval.readers.blobs import BLOBS, MARK, remove_blobs
 from retrieval.readers.chats import add_chat, is_chat
 from retrieval.readers.cleaning import Cleaner
@@ -44,13 +44,17 @@ def read_restructured(data: bytes, name: str, limits: Limits) -> Document:
 
 
 def read_markdown(data: bytes, name: str, limits: Limits) -> Document:
-    """Markdown text with its marks."""
-    return _document(decode_file(data, name), name, limits, lambda text: (text, headings.markdown_headings(text), []))
+    """Markdown text with its marks; comments are left out, and entities are the letters that they stand for."""
+    decoded = decode_file(data, name)
+    text, removed = markdown_text.shown_text(decoded.text.replace("\r\n", "\n"))
+    notes = (*decoded.notes, *left_out_notes({"Directives and comments": removed}))
+    shown = replace(decoded, text=text, notes=notes)
+    return _document(shown, name, limits, lambda text: (text, headings.markdown_headings(text), []))
 
 
 def _plain_structure(text: str) -> Structure:
     text, underlined, removed = headings.remove_rules(text)
-    marks = headings.merge_headings(underlined, headings.plain_headings(text))
+    marks = headings.merge_headings(underlined, headings.marked_headings(text) or headings.plain_headings(text))
     return text, marks, left_out_notes({"Ruled lines": removed})
 
 

@@ -182,7 +182,6 @@ BOMBS: dict[str, Bomb] = {
     "page.eml": (
         lambda: message(b"Content-Type: text/html\n\n" + b"<div>" * 100_000), LIMITS, "more than 10,000 deep, the limit"
     ),
-    "verbatim.tex": (lambda: b"text\n" + b"\\begin{verbatim}" * 60_000, SHORT, SECONDS),
     "macros.tex": (lambda: rb"\def\a{\a\a}" * 100_000 + b"text", LIMITS, "characters"),
     "cues.srt": (lambda: subtitles("and no end of it", 80_000), LIMITS, "characters"),
     "sound.srt": (lambda: subtitles("♪" + " " * 1_000_000 + "x", 3), SHORT, SECONDS),

@@ -38,9 +38,16 @@ def style(name: str) -> str:
     return f'<w:pStyle w:val="{name}"/>'
 
 
-def word_of(body: str, space: str = W, **parts: str) -> bytes:
-    """A Word file with this body; `parts` are the contents of further parts, such as `footnotes` or `header1`."""
-    files, relations = {}, []
+def word_of(body: str, space: str = W, links: dict[str, str] | None = None, **parts: str) -> bytes:
+    """A Word file with this body; `parts` are the contents of further parts, such as `footnotes` or `header1`.
+
+    `links` are the addresses of the links of the body, by their ids.
+    """
+    files = {}
+    relations = [
+        f'<Relationship Id="{key}" Type="{_RELATION}/hyperlink" Target="{address}" TargetMode="External"/>'
+        for key, address in (links or {}).items()
+    ]
     for name, content in {"styles": STYLES, **parts}.items():
         kind = name.rstrip("0123456789")
         tag = {"header": "hdr", "footer": "ftr"}.get(kind, kind)

@@ -130,3 +130,53 @@ def test_a_strict_word_file_is_read(write: Write) -> None:
     data = word_of(p("One", style("H1")) + p("text"), space="http://purl.oclc.org/ooxml/wordprocessingml/main")
     document = read_document(write("a.docx", data))
     assert (document.text, labels(document)) == ("One\n\ntext", ["One"])
+
+
+PICTURE = '<w:r><w:drawing><x:docPr xmlns:x="wp" descr="{}"/></w:drawing></w:r>'
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (f"{r('See ')}<w:hyperlink r:id='k1'>{r('our site')}</w:hyperlink>{r('.')}", "See our site (https://a.example/x)."),
+        (f"<w:hyperlink r:id='k1'>{r('https://a.example/x')}</w:hyperlink>", "https://a.example/x"),
+        (f"<w:hyperlink r:id='k2'>{r('write')}</w:hyperlink><w:hyperlink w:anchor='b'>{r(' below')}</w:hyperlink>",
+         "write below"),
+        (field('HYPERLINK "https://b.example/"', r("old page")) + r(" too"), "old page (https://b.example/) too"),
+        (field('HYPERLINK \\l "below"', r("below")), "below"),
+        (r("Plan:") + PICTURE.format("The fuse box is beside the door"), "Plan: The fuse box is beside the door"),
+        (r("Plan") + PICTURE.format("A dog&#10;&#10;Description automatically generated"), "Plan"),
+        (r("Plan") + PICTURE.format("scan 1.png"), "Plan scan 1.png"),
+        (r("Plan") + PICTURE.format("scan1.png"), "Plan"),
+        (r("Name:") + r("Click here", '<w:rStyle w:val="PlaceholderText"/>'), "Name:"),
+    ],
+)  # fmt: skip
+def test_links_and_pictures_say_what_the_author_wrote(write: Write, content: str, text: str) -> None:
+    links = {"k1": "https://a.example/x", "k2": "mailto:a@b.example"}
+    assert read_document(write("a.docx", word_of(p(content) + p("end"), links=links))).text == f"{text}\n\nend"
+
+
+def test_a_link_of_a_note_does_not_get_an_address_of_the_body(write: Write) -> None:
+    note = f'<w:footnote w:id="1"><w:p><w:hyperlink r:id="k1">{r("there")}</w:hyperlink></w:p></w:footnote>'
+    body = p(f'{r("Here")}<w:r><w:footnoteReference w:id="1"/></w:r>')
+    document = read_document(write("a.docx", word_of(body, links={"k1": "https://a.example"}, footnotes=note)))
+    assert document.text == "Here[1]\n\n[1] there"
+
+
+CONTENTS_STYLE = '<w:style w:type="paragraph" w:styleId="V1"><w:name w:val="toc 1"/></w:style>'
+
+
+def test_a_table_of_contents_is_left_out_and_counted(write: Write) -> None:
+    begin, middle, end = (f'<w:r><w:fldChar w:fldCharType="{kind}"/></w:r>' for kind in ("begin", "separate", "end"))
+    code = "<w:r><w:instrText> TOC 1 </w:instrText></w:r>"
+    tab = "<w:r><w:tab/></w:r>"
+    body = (
+        p(f"{begin}{code}{middle}{r('1 Noise')}{tab}{r('3')}")
+        + p(f"{r('2 Waste')}{tab}{r('12')}")
+        + p(f"{r('No entry of it')}{end}")
+        + p(f"{r('3 Water')}{tab}{r('9')}", style("V1"))
+        + p(f"{r('Room')}{tab}{r('12')}")
+    )
+    document = read_document(write("a.docx", word_of(body, styles=CONTENTS_STYLE)))
+    assert document.text == "No entry of it\n\nRoom\t12"
+    assert dropped(document) == [("Tables of contents", each) for each in ("1 Noise 3", "2 Waste 12", "3 Water 9")]

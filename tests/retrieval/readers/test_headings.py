@@ -1,5 +1,7 @@
 """Headings of Markdown and of plain text."""
 
+import pytest
+
 from retrieval.readers.dispatch import read_document
 from tests.conftest import Write
 from tests.fakes.files import labels
@@ -73,3 +75,39 @@ def test_a_sentence_that_a_named_line_begins_is_no_heading(write: Write) -> None
 def test_code_in_three_backticks_within_a_line_hides_no_heading(write: Write) -> None:
     text = "# Lamp\n\n```npm install```\n\n## Oil\n\nwords\n\n```sh\n# a comment\n```\n\n## Wick\n\nwords"
     assert labels(read_document(write("a.md", text))) == ["Lamp", "Lamp > Oil", "Lamp > Wick"]
+
+
+def test_a_title_of_two_lines_is_one_heading(write: Write) -> None:
+    text = "A very long\ntwo-line title\n===\n\nSub\ntitle\n---\n\nword\n```\ncode\n```\nLast\n---\n\nend"
+    assert [label.split(" > ")[-1] for label in labels(read_document(write("a.md", text)))] == [
+        "A very long two-line title",
+        "Sub title",
+        "Last",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("'''Vell'''\n\n== History ==\nIt burnt.\n\n=== Fires ===\nTwo.", ["History", "History > Fires"]),
+        (
+            "= Manual\n:toc:\n\n== Engine\n\nTurn it.\n\n== Sail\n\nUp.",
+            ["Manual", "Manual > Engine", "Manual > Sail"],
+        ),
+        ("#+TITLE: House\n* Rooms\nTwo.\n** TODO Bath  :wet:\nOne.", ["Rooms", "Rooms > Bath"]),
+        ("Buy:\n* milk\n* eggs\n\nif a == b == c\n", []),
+    ],
+)
+def test_headings_of_other_markup_in_plain_text(write: Write, text: str, found: list[str]) -> None:
+    assert labels(read_document(write("a.txt", text))) == found
+
+
+def test_markdown_shows_no_comments_and_its_entities_as_letters(write: Write) -> None:
+    text = (
+        "<!-- secret\n4711 -->\nOpen&nbsp;from 8&ndash;18 h <!-- x -->now, `&amp;` &lt;b&gt;.\n\n"
+        "[//]: # (a note)\nEnd & co <!-- open\n\n```html\n<!-- code -->&nbsp;\n```"
+    )
+    document = read_document(write("a.md", text))
+    shown = "Open from 8–18 h now, `&amp;` <b>.\n\nEnd & co <!-- open\n\n```html\n<!-- code -->&nbsp;\n```"
+    assert document.text == shown
+    assert document.sentences == ("Directives and comments left out: 3.",)

@@ -331,3 +331,10 @@ def test_an_encrypted_odt_is_refused(write: Write) -> None:
     parts = {**GOOD["a.odt"], "META-INF/manifest.xml": "<manifest><encryption-data/></manifest>"}
     with pytest.raises(RetrievalError, match="is password-protected"):
         read_document(write("a.odt", packed(parts)))
+
+
+def test_a_link_of_an_open_document_says_where_it_leads(write: Write) -> None:
+    links = ("https://a.example/x", "#below", "mailto:a@b.example")
+    body = "".join(f'<text:p>See <text:a x:href="{each}" xmlns:x="x">it</text:a> now.</text:p>' for each in links)
+    document = read_document(write("a.odt", packed(open_document(body))))
+    assert document.text == "See it (https://a.example/x) now.\n\nSee it now.\n\nSee it now."

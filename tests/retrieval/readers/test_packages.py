@@ -3,6 +3,7 @@
 import io
 import json
 import stat
+import time
 import zipfile
 from email.message import EmailMessage
 
@@ -122,6 +123,19 @@ def test_a_bad_epub_is_refused(write: Write, more: dict[str, str], message: str)
 
 
 # EML
+
+
+@pytest.mark.parametrize(
+    ("more", "sent", "text"),
+    [
+        ("", "The hall \r\nis big.\r\n\r\n> It is \r\n> old.\r\n>> So? \r\nNo.\r\n- a\r\n- b",
+         "The hall is big.\n\n> It is old.\n>> So?\nNo.\n- a\n- b"),
+        ("; delsp=yes", "yester \r\nday, the \r\n  man\r\n-- \r\nAnn", "yesterday, the man\n--\nAnn"),
+    ],
+)  # fmt: skip
+def test_lines_of_a_message_that_flow_are_joined(write: Write, more: str, sent: str, text: str) -> None:
+    head = f"From: a@example.org\r\nContent-Type: text/plain; format=flowed{more}\r\n\r\n"
+    assert read_document(write("a.eml", (head + sent).encode())).text.partition("\n\n")[2] == text
 
 
 def test_a_message_is_read_with_its_page_and_its_attachments_counted(write: Write) -> None:
@@ -251,6 +265,24 @@ def test_what_a_notebook_shows_in_place_of_an_object_is_read(write: Write) -> No
 )
 def test_tex_shows_its_letters_and_literals(write: Write, source: str, shown: str) -> None:
     assert read_document(write("a.tex", source)).text == shown
+
+
+def test_a_notebook_shows_no_comments_of_its_markdown(write: Write) -> None:
+    cells = [
+        {"cell_type": "markdown", "source": "<!-- x -->\nTotal&nbsp;rain"},
+        {"cell_type": "code", "source": "'&lt;'"},
+    ]
+    document = read_document(write("a.ipynb", json.dumps({"cells": cells})))
+    assert document.text == "Total rain\n\n'&lt;'"
+    assert document.sentences == ("Directives and comments left out: 1.",)
+
+
+@pytest.mark.parametrize("begins", ["\\begin{comment}\n", "\\begin{verbatim}", "\\begin{minted}\\end{lstlisting}"])
+def test_environments_that_never_end_take_no_quadratic_time(write: Write, begins: str) -> None:
+    path = write("a.tex", begins * 20_000)
+    begun = time.process_time()
+    read_document(path)
+    assert time.process_time() - begun < 3
 
 
 def test_a_program_is_read_under_its_name(write: Write) -> None:

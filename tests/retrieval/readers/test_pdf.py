@@ -88,6 +88,11 @@ def test_a_line_ends_within_a_word_where_a_script_has_no_blanks(first: str, seco
     assert made.text == joined
 
 
+def test_a_broken_web_address_keeps_its_hyphen() -> None:
+    (page,) = repair_lines([[line("See https://a.example/be\x02cause for infor\x02mation", 700)]], Cleaner())
+    assert page[0].text == "See https://a.example/be-cause for information"
+
+
 def test_pieces_of_one_line_stay_together() -> None:
     pieces = [line("Within each of the trees 2", 700, right=200), line(", there are", 700, left=200, right=260)]
     assert [block.text for block in blocks([pieces])] == ["Within each of the trees 2, there are"]

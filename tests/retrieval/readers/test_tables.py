@@ -262,3 +262,10 @@ def test_a_parquet_file_is_read_within_the_childs_limits(tmp_path: Path) -> None
     assert (tmp_path / "bomb.parquet").stat().st_size < 1_000_000
     document = read_in_sandbox(tmp_path / "bomb.parquet", "bomb.parquet", None, Limits())
     assert len(document.text) <= 1_000_000
+
+
+@pytest.mark.parametrize("above", ["Report: Members\nDate: 2024-01-01\n\n", "# exported in 2024\n# by Ann\n"])
+def test_lines_above_a_short_table_are_no_header_and_are_counted(write: Write, above: str) -> None:
+    document = read_document(write("a.csv", f'{above}name,town\nAnn,"Vell"\nBen,Oban\n'))
+    assert document.text == "name: Ann, town: Vell\n\nname: Ben, town: Oban"
+    assert document.sentences == ("Lines above the table left out: 2.",)

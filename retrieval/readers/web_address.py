@@ -1,9 +1,7 @@
-"""What is said of a link beside its words: the address that it leads to, where that is another site."""
+"""What is said of a link beside its words: the address that it leads to, as in print. Knows no file format."""
 
 import re
 from urllib.parse import parse_qs, urlsplit
-
-from selectolax.lexbor import LexborNode
 
 MAX_ADDRESS = 200  # characters; longer addresses hold session data
 _WEB = re.compile(r"https?://([^/?#\s]+)\S*$", re.IGNORECASE)
@@ -15,10 +13,9 @@ _DETOUR = re.compile(
 )
 
 
-def address_of(link: LexborNode, own: str) -> str:
-    """What follows the words of a link to another host than `own`, as in print: " (https://…)"."""
-    address = _target(link.attributes.get("href") or "")
-    words = link.text().strip()
+def in_print(address: str, words: str, own: str = "") -> str:
+    """What follows the words of a link to another host than `own`: " (https://…)"."""
+    address, words = _target(address), words.strip()
     host = host_of(address)
     shown = words.rstrip("/") == address.rstrip("/")
     return "" if not host or host == own or not words or shown or len(address) > MAX_ADDRESS else f" ({address})"
