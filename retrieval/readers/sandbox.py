@@ -40,6 +40,8 @@ _CHILD_ENVIRONMENT = (
     "TMPDIR",
     "SYSTEMROOT",
 )
+# Reading multiplies no matrices, and the buffers of a thread that may do so count as the child's memory.
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # py3langid, which tells code pages apart, unpacks its model into an unnamed file of 70 MB.
 MODEL_BYTES = 100_000_000
 _TIME_SIGNALS = (-signal.SIGXCPU,) if sys.platform != "win32" else ()
@@ -116,7 +118,7 @@ def _child_answer(request: Request, name: str, limits: Limits) -> Answer:
 def _environment(hub: bool) -> Iterator[dict[str, str]]:
     """The child's environment; for the Hub also its address, proxies and token, and a temporary folder as cache."""
     names = (*_CHILD_ENVIRONMENT, *(_HUB_ENVIRONMENT if hub else ()))
-    passed = {name: os.environ[name] for name in names if name in os.environ}
+    passed = {**{name: os.environ[name] for name in names if name in os.environ}, **_ONE_THREAD}
     if not hub:
         yield passed
         return
