@@ -2,6 +2,7 @@
 
 import math
 import mmap
+import sys
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from itertools import takewhile
 import torch
 from torch import Tensor
 
+PRIVATE = 0 if sys.platform == "win32" else mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 MIN_SHARED_TOKENS = 8  # with fewer in common, keys are computed rather than copied
 
 
@@ -102,8 +104,13 @@ class PrefixCache:
         ]
         copy = cache.copy(len(ids), len(ids))
         self._entries.append(_CachedPrefix(scope, weakref.ref(reader), tuple(ids), copy))
-        while self.nbytes > self.budget:
-            del self._entries[0]
+        self.keep_within(self.budget)
+
+    def keep_within(self, budget: int) -> None:
+        """Keep to this budget from now on."""
+        self.budget, held = budget, self.nbytes
+        while held > budget:
+            held -= self._entries.pop(0).cache.nbytes
 
     def forget(self, scope: str) -> None:
         """Drop all that was stored for one scope."""
@@ -123,7 +130,8 @@ def _empty(like: Tensor, capacity: int) -> Tensor:
     shape = (like.shape[0], capacity, like.shape[2])
     if like.device.type != "cpu":
         return like.new_empty(shape)
-    pages = mmap.mmap(-1, math.prod(shape) * like.element_size())
+    length = math.prod(shape) * like.element_size()
+    pages = mmap.mmap(-1, length) if sys.platform == "win32" else mmap.mmap(-1, length, flags=PRIVATE)
     return torch.frombuffer(pages, dtype=like.dtype).view(shape)
 
 

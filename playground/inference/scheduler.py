@@ -20,7 +20,8 @@ PREFILL_CHUNK = 256  # prompt tokens per pass: between two passes each row can b
 MAX_DRAFT = 3  # drafted tokens of a row that steps alone: beside others a draft costs as much as it gains
 MAX_UNREAD = 8  # tokens that a row may be ahead of its reader, who may be gone
 BATCH_BYTES = 1_000_000_000  # of keys and values of the rows that step together
-PREFIX_CACHE_BYTES = 400_000_000  # of keys and values of what was read before
+PREFIX_CACHE_BYTES = 400_000_000  # of keys and values of what was read before, out of what the batch leaves
+LEAST_PREFIX_BYTES = 100_000_000  # beside a full batch: rows of one question share their prompt
 POLL_SECONDS = 1.0  # between two looks at a place in the queue that has not moved
 RECENT = 16  # requests that ended last, by which the time to wait is estimated
 
@@ -125,6 +126,8 @@ class Scheduler:
                 return
             self._stepping = True
             admitted = self._admitted()
+            left = BATCH_BYTES - sum(each.nbytes for each in admitted)
+            self._prefixes.keep_within(max(LEAST_PREFIX_BYTES, min(PREFIX_CACHE_BYTES, left)))
         try:
             self._run_pass(admitted)
         finally:

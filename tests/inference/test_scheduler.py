@@ -239,6 +239,24 @@ def test_what_is_kept_is_bounded_and_the_oldest_goes_first() -> None:
     assert kept.nbytes == 1.5 * size
     mine, _ = kept.find("ann", reader, [*texts[0], 7], 50).write(0, torch.zeros(4, 1, 8))
     assert torch.equal(mine[:, :40], memory.write(0, torch.zeros(4, 0, 8))[0])
+    kept.keep_within(size)
+    assert [kept.find("ann", reader, [*each, 7], 50).length for each in texts] == [40, 0, 0]
+
+
+def test_what_was_read_before_makes_room_for_a_full_batch(chat: ChatModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = forward_of(chat.model).bytes_per_token
+    monkeypatch.setattr(batch_module, "LEAST_PREFIX_BYTES", 0)
+    monkeypatch.setattr(batch_module, "PREFIX_CACHE_BYTES", 1_000 * token)
+    known = [*SHORT, 7]
+
+    def cached() -> int:
+        return scheduler_of(chat.model).cached_prefix("ann", chat.model, known, 100).length
+
+    generate_rows(chat, [Prompt(SHORT, scope="ann")], GREEDY)
+    assert cached() == len(SHORT)
+    monkeypatch.setattr(batch_module, "BATCH_BYTES", 0)
+    generate_rows(chat, [Prompt(SHORT)], GREEDY)
+    assert cached() == 0
 
 
 @pytest.mark.parametrize(
