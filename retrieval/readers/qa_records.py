@@ -75,7 +75,8 @@ def read_records(table: Table, name: str, mapping: ColumnMapping | None, limits:
     rows: Sequence[Mapping[str, Any]] = table.rows
     reader = RowReader(shape, roles)
     if shape == "turns":
-        rows, reader = conversation_rows(table.rows, roles), RowReader("messages", {"chat": (MESSAGES,)})
+        reader = RowReader("messages", {"chat": (MESSAGES,)})
+        rows = conversation_rows(table.rows, roles, reader.left)
     reader.prepare(rows)
     built = _Built(DocumentBuilder(limits.max_chars))
     for row in rows:

@@ -66,6 +66,7 @@ ANSWERING = frozenset({
 REPLIES = ("answer", "answers", "response", "reply", "output", "completion", "accepted_answer")
 TICKET_REPLIES = (
     *REPLIES, "agent_reply", "agent_response", "support_reply", "support_response", "resolution", "ticket_resolution",
+    "resolution_note", "resolution_notes", "resolution_comment", "first_reply", "public_reply",
     "cau_tra_loi", "tra_loi", "phan_hoi", "antwort", "respuesta", "reponse",
 )  # fmt: skip
 # Of a ticket or a letter: what it is about, what it says, and what was answered.
@@ -73,6 +74,7 @@ SUBJECTS = ("subject", "ticket_subject", "email_subject", "betreff", "asunto", "
 TICKETS = (
     "body", "description", "ticket_description", "message", "email_body", "details", "noi_dung",
 )  # fmt: skip
+COMMENTS = ("comments", "conversations", "threads", "replies", "notes", "correspondence")
 SUMMARIES = ("summary", "highlights", "abstract", "tldr", "tl;dr", "summaries", "summarization", "tom_tat", "resume")
 SOURCES = (
     "document", "article", "dialogue", "dialog", "text", "content", "body", "transcript", "report", "story", "source",

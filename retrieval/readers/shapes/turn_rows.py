@@ -1,6 +1,7 @@
 """Tables with one message per row -> one row per conversation: by an id, by the parent of each message, or whole."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from retrieval.readers.shapes.messages import role_of
 from retrieval.readers.shapes.names import normal
 from retrieval.readers.shapes.nesting import MESSAGES, outranked
 from retrieval.readers.shapes.recognise import Roles
+from retrieval.readers.shapes.unsaid import is_unsaid
 from retrieval.readers.shapes.values import text_of
 
 Row = Mapping[str, Any]
@@ -25,8 +27,13 @@ _SORTABLE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*|\d{10}(?:\d{3})?(?:\.\d+
 MAX_DEPTH = 200
 
 
-def conversation_rows(rows: Sequence[Row], roles: Roles) -> list[dict[str, Any]]:
-    """One row per conversation, its messages in the order of their numbers, else of the table."""
+def conversation_rows(rows: Sequence[Row], roles: Roles, left: Counter[str]) -> list[dict[str, Any]]:
+    """One row per conversation, its messages in the order of their numbers, else of the table.
+
+    Messages that were not said to anyone are counted in `left`.
+    """
+    left["unsaid"] += sum(map(is_unsaid, rows))
+    rows = [row for row in rows if not is_unsaid(row)]
     names = {normal(column): column for column in rows[0]} if rows else {}
     own = next((names[each] for each in IDS if each in names), "")
     parent = next((names[each] for each in PARENTS if each in names), "")
