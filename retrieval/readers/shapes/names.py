@@ -35,6 +35,9 @@ ANSWERS = (
     "cau_tra_loi", "tra_loi", "dap_an", "antwort", "respuesta", "resposta", "risposta", "reponse", "ответ",
     "答案", "回答", "答え", "답변", "대답", "उत्तर", "คำตอบ", "جواب", "الجواب", "الإجابة", "jawaban", "cevap",
 )  # fmt: skip
+# The two sides of a study card.
+FRONTS = ("front", "term", "word", "vorderseite", "begriff", "recto", "anverso", "mat_truoc", "thuat_ngu")
+BACKS = ("back", "definition", "meaning", "ruckseite", "verso", "reverso", "definicion", "mat_sau", "dinh_nghia")
 CONTEXTS = (
     "context", "contexts", "passage", "passages", "paragraph", "document", "documents", "article", "story", "support",
     "evidence", "background", "knowledge", "excerpt", "facts", "source_text", "retrieved_context", "reference_text",
@@ -92,6 +95,11 @@ LABELS = (
     "feedback", "approved", "upvoted", "chosen_label", "is_helpful", "preferred", "rating", "vote", "helpful",
     "user_feedback", "feedback_type", "human_feedback", "thumbs", "thumb", "reaction", "user_rating", "was_helpful",
     "is_positive", "liked", "danh_gia", "phan_hoi_nguoi_dung",
+)  # fmt: skip
+# What sort a text is of.
+CLASSES = (
+    "label", "labels", "class", "classes", "category", "intent", "sentiment", "emotion", "topic", "tag", "polarity",
+    "target", "y", "nhan", "cam_xuc", "chu_de", "y_dinh",
 )  # fmt: skip
 # How good an answer is, by a number.
 GRADES = (

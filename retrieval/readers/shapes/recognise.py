@@ -1,12 +1,12 @@
 """The table of shapes: by which columns a kind of training file is recognised. A new shape is a row of SHAPES."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from retrieval.readers.shapes.choices import unnamed_choices
+from retrieval.readers.shapes.columns import TEXT_LIKE_WORDS, Column, is_id, mostly
 from retrieval.readers.shapes.compared import is_number, judging_columns, names_winner
 from retrieval.readers.shapes.forms import (
     are_choices,
@@ -33,6 +33,7 @@ from retrieval.readers.shapes.names import (
     ANSWERING,
     ANSWERS,
     ASKING,
+    BACKS,
     BETTER,
     CHATS,
     CHOICES,
@@ -40,6 +41,7 @@ from retrieval.readers.shapes.names import (
     COMPARED,
     CONTEXTS,
     FLAGS,
+    FRONTS,
     GRADES,
     GROUPS,
     HISTORIES,
@@ -65,20 +67,12 @@ from retrieval.readers.shapes.names import (
     Names,
     normal,
 )
-from retrieval.readers.shapes.values import is_empty, text_of, words_per_cell
+from retrieval.readers.shapes.unnamed import asked_column, longest_text, told_by_form
+from retrieval.readers.shapes.values import is_empty, words_per_cell
 
 Roles = Mapping[str, tuple[str, ...]]  # the columns of each role
-Column = Sequence[Any]  # the values of a column in the first rows
 
 SAMPLE_ROWS = 100
-MOST = 0.8  # share of the sampled values that must be of a form
-TEXT_LIKE_WORDS = 5  # mean words per cell; a column with at least as many is text
-ID_LIKE_WORDS = 2  # a column with at most as many holds names or numbers
-
-_ID_NAME = re.compile(
-    r"(.*_)?(id|ids|idx|index|uuid|guid|hash|url|uri|link|row|no|nr|number|split|source|src|license|lang)|unnamed(:_\d+)?"
-)
-_LINK = re.compile(r"https?://\S+")
 
 
 @dataclass(frozen=True)
@@ -122,6 +116,7 @@ SHAPES: Sequence[Shape] = (
     Shape("turns", {"speaker": SPEAKERS, "text": SAID}, {"group": GROUPS}, {"speaker": is_role}),
     Shape("turns", {"speaker": FLAGS, "text": SAID}, {"group": GROUPS}, {"speaker": is_flag}),
     Shape("pairs", {"question": SUBJECTS, "input": TICKETS, "answer": TICKET_REPLIES}),
+    Shape("pairs", {"question": FRONTS, "answer": BACKS}, {}, {"question": is_words}),
     Shape("pairs", {"question": QUESTIONS, "answer": ANSWERS}, {"input": INPUTS, **_AROUND}),
     Shape("pairs", {"question": TITLES, "answer": REPLIES}, {"input": (*TEXTS, *INPUTS)}),
     Shape("pairs", {"question": CONTEXTS, "answer": ANSWERS}, {"system": SYSTEMS, "label": LABELS}),
@@ -152,10 +147,13 @@ def recognise(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> tupl
     lettered = unnamed_choices(sample)
     if lettered:
         return "choices", lettered
+    told = told_by_form(sample)
+    if told:
+        return "pairs", told
     roles = _text_roles(sample)
     if roles:
         return "text", roles
-    asked = _asked_column(sample)
+    asked = asked_column(sample)
     if asked:
         return "pairs", asked
     return "table", {"text": tuple(columns)}
@@ -221,17 +219,11 @@ def _first_column(
     known = {normal(column): column for column in reversed(list(sample))}
     for name in names:
         column = known.get(name)
-        if column and column not in taken and (holds is None or _mostly(sample[column], holds)):
+        if column and column not in taken and (holds is None or mostly(sample[column], holds)):
             return column
     if holds in (is_said, is_answer):  # an empty column with the right name is asked for
         return next((known[name] for name in names if name in known and all(map(is_empty, sample[known[name]]))), "")
     return ""
-
-
-def _mostly(values: Column, holds: Callable[[Any], bool]) -> bool:
-    """Whether most of the values that are not empty are of a form."""
-    there = [value for value in values if not is_empty(value)]
-    return bool(there) and sum(map(holds, there)) >= MOST * len(there)
 
 
 def _lettered_choices(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
@@ -266,7 +258,7 @@ def _partly_named(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | 
     """Question and answer by a part of their names, such as "customer question", where both hold words."""
     parts = {column: set(normal(column).split("_")) for column, values in sample.items() if _has_words(column, values)}
     asked = next((column for column, words in parts.items() if words & ASKING), "")
-    asked = asked or next((column for column in parts if _mostly(sample[column], is_question)), "")
+    asked = asked or next((column for column in parts if mostly(sample[column], is_question)), "")
     answering = [column for column, words in parts.items() if words & ANSWERING and column != asked]
     answered = max(answering, key=lambda column: words_per_cell(sample[column]), default="")
     if not asked or not answered:
@@ -276,12 +268,12 @@ def _partly_named(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | 
 
 
 def _has_words(column: str, values: Column) -> bool:
-    return not _is_id(column, values) and _mostly(values, is_words)
+    return not is_id(column, values) and mostly(values, is_words)
 
 
 def _text_roles(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
     """A column of text with its title, and the other columns of facts that belong to each text."""
-    roles = _roles_of(TEXT, sample) or _longest_text(sample)
+    roles = _roles_of(TEXT, sample) or longest_text(sample)
     if not roles:
         return None
     taken = {column for columns in roles.values() for column in columns}
@@ -290,27 +282,4 @@ def _text_roles(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | No
 
 
 def _is_detail(column: str, values: Column) -> bool:
-    return not (_is_id(column, values) or normal(column) == "tokens" or _mostly(values, are_marks))
-
-
-def _longest_text(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
-    """The only column of running text where all others hold a word or two."""
-    words = {column: words_per_cell(values) for column, values in sample.items()}
-    longest = max(words, key=lambda column: words[column])
-    others = [count for column, count in words.items() if column != longest]
-    few = max(others, default=0) <= ID_LIKE_WORDS
-    return {"text": (longest,)} if words[longest] >= TEXT_LIKE_WORDS and few and len(others) < 2 else None
-
-
-def _is_id(column: str, values: Column) -> bool:
-    """Whether a column holds numbers or links that only name a row."""
-    there = [value for value in values if not is_empty(value)]
-    return bool(_ID_NAME.fullmatch(normal(column))) or all(_LINK.fullmatch(text_of(value)) for value in there)
-
-
-def _asked_column(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
-    """Of two columns with unknown names, the first as questions where its cells end with a question mark."""
-    columns = [column for column, values in sample.items() if not _is_id(column, values)]
-    if len(columns) != 2 or not _mostly(sample[columns[0]], is_question):
-        return None
-    return {"question": (columns[0],), "answer": (columns[1],)}
+    return not (is_id(column, values) or normal(column) == "tokens" or mostly(values, are_marks))
