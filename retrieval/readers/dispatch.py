@@ -141,9 +141,12 @@ def _tex(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
 
 
 def _code(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.data_markup import DATA, read_data_markup
     from retrieval.readers.source import read_code
 
-    return read_code(data, name, limits)
+    ending = Path(name).suffix.lower()
+    pairs = read_data_markup(data, name, ending, limits, mapping) if ending in DATA else None
+    return pairs or read_code(data, name, limits)
 
 
 def _zip(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:

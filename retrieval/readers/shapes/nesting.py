@@ -154,6 +154,9 @@ def _special_rows(value: Object) -> list[Object] | None:
         return [reply or {MESSAGES: ticket}]
     if _are_answers(value):
         return [{"question": asked, "answer": answer} for asked, answer in value.items()]
+    talks = value.get("conversations")
+    if "categories" in value and isinstance(talks, list) and all(map(_is_array, talks)):  # ChatterBot's
+        return [{MESSAGES: list(map(text_of, talk))} for talk in talks]
     mapping, columns, data = value.get("mapping"), value.get("columns"), value.get("data")
     if isinstance(mapping, dict) and mapping and all(isinstance(node, dict) for node in mapping.values()):
         return [{"title": value.get("title"), MESSAGES: _chatgpt_messages(value, mapping)}]
