@@ -12,13 +12,14 @@ from retrieval.readers.shapes.conversation import Exchange, exchanges
 from retrieval.readers.shapes.forms import is_bad, is_sentence, is_stem_with_choices
 from retrieval.readers.shapes.markup import expanded, read_markup
 from retrieval.readers.shapes.messages import ROLE_KEYS, Message, Role, holds_messages, read_messages, role_of
-from retrieval.readers.shapes.names import normal
+from retrieval.readers.shapes.names import CONTEXTS, normal
 from retrieval.readers.shapes.recognise import Roles
 from retrieval.readers.shapes.values import answer_of, is_empty, labelled, nested, text_of
 
 Row = Mapping[str, Any]
 SEPARATED = 3  # rows at least, all with the same mark at the end
 _SEPARATOR = re.compile(r"(?:#{2,}|={2,}|-+>|\|{2,}|<\|endoftext\|>|\bEND\b|\bSTOP\b|\[EOS\])\s*$")
+PASSAGES = (*CONTEXTS, "passage_text", "search_context", "texts")  # keys of lists of passages inside a context
 SUMMARIZE = {
     "en": "Summarize this text.",
     "vi": "Hãy tóm tắt văn bản này.",
@@ -255,6 +256,10 @@ def _paragraphs(value: Any) -> str:
     if isinstance(value, dict) and _is_text_list(value.get("title")) and "sentences" in value:
         parts = zip(value["title"], value["sentences"], strict=False)
         return "\n\n".join(f"{title}\n{text_of(each, ' ')}" for title, each in parts)
+    if isinstance(value, dict):
+        passages = next((each for key, each in value.items() if normal(str(key)) in PASSAGES), None)
+        if _is_text_list(passages):
+            return "\n\n".join(map(text_of, passages or ()))
     if holds_messages(value) and not _is_text_list(value):
         return "\n".join(f"{each.name or each.role}: {each.text}" for each in read_messages(value, Counter()))
     return text_of(value, "\n" if _is_text_list(value) else " " if isinstance(value, list) else "\n")

@@ -331,3 +331,10 @@ def test_an_encrypted_odt_is_refused(write: Write) -> None:
     parts = {**GOOD["a.odt"], "META-INF/manifest.xml": "<manifest><encryption-data/></manifest>"}
     with pytest.raises(RetrievalError, match="is password-protected"):
         read_document(write("a.odt", packed(parts)))
+
+
+def test_titles_above_the_header_of_a_sheet_are_no_header(write: Write) -> None:
+    table = [["No.", "Question", "Answer"], ["1", "When?", "At noon."], ["2", "Where?", "Here."]]
+    cells = rows(["Our answers"], ["As of May"], *table)
+    document = read_document(write("a.xlsx", packed(workbook({"Old": rows(["Just a note"]), "FAQ": cells}))))
+    assert [(pair.question, pair.answer) for pair in document.pairs] == [("When?", "At noon."), ("Where?", "Here.")]
