@@ -25,7 +25,7 @@ def _plain(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document
     if cards:
         return cards
     document = read_plain(data, name, limits)
-    training = read_markup_text(document, limits) or read_text_rows(data, document, limits, mapping)
+    training = read_markup_text(data, document, limits) or read_text_rows(data, document, limits, mapping)
     return training or read_asked_text(document, limits) or document
 
 

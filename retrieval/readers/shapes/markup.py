@@ -47,7 +47,12 @@ MARKUPS: Sequence[Markup] = (
     ),
     _markup("Guanaco", r"### *(?P<role>Human|User|Assistant|Bot): *", marked=False),
     _markup("Vicuna", r"(?:^|(?<=[\s>]))(?P<role>USER|ASSISTANT|SYSTEM|FUNCTION RESPONSE): *", marked=False),
-    _markup("Anthropic", r"^(?P<role>Human|Assistant|User|System|AI|Bot|Customer|Agent): *", marked=False),
+    _markup(
+        "Anthropic",
+        r"^(?P<role>Human|Assistant|User|System|AI|Bot|Customer|Agent|Visitor|Operator|Khách hàng|Khách|Nhân viên"
+        r"|Tư vấn viên|Người dùng|Trợ lý): *",
+        marked=False,
+    ),
     _markup("questions and answers", r"^(?P<role>Q|A|Question|Answer): *", marked=False),
 )
 CLOSERS = re.compile(

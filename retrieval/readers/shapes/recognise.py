@@ -67,6 +67,7 @@ from retrieval.readers.shapes.names import (
     Names,
     normal,
 )
+from retrieval.readers.shapes.people import talking_columns
 from retrieval.readers.shapes.unnamed import asked_column, longest_text, told_by_form
 from retrieval.readers.shapes.values import is_empty, words_per_cell
 
@@ -141,6 +142,9 @@ def recognise(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> tupl
     named = _named_shape(sample)
     if named:
         return named
+    talk = talking_columns(sample)
+    if talk:
+        return "turns", talk
     asked = _partly_named(sample)
     if asked:
         return "pairs", asked

@@ -71,7 +71,7 @@ def _role(speaker: Any) -> Any:
 
 
 def _groups(rows: Sequence[Row], roles: Roles) -> Iterator[list[Row]]:
-    """Rows with one id, or up to the next system message."""
+    """Rows with one id, or up to the next system message; in the order of time where there is none."""
     if rows and "group" in roles:
         grouped: dict[str, list[Row]] = {}
         for row in rows:
@@ -79,6 +79,9 @@ def _groups(rows: Sequence[Row], roles: Roles) -> Iterator[list[Row]]:
         place = next((column for names in (PLACES, TIMES) for column in rows[0] if normal(column) in names), "")
         yield from (_in_order(group, place) if place else group for group in grouped.values())
         return
+    place = next((column for column in rows[0] if normal(column) in TIMES), "") if rows else ""
+    if place and not any(role_of(row[roles["speaker"][0]]) == "system" for row in rows):
+        rows = _in_order(rows, place)
     group: list[Row] = []
     for row in rows:
         if group and role_of(row[roles["speaker"][0]]) == "system":
@@ -88,14 +91,21 @@ def _groups(rows: Sequence[Row], roles: Roles) -> Iterator[list[Row]]:
     yield group
 
 
-def _in_order(rows: list[Row], place: str) -> list[Row]:
-    """The rows of one conversation by their numbers or times; as they stand where these are not all such."""
-    if all(_SORTABLE.fullmatch(text_of(row[place])) for row in rows):
-        return sorted(rows, key=lambda row: text_of(row[place]))
-    try:
-        return sorted(rows, key=lambda row: float(row[place]))
-    except (TypeError, ValueError):
-        return rows
+def _in_order(rows: Sequence[Row], place: str) -> list[Row]:
+    """The rows of one conversation by their numbers or times; as they stand where these are not all such.
+
+    Rows of one time stay in the order of the table, which may begin with the newest.
+    """
+    keys: list[Any] = [text_of(row[place]) for row in rows]
+    if not all(map(_SORTABLE.fullmatch, keys)):
+        try:
+            keys = list(map(float, keys))
+        except ValueError:
+            return list(rows)
+    keyed = list(zip(keys, rows, strict=True))
+    if keys and keys[0] > keys[-1]:
+        keyed.reverse()
+    return [row for _, row in sorted(keyed, key=lambda each: each[0])]
 
 
 def _paths(rows: Sequence[Row], own: str, parent: str) -> Iterator[list[Row]]:
