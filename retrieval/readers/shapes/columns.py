@@ -1,11 +1,11 @@
 """A column of a table by the values of its first rows: their form, and whether it only names the rows."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from retrieval.readers.shapes.forms import is_truth
-from retrieval.readers.shapes.names import normal
+from retrieval.readers.shapes.forms import is_answer, is_said, is_truth
+from retrieval.readers.shapes.names import Names, normal
 from retrieval.readers.shapes.values import is_empty, text_of
 
 Column = Sequence[Any]  # the values of a column in the first rows
@@ -40,3 +40,19 @@ def are_classes(values: Column) -> bool:
         return False
     named = all(map(_CLASS_NAME.fullmatch, there))
     return named or (len(there) >= MIN_CLASSED and 2 * len({*there}) <= len(there))
+
+
+def first_column(
+    sample: Mapping[str, Column], names: Names, taken: set[str], holds: Callable[[Any], bool] | None
+) -> str:
+    """The first column by the order of names that is free and holds values of a form; an empty text for none."""
+    known = {normal(column): column for column in reversed(list(sample))}
+    if "b" in known:
+        known.pop("a", None)  # the first of several choices, and no answer
+    for name in names:
+        column = known.get(name)
+        if column and column not in taken and (holds is None or mostly(sample[column], holds)):
+            return column
+    if holds in (is_said, is_answer):  # an empty column with the right name is asked for
+        return next((known[name] for name in names if name in known and all(map(is_empty, sample[known[name]]))), "")
+    return ""

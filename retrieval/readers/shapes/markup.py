@@ -38,6 +38,7 @@ MARKUPS: Sequence[Markup] = (
     _markup("Baize and MOSS", r"\[?<?\|(?P<role>Human|AI|MOSS)\|[\]>]:?\s*"),
     _markup("DeepSeek", r"<[｜|](?P<role>User|Assistant)[｜|]>\s*"),
     _markup("Llama 2 and Mistral", r"(?P<role>\[/?INST\]|\[SYSTEM_PROMPT\]|<<SYS>>)\s*"),
+    _markup("OIG", r"^<(?P<role>human|bot|user|assistant|system)>:[ \t]*", marked=False),
     _markup("OpenChat", r"GPT4 Correct (?P<role>User|Assistant):\s*", marked=False),
     _markup(
         "Alpaca",

@@ -131,10 +131,15 @@ LETTERS = (
     ("answera", "answerb", "answerc", "answerd"), ("answer_a", "answer_b", "answer_c", "answer_d"), ("sol1", "sol2"),
     ("ending0", "ending1", "ending2", "ending3"), ("optiona", "optionb", "optionc", "optiond"),
     ("choicea", "choiceb", "choicec", "choiced"), ("ans1", "ans2", "ans3", "ans4"),
+    ("answer_1", "answer_2", "answer_3", "answer_4"), ("dap_an_a", "dap_an_b", "dap_an_c", "dap_an_d"),
+    ("lua_chon_a", "lua_chon_b", "lua_chon_c", "lua_chon_d"),
+    ("phuong_an_a", "phuong_an_b", "phuong_an_c", "phuong_an_d"),
 )  # fmt: skip
 RIGHT = (
     "answer", "answerkey", "answer_key", "correct", "correct_answer", "label", "cop", "target", "gold",
     "correct_option", "answer_index", "answer_idx", "right_answer", "solution", "output", "ans", "key",
+    "correct_answers", "correct_choice", "dap_an_dung", "cau_tra_loi_dung", "dap_an", "richtig", "richtige_antwort",
+    "respuesta_correcta", "bonne_reponse",
 )  # fmt: skip
 STEMS = ("question", "query", "ctx", "goal", "sentence", "stem", "problem", "prompt", "input", "instruction", "premise")
 TEXTS = (
@@ -164,6 +169,7 @@ GROUPS = (
     "dialogueid", "conversationid", "session", "ticket_id", "ticket", "chat", "case_id", "ma_hoi_thoai", "hoi_thoai",
 )  # fmt: skip
 
+_REMARK = re.compile(r"(?<=\w)(?:\s+[-–—]\s+.{5,}|\s*\((?:s\)|[^()]{3,}\)).*)$", re.DOTALL)
 _ACCENTS = re.compile(r"(?<=[a-z\u0300-\u036f])[\u0300-\u036f]")  # of Latin letters only
 
 GOOD = frozenset({
@@ -181,8 +187,12 @@ BAD = frozenset({
 
 @lru_cache(maxsize=2_000)
 def normal(column: str) -> str:
-    """A column's name without case and accents, with one underscore for blanks, points, hyphens and changes of case."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", column.strip())
+    """A column's name without case and accents, with one underscore for blanks, points, hyphens and changes of case.
+
+    A remark behind it, as in "Answer - max 75 letters" and "Answer (required)", is no part of the name.
+    """
+    bare = _REMARK.sub("", column.strip(" *\t\r\n"))
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", bare)
     parts = "_".join(spaced.casefold().replace("-", " ").replace("_", " ").replace(".", " ").split())
-    bare = _ACCENTS.sub("", unicodedata.normalize("NFD", parts))
-    return unicodedata.normalize("NFC", bare).replace("đ", "d")
+    plain = _ACCENTS.sub("", unicodedata.normalize("NFD", parts))
+    return unicodedata.normalize("NFC", plain).replace("đ", "d")

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from retrieval.readers.shapes.choices import unnamed_choices
-from retrieval.readers.shapes.columns import TEXT_LIKE_WORDS, Column, is_id, mostly
+from retrieval.readers.shapes.columns import TEXT_LIKE_WORDS, Column, first_column, is_id, mostly
 from retrieval.readers.shapes.compared import is_number, judging_columns, names_winner
 from retrieval.readers.shapes.forms import (
     are_choices,
@@ -28,6 +28,7 @@ from retrieval.readers.shapes.forms import (
     is_verdict,
     is_words,
 )
+from retrieval.readers.shapes.lettered import lettered_choices
 from retrieval.readers.shapes.messages import holds_messages
 from retrieval.readers.shapes.names import (
     ANSWERING,
@@ -47,7 +48,6 @@ from retrieval.readers.shapes.names import (
     HISTORIES,
     INPUTS,
     LABELS,
-    LETTERS,
     QUESTIONS,
     REJECTED,
     REPLIES,
@@ -69,7 +69,7 @@ from retrieval.readers.shapes.names import (
 )
 from retrieval.readers.shapes.people import talking_columns
 from retrieval.readers.shapes.unnamed import asked_column, longest_text, told_by_form
-from retrieval.readers.shapes.values import is_empty, words_per_cell
+from retrieval.readers.shapes.values import words_per_cell
 
 Roles = Mapping[str, tuple[str, ...]]  # the columns of each role
 
@@ -169,7 +169,7 @@ def matches_shape(row: Mapping[str, Any]) -> bool:
 
 
 def _named_shape(sample: Mapping[str, Column]) -> tuple[str, dict[str, tuple[str, ...]]] | None:
-    lettered = _lettered_choices(sample)
+    lettered = lettered_choices(sample)
     if lettered:
         return "choices", lettered
     compared = _compared_answers(sample)
@@ -188,7 +188,7 @@ def _roles_of(shape: Shape, sample: Mapping[str, Column]) -> dict[str, tuple[str
     for role, names in (*shape.needs.items(), *shape.may.items()):
         taken = {column for columns in roles.values() for column in columns}
         holds = shape.holds.get(role) or _HOLDS.get(role)
-        column = _first_column(sample, names, taken, holds)
+        column = first_column(sample, names, taken, holds)
         if role == "context" and not column:
             column = _context_column(sample, taken)
         if column:
@@ -217,40 +217,13 @@ def _context_column(sample: Mapping[str, Column], taken: set[str]) -> str:
     return ""
 
 
-def _first_column(
-    sample: Mapping[str, Column], names: Names, taken: set[str], holds: Callable[[Any], bool] | None
-) -> str:
-    known = {normal(column): column for column in reversed(list(sample))}
-    for name in names:
-        column = known.get(name)
-        if column and column not in taken and (holds is None or mostly(sample[column], holds)):
-            return column
-    if holds in (is_said, is_answer):  # an empty column with the right name is asked for
-        return next((known[name] for name in names if name in known and all(map(is_empty, sample[known[name]]))), "")
-    return ""
-
-
-def _lettered_choices(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
-    """Questions whose choices have a column each."""
-    known = {normal(column): column for column in reversed(list(sample))}
-    for names in LETTERS:
-        columns = [known[name] for name in names if name in known]
-        question = _first_column(sample, (*STEMS, *QUESTIONS), set(columns), None)
-        answer = _first_column(sample, (*RIGHT, *ANSWERS), {*columns, question}, None)
-        if len(columns) >= 2 and names[0] in known and names[1] in known and question and answer:
-            context = _first_column(sample, CONTEXTS, {*columns, question, answer}, None)
-            around = {"context": (context,)} if context else {}
-            return {"question": (question,), "choices": tuple(columns), "answer": (answer,), **around}
-    return None
-
-
 def _compared_answers(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
     """Two answers to one question, with a column that says which is better."""
     known = {normal(column): column for column in reversed(list(sample))}
     for names in COMPARED:
         columns = tuple(known[name] for name in names if name in known)
-        better = _first_column(sample, BETTER, set(columns), partial(names_winner, names=names))
-        question = _first_column(sample, (*QUESTIONS, "history", "post", "context"), {*columns, better}, None)
+        better = first_column(sample, BETTER, set(columns), partial(names_winner, names=names))
+        question = first_column(sample, (*QUESTIONS, "history", "post", "context"), {*columns, better}, None)
         judges = (better,) if better else judging_columns(known, names)
         if len(columns) == 2 and judges:
             asked = {"question": (question,)} if question else {}
@@ -267,7 +240,7 @@ def _partly_named(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | 
     answered = max(answering, key=lambda column: words_per_cell(sample[column]), default="")
     if not asked or not answered:
         return None
-    context = _first_column(sample, CONTEXTS, {asked, answered}, None) or _context_column(sample, {asked, answered})
+    context = first_column(sample, CONTEXTS, {asked, answered}, None) or _context_column(sample, {asked, answered})
     return {"question": (asked,), "answer": (answered,), **({"context": (context,)} if context else {})}
 
 

@@ -66,7 +66,8 @@ class RowReader:
             known = [(self._values(row, "answer"), self._choices(row)) for row in rows]
             usable = [(answer[0], len(choices.texts)) for answer, choices in known if answer and choices]
             answers, counts = [answer for answer, _ in usable], [count for _, count in usable]
-            self.first_choice = first_number(answers, counts)
+            named_from = int(normal(self.roles.get("choices", ("",))[0])[-1:] == "1")
+            self.first_choice = first_number(answers, counts, named_from)
             self.placed = are_places(answers, counts, self.first_choice)
 
     def read(self, row: Row) -> RowContent:
@@ -112,6 +113,9 @@ class RowReader:
     def _chat(self, row: Row) -> list[Message]:
         found: list[Message] = []
         for value in self._values(row, "chat"):
+            listed = [nested(each) for each in (value, *self._values(row, "answer")[:1])]
+            if len(listed) == 2 and all(map(_is_text_list, listed)) and len(listed[0]) == len(listed[1]) > 1:
+                return expanded(read_messages(list(zip(*listed, strict=True)), self.left))
             found += read_messages(value, self.left) if holds_messages(value) else read_markup(text_of(value))
         if found and found[-1].role == "user":  # a prompt whose answer stands in a column of its own
             found += [each for answer in self._values(row, "answer") for each in self._said(answer, "assistant")]
@@ -122,7 +126,9 @@ class RowReader:
         better = self._values(row, "chosen") if "chosen" in self.roles else self._better(row)
         chosen = [each for value in better for each in self._said(value, "assistant")]
         chosen = expanded(chosen)
-        prompt = expanded([*self._chat(row), *self._question(row)])
+        chat = self._chat(row)
+        asked = [each for each in self._question(row) if each.text not in [before.text for before in chat]]
+        prompt = expanded([*chat, *asked])
         if any(each.role == "user" for each in chosen):
             systems = [each for each in prompt if each.role == "system"]
             return chosen if any(each.role == "system" for each in chosen) else [*systems, *chosen]
