@@ -104,6 +104,8 @@ NOTES = {
     "ocr": "Pages read by text recognition (OCR), which makes mistakes: {words}.",
     "no_text_columns": "Columns that hold no text left out: {words}.",
     "unread_columns": "Columns that are not read: {words}.",
+    "classes": "Classes of texts, which are read but not learnt as answers: {words}. To teach them, choose the texts "
+    "as questions and the classes as answers.",
     "first_rows": "Only the first {words} rows were read; the data set has more.",
     "first_of_rows": "Only the first {count} of {words} rows were read, as many as the limit allows.",
     "asked_text": "Questions with answers in the text, which are learnt as they stand: {count}.",

@@ -14,6 +14,7 @@ LEFT = {
     "tied": "Rows without a better answer left out",
     "no_choice": "Rows whose answer is none of the choices left out",
     "weightless": "Answers of a lower rank or of weight 0 that are never learnt",
+    "unsaid": "Deleted messages and notes among the staff left out",
     "tools": "Calls and results of tools that are in the prompt only",
     "unasked": "Answers without a question before them that are in the prompt only",
     "unanswered": "Questions without an answer left out",

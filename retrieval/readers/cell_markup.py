@@ -11,8 +11,12 @@ from retrieval.readers.html import read_html
 
 SAMPLE = 100  # rows by which a column is judged
 MOST = 0.6  # share of a column's cells that must be such
+SEVERAL = 0.25  # share that is enough where all such cells are blocks
 _TAG = re.compile(r"</(?:p|a|b|i|em|strong|u|ul|ol|li|code|pre|span|div|blockquote|h[1-6]|td)>|<br ?/?>", re.IGNORECASE)
 _PAGE = re.compile(r"<(?:!doctype|html|head|body|script|style|form|input|svg|button)\b|```", re.IGNORECASE)
+_BLOCK = re.compile(
+    r"\s*<(?:p|div|ul|ol|h[1-6]|blockquote)\b[^>]*>.*</(?:p|div|ul|ol|h[1-6]|blockquote)>\s*", re.IGNORECASE | re.DOTALL
+)
 _ASKED = re.compile(r"\bhtml\b", re.IGNORECASE)
 
 
@@ -31,13 +35,11 @@ def without_html(
 
 
 def _is_marked(cells: Sequence[Any]) -> bool:
-    """Whether most texts of a column have the tags of running text, and none is a whole page or a program."""
+    """Whether texts of a column have the tags of running text, most or several that are blocks; none is a page."""
     texts = [text for cell in cells for text in _texts(cell) if " " in text.strip() or "<" in text]
-    return bool(texts) and not any(map(_PAGE.search, texts)) and _share(texts) >= MOST
-
-
-def _share(texts: Sequence[str]) -> float:
-    return sum(bool(_TAG.search(text)) for text in texts) / len(texts)
+    tagged = [text for text in texts if _TAG.search(text)]
+    least = SEVERAL if all(map(_BLOCK.fullmatch, tagged)) else MOST
+    return bool(tagged) and not any(map(_PAGE.search, texts)) and len(tagged) >= least * len(texts)
 
 
 def _asks(cell: Any) -> bool:

@@ -61,7 +61,7 @@ def table_of_records(records: list[Record], name: str) -> Table:
         RetrievalError: no rows, or too many columns.
     """
     every = records
-    records = _without_preamble(every)
+    records = without_preamble(every)
     above = left_out_notes({"Lines above the table": len(every) - len(records)})
     header = None if _is_data(records) else records[0]
     body = records if header is None else records[1:]
@@ -176,7 +176,7 @@ def _is_prose(head: str) -> bool:
     return spaced[1] > 0 and spaced[0] >= 0.9 * spaced[1] and ends >= 0.7 * len(lines)
 
 
-def _without_preamble(records: list[Record]) -> list[Record]:
+def without_preamble(records: list[Record]) -> list[Record]:
     """The records from the header on: above it reports have a title, and pairs of cells such as "Account, 12"."""
     widths = [sum(bool(cell.strip()) for cell in record) for record in records[:SAMPLE]]
     usual = Counter(widths).most_common(1)[0][0]

@@ -16,12 +16,16 @@ LIMITS = Limits()
 # Each function imports its reader when called: a process that reads one file then loads one library only.
 def _plain(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
     from retrieval.readers.asked_text import read_asked_text
+    from retrieval.readers.cards import read_cards
     from retrieval.readers.markup_text import read_markup_text
     from retrieval.readers.text import read_plain
     from retrieval.readers.text_rows import read_text_rows
 
+    cards = read_cards(data, name, limits, mapping)
+    if cards:
+        return cards
     document = read_plain(data, name, limits)
-    training = read_markup_text(document, limits) or read_text_rows(data, document, limits, mapping)
+    training = read_markup_text(data, document, limits) or read_text_rows(data, document, limits, mapping)
     return training or read_asked_text(document, limits) or document
 
 
@@ -64,10 +68,12 @@ def _docx(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
 
 
 def _csv(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.cards import read_cards
     from retrieval.readers.csv_table import read_csv
     from retrieval.readers.qa_records import read_records
 
-    return read_records(read_csv(data, name), name, mapping, limits)
+    cards = read_cards(data, name, limits, mapping)
+    return cards or read_records(read_csv(data, name), name, mapping, limits)
 
 
 def _json(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
@@ -135,9 +141,12 @@ def _tex(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
 
 
 def _code(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:
+    from retrieval.readers.data_markup import DATA, read_data_markup
     from retrieval.readers.source import read_code
 
-    return read_code(data, name, limits)
+    ending = Path(name).suffix.lower()
+    pairs = read_data_markup(data, name, ending, limits, mapping) if ending in DATA else None
+    return pairs or read_code(data, name, limits)
 
 
 def _zip(data: bytes, name: str, limits: Limits, mapping: Columns) -> Document:

@@ -8,10 +8,12 @@ from typing import Any
 from retrieval.document import Document, DocumentBuilder, Limits, NeedsMapping
 from retrieval.errors import RetrievalError
 from retrieval.mapping import ColumnMapping, columns_of
-from retrieval.notes import row_notes
+from retrieval.notes import Note, row_notes
 from retrieval.readers.cell_markup import without_html
 from retrieval.readers.cleaning import Cleaner
+from retrieval.readers.shapes.columns import are_classes
 from retrieval.readers.shapes.conversation import Exchange
+from retrieval.readers.shapes.names import CLASSES, normal
 from retrieval.readers.shapes.nesting import MESSAGES
 from retrieval.readers.shapes.recognise import Roles, recognise
 from retrieval.readers.shapes.rows import RowContent, RowReader
@@ -75,7 +77,8 @@ def read_records(table: Table, name: str, mapping: ColumnMapping | None, limits:
     rows: Sequence[Mapping[str, Any]] = table.rows
     reader = RowReader(shape, roles)
     if shape == "turns":
-        rows, reader = conversation_rows(table.rows, roles), RowReader("messages", {"chat": (MESSAGES,)})
+        reader = RowReader("messages", {"chat": (MESSAGES,)})
+        rows = conversation_rows(table.rows, roles, reader.left)
     reader.prepare(rows)
     built = _Built(DocumentBuilder(limits.max_chars))
     for row in rows:
@@ -84,7 +87,18 @@ def read_records(table: Table, name: str, mapping: ColumnMapping | None, limits:
     if not built.used:
         raise NeedsMapping(_refusal(name, reading), table.columns, _sample(table))
     notes = [*table.notes, *built.cleaner.notes(), *row_notes(reading.left, reading.unread, table.fault)]
+    notes += [Note("classes", words=", ".join(classes))] if (classes := _classes(table, shape, roles)) else []
     return replace(built.builder.document(name, notes, table.columns), table=reading)
+
+
+def _classes(table: Table, shape: str, roles: Roles) -> list[str]:
+    """The columns that class the texts of a table, which are no answers."""
+    columns = roles.get("details", ()) if shape == "text" else ()
+    return [
+        column
+        for column in columns
+        if normal(column) in CLASSES and are_classes([row.get(column) for row in table.rows])
+    ]
 
 
 def _mapped(table: Table, name: str, mapping: ColumnMapping) -> tuple[str, dict[str, tuple[str, ...]]]:

@@ -8,7 +8,7 @@ from retrieval.errors import RetrievalError
 from retrieval.mapping import ColumnMapping, columns_of
 from retrieval.notes import sum_notes
 from retrieval.readers.cleaning import Cleaner
-from retrieval.readers.csv_table import table_of_records
+from retrieval.readers.csv_table import table_of_records, without_preamble
 from retrieval.readers.merge import add_document
 from retrieval.readers.qa_records import read_records
 from retrieval.readers.shapes.recognise import matches_shape
@@ -74,6 +74,7 @@ def _may_teach(sheet: Sheet, mapping: ColumnMapping | None, alone: bool = False)
     records = _records(sheet)
     if len(records) < 2:
         return False
+    records = without_preamble(records)
     if mapping:
         chosen = {column for columns in columns_of(mapping).values() for column in columns}
         return alone or chosen <= set(records[0])

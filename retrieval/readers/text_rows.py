@@ -29,8 +29,15 @@ def _table(data: bytes, document: Document) -> Table | None:
         if text.startswith(("{", "[{", "[\n")):
             table = read_json(data, document.name)
             return None if table.malformed else table
-        if "\t" in first and matches_shape(dict.fromkeys(map(str.strip, first.split("\t")), "x")):
+        if "\t" in first and (
+            matches_shape(dict.fromkeys(map(str.strip, first.split("\t")), "x")) or _are_two_columns(text)
+        ):
             return read_csv(data, document.name)
     except RetrievalError:
         pass
     return None
+
+
+def _are_two_columns(text: str) -> bool:
+    """Whether every line has two cells."""
+    return all(line.strip().count("\t") == 1 for line in text.splitlines() if line.strip())

@@ -82,12 +82,15 @@ def read_choices(values: Sequence[Any]) -> Choices | None:
     return Choices(tuple(text for text, _ in kept), tuple(label for _, label in kept), marked)
 
 
-def first_number(answers: Sequence[Any], counts: Sequence[int]) -> int:
-    """The number of the first choice: 1 where no answer is 0 and one is the number of choices, else 0."""
+def first_number(answers: Sequence[Any], counts: Sequence[int], named_from: int = 0) -> int:
+    """The number of the first choice, of which no answer is less.
+
+    It is 1 where an answer is the number of choices, or where the columns of the choices are `named_from` 1.
+    """
     said = [text_of(each) if not isinstance(each, bool) else str(int(each)) for each in answers]
     numbers = [(int(float(each)), count) for each, count in zip(said, counts, strict=True) if _NUMBER.fullmatch(each)]
     whole = bool(numbers) and all(number >= 1 for number, _ in numbers)
-    return 1 if whole and any(number == count for number, count in numbers) else 0
+    return 1 if whole and (named_from == 1 or any(number == count for number, count in numbers)) else 0
 
 
 def are_places(answers: Sequence[Any], counts: Sequence[int], first: int) -> bool:
@@ -105,3 +108,9 @@ def unnamed_choices(sample: Mapping[str, Sequence[Any]]) -> dict[str, tuple[str,
     if not unnamed or not all(text_of(value) in letters for value in sample[columns[-1]]):
         return None
     return {"question": (columns[0],), "choices": tuple(columns[1:-1]), "answer": (columns[-1],)}
+
+
+def names_choice(answer: Any, choices: Sequence[Any]) -> bool:
+    """Whether an answer is the text or the label of one of the choices."""
+    read = read_choices(choices)
+    return read is not None and bool(read.right(answer, 1))

@@ -12,7 +12,7 @@ ORDINALS = {"0": 0, "1": 1, "first": 0, "second": 1}
 # Marks on an answer, the most telling first.
 MARKS = (
     "is_accepted", "accepted", "is_selected", "is_correct", "overall_score", "score", "pm_score", "rating",
-    "upvotes", "votes", "likes",
+    "upvotes", "votes", "likes", "fraction",
 )  # fmt: skip
 SPOKEN = ("role", "from", "speaker", "author", "sender")  # keys of a turn of a conversation
 TIED = 2

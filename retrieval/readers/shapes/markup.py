@@ -38,6 +38,7 @@ MARKUPS: Sequence[Markup] = (
     _markup("Baize and MOSS", r"\[?<?\|(?P<role>Human|AI|MOSS)\|[\]>]:?\s*"),
     _markup("DeepSeek", r"<[｜|](?P<role>User|Assistant)[｜|]>\s*"),
     _markup("Llama 2 and Mistral", r"(?P<role>\[/?INST\]|\[SYSTEM_PROMPT\]|<<SYS>>)\s*"),
+    _markup("OIG", r"^<(?P<role>human|bot|user|assistant|system)>:[ \t]*", marked=False),
     _markup("OpenChat", r"GPT4 Correct (?P<role>User|Assistant):\s*", marked=False),
     _markup(
         "Alpaca",
@@ -47,7 +48,12 @@ MARKUPS: Sequence[Markup] = (
     ),
     _markup("Guanaco", r"### *(?P<role>Human|User|Assistant|Bot): *", marked=False),
     _markup("Vicuna", r"(?:^|(?<=[\s>]))(?P<role>USER|ASSISTANT|SYSTEM|FUNCTION RESPONSE): *", marked=False),
-    _markup("Anthropic", r"^(?P<role>Human|Assistant|User|System|AI|Bot|Customer|Agent): *", marked=False),
+    _markup(
+        "Anthropic",
+        r"^(?P<role>Human|Assistant|User|System|AI|Bot|Customer|Agent|Visitor|Operator|Khách hàng|Khách|Nhân viên"
+        r"|Tư vấn viên|Người dùng|Trợ lý): *",
+        marked=False,
+    ),
     _markup("questions and answers", r"^(?P<role>Q|A|Question|Answer): *", marked=False),
 )
 CLOSERS = re.compile(

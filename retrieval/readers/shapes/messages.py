@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from retrieval.readers.shapes.unsaid import is_unsaid
 from retrieval.readers.shapes.values import answer_of, is_empty, nested, text_of
 
 Role = Literal["system", "user", "assistant", "tool", "call"]
@@ -141,6 +142,9 @@ def _messages_in(message: dict[str, Any], speakers: Mapping[str, Role], left: Co
         turn += _keyed(message, ANSWERED_KEYS, "assistant")
         left["unknown_role"] += not turn and isinstance(name, str)
         return turn
+    if is_unsaid(message):
+        left["unsaid"] += 1
+        return []
     if role == "assistant" and message.get("recipient", "all") not in ("all", None):
         role = "call"  # of ChatGPT to one of its tools
     learnt = all(_counts(message[key]) for key in WEIGHT_KEYS if key in message)

@@ -15,8 +15,8 @@ QUESTIONS = (
     "instruction", "instructions", "question", "query", "prompt", "user", "human", "definition",
     "inputs_pretokenized", "input", "inputs", "q", "problem",
     "input_text", "text_input", "user_message", "user_input", "user_prompt", "user_query", "utterance", "task",
-    "question_text", "questions", "source", "src", "request", "customer", "ask", "message", "goal", "ctx",
-    "message_1", "patterns", "customer_message", "client_message", "user_text", "chi_dan", "huong_dan",
+    "question_text", "questiontext", "questions", "source", "src", "request", "customer", "ask", "message", "goal",
+    "ctx", "message_1", "patterns", "customer_message", "client_message", "user_text", "chi_dan", "huong_dan",
     "yeu_cau", "dau_vao",
     "cau_hoi", "hoi", "frage", "pregunta", "pergunta", "domanda", "question_fr", "вопрос", "问题", "問題",
     "質問", "질문",
@@ -35,6 +35,9 @@ ANSWERS = (
     "cau_tra_loi", "tra_loi", "dap_an", "antwort", "respuesta", "resposta", "risposta", "reponse", "ответ",
     "答案", "回答", "答え", "답변", "대답", "उत्तर", "คำตอบ", "جواب", "الجواب", "الإجابة", "jawaban", "cevap",
 )  # fmt: skip
+# The two sides of a study card.
+FRONTS = ("front", "term", "word", "vorderseite", "begriff", "recto", "anverso", "mat_truoc", "thuat_ngu")
+BACKS = ("back", "definition", "meaning", "ruckseite", "verso", "reverso", "definicion", "mat_sau", "dinh_nghia")
 CONTEXTS = (
     "context", "contexts", "passage", "passages", "paragraph", "document", "documents", "article", "story", "support",
     "evidence", "background", "knowledge", "excerpt", "facts", "source_text", "retrieved_context", "reference_text",
@@ -66,6 +69,7 @@ ANSWERING = frozenset({
 REPLIES = ("answer", "answers", "response", "reply", "output", "completion", "accepted_answer")
 TICKET_REPLIES = (
     *REPLIES, "agent_reply", "agent_response", "support_reply", "support_response", "resolution", "ticket_resolution",
+    "resolution_note", "resolution_notes", "resolution_comment", "first_reply", "public_reply",
     "cau_tra_loi", "tra_loi", "phan_hoi", "antwort", "respuesta", "reponse",
 )  # fmt: skip
 # Of a ticket or a letter: what it is about, what it says, and what was answered.
@@ -73,6 +77,7 @@ SUBJECTS = ("subject", "ticket_subject", "email_subject", "betreff", "asunto", "
 TICKETS = (
     "body", "description", "ticket_description", "message", "email_body", "details", "noi_dung",
 )  # fmt: skip
+COMMENTS = ("comments", "conversations", "threads", "replies", "notes", "correspondence")
 SUMMARIES = ("summary", "highlights", "abstract", "tldr", "tl;dr", "summaries", "summarization", "tom_tat", "resume")
 SOURCES = (
     "document", "article", "dialogue", "dialog", "text", "content", "body", "transcript", "report", "story", "source",
@@ -90,6 +95,11 @@ LABELS = (
     "feedback", "approved", "upvoted", "chosen_label", "is_helpful", "preferred", "rating", "vote", "helpful",
     "user_feedback", "feedback_type", "human_feedback", "thumbs", "thumb", "reaction", "user_rating", "was_helpful",
     "is_positive", "liked", "danh_gia", "phan_hoi_nguoi_dung",
+)  # fmt: skip
+# What sort a text is of.
+CLASSES = (
+    "label", "labels", "class", "classes", "category", "intent", "sentiment", "emotion", "topic", "tag", "polarity",
+    "target", "y", "nhan", "cam_xuc", "chu_de", "y_dinh",
 )  # fmt: skip
 # How good an answer is, by a number.
 GRADES = (
@@ -121,10 +131,15 @@ LETTERS = (
     ("answera", "answerb", "answerc", "answerd"), ("answer_a", "answer_b", "answer_c", "answer_d"), ("sol1", "sol2"),
     ("ending0", "ending1", "ending2", "ending3"), ("optiona", "optionb", "optionc", "optiond"),
     ("choicea", "choiceb", "choicec", "choiced"), ("ans1", "ans2", "ans3", "ans4"),
+    ("answer_1", "answer_2", "answer_3", "answer_4"), ("dap_an_a", "dap_an_b", "dap_an_c", "dap_an_d"),
+    ("lua_chon_a", "lua_chon_b", "lua_chon_c", "lua_chon_d"),
+    ("phuong_an_a", "phuong_an_b", "phuong_an_c", "phuong_an_d"),
 )  # fmt: skip
 RIGHT = (
     "answer", "answerkey", "answer_key", "correct", "correct_answer", "label", "cop", "target", "gold",
     "correct_option", "answer_index", "answer_idx", "right_answer", "solution", "output", "ans", "key",
+    "correct_answers", "correct_choice", "dap_an_dung", "cau_tra_loi_dung", "dap_an", "richtig", "richtige_antwort",
+    "respuesta_correcta", "bonne_reponse",
 )  # fmt: skip
 STEMS = ("question", "query", "ctx", "goal", "sentence", "stem", "problem", "prompt", "input", "instruction", "premise")
 TEXTS = (
@@ -154,6 +169,7 @@ GROUPS = (
     "dialogueid", "conversationid", "session", "ticket_id", "ticket", "chat", "case_id", "ma_hoi_thoai", "hoi_thoai",
 )  # fmt: skip
 
+_REMARK = re.compile(r"(?<=\w)(?:\s+[-–—]\s+.{5,}|\s*\((?:s\)|[^()]{3,}\)).*)$", re.DOTALL)
 _ACCENTS = re.compile(r"(?<=[a-z\u0300-\u036f])[\u0300-\u036f]")  # of Latin letters only
 
 GOOD = frozenset({
@@ -171,8 +187,12 @@ BAD = frozenset({
 
 @lru_cache(maxsize=2_000)
 def normal(column: str) -> str:
-    """A column's name without case and accents, with one underscore for blanks, points, hyphens and changes of case."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", column.strip())
+    """A column's name without case and accents, with one underscore for blanks, points, hyphens and changes of case.
+
+    A remark behind it, as in "Answer - max 75 letters" and "Answer (required)", is no part of the name.
+    """
+    bare = _REMARK.sub("", column.strip(" *\t\r\n"))
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", " ", bare)
     parts = "_".join(spaced.casefold().replace("-", " ").replace("_", " ").replace(".", " ").split())
-    bare = _ACCENTS.sub("", unicodedata.normalize("NFD", parts))
-    return unicodedata.normalize("NFC", bare).replace("đ", "d")
+    plain = _ACCENTS.sub("", unicodedata.normalize("NFD", parts))
+    return unicodedata.normalize("NFC", plain).replace("đ", "d")

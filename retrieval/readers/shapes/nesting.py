@@ -9,12 +9,18 @@ from retrieval.readers.shapes.messages import ROLE_KEYS, TEXT_KEYS, role_of
 from retrieval.readers.shapes.names import CONTEXTS, GROUPS, normal
 from retrieval.readers.shapes.recognise import matches_shape, recognise
 from retrieval.readers.shapes.talk import talk_row
+from retrieval.readers.shapes.tickets import reply_row, ticket_messages
+from retrieval.readers.shapes.unsaid import is_unsaid
 from retrieval.readers.shapes.values import are_spans, is_empty, text_of
 
 Object = dict[str, Any]
 MESSAGES = "messages"  # the column of a conversation without a name of its own
 MAX_DEPTH = 12
 FEW = 3  # texts of a list that stand above rows
+PAGING = frozenset({
+    "count", "next_page", "previous_page", "page", "per_page", "page_size", "total", "total_count", "has_more",
+    "next", "previous", "limit", "offset",
+})  # fmt: skip
 COUNTEREXAMPLES = ("negative", "incorrect", "rejected")  # what begins the name of records of what is wrong
 
 
@@ -90,13 +96,16 @@ def _object_rows(value: Object, above: Mapping[str, Any], depth: int) -> Iterato
 
 def _container_rows(value: Object, above: Mapping[str, Any], depth: int) -> Iterator[Object | None]:
     """The rows of an object that is no row of a known shape: those inside it, or itself as a row of a table."""
-    around = {**above, **{key: each for key, each in value.items() if _is_plain(each)}}
+    own = {key: each for key, each in value.items() if _is_plain(each)}
     inner = [
         each for key, each in value.items() if _holds_records(each) and not normal(key).startswith(COUNTEREXAMPLES)
     ]
     objects = [each for each in value.values() if isinstance(each, dict) and each]
     if not inner and len(objects) == len(value) > 1:
         inner = objects
+    if inner:
+        own = {key: each for key, each in own.items() if normal(key) not in PAGING}
+    around = {**above, **own}
     if inner:
         for each in inner:
             yield from rows_in(each, around, depth + 1)
@@ -140,8 +149,14 @@ def _special_rows(value: Object) -> list[Object] | None:
     annotated = annotated_row(value)
     if annotated is not None:
         return [annotated]
+    reply, ticket = reply_row(value), ticket_messages(value)
+    if reply or ticket:
+        return [reply or {MESSAGES: ticket}]
     if _are_answers(value):
         return [{"question": asked, "answer": answer} for asked, answer in value.items()]
+    talks = value.get("conversations")
+    if "categories" in value and isinstance(talks, list) and all(map(_is_array, talks)):  # ChatterBot's
+        return [{MESSAGES: list(map(text_of, talk))} for talk in talks]
     mapping, columns, data = value.get("mapping"), value.get("columns"), value.get("data")
     if isinstance(mapping, dict) and mapping and all(isinstance(node, dict) for node in mapping.values()):
         return [{"title": value.get("title"), MESSAGES: _chatgpt_messages(value, mapping)}]
@@ -213,7 +228,7 @@ def _tree_paths(node: Object, before: list[Object], depth: int) -> Iterator[list
     replies = node.get("replies")
     path = [*before, {key: cell for key, cell in node.items() if key != "replies"}]
     if isinstance(replies, list) and replies and depth < 100:
-        kept = [reply for reply in replies if isinstance(reply, dict)]
+        kept = [reply for reply in replies if isinstance(reply, dict) and not is_unsaid(reply)]
         for reply, low in zip(kept, outranked([each.get("rank") for each in kept]), strict=True):
             yield from _tree_paths({**reply, "weight": 0} if low else reply, path, depth + 1)
     else:

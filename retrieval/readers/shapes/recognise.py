@@ -1,12 +1,12 @@
 """The table of shapes: by which columns a kind of training file is recognised. A new shape is a row of SHAPES."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from retrieval.readers.shapes.choices import unnamed_choices
+from retrieval.readers.shapes.columns import TEXT_LIKE_WORDS, Column, first_column, is_id, mostly
 from retrieval.readers.shapes.compared import is_number, judging_columns, names_winner
 from retrieval.readers.shapes.forms import (
     are_choices,
@@ -28,11 +28,13 @@ from retrieval.readers.shapes.forms import (
     is_verdict,
     is_words,
 )
+from retrieval.readers.shapes.lettered import lettered_choices
 from retrieval.readers.shapes.messages import holds_messages
 from retrieval.readers.shapes.names import (
     ANSWERING,
     ANSWERS,
     ASKING,
+    BACKS,
     BETTER,
     CHATS,
     CHOICES,
@@ -40,12 +42,12 @@ from retrieval.readers.shapes.names import (
     COMPARED,
     CONTEXTS,
     FLAGS,
+    FRONTS,
     GRADES,
     GROUPS,
     HISTORIES,
     INPUTS,
     LABELS,
-    LETTERS,
     QUESTIONS,
     REJECTED,
     REPLIES,
@@ -65,20 +67,13 @@ from retrieval.readers.shapes.names import (
     Names,
     normal,
 )
-from retrieval.readers.shapes.values import is_empty, text_of, words_per_cell
+from retrieval.readers.shapes.people import talking_columns
+from retrieval.readers.shapes.unnamed import asked_column, longest_text, told_by_form
+from retrieval.readers.shapes.values import words_per_cell
 
 Roles = Mapping[str, tuple[str, ...]]  # the columns of each role
-Column = Sequence[Any]  # the values of a column in the first rows
 
 SAMPLE_ROWS = 100
-MOST = 0.8  # share of the sampled values that must be of a form
-TEXT_LIKE_WORDS = 5  # mean words per cell; a column with at least as many is text
-ID_LIKE_WORDS = 2  # a column with at most as many holds names or numbers
-
-_ID_NAME = re.compile(
-    r"(.*_)?(id|ids|idx|index|uuid|guid|hash|url|uri|link|row|no|nr|number|split|source|src|license|lang)|unnamed(:_\d+)?"
-)
-_LINK = re.compile(r"https?://\S+")
 
 
 @dataclass(frozen=True)
@@ -122,6 +117,7 @@ SHAPES: Sequence[Shape] = (
     Shape("turns", {"speaker": SPEAKERS, "text": SAID}, {"group": GROUPS}, {"speaker": is_role}),
     Shape("turns", {"speaker": FLAGS, "text": SAID}, {"group": GROUPS}, {"speaker": is_flag}),
     Shape("pairs", {"question": SUBJECTS, "input": TICKETS, "answer": TICKET_REPLIES}),
+    Shape("pairs", {"question": FRONTS, "answer": BACKS}, {}, {"question": is_words}),
     Shape("pairs", {"question": QUESTIONS, "answer": ANSWERS}, {"input": INPUTS, **_AROUND}),
     Shape("pairs", {"question": TITLES, "answer": REPLIES}, {"input": (*TEXTS, *INPUTS)}),
     Shape("pairs", {"question": CONTEXTS, "answer": ANSWERS}, {"system": SYSTEMS, "label": LABELS}),
@@ -146,16 +142,22 @@ def recognise(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> tupl
     named = _named_shape(sample)
     if named:
         return named
+    talk = talking_columns(sample)
+    if talk:
+        return "turns", talk
     asked = _partly_named(sample)
     if asked:
         return "pairs", asked
     lettered = unnamed_choices(sample)
     if lettered:
         return "choices", lettered
+    told = told_by_form(sample)
+    if told:
+        return "pairs", told
     roles = _text_roles(sample)
     if roles:
         return "text", roles
-    asked = _asked_column(sample)
+    asked = asked_column(sample)
     if asked:
         return "pairs", asked
     return "table", {"text": tuple(columns)}
@@ -167,7 +169,7 @@ def matches_shape(row: Mapping[str, Any]) -> bool:
 
 
 def _named_shape(sample: Mapping[str, Column]) -> tuple[str, dict[str, tuple[str, ...]]] | None:
-    lettered = _lettered_choices(sample)
+    lettered = lettered_choices(sample)
     if lettered:
         return "choices", lettered
     compared = _compared_answers(sample)
@@ -186,7 +188,7 @@ def _roles_of(shape: Shape, sample: Mapping[str, Column]) -> dict[str, tuple[str
     for role, names in (*shape.needs.items(), *shape.may.items()):
         taken = {column for columns in roles.values() for column in columns}
         holds = shape.holds.get(role) or _HOLDS.get(role)
-        column = _first_column(sample, names, taken, holds)
+        column = first_column(sample, names, taken, holds)
         if role == "context" and not column:
             column = _context_column(sample, taken)
         if column:
@@ -215,46 +217,13 @@ def _context_column(sample: Mapping[str, Column], taken: set[str]) -> str:
     return ""
 
 
-def _first_column(
-    sample: Mapping[str, Column], names: Names, taken: set[str], holds: Callable[[Any], bool] | None
-) -> str:
-    known = {normal(column): column for column in reversed(list(sample))}
-    for name in names:
-        column = known.get(name)
-        if column and column not in taken and (holds is None or _mostly(sample[column], holds)):
-            return column
-    if holds in (is_said, is_answer):  # an empty column with the right name is asked for
-        return next((known[name] for name in names if name in known and all(map(is_empty, sample[known[name]]))), "")
-    return ""
-
-
-def _mostly(values: Column, holds: Callable[[Any], bool]) -> bool:
-    """Whether most of the values that are not empty are of a form."""
-    there = [value for value in values if not is_empty(value)]
-    return bool(there) and sum(map(holds, there)) >= MOST * len(there)
-
-
-def _lettered_choices(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
-    """Questions whose choices have a column each."""
-    known = {normal(column): column for column in reversed(list(sample))}
-    for names in LETTERS:
-        columns = [known[name] for name in names if name in known]
-        question = _first_column(sample, (*STEMS, *QUESTIONS), set(columns), None)
-        answer = _first_column(sample, (*RIGHT, *ANSWERS), {*columns, question}, None)
-        if len(columns) >= 2 and names[0] in known and names[1] in known and question and answer:
-            context = _first_column(sample, CONTEXTS, {*columns, question, answer}, None)
-            around = {"context": (context,)} if context else {}
-            return {"question": (question,), "choices": tuple(columns), "answer": (answer,), **around}
-    return None
-
-
 def _compared_answers(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
     """Two answers to one question, with a column that says which is better."""
     known = {normal(column): column for column in reversed(list(sample))}
     for names in COMPARED:
         columns = tuple(known[name] for name in names if name in known)
-        better = _first_column(sample, BETTER, set(columns), partial(names_winner, names=names))
-        question = _first_column(sample, (*QUESTIONS, "history", "post", "context"), {*columns, better}, None)
+        better = first_column(sample, BETTER, set(columns), partial(names_winner, names=names))
+        question = first_column(sample, (*QUESTIONS, "history", "post", "context"), {*columns, better}, None)
         judges = (better,) if better else judging_columns(known, names)
         if len(columns) == 2 and judges:
             asked = {"question": (question,)} if question else {}
@@ -266,22 +235,22 @@ def _partly_named(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | 
     """Question and answer by a part of their names, such as "customer question", where both hold words."""
     parts = {column: set(normal(column).split("_")) for column, values in sample.items() if _has_words(column, values)}
     asked = next((column for column, words in parts.items() if words & ASKING), "")
-    asked = asked or next((column for column in parts if _mostly(sample[column], is_question)), "")
+    asked = asked or next((column for column in parts if mostly(sample[column], is_question)), "")
     answering = [column for column, words in parts.items() if words & ANSWERING and column != asked]
     answered = max(answering, key=lambda column: words_per_cell(sample[column]), default="")
     if not asked or not answered:
         return None
-    context = _first_column(sample, CONTEXTS, {asked, answered}, None) or _context_column(sample, {asked, answered})
+    context = first_column(sample, CONTEXTS, {asked, answered}, None) or _context_column(sample, {asked, answered})
     return {"question": (asked,), "answer": (answered,), **({"context": (context,)} if context else {})}
 
 
 def _has_words(column: str, values: Column) -> bool:
-    return not _is_id(column, values) and _mostly(values, is_words)
+    return not is_id(column, values) and mostly(values, is_words)
 
 
 def _text_roles(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
     """A column of text with its title, and the other columns of facts that belong to each text."""
-    roles = _roles_of(TEXT, sample) or _longest_text(sample)
+    roles = _roles_of(TEXT, sample) or longest_text(sample)
     if not roles:
         return None
     taken = {column for columns in roles.values() for column in columns}
@@ -290,27 +259,4 @@ def _text_roles(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | No
 
 
 def _is_detail(column: str, values: Column) -> bool:
-    return not (_is_id(column, values) or normal(column) == "tokens" or _mostly(values, are_marks))
-
-
-def _longest_text(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
-    """The only column of running text where all others hold a word or two."""
-    words = {column: words_per_cell(values) for column, values in sample.items()}
-    longest = max(words, key=lambda column: words[column])
-    others = [count for column, count in words.items() if column != longest]
-    few = max(others, default=0) <= ID_LIKE_WORDS
-    return {"text": (longest,)} if words[longest] >= TEXT_LIKE_WORDS and few and len(others) < 2 else None
-
-
-def _is_id(column: str, values: Column) -> bool:
-    """Whether a column holds numbers or links that only name a row."""
-    there = [value for value in values if not is_empty(value)]
-    return bool(_ID_NAME.fullmatch(normal(column))) or all(_LINK.fullmatch(text_of(value)) for value in there)
-
-
-def _asked_column(sample: Mapping[str, Column]) -> dict[str, tuple[str, ...]] | None:
-    """Of two columns with unknown names, the first as questions where its cells end with a question mark."""
-    columns = [column for column, values in sample.items() if not _is_id(column, values)]
-    if len(columns) != 2 or not _mostly(sample[columns[0]], is_question):
-        return None
-    return {"question": (columns[0],), "answer": (columns[1],)}
+    return not (is_id(column, values) or normal(column) == "tokens" or mostly(values, are_marks))

@@ -12,13 +12,14 @@ from retrieval.readers.shapes.conversation import Exchange, exchanges
 from retrieval.readers.shapes.forms import is_bad, is_sentence, is_stem_with_choices
 from retrieval.readers.shapes.markup import expanded, read_markup
 from retrieval.readers.shapes.messages import ROLE_KEYS, Message, Role, holds_messages, read_messages, role_of
-from retrieval.readers.shapes.names import normal
+from retrieval.readers.shapes.names import CONTEXTS, normal
 from retrieval.readers.shapes.recognise import Roles
 from retrieval.readers.shapes.values import answer_of, is_empty, labelled, nested, text_of
 
 Row = Mapping[str, Any]
 SEPARATED = 3  # rows at least, all with the same mark at the end
 _SEPARATOR = re.compile(r"(?:#{2,}|={2,}|-+>|\|{2,}|<\|endoftext\|>|\bEND\b|\bSTOP\b|\[EOS\])\s*$")
+PASSAGES = (*CONTEXTS, "passage_text", "search_context", "texts")  # keys of lists of passages inside a context
 SUMMARIZE = {
     "en": "Summarize this text.",
     "vi": "Hãy tóm tắt văn bản này.",
@@ -65,7 +66,8 @@ class RowReader:
             known = [(self._values(row, "answer"), self._choices(row)) for row in rows]
             usable = [(answer[0], len(choices.texts)) for answer, choices in known if answer and choices]
             answers, counts = [answer for answer, _ in usable], [count for _, count in usable]
-            self.first_choice = first_number(answers, counts)
+            named_from = int(normal(self.roles.get("choices", ("",))[0])[-1:] == "1")
+            self.first_choice = first_number(answers, counts, named_from)
             self.placed = are_places(answers, counts, self.first_choice)
 
     def read(self, row: Row) -> RowContent:
@@ -111,6 +113,9 @@ class RowReader:
     def _chat(self, row: Row) -> list[Message]:
         found: list[Message] = []
         for value in self._values(row, "chat"):
+            listed = [nested(each) for each in (value, *self._values(row, "answer")[:1])]
+            if len(listed) == 2 and all(map(_is_text_list, listed)) and len(listed[0]) == len(listed[1]) > 1:
+                return expanded(read_messages(list(zip(*listed, strict=True)), self.left))
             found += read_messages(value, self.left) if holds_messages(value) else read_markup(text_of(value))
         if found and found[-1].role == "user":  # a prompt whose answer stands in a column of its own
             found += [each for answer in self._values(row, "answer") for each in self._said(answer, "assistant")]
@@ -121,7 +126,9 @@ class RowReader:
         better = self._values(row, "chosen") if "chosen" in self.roles else self._better(row)
         chosen = [each for value in better for each in self._said(value, "assistant")]
         chosen = expanded(chosen)
-        prompt = expanded([*self._chat(row), *self._question(row)])
+        chat = self._chat(row)
+        asked = [each for each in self._question(row) if each.text not in [before.text for before in chat]]
+        prompt = expanded([*chat, *asked])
         if any(each.role == "user" for each in chosen):
             systems = [each for each in prompt if each.role == "system"]
             return chosen if any(each.role == "system" for each in chosen) else [*systems, *chosen]
@@ -255,6 +262,10 @@ def _paragraphs(value: Any) -> str:
     if isinstance(value, dict) and _is_text_list(value.get("title")) and "sentences" in value:
         parts = zip(value["title"], value["sentences"], strict=False)
         return "\n\n".join(f"{title}\n{text_of(each, ' ')}" for title, each in parts)
+    if isinstance(value, dict):
+        passages = next((each for key, each in value.items() if normal(str(key)) in PASSAGES), None)
+        if _is_text_list(passages):
+            return "\n\n".join(map(text_of, passages or ()))
     if holds_messages(value) and not _is_text_list(value):
         return "\n".join(f"{each.name or each.role}: {each.text}" for each in read_messages(value, Counter()))
     return text_of(value, "\n" if _is_text_list(value) else " " if isinstance(value, list) else "\n")

@@ -1,6 +1,7 @@
 """Tables with one message per row -> one row per conversation: by an id, by the parent of each message, or whole."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from retrieval.readers.shapes.messages import role_of
 from retrieval.readers.shapes.names import normal
 from retrieval.readers.shapes.nesting import MESSAGES, outranked
 from retrieval.readers.shapes.recognise import Roles
+from retrieval.readers.shapes.unsaid import is_unsaid
 from retrieval.readers.shapes.values import text_of
 
 Row = Mapping[str, Any]
@@ -25,8 +27,13 @@ _SORTABLE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*|\d{10}(?:\d{3})?(?:\.\d+
 MAX_DEPTH = 200
 
 
-def conversation_rows(rows: Sequence[Row], roles: Roles) -> list[dict[str, Any]]:
-    """One row per conversation, its messages in the order of their numbers, else of the table."""
+def conversation_rows(rows: Sequence[Row], roles: Roles, left: Counter[str]) -> list[dict[str, Any]]:
+    """One row per conversation, its messages in the order of their numbers, else of the table.
+
+    Messages that were not said to anyone are counted in `left`.
+    """
+    left["unsaid"] += sum(map(is_unsaid, rows))
+    rows = [row for row in rows if not is_unsaid(row)]
     names = {normal(column): column for column in rows[0]} if rows else {}
     own = next((names[each] for each in IDS if each in names), "")
     parent = next((names[each] for each in PARENTS if each in names), "")
@@ -64,7 +71,7 @@ def _role(speaker: Any) -> Any:
 
 
 def _groups(rows: Sequence[Row], roles: Roles) -> Iterator[list[Row]]:
-    """Rows with one id, or up to the next system message."""
+    """Rows with one id, or up to the next system message; in the order of time where there is none."""
     if rows and "group" in roles:
         grouped: dict[str, list[Row]] = {}
         for row in rows:
@@ -72,6 +79,9 @@ def _groups(rows: Sequence[Row], roles: Roles) -> Iterator[list[Row]]:
         place = next((column for names in (PLACES, TIMES) for column in rows[0] if normal(column) in names), "")
         yield from (_in_order(group, place) if place else group for group in grouped.values())
         return
+    place = next((column for column in rows[0] if normal(column) in TIMES), "") if rows else ""
+    if place and not any(role_of(row[roles["speaker"][0]]) == "system" for row in rows):
+        rows = _in_order(rows, place)
     group: list[Row] = []
     for row in rows:
         if group and role_of(row[roles["speaker"][0]]) == "system":
@@ -81,14 +91,21 @@ def _groups(rows: Sequence[Row], roles: Roles) -> Iterator[list[Row]]:
     yield group
 
 
-def _in_order(rows: list[Row], place: str) -> list[Row]:
-    """The rows of one conversation by their numbers or times; as they stand where these are not all such."""
-    if all(_SORTABLE.fullmatch(text_of(row[place])) for row in rows):
-        return sorted(rows, key=lambda row: text_of(row[place]))
-    try:
-        return sorted(rows, key=lambda row: float(row[place]))
-    except (TypeError, ValueError):
-        return rows
+def _in_order(rows: Sequence[Row], place: str) -> list[Row]:
+    """The rows of one conversation by their numbers or times; as they stand where these are not all such.
+
+    Rows of one time stay in the order of the table, which may begin with the newest.
+    """
+    keys: list[Any] = [text_of(row[place]) for row in rows]
+    if not all(map(_SORTABLE.fullmatch, keys)):
+        try:
+            keys = list(map(float, keys))
+        except ValueError:
+            return list(rows)
+    keyed = list(zip(keys, rows, strict=True))
+    if keys and keys[0] > keys[-1]:
+        keyed.reverse()
+    return [row for _, row in sorted(keyed, key=lambda each: each[0])]
 
 
 def _paths(rows: Sequence[Row], own: str, parent: str) -> Iterator[list[Row]]:

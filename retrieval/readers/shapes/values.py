@@ -9,6 +9,7 @@ from typing import Any
 
 # As libraries write a missing value. "NA" and "N/A" are left as they are: they may be answers.
 EMPTY = frozenset({"", "nan", "NaN", "NAN", "None", "null", "NULL", "NONE", "<NA>", "NaT", "#N/A", "undefined"})
+NO_ANSWERS = frozenset({"no answer present"})  # as data sets write where a passage answers nothing
 TEXT_KEYS = (
     "text",
     "value",
@@ -140,7 +141,8 @@ def answer_of(value: Any) -> str:
     if isinstance(opened, dict) and not _is_written(value, opened):
         known = [opened[key] for key in TEXT_KEYS if key in opened]
         return answer_of(known[0]) if known else _json(opened)
-    return text_of(value)
+    text = text_of(value)
+    return "" if text.rstrip(".").casefold() in NO_ANSWERS else text
 
 
 def _are_data(values: Sequence[Any]) -> bool:

@@ -338,3 +338,10 @@ def test_a_link_of_an_open_document_says_where_it_leads(write: Write) -> None:
     body = "".join(f'<text:p>See <text:a x:href="{each}" xmlns:x="x">it</text:a> now.</text:p>' for each in links)
     document = read_document(write("a.odt", packed(open_document(body))))
     assert document.text == "See it (https://a.example/x) now.\n\nSee it now.\n\nSee it now."
+
+
+def test_titles_above_the_header_of_a_sheet_are_no_header(write: Write) -> None:
+    table = [["No.", "Question", "Answer"], ["1", "When?", "At noon."], ["2", "Where?", "Here."]]
+    cells = rows(["Our answers"], ["As of May"], *table)
+    document = read_document(write("a.xlsx", packed(workbook({"Old": rows(["Just a note"]), "FAQ": cells}))))
+    assert [(pair.question, pair.answer) for pair in document.pairs] == [("When?", "At noon."), ("Where?", "Here.")]

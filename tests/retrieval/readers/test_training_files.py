@@ -111,3 +111,18 @@ def test_a_training_file_saved_as_txt_is_one(write: Write, content: bytes) -> No
 def test_quotation_marks_of_a_tsv_that_has_no_quoted_cells_are_letters(write: Write) -> None:
     rows = 'question\tanswer\nWhat is "it"?\t"Tar" is a thing.\nWho?\tIda\n'
     assert pairs_of(write, "a.tsv", rows) == [('What is "it"?', '"Tar" is a thing.'), ("Who?", "Ida")]
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"passages": {"is_selected": [0, 1], "passage_text": ["Bo has a boat.", "It is Ida's."], "url": ["u", "v"]}},
+        {"context": {"contexts": ["Bo has a boat.", "It is Ida's."], "labels": ["AIM", "END"], "meshes": ["Boats"]}},
+    ],
+)
+def test_passages_come_without_what_is_said_of_them(write: Write, context: dict[str, Any]) -> None:
+    rows = [{**context, "query": "Whose is it?", "answers": each} for each in (["Ida's"], ["No Answer Present."])]
+    document = read_document(write("a.jsonl", jsonl(*rows)))
+    (pair,) = document.pairs
+    assert pair.context
+    assert document.text[slice(*pair.context)] == "Bo has a boat.\n\nIt is Ida's."

@@ -141,3 +141,18 @@ def test_line_breaks_of_qna_maker_are_line_breaks(write: Write) -> None:
     rows = f"Question\tAnswer\tSource\tMetadata\n{ASKED}\tAt nine.\\n\\n* daily\teditorial\tkind:x\n"
     assert pairs_of(write, "a.tsv", rows) == [(ASKED, "At nine.\n\n* daily")]
     assert pairs_of(write, "b.tsv", "Question\tAnswer\nWhere?\tIn C:\\new\n") == [("Where?", "In C:\\new")]
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [{"deleted": True}, {"review_result": False}, {"private": True}, {"public": False}, {"part_type": "note"}],
+)
+def test_deleted_messages_and_notes_of_the_staff_are_not_learnt(write: Write, mark: dict[str, Any]) -> None:
+    said = [("user", ASKED, {}), ("assistant", POOR, mark), ("assistant", GOOD, {next(iter(mark)): None})]
+    messages = [{"role": role, "content": text, **more} for role, text, more in said]
+    document = read_document(write("a.jsonl", jsonl({"messages": messages})))
+    assert [pair.answer for pair in document.pairs] == [GOOD]
+    assert document.table
+    assert document.table.left == (("unsaid", 1),)
+    rows = [{"conversation_id": 1, **each} for each in messages]
+    assert pairs_of(write, "b.jsonl", jsonl(*rows)) == [(ASKED, GOOD)]
