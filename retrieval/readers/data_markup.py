@@ -7,6 +7,11 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 
 import yaml
 
+try:  # every value is a text
+    from yaml import CBaseLoader as Loader
+except ImportError:  # built without its part in C
+    from yaml import BaseLoader as Loader
+
 from retrieval.document import Document, Limits
 from retrieval.errors import RetrievalError
 from retrieval.mapping import ColumnMapping
@@ -22,7 +27,6 @@ MAX_CHARS = 4_000_000
 LEAST_READ = 0.4  # share of all texts of a file that are questions, answers and their contexts
 _DECLARES = re.compile(r"<!DOCTYPE[^>]*\[|<!ENTITY")
 _PROLOG = re.compile(r"^\s*<\?xml[^>]*\?>")
-_LOADER: type[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # every value is a text; the first is in C
 
 
 def read_data_markup(
@@ -60,9 +64,9 @@ def _length(value: Any) -> int:
 def _yaml_value(text: str) -> Any:
     """The value of a YAML text, of several documents their list; None for others and for aliases, which multiply."""
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_LOADER)):
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=Loader)):
             return None
-        values = list(yaml.load_all(text, Loader=_LOADER))
+        values = list(yaml.load_all(text, Loader=Loader))
     except (yaml.YAMLError, ValueError, RecursionError):
         return None
     return values[0] if len(values) == 1 else values
