@@ -2,10 +2,12 @@
 
 import re
 
+from retrieval.sentence_ends import BULLETS
+
 WIDTHS = range(50, 121)  # of a paragraph's longest line; a shorter one is verse or an address, a longer one not wrapped
 _ROOM = 0.75  # of the longest line: what is shorter was broken on purpose
 _PARAGRAPH = re.compile(r"(\n[ \t]*\n)")
-_ITEM = re.compile(r"[ \t]*(?:[-*•‣–]|\(?(?:\d{1,3}|[a-z])[.)]|\d{1,3}(?:\.\d{1,3})+)[ \t]+")
+_ITEM = re.compile(rf"[ \t]*(?:[-*{BULLETS}]|\(?(?:\d{{1,3}}|[a-z])[.)]|\d{{1,3}}(?:\.\d{{1,3}})+)[ \t]+")
 _CODE_INDENT = 4  # spaces: a line so far in is code, or a part of a list entry
 _KEPT = re.compile(r"\t|[^\s.!?] {2,}\S| {3}\S| \||^\s*(?:[|+>$%#]|\.\. )")  # columns, prompts, quotations, headings
 _CODE = re.compile(

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterator
 
+BULLETS = "•‣◦▪▫●○■□▶►▸▹➢➤➔→⇒✓✔✗✘❖◆◇★☆☐☑–"  # signs before the entries of a list, beside those of ASCII
 # A run of marks is looked at from its beginning only, as it may be as long as the text.
 _SENTENCE_END = re.compile(
-    r"(?<![.!?…])[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？｡]+[」』”’）]*|[।॥۔؟။។።]+|\n(?=\s*(?:[-*+•‣–☐☑]|\(?(?:\d{1,3}|[a-z])[.)])\s)"
+    r"(?<![.!?…])[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？｡]+[」』”’）]*|[।॥۔؟။។።]+|"
+    rf"\n(?=\s*(?:[-*+{BULLETS}]|\(?(?:\d{{1,3}}|[a-z])[.)])\s)"
 )
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'“‘])(?:[A-ZĐА-ЯЁ]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|e\.g|i\.e|cf|Fig|No|Nr|Vol|pp?|ca|approx|Inc|Ltd|"

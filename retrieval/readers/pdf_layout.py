@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from statistics import median
 
+from retrieval.sentence_ends import BULLETS
+
 HEADING_SIZE = 1.12  # least size of a heading, relative to the body
 MAX_TITLE = 200
 LIST_ENTRIES = 3  # numbered headings in a row, without text between, from which on they are a list
@@ -22,7 +24,7 @@ CODE_GAP = 3.0  # letter sizes between two lines of a program, which may have an
 LABEL_CHARS = 3  # of a number or bullet before an entry of a list, which may be larger than its text
 SAME_LINE = 0.2  # letter sizes between the baselines of two pieces of one line
 PARAGRAPH = "\n\n"
-_BULLET = re.compile(r"^(?:[•‣◦▪●○■□–*·-]\s|\(?(?:\d{1,2}|[a-z])[.)]\s)")
+_BULLET = re.compile(rf"^(?:[{BULLETS}*·-]\s|\(?(?:\d{{1,2}}|[a-z])[.)]\s)")
 _NUMBER = re.compile(r"^(\d{1,2}(?:\.\d{1,2}){1,4})\.?\s+(?=[^\W\d_])")
 LEADERS = re.compile(r"(?:\s?\.){4,}\s*(?=(?:\d{1,4}|[ivxlc]{1,7})?\W*$)")
 _SCHEME = re.compile(r"\bhttps?:$")

@@ -14,11 +14,14 @@ _PAGE_NUMBER = re.compile(
     r"^[\W_]*(?:page|seite|trang|página|p\.)?\s*(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:of|/|von|de|sur)\s*\d{1,4})?[\W_]*$",
     re.I,
 )
+_OF_ALL = r"\s*(?:of|/|von|de|sur|trên)\s*\d{1,4}"  # behind the number of a page, how many there are
 _PAGE_LABEL = re.compile(
-    r"^(?:(?P<first>\d{1,4})\s*[|·•–—]\s*(?P<after>\D.*)|"
+    rf"^(?:(?P<first>\d{{1,4}})(?:\s*[|·•–—]\s*|{_OF_ALL}\s+)(?P<after>\D.*)|"
     r"(?P<before>.*?\D)\s*(?:[|·•–—]|(?:\bpage|\bseite|\btrang|\bpágina|\bp\.|-\s))\s*(?P<last>\d{1,4})"
-    r"(?:\s*(?:of|/|von|de|sur|trên)\s*\d{1,4})?)$"
+    rf"(?:{_OF_ALL})?)$"
 )
+_NUMBER_CELL = re.compile(rf"^(\d{{1,4}})(?:{_OF_ALL})?$")
+_NUMBERED_OF_ALL = re.compile(rf"^(?P<before>.*\D)\s+(?P<last>\d{{1,4}}){_OF_ALL}$")  # "Boats 12 / 89"
 
 
 def remove_running_lines(pages: Sequence[Page]) -> tuple[list[Page], list[tuple[int, str]]]:
@@ -137,8 +140,10 @@ def _without_page(line: Line) -> tuple[str, int | None]:
     """The words of a line, and the number of its page where that is set apart by a gap, a sign or a word."""
     text = " ".join(line.text.casefold().split())
     for number, rest in ((line.cells[-1:], line.cells[:-1]), (line.cells[:1], line.cells[1:])):
-        if number and number[0].isdigit() and rest:
-            return " ".join(rest).casefold(), int(number[0])
+        if number and rest and (found := _NUMBER_CELL.match(number[0])):
+            return " ".join(rest).casefold(), int(found[1])
+    if match := _NUMBERED_OF_ALL.match(text):
+        return match["before"].strip(), int(match["last"])
     match = _PAGE_LABEL.match(text)
     if not match:
         return text, None

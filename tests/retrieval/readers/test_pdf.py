@@ -13,6 +13,7 @@ from retrieval.readers.dispatch import read_document
 from retrieval.readers.pdf import repair_lines
 from retrieval.readers.pdf_layout import Line, blocks
 from retrieval.readers.pdf_running import remove_running_lines
+from retrieval.sentence_ends import BULLETS
 from tests.conftest import Write
 from tests.fakes.files import labels
 from tests.fakes.pdf import text_pdf, with_stream
@@ -134,6 +135,15 @@ def test_layout_tells_paragraphs_lists_and_headings() -> None:
     assert made[2].text.endswith("\n• a point\n• another point")
 
 
+@pytest.mark.parametrize("sign", BULLETS)
+def test_the_signs_of_slides_begin_entries_of_lists(sign: str) -> None:
+    page = [
+        line(f"{sign} {words} of the valley, which is wide", 700 - 12 * n) for n, words in enumerate(("One", "Two"))
+    ]
+    (block,) = blocks([page])
+    assert block.text.count(f"\n{sign} Two") == 1
+
+
 def test_entries_of_a_table_of_contents_are_no_headings() -> None:
     page = [line("Contents", 760, size=18)]
     page += [line(f"{number} Chapter . . . . . . . . . {number}", 740 - 30 * number, size=13) for number in range(1, 5)]
@@ -155,7 +165,13 @@ def page_with(*edges: Line, number: int) -> list[Line]:
 
 
 @pytest.mark.parametrize("size", [9, 10, 15])
-@pytest.mark.parametrize("foot", ["Page {}", "{}", "Garden Handbook - Page {} of 2", "Garden Handbook 2024 | {}"])
+@pytest.mark.parametrize(
+    "foot",
+    [
+        "Page {}", "{}", "Garden Handbook - Page {} of 2", "Garden Handbook 2024 | {}", "Garden Handbook {} / 2",
+        "{} / 2 Garden Handbook",
+    ],
+)  # fmt: skip
 def test_two_numbered_pages_with_the_same_lines_have_running_ones_of_any_size(size: float, foot: str) -> None:
     pages = [
         page_with(line("Garden Handbook 2024", 780, size=size), line(foot.format(number), 40, size=size), number=number)
