@@ -5,6 +5,7 @@ from typing import Any
 
 from retrieval.readers.shapes.annotations import annotated_row
 from retrieval.readers.shapes.compared import is_number
+from retrieval.readers.shapes.intents import intent_rows
 from retrieval.readers.shapes.messages import ROLE_KEYS, TEXT_KEYS, role_of
 from retrieval.readers.shapes.names import CONTEXTS, GROUPS, normal
 from retrieval.readers.shapes.recognise import matches_shape, recognise
@@ -152,8 +153,14 @@ def _special_rows(value: Object) -> list[Object] | None:
     reply, ticket = reply_row(value), ticket_messages(value)
     if reply or ticket:
         return [reply or {MESSAGES: ticket}]
+    told = intent_rows(value)
+    if told:
+        return told
     if _are_answers(value):
         return [{"question": asked, "answer": answer} for asked, answer in value.items()]
+    units = value.get("tuv")
+    if isinstance(units, list) and all(isinstance(each, dict) and "seg" in each for each in units):  # TMX
+        return [{str(each.get("lang", ""))[:2]: each["seg"] for each in units}]
     talks = value.get("conversations")
     if "categories" in value and isinstance(talks, list) and all(map(_is_array, talks)):  # ChatterBot's
         return [{MESSAGES: list(map(text_of, talk))} for talk in talks]

@@ -68,6 +68,7 @@ from retrieval.readers.shapes.names import (
     normal,
 )
 from retrieval.readers.shapes.people import talking_columns
+from retrieval.readers.shapes.translations import translated_columns
 from retrieval.readers.shapes.unnamed import asked_column, longest_text, told_by_form
 from retrieval.readers.shapes.values import words_per_cell
 
@@ -142,6 +143,9 @@ def recognise(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> tupl
     named = _named_shape(sample)
     if named:
         return named
+    translated = translated_columns(sample)
+    if translated:
+        return "pairs", translated
     talk = talking_columns(sample)
     if talk:
         return "turns", talk
@@ -164,8 +168,9 @@ def recognise(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> tupl
 
 
 def matches_shape(row: Mapping[str, Any]) -> bool:
-    """Whether a JSON object is a row of a conversation, pair or summary by the names of its keys."""
-    return _named_shape({str(column): [value] for column, value in row.items()}) is not None
+    """Whether a JSON object is a row of a conversation, pair, summary or translation by the names of its keys."""
+    sample = {str(column): [value] for column, value in row.items()}
+    return _named_shape(sample) is not None or translated_columns(sample) is not None
 
 
 def _named_shape(sample: Mapping[str, Column]) -> tuple[str, dict[str, tuple[str, ...]]] | None:

@@ -14,6 +14,7 @@ from retrieval.readers.shapes.markup import expanded, read_markup
 from retrieval.readers.shapes.messages import ROLE_KEYS, Message, Role, holds_messages, read_messages, role_of
 from retrieval.readers.shapes.names import CONTEXTS, normal
 from retrieval.readers.shapes.recognise import Roles
+from retrieval.readers.shapes.translations import translation_request
 from retrieval.readers.shapes.values import answer_of, is_empty, labelled, nested, text_of
 
 Row = Mapping[str, Any]
@@ -181,7 +182,9 @@ class RowReader:
 
             ask = SUMMARIZE.get(detect_language(context), SUMMARIZE["en"])
             return [Message("user", ask)]
-        values = [*self._values(row, "question"), *self._values(row, "input")]
+        asked = [value for role in ("question", "answer") for value in self.roles.get(role, ())]
+        request = translation_request(*asked) if len(asked) == 2 else ""
+        values = [*filter(None, [request]), *self._values(row, "question"), *self._values(row, "input")]
         return [each for value in values if not _is_no_input(value) for each in self._said(value, "user")]
 
     def _whole(self, value: Any) -> Any:
