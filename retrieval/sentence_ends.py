@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 
-BULLETS = "•‣◦▪▫●○■□▶►▸▹➢➤➔→⇒✓✔✗✘❖◆◇★☆☐☑–"  # signs before the entries of a list, beside those of ASCII
+MEANINGLESS = "•‣◦▪▫●○■▶►▸▹➢➤❖◆◇"  # signs before the entries of a list that say no more than "-"
+BULLETS = f"{MEANINGLESS}□➔→⇒✓✔✗✘★☆☐☑–"  # all of them, beside those of ASCII
 # A run of marks is looked at from its beginning only, as it may be as long as the text.
 _SENTENCE_END = re.compile(
     r"(?<![.!?…])[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？｡]+[」』”’）]*|[।॥۔؟။។።]+|"

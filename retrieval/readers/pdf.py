@@ -23,6 +23,7 @@ from retrieval.readers.pdf_letters import is_right_to_left, is_unreadable, mend_
 from retrieval.readers.pdf_marks import cut_at_marks
 from retrieval.readers.pdf_pieces import join_pieces
 from retrieval.readers.pdf_running import RUNNING, remove_running_lines
+from retrieval.sentence_ends import MEANINGLESS
 
 # PDFium is not thread-safe: one thread of a process at a time.
 _PDFIUM = threading.Lock()
@@ -42,6 +43,7 @@ ASKEW = 4  # the direction of letters that stand in no quarter
 SCAN_LETTERS, SCAN_SHARE = 60, 0.3  # most letters, and least share of the page that a picture covers
 UNREADABLE = "Pages with an unreadable text layer"
 _HYPHENS = {0x02: "-", 0xFFFE: "-"}
+_LIST_SIGN = re.compile(rf"^[{MEANINGLESS}]\s+(?=\S)")
 
 
 @dataclass(frozen=True)
@@ -295,6 +297,7 @@ def repair_lines(pages: list[Page], cleaner: Cleaner) -> list[Page]:
 
     cleaned: list[Page] = []
     for page in pages:
-        texts = [cleaner.clean(_BROKEN.sub(join, line.text).translate(_HYPHENS)).strip() for line in page]
+        plain = [cleaner.clean(_BROKEN.sub(join, line.text).translate(_HYPHENS)).strip() for line in page]
+        texts = [_LIST_SIGN.sub("- ", text) for text in plain]  # as lists of other formats; a small model copies signs
         cleaned.append([replace(line, text=text) for line, text in zip(page, texts, strict=True) if text])
     return cleaned

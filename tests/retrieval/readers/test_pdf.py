@@ -269,3 +269,8 @@ def test_a_real_pdf_gives_back_its_words(shared_data: Path) -> None:
     assert "(https://www.debian.org/releases/stable/installmanual). We" in document.text
     assert "Getting and installing Debian GNU/Linux > 2.1 What is the latest version of Debian?" in labels(document)
     assert not re.search(r"^CHAPTER \d+\.", document.text, re.MULTILINE)
+
+
+def test_a_sign_before_an_entry_of_a_list_is_a_dash_as_in_other_formats(write: Write) -> None:
+    data = text_pdf([[(72, 700, "* One plan of the valley"), (72, 688, "\\225 Two plans of the valley")]])
+    assert read_document(write("a.pdf", data)).text.splitlines()[-1] == "- Two plans of the valley"
