@@ -15,6 +15,7 @@ from playground.chat.turns import Record
 from playground.ui.shared.format import decimal
 from playground.ui.shared.i18n import mark, say
 from retrieval.excerpt import PASSAGE, SUPPORT, Range, mark_pieces
+from retrieval.line_wrapping import join_wrapped_lines
 
 CITATION = "citation"
 COLOURS = {CITATION: "transparent", PASSAGE: "#9db7d5", SUPPORT: "#e69f00"}  # style.css names the last one too
@@ -105,11 +106,17 @@ def _passage_pieces(language: str, turn: Record, number: int) -> Iterator[Piece]
     place = place_line(language, passage["source"], passage["page"], passage["heading"])
     yield Piece(f"[{number + 1}] {_one_line(place)} · {score}", CITATION, number)
     yield Piece("\n", None, number)
-    first = passage["start"]
+    first, shown = passage["start"], _with_breaks(passage["text"])
     marks = [(Range(each.start - first, each.end - first), SUPPORT) for each in support_ranges(turn, number)]
-    for text, kind in mark_pieces(passage["text"], Range(0, len(passage["text"])), marks):
-        yield Piece(_one_line(text), kind, number)
+    for text, kind in mark_pieces(shown, Range(0, len(shown)), marks):
+        yield Piece(text, kind, number)
     yield Piece("\n\n" if number + 1 < len(turn.passages) else "\n", None, number)
+
+
+def _with_breaks(text: str) -> str:
+    """A passage, as long as before, whose lists, tables and code keep their lines; wrapped lines are joined."""
+    joined = join_wrapped_lines(text)
+    return joined if len(joined) == len(text) else re.sub(r"\s", " ", text)
 
 
 def _one_line(text: str) -> str:
